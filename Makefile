@@ -1,0 +1,47 @@
+# make demo, make test: both install into .venv by themselves; Python 3.11 or newer and make are all they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_SECONDS ?= 20
+EXCHANGE ?= binance
+SYMBOLS ?=
+LIVE ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench clean
+
+help:
+	@echo "make demo    market data through Kafka for $(DEMO_SECONDS) s: EXCHANGE=binance|kraken SYMBOLS=BTCUSDT LIVE=1 (real exchange)"
+	@echo "make test    every check and every test"
+	@echo "make bench   messages a second from a simulated exchange to the consumer"
+	@echo "make clean   remove .venv and caches"
+
+$(VENV)/.runtime: pyproject.toml requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed: set PYTHON=python3.11 or newer"; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 cannot make a virtual environment: install its venv module (Debian: python3-venv)"; exit 2; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
+	@touch $@
+
+demo: $(VENV)/.runtime
+	@$(BIN)/tickwire demo --exchange $(EXCHANGE) --seconds $(DEMO_SECONDS) $(if $(SYMBOLS),--symbols $(SYMBOLS)) $(if $(LIVE),--live)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/lint-imports --no-logo
+
+test: check
+	$(BIN)/pytest
+
+bench: $(VENV)/.runtime
+	@$(BIN)/tickwire demo --exchange $(EXCHANGE) --seconds $(DEMO_SECONDS) --rate 0
+
+clean:
+	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""Names that the specification promises, each a few lines over the command line."""

@@ -1,0 +1,60 @@
+"""Addresses to listen on."""
+
+import errno
+import secrets
+import socket
+from itertools import islice
+
+from tickwire.errors import PortTaken, UsageError
+
+# Below the range from which Linux takes the source ports of outgoing connections (32768 up): while a broker is down,
+# a client that keeps trying its port could otherwise be given that very port, connect to itself and hold it.
+LOWEST, HIGHEST = 20_000, 32_000
+
+
+def endpoint(host: str, port: int) -> str:
+    """Write ``host:port``, with brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def refuse_wildcard(host: str) -> None:
+    """Raise :exc:`UsageError` for an address that clients cannot connect to; Kafka hands its own address to them."""
+    if host in {"", "0.0.0.0", "::", "*"}:
+        raise UsageError(
+            f"The broker cannot listen on {host!r}: Kafka tells clients where to connect, so --host "
+            "must be one address that they can reach, such as 127.0.0.1."
+        )
+
+
+def claim(what: str, host: str, port: int) -> None:
+    """Raise :exc:`PortTaken` when *port* cannot be listened on now; *what* is who wants to."""
+    if trouble := _trouble(host, port):
+        raise PortTaken(what, host, port, "--port", trouble)
+
+
+def free_ports(host: str, count: int) -> list[int]:
+    """Find *count* different ports nothing listens on now, from a random place on; raise :exc:`UsageError` if none."""
+    width = HIGHEST - LOWEST
+    start = secrets.randbelow(width)
+    candidates = (LOWEST + (start + step) % width for step in range(width))
+    ports = list(islice((port for port in candidates if _trouble(host, port) is None), count))
+    if len(ports) < count:
+        raise UsageError(f"No free port between {LOWEST} and {HIGHEST} on {host}: name one that is free with --port.")
+    return ports
+
+
+def _trouble(host: str, port: int) -> str | None:
+    """Say why *port* cannot be listened on, None if it can; raise :exc:`UsageError` when *host* is not ours."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+            listener.listen()
+        except OSError as error:
+            if error.errno in {errno.EADDRINUSE, errno.EACCES}:
+                return error.strerror
+            raise UsageError(
+                f"The broker cannot listen on {host!r} ({error.strerror}): --host must be an address of this machine."
+            ) from error
+    return None

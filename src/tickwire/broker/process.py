@@ -1,0 +1,99 @@
+"""A broker's process, which cannot outlive the one that started it."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import BinaryIO
+
+from tickwire.errors import KafkaFailed
+
+logger = logging.getLogger(__name__)
+
+# Linux kills the child when the *thread* that started it ends (prctl(2), PR_SET_PDEATHSIG), so all children are
+# started by one thread that lives as long as this process, whoever calls.
+_starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tickwire-broker")
+
+# Runs in the child before the broker replaces it; a preexec_fn would not be safe beside other threads.
+# PR_SET_PDEATHSIG is 1. The parent may be gone before prctl: then its id has changed and nobody is left to serve.
+_DIE_WITH_PARENT = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+if os.getppid() == int(sys.argv[1]):
+    os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
+
+class BrokerProcess:
+    """One running broker. *name* is what errors call it; *log* takes all that it prints and is closed at the end."""
+
+    def __init__(self, name: str, command: Sequence[str], log: BinaryIO, env: Mapping[str, str] | None = None) -> None:
+        self.name = name
+        self._log = log
+        if sys.platform == "linux":
+            command = [sys.executable, "-IS", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command]
+        self._process = _starter.submit(
+            lambda: subprocess.Popen(  # noqa: S603 - no shell; the command is ours
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=env,
+                start_new_session=True,  # Ctrl-C is for us; we then stop the broker in order
+            )
+        ).result()
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def ensure_running(self) -> None:
+        """Raise :exc:`KafkaFailed` with the broker's last words when it has ended."""
+        code = self._process.poll()
+        if code is not None:
+            raise KafkaFailed(f"{self.name} ended by itself (exit code {code}): {last_words(self._log)}.")
+
+    def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
+        """Ask *ready* until it says yes; raise :exc:`KafkaFailed` when the broker ends or the time is over."""
+        deadline = time.monotonic() + seconds
+        while not ready():
+            self.ensure_running()
+            if time.monotonic() > deadline:
+                raise KafkaFailed(f"{self.name} did not answer within {seconds:g} s: {last_words(self._log)}.")
+        # Somebody else's broker may have answered on our port.
+        self.ensure_running()
+
+    def send(self, signum: signal.Signals) -> None:
+        """Send a signal; nothing happens when the process has ended."""
+        self._process.send_signal(signum)
+
+    def terminate(self, seconds: float) -> None:
+        """Let the broker end in order, and kill it when that takes longer than *seconds*."""
+        self.send(signal.SIGCONT)  # a frozen process would not see the next one
+        self.send(signal.SIGTERM)
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            logger.warning("broker.killed name=%s pid=%d after_seconds=%g", self.name, self.pid, seconds)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the process at once, as a power cut would."""
+        self.send(signal.SIGKILL)
+        self._process.wait()
+        self._log.close()
+
+
+def last_words(log: BinaryIO) -> str:
+    """Find the last line in *log* that tells of an error, else the last line, fit to be printed."""
+    size = os.fstat(log.fileno()).st_size
+    # pread leaves the offset alone, which the child shares
+    tail = os.pread(log.fileno(), 65_536, max(0, size - 65_536)).decode(errors="replace")
+    lines = [line.strip() for line in tail.splitlines() if line.strip()]
+    telling = [line for line in lines if "error" in line.lower() or "exception" in line.lower()]
+    return f"its log says {(telling or lines)[-1][:300]!r}" if lines else "its log is empty"

@@ -1,0 +1,77 @@
+"""``tickwire broker``: a Kafka to try things on."""
+
+import ipaddress
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tickwire.broker import ApacheCluster, EmbeddedBroker
+from tickwire.broker.apache import VERSION
+from tickwire.cli.signals import Stop
+from tickwire.config.paths import cache_folder
+from tickwire.errors import UsageError
+
+
+def broker(
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; there is no login, so keep it on this machine.")
+    ] = ("127.0.0.1"),
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port; 0 finds a free one. Three nodes take PORT to PORT+2.")
+    ] = 9092,
+    apache: Annotated[
+        bool, typer.Option("--apache", help="Run Apache Kafka itself; needs Java 17 and Maven, fetches 43 MB once.")
+    ] = False,
+    nodes: Annotated[int, typer.Option(help="How many nodes: 1, or 3 with --apache.")] = 1,
+) -> None:
+    """Run a Kafka on this machine until Ctrl-C; what it holds is gone afterwards.
+
+    Without --apache it is the embedded broker: up at once, everything in memory, enough for a demo.
+
+    \b
+    Examples:
+      tickwire broker
+      tickwire broker --port 19092
+      tickwire broker --apache --nodes 3
+    """  # noqa: D301 - \b keeps the lines of the examples apart
+    if nodes != 1 and not apache:
+        raise UsageError(f"--nodes {nodes} needs --apache: the embedded broker is a single node.")
+    if port + nodes - 1 > 65535:
+        raise UsageError(f"--port {port} leaves no room for {nodes} nodes: expected at most {65536 - nodes}.")
+    _warn_if_open(host)
+    if not apache:
+        _serve(EmbeddedBroker(host, port), "embedded, memory only")
+        return
+    with tempfile.TemporaryDirectory(prefix="tickwire-kafka-", ignore_cleanup_errors=True) as folder:
+        ports = [port + i for i in range(nodes)] if port else None
+        cluster = ApacheCluster(nodes, Path(folder), cache_folder(), host=host, ports=ports)
+        _serve(cluster, f"Apache Kafka {VERSION}, {nodes} node{'s' if nodes > 1 else ''}, data in {folder} until then")
+
+
+def _serve(kafka: EmbeddedBroker | ApacheCluster, kind: str) -> None:
+    with Stop() as stop:
+        try:
+            with stop.interrupting():
+                kafka.start()
+        except KeyboardInterrupt:
+            return
+        try:
+            print(f"Kafka is ready at {kafka.bootstrap} ({kind}). Ctrl-C stops it.", flush=True)
+            while not stop.wait(1.0):
+                kafka.ensure_running()
+        finally:
+            kafka.stop()
+
+
+def _warn_if_open(host: str) -> None:
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = host == "localhost"
+    if not local:
+        print(
+            f"Warning: everyone who reaches {host!r} can read and write this Kafka; it has no login.", file=sys.stderr
+        )

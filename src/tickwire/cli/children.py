@@ -1,0 +1,134 @@
+"""Commands of ours as child processes, and what they tell over HTTP: for the demo and the smoke checks."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tickwire.config.environment import for_child
+from tickwire.errors import TickwireError
+
+_POLL_S = 0.05
+_STOP_S = 30.0
+_TAIL_LINES = 5
+
+
+class ChildFailed(TickwireError):
+    """A process that we started ended early or did not do what we waited for."""
+
+    def __init__(self, command: str, what: str, tail: str) -> None:
+        super().__init__(command, what, tail)
+        self.command, self.what, self.tail = command, what, tail
+
+    def __str__(self) -> str:
+        said = f"; it said last: {self.tail}" if self.tail else ""
+        return f"`tickwire {self.command}` {self.what}{said}"
+
+
+class Child:
+    """One ``tickwire`` command as a process. Its log goes to a file; its output too, unless it is shown."""
+
+    def __init__(
+        self, command: str, arguments: list[str], env: Mapping[str, str], folder: Path, *, shown: bool = False
+    ) -> None:
+        self.command = command
+        self._log = folder / f"{command}.log"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own command
+                [sys.executable, "-m", "tickwire", command, *arguments],
+                env=for_child(env, keep_settings=False),
+                stdout=None if shown else log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # a Ctrl-C is ours to pass on, in the right order
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def wait_for(self, word: str, seconds: float) -> None:
+        """Wait until the process has printed *word*. Raises :exc:`ChildFailed`."""
+        self.until(lambda: word in self._log.read_text(errors="replace"), f"the word {word!r}", seconds)
+
+    def until(self, condition: Callable[[], bool], what: str, seconds: float) -> None:
+        """Wait for *condition* while the process runs. Raises :exc:`ChildFailed`."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if self._process.poll() is not None:
+                raise ChildFailed(self.command, f"ended with {self._process.returncode} before {what} came", self._tail())
+            if time.monotonic() > deadline:
+                raise ChildFailed(self.command, f"did not bring {what} within {seconds:g} s", self._tail())
+            time.sleep(_POLL_S)
+
+    def stop(self) -> None:
+        """Ask the process to end and wait for it. Raises :exc:`ChildFailed` unless it ends with 0."""
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            code = self._process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            raise ChildFailed(self.command, f"did not end within {_STOP_S:g} s", self._tail()) from None
+        if code != 0:
+            raise ChildFailed(self.command, f"ended with {code}", self._tail())
+
+    def _tail(self) -> str:
+        lines = self._log.read_text(errors="replace").strip().splitlines()
+        return " / ".join(line.strip() for line in lines[-_TAIL_LINES:])
+
+
+def free_ports(count: int) -> list[int]:
+    """Name loopback ports that nothing listens on now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for s in sockets:
+            s.bind(("127.0.0.1", 0))
+        return [s.getsockname()[1] for s in sockets]
+    finally:
+        for s in sockets:
+            s.close()
+
+
+def get_json(url: str) -> Any:
+    """Get a JSON document from a process on this machine."""
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - addresses are made here, on loopback
+        return json.load(answer)
+
+
+def post(url: str) -> None:
+    """Post an empty request to a process on this machine."""
+    request = urllib.request.Request(url, method="POST")  # noqa: S310 - as above
+    with urllib.request.urlopen(request, timeout=60):  # noqa: S310 - as above
+        pass
+
+
+def metric(port: int, name: str) -> float:
+    """Sum a metric over all its labels, as the process on *port* exports it; 0 while it does not answer."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            text = answer.read().decode()
+    except (urllib.error.URLError, ConnectionError):
+        return 0.0
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == name
+    )

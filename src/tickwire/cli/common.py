@@ -1,0 +1,95 @@
+"""What several commands need: the Kafka switch, the metrics exporter, output that is safe for terminals."""
+
+import importlib.util
+import sys
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from prometheus_client import start_http_server
+
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import KafkaDisabled, KafkaMissing, PortTaken, TickwireError, UsageError
+
+
+def require_kafka(config: KafkaConfig) -> None:
+    """Refuse to go on when Kafka is switched off or its library is missing."""
+    if not config.enabled:
+        raise KafkaDisabled
+    if importlib.util.find_spec("confluent_kafka") is None:
+        raise KafkaMissing
+
+
+def start_metrics(config: KafkaConfig) -> None:
+    """Serve the metrics over HTTP if they are enabled. Raises :exc:`~tickwire.errors.PortTaken`."""
+    if not config.metrics_enabled:
+        return
+    try:
+        start_http_server(config.metrics_port, addr=config.metrics_host)
+    except OSError as e:
+        raise PortTaken(
+            "The metrics exporter", config.metrics_host, config.metrics_port, "KAFKA_METRICS_PORT", e.strerror or str(e)
+        ) from e
+
+
+def is_terminal() -> bool:
+    """Tell whether a person reads standard output; if not, commands print plain lines."""
+    return sys.stdout.isatty()
+
+
+def printable(text: str) -> str:
+    r"""Replace everything that could steer a terminal by its escape, e.g. ``\x1b``; line breaks too."""
+    return "".join(c if unicodedata.category(c)[0] not in "CZ" or c == " " else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def split_settings(pairs: Sequence[str]) -> tuple[dict[str, object], dict[str, object]]:
+    """Sort ``NAME=VALUE`` flags into overrides of the KAFKA_* and of the FEED_* settings.
+
+    Raises :exc:`~tickwire.errors.UsageError` for another form, and for secrets: other users can read a command's
+    arguments.
+    """
+    kafka: dict[str, object] = {}
+    feed: dict[str, object] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        prefix, _, setting = name.partition("_")
+        if not equals or prefix not in {"KAFKA", "FEED"} or not setting:
+            raise UsageError(f"--set {name!r} is not understood: expected NAME=VALUE with a KAFKA_* or FEED_* name.")
+        if setting.lower() in KafkaConfig.secrets() and prefix == "KAFKA":
+            raise UsageError(f"{name} is a secret: set it in the environment or in a file named by {name}_FILE.")
+        (kafka if prefix == "KAFKA" else feed)[setting.lower()] = value
+    return kafka, feed
+
+
+def check_writable(path: Path, option: str) -> None:
+    """Make sure that a report can be written at the end of a run, before it starts."""
+    try:
+        with path.open("a"):
+            pass
+    except OSError as e:
+        raise UnwritableFile(path, option, e.strerror or str(e)) from e
+
+
+class UnwritableFile(TickwireError):
+    """A file that the user named cannot be written."""
+
+    def __init__(self, path: Path, option: str, cause: str) -> None:
+        super().__init__(path, option, cause)
+        self.path, self.option, self.cause = path, option, cause
+
+    def __str__(self) -> str:
+        return f"Cannot write {str(self.path)!r} ({self.cause}): name a file in a writable folder with {self.option}."
+
+
+def show_table(rows: Sequence[Mapping[str, object]]) -> None:
+    """Print equally keyed rows as columns, the first row's keys as heading."""
+    if not rows:
+        return
+    table = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
+    widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
+    for line in table:
+        print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())

@@ -1,0 +1,133 @@
+"""The main job on one machine: broker, exchange, producer and consumer, each a process, and the sums at the end."""
+
+import contextlib
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tickwire.cli.children import Child, free_ports, metric, post, get_json
+from tickwire.cli.common import show_table
+from tickwire.cli.signals import Stop
+from tickwire.config.loading import load_feed
+from tickwire.errors import TickwireError, UsageError
+
+_READY_S = 30.0
+_DRAIN_S = 60.0
+
+
+def demo(
+    exchange: Annotated[str, typer.Option(help="binance or kraken.")] = "binance",
+    symbols: Annotated[
+        str, typer.Option(help="With --live: which symbols, comma-separated. Otherwise: how many simulated ones.")
+    ] = "",
+    seconds: Annotated[int, typer.Option(min=1, help="How long data flows.")] = 20,
+    rate: Annotated[int, typer.Option(min=0, help="Updates a second of the simulated exchange; 0: no limit.")] = 500,
+    live: Annotated[bool, typer.Option("--live", help="Read the real exchange; needs the internet.")] = False,
+) -> None:
+    r"""Run the main job for some seconds and check that nothing was lost.
+
+    An embedded broker, a simulated exchange, the producer and the consumer run as processes of their own.
+
+    \b
+    Examples:
+      tickwire demo
+      tickwire demo --exchange kraken --seconds 5
+      tickwire demo --exchange binance --symbols BTCUSDT --live
+    """
+    if not live and symbols and not symbols.isdigit():
+        raise UsageError(
+            f"--symbols {symbols!r} names symbols, which the simulated exchange does not have: "
+            "give their number, or add --live (LIVE=1) to read the real exchange."
+        )
+    with tempfile.TemporaryDirectory(prefix="tickwire-demo-") as folder, Stop() as stop:
+        run = _Demo(exchange, symbols, rate, Path(folder), live=live)
+        with run.processes:
+            run.start()
+            stop.wait(seconds)
+            run.drain()
+            run.end()
+    if not run.judge():
+        raise typer.Exit(1)
+
+
+class _Demo:
+    """The four processes of one run, in the order in which data flows through them."""
+
+    def __init__(self, exchange: str, symbols: str, rate: int, folder: Path, *, live: bool) -> None:
+        self.exchange, self.symbols, self.rate, self.live, self.folder = exchange, symbols, rate, live, folder
+        self.processes = contextlib.ExitStack()
+        self.produced: dict[str, int] = {}
+        self.consumed: dict[str, object] = {}
+        self.sent: dict[str, int] = {}
+        self.books: dict[str, dict[str, object]] = {}
+        self.started = self.seconds = 0.0
+
+    def start(self) -> None:
+        broker_port, exchange_port, self.producer_port, self.consumer_port = free_ports(4)
+        kafka = {
+            "KAFKA_ENABLED": "true",
+            "KAFKA_BROKERS": f"127.0.0.1:{broker_port}",
+            "KAFKA_METRICS_ENABLED": "true",
+            "KAFKA_GROUP_ID": "tickwire-demo",
+        }
+        self._spawn("broker", ["--port", str(broker_port)]).wait_for("ready", _READY_S)
+        feed = {"FEED_EXCHANGE": self.exchange}
+        self.exchange_url = f"http://127.0.0.1:{exchange_port}"
+        if self.live:
+            feed["FEED_SYMBOLS"] = self.symbols or ",".join(load_feed().symbols)
+        else:
+            arguments = ["--exchange", self.exchange, "--symbols", self.symbols or "5", "--rate", str(self.rate)]
+            self._spawn("simulate", [*arguments, "--port", str(exchange_port)]).wait_for("listens", _READY_S)
+            feed["FEED_SYMBOLS"] = ",".join(get_json(f"{self.exchange_url}/simulator/books?depth=1"))
+            feed[f"FEED_{self.exchange.upper()}_WS_URL"] = f"ws://127.0.0.1:{exchange_port}"
+            feed[f"FEED_{self.exchange.upper()}_REST_URL"] = self.exchange_url
+        self.producer = self._spawn(
+            "produce",
+            ["--report", str(self.folder / "produced.json")],
+            {**kafka, **feed, "KAFKA_METRICS_PORT": str(self.producer_port)},
+        )
+        self.producer.until(lambda: self._produced("feed_events_total") > 0, "the first event", _READY_S)
+        self.consumer = self._spawn(
+            "consume",
+            ["--from", "beginning", "--report", str(self.folder / "consumed.json")],
+            {**kafka, "KAFKA_METRICS_PORT": str(self.consumer_port)},
+            shown=True,
+        )
+        self.started = time.monotonic()
+
+    def drain(self) -> None:
+        """Let the exchange stand still and wait until everything it sent has been acknowledged by Kafka."""
+        self.seconds = time.monotonic() - self.started
+        if self.live:
+            return
+        post(f"{self.exchange_url}/simulator/freeze")
+        self.sent = get_json(f"{self.exchange_url}/simulator/stats")["frames"]
+        sent = sum(self.sent.values())
+        self.producer.until(lambda: self._produced("feed_frames_received_total") >= sent, "the last frame", _DRAIN_S)
+        self.producer.until(lambda: self._produced("kafka_records_in_flight") == 0, "the last acknowledgement", _DRAIN_S)
+        self.books = get_json(f"{self.exchange_url}/simulator/books")
+
+    def end(self) -> None:
+        """Stop the producer, then the consumer once it has read everything that was acknowledged."""
+        self.producer.stop()
+        self.produced = json.loads((self.folder / "produced.json").read_text())
+        wanted = self.produced["acknowledged"]
+        self.consumer.until(lambda: self._consumed("kafka_consumer_records_total") >= wanted, "the last record", _DRAIN_S)
+        self.consumer.stop()
+        self.consumed = json.loads((self.folder / "consumed.json").read_text())
+
+    def judge(self) -> bool:
+        return True
+
+    def _spawn(self, command: str, arguments: list[str], env: dict[str, str] | None = None, *, shown: bool = False) -> Child:
+        return self.processes.enter_context(Child(command, arguments, env or {}, self.folder, shown=shown))
+
+    def _produced(self, name: str) -> float:
+        return metric(self.producer_port, name)
+
+    def _consumed(self, name: str) -> float:
+        return metric(self.consumer_port, name)

@@ -1,0 +1,71 @@
+"""Read an exchange and publish to Kafka until told to stop, then show where every message went."""
+
+import asyncio
+import json
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+
+from tickwire.cli.common import open_report, require_kafka, split_settings, start_metrics
+from tickwire.cli.signals import SIGNALS, Stop
+from tickwire.config.loading import load_feed, load_kafka
+from tickwire.data_feed import WebSocketDataFeed
+
+Text = Annotated[str | None, typer.Option()]
+
+
+def produce(
+    exchange: Annotated[str | None, typer.Option(help="FEED_EXCHANGE: `tickwire exchanges` lists them.")] = None,
+    symbols: Annotated[str | None, typer.Option(help="FEED_SYMBOLS: comma-separated, e.g. BTCUSDT,ETHUSDT.")] = None,
+    channels: Annotated[str | None, typer.Option(help="FEED_CHANNELS: ticker, orderbook or both.")] = None,
+    brokers: Annotated[str | None, typer.Option(help="KAFKA_BROKERS: host:port, comma-separated.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any KAFKA_* or FEED_* setting but a secret; repeatable."),
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the accounting to this file as JSON at the end.")] = None,
+) -> None:
+    r"""Read an exchange's market data and publish it to Kafka until Ctrl-C.
+
+    \b
+    Examples:
+      KAFKA_ENABLED=true tickwire produce
+      KAFKA_ENABLED=true tickwire produce --exchange kraken --symbols BTC/USD,ETH/USD
+      KAFKA_ENABLED=true tickwire produce --set FEED_ORDERBOOK_MODE=snapshot --set KAFKA_LINGER_MS=5
+    """
+    kafka_values, feed_values = split_settings(settings or [])
+    kafka = load_kafka(kafka_values | _given(brokers=brokers))
+    require_kafka(kafka)
+    feed_config = load_feed(feed_values | _given(exchange=exchange, symbols=symbols, channels=channels))
+    feed = WebSocketDataFeed(feed=feed_config, kafka=kafka)
+    if report is not None:
+        open_report(report)
+    start_metrics(kafka)
+    try:
+        uvloop.run(_run(feed))
+    finally:
+        accounting = feed.accounting()
+        _show(accounting)
+        if report is not None:
+            report.write_text(json.dumps(accounting, indent=1) + "\n")
+    if accounting["in_flight"]:
+        raise typer.Exit(1)
+
+
+def _given(**values: str | None) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+async def _run(feed: WebSocketDataFeed) -> None:
+    with Stop() as stop:
+        running = asyncio.ensure_future(feed.run())
+        asked = asyncio.ensure_future(stop.arrives())
+        await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        if not running.done():
+            await feed.stop()
+        await running

@@ -1,0 +1,96 @@
+"""Quick checks of an installation: wiring without Kafka, one round through Kafka, and all of them in a row."""
+
+import subprocess
+import sys
+import urllib.request
+from typing import Annotated
+
+import typer
+from prometheus_client import start_http_server
+
+from tickwire.cli.children import free_ports
+from tickwire.cli.common import printable, require_kafka
+from tickwire.cli.round_trip import round_trip
+from tickwire.cli.signals import Stop
+from tickwire.cli.smoke_kafka import some_kafka
+from tickwire.config.environment import for_child
+from tickwire.config.feed_config import FeedConfig
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.config.loading import load_kafka
+from tickwire.data_feed import WebSocketDataFeed
+from tickwire.errors import KafkaFailed, TickwireError
+
+app = typer.Typer(help="Quick checks of an installation.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command()
+def wiring() -> None:
+    """Check without Kafka that publisher, callbacks and metrics are wired. Prints one line a check.
+
+    Example: tickwire smoke wiring
+    """
+    if WebSocketDataFeed(feed=FeedConfig(), kafka=KafkaConfig(enabled=False)).callbacks:
+        raise SmokeFailed("a feed with KAFKA_ENABLED=false has a publish callback: expected none.")
+    print("Publisher-disabled-ok")
+    # 1 where confluent-kafka is installed, 0 where it is not
+    print(f"Callbacks: {len(WebSocketDataFeed(feed=FeedConfig(), kafka=KafkaConfig(enabled=True)).callbacks)}")
+    (port,) = free_ports(1)
+    server, _thread = start_http_server(port, addr="127.0.0.1")
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            if b"kafka_messages_published_total" not in answer.read():
+                raise SmokeFailed("the metrics do not name kafka_messages_published_total: reinstall tickwire.")
+    finally:
+        server.shutdown()
+        server.server_close()
+    print("Metrics-server-ok")
+
+
+@app.command()
+def e2e(
+    records: Annotated[int, typer.Option(min=1, help="How many marked records to send.")] = 20,
+) -> None:
+    """Send marked records and a poison one through Kafka and look where they arrive; uses topics of its own.
+
+    Example: KAFKA_ENABLED=true tickwire smoke e2e
+    """
+    config = load_kafka()
+    require_kafka(config)
+    for line in round_trip(config, records):
+        print(line, flush=True)
+
+
+@app.command(name="all")
+def everything() -> None:
+    """Run every check, on Docker Compose's Kafka, on a running one, or on the embedded one; say which.
+
+    Example: tickwire smoke all
+    """
+    results = {"validate_kafka_smoke": _run(["smoke", "wiring"], {})}
+    with Stop(), some_kafka(load_kafka()) as kafka:
+        print(f"Kafka: {kafka.what} at {kafka.bootstrap}", flush=True)
+        env = {"KAFKA_ENABLED": "true", "KAFKA_BROKERS": kafka.bootstrap}
+        results["kafka_check"] = _run(["check"], env)
+        results["kafka_topics --list"] = _run(["topics", "--list"], env)
+        results["kafka_e2e_smoke"] = _run(["smoke", "e2e"], env)
+    for name, code in results.items():
+        print(f"{'ok' if code == 0 else 'FAILED'}\t{name}" + (f"\texit {code}" if code else ""))
+    if any(results.values()):
+        raise typer.Exit(1)
+
+
+def _run(arguments: list[str], env: dict[str, str]) -> int:
+    print(f"--- tickwire {' '.join(arguments)}", flush=True)
+    command = [sys.executable, "-m", "tickwire", *arguments]
+    return subprocess.run(command, env=for_child(env, keep_settings=True), check=False).returncode  # noqa: S603 - ours
+
+
+class SmokeFailed(TickwireError):
+    """A check found something that is not as it should be."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"Smoke check failed: {self.what}"

@@ -1,0 +1,92 @@
+"""Every ``FEED_*`` setting: which market data to read, and from where."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from tickwire.config.addresses import check_origin
+from tickwire.config.base import Settings, comma_list, without_user_info
+from tickwire.errors import InvalidSetting, SettingsError
+
+_SCHEMES = {"ws": ("wss", "ws"), "rest": ("https", "http")}
+
+
+def _lower(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _some(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names:
+        raise ValueError("at least one name (several are separated by commas)")
+    return names
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(comma_list), AfterValidator(_some)]
+
+
+class FeedConfig(Settings):
+    """Which exchange, symbols and channels to read. Arguments and defaults only; `load_feed` reads the environment.
+
+    Whether the exchange exists and offers these channels and symbols is for the exchange modules to say. Raises
+    SettingsError where a value does not fit, alone or together with another one.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="FEED_")
+    URL_NAME: ClassVar[re.Pattern[str]] = re.compile(r"[a-z0-9_]+_(ws|rest)_url")
+
+    exchange: Annotated[str, BeforeValidator(_lower)] = Field("binance", min_length=1, description="Exchange to read.")
+    symbols: Names = Field(
+        ("BTCUSDT",), description="Symbols, comma-separated, in the exchange's spelling or ours (BTC-USDT)."
+    )
+    channels: Names = Field(("ticker", "orderbook"), description="Channels, comma-separated.")
+    orderbook_mode: Annotated[Literal["delta", "snapshot"], BeforeValidator(_lower)] = Field(
+        "delta", description="delta: every change of the book; snapshot: its top levels after changes."
+    )
+    orderbook_depth: int = Field(
+        25, ge=1, description="Levels a side that must be true; in snapshot mode the levels written."
+    )
+    orderbook_interval_ms: int = Field(
+        0, ge=0, description="Milliseconds between snapshots in snapshot mode; 0 writes one after every change."
+    )
+    orderbook_keyframe_seconds: int = Field(
+        60, ge=0, description="Seconds after which the whole book is written again; 0 means never."
+    )
+    urls: Mapping[str, str] = Field(
+        {},
+        description="Scheme, host and port to use instead of an exchange's own, "
+        "by names such as kraken_ws_url and binance_rest_url.",
+    )
+
+    def ws_url(self, exchange: str) -> str | None:
+        """Scheme, host and port that replace those of the exchange's WebSocket addresses, if set."""
+        return self.urls.get(f"{exchange}_ws_url")
+
+    def rest_url(self, exchange: str) -> str | None:
+        """Scheme, host and port that replace those of the exchange's REST addresses, if set."""
+        return self.urls.get(f"{exchange}_rest_url")
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        for name, url in self.urls.items():
+            self._check_url(name, url)
+        if self.orderbook_interval_ms and self.orderbook_mode == "delta":
+            raise SettingsError(
+                f"FEED_ORDERBOOK_INTERVAL_MS is {self.orderbook_interval_ms}, which only snapshot mode uses, "
+                "but FEED_ORDERBOOK_MODE is delta: set FEED_ORDERBOOK_MODE=snapshot or remove the interval."
+            )
+        return self
+
+    def _check_url(self, name: str, url: str) -> None:
+        match = self.URL_NAME.fullmatch(name)
+        if match is None:
+            raise SettingsError(
+                f"The address name {name!r} is unknown: expected one such as kraken_ws_url or kraken_rest_url."
+            )
+        try:
+            check_origin(url, _SCHEMES[match[1]])
+        except ValueError as error:
+            shown = repr(without_user_info(url))
+            raise InvalidSetting(self.variable(name), shown, str(error)) from None

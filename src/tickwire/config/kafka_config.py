@@ -1,0 +1,209 @@
+"""Every ``KAFKA_*`` setting: its default, its meaning, and what fits together."""
+
+import re
+from ipaddress import IPv6Address
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from tickwire.config.addresses import check_url
+from tickwire.config.base import Settings
+from tickwire.errors import SettingsError
+
+_BROKER = re.compile(r"(?:\[(?P<ipv6>[^\]]*)\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
+_TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")  # org.apache.kafka.common.internals.Topic
+_LOGIN = ("sasl_username", "sasl_password")
+_OAUTH = ("sasl_oauth_token_endpoint_url", "sasl_oauth_client_id", "sasl_oauth_client_secret")
+_SASL = ("sasl_mechanism", *_LOGIN, *_OAUTH, "sasl_oauth_scope")
+_TLS = ("ssl_ca_location", "ssl_certificate_location", "ssl_key_location", "ssl_key_password")
+
+
+def _upper(value: object) -> object:
+    return value.strip().upper() if isinstance(value, str) else value
+
+
+def _lower(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _brokers(text: str) -> str:
+    brokers = [part.strip() for part in text.split(",")]
+    if not all(map(_is_broker, brokers)):
+        raise ValueError("a comma-separated list of host:port (an IPv6 address in brackets, a port from 1 to 65535)")
+    return ",".join(brokers)
+
+
+def _is_broker(text: str) -> bool:
+    match = _BROKER.fullmatch(text)
+    if match is None or not 1 <= int(match["port"]) <= 65535:
+        return False
+    if match["ipv6"] is None:
+        return True
+    try:
+        IPv6Address(match["ipv6"])
+    except ValueError:
+        return False
+    return True
+
+
+def _topic(text: str) -> str:
+    if not _TOPIC.fullmatch(text) or text in {".", ".."}:
+        raise ValueError("a topic name: 1 to 249 of the characters a-z, A-Z, 0-9, '.', '_' and '-'")
+    return text
+
+
+def _existing(path: Path) -> Path:
+    try:
+        path.stat()
+    except (OSError, ValueError):  # missing, or in a folder we may not enter; ValueError: a null byte
+        raise ValueError("the path of an existing file") from None
+    return path
+
+
+def _token_url(text: str) -> str:
+    return check_url(text, ("https", "http"))
+
+
+Topic = Annotated[str, AfterValidator(_topic)]
+ExistingPath = Annotated[Path, AfterValidator(_existing)]
+SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
+Compression = Literal["none", "gzip", "snappy", "lz4", "zstd"]
+
+
+class KafkaConfig(Settings):
+    """How to reach Kafka and what to write where. Arguments and defaults only; `load_kafka` reads the environment.
+
+    Raises SettingsError where a value does not fit, alone or together with another one.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="KAFKA_")
+
+    enabled: bool = Field(False, description="Publish to Kafka, and allow the commands that use Kafka.")
+    brokers: Annotated[str, AfterValidator(_brokers)] = Field(
+        "localhost:9092", description="Brokers to ask first: host:port, comma-separated, IPv6 in brackets."
+    )
+    client_id: str = Field("bot-v6", min_length=1, description="Name of this program in the brokers' logs and quotas.")
+    group_id: str = Field("tickwire", min_length=1, description="Consumer group.")
+
+    security_protocol: Annotated[SecurityProtocol | None, BeforeValidator(_upper)] = Field(
+        None, description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL; unset means PLAINTEXT."
+    )
+    sasl_mechanism: Annotated[SaslMechanism | None, BeforeValidator(_upper)] = Field(
+        None, description="PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER; for SASL protocols."
+    )
+    sasl_username: str | None = Field(None, min_length=1, description="User for PLAIN and SCRAM.")
+    sasl_password: SecretStr | None = Field(None, min_length=1, description="Password for PLAIN and SCRAM.")
+    sasl_oauth_token_endpoint_url: Annotated[str, AfterValidator(_token_url)] | None = Field(
+        None, description="Address that issues OAUTHBEARER tokens (OpenID Connect)."
+    )
+    sasl_oauth_client_id: str | None = Field(None, min_length=1, description="OAUTHBEARER client id.")
+    sasl_oauth_client_secret: SecretStr | None = Field(None, min_length=1, description="OAUTHBEARER client secret.")
+    sasl_oauth_scope: str | None = Field(None, min_length=1, description="OAUTHBEARER scope to ask for.")
+    ssl_ca_location: ExistingPath | None = Field(
+        None, description="File or folder of the certificates to trust; unset means the system's."
+    )
+    ssl_certificate_location: ExistingPath | None = Field(None, description="Client certificate (PEM file).")
+    ssl_key_location: ExistingPath | None = Field(None, description="Key of the client certificate (PEM file).")
+    ssl_key_password: SecretStr | None = Field(None, min_length=1, description="Password of the key file.")
+
+    ticker_topic: Topic = Field("ticks.v1.raw", description="Topic of tickers.")
+    orderbook_topic: Topic = Field("orderbook.v1.raw", description="Topic of order books.")
+    create_topics: bool = Field(
+        True, description="Create our topics that are missing at start; false makes a missing topic an error."
+    )
+    topic_partitions: int = Field(6, ge=1, description="Partitions of a topic we create.")
+    topic_replication: int = Field(
+        -1, ge=-1, le=32767, description="Copies of each partition of a topic we create; -1 is the broker's default."
+    )
+    compression: Annotated[Compression, BeforeValidator(_lower)] = Field(
+        "zstd", description="none, gzip, snappy, lz4 or zstd."
+    )
+    linger_ms: int = Field(10, ge=0, le=900_000, description="Milliseconds to wait for more records in a batch.")
+    batch_size: int = Field(131_072, ge=1, le=2_147_483_647, description="Largest batch, in bytes.")
+
+    dlq_enabled: bool = Field(
+        False, description="Send records that cannot be processed to the dead-letter topic instead of stopping."
+    )
+    dlq_topic: Topic = Field("events.v1.dlq", description="Topic of dead letters.")
+    metrics_enabled: bool = Field(False, description="Serve Prometheus metrics over HTTP.")
+    metrics_host: str = Field(
+        "127.0.0.1", min_length=1, description="Address the metrics listen on; 0.0.0.0 opens them to the network."
+    )
+    metrics_port: int = Field(8000, ge=1, le=65535, description="Port of the metrics.")
+
+    @property
+    def topics(self) -> tuple[str, str]:
+        """The topics of market data: tickers, order books."""
+        return self.ticker_topic, self.orderbook_topic
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        _check_sasl(self)
+        _check_tls(self)
+        _check_topics(self)
+        if self.topic_replication == 0:
+            raise SettingsError("KAFKA_TOPIC_REPLICATION should be -1 or at least 1, but is 0: set one of these.")
+        return self
+
+
+def _variables(config: KafkaConfig, names: tuple[str, ...], *, given: bool) -> str:
+    """Those variables of ``names`` that have a value (``given``) or have none, for a sentence."""
+    return ", ".join(config.variable(name) for name in names if (getattr(config, name) is not None) is given)
+
+
+def _check_sasl(config: KafkaConfig) -> None:
+    protocol, mechanism = config.security_protocol, config.sasl_mechanism
+    if protocol not in {"SASL_PLAINTEXT", "SASL_SSL"}:
+        if given := _variables(config, _SASL, given=True):
+            raise SettingsError(
+                f"KAFKA_SECURITY_PROTOCOL is {protocol or 'not set, which means PLAINTEXT'}, which does not log in, "
+                f"but {given} would log in: set KAFKA_SECURITY_PROTOCOL to SASL_SSL or SASL_PLAINTEXT, or remove them."
+            )
+        return
+    if mechanism is None:
+        raise SettingsError(
+            f"KAFKA_SECURITY_PROTOCOL is {protocol}, but KAFKA_SASL_MECHANISM is not set: "
+            "set it to PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER."
+        )
+    needed, other = (_OAUTH, _LOGIN) if mechanism == "OAUTHBEARER" else (_LOGIN, (*_OAUTH, "sasl_oauth_scope"))
+    if missing := _variables(config, needed, given=False):
+        raise SettingsError(f"KAFKA_SASL_MECHANISM is {mechanism}, which needs {missing}: set what is missing.")
+    if given := _variables(config, other, given=True):
+        raise SettingsError(f"KAFKA_SASL_MECHANISM is {mechanism}, which does not use {given}: remove what is unused.")
+
+
+def _check_tls(config: KafkaConfig) -> None:
+    protocol = config.security_protocol
+    given = _variables(config, _TLS, given=True)
+    if protocol not in {"SSL", "SASL_SSL"}:
+        # The token endpoint is asked over HTTPS of its own; these files are for the brokers.
+        if given:
+            raise SettingsError(
+                f"KAFKA_SECURITY_PROTOCOL is {protocol or 'not set, which means PLAINTEXT'}, which does not encrypt, "
+                f"but {given} would: set KAFKA_SECURITY_PROTOCOL to SSL or SASL_SSL, or remove them."
+            )
+        return
+    if (config.ssl_certificate_location is None) != (config.ssl_key_location is None):
+        raise SettingsError(
+            "KAFKA_SSL_CERTIFICATE_LOCATION and KAFKA_SSL_KEY_LOCATION belong together, "
+            "but one is not set: set both (one PEM file may hold both) or remove the other."
+        )
+    if config.ssl_key_password is not None and config.ssl_key_location is None:
+        raise SettingsError("KAFKA_SSL_KEY_PASSWORD is set without KAFKA_SSL_KEY_LOCATION: set that too or remove it.")
+
+
+def _check_topics(config: KafkaConfig) -> None:
+    """Kafka refuses a topic whose name differs from another's by '.' and '_' only, so these count as the same."""
+    seen: dict[str, str] = {}
+    for name in ("ticker_topic", "orderbook_topic", "dlq_topic"):
+        topic = getattr(config, name)
+        variable = config.variable(name)
+        other = seen.setdefault(topic.replace(".", "_"), variable)
+        if other != variable:
+            raise SettingsError(
+                f"{other} and {variable} should name different topics ('.' and '_' count as the same), "
+                f"but {variable} is {topic!r}: rename one of them."
+            )

@@ -1,0 +1,222 @@
+"""Settings from flags, environment, ``tickwire.toml`` and defaults, in this order. The only reader of the environment.
+
+An empty environment variable counts as not set. A secret may stand in a file: ``KAFKA_SASL_PASSWORD_FILE`` names one
+whose content, without one line break at its end, is ``KAFKA_SASL_PASSWORD``.
+"""
+
+import functools
+import logging
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import SecretStr
+
+from tickwire.config.base import HIDDEN, Settings
+from tickwire.config.feed_config import FeedConfig
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import InvalidSetting, SettingsError
+
+logger = logging.getLogger(__name__)
+
+_TABLES: dict[type[Settings], str] = {KafkaConfig: "kafka", FeedConfig: "feed"}
+_LINE_END = re.compile(r"\r?\n\Z")
+_S = TypeVar("_S", bound=Settings)
+
+
+class _Layer(NamedTuple):
+    """Values of one source by lower-case name, and what to call the source of one of them."""
+
+    values: Mapping[str, object]
+    origin: Callable[[str], str]
+
+
+class _Found(NamedTuple):
+    """A value that a source gives: under which name (``sasl_password`` or ``sasl_password_file``), and which source."""
+
+    name: str
+    value: object
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting as it is used: ``value`` is None where unset and hidden where secret; lists are comma-separated."""
+
+    variable: str
+    value: bool | int | str | None
+    origin: str
+
+
+def load_kafka(overrides: Mapping[str, object] | None = None) -> KafkaConfig:
+    """The ``KAFKA_*`` settings in force. ``overrides`` are flags by field name; None means not given.
+
+    Raises SettingsError.
+    """
+    return _build(KafkaConfig, _find(KafkaConfig, overrides))
+
+
+def load_feed(overrides: Mapping[str, object] | None = None) -> FeedConfig:
+    """The ``FEED_*`` settings in force. ``overrides`` are flags by field name (or ``kraken_ws_url``); None: not given.
+
+    Raises SettingsError.
+    """
+    return _build(FeedConfig, _find(FeedConfig, overrides))
+
+
+def origins(kafka: Mapping[str, object] | None = None, feed: Mapping[str, object] | None = None) -> tuple[Setting, ...]:
+    """Every setting in force with where it came from; arguments are flags as in `load_kafka` and `load_feed`.
+
+    Raises SettingsError.
+    """
+    path, chosen = _file_path()
+    file = Setting("TICKWIRE_CONFIG", str(path), "environment TICKWIRE_CONFIG" if chosen else "default")
+    return (*_settings(KafkaConfig, kafka), *_settings(FeedConfig, feed), file)
+
+
+def _settings(model: type[Settings], overrides: Mapping[str, object] | None) -> list[Setting]:
+    found = _find(model, overrides)
+    config = _build(model, found)
+    values = {name: getattr(config, name) for name in model.model_fields}
+    values |= values.pop("urls", {})
+    return [
+        Setting(model.variable(name), _shown(value), found[name].origin if name in found else "default")
+        for name, value in values.items()
+    ]
+
+
+def _shown(value: object) -> bool | int | str | None:
+    if isinstance(value, SecretStr):
+        return HIDDEN
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return value if value is None or isinstance(value, (bool, int)) else str(value)
+
+
+def _build(model: type[_S], found: Mapping[str, _Found]) -> _S:
+    values: dict[str, Any] = {name: _value(model, name, entry) for name, entry in found.items()}
+    if "urls" in model.model_fields:
+        values["urls"] = {name: values.pop(name) for name in found if name not in model.model_fields}
+    try:
+        return model(**values)
+    except InvalidSetting as error:
+        name = error.variable.removeprefix(model.variable("")).lower()
+        raise InvalidSetting(error.variable, error.value, error.expected, found[name].origin) from None
+
+
+def _value(model: type[Settings], name: str, entry: _Found) -> object:
+    """The value itself, or the content of the file that ``<NAME>_FILE`` names."""
+    if entry.name == name:
+        return entry.value
+    path, variable = str(entry.value), model.variable(entry.name)
+    try:
+        text = Path(path).read_bytes().decode()  # read_text would change line breaks inside the secret
+    except (OSError, ValueError) as error:
+        shown = f"{path!r} ({_cause(error)})"
+        raise InvalidSetting(variable, shown, "the path of a readable text file", entry.origin) from None
+    return _LINE_END.sub("", text)
+
+
+def _find(model: type[Settings], overrides: Mapping[str, object] | None) -> dict[str, _Found]:
+    """The value with the highest precedence for each setting that any source gives, by field name."""
+    found: dict[str, _Found] = {}
+    for layer in (_file(model), _environment(model), _flags(model, overrides or {})):
+        here: dict[str, _Found] = {}
+        for name, value in layer.values.items():
+            target = _target(model, name)
+            origin = layer.origin(name)
+            if target is None:
+                _warn_unknown(name, origin, _closest(model, name))
+            elif target in here:
+                raise SettingsError(
+                    f"{model.variable(target)} is set twice, as {here[target].name} and as {name} ({origin}): "
+                    "keep one of them."
+                )
+            else:
+                here[target] = _Found(name, value, origin)
+        found |= here
+    return found
+
+
+def _cause(error: OSError | ValueError) -> str:
+    """Why a file cannot be read, without its content, which UnicodeError quotes."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return "not UTF-8" if isinstance(error, UnicodeError) else str(error)
+
+
+def _file_path() -> tuple[Path, bool]:
+    """The settings file, and whether the user named it; only then must it exist."""
+    chosen = os.environ.get("TICKWIRE_CONFIG")
+    return Path(chosen or "tickwire.toml"), bool(chosen)
+
+
+def _file(model: type[Settings]) -> _Layer:
+    path, chosen = _file_path()
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        if isinstance(error, FileNotFoundError) and not chosen:
+            return _Layer({}, str)
+        raise SettingsError(
+            f"The settings file {str(path)!r} cannot be read ({_cause(error)}): "
+            "correct it, or name another in TICKWIRE_CONFIG."
+        ) from None
+    tables = tuple(_TABLES.values())
+    for name in sorted(document.keys() - set(tables)):
+        _warn_unknown(name, f"file {path}", " or ".join(f"[{table}]" for table in tables))
+    table = document.get(_TABLES[model], {})
+    if not isinstance(table, dict):
+        raise SettingsError(
+            f"In the settings file {str(path)!r}, {_TABLES[model]} should be a table, but is a single value: "
+            f"write its settings below a line [{_TABLES[model]}]."
+        )
+    return _Layer(table, lambda _: f"file {path}")
+
+
+def _environment(model: type[Settings]) -> _Layer:
+    prefix = model.variable("")
+    values = {
+        variable.removeprefix(prefix).lower(): value
+        for variable, value in os.environ.items()
+        if variable.startswith(prefix) and variable.isupper() and value
+    }
+    return _Layer(values, lambda name: f"environment {model.variable(name)}")
+
+
+def _flags(model: type[Settings], overrides: Mapping[str, object]) -> _Layer:
+    values = {name: value for name, value in overrides.items() if value is not None}
+    for name in values:
+        if _target(model, name) is None:
+            raise SettingsError(
+                f"There is no setting {model.variable(name)!r}: the closest name is {_closest(model, name)}."
+            )
+    return _Layer(values, lambda _: "command line")
+
+
+def _names(model: type[Settings]) -> dict[str, str]:
+    """Every name that a source may use, and the field it sets."""
+    names = {name: name for name in model.model_fields if name != "urls"}
+    return names | {f"{name}_file": name for name in model.secrets()}
+
+
+def _target(model: type[Settings], name: str) -> str | None:
+    """The field that ``name`` sets; an address of an exchange sets itself; None where ``name`` is unknown."""
+    if model is FeedConfig and FeedConfig.URL_NAME.fullmatch(name):
+        return name
+    return _names(model).get(name)
+
+
+def _closest(model: type[Settings], name: str) -> str:
+    close = get_close_matches(name, _names(model), n=1, cutoff=0.0)
+    return model.variable(close[0])
+
+
+@functools.cache  # once each, however often settings are loaded
+def _warn_unknown(name: str, origin: str, closest: str) -> None:
+    logger.warning("settings.unknown name=%r origin=%r closest=%s", name, origin, closest)

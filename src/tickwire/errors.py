@@ -1,0 +1,173 @@
+"""Every error this package raises on purpose, on one screen.
+
+Each says in one sentence what is wrong, where, what was expected and what to do. ``retryable`` decides whether trying
+again may help; ``exit_code`` is what the command line ends with: 2 for wrong usage, 1 for trouble at run time.
+"""
+
+from collections.abc import Sequence
+
+
+class TickwireError(Exception):
+    """Base of every error raised on purpose by this package."""
+
+    retryable = False
+    exit_code = 1
+
+
+class UsageError(TickwireError):
+    """What the user asked for cannot be done as written: a wrong name, number, address or combination."""
+
+    exit_code = 2
+
+
+class SettingsError(UsageError):
+    """A setting has a value that does not fit, alone or together with another one."""
+
+
+class InvalidSetting(SettingsError):
+    """One setting has a value that does not fit. ``value`` is written out for reading and holds no secret."""
+
+    def __init__(self, variable: str, value: str, expected: str, origin: str = "") -> None:
+        super().__init__(variable, value, expected, origin)
+        self.variable, self.value, self.expected, self.origin = variable, value, expected, origin
+
+    def __str__(self) -> str:
+        where = f" ({self.origin})" if self.origin else ""
+        return (
+            f"{self.variable} should be {self.expected}, but is {self.value}{where}: "
+            "correct it, or leave it out for its default."
+        )
+
+
+class UnknownExchange(UsageError):
+    """No exchange module has this name."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(name)
+        self.name, self.known = name, tuple(known)
+
+    def __str__(self) -> str:
+        return f"Unknown exchange {self.name!r}: expected one of {', '.join(self.known)}."
+
+
+class UnknownChannel(UsageError):
+    """The exchange does not offer this channel."""
+
+    def __init__(self, channel: str, exchange: str, known: Sequence[str]) -> None:
+        super().__init__(channel)
+        self.channel, self.exchange, self.known = channel, exchange, tuple(known)
+
+    def __str__(self) -> str:
+        return f"Unknown channel {self.channel!r} for {self.exchange}: expected one of {', '.join(self.known)}."
+
+
+class UnknownSymbol(UsageError):
+    """The exchange does not list this symbol."""
+
+    def __init__(self, symbol: str, exchange: str, closest: Sequence[str]) -> None:
+        super().__init__(symbol)
+        self.symbol, self.exchange, self.closest = symbol, exchange, tuple(closest)
+
+    def __str__(self) -> str:
+        hint = f"; the closest are {', '.join(self.closest)}" if self.closest else ""
+        return f"{self.exchange} does not list the symbol {self.symbol!r}{hint}: check FEED_SYMBOLS or --symbols."
+
+
+class FeedError(TickwireError):
+    """The exchange side failed; connecting again may help."""
+
+    retryable = True
+
+
+class FrameRejected(FeedError):
+    """A frame or body is not what the exchange documents; it is counted and skipped."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason, self.detail = reason, detail
+
+    def __str__(self) -> str:
+        return f"frame rejected ({self.reason}): {self.detail}"
+
+
+class SubscriptionRefused(FeedError):
+    """The exchange answered a subscription with an error."""
+
+    retryable = False
+
+    def __init__(self, exchange: str, symbol: str, channel: str, answer: str) -> None:
+        super().__init__(exchange, symbol, channel, answer)
+        self.exchange, self.symbol, self.channel, self.answer = exchange, symbol, channel, answer
+
+    def __str__(self) -> str:
+        return (
+            f"{self.exchange} refused to subscribe {self.symbol} to {self.channel}: it answered {self.answer!r}; "
+            "check that the symbol trades there and leave it out if not."
+        )
+
+
+class KafkaMissing(UsageError):
+    """The confluent-kafka library is not installed."""
+
+    def __str__(self) -> str:
+        return "The library confluent-kafka is not installed: install it with `pip install 'confluent-kafka>=2.15,<3'`."
+
+
+class KafkaDisabled(UsageError):
+    """A Kafka command was called although KAFKA_ENABLED is not true."""
+
+    def __str__(self) -> str:
+        return "Kafka is switched off (KAFKA_ENABLED is not true): set KAFKA_ENABLED=true to run this command."
+
+
+class KafkaFailed(TickwireError):
+    """Kafka cannot be reached, refuses us, or failed for good."""
+
+
+class QueueFull(TickwireError):
+    """The producer's queue has no room for this record now; polling makes room."""
+
+    retryable = True
+
+
+class RecordRejected(TickwireError):
+    """A record cannot be read or processed and never will be: poison.
+
+    ``error_type`` is one of ``deserialize``, ``schema``, ``validate``, ``process``.
+    """
+
+    def __init__(self, error_type: str, detail: str) -> None:
+        super().__init__(error_type, detail)
+        self.error_type, self.detail = error_type, detail
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+class ProcessingFailed(TickwireError):
+    """The consumer stopped at a record that could not be processed; its offset is not committed."""
+
+    def __init__(self, topic: str, partition: int, offset: int, why: str) -> None:
+        super().__init__(topic, partition, offset, why)
+        self.topic, self.partition, self.offset, self.why = topic, partition, offset, why
+
+    def __str__(self) -> str:
+        return (
+            f"Stopped at {self.topic} partition {self.partition} offset {self.offset}, which could not be processed "
+            f"({self.why}); its offset is not committed: fix the handler and run again, "
+            "or set KAFKA_DLQ_ENABLED=true to send such records to the dead-letter topic."
+        )
+
+
+class PortTaken(TickwireError):
+    """A port we should listen on is in use or may not be opened."""
+
+    def __init__(self, what: str, host: str, port: int, setting: str, cause: str) -> None:
+        super().__init__(what, host, port, setting, cause)
+        self.what, self.host, self.port, self.setting, self.cause = what, host, port, setting, cause
+
+    def __str__(self) -> str:
+        return (
+            f"{self.what} cannot listen on {self.host}:{self.port} ({self.cause}): "
+            f"stop what uses it or choose another port with {self.setting}."
+        )

@@ -1,0 +1,96 @@
+"""Numbers the messages of order books, so that a reader can prove that none is missing.
+
+``epoch`` grows with every new start of a book, across restarts of the program too: it is the start's Unix milliseconds,
+or the last epoch + 1 where that is greater. ``book_seq`` is 0 on the snapshot that starts an epoch and grows by exactly
+one with every message of the epoch, keyframes and ``invalid`` included.
+"""
+
+from tickwire.events.book import Book
+from tickwire.events.types import Action, Level, Micros, OrderBook
+
+
+class Sequencer:
+    """Numbers of one symbol's book. It outlives connections; adapters, which do not, leave the numbers to it."""
+
+    __slots__ = ("_book_seq", "_connected_before", "_epoch", "_new_connection", "_received_us", "last", "valid")
+
+    def __init__(self) -> None:
+        self._epoch = 0
+        self._book_seq = 0
+        self._connected_before = False
+        self._new_connection = True
+        self.valid = False
+        self.last: OrderBook | None = None  # the last message, as a pattern for keyframes and `invalid`
+
+    def connection_opened(self) -> None:
+        """Note that the next snapshot comes over a new connection: ``reconnect``, or ``initial`` for the first."""
+        self._new_connection = True
+
+    def stamp(self, message: OrderBook) -> OrderBook | None:
+        """Number *message* in place and return it; None for what must not be published.
+
+        A delta or ``invalid`` while the book is not valid must not: nothing goes out between ``invalid`` and the next
+        snapshot, nor before the first.
+        """
+        if message.action == "snapshot":
+            self._epoch = max(message.received_us // 1000, self._epoch + 1)
+            self._book_seq = 0
+            if self._new_connection:
+                message.reason = "reconnect" if self._connected_before else "initial"
+                self._connected_before, self._new_connection = True, False
+            self.valid = True
+        else:
+            if not self.valid:
+                return None
+            self.valid = message.action == "delta"
+            return self._continue(message)
+        message.epoch, message.book_seq = self._epoch, self._book_seq
+        self.last = message
+        return message
+
+    def update(self, message: OrderBook, book: Book, depth: int) -> OrderBook | None:
+        """Turn a delta in place into the best *depth* levels a side as they stand now, and number it."""
+        if not self.valid:
+            return None
+        message.action, message.reason, message.depth = "snapshot", "update", depth
+        message.bids, message.asks = book.bids.top(depth), book.asks.top(depth)
+        return self._continue(message)
+
+    def keyframe(self, book: Book, received_us: Micros) -> OrderBook | None:
+        """Repeat the whole *book* within the running epoch; None while it is not valid."""
+        if self.last is None or not self.valid:
+            return None
+        depth = self.last.depth if self.last.reason == "update" else None
+        return self._continue(
+            _like(self.last, "snapshot", "keyframe", book.bids.top(depth), book.asks.top(depth), received_us)
+        )
+
+    def invalidate(self, reason: str, received_us: Micros) -> OrderBook | None:
+        """Declare the book unusable until its next snapshot; None if it already is."""
+        if self.last is None or not self.valid:
+            return None
+        return self.stamp(_like(self.last, "invalid", reason, [], [], received_us))
+
+    def _continue(self, message: OrderBook) -> OrderBook:
+        self._book_seq += 1
+        message.epoch, message.book_seq = self._epoch, self._book_seq
+        self.last = message
+        return message
+
+
+def _like(
+    last: OrderBook, action: Action, reason: str, bids: list[Level], asks: list[Level], now_us: Micros
+) -> OrderBook:
+    return OrderBook(
+        action=action,
+        exchange=last.exchange,
+        symbol=last.symbol,
+        exchange_symbol=last.exchange_symbol,
+        depth=last.depth,
+        bids=bids,
+        asks=asks,
+        reason=reason,
+        sequence=last.sequence,
+        exchange_us=last.exchange_us,
+        received_us=now_us,
+    )

@@ -1,0 +1,1 @@
+"""Kafka clients, publisher, consumer, dead letters and topics; knows no exchange."""

@@ -1,0 +1,55 @@
+"""Every metric, on one screen.
+
+Labels are bounded: topics, types, exchanges and closed sets of reasons, never a symbol, an offset or an error's text
+(https://prometheus.io/docs/practices/naming/). Callers bind label values once (``.labels(...)``), outside the path
+that runs per message; binding also makes the zero visible.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+# Kafka, producer side
+MESSAGES_PUBLISHED = Counter(
+    "kafka_messages_published", "Records acknowledged by Kafka.", ["topic", "type", "exchange"]
+)
+DELIVERY_ERRORS = Counter("kafka_delivery_errors", "Records that Kafka refused for good.", ["topic"])
+QUEUE_DROPS = Counter("kafka_producer_queue_drops", "Records dropped because the producer's queue was full.", ["topic"])
+QUEUE_FULL = Counter("kafka_producer_queue_full", "Times the producer's queue had no room.", ["topic"])
+PRODUCER_QUEUE = Gauge("kafka_producer_queue_messages", "Records handed to the producer and not yet reported on.")
+RECORDS = Counter("kafka_records", "Records by the way they ended.", ["topic", "outcome"])
+IN_FLIGHT = Gauge("kafka_records_in_flight", "Records accepted and not yet ended.", ["topic"])
+PRODUCER_RECREATED = Counter("kafka_producer_recreated", "Producers replaced after a fatal error.", ["reason"])
+DELIVERY_SECONDS = Histogram(
+    "kafka_producer_delivery_seconds",
+    "From handing a record to the producer until Kafka acknowledged it.",
+    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10),
+)
+
+# Kafka, consumer side
+CONSUMER_COMMITS = Counter("kafka_consumer_commits", "Offset commits that Kafka confirmed.", ["topic"])
+CONSUMER_ERRORS = Counter("kafka_consumer_errors", "Records that could not be processed, and client errors.", ["topic"])
+CONSUMER_LAG = Gauge("kafka_consumer_lag", "Records between the stored offset and the end.", ["topic", "partition"])
+CONSUMER_RECORDS = Counter("kafka_consumer_records", "Records by the way they ended.", ["topic", "result"])
+BOOK_SEQ_JUMPS = Counter("kafka_consumer_book_seq_jumps", "Missing book_seq numbers seen by the default handler.")
+DLQ_PUBLISHED = Counter(
+    "kafka_dlq_published",
+    "Records acknowledged by the dead-letter topic.",
+    ["dlq_topic", "source_topic", "error_type"],
+)
+
+# Feeds
+FRAMES_RECEIVED = Counter("feed_frames_received", "Frames taken from sockets.")
+FRAMES_REJECTED = Counter("feed_frames_rejected", "Frames skipped, by reason.", ["reason"])
+EVENTS = Counter("feed_events", "Market events handed to callbacks.", ["type"])
+GAPS = Counter("feed_gaps", "Breaks in an exchange's sequence.")
+RESYNCS = Counter("feed_resyncs", "Order books started again, by reason.", ["reason"])
+RECONNECTS = Counter("feed_reconnects", "Connections opened again, by reason.", ["reason"])
+BOOKS = Gauge("feed_books", "Order books by state.", ["state"])
+LAST_FRAME_AGE = Gauge("feed_last_frame_age_seconds", "Since the last frame of the quietest connection.")
+CALLBACK_ERRORS = Counter("feed_callback_errors", "Exceptions raised by callbacks.")
+
+REJECT_REASONS = ("malformed", "unknown", "oversize", "binary")
+INVALID_REASONS = ("gap", "checksum", "disconnect", "stale", "overflow")
+RECONNECT_REASONS = ("closed", "connect", "silent", "planned", "protocol", "subscribe")
+BOOK_STATES = ("valid", "resyncing")
+EVENT_TYPES = ("ticker", "orderbook")
+OUTCOMES = ("acknowledged", "conflated", "dropped", "failed", "spilled")

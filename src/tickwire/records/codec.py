@@ -1,0 +1,123 @@
+"""Market events as Kafka records, and back.
+
+topic by type, key ``exchange|symbol``, value JSON, Kafka timestamp = ``received_us`` in milliseconds, which never goes
+back, so that look-ups by time work. Headers are few and constant: ``content-type`` and ``schema``.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from tickwire.errors import RecordRejected
+from tickwire.events.book import is_zero, price_key
+from tickwire.events.types import MarketEvent, OrderBook, Ticker
+
+Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
+
+SCHEMAS = {"ticker": "ticker/1", "orderbook": "orderbook/1"}
+_MAX_TEXT = 200  # characters of a decoder's complaint that are worth repeating
+
+_decode: Callable[[bytes], MarketEvent] = msgspec.json.Decoder(Ticker | OrderBook).decode
+
+
+class Record(Struct, gc=False):
+    """What is handed to Kafka. ``kind`` and ``exchange`` are the labels under which it is counted."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+    timestamp_ms: int
+    kind: str
+    exchange: str
+
+
+class RecordWriter:
+    """Turns events into records. Topics, headers and keys are worked out once, not per event."""
+
+    def __init__(self, ticker_topic: str, orderbook_topic: str) -> None:
+        self._streams = {
+            Ticker: (ticker_topic, _headers("ticker"), "ticker"),
+            OrderBook: (orderbook_topic, _headers("orderbook"), "orderbook"),
+        }
+        self._keys: dict[tuple[str, str], bytes] = {}
+        self._encode = msgspec.json.Encoder().encode
+
+    def write(self, event: MarketEvent) -> Record:
+        """Encode one event."""
+        topic, headers, kind = self._streams[type(event)]
+        exchange = event.exchange
+        names = (exchange, event.symbol)
+        key = self._keys.get(names)
+        if key is None:
+            key = self._keys[names] = record_key(*names)
+        return Record(topic, key, self._encode(event), headers, event.received_us // 1000, kind, exchange)
+
+
+def record_key(exchange: str, symbol: str) -> bytes:
+    """Key that keeps everything of one symbol of one exchange in order."""
+    return f"{exchange}|{symbol}".encode()
+
+
+def _headers(kind: str) -> list[tuple[str, bytes]]:
+    return [("content-type", b"application/json"), ("schema", SCHEMAS[kind].encode())]
+
+
+def read_event(key: bytes | None, value: bytes | None, headers: Headers = ()) -> MarketEvent:
+    """Decode and validate one record's value.
+
+    Raises :exc:`~tickwire.errors.RecordRejected`: ``deserialize`` for bytes that are no JSON, ``schema`` for JSON of
+    another shape or version, ``validate`` for numbers that are none and a key that is not the event's.
+    """
+    if not value:
+        raise RecordRejected("deserialize", "the value is empty" if value == b"" else "the value is null")
+    try:
+        event = _decode(value)
+    except msgspec.ValidationError as e:
+        raise RecordRejected("schema", f"the value is no ticker or orderbook message: {str(e)[:_MAX_TEXT]}") from None
+    except RecursionError:
+        raise RecordRejected("deserialize", "the value is nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as e:
+        raise RecordRejected("deserialize", f"the value is no JSON: {str(e)[:_MAX_TEXT]}") from None
+    _check_schema(event, headers)
+    if key != record_key(event.exchange, event.symbol):
+        raise RecordRejected("validate", f"the key is not {event.exchange}|{event.symbol}")
+    try:
+        if type(event) is Ticker:
+            _check_ticker(event)
+        elif type(event) is OrderBook:
+            _check_book(event)
+    except ValueError as e:
+        raise RecordRejected("validate", str(e)) from None
+    return event
+
+
+def _check_schema(event: MarketEvent, headers: Headers) -> None:
+    expected = SCHEMAS["ticker" if type(event) is Ticker else "orderbook"].encode()
+    for name, said in headers:
+        if name == "schema" and said != expected:
+            raise RecordRejected("schema", f"the header schema is {said!r}, expected {expected!r}")
+
+
+def _check_ticker(ticker: Ticker) -> None:
+    for price in (ticker.bid, ticker.ask, ticker.last):
+        if price is not None:
+            price_key(price)
+    for size in (ticker.bid_size, ticker.ask_size):
+        if size is not None:
+            is_zero(size)
+
+
+def _check_book(book: OrderBook) -> None:
+    if book.epoch < 0 or book.book_seq < 0:
+        raise ValueError(f"epoch {book.epoch} and book_seq {book.book_seq} must not be negative")
+    for side, sign in ((book.bids, -1), (book.asks, 1)):
+        last: int | None = None
+        for price, size in side:
+            key = sign * price_key(price)
+            is_zero(size)
+            if last is not None and key <= last:
+                raise ValueError(f"levels are not in order at price {price}")
+            last = key

@@ -1,0 +1,1 @@
+"""A simulated exchange: seeded market, real dialects over real sockets, fault switches."""

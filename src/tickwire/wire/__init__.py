@@ -1,0 +1,1 @@
+"""Connections to exchanges; knows neither Kafka nor any single exchange."""

@@ -1,0 +1,72 @@
+"""The first signal asks, the second one ends at once."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tickwire.cli.signals import Stop
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_wakes_the_waiter_and_is_remembered(signum: signal.Signals) -> None:
+    with Stop() as stop:
+        assert not stop.wait(0.0)
+        os.kill(os.getpid(), signum)
+        assert stop.wait(10.0)
+        assert stop.requested
+        assert stop.wait()
+
+
+def test_what_was_done_with_signals_before_is_done_again_afterwards() -> None:
+    before = [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)]
+    with Stop():
+        assert signal.getsignal(signal.SIGTERM) != before[1]
+    assert [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+async def test_the_event_loop_goes_on_while_waiting() -> None:
+    with Stop() as stop:
+        waiting = asyncio.create_task(stop.arrives())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(waiting, 10)
+        assert stop.requested
+
+
+def test_a_blocking_step_is_interrupted_only_where_it_is_allowed() -> None:
+    with Stop() as stop:
+        with pytest.raises(KeyboardInterrupt), stop.interrupting():
+            signal.raise_signal(signal.SIGTERM)
+        assert stop.requested
+    with Stop() as stop:
+        with stop.interrupting():
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.wait(10)
+
+
+STUBBORN = """
+import time
+from tickwire.cli.signals import Stop
+with Stop() as stop:
+    print("ready", flush=True)
+    stop.wait()
+    print("asked", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(("second", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_second_signal_ends_the_process_at_once(second: signal.Signals, code: int) -> None:
+    with subprocess.Popen([sys.executable, "-c", STUBBORN], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        child.send_signal(signal.SIGINT)
+        assert child.stdout.readline() == "asked\n"
+        child.send_signal(second)
+        assert child.wait(10) == code

@@ -1,0 +1,88 @@
+"""What the tests run on: a clean environment, brokers that are started once, names that nobody else uses.
+
+Tests of the mark ``kafka`` take the fixture ``kafka`` (shared, no faults) or ``start_apache`` (their own, to break).
+TICKWIRE_TEST_BROKERS=host:port lets ``kafka`` be any cluster; TICKWIRE_REQUIRE_KAFKA=1 makes a missing Kafka a failure.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from brokers import CACHE, Kafka, StartApache
+from tickwire.broker import ApacheCluster, EmbeddedBroker, java_and_maven_missing
+from tickwire.kafka.nodes import visible_nodes
+
+NO_KAFKA = pytest.StashKey[str]()
+
+
+def skip_without(reason: str, config: pytest.Config) -> None:
+    """Skip because no Kafka can be had, loudly; or fail when it must be had."""
+    if os.environ.get("TICKWIRE_REQUIRE_KAFKA") == "1":
+        pytest.fail(f"TICKWIRE_REQUIRE_KAFKA=1: {reason}", pytrace=False)
+    config.stash[NO_KAFKA] = reason
+    pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say in one line that the tests on a real Kafka did not run, and what they need."""
+    if reason := config.stash.get(NO_KAFKA, None):
+        terminalreporter.write_line(f"THE TESTS ON A REAL KAFKA DID NOT RUN. {reason}", red=True, bold=True)
+
+
+@pytest.fixture(autouse=True)
+def clean_env(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the KAFKA_* and FEED_* settings of whoever runs the tests."""
+    for name in list(os.environ):
+        if name.upper().startswith(("KAFKA_", "FEED_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Kafka]:
+    """A real Kafka, the same for all tests."""
+    if brokers := os.environ.get("TICKWIRE_TEST_BROKERS"):
+        if not visible_nodes(brokers, 10.0):
+            pytest.fail(f"TICKWIRE_TEST_BROKERS={brokers} does not answer within 10 s.", pytrace=False)
+        yield Kafka(brokers)
+        return
+    if missing := java_and_maven_missing():
+        skip_without(missing, pytestconfig)
+    with ApacheCluster(1, tmp_path_factory.mktemp("kafka"), CACHE) as cluster:
+        yield Kafka(cluster.bootstrap)
+
+
+@pytest.fixture
+def start_apache(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[StartApache]:
+    """Start a Kafka of this test's own, ``start_apache(nodes=3, properties={...})``; gone at the test's end."""
+    if missing := java_and_maven_missing():
+        skip_without(missing, pytestconfig)
+    with ExitStack() as stack:
+
+        def start(
+            nodes: int = 1, properties: Mapping[str, str] | None = None, ports: Sequence[int] | None = None
+        ) -> ApacheCluster:
+            folder = tmp_path / f"kafka-{uuid.uuid4().hex[:8]}"
+            cluster = ApacheCluster(nodes, folder, CACHE, properties=properties, ports=ports)
+            for node in range(1, nodes + 1):
+                stack.callback(cluster.kill, node)  # an orderly end takes seconds, and the data is not wanted
+            cluster.start()
+            return cluster
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Iterator[EmbeddedBroker]:
+    """The embedded broker, the same for all tests."""
+    with EmbeddedBroker(port=0) as broker:
+        yield broker
+
+
+@pytest.fixture
+def unique() -> str:
+    """A suffix for topics and groups that no other test has."""
+    return uuid.uuid4().hex[:12]

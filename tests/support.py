@@ -1,0 +1,41 @@
+"""Waiting for something to become true, with a deadline instead of a sleep."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def eventually(condition: Callable[[], T], what: str, seconds: float = 20.0) -> T:
+    """Poll *condition* until it is truthy and return its value; fail with *what* when the deadline passes."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"not within {seconds} s: {what} (last value: {value!r})")
+        time.sleep(0.02)
+
+
+async def aeventually(condition: Callable[[], T], what: str, seconds: float = 20.0) -> T:
+    """Do as :func:`eventually` while the event loop goes on."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"not within {seconds} s: {what} (last value: {value!r})")
+        await asyncio.sleep(0.02)
+
+
+def free_port() -> int:
+    """Name a loopback TCP port that nothing listens on now."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port: int = s.getsockname()[1]
+        return port

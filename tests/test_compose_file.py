@@ -1,0 +1,79 @@
+"""docker-compose.kafka.yml: Compose accepts it, and Kafka accepts its settings."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from brokers import StartApache
+from tickwire.broker.ports import free_ports
+
+FILE = Path(__file__).parents[1] / "docker-compose.kafka.yml"
+TEXT = FILE.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def compose() -> list[str]:
+    """The Compose command of this machine; it checks files without an engine."""
+    for command in (["docker", "compose"], ["docker-compose"]):
+        if (
+            shutil.which(command[0])
+            and subprocess.run([*command, "version"], capture_output=True, check=False).returncode == 0
+        ):
+            return command
+    reason = "Docker Compose was not found: install it, on Debian with `apt-get install docker-compose`."
+    if os.environ.get("CI") == "true" or os.environ.get("TICKWIRE_REQUIRE_KAFKA") == "1":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def config(compose: list[str], *arguments: str) -> str:
+    command = [*compose, "-f", str(FILE), "config", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_compose_accepts_the_file_without_a_warning(compose: list[str]) -> None:
+    full = config(compose)
+    assert "apache/kafka:4." in full
+    assert "/opt/kafka/bin/kafka-broker-api-versions.sh" in full
+    assert "/var/lib/kafka/data" in full
+    assert config(compose, "--services").split() == ["kafka"]
+    assert config(compose, "--volumes").split() == ["kafka-data"]
+
+
+def test_only_loopback_is_published() -> None:
+    ports = TEXT[TEXT.index("    ports:\n") : TEXT.index("    environment:\n")]
+    assert re.findall(r'- "(.*)"', ports) == ["127.0.0.1:9092:9092"]
+
+
+def settings() -> dict[str, str]:
+    """The broker settings as the image derives them: KAFKA_LOG_DIRS is log.dirs."""
+    pairs = re.findall(r'^      KAFKA_([A-Z_]+): "?(.*?)"?$', TEXT, flags=re.MULTILINE)
+    return {name.lower().replace("_", "."): value for name, value in pairs}
+
+
+@pytest.mark.kafka
+def test_kafka_starts_with_these_settings(start_apache: StartApache) -> None:
+    """The addresses are the only thing that is not as in the container; port 9093 stays inside it."""
+    host, containers, controller = free_ports("127.0.0.1", 3)
+    new = {"9092": host, "29092": containers, "9093": controller}
+    properties = {
+        name: re.sub(r":(\d+)\b", lambda port: f":{new[port[1]]}", value).replace("//kafka:", "//127.0.0.1:")
+        for name, value in settings().items()
+    }
+    del properties["log.dirs"]
+    start_apache(properties=properties, ports=[host])
+    for port in (host, containers):
+        admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{port}"})
+        assert [broker.port for broker in admin.list_topics(timeout=10).brokers.values()] == [port]
+
+
+def test_the_cluster_id_is_one_that_kafka_accepts() -> None:
+    [cluster_id] = re.findall(r"CLUSTER_ID: ([\w-]+)", TEXT)
+    assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{21}", cluster_id)
