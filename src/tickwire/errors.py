@@ -130,6 +130,46 @@ class QueueFull(TickwireError):
     retryable = True
 
 
+class SpillUnusable(UsageError):
+    """The spill folder cannot be opened: its place, its rights, its owner or its format is in the way."""
+
+    def __init__(self, folder: str, reason: str, remedy: str = "make it a folder that this user can write to") -> None:
+        super().__init__(folder, reason, remedy)
+        self.folder, self.reason, self.remedy = folder, reason, remedy
+
+    def __str__(self) -> str:
+        return (
+            f"The spill folder {self.folder} cannot be used ({self.reason}): {self.remedy}, "
+            "or name another one with KAFKA_SPILL_DIR."
+        )
+
+
+class SpillFull(TickwireError):
+    """The spill has no room for this record; acknowledged segments make room. ``reason`` is ``budget`` or ``disk``."""
+
+    retryable = True
+
+    def __init__(self, folder: str, reason: str) -> None:
+        super().__init__(folder, reason)
+        self.folder, self.reason = folder, reason
+
+    def __str__(self) -> str:
+        if self.reason == "disk":
+            return f"The disk of the spill folder {self.folder} is full: free space on it."
+        return f"The spill folder {self.folder} holds all it may: raise KAFKA_SPILL_MAX_BYTES or bring Kafka back."
+
+
+class SpillFailed(TickwireError):
+    """Reading or writing the spill failed, other than for want of room."""
+
+    def __init__(self, folder: str, cause: str) -> None:
+        super().__init__(folder, cause)
+        self.folder, self.cause = folder, cause
+
+    def __str__(self) -> str:
+        return f"The spill folder {self.folder} cannot be read or written ({self.cause}): check its disk."
+
+
 class RecordRejected(TickwireError):
     """A record cannot be read or processed and never will be: poison.
 
@@ -142,6 +182,19 @@ class RecordRejected(TickwireError):
 
     def __str__(self) -> str:
         return self.detail
+
+
+class Reject(RecordRejected):
+    """Raised by a handler: this record is wrong and trying again cannot help."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("process", detail)
+
+
+class TryAgain(TickwireError):
+    """Raised by a handler: the record may be fine, but what it needs is not there now."""
+
+    retryable = True
 
 
 class ProcessingFailed(TickwireError):

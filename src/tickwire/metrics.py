@@ -29,7 +29,7 @@ CONSUMER_COMMITS = Counter("kafka_consumer_commits", "Offset commits that Kafka 
 CONSUMER_ERRORS = Counter("kafka_consumer_errors", "Records that could not be processed, and client errors.", ["topic"])
 CONSUMER_LAG = Gauge("kafka_consumer_lag", "Records between the stored offset and the end.", ["topic", "partition"])
 CONSUMER_RECORDS = Counter("kafka_consumer_records", "Records by the way they ended.", ["topic", "result"])
-BOOK_SEQ_JUMPS = Counter("kafka_consumer_book_seq_jumps", "Missing book_seq numbers seen by the default handler.")
+BOOK_SEQ_JUMPS = Counter("kafka_consumer_book_seq_jumps", "Breaks in book_seq seen by the default handler.")
 DLQ_PUBLISHED = Counter(
     "kafka_dlq_published",
     "Records acknowledged by the dead-letter topic.",

@@ -88,7 +88,7 @@ class ApacheCluster:
             claim("Kafka", self.host, node.port)
         try:
             self._format(libs)
-            self._run(*self._nodes)
+            self._run(libs, tuple(self._nodes))
         except BaseException:
             self.stop()
             raise
@@ -122,11 +122,13 @@ class ApacheCluster:
     def restart(self, *nodes: int) -> None:
         """Start nodes again on their data, ending in order those that run, and return when each answers.
 
-        Where too few nodes are up for a majority, name as many as make one. Raises :exc:`KafkaFailed` as :meth:`start`.
+        The others let a node back in when its old session is over: 9 seconds after it was last heard, unless
+        ``broker.session.timeout.ms`` says otherwise. Where too few nodes are up for a majority, name as many as make
+        one. Raises :exc:`KafkaFailed` as :meth:`start` does.
         """
         for number in nodes:
             self.terminate(number)
-        self._run(*nodes)
+        self._run(fetch(self._cache, self.version), nodes)
 
     def ensure_running(self) -> None:
         """Raise :exc:`KafkaFailed` when a node has ended without being asked to."""
@@ -158,8 +160,7 @@ class ApacheCluster:
         process, node.process = node.process, None
         return process
 
-    def _run(self, *numbers: int) -> None:
-        libs = fetch(self._cache, self.version)
+    def _run(self, libs: Path, numbers: Sequence[int]) -> None:
         for number in numbers:
             node = self._nodes[number]
             command = [

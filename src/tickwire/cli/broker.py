@@ -48,7 +48,10 @@ def broker(
     with tempfile.TemporaryDirectory(prefix="tickwire-kafka-", ignore_cleanup_errors=True) as folder:
         ports = [port + i for i in range(nodes)] if port else None
         cluster = ApacheCluster(nodes, Path(folder), cache_folder(), host=host, ports=ports)
-        _serve(cluster, f"Apache Kafka {VERSION}, {nodes} node{'s' if nodes > 1 else ''}, data in {folder} until then")
+        _serve(
+            cluster,
+            f"Apache Kafka {VERSION}, {nodes} node{'s' if nodes > 1 else ''}, data in {folder}, removed at the end",
+        )
 
 
 def _serve(kafka: EmbeddedBroker | ApacheCluster, kind: str) -> None:

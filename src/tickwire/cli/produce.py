@@ -2,20 +2,16 @@
 
 import asyncio
 import json
-import signal
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import uvloop
 
-from tickwire.cli.common import open_report, require_kafka, split_settings, start_metrics
-from tickwire.cli.signals import SIGNALS, Stop
+from tickwire.cli.common import check_writable, require_kafka, split_settings, start_metrics
+from tickwire.cli.signals import Stop
 from tickwire.config.loading import load_feed, load_kafka
 from tickwire.data_feed import WebSocketDataFeed
-
-Text = Annotated[str | None, typer.Option()]
 
 
 def produce(
@@ -43,7 +39,7 @@ def produce(
     feed_config = load_feed(feed_values | _given(exchange=exchange, symbols=symbols, channels=channels))
     feed = WebSocketDataFeed(feed=feed_config, kafka=kafka)
     if report is not None:
-        open_report(report)
+        check_writable(report, "--report")
     start_metrics(kafka)
     try:
         uvloop.run(_run(feed))

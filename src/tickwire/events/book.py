@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
+from operator import gt, lt
 
 from tickwire.events.types import Level
 
@@ -36,10 +37,11 @@ def _parse(text: str) -> int:
         raise ValueError(f"not a decimal number: {text[:40]!r}") from None
     if not value.is_finite() or abs(value.adjusted()) > _MAX_DIGITS or "_" in text:
         raise ValueError(f"not a finite decimal number: {text[:40]!r}")
-    scaled = value.scaleb(_PLACES)
-    if scaled != scaled.to_integral_value():
+    numerator, denominator = value.as_integer_ratio()
+    scaled, rest = divmod(numerator * 10**_PLACES, denominator)
+    if rest:
         raise ValueError(f"more than {_PLACES} decimal places: {text[:40]!r}")
-    return int(scaled)
+    return scaled
 
 
 def is_zero(size: str) -> bool:
@@ -55,9 +57,20 @@ def is_zero(size: str) -> bool:
         value = Decimal(size)
     except InvalidOperation:
         raise ValueError(f"not a size: {size[:40]!r}") from None
-    if not value.is_finite() or value < 0 or "_" in size:
+    if not value.is_finite() or value < 0 or "_" in size or not size.isascii():
         raise ValueError(f"not a size: {size[:40]!r}")
     return value == 0
+
+
+def in_order(levels: list[Level], *, highest_first: bool) -> list[Level]:
+    """Put a delta's *levels* best first, one a price (the last one written counts); as they are where they are so."""
+    if len(levels) < 2:
+        return levels
+    keys = [price_key(price) for price, _ in levels]
+    if all(map(gt if highest_first else lt, keys, keys[1:])):
+        return levels
+    last = dict(zip(keys, levels, strict=True))
+    return [last[key] for key in sorted(last, reverse=highest_first)]
 
 
 class Side:

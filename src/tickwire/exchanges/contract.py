@@ -16,12 +16,18 @@ An exchange is one module in this package. It has four public names, read by :mo
 from collections.abc import Sequence
 from typing import Literal, Protocol, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
+from tickwire.errors import FrameRejected
 from tickwire.events.book import Book
 from tickwire.events.types import Micros, OrderBook, Ticker
 
 Channel: TypeAlias = Literal["ticker", "orderbook"]
+
+# What msgspec raises for text that is no JSON, JSON of another shape, bytes that are no UTF-8, and deep nesting.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+MAX_TEXT = 200  # characters of a foreign text that are worth repeating
 
 
 class Symbol(Struct, frozen=True):
@@ -59,7 +65,10 @@ class Send(Struct, frozen=True):
 
 
 class Fetch(Struct, frozen=True):
-    """Fetch this over REST and hand the body to :meth:`AdapterContract.fetched`."""
+    """Fetch this over REST and hand the body to :meth:`AdapterContract.fetched`.
+
+    A later ``Fetch`` of the same symbol replaces one that still waits for its delay or for the budget.
+    """
 
     symbol: Symbol
     path: str  # with its query
@@ -86,6 +95,11 @@ class Reconnect(Struct, frozen=True):
     """The exchange asked us to leave this connection for a new one."""
 
     why: str
+
+
+def malformed(what: str, why: object) -> FrameRejected:
+    """Make the error for a frame or body that is not what the exchange documents."""
+    return FrameRejected("malformed", f"{what}: {why}"[:MAX_TEXT])
 
 
 Output: TypeAlias = Ticker | OrderBook | Send | Fetch | Subscribed | Refused | Reconnect

@@ -36,5 +36,20 @@ class Listing:
         return found
 
 
+def split_name(text: str, exchange: str) -> tuple[str, str]:
+    """Split a user's text into base and quote: at its separator, or before the longest known quote asset at the end.
+
+    Raises :exc:`~tickwire.errors.UnknownSymbol`.
+    """
+    name = text.strip().upper()
+    base, separator, quote = name.replace("/", "-").replace("_", "-").partition("-")
+    if not separator:
+        quote = max((q for q in QUOTES if name.endswith(q)), key=len, default="")
+        base = name.removesuffix(quote)
+    if not (base.isalnum() and quote.isalnum()):
+        raise UnknownSymbol(text, exchange, [])
+    return base, quote
+
+
 def _squeeze(text: str) -> str:
     return text.upper().replace("-", "").replace("/", "").replace("_", "").replace(":", "")

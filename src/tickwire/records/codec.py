@@ -43,6 +43,7 @@ class RecordWriter:
             OrderBook: (orderbook_topic, _headers("orderbook"), "orderbook"),
         }
         self._keys: dict[tuple[str, str], bytes] = {}
+        self._last_ms = 0
         self._encode = msgspec.json.Encoder().encode
 
     def write(self, event: MarketEvent) -> Record:
@@ -53,7 +54,9 @@ class RecordWriter:
         key = self._keys.get(names)
         if key is None:
             key = self._keys[names] = record_key(*names)
-        return Record(topic, key, self._encode(event), headers, event.received_us // 1000, kind, exchange)
+        # Deltas that waited for their snapshot arrived before it, and clocks are set back; look-ups need an order.
+        timestamp_ms = self._last_ms = max(event.received_us // 1000, self._last_ms)
+        return Record(topic, key, self._encode(event), headers, timestamp_ms, kind, exchange)
 
 
 def record_key(exchange: str, symbol: str) -> bytes:

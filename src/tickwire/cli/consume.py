@@ -1,0 +1,92 @@
+"""Read Kafka and hand every record to a handler: the default one rebuilds the order books."""
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tickwire.cli.common import check_writable, is_terminal, require_kafka, start_metrics
+from tickwire.cli.signals import Stop
+from tickwire.config.loading import load_kafka
+
+
+class Output(StrEnum):
+    """What is shown while records flow."""
+
+    TABLE = "table"
+    JSON = "json"
+    NONE = "none"
+
+
+def consume(
+    topics: Annotated[str | None, typer.Option(help="Topics, comma-separated; our two topics if not given.")] = None,
+    group: Annotated[str | None, typer.Option(help="KAFKA_GROUP_ID: the consumer group.")] = None,
+    start: Annotated[
+        str, typer.Option("--from", metavar="START", help="committed, beginning, end, an ISO 8601 time or Unix ms.")
+    ] = "committed",
+    maximum: Annotated[int | None, typer.Option("--max", min=1, help="End after this many records.")] = None,
+    handler: Annotated[
+        str | None, typer.Option(metavar="MODULE:FUNCTION", help="What to do with each record; rebuild books if not given.")
+    ] = None,
+    output: Annotated[Output, typer.Option("--format", help="What to show.")] = Output.TABLE,
+    report: Annotated[Path | None, typer.Option(help="Write counts and rebuilt books to this file as JSON.")] = None,
+    brokers: Annotated[str | None, typer.Option(help="KAFKA_BROKERS: host:port, comma-separated.")] = None,
+) -> None:
+    r"""Read market data from Kafka until Ctrl-C, at least once.
+
+    Without --handler every record is checked, order books are rebuilt, and every missing message is reported.
+    A handler takes one record (topic, partition, offset, key, value, headers, timestamp_ms, event); its offset is
+    committed after it returned. What it raises makes the record a dead letter (KAFKA_DLQ_ENABLED=true) or ends this
+    command. A new group begins at the beginning.
+
+    \b
+    Examples:
+      KAFKA_ENABLED=true tickwire consume
+      KAFKA_ENABLED=true tickwire consume --topics ticks.v1.raw --from end --format json
+      KAFKA_ENABLED=true tickwire consume --from 2026-01-31T12:00:00Z --max 1000
+      KAFKA_ENABLED=true tickwire consume --group storage --handler my_handlers:store
+    """
+    config = load_kafka({"group_id": group, "brokers": brokers})
+    require_kafka(config)
+    # The Kafka library may be missing, so what needs it is imported after that was checked.
+    from tickwire.cli.consume_output import JsonLines, LiveTable, PlainLines, Watch  # noqa: PLC0415
+    from tickwire.kafka.consumer import run_kafka_consumer  # noqa: PLC0415
+    from tickwire.kafka.handlers import load_handler  # noqa: PLC0415
+    from tickwire.kafka.market_state import MarketState  # noqa: PLC0415
+    from tickwire.kafka.start_positions import parse_start  # noqa: PLC0415
+
+    begin = parse_start(start)
+    names = None if topics is None else split_topics(topics)
+    state = MarketState() if handler is None else None
+    called = state if handler is None else load_handler(handler)
+    if report is not None:
+        check_writable(report, "--report")
+    start_metrics(config)
+    watch: Watch
+    if output is Output.JSON:
+        watch = JsonLines()
+    elif output is Output.NONE:
+        watch = Watch()
+    else:
+        watch = LiveTable(state) if is_terminal() else PlainLines(state)
+    try:
+        with Stop() as stop, watch:
+            run_kafka_consumer(
+                config,
+                topics=names,
+                start=begin,
+                handler=called,
+                max_records=maximum,
+                stopping=lambda: stop.requested,
+                observer=watch,
+            )
+    finally:
+        if watch.report is not None:
+            if output is not Output.NONE:
+                print(watch.report.last_line(), file=sys.stderr if output is Output.JSON else sys.stdout, flush=True)
+            if report is not None:
+                books = {} if state is None else state.report()
+                report.write_text(json.dumps(watch.report.to_json() | books, indent=1) + "\n")

@@ -1,0 +1,188 @@
+"""What ``tickwire consume`` shows: JSON lines, plain lines, or a live table."""
+
+import base64
+import logging
+import re
+import sys
+import time
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from tickwire.cli.common import printable
+from tickwire.kafka.consumer_report import ConsumerReport
+from tickwire.kafka.market_state import BookState, MarketState
+from tickwire.kafka.received import ReceivedRecord
+
+_LINE_SECONDS = 5.0
+# Control and direction characters that JSON allows in a string; they are written as JSON escapes.
+_UNSAFE = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+
+_check_json = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Watch:
+    """Shows nothing and keeps the counts."""
+
+    def __init__(self) -> None:
+        self.report: ConsumerReport | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        pass
+
+    def record(self, record: ReceivedRecord) -> None:
+        """Show one record."""
+
+    def tick(self, report: ConsumerReport) -> None:
+        """Show the counts."""
+        self.report = report
+
+
+class JsonLines(Watch):
+    """One JSON object a record."""
+
+    def record(self, record: ReceivedRecord) -> None:
+        """Print the record."""
+        sys.stdout.write(json_line(record) + "\n")
+        sys.stdout.flush()
+
+
+def json_line(record: ReceivedRecord) -> str:
+    """One record as one line: ``value`` is the record's own JSON, digit for digit; other bytes are ``value_base64``."""
+    line: dict[str, Any] = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+    line["timestamp_ms"] = record.timestamp_ms
+    line |= text_or_base64("key", record.key)
+    value = record.value
+    try:
+        if value is None:
+            line["value"] = None
+        else:
+            _check_json(value)
+            value.decode()  # the decoder skips some strings
+            line["value"] = msgspec.Raw(msgspec.json.format(value, indent=-1))  # no line breaks between tokens
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        line["value_base64"] = base64.b64encode(value or b"").decode()
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", _encode(line).decode())
+
+
+def text_or_base64(name: str, data: bytes | None) -> dict[str, str | None]:
+    """``name`` where *data* is text or missing, else ``name_base64``."""
+    try:
+        return {name: None if data is None else data.decode()}
+    except UnicodeDecodeError:
+        return {f"{name}_base64": base64.b64encode(data or b"").decode()}
+
+
+class PlainLines(Watch):
+    """One line every few seconds, for logs and pipes."""
+
+    def __init__(self, state: MarketState | None) -> None:
+        super().__init__()
+        self._state = state
+        self._at = time.monotonic()
+        self._seen = 0
+
+    def tick(self, report: ConsumerReport) -> None:
+        """Print a line when it is time."""
+        super().tick(report)
+        now = time.monotonic()
+        if now - self._at >= _LINE_SECONDS:
+            seen = report.consumed.total()
+            print(f"{summary(report, self._state)}, {(seen - self._seen) / (now - self._at):.0f} records/s", flush=True)
+            self._at, self._seen = now, seen
+
+
+def summary(report: ConsumerReport, state: MarketState | None) -> str:
+    """The counts in one line."""
+    text = f"{report.consumed.total()} records, lag {sum(report.lag.values())}"
+    if state is not None:
+        valid = sum(book.book is not None for book in state.books.values())
+        text += f", books {valid} of {len(state.books)} valid, {state.jumps} jumps"
+    dead = report.dead_letters.total()
+    return f"{text}, {dead} dead letters" if dead else text
+
+
+class LiveTable(Watch):
+    """A table that follows the books, twice a second."""
+
+    def __init__(self, state: MarketState | None) -> None:
+        super().__init__()
+        self._state = state
+        self._console = Console()
+        self._live = Live(console=self._console, auto_refresh=False)
+        self._at = time.monotonic()
+        self._seen = 0
+        self._numbers: dict[str, tuple[int, int]] = {}
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        self._log_to(sys.stderr)  # the table's own stream, which writes above the table
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._live.stop()
+        self._log_to(sys.stderr)
+
+    def tick(self, report: ConsumerReport) -> None:
+        """Draw the table anew."""
+        super().tick(report)
+        now = time.monotonic()
+        seconds, seen = max(now - self._at, 1e-3), report.consumed.total()
+        table = self._topics(report) if self._state is None else self._books(self._state, report, seconds)
+        rate = (seen - self._seen) / seconds
+        table.caption = f"{summary(report, self._state)}, {rate:.0f} records/s, {report.assigned} partitions"
+        self._live.update(table, refresh=True)
+        self._at, self._seen = now, seen
+
+    def _topics(self, report: ConsumerReport) -> Table:
+        table = Table("topic", "processed", "dead letters", "commits")
+        for topic in sorted(report.consumed):
+            counts = (report.processed[topic], report.dead_letters[topic], report.commits[topic])
+            table.add_row(topic, *map(str, counts))
+        return table
+
+    def _books(self, state: MarketState, report: ConsumerReport, seconds: float) -> Table:
+        table = Table("key", "book", "bid", "ask", "book_seq", "book/s", "lag")
+        keys = sorted(state.books.keys() | state.tickers.keys())
+        room = max(1, self._console.height - 8)
+        for key in keys[:room]:
+            book = state.books.get(key)
+            cells = _book_cells(book, self._rate(key, book, seconds), report) if book else ("–", "", "", "", "", "")
+            if not cells[1] and (ticker := state.tickers.get(key)) is not None:
+                cells = (cells[0], ticker.bid or "", ticker.ask or "", *cells[3:])
+            table.add_row(*(Text(printable(cell)) for cell in (key, *cells)))
+        if len(keys) > room:
+            table.add_row(f"… and {len(keys) - room} more")
+        return table
+
+    def _rate(self, key: str, book: BookState, seconds: float) -> float:
+        epoch, last = self._numbers.get(key, (book.epoch, book.last_seq))
+        self._numbers[key] = book.epoch, book.last_seq
+        return (book.last_seq - last if epoch == book.epoch else book.last_seq) / seconds
+
+    def _log_to(self, stream: Any) -> None:
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, logging.StreamHandler):
+                handler.setStream(stream)
+
+
+def _book_cells(state: BookState, rate: float, report: ConsumerReport) -> tuple[str, ...]:
+    bid = state.book.bids.best() if state.book else None
+    ask = state.book.asks.best() if state.book else None
+    return (
+        "valid" if state.book else "waits",
+        bid[0] if bid else "",
+        ask[0] if ask else "",
+        str(state.last_seq),
+        f"{rate:.0f}",
+        str(report.lag.get(state.partition, "")),
+    )

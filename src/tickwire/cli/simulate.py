@@ -1,0 +1,59 @@
+"""``tickwire simulate``: an exchange to try things on."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+import uvloop
+
+from tickwire.cli.signals import Stop
+from tickwire.simulator.server import SimulatedExchange
+
+
+def simulate(
+    exchange: Annotated[str, typer.Option(help="The exchange to simulate: binance or kraken.")] = "binance",
+    symbols: Annotated[
+        str, typer.Option(help="How many symbols, or their names separated by commas (BTC-USDT,ETH-USDT).")
+    ] = "2",
+    rate: Annotated[
+        float, typer.Option(help="Order book updates a second over all symbols; 0: as fast as the slowest client.")
+    ] = 100.0,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal markets.")] = 1,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port for WebSocket and REST; 0 finds a free one.")
+    ] = 0,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=30s (every 30 seconds), NAME=0.001 (chance) or refuse=SYMBOL; may be repeated."),
+    ] = None,
+) -> None:
+    """Run a simulated exchange until Ctrl-C: a seeded market in the exchange's own formats over WebSocket and REST.
+
+    \b
+    Faults: drop (cut the connection), skip, duplicate, corrupt and (kraken) checksum of order book messages,
+    silence, deaf (silence without pongs), slow, unknown, binary, oversize, rest429, rest418, rest503,
+    (binance) stale snapshots, refuse=SYMBOL.
+
+    \b
+    Controls on the same port, for this machine alone: GET /simulator/books?depth=10, GET /simulator/stats,
+    POST /simulator/freeze (stop the market), POST /simulator/fault?name=drop (once, now).
+
+    \b
+    Examples:
+      tickwire simulate --port 9001
+      tickwire simulate --exchange kraken --symbols 10 --rate 1000 --fault drop=30s --fault skip=0.001
+    """  # noqa: D301 - \b keeps the lines together
+    chosen = int(symbols) if symbols.isascii() and symbols.isdigit() else symbols.split(",")
+    simulated = SimulatedExchange(exchange, chosen, rate, seed, port, host, fault or ())
+    with Stop() as stop, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(simulated, stop))
+
+
+async def _run(simulated: SimulatedExchange, stop: Stop) -> None:
+    async with simulated:
+        name = simulated.dialect.name
+        ws, rest = simulated.ws_url, simulated.rest_url
+        variables = f"FEED_{name.upper()}_WS_URL={ws} FEED_{name.upper()}_REST_URL={rest}"
+        print(f"Simulated {name} listens on {ws}: set {variables}", flush=True)
+        await stop.arrives()

@@ -1,0 +1,97 @@
+"""Which offsets may be committed: the end of the unbroken run of finished records, per partition. Pure.
+
+A committed offset says that everything before it is done, so it never passes a record that is still being worked on,
+and it never falls while the partition stays ours. Work on a partition that was lost in between has no effect.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+Partition: TypeAlias = tuple[str, int]  # topic, number
+
+
+class Progress:
+    """How far one partition has come during one assignment. Whoever works on a record keeps this beside it."""
+
+    __slots__ = ("_committed", "_finished", "_unfinished", "generation", "ours", "position")
+
+    def __init__(self, generation: int, position: int, committed: int | None) -> None:
+        self.generation = generation
+        self.position = position  # everything below is finished
+        self.ours = True
+        self._committed = committed
+        self._unfinished: deque[int] = deque()  # in the order of their offsets
+        self._finished: set[int] = set()  # those behind an unfinished one
+
+    def begin(self, offset: int) -> None:
+        """Note that work on a record begins. Offsets grow; Kafka may leave some out (transactions, compaction)."""
+        last = self._unfinished[-1] if self._unfinished else self.position - 1
+        if offset <= last:
+            raise ValueError(f"offset {offset} begins after {last}")
+        self._unfinished.append(offset)
+
+    def finish(self, offset: int) -> bool:
+        """Note that a record is done. False: the partition was lost in between, and the work does not count."""
+        if not self.ours:
+            return False
+        unfinished, finished = self._unfinished, self._finished
+        if offset != unfinished[0]:
+            finished.add(offset)
+            return True
+        unfinished.popleft()
+        while unfinished and unfinished[0] in finished:
+            offset = unfinished.popleft()
+            finished.remove(offset)
+        self.position = offset + 1
+        return True
+
+    @property
+    def due(self) -> bool:
+        """Tell whether the group does not know :attr:`position` yet."""
+        return self.position != self._committed
+
+    def confirm(self, offset: int) -> bool:
+        """Note that Kafka has stored *offset* for the group; False if that was known."""
+        known = offset == self._committed
+        self._committed = offset
+        return not known
+
+
+class CommitTracker:
+    """The partitions that are ours now."""
+
+    def __init__(self) -> None:
+        self._assigned: dict[Partition, Progress] = {}
+        self._generation = 0
+
+    def assign(self, partition: Partition, position: int, committed: int | None) -> Progress:
+        """Take a partition over, to be read from *position*; *committed* is what the group knows of it, if anything."""
+        self.lose([partition])
+        self._generation += 1
+        progress = self._assigned[partition] = Progress(self._generation, position, committed)
+        return progress
+
+    def lose(self, partitions: Iterable[Partition]) -> None:
+        """Give partitions up; what is unfinished of them no longer counts."""
+        for partition in partitions:
+            progress = self._assigned.pop(partition, None)
+            if progress is not None:
+                progress.ours = False
+
+    def get(self, partition: Partition) -> Progress | None:
+        """The progress of a partition; None when it is not ours."""
+        return self._assigned.get(partition)
+
+    def assigned(self) -> Mapping[Partition, Progress]:
+        """Every partition that is ours."""
+        return self._assigned
+
+    def due(self) -> dict[Partition, int]:
+        """Offsets worth committing now."""
+        return {partition: progress.position for partition, progress in self._assigned.items() if progress.due}
+
+    def confirm(self, partition: Partition, offset: int) -> bool:
+        """Note that Kafka has stored *offset*; False if that was known, or the partition is no longer ours."""
+        progress = self._assigned.get(partition)
+        return progress is not None and progress.confirm(offset)

@@ -1,0 +1,53 @@
+"""Which errors of the Kafka client end a consumer, and in what words."""
+
+import logging
+
+from confluent_kafka import KafkaError
+
+from tickwire import metrics
+from tickwire.errors import KafkaFailed
+
+logger = logging.getLogger(__name__)
+
+# Public constants of the library, in spite of their names. librdkafka goes on by itself after these.
+_PASSING = frozenset(
+    {
+        KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+        KafkaError._TRANSPORT,  # noqa: SLF001
+        KafkaError._RESOLVE,  # noqa: SLF001
+        KafkaError._TIMED_OUT,  # noqa: SLF001
+        KafkaError._MAX_POLL_EXCEEDED,  # noqa: SLF001 - the next poll joins the group again
+    }
+)
+_MISSING = frozenset(
+    {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}  # noqa: SLF001
+)
+
+
+def final_error(error: KafkaError, topic: str, partition: int | None, offset: int | None) -> KafkaFailed | None:
+    """The error to end with; None when the client goes on by itself."""
+    code = error.code()
+    if code == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - auto.offset.reset is "error"
+        return KafkaFailed(
+            f"The next offset of {topic} partition {partition} ({offset}) is not in Kafka: its retention removed it, "
+            "or the topic was created anew; run with --from beginning to go on with what is there."
+        )
+    if code in _MISSING:
+        return KafkaFailed(
+            f"The topic {topic} is gone from Kafka: create it with `tickwire topics --create {topic}` and run again."
+        )
+    if error.fatal() or not (error.retriable() or code in _PASSING):
+        return for_good(error, topic)
+    return None
+
+
+def for_good(error: KafkaError, topic: str = "") -> KafkaFailed:
+    """Name an error after which reading cannot go on."""
+    where = f" {topic}" if topic else ""
+    return KafkaFailed(f"Reading{where} failed for good ({error.name()}: {error.str()}): correct that and run again.")
+
+
+def log_client_error(error: KafkaError) -> None:
+    """Log what the client reports about its connections; it goes on by itself. Meant as ``error_cb``."""
+    metrics.CONSUMER_ERRORS.labels("").inc()
+    logger.warning("consumer.client_error code=%s error=%r", error.name(), error.str())

@@ -1,0 +1,156 @@
+"""Dead letters: records that could not be processed, kept as they were, with the reason in headers of ours.
+
+Key, value and headers of the record stay untouched and in front; our headers follow as one block, always all of them
+in the same order, so that the block of an earlier failure can be told from headers of the same names and is replaced.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple, TypeAlias
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from tickwire import metrics
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import KafkaFailed, RecordRejected
+from tickwire.kafka.clients import producer_config
+from tickwire.kafka.received import ReceivedRecord
+
+ERROR_TYPES = ("deserialize", "schema", "validate", "process")
+HEADERS = (
+    "source_topic",
+    "source_partition",
+    "source_offset",
+    "source_timestamp_ms",
+    "consumer_group",
+    "error_type",
+    "error_class",
+    "error_message",
+    "attempts",
+    "failed_at",
+    "dlq_id",
+    "replay_count",
+    "left_out",
+)
+
+_MESSAGE_BYTES = 1024
+_DELIVERY_S = 30.0
+_LARGEST_MESSAGE = 1_000_000_000  # librdkafka's limit; the topic's own is what counts
+# What is left out, step by step, while the topic refuses the record as too large.
+_LEFT_OUT = ("nothing", "headers", "headers,value", "headers,value,key")
+
+HeaderList: TypeAlias = list[tuple[str, str | bytes | None]]  # as the library declares it
+
+
+class Failure(NamedTuple):
+    """Why a record became a dead letter."""
+
+    error_type: str  # one of ERROR_TYPES
+    error_class: str
+    message: str
+    attempts: int
+
+
+def describe(error: Exception, attempts: int) -> Failure:
+    """Name an error that a handler raised."""
+    kind = type(error)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    error_type = error.error_type if isinstance(error, RecordRejected) else "process"
+    message = str(error)
+    if not isinstance(error, RecordRejected):
+        message = f"{kind.__name__}: {message}" if message else kind.__name__
+    return Failure(error_type if error_type in ERROR_TYPES else "process", name, message, attempts)
+
+
+def shorten(text: str, limit: int) -> bytes:
+    """Encode as UTF-8 in at most *limit* bytes, cut between characters."""
+    data = text.encode("utf-8", "backslashreplace")
+    return data if len(data) <= limit else data[:limit].decode("utf-8", "ignore").encode()
+
+
+def split_headers(headers: Sequence[tuple[str, bytes | None]]) -> tuple[HeaderList, dict[str, str]]:
+    """Take a dead letter's headers apart: those of the record that it was, and ours; ours are empty if it is none."""
+    names = tuple(name for name, _ in headers)
+    size = len(HEADERS)
+    for start in range(len(names) - size, -1, -1):
+        if names[start : start + size] == HEADERS:
+            block = headers[start : start + size]
+            ours = {name: (value or b"").decode("utf-8", "replace") for name, value in block}
+            return [*headers[:start], *headers[start + size :]], ours
+    return list(headers), {}
+
+
+class DeadLetters:
+    """Writes dead letters and waits until Kafka has acknowledged each."""
+
+    def __init__(self, config: KafkaConfig, group: str, clock: Callable[[], float] = time.time) -> None:
+        self._topic = config.dlq_topic
+        self._group = group
+        self._clock = clock
+        self._producer = Producer(
+            producer_config(config)
+            | {
+                "linger.ms": 0,  # each is waited for
+                "message.max.bytes": _LARGEST_MESSAGE,
+                "message.timeout.ms": int(_DELIVERY_S * 1000),
+            }
+        )
+
+    def write(self, record: ReceivedRecord, failure: Failure) -> None:
+        """Write one dead letter and wait for its acknowledgement.
+
+        Raises :exc:`~tickwire.errors.KafkaFailed` when there is none; the record must then not be committed.
+        """
+        original, earlier = split_headers(record.headers)
+        ours = self._headers(record, failure, earlier)
+        for step, left_out in enumerate(_LEFT_OUT):
+            headers = [*(original if step < 1 else ()), *ours, ("left_out", left_out.encode())]
+            value = record.value if step < 2 else None
+            key = record.key if step < 3 else None
+            error = self._deliver(key, value, headers)
+            if error is None or error.code() != KafkaError.MSG_SIZE_TOO_LARGE:
+                break
+        if error is not None:
+            raise KafkaFailed(
+                f"The dead letter of {record.topic} partition {record.partition} offset {record.offset} could not be "
+                f"written to {self._topic} ({error.str()}); its offset is not committed: make that topic writable "
+                "and run again."
+            )
+        metrics.DLQ_PUBLISHED.labels(self._topic, record.topic, failure.error_type).inc()
+
+    def _headers(self, record: ReceivedRecord, failure: Failure, earlier: dict[str, str]) -> HeaderList:
+        replays = earlier.get("replay_count", "")
+        time_ms = record.timestamp_ms
+        values = (
+            record.topic,
+            str(record.partition),
+            str(record.offset),
+            "" if time_ms is None else str(time_ms),
+            self._group,
+            failure.error_type,
+            failure.error_class,
+            failure.message,
+            str(failure.attempts),
+            datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            f"{record.topic}-{record.partition}-{record.offset}",
+            replays if replays.isdigit() else "0",
+        )
+        return [(name, shorten(value, _MESSAGE_BYTES)) for name, value in zip(HEADERS[:-1], values, strict=True)]
+
+    def _deliver(self, key: bytes | None, value: bytes | None, headers: HeaderList) -> KafkaError | None:
+        """Produce and wait for the report; None is the acknowledgement."""
+        reports: list[KafkaError | None] = []
+
+        def delivered(error: KafkaError | None, _message: Message) -> None:
+            reports.append(error)
+
+        try:
+            self._producer.produce(self._topic, value, key, headers=headers, on_delivery=delivered)
+            deadline = time.monotonic() + _DELIVERY_S + 5  # librdkafka reports by then; this only guards the loop
+            while not reports and time.monotonic() < deadline:
+                self._producer.poll(0.1)
+        except KafkaException as e:
+            error: KafkaError = e.args[0]
+            return error
+        return reports[0] if reports else KafkaError(KafkaError._MSG_TIMED_OUT)  # noqa: SLF001 - a public constant

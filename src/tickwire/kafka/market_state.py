@@ -1,0 +1,135 @@
+"""The handler used when you name none: validates every record and rebuilds every order book from Kafka alone."""
+
+import logging
+from collections import Counter
+from typing import Any
+
+from tickwire import metrics
+from tickwire.errors import RecordRejected
+from tickwire.events.book import Book
+from tickwire.events.types import OrderBook, Ticker
+from tickwire.kafka.received import ReceivedRecord
+
+logger = logging.getLogger(__name__)
+
+
+class BookState:
+    """One symbol's book as far as Kafka has told. ``book`` is None until a snapshot came, and after what breaks it."""
+
+    __slots__ = ("book", "epoch", "last_seq", "older_epoch", "partition", "sequence")
+
+    def __init__(self, partition: tuple[str, int], epoch: int, last_seq: int) -> None:
+        self.partition = partition
+        self.epoch = epoch
+        self.last_seq = last_seq
+        self.book: Book | None = None
+        self.sequence: int | None = None
+        self.older_epoch = -1  # the last one warned about
+
+
+class MarketState:
+    """Keeps the last ticker and the book of every key, and reports every break in ``book_seq``.
+
+    A record delivered again is recognised by its numbers, counted and ignored. After a break the book is not used until
+    the next snapshot, and a keyframe is one. A key first met in the middle of an epoch waits for one, too.
+    """
+
+    def __init__(self) -> None:
+        self.records: Counter[str] = Counter()  # by type
+        self.jumps = 0
+        self.duplicates = 0
+        self.older_epochs = 0  # records of an epoch before the one already seen, ignored
+        self.books: dict[str, BookState] = {}
+        self.tickers: dict[str, Ticker] = {}
+
+    def __call__(self, record: ReceivedRecord) -> None:
+        """Take one record. Raises :exc:`~tickwire.errors.RecordRejected`."""
+        event = record.event
+        key = f"{event.exchange}|{event.symbol}"
+        if type(event) is OrderBook:
+            self._order_book(key, event, record)
+            self.records["orderbook"] += 1
+        elif type(event) is Ticker:
+            last = self.tickers.get(key)
+            if last is not None and event.received_us < last.received_us:
+                self.duplicates += 1  # one symbol's tickers are in order of arrival, so this one was here before
+            else:
+                self.tickers[key] = event
+            self.records["ticker"] += 1
+
+    def revoked(self, topic: str, partition: int) -> None:
+        """Forget the books of a partition that goes to another consumer, which reads on where we do not."""
+        here = (topic, partition)
+        self.books = {key: state for key, state in self.books.items() if state.partition != here}
+
+    def report(self) -> dict[str, Any]:
+        """Counts, books and last tickers, ready for JSON."""
+        return {
+            "records": dict(self.records),
+            "jumps": self.jumps,
+            "duplicates": self.duplicates,
+            "older_epochs": self.older_epochs,
+            "books": {key: _shown(state) for key, state in sorted(self.books.items())},
+            "tickers": {
+                key: {"bid": t.bid, "bid_size": t.bid_size, "ask": t.ask, "ask_size": t.ask_size}
+                | {"sequence": t.sequence, "received_us": t.received_us}
+                for key, t in sorted(self.tickers.items())
+            },
+        }
+
+    def _order_book(self, key: str, message: OrderBook, record: ReceivedRecord) -> None:
+        if message.book_seq == 0 and message.action != "snapshot":
+            raise RecordRejected("validate", f"an epoch begins with a snapshot, but this {message.action} is its first")
+        state = self.books.get(key)
+        if state is None:
+            # Whatever came before is not ours to know.
+            state = self.books[key] = BookState((record.topic, record.partition), message.epoch, message.book_seq)
+        elif not self._follows(key, state, message):
+            return
+        if message.action == "snapshot":
+            state.book = Book(message.bids, message.asks)
+        elif message.action == "invalid":
+            state.book = None
+        elif state.book is not None:
+            state.book.apply(message.bids, message.asks)
+        state.sequence = message.sequence
+
+    def _follows(self, key: str, state: BookState, message: OrderBook) -> bool:
+        """Move on to the message's number; False when the message is to be ignored."""
+        epoch, seq = message.epoch, message.book_seq
+        if epoch == state.epoch:
+            if seq <= state.last_seq:
+                self.duplicates += 1
+                return False
+            expected = state.last_seq + 1
+        elif epoch < state.epoch:
+            self._older(key, state, epoch)
+            return False
+        else:
+            expected = 0
+        if seq != expected:
+            self.jumps += 1
+            metrics.BOOK_SEQ_JUMPS.inc()
+            logger.warning("consumer.jump key=%r epoch=%d expected=%d got=%d", key, epoch, expected, seq)
+            state.book = None
+        state.epoch, state.last_seq = epoch, seq
+        return True
+
+    def _older(self, key: str, state: BookState, epoch: int) -> None:
+        """Count a record of an earlier epoch: delivered again, or a producer whose clock was set back."""
+        self.older_epochs += 1
+        if state.older_epoch != epoch:
+            state.older_epoch = epoch
+            logger.warning("consumer.older_epoch key=%r epoch=%d current=%d", key, epoch, state.epoch)
+
+
+def _shown(state: BookState) -> dict[str, Any]:
+    book = state.book
+    return {
+        "epoch": state.epoch,
+        "book_seq": state.last_seq,
+        "valid": book is not None,
+        "sequence": state.sequence,
+        "bids": book.bids.top() if book else [],
+        "asks": book.asks.top() if book else [],
+    }

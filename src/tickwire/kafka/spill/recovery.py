@@ -1,0 +1,136 @@
+"""Opening a folder that an earlier process left, in whatever state."""
+
+import os
+import re
+from itertools import pairwise
+from pathlib import Path
+
+from msgspec import Struct
+
+from tickwire.kafka.spill.folder import TEMPORARY, load_done, sync_folder
+from tickwire.kafka.spill.numbers import NumberSet
+from tickwire.kafka.spill.segment import FRAME_BYTES, HEADER_BYTES, SUFFIX, Segment, frames, read_header
+
+_NAME = re.compile(r"\d{20}" + re.escape(SUFFIX))
+# The first number of a new log. Records may also be put before all others, so it is far from zero.
+_ORIGIN = 10**15
+
+
+class Recovery(Struct, frozen=True, kw_only=True):
+    """What opening a folder found.
+
+    Loss is exact where numbers tell it, and given in bytes where they cannot: at the end of the newest file, where a
+    record cut off by a crash and a damaged one look alike.
+    """
+
+    records: int  # waiting to be sent
+    torn_bytes: int  # cut off at the end of the newest file
+    lost_records: int  # damaged, and never acknowledged
+    damaged_bytes: int  # before that end, in records that are passed over
+    done_damaged: bool  # what was acknowledged is not known any more: records are sent a second time
+    sentences: tuple[str, ...]  # the same, for the log; empty when all is well
+
+
+class Found(Struct):
+    """A folder's contents, ready to be used."""
+
+    segments: list[Segment]  # lowest numbers first, none of them growing
+    done: NumberSet  # acknowledged or lost
+    next: int  # number of the next record
+    recovery: Recovery
+
+
+class _Damage(Struct):
+    torn_bytes: int = 0
+    lost_records: int = 0
+    damaged_bytes: int = 0
+
+
+def path_of(folder: Path, first: int) -> Path:
+    """Name the file that begins with this record; names sort like the numbers."""
+    return folder / f"{first:020d}{SUFFIX}"
+
+
+def recover(folder: Path) -> Found:
+    """Read everything once and say what is there; cut off a torn end. Raises SpillUnusable and OSError."""
+    for leftover in folder.glob("*" + TEMPORARY):
+        leftover.unlink()
+    stored = load_done(folder)
+    done = NumberSet() if stored is None else stored
+    names = sorted(path.name for path in folder.iterdir() if _NAME.fullmatch(path.name))
+    segments = [read_header(folder / name) for name in names]
+    damage = _Damage()
+    # Whole files go only from the front, so each one ends where the next begins.
+    for segment, later in pairwise(segments):
+        segment.end = later.first
+    for segment in segments[:-1]:
+        _check(segment, done, damage)
+    following = _check_newest(segments, done, damage) if segments else _ORIGIN
+    if done.end is not None and done.end > following:
+        # Records that are known to be acknowledged are gone from the end. A number must never be given out twice.
+        damage.lost_records += done.add(following, done.end)
+        following = done.end
+        if segments:
+            segments[-1].end = following
+    first = segments[0].first if segments else following
+    done.discard_below(first)
+    waiting = following - first - done.count(first, following)
+    return Found(segments, done, following, _report(waiting, damage, stored is None))
+
+
+def _check(segment: Segment, done: NumberSet, damage: _Damage) -> int:
+    """Read a whole file, count what is damaged, and return the offset behind its last intact record."""
+    expected, end, intact = segment.first, HEADER_BYTES, HEADER_BYTES
+    fd = os.open(segment.path, os.O_RDONLY)
+    try:
+        for number, end, body in frames(fd, segment, HEADER_BYTES, segment.size):  # noqa: B007 - the last end is used
+            damage.lost_records += done.add(expected, number)
+            expected = number + 1
+            intact += FRAME_BYTES + len(body)
+    finally:
+        os.close(fd)
+    damage.lost_records += done.add(expected, segment.end)
+    segment.end = max(segment.end, expected)
+    damage.damaged_bytes += max(0, segment.size - intact)
+    return end
+
+
+def _check_newest(segments: list[Segment], done: NumberSet, damage: _Damage) -> int:
+    """Do the same for the newest file, cut off its torn end, and return the number behind it."""
+    newest = segments[-1]
+    if not newest.mark:  # a crash while it was created, or both copies of its header damaged
+        damage.torn_bytes += newest.size
+        segments.pop().remove()
+        sync_folder(newest.path.parent)
+        return newest.first
+    end = _check(newest, done, damage)
+    torn = newest.size - end
+    if torn:
+        damage.torn_bytes += torn
+        damage.damaged_bytes -= torn
+        newest.size = end
+        with newest.path.open("r+b") as file:
+            file.truncate(end)
+            os.fsync(file.fileno())
+    return newest.end
+
+
+def _report(records: int, damage: _Damage, done_damaged: bool) -> Recovery:
+    sentences = []
+    if damage.torn_bytes:
+        sentences.append(
+            f"{damage.torn_bytes} bytes at the end of the spill were cut off: unfinished when the last process ended, "
+            "or damaged since."
+        )
+    if damage.lost_records:
+        sentences.append(f"{damage.lost_records} spilled records are lost: their bytes on disk are damaged or missing.")
+    if done_damaged:
+        sentences.append("The list of acknowledged records is damaged: records may be sent a second time.")
+    return Recovery(
+        records=records,
+        torn_bytes=damage.torn_bytes,
+        lost_records=damage.lost_records,
+        damaged_bytes=damage.damaged_bytes,
+        done_damaged=done_damaged,
+        sentences=tuple(sentences),
+    )

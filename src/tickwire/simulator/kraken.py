@@ -1,0 +1,292 @@
+"""Kraken WebSocket v2 as it looks from outside.
+
+Channels: https://docs.kraken.com/api/docs/websocket-v2/book and …/ticker
+Checksum: https://docs.kraken.com/api/docs/guides/spot-ws-book-v2
+Listing: https://docs.kraken.com/api/docs/rest-api/get-tradable-asset-pairs
+Differences: nothing is ever traded, so a ticker with the trigger ``trades`` gets its snapshot and no update.
+"""
+
+import re
+import zlib
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import chain
+from random import Random
+from typing import Any
+
+import msgspec
+
+from tickwire.simulator.dialect import Answer, Channel, Message, Session
+from tickwire.simulator.instruments import Instrument, choose_names, scale
+from tickwire.simulator.market import Book, Market, Quote, Side, Step
+
+DEPTHS = (10, 25, 100, 500, 1000)
+_CHECKED = 10  # levels a side that the checksum covers
+_SIZE_PLACES = 8
+_PRICE_PLACES = {"BTC": 1}  # where Kraken's differ from the usual ones
+_END = 1 << 62  # behind every key
+_STATUS = (
+    '{"channel":"status","type":"update","data":[{"version":"2.0.10","system":"online","api_version":"v2",'
+    '"connection_id":1}]}'
+)
+_OLD_NAMES = {"BTC": "XBT", "DOGE": "XDG"}  # what the listing still calls them; the WebSocket v2 does not
+# A change this near to the top stays under the checksum's ten levels through one more step of at most four changes.
+_LOSABLE = 5
+
+
+class Kraken:
+    """The dialect over a market of *symbols*; subscriptions to a symbol of *refused* (``BTC-USD``) are errors."""
+
+    name = "kraken"
+    heartbeat: str | None = '{"channel":"heartbeat"}'
+    unknown = '{"channel":"simulated_notice","type":"update","data":[{"text":"a kind that nobody documented"}]}'
+    ping_interval_s: float | None = None
+    messages_per_second: int | None = None
+    faults = frozenset({"checksum"})
+
+    def __init__(self, symbols: int | Sequence[str], rng: Random, refused: frozenset[str] = frozenset()) -> None:
+        self.market = Market([_instrument(*names) for names in choose_names(symbols, "USD")], rng)
+        self.refused = refused
+        self.books = {_native(book.instrument): book for book in self.market.books}
+        self.tickers = {book: Channel("ticker", symbol, book) for symbol, book in self.books.items()}
+        self.depths: dict[Book, dict[int, Channel]] = {book: {} for book in self.market.books}
+        self._second = -1
+        self._second_text = ""
+
+    def open(self, path: str, query: Mapping[str, str]) -> Session | None:  # noqa: ARG002 - part of the protocol
+        """``/v2``; None elsewhere."""
+        return _Session(self) if path == "/v2" else None
+
+    def advance(self, book: Book, now_us: int) -> list[Message]:
+        """Move *book*: a ticker for every new best, then one update a subscribed depth, where its levels changed."""
+        heard = [(depth, channel) for depth, channel in self.depths[book].items() if channel.subscribers]
+        bounds = [(_bound(book.bids, depth), _bound(book.asks, depth)) for depth, _ in heard]
+        step = self.market.step(book)
+        ticker = self.tickers[book]
+        messages: list[Message] = []
+        if ticker.subscribers:
+            time = self.time(now_us)
+            messages += [Message(ticker, ticker_text("update", book, quote, time), False) for quote in step.quotes]
+        if heard and (step.bids or step.asks):
+            losable = _near(step.bids, book.bids) and _near(step.asks, book.asks)
+            tail = f'"checksum":{checksum(book)},"timestamp":"{self.time(now_us)}"}}]}}'
+            for (depth, channel), (bids_end, asks_end) in zip(heard, bounds, strict=True):
+                text = _update(book, step, depth, bids_end, asks_end)
+                if text:
+                    messages.append(Message(channel, text + tail, losable))
+        return messages
+
+    def channels(self) -> Iterable[Channel]:
+        """Every ticker, and the books of every depth that was ever subscribed."""
+        return chain(self.tickers.values(), *(depths.values() for depths in self.depths.values()))
+
+    def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:  # noqa: ARG002 - part of the protocol
+        """``/0/public/AssetPairs``: everything listed."""
+        if path != "/0/public/AssetPairs":
+            return Answer(404, msgspec.json.encode({"error": ["EGeneral:Unknown method"]}).decode(), {})
+        pairs = dict(_listed(book.instrument) for book in self.market.books)
+        return Answer(200, msgspec.json.encode({"error": [], "result": pairs}).decode(), {})
+
+    def refuse(self, status: int) -> Answer:
+        """A refusal as Kraken words it."""
+        text = "EService:Unavailable" if status == 503 else "EGeneral:Too many requests"
+        return Answer(status, msgspec.json.encode({"error": [text]}).decode(), {"Retry-After": "1"})
+
+    def spoil(self, text: str) -> str:
+        """Add one to the checksum, or take one away where it is the greatest there is."""
+        return re.sub(r'(?<="checksum":)\d+', lambda found: str((int(found[0]) + 1) % 2**32), text, count=1)
+
+    def time(self, now_us: int) -> str:
+        """RFC 3339 with microseconds; the text of the running second is kept."""
+        second, micros = divmod(now_us, 1_000_000)
+        if second != self._second:
+            self._second = second
+            self._second_text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return f"{self._second_text}.{micros:06d}Z"
+
+
+class _Session:
+    """One connection: its subscriptions by channel and symbol."""
+
+    def __init__(self, exchange: Kraken) -> None:
+        self._exchange = exchange
+        self._channels: dict[tuple[str, str], Channel] = {}
+
+    def start(self, now_us: int) -> list[str]:  # noqa: ARG002 - part of the protocol
+        return [_STATUS]
+
+    def receive(self, text: str, now_us: int) -> list[str]:
+        time = self._exchange.time(now_us)
+        try:
+            request = msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            request = None
+        params = request.get("params", {}) if isinstance(request, dict) else None
+        if not isinstance(request, dict) or not isinstance(params, dict):
+            return [_reply(None, time, error="Malformed request", success=False)]
+        method, number = request.get("method"), request.get("req_id")
+        if method == "ping":
+            return [_reply(number, time, method="pong")]
+        symbols = params.get("symbol")
+        if method not in {"subscribe", "unsubscribe"} or not isinstance(symbols, list) or not symbols:
+            return [_reply(number, time, error="Malformed request", method=method, success=False)]
+        answer = self._subscribe if method == "subscribe" else self._unsubscribe
+        return [line for symbol in symbols for line in answer(str(symbol), params, number, time)]
+
+    def close(self) -> None:
+        for channel in self._channels.values():
+            channel.subscribers.pop(self, None)
+        self._channels.clear()
+
+    def _subscribe(self, symbol: str, params: dict[str, Any], number: object, time: str) -> list[str]:
+        name, depth = str(params.get("channel")), params.get("depth", 10)
+        trigger, snapshot = params.get("event_trigger", "trades"), params.get("snapshot", True) is not False
+        book = self._exchange.books.get(symbol)
+        error = None
+        if name not in {"book", "ticker"}:
+            error = f"Channel {name} not supported"
+        elif book is None or book.instrument.canonical in self._exchange.refused:
+            error = f"Currency pair not supported {symbol}"
+        elif name == "book" and depth not in DEPTHS:
+            error = "Subscription depth not supported"
+        elif name == "ticker" and trigger not in {"bbo", "trades"}:
+            error = "Event trigger not supported"
+        elif (name, symbol) in self._channels:
+            error = "Already subscribed"
+        if error or book is None:
+            return [_reply(number, time, error=error, method="subscribe", success=False, symbol=symbol)]
+        if name == "book":
+            channel = self._exchange.depths[book].setdefault(depth, Channel("book", f"{symbol} {depth}", book))
+            extra, first = {"depth": depth}, snapshot_text(book, depth, time)
+        else:
+            channel = self._exchange.tickers[book]
+            extra, first = {"event_trigger": trigger}, ticker_text("snapshot", book, _best(book), time)
+        self._channels[name, symbol] = channel
+        if name == "book" or trigger == "bbo":
+            channel.subscribers[self] = None
+        result = {"channel": name, **extra, "snapshot": snapshot, "symbol": symbol}
+        return [_reply(number, time, method="subscribe", result=result, success=True)] + [first] * snapshot
+
+    def _unsubscribe(self, symbol: str, params: dict[str, Any], number: object, time: str) -> list[str]:
+        name = str(params.get("channel"))
+        channel = self._channels.pop((name, symbol), None)
+        if channel is None:
+            error = "Subscription Not Found"
+            return [_reply(number, time, error=error, method="unsubscribe", success=False, symbol=symbol)]
+        channel.subscribers.pop(self, None)
+        result = {"channel": name, "symbol": symbol}
+        return [_reply(number, time, method="unsubscribe", result=result, success=True)]
+
+
+def checksum(book: Book) -> int:
+    """CRC32 over the best ten asks, then bids; without point and leading zeros, numbers are their ticks and lots."""
+    asks, bids = book.asks, book.bids
+    text = "".join([f"{key}{asks.lots[key]}" for key in asks.keys[:_CHECKED]])
+    return zlib.crc32((text + "".join([f"{-key}{bids.lots[key]}" for key in bids.keys[:_CHECKED]])).encode())
+
+
+def snapshot_text(book: Book, depth: int, time: str) -> str:
+    """The first message of a book subscription."""
+    instrument = book.instrument
+    return (
+        f'{{"channel":"book","type":"snapshot","data":[{{"symbol":"{_native(instrument)}",'
+        f'"bids":[{_levels(book.bids.top(depth), instrument)}],"asks":[{_levels(book.asks.top(depth), instrument)}],'
+        f'"checksum":{checksum(book)},"timestamp":"{time}"}}]}}'
+    )
+
+
+def ticker_text(kind: str, book: Book, quote: Quote, time: str) -> str:
+    """A ticker message; what comes from trades stands still, because there are none."""
+    instrument = book.instrument
+    price, size = instrument.price, instrument.size
+    opening, none = price(instrument.opening_ticks), price(0)
+    return (
+        f'{{"channel":"ticker","type":"{kind}","data":[{{"symbol":"{_native(instrument)}",'
+        f'"bid":{price(quote.bid)},"bid_qty":{size(quote.bid_lots)},'
+        f'"ask":{price(quote.ask)},"ask_qty":{size(quote.ask_lots)},'
+        f'"last":{opening},"volume":{size(0)},"vwap":{opening},"low":{opening},"high":{opening},'
+        f'"change":{none},"change_pct":0.00,"timestamp":"{time}"}}]}}'
+    )
+
+
+def _update(book: Book, step: Step, depth: int, bids_end: int, asks_end: int) -> str | None:
+    """The update of one depth up to its checksum, or None where nothing within the depth changed.
+
+    The ends are the keys of the last levels before the step.
+    """
+    bids = _window(book.bids, step.bids, bids_end, depth)
+    asks = _window(book.asks, step.asks, asks_end, depth)
+    if not (bids or asks):
+        return None
+    instrument = book.instrument
+    return (
+        f'{{"channel":"book","type":"update","data":[{{"symbol":"{_native(instrument)}",'
+        f'"bids":[{_levels(bids, instrument)}],"asks":[{_levels(asks, instrument)}],'
+    )
+
+
+def _window(side: Side, changed: dict[int, int], end: int, depth: int) -> list[tuple[int, int]]:
+    """The levels to send to a client that keeps the best *depth*: changes it can see, and levels that move into view.
+
+    What moves out of view is not sent; the client cuts it off by itself.
+    """
+    now = _bound(side, depth)
+    levels = [(abs(key), lots) for key, lots in changed.items() if key <= (now if lots else end)]
+    if now > end:
+        entering = side.keys[bisect_right(side.keys, end) : depth]
+        levels += [(abs(key), side.lots[key]) for key in entering if key not in changed]
+    return levels
+
+
+def _bound(side: Side, depth: int) -> int:
+    return side.keys[depth - 1] if len(side.keys) >= depth else _END
+
+
+def _near(changed: dict[int, int], side: Side) -> bool:
+    return all(key <= side.keys[_LOSABLE - 1] for key in changed)
+
+
+def _best(book: Book) -> Quote:
+    (bid, bid_lots), (ask, ask_lots) = book.bids.top(1)[0], book.asks.top(1)[0]
+    return Quote(book.update_id, bid, bid_lots, ask, ask_lots)
+
+
+def _levels(levels: Sequence[tuple[int, int]], instrument: Instrument) -> str:
+    price, size = instrument.price, instrument.size
+    return ",".join([f'{{"price":{price(ticks)},"qty":{size(lots)}}}' for ticks, lots in levels])
+
+
+def _reply(number: object, time: str, **fields: object) -> str:
+    if number is not None:
+        fields["req_id"] = number
+    return msgspec.json.encode({**fields, "time_in": time, "time_out": time}).decode()
+
+
+def _instrument(base: str, quote: str) -> Instrument:
+    places, ticks = scale(base)
+    own = _PRICE_PLACES.get(base, places)
+    return Instrument(base, quote, own, _SIZE_PLACES, ticks // 10 ** (places - own))
+
+
+def _native(instrument: Instrument) -> str:
+    return f"{instrument.base}/{instrument.quote}"
+
+
+def _listed(instrument: Instrument) -> tuple[str, dict[str, object]]:
+    base = _OLD_NAMES.get(instrument.base, instrument.base)
+    altname = f"{base}{instrument.quote}"
+    return altname, {
+        "altname": altname,
+        "wsname": f"{base}/{instrument.quote}",
+        "aclass_base": "currency",
+        "base": base,
+        "aclass_quote": "currency",
+        "quote": instrument.quote,
+        "pair_decimals": instrument.price_places,
+        "lot_decimals": instrument.size_places,
+        "lot_multiplier": 1,
+        "ordermin": instrument.size(1),
+        "tick_size": instrument.price(1),
+        "status": "online",
+    }

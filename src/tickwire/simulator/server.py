@@ -1,0 +1,290 @@
+"""The simulated exchange on one port: the market's clock, its clients, its faults."""
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Sequence
+from random import Random
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from tickwire.errors import PortTaken, UsageError
+from tickwire.simulator.binance import Binance
+from tickwire.simulator.client import BINARY, PING, TEXT, Client, frame
+from tickwire.simulator.dialect import Channel, Dialect, Message, Session, prices
+from tickwire.simulator.faults import Fault, Faults, parse_fault
+from tickwire.simulator.instruments import choose_names
+from tickwire.simulator.kraken import Kraken
+from tickwire.simulator.web import Frontend, now_us
+
+_DIALECTS: dict[str, tuple[type[Binance | Kraken], str]] = {"binance": (Binance, "USDT"), "kraken": (Kraken, "USD")}
+EXCHANGES = tuple(_DIALECTS)
+_TICK_S = 0.005
+_BURST = 64  # steps between two looks at the sockets
+_WAIT_S = 0.001  # between two looks at a socket that takes no more
+_PONG_S = 60.0
+_FREEZE_S = 30.0  # for clients to take what was written
+_OVERSIZE_BYTES = 64 * 1024 * 1024
+
+
+class SimulatedExchange:
+    """An exchange on a port of this machine, from ``async with`` until its end.
+
+    *symbols*: how many, or their names. *rate*: steps of the market a second over all symbols, each of which is one
+    order book message to a subscriber, and tickers besides; 0 is as fast as the slowest client takes them.
+    *faults*: as on the command line, ``drop=30s``. Raises :exc:`~tickwire.errors.UsageError` for arguments that do not
+    fit and, at the start, :exc:`~tickwire.errors.PortTaken`.
+    """
+
+    def __init__(
+        self,
+        dialect: str,
+        symbols: int | Sequence[str] = 2,
+        rate: float = 100.0,
+        seed: int = 1,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        faults: Sequence[str] = (),
+    ) -> None:
+        if dialect not in _DIALECTS:
+            raise UsageError(f"The exchange {dialect!r} cannot be simulated: expected one of {', '.join(EXCHANGES)}.")
+        if not 0 <= rate < float("inf"):
+            raise UsageError(f"The rate {rate} is no number of updates a second: expected 0 (no limit) or more.")
+        kind, quote = _DIALECTS[dialect]
+        parsed = [parse_fault(spec, kind.faults) for spec in faults]
+        refused = _refused(parsed, quote)
+        self.dialect: Dialect = kind(symbols, Random(f"{seed} market"), refused)  # noqa: S311 - repeatable, not secret
+        self.faults = Faults(parsed, kind.faults, Random(f"{seed} faults"))  # noqa: S311 - the same
+        self.clients: dict[Session, Client] = {}
+        self.sent: Counter[str] = Counter()
+        self.answers: Counter[str] = Counter()
+        self._rate, self._seed, self._host, self._port = rate, seed, host, port
+        self._frozen = False
+        self._steps = 0
+        self._gaps: dict[tuple[Client, Channel], None] = {}  # missed a message and got none since
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        """Listen, and start the market."""
+        self._runner = web.AppRunner(Frontend(self).application(), access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self._port)
+        try:
+            await site.start()
+        except OSError as e:
+            await self._runner.cleanup()
+            why = e.strerror or str(e)
+            raise PortTaken("The simulated exchange", self._host, self._port, "--port", why) from e
+        self._port = self._runner.addresses[0][1]
+        self._tasks = [asyncio.create_task(self._run_market()), asyncio.create_task(self._keep_house())]
+        self._tasks += [asyncio.create_task(self._repeat(name, every)) for name, every in self.faults.periods]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Cut every connection and stop listening."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        for client in self.clients.values():
+            client.drop()
+        await self._runner.cleanup()
+
+    @property
+    def ws_url(self) -> str:
+        """Scheme, host and port of the WebSocket side."""
+        return f"ws://{self._address()}"
+
+    @property
+    def rest_url(self) -> str:
+        """Scheme, host and port of the REST side."""
+        return f"http://{self._address()}"
+
+    def settings(self) -> dict[str, str]:
+        """The variables that point a feed at this exchange, with all its symbols."""
+        name = self.dialect.name
+        return {
+            "FEED_EXCHANGE": name,
+            "FEED_SYMBOLS": ",".join(book.instrument.canonical for book in self.dialect.market.books),
+            f"FEED_{name.upper()}_WS_URL": self.ws_url,
+            f"FEED_{name.upper()}_REST_URL": self.rest_url,
+        }
+
+    def books(self, depth: int) -> dict[str, dict[str, object]]:
+        """The best *depth* levels of every book by canonical symbol, as on the wire; ``sequence`` where it is sent."""
+        return {
+            book.instrument.canonical: {
+                "bids": prices(book.bids.top(depth), book.instrument),
+                "asks": prices(book.asks.top(depth), book.instrument),
+                "sequence": book.update_id if self.dialect.name == "binance" else None,
+            }
+            for book in self.dialect.market.books
+        }
+
+    @property
+    def stats(self) -> dict[str, Any]:
+        """What was sent, answered and broken so far."""
+        subscriptions: Counter[str] = Counter()
+        for channel in self.dialect.channels():
+            subscriptions[channel.kind] += len(channel.subscribers)
+        return {
+            "exchange": self.dialect.name,
+            "seed": self._seed,
+            "frozen": self._frozen,
+            "steps": self._steps,
+            "frames": dict(self.sent),
+            "answers": dict(self.answers),
+            "faults": dict(self.faults.counts),
+            "connections": len(self.clients),
+            "subscriptions": dict(subscriptions),
+        }
+
+    def inject(self, name: str) -> None:
+        """Let a fault happen at the next frame or answer that fits. Raises :exc:`~tickwire.errors.UsageError`."""
+        self.faults.arm(name)
+
+    async def freeze(self) -> int:
+        """Stop the market for good and wait until every client took what it was sent; return the bytes still left.
+
+        A book message that a fault left out is followed by one more step, so that the client can notice.
+        """
+        self._frozen = True
+        while self._gaps:
+            client, channel = next(iter(self._gaps))
+            if client.silent or client.session not in channel.subscribers:
+                del self._gaps[client, channel]
+            else:
+                self._steps += 1
+                self._publish(self.dialect.advance(channel.book, now_us()), faulty=False)
+                self._flush()
+                await asyncio.sleep(0)
+        deadline = time.monotonic() + _FREEZE_S
+        while self._unwritten() and time.monotonic() < deadline:  # noqa: ASYNC110 - sockets give no event for this
+            await asyncio.sleep(_WAIT_S)
+        return self._unwritten()
+
+    def leave(self, client: Client) -> None:
+        """Forget a client whose connection ended."""
+        client.session.close()
+        del self.clients[client.session]
+
+    async def _run_market(self) -> None:
+        loop = asyncio.get_running_loop()
+        last = loop.time()
+        while not self._frozen:
+            if any(client.blocked for client in self.clients.values()):
+                await asyncio.sleep(_WAIT_S)
+                last = loop.time()  # nobody makes up for the pause
+                continue
+            if not self._rate:
+                self._burst(_BURST if self.clients else 0)
+                await asyncio.sleep(0 if self.clients else _TICK_S)
+                continue
+            due = int((loop.time() - last) * self._rate)
+            if due:
+                last += due / self._rate
+                for start in range(0, due, _BURST):
+                    self._burst(min(_BURST, due - start))
+            await asyncio.sleep(_TICK_S)
+
+    def _burst(self, steps: int) -> None:
+        market, now = self.dialect.market, now_us()
+        for _ in range(steps):
+            self._publish(self.dialect.advance(market.pick(), now), faulty=True)
+        self._steps += steps
+        self._flush()
+
+    def _publish(self, messages: list[Message], *, faulty: bool) -> None:
+        clients, faults, gaps = self.clients, self.faults, self._gaps
+        for channel, text, losable in messages:
+            wire = frame(TEXT, text.encode())
+            sent = 0
+            for session in channel.subscribers:
+                client = clients[session]
+                if client.silent:
+                    continue
+                if faulty and faults.watching:
+                    fault = faults.frame(channel.kind, losable=losable)
+                    if fault and not self._break(fault, client, channel, text):
+                        continue
+                if gaps and channel.kind == "book":
+                    gaps.pop((client, channel), None)
+                client.queue.append(wire)
+                sent += 1
+            self.sent[channel.kind] += sent
+
+    def _flush(self) -> None:
+        for client in self.clients.values():
+            client.flush()
+
+    def _break(self, fault: str, client: Client, channel: Channel, text: str) -> bool:
+        """Do what *fault* says to the message; return whether the message itself is still to be sent."""
+        queue = client.queue
+        self.sent["faulty"] += 1
+        match fault:
+            case "drop":
+                client.drop()
+            case "silence" | "deaf":
+                client.silence(deaf=fault == "deaf")
+            case "slow":
+                client.slow()
+            case "skip":
+                self._gaps[client, channel] = None
+            case "corrupt":
+                self._gaps[client, channel] = None
+                queue.append(frame(TEXT, text[: len(text) // 2].encode()))
+            case "checksum":
+                queue.append(frame(TEXT, self.dialect.spoil(text).encode()))
+            case "duplicate":
+                queue.append(frame(TEXT, text.encode()))
+            case "unknown":
+                queue.append(frame(TEXT, self.dialect.unknown.encode()))
+            case "binary":
+                queue.append(frame(BINARY, bytes(range(256))))
+            case _:  # oversize
+                queue.append(frame(TEXT, b" " * _OVERSIZE_BYTES))
+        return fault in {"slow", "duplicate", "unknown", "binary", "oversize"}
+
+    async def _repeat(self, name: str, every_s: float) -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            self.faults.arm(name)
+
+    async def _keep_house(self) -> None:
+        """Heartbeats for clients that got nothing for a second, and pings where the server sends them."""
+        loop = asyncio.get_running_loop()
+        every = self.dialect.ping_interval_s
+        next_ping = loop.time() + (every or 0.0)
+        while True:
+            await asyncio.sleep(1.0)
+            now = loop.time()
+            pinging = every is not None and now >= next_ping
+            next_ping = now + every if every is not None and pinging else next_ping
+            for client in [c for c in self.clients.values() if not c.silent]:
+                if client.pong_due is not None and now > client.pong_due:
+                    client.drop()
+                elif pinging:
+                    client.pong_due = client.pong_due or now + _PONG_S
+                    client.control(PING, str(now_us() // 1000).encode())
+                elif client.quiet and self.dialect.heartbeat:
+                    self.sent["heartbeat"] += 1
+                    client.send(self.dialect.heartbeat)
+                client.quiet = True
+
+    def _unwritten(self) -> int:
+        return sum(client.unwritten for client in self.clients.values())
+
+    def _address(self) -> str:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{host}:{self._port}"
+
+
+def _refused(faults: Sequence[Fault], quote: str) -> frozenset[str]:
+    names = [fault.symbol for fault in faults if fault.symbol]
+    return frozenset(f"{base}-{other}" for base, other in (choose_names(names, quote) if names else ()))

@@ -1,0 +1,102 @@
+"""The documentation says what the code does."""
+
+import re
+from pathlib import Path
+
+import prometheus_client
+import pytest
+import typer.main
+from prometheus_client.metrics import MetricWrapperBase
+
+from tickwire import metrics
+from tickwire.cli.main import app
+
+ROOT = Path(__file__).parents[1]
+SPECIFIED = {
+    "kafka_messages_published_total": ("topic", "type", "exchange"),
+    "kafka_delivery_errors_total": ("topic",),
+    "kafka_producer_queue_drops_total": ("topic",),
+    "kafka_consumer_commits_total": ("topic",),
+    "kafka_consumer_errors_total": ("topic",),
+    "kafka_dlq_published_total": ("dlq_topic", "source_topic", "error_type"),
+}
+
+
+def all_metrics() -> dict[str, MetricWrapperBase]:
+    """Every metric by the name under which it is exported."""
+    found = {}
+    for value in vars(metrics).values():
+        if isinstance(value, MetricWrapperBase):
+            suffix = "_total" if isinstance(value, prometheus_client.Counter) else ""
+            found[value._name + suffix] = value
+    return found
+
+
+def metric_rows() -> str:
+    rows = [
+        f"| `{name}` | {', '.join(f'`{label}`' for label in metric._labelnames) or '–'} | {metric._documentation} |"
+        for name, metric in all_metrics().items()
+    ]
+    return "\n".join(rows)
+
+
+def test_the_metrics_table_is_the_metrics_there_are():
+    text = (ROOT / "docs/operations.md").read_text()
+    table = re.search(r"<!-- metrics -->\n\|.*\n\| --- .*\n(.*?)\n?<!-- end of metrics -->", text, re.DOTALL)
+    assert table is not None
+    assert table[1] == metric_rows()
+
+
+@pytest.mark.parametrize(("name", "labels"), SPECIFIED.items())
+def test_the_specified_counters_have_exactly_their_names_and_labels(name: str, labels: tuple[str, ...]):
+    assert all_metrics()[name]._labelnames == labels
+
+
+def test_no_metric_has_a_symbol_label():
+    for name, metric in all_metrics().items():
+        assert not {"symbol", "key", "offset", "error"} & set(metric._labelnames), name
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *map(str, (ROOT / "docs").rglob("*.md"))])
+def test_links_between_pages_lead_somewhere(page: str):
+    path = ROOT / page
+    for target in re.findall(r"\]\((?!https?://)([^)#]+)", path.read_text()):
+        assert (path.parent / target).exists(), f"{page} links to {target}"
+
+
+def test_the_readme_names_every_command_and_no_other():
+    commands = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    rows = "\n".join(line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| `tickwire"))
+    assert set(re.findall(r"`tickwire ([a-z]+)", rows)) == commands
+
+
+def test_every_script_of_the_specification_is_there_and_in_the_readme():
+    scripts = {path.stem for path in (ROOT / "scripts").glob("[a-z]*.py")}
+    assert scripts == {
+        "run_kafka_producer",
+        "run_kafka_consumer",
+        "kafka_check",
+        "kafka_topics",
+        "kafka_smoke_all",
+        "kafka_e2e_smoke",
+        "validate_kafka_smoke",
+        "dlq_inspector",
+    }
+    readme = (ROOT / "README.md").read_text()
+    assert all(f"`{script}`" in readme or f"scripts.{script}" in readme for script in scripts)
+
+
+def test_only_the_settings_read_the_environment():
+    readers = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "src").rglob("*.py")
+        if re.search(r"os\.(environ|getenv)", path.read_text())
+    }
+    assert all(reader.startswith("src/tickwire/config/") for reader in readers), readers
+
+
+def test_the_project_names_no_absolute_path_of_a_machine():
+    pattern = re.compile(r"(?<![\w.])/(work|root|home/\w+)/")
+    for path in [*ROOT.glob("*.*"), *ROOT.glob("src/**/*.py"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("scripts/*.py")]:
+        if path.is_file():
+            assert not pattern.search(path.read_text(errors="replace")), path
