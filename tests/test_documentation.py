@@ -34,7 +34,7 @@ def all_metrics() -> dict[str, MetricWrapperBase]:
 
 def metric_rows() -> str:
     rows = [
-        f"| `{name}` | {', '.join(f'`{label}`' for label in metric._labelnames) or '–'} | {metric._documentation} |"
+        f"| `{name}` | {', '.join(f'`{label}`' for label in metric._labelnames) or 'none'} | {metric._documentation} |"
         for name, metric in all_metrics().items()
     ]
     return "\n".join(rows)

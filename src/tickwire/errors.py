@@ -90,6 +90,30 @@ class FrameRejected(FeedError):
         return f"frame rejected ({self.reason}): {self.detail}"
 
 
+class ConnectionLost(FeedError):
+    """A connection could not be opened or has to be given up. ``reason`` is one of ``metrics.RECONNECT_REASONS``."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason, self.detail = reason, detail
+
+    def __str__(self) -> str:
+        return f"connection lost ({self.reason}): {self.detail}"
+
+
+class RequestRefused(FeedError):
+    """The exchange answered a REST request in a way that asking again will not change."""
+
+    retryable = False
+
+    def __init__(self, path: str, status: int, answer: str) -> None:
+        super().__init__(path, status, answer)
+        self.path, self.status, self.answer = path, status, answer
+
+    def __str__(self) -> str:
+        return f"GET {self.path!r} was answered with status {self.status}: {self.answer!r}"
+
+
 class SubscriptionRefused(FeedError):
     """The exchange answered a subscription with an error."""
 

@@ -25,7 +25,9 @@ class Clock:
 def record(name: int, value: bytes = b"") -> Record:
     headers = [("content-type", b"application/json"), ("schema", b"orderbook/1")]
     key = b"binance|BTC-USDT"
-    return Record("events.v1.orderbook", key, b"%d:" % name + value, headers, 1_764_000_000_000 + name, "orderbook", "x")
+    return Record(
+        "events.v1.orderbook", key, b"%d:" % name + value, headers, 1_764_000_000_000 + name, "orderbook", "x"
+    )
 
 
 def open_log(folder: Path, *, max_bytes: int = 1 << 20, clock: Clock | None = None) -> SpillLog:

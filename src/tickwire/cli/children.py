@@ -74,7 +74,9 @@ class Child:
         deadline = time.monotonic() + seconds
         while not condition():
             if self._process.poll() is not None:
-                raise ChildFailed(self.command, f"ended with {self._process.returncode} before {what} came", self._tail())
+                raise ChildFailed(
+                    self.command, f"ended with {self._process.returncode} before {what} came", self._tail()
+                )
             if time.monotonic() > deadline:
                 raise ChildFailed(self.command, f"did not bring {what} within {seconds:g} s", self._tail())
             time.sleep(_POLL_S)

@@ -29,7 +29,8 @@ def consume(
     ] = "committed",
     maximum: Annotated[int | None, typer.Option("--max", min=1, help="End after this many records.")] = None,
     handler: Annotated[
-        str | None, typer.Option(metavar="MODULE:FUNCTION", help="What to do with each record; rebuild books if not given.")
+        str | None,
+        typer.Option(metavar="MODULE:FUNCTION", help="What to do with each record; rebuild books if not given."),
     ] = None,
     output: Annotated[Output, typer.Option("--format", help="What to show.")] = Output.TABLE,
     report: Annotated[Path | None, typer.Option(help="Write counts and rebuilt books to this file as JSON.")] = None,
@@ -59,7 +60,7 @@ def consume(
     from tickwire.kafka.start_positions import parse_start  # noqa: PLC0415
 
     begin = parse_start(start)
-    names = None if topics is None else split_topics(topics)
+    names = None if topics is None else [name for part in topics.split(",") if (name := part.strip())]
     state = MarketState() if handler is None else None
     called = state if handler is None else load_handler(handler)
     if report is not None:

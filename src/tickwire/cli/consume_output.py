@@ -156,7 +156,7 @@ class LiveTable(Watch):
         room = max(1, self._console.height - 8)
         for key in keys[:room]:
             book = state.books.get(key)
-            cells = _book_cells(book, self._rate(key, book, seconds), report) if book else ("–", "", "", "", "", "")
+            cells = _book_cells(book, self._rate(key, book, seconds), report) if book else ("", "", "", "", "", "")
             if not cells[1] and (ticker := state.tickers.get(key)) is not None:
                 cells = (cells[0], ticker.bid or "", ticker.ask or "", *cells[3:])
             table.add_row(*(Text(printable(cell)) for cell in (key, *cells)))

@@ -5,15 +5,17 @@ import json
 import tempfile
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from tickwire.cli.children import Child, free_ports, metric, post, get_json
+from tickwire.cli.accounting import judge
+from tickwire.cli.children import Child, free_ports, get_json, metric, post
 from tickwire.cli.common import show_table
 from tickwire.cli.signals import Stop
-from tickwire.config.loading import load_feed
-from tickwire.errors import TickwireError, UsageError
+from tickwire.config.feed_config import FeedConfig
+from tickwire.errors import UsageError
+from tickwire.exchanges import load
 
 _READY_S = 30.0
 _DRAIN_S = 60.0
@@ -43,6 +45,7 @@ def demo(
             f"--symbols {symbols!r} names symbols, which the simulated exchange does not have: "
             "give their number, or add --live (LIVE=1) to read the real exchange."
         )
+    load(exchange)
     with tempfile.TemporaryDirectory(prefix="tickwire-demo-") as folder, Stop() as stop:
         run = _Demo(exchange, symbols, rate, Path(folder), live=live)
         with run.processes:
@@ -60,10 +63,10 @@ class _Demo:
     def __init__(self, exchange: str, symbols: str, rate: int, folder: Path, *, live: bool) -> None:
         self.exchange, self.symbols, self.rate, self.live, self.folder = exchange, symbols, rate, live, folder
         self.processes = contextlib.ExitStack()
-        self.produced: dict[str, int] = {}
-        self.consumed: dict[str, object] = {}
-        self.sent: dict[str, int] = {}
-        self.books: dict[str, dict[str, object]] = {}
+        self.produced: dict[str, Any] = {}
+        self.consumed: dict[str, Any] = {}
+        self.sent: int | None = None
+        self.books: dict[str, dict[str, Any]] | None = None
         self.started = self.seconds = 0.0
 
     def start(self) -> None:
@@ -78,7 +81,7 @@ class _Demo:
         feed = {"FEED_EXCHANGE": self.exchange}
         self.exchange_url = f"http://127.0.0.1:{exchange_port}"
         if self.live:
-            feed["FEED_SYMBOLS"] = self.symbols or ",".join(load_feed().symbols)
+            feed["FEED_SYMBOLS"] = self.symbols or ",".join(FeedConfig().symbols)
         else:
             arguments = ["--exchange", self.exchange, "--symbols", self.symbols or "5", "--rate", str(self.rate)]
             self._spawn("simulate", [*arguments, "--port", str(exchange_port)]).wait_for("listens", _READY_S)
@@ -105,10 +108,11 @@ class _Demo:
         if self.live:
             return
         post(f"{self.exchange_url}/simulator/freeze")
-        self.sent = get_json(f"{self.exchange_url}/simulator/stats")["frames"]
-        sent = sum(self.sent.values())
+        self.sent = sent = sum(get_json(f"{self.exchange_url}/simulator/stats")["frames"].values())
         self.producer.until(lambda: self._produced("feed_frames_received_total") >= sent, "the last frame", _DRAIN_S)
-        self.producer.until(lambda: self._produced("kafka_records_in_flight") == 0, "the last acknowledgement", _DRAIN_S)
+        self.producer.until(
+            lambda: self._produced("kafka_records_in_flight") == 0, "the last acknowledgement", _DRAIN_S
+        )
         self.books = get_json(f"{self.exchange_url}/simulator/books")
 
     def end(self) -> None:
@@ -116,14 +120,42 @@ class _Demo:
         self.producer.stop()
         self.produced = json.loads((self.folder / "produced.json").read_text())
         wanted = self.produced["acknowledged"]
-        self.consumer.until(lambda: self._consumed("kafka_consumer_records_total") >= wanted, "the last record", _DRAIN_S)
+        self.consumer.until(
+            lambda: self._consumed("kafka_consumer_records_total") >= wanted, "the last record", _DRAIN_S
+        )
         self.consumer.stop()
         self.consumed = json.loads((self.folder / "consumed.json").read_text())
 
     def judge(self) -> bool:
-        return True
+        """Show the accounting and say whether every sum agrees."""
+        p, c = self.produced, self.consumed
+        events = sum(p["events"].values())
+        print(f"\nAccounting of {self.seconds:.0f} s, {self.exchange} ({'live' if self.live else 'simulated'}):")
+        rows: dict[str, object] = {
+            "frames received": p["frames_received"],
+            "frames rejected": sum(p["frames_rejected"].values()),
+            "events": events,
+            "acknowledged": p["acknowledged"],
+            "failed or dropped": p["failed"] + p["dropped"],
+            "consumed": sum(c["consumed"].values()),
+            "dead-lettered": sum(c["dead_lettered"].values()),
+        }
+        show_table([{"stage": name, "count": value} for name, value in rows.items()])
+        checks = list(judge(p, c, self.sent, self.books))
+        for check in checks:
+            print(
+                f"{'ok    ' if check.ok else 'WRONG '} {check.what}: {check.left} = {check.right}".replace(
+                    " = 0: ", ": "
+                )
+            )
+        good = all(check.ok for check in checks)
+        verdict = "every message accounted for" if good else "the sums do not agree"
+        print(f"Demo {'passed' if good else 'FAILED'}: {verdict}; {events / self.seconds:,.0f} events a second.")
+        return good
 
-    def _spawn(self, command: str, arguments: list[str], env: dict[str, str] | None = None, *, shown: bool = False) -> Child:
+    def _spawn(
+        self, command: str, arguments: list[str], env: dict[str, str] | None = None, *, shown: bool = False
+    ) -> Child:
         return self.processes.enter_context(Child(command, arguments, env or {}, self.folder, shown=shown))
 
     def _produced(self, name: str) -> float:

@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import uvloop
 
-from tickwire.cli.common import check_writable, require_kafka, split_settings, start_metrics
+from tickwire.cli.common import check_writable, require_kafka, show_table, split_settings, start_metrics
 from tickwire.cli.signals import Stop
 from tickwire.config.loading import load_feed, load_kafka
 from tickwire.data_feed import WebSocketDataFeed
@@ -65,3 +66,15 @@ async def _run(feed: WebSocketDataFeed) -> None:
         if not running.done():
             await feed.stop()
         await running
+
+
+def _show(accounting: Mapping[str, Any]) -> None:
+    """Print where every message went, one line a stage."""
+    rejected = accounting["frames_rejected"]
+    rows: dict[str, object] = {
+        "frames received": accounting["frames_received"],
+        **{f"frames rejected ({reason})": count for reason, count in rejected.items() if count},
+        **{f"events ({kind})": count for kind, count in accounting["events"].items()},
+        **{stage.replace("_", " "): accounting[stage] for stage in ("acknowledged", "failed", "dropped", "in_flight")},
+    }
+    show_table([{"stage": stage, "count": count} for stage, count in rows.items()])

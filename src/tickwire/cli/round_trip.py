@@ -1,13 +1,140 @@
 """One round through Kafka: marked records through the real producer and consumer, a poison one to the dead letters.
 
-It uses topics of its own and deletes them afterwards, so that it can run beside real data.
+It uses topics and a group of its own, which it deletes afterwards, so that it can run beside real data.
 """
 
 import asyncio
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import TickwireError
 from tickwire.events.types import Ticker
+from tickwire.kafka.consumer import run_kafka_consumer
+from tickwire.kafka.dead_letter_reader import read_oldest
+from tickwire.kafka.dead_letters import split_headers
+from tickwire.kafka.publisher import Publisher
+from tickwire.kafka.raw import send_raw
+from tickwire.kafka.received import ReceivedRecord
+from tickwire.kafka.start_positions import Start
+from tickwire.kafka.topics import delete_topics
+
+_FLUSH_S = 20.0
+_ARRIVE_S = 45.0
+_POISON = b'{"type":"ticker","bid":NaN}'
+
+
+class RoundTripFailed(TickwireError):
+    """Something that was sent did not arrive as it was."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"Round trip failed: {self.what}; see what the brokers and `tickwire check` say."
+
+
+def round_trip(config: KafkaConfig, count: int) -> Iterator[str]:
+    """Send *count* marked tickers and one poison record; give a line for each step that worked.
+
+    Raises :exc:`RoundTripFailed` and :exc:`~tickwire.errors.KafkaFailed`.
+    """
+    run = uuid.uuid4().hex[:12]
+    own = config.model_copy(
+        update={
+            "enabled": True,
+            "ticker_topic": f"tickwire.smoke.{run}.ticks",
+            "orderbook_topic": f"tickwire.smoke.{run}.books",
+            "dlq_topic": f"tickwire.smoke.{run}.dlq",
+            "dlq_enabled": True,
+            "create_topics": True,
+            "topic_partitions": 1,
+            "group_id": f"tickwire-smoke-{run}",
+        }
+    )
+    try:
+        asyncio.run(_publish(own, run, count))
+        yield f"Published-ok ({count} acknowledged)"
+        send_raw(own, own.ticker_topic, b"smoke|poison", _POISON)
+        arrived = _consume(own, count + 1)
+        if arrived != [f"{run}-{i}" for i in range(count)]:
+            raise RoundTripFailed(f"{len(arrived)} of {count} marked records arrived, or not in their order")
+        yield f"Consumed-ok ({count} in order)"
+        letters = read_oldest(own, own.dlq_topic, 2).records
+        if [(letter.key, letter.value) for letter in letters] != [(b"smoke|poison", _POISON)]:
+            raise RoundTripFailed(f"the dead-letter topic holds {len(letters)} records, expected the poison one alone")
+        yield f"Dead-letter-ok ({split_headers(letters[0].headers)[1]['error_type']})"
+    finally:
+        delete_topics(own, [own.ticker_topic, own.orderbook_topic, own.dlq_topic])
+
+
+class _NoFeed:
+    """Stands where a feed would be told to wait; so few records never fill the queue."""
+
+    def __init__(self) -> None:
+        self.error: TickwireError | None = None
+
+    def pause(self) -> None:
+        """Nothing reads a socket here."""
+
+    def resume(self) -> None:
+        """Nothing reads a socket here."""
+
+    def overflow(self, exchange_symbol: str) -> None:
+        """Note that a record could not be sent."""
+        self.error = RoundTripFailed(f"a record of {exchange_symbol} could not be sent")
+
+    def failed(self, error: TickwireError) -> None:
+        """Note why the publisher cannot go on."""
+        self.error = error
+
+
+async def _publish(config: KafkaConfig, run: str, count: int) -> None:
+    feed = _NoFeed()
+    publisher = Publisher(config, feed)
+    await asyncio.to_thread(publisher.open)
+    publisher.start(asyncio.get_running_loop())
+    for i in range(count):
+        publisher.publish(_marked(f"{run}-{i}"))
+    left = await publisher.close(_FLUSH_S)
+    if feed.error is not None:
+        raise feed.error
+    if left:
+        raise RoundTripFailed(f"{left} of {count} records were not acknowledged within {_FLUSH_S:g} s")
+
+
+def _marked(mark: str) -> Ticker:
+    return Ticker(
+        exchange="smoke",
+        symbol="SMOKE-TEST",
+        exchange_symbol=mark,
+        bid="1.00",
+        bid_size="1",
+        ask="2.00",
+        ask_size="1",
+        received_us=time.time_ns() // 1000,
+    )
+
+
+def _consume(config: KafkaConfig, count: int) -> list[str]:
+    marks: list[str] = []
+
+    def handler(record: ReceivedRecord) -> None:
+        marks.append(record.event.exchange_symbol)
+
+    run_kafka_consumer(
+        config,
+        topics=[config.ticker_topic],
+        start=Start("beginning"),
+        handler=handler,
+        max_records=count,
+        stopping=_after(_ARRIVE_S),
+    )
+    return marks
+
+
+def _after(seconds: float) -> Callable[[], bool]:
+    deadline = time.monotonic() + seconds
+    return lambda: time.monotonic() > deadline

@@ -9,7 +9,7 @@ import typer
 from prometheus_client import start_http_server
 
 from tickwire.cli.children import free_ports
-from tickwire.cli.common import printable, require_kafka
+from tickwire.cli.common import require_kafka
 from tickwire.cli.round_trip import round_trip
 from tickwire.cli.signals import Stop
 from tickwire.cli.smoke_kafka import some_kafka
@@ -18,7 +18,7 @@ from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.loading import load_kafka
 from tickwire.data_feed import WebSocketDataFeed
-from tickwire.errors import KafkaFailed, TickwireError
+from tickwire.errors import TickwireError
 
 app = typer.Typer(help="Quick checks of an installation.", no_args_is_help=True, rich_markup_mode=None)
 

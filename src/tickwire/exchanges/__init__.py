@@ -9,7 +9,7 @@ from tickwire.errors import UnknownExchange
 from tickwire.exchanges.contract import AdapterContract, Exchange, Symbol
 from tickwire.exchanges.symbols import Listing
 
-_SHARED = {"contract", "symbols"}
+_SHARED = {"contract", "messages", "numbers", "symbols"}
 
 
 class ExchangeModule(Protocol):

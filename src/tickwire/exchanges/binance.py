@@ -13,10 +13,11 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from tickwire.errors import FrameRejected
-from tickwire.events.book import Book, in_order, is_zero, price_key
-from tickwire.events.types import Action, Level, Micros, OrderBook, Ticker
+from tickwire.events.book import Book, is_zero, price_key
+from tickwire.events.types import Level, Micros, Ticker
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import Channel, Fetch, Output, Reconnect, Refused, Send, Subscribed, Symbol, malformed
+from tickwire.exchanges.messages import BookMessages
 from tickwire.exchanges.symbols import Listing, split_name
 
 EXCHANGE = contract.Exchange(
@@ -131,9 +132,9 @@ class _State:
 
     def __init__(self, symbol: Symbol, limit: int) -> None:
         self.symbol = symbol
-        self.canonical, self.native = symbol.canonical, symbol.native
         self.stream = f"{symbol.native.lower()}@depth@100ms"
         self.path = f"/api/v3/depth?symbol={quote(symbol.native)}&limit={limit}"
+        self.messages = BookMessages(EXCHANGE.name, symbol, limit)
         self.book: Book | None = None  # None while its snapshot is awaited
         self.update_id = _BROKEN  # of the book
         # Where it is full the oldest leave: a snapshot that needs them is too old and is fetched again.
@@ -141,7 +142,6 @@ class _State:
         self.asked: Fetch | None = None
         self.fetching = False  # the snapshot was asked for, and not merely in case the symbol stays quiet
         self.tries = 0
-        self.started = False
 
 
 class Adapter:
@@ -162,6 +162,7 @@ class Adapter:
                 state = self._books[symbol.native] = _State(symbol, self._limit)
                 self._streams[state.stream] = ("orderbook", symbol)
         self._pending = dict(self._streams)
+        self._silent = set(self._streams)  # no event yet
         self._asked: dict[int, Sequence[str]] = {}  # streams by the number of their request
         self._number = 0
 
@@ -210,10 +211,8 @@ class Adapter:
             return [self._fetch(state, delay)]
         # Step 6: the book is the snapshot.
         state.book, state.update_id = book, snapshot.last_update_id
-        message = self._message(state, "snapshot", book.bids.top(), book.asks.top(), received_us)
-        message.reason = "resync" if state.started else "initial"
-        out: list[Output] = [message]
-        state.started, state.fetching, state.tries = True, False, 0
+        state.fetching, state.tries = False, 0
+        out: list[Output] = [state.messages.snapshot(book, state.update_id, None, received_us)]
         # Steps 5 and 7: what the snapshot holds already is dropped, the rest applied like every later event.
         for change in state.buffer:
             out += self._follow(state, book, change)
@@ -270,9 +269,7 @@ class Adapter:
             sequence=event.last,
             received_us=received_us,
         )
-        if stream in self._pending:
-            return [*self._acknowledge(stream), ticker]
-        return [ticker]
+        return [*self._heard(stream), ticker] if stream in self._silent else [ticker]
 
     def _depth(self, event: _Event, received_us: Micros) -> list[Output]:
         state = self._books.get(event.symbol)
@@ -291,9 +288,7 @@ class Adapter:
             _buffer(state.buffer, change)
             # Step 3 follows on step 2: the snapshot is asked for once there is an event.
             out = [] if state.fetching else [self._fetch(state)]
-        if state.stream in self._pending:
-            return [Subscribed(*self._pending.pop(state.stream)), *out]
-        return out
+        return self._heard(state.stream) + out if state.stream in self._silent else out
 
     def _follow(self, state: _State, book: Book, change: _Change) -> list[Output]:
         """Apply one event by the update procedure."""
@@ -314,40 +309,19 @@ class Adapter:
             raise malformed(f"depth update of {state.symbol.native}", e) from None
         # Its step 3.
         state.update_id = change.last
-        bids, asks = in_order(change.bids, highest_first=True), in_order(change.asks, highest_first=False)
-        message = self._message(state, "delta", bids, asks, change.received_us)
-        message.exchange_us = change.exchange_us
-        return [message]
+        return [state.messages.delta(change.bids, change.asks, change.last, change.exchange_us, change.received_us)]
 
     def _restart(self, state: _State, reason: str, received_us: Micros) -> list[Output]:
-        out: list[Output] = []
-        if state.book is not None:
-            message = self._message(state, "invalid", [], [], received_us)
-            message.reason = reason
-            out.append(message)
-        state.book = None
+        valid, state.book = state.book is not None, None
         state.buffer.clear()
-        return [*out, self._fetch(state)]
+        fetch = self._fetch(state)
+        sequence = state.update_id if state.update_id != _BROKEN else None
+        return [state.messages.invalid(reason, sequence, received_us), fetch] if valid else [fetch]
 
     def _fetch(self, state: _State, delay_s: float = 0.0) -> Fetch:
         state.fetching = True
         state.asked = Fetch(state.symbol, state.path, self._weight, delay_s)
         return state.asked
-
-    def _message(
-        self, state: _State, action: Action, bids: list[Level], asks: list[Level], received_us: Micros
-    ) -> OrderBook:
-        return OrderBook(
-            action=action,
-            exchange="binance",
-            symbol=state.canonical,
-            exchange_symbol=state.native,
-            depth=self._limit,
-            bids=bids,
-            asks=asks,
-            sequence=state.update_id if state.update_id != _BROKEN else None,
-            received_us=received_us,
-        )
 
     def _request(self, method: str, streams: Sequence[str]) -> list[Output]:
         out: list[Output] = []
@@ -362,20 +336,29 @@ class Adapter:
     def _answered(self, number: int | str, error: _Error) -> list[Output]:
         """Take ``{"result":null,"id":n}`` or an error."""
         streams = self._asked.pop(number, ()) if isinstance(number, int) else ()
-        waiting = [stream for stream in streams if stream in self._pending]
         if error.code is None and error.msg is None:
-            return [output for stream in waiting for output in self._acknowledge(stream)]
-        answer = f"{error.msg} (code {error.code})"[: contract.MAX_TEXT]
+            return [output for stream in streams for output in self._acknowledge(stream)]
+        answer = f"{error.msg!s:.200} (code {error.code})"
+        waiting = [stream for stream in streams if stream in self._silent]
         if not waiting:
             raise FrameRejected("unknown", f"an error that answers no subscription: {answer!r}")
+        self._pending.update((stream, self._streams[stream]) for stream in waiting)
         if len(waiting) == 1:
             return [Refused(*self._pending.pop(waiting[0]), answer)]
         # One bad stream refuses its whole message: halve until it stands alone.
         half = len(waiting) // 2
         return self._request("SUBSCRIBE", waiting[:half]) + self._request("SUBSCRIBE", waiting[half:])
 
+    def _heard(self, stream: str) -> list[Output]:
+        """An event came: the whole message that asked for it was accepted, answered or not."""
+        self._silent.discard(stream)
+        streams = next((asked for asked in self._asked.values() if stream in asked), (stream,))
+        return [output for stream in streams for output in self._acknowledge(stream)]
+
     def _acknowledge(self, stream: str) -> list[Output]:
-        channel, symbol = self._pending.pop(stream)
+        channel, symbol = self._streams[stream]
+        if self._pending.pop(stream, None) is None:
+            return []
         state = self._books[symbol.native] if channel == "orderbook" else None
         if state is None or state.book is not None or state.fetching:
             return [Subscribed(channel, symbol)]

@@ -7,19 +7,18 @@ Listing: https://docs.kraken.com/api/docs/rest-api/get-tradable-asset-pairs
 
 import zlib
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
-from decimal import Decimal
-from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 
 from tickwire.errors import FrameRejected
-from tickwire.events.book import Book, in_order, is_zero, price_key
-from tickwire.events.types import Action, Level, Micros, OrderBook, Ticker
+from tickwire.events.book import Book, price_key
+from tickwire.events.types import Level, Micros, Ticker
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import Channel, Fetch, Output, Refused, Send, Subscribed, Symbol, malformed
+from tickwire.exchanges.messages import BookMessages
+from tickwire.exchanges.numbers import best, decimal_text, micros
 from tickwire.exchanges.symbols import Listing, split_name
 
 EXCHANGE = contract.Exchange(
@@ -47,7 +46,7 @@ _SYMBOLS_PER_MESSAGE = 50
 _NAMES: dict[Channel, str] = {"ticker": "ticker", "orderbook": "book"}  # ours, Kraken's
 _CHANNELS: dict[str | None, Channel] = {"ticker": "ticker", "book": "orderbook"}
 _OLD_ASSETS = {"XBT": "BTC", "XDG": "DOGE"}  # names of the REST interface, names of the WebSocket v2
-_REST_ASSETS_KNOWN = 50_000  # levels whose checksum text is remembered
+_TOKENS_KEPT = 50_000  # levels whose text for the checksum is remembered
 _PING = b'{"method":"ping"}'
 
 
@@ -132,24 +131,11 @@ class _State:
 
     def __init__(self, symbol: Symbol, depth: int) -> None:
         self.symbol = symbol
-        self.canonical, self.native = symbol.canonical, symbol.native
-        self.depth = depth
+        self.native = symbol.native
+        self.messages = BookMessages(EXCHANGE.name, symbol, depth)
         self.book: Book | None = None  # None while its snapshot is awaited
         self.suspect = False  # a frame that may have changed the book could not be read
         self.restarting = False  # subscribed again, and the snapshot not there yet
-        self.started = False
-
-    def message(self, action: Action, bids: list[Level], asks: list[Level], received_us: Micros) -> OrderBook:
-        return OrderBook(
-            action=action,
-            exchange="kraken",
-            symbol=self.canonical,
-            exchange_symbol=self.native,
-            depth=self.depth,
-            bids=bids,
-            asks=asks,
-            received_us=received_us,
-        )
 
 
 class Adapter:
@@ -218,3 +204,177 @@ class Adapter:
         waiting = [(channel, symbol) for (channel, _), symbol in self._pending.items()]
         restarting = [state.symbol for state in self._books.values() if state.restarting]
         return waiting + [("orderbook", symbol) for symbol in restarting if ("orderbook", symbol) not in waiting]
+
+    def _ticker_data(self, frame: _Frame, received_us: Micros) -> list[Output]:
+        entry = _only(frame.data)
+        symbol = self._tickers.get(entry.symbol)
+        if symbol is None:
+            raise FrameRejected("unknown", f"a ticker of {entry.symbol!r:.100}, which was not asked for")
+        bid, bid_size = best(entry.bid, entry.bid_qty)
+        ask, ask_size = best(entry.ask, entry.ask_qty)
+        last = None
+        if entry.last is not None:
+            last = decimal_text(entry.last)
+            price_key(last)
+        ticker = Ticker(
+            exchange="kraken",
+            symbol=symbol.canonical,
+            exchange_symbol=symbol.native,
+            bid=bid,
+            bid_size=bid_size,
+            ask=ask,
+            ask_size=ask_size,
+            last=last,
+            exchange_us=micros(entry.timestamp) if entry.timestamp is not None else None,
+            received_us=received_us,
+        )
+        return [*self._acknowledge("ticker", symbol.native), ticker] if self._pending else [ticker]
+
+    def _book_data(self, frame: _Frame, received_us: Micros) -> list[Output]:
+        entry = _only(frame.data)
+        state = self._books.get(entry.symbol)
+        if state is None:
+            raise FrameRejected("unknown", f"a book of {entry.symbol!r:.100}, which was not asked for")
+        try:
+            if frame.type == "update":
+                out = self._update(state, entry, received_us)
+            elif frame.type == "snapshot":
+                out = self._snapshot(state, entry, received_us)
+            else:
+                raise ValueError(f"a book message of the type {frame.type!r:.100}")  # noqa: TRY301 - as below
+        except ValueError:
+            state.suspect = True
+            raise
+        return self._acknowledge("orderbook", state.native) + out if self._pending else out
+
+    def _snapshot(self, state: _State, entry: _Entry, received_us: Micros) -> list[Output]:
+        exchange_us = micros(entry.timestamp) if entry.timestamp is not None else None
+        book = Book(_levels(entry.bids), _levels(entry.asks))
+        book.truncate(state.messages.depth)
+        state.suspect = False
+        if self._checksum(book) != entry.checksum:
+            return self._restart(state, "checksum", received_us)
+        state.book, state.restarting = book, False
+        return [state.messages.snapshot(book, None, exchange_us, received_us)]
+
+    def _update(self, state: _State, entry: _Entry, received_us: Micros) -> list[Output]:
+        if state.suspect:
+            return self._restart(state, "gap", received_us)
+        book = state.book
+        if book is None:
+            return []  # from before the unsubscription; the snapshot awaited holds it
+        exchange_us = micros(entry.timestamp) if entry.timestamp is not None else None
+        bids, asks = _levels(entry.bids), _levels(entry.asks)
+        # "Process all price level updates in a message before calculating the checksum", zero removes.
+        book.apply(bids, asks)
+        # "After each update, truncate your book to the subscribed depth": no update says which levels leave, we do.
+        # A level that was added and cut at once stands as a removal, which is harmless where it is not there.
+        for levels, cut in zip((bids, asks), book.truncate(state.messages.depth), strict=True):
+            levels += [(price, "0") for price, _ in cut]
+        if self._checksum(book) != entry.checksum:
+            return self._restart(state, "checksum", received_us)
+        return [state.messages.delta(bids, asks, None, exchange_us, received_us)]
+
+    def _checksum(self, book: Book) -> int:
+        """CRC32 over the ten best asks, then bids: price and quantity without point and leading zeros."""
+        tokens = self._tokens
+        levels = book.asks.top(_CHECKED_LEVELS) + book.bids.top(_CHECKED_LEVELS)
+        return zlib.crc32("".join([tokens[level] for level in levels]).encode())
+
+    def _restart(self, state: _State, reason: str, received_us: Micros) -> list[Output]:
+        """Subscribe again; both requests at once, because Kraken answers in order and old updates are ignored."""
+        out: list[Output] = []
+        if state.book is not None:
+            out.append(state.messages.invalid(reason, None, received_us))
+        state.book, state.suspect, state.restarting = None, False, True
+        out += [Send(self._payload(method, "orderbook", [state.symbol])) for method in ("unsubscribe", "subscribe")]
+        return out
+
+    def _request(self, method: str, channel: Channel, symbols: Sequence[Symbol]) -> list[Output]:
+        out: list[Output] = []
+        for i in range(0, len(symbols), _SYMBOLS_PER_MESSAGE):
+            batch = symbols[i : i + _SYMBOLS_PER_MESSAGE]
+            self._number += 1
+            self._asked[self._number] = (channel, [symbol.native for symbol in batch])
+            out.append(Send(self._payload(method, channel, batch, req_id=self._number)))
+        return out
+
+    def _payload(self, method: str, channel: Channel, symbols: Sequence[Symbol], **number: int) -> bytes:
+        params: dict[str, object] = {"channel": _NAMES[channel], "symbol": [symbol.native for symbol in symbols]}
+        if channel == "orderbook":
+            params["depth"] = self._depth
+        else:
+            params["event_trigger"] = "bbo"
+        return msgspec.json.encode({"method": method, "params": params, **number})
+
+    def _answered(self, frame: _Frame) -> list[Output]:
+        """Take the answer for one symbol, known by channel and symbol; the number helps where they are missing."""
+        result = frame.result or _Result()
+        native = result.symbol or frame.symbol
+        asked_channel, asked_symbols = self._asked.get(frame.req_id, (None, ()))
+        channel = _CHANNELS.get(result.channel, asked_channel)
+        if frame.method == "unsubscribe":
+            return []
+        error = None if frame.success else (frame.error or "no reason")[: contract.MAX_TEXT]
+        if error is None or "already subscribed" in error.lower():
+            state = self._books.get(native)
+            if state is not None and channel == "orderbook" and result.depth in _DEPTHS:
+                state.messages.depth = result.depth  # what the exchange says counts, not what we asked for
+            return [] if channel is None else self._acknowledge(channel, native)
+        if "msg rate" in error.lower():
+            # Neither refused nor accepted: it stays pending, and the connection's deadline asks again, later.
+            raise FrameRejected("unknown", f"too many messages: {error!r}")
+        channels = self._channels if channel is None else (channel,)
+        names = asked_symbols if native is None else (native,)
+        out = [refused for c in channels for name in names for refused in self._refuse(c, name, error)]
+        if not out:
+            raise FrameRejected("unknown", f"an error that answers no subscription: {error!r}")
+        return out
+
+    def _acknowledge(self, channel: Channel, native: str | None) -> list[Output]:
+        symbol = self._pending.pop((channel, native), None)
+        return [] if symbol is None else [Subscribed(channel, symbol)]
+
+    def _refuse(self, channel: Channel, native: str, error: str) -> list[Output]:
+        symbol = self._pending.pop((channel, native), None)
+        state = self._books.get(native) if channel == "orderbook" else None
+        if state is not None and state.restarting:
+            symbol, state.restarting = state.symbol, False
+        return [] if symbol is None else [Refused(channel, symbol, error)]
+
+    def _unreadable(self, payload: bytes, error: Exception) -> FrameRejected:
+        """Tell a message of another kind from a broken one, which may have been an update of a book that it names."""
+        try:
+            content: Any = msgspec.json.decode(payload)
+        except contract.UNREADABLE:
+            content = None
+        channel = content.get("channel") if isinstance(content, dict) else None
+        if isinstance(channel, str) and channel not in {"book", "ticker", "status", "heartbeat"}:
+            return FrameRejected("unknown", f"a message of the channel {channel!r:.100}")
+        # The checksum covers ten levels: deeper down a lost update would go unnoticed.
+        if b'"book"' in payload:
+            for state in self._books.values():
+                state.suspect = state.suspect or state.native.encode() in payload
+        return malformed("frame", error)
+
+
+class _Tokens(dict[Level, str]):
+    """What each level adds to the checksum's text, worked out once."""
+
+    def __missing__(self, level: Level) -> str:
+        if len(self) >= _TOKENS_KEPT:
+            self.clear()
+        price, size = level
+        token = self[level] = price.replace(".", "").lstrip("0") + size.replace(".", "").lstrip("0")
+        return token
+
+
+def _only(data: list[_Entry]) -> _Entry:
+    """Every documented message has one entry; a second one would be half lost if it could not be read."""
+    if len(data) != 1:
+        raise ValueError(f"expected one entry in data, found {len(data)}")
+    return data[0]
+
+
+def _levels(levels: Iterable[_Level]) -> list[Level]:
+    return [(decimal_text(level.price), decimal_text(level.qty)) for level in levels]

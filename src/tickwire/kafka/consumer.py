@@ -80,7 +80,7 @@ def run_kafka_consumer(
     and :exc:`~tickwire.errors.ProcessingFailed` for a record that cannot be processed while dead letters are off.
     Everything handled before is committed then.
     """
-    topics = tuple(dict.fromkeys(topics or config.topics))
+    topics = config.topics if topics is None else tuple(dict.fromkeys(topics))
     group = group or config.group_id
     prepare_topics(config, topics)
     dead_letters = DeadLetters(config, group) if config.dlq_enabled else None

@@ -40,7 +40,7 @@ _LARGEST_MESSAGE = 1_000_000_000  # librdkafka's limit; the topic's own is what 
 # What is left out, step by step, while the topic refuses the record as too large.
 _LEFT_OUT = ("nothing", "headers", "headers,value", "headers,value,key")
 
-HeaderList: TypeAlias = list[tuple[str, str | bytes | None]]  # as the library declares it
+HeaderList: TypeAlias = list[tuple[str, bytes | None]]
 
 
 class Failure(NamedTuple):
@@ -105,7 +105,7 @@ class DeadLetters:
         original, earlier = split_headers(record.headers)
         ours = self._headers(record, failure, earlier)
         for step, left_out in enumerate(_LEFT_OUT):
-            headers = [*(original if step < 1 else ()), *ours, ("left_out", left_out.encode())]
+            headers: HeaderList = [*(original if step < 1 else ()), *ours, ("left_out", left_out.encode())]
             value = record.value if step < 2 else None
             key = record.key if step < 3 else None
             error = self._deliver(key, value, headers)
@@ -146,7 +146,7 @@ class DeadLetters:
             reports.append(error)
 
         try:
-            self._producer.produce(self._topic, value, key, headers=headers, on_delivery=delivered)
+            self._producer.produce(self._topic, value, key, headers=[*headers], on_delivery=delivered)
             deadline = time.monotonic() + _DELIVERY_S + 5  # librdkafka reports by then; this only guards the loop
             while not reports and time.monotonic() < deadline:
                 self._producer.poll(0.1)

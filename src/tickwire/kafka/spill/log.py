@@ -157,7 +157,7 @@ class SpillLog:
         try:
             while len(found) < limit and (frame := self._reader.next()) is not None:
                 number = frame.number
-                if number < expected:  # its file went meanwhile, or the reader began again after an error
+                if number < expected:  # the reader began again after an error
                     continue
                 self._lost(expected, number)
                 expected = number + 1
@@ -168,7 +168,6 @@ class SpillLog:
                         self._lost(number, expected)
         except OSError as e:
             self._reader.close()
-            self._reader = Reader(self._segments)
             raise self._failure(e) from e
         if len(found) < limit:
             self._lost(expected, self._next)
@@ -179,7 +178,6 @@ class SpillLog:
     def rewind(self) -> None:
         """Let :meth:`read` begin again with the first record that is not acknowledged."""
         self._reader.close()
-        self._reader = Reader(self._segments)
         self._unread = self._first
 
     def acknowledge(self, number: int) -> None:
@@ -268,6 +266,7 @@ class SpillLog:
             segment = self._segments[0]
             if not self._done.covers(segment.first, segment.end):
                 break
+            self._reader.leave(segment)
             segment.remove()
             del self._segments[0]
             self._bytes -= segment.size

@@ -39,8 +39,13 @@ class Reader:
         self._segment, self._fd, self._offset = following, fd, HEADER_BYTES
         return True
 
+    def leave(self, segment: Segment) -> None:
+        """Let go of a file that is removed: while it is open, its room on the disk is not free."""
+        if segment is self._segment:
+            self.close()
+
     def close(self) -> None:
-        """Close the file at hand; closing twice does nothing."""
+        """Close the file at hand and go back to the first one; closing twice does nothing."""
         self._frames = iter(())
         self._segment = None
         if self._fd >= 0:

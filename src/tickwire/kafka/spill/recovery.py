@@ -64,8 +64,9 @@ def recover(folder: Path) -> Found:
     for segment, later in pairwise(segments):
         segment.end = later.first
     for segment in segments[:-1]:
-        _check(segment, done, damage)
-    following = _check_newest(segments, done, damage) if segments else _ORIGIN
+        end, damaged = _check(segment, done, damage)
+        damage.damaged_bytes += damaged + max(0, segment.size - end)
+    following = _check_newest(segments, done, damage) if segments else done.end or _ORIGIN
     if done.end is not None and done.end > following:
         # Records that are known to be acknowledged are gone from the end. A number must never be given out twice.
         damage.lost_records += done.add(following, done.end)
@@ -78,36 +79,37 @@ def recover(folder: Path) -> Found:
     return Found(segments, done, following, _report(waiting, damage, stored is None))
 
 
-def _check(segment: Segment, done: NumberSet, damage: _Damage) -> int:
-    """Read a whole file, count what is damaged, and return the offset behind its last intact record."""
+def _check(segment: Segment, done: NumberSet, damage: _Damage) -> tuple[int, int]:
+    """Read a whole file and count lost records.
+
+    Returns the offset behind its last intact record, and how many bytes before that are not intact.
+    """
     expected, end, intact = segment.first, HEADER_BYTES, HEADER_BYTES
     fd = os.open(segment.path, os.O_RDONLY)
     try:
-        for number, end, body in frames(fd, segment, HEADER_BYTES, segment.size):  # noqa: B007 - the last end is used
-            damage.lost_records += done.add(expected, number)
-            expected = number + 1
-            intact += FRAME_BYTES + len(body)
+        for frame in frames(fd, segment, HEADER_BYTES, segment.size):
+            damage.lost_records += done.add(expected, frame.number)
+            expected, end = frame.number + 1, frame.end
+            intact += FRAME_BYTES + len(frame.body)
     finally:
         os.close(fd)
     damage.lost_records += done.add(expected, segment.end)
     segment.end = max(segment.end, expected)
-    damage.damaged_bytes += max(0, segment.size - intact)
-    return end
+    return end, end - intact
 
 
 def _check_newest(segments: list[Segment], done: NumberSet, damage: _Damage) -> int:
     """Do the same for the newest file, cut off its torn end, and return the number behind it."""
     newest = segments[-1]
-    if not newest.mark:  # a crash while it was created, or both copies of its header damaged
-        damage.torn_bytes += newest.size
+    end, damaged = _check(newest, done, damage)
+    torn = newest.size - end if newest.size >= end else newest.size  # it may be shorter than its header
+    damage.damaged_bytes += damaged
+    damage.torn_bytes += torn
+    if newest.end == newest.first:
+        # Nothing in it: a crash while it was created, or all of it damaged. Its name is needed for the next record.
         segments.pop().remove()
         sync_folder(newest.path.parent)
-        return newest.first
-    end = _check(newest, done, damage)
-    torn = newest.size - end
-    if torn:
-        damage.torn_bytes += torn
-        damage.damaged_bytes -= torn
+    elif torn:
         newest.size = end
         with newest.path.open("r+b") as file:
             file.truncate(end)

@@ -1,0 +1,70 @@
+"""The order-book messages of one symbol on one connection, as adapters hand them on: not numbered yet."""
+
+from tickwire.events.book import Book, in_order
+from tickwire.events.types import Level, Micros, OrderBook
+from tickwire.exchanges.contract import Symbol
+
+
+class BookMessages:
+    """Makes snapshots, deltas and ``invalid``; *depth* is what they say the exchange keeps true."""
+
+    __slots__ = ("_exchange", "_native", "_started", "_symbol", "depth")
+
+    def __init__(self, exchange: str, symbol: Symbol, depth: int) -> None:
+        self._exchange, self._symbol, self._native, self.depth = exchange, symbol.canonical, symbol.native, depth
+        self._started = False
+
+    def snapshot(self, book: Book, sequence: int | None, exchange_us: Micros | None, received_us: Micros) -> OrderBook:
+        """All of *book*; the first one is ``initial``, later ones are ``resync``."""
+        reason = "resync" if self._started else "initial"
+        self._started = True
+        return OrderBook(
+            action="snapshot",
+            exchange=self._exchange,
+            symbol=self._symbol,
+            exchange_symbol=self._native,
+            depth=self.depth,
+            bids=book.bids.top(),
+            asks=book.asks.top(),
+            reason=reason,
+            sequence=sequence,
+            exchange_us=exchange_us,
+            received_us=received_us,
+        )
+
+    def delta(
+        self,
+        bids: list[Level],
+        asks: list[Level],
+        sequence: int | None,
+        exchange_us: Micros | None,
+        received_us: Micros,
+    ) -> OrderBook:
+        """Changed levels, put in order. They must have been applied before, so that every number is one."""
+        return OrderBook(
+            action="delta",
+            exchange=self._exchange,
+            symbol=self._symbol,
+            exchange_symbol=self._native,
+            depth=self.depth,
+            bids=in_order(bids, highest_first=True),
+            asks=in_order(asks, highest_first=False),
+            sequence=sequence,
+            exchange_us=exchange_us,
+            received_us=received_us,
+        )
+
+    def invalid(self, reason: str, sequence: int | None, received_us: Micros) -> OrderBook:
+        """Do not use the book until its next snapshot."""
+        return OrderBook(
+            action="invalid",
+            exchange=self._exchange,
+            symbol=self._symbol,
+            exchange_symbol=self._native,
+            depth=self.depth,
+            bids=[],
+            asks=[],
+            reason=reason,
+            sequence=sequence,
+            received_us=received_us,
+        )

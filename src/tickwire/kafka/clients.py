@@ -1,0 +1,250 @@
+"""Kafka clients from the settings, and what their errors mean in one sentence.
+
+Property names and defaults: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import KafkaFailed
+
+logger = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 8.0
+
+_FIRST_WAIT_S = 0.5
+# These do not pass by waiting, unlike a broker that is starting.
+_FINAL = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError._RESOLVE})  # noqa: SLF001 - public constants
+_WITHOUT_TLS = frozenset({None, "PLAINTEXT", "SASL_PLAINTEXT"})
+
+
+class ClientLog:
+    """Takes librdkafka's own log lines, which would go to standard error; what matters comes as an error as well."""
+
+    def log(self, _level: int, line: str, *arguments: object) -> None:
+        """Log one line for those who debug; it can hold text from the network, hence the quotes."""
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("kafka.client line=%r", line % arguments)
+
+
+def common_config(config: KafkaConfig) -> dict[str, Any]:
+    """Properties of every client: where the brokers are, who we are, and how we log in."""
+    settings: dict[str, Any] = {
+        "bootstrap.servers": config.brokers,
+        "client.id": config.client_id,
+        "enable.metrics.push": False,  # KIP-714 sends our numbers to the broker's owner
+        "allow.auto.create.topics": False,
+        "logger": ClientLog(),
+    }
+    optional = {
+        "security.protocol": config.security_protocol,
+        "sasl.mechanism": config.sasl_mechanism,
+        "sasl.username": config.sasl_username,
+        "sasl.password": config.sasl_password and config.sasl_password.get_secret_value(),
+        "ssl.ca.location": config.ssl_ca_location and str(config.ssl_ca_location),
+        "ssl.certificate.location": config.ssl_certificate_location and str(config.ssl_certificate_location),
+        "ssl.key.location": config.ssl_key_location and str(config.ssl_key_location),
+        "ssl.key.password": config.ssl_key_password and config.ssl_key_password.get_secret_value(),
+    }
+    if config.sasl_mechanism == "OAUTHBEARER":
+        secret = config.sasl_oauth_client_secret
+        optional |= {
+            "sasl.oauthbearer.method": "oidc",
+            "sasl.oauthbearer.token.endpoint.url": config.sasl_oauth_token_endpoint_url,
+            "sasl.oauthbearer.client.id": config.sasl_oauth_client_id,
+            "sasl.oauthbearer.client.secret": secret and secret.get_secret_value(),
+            "sasl.oauthbearer.scope": config.sasl_oauth_scope,
+        }
+    return settings | {name: value for name, value in optional.items() if value is not None}
+
+
+def producer_config(config: KafkaConfig) -> dict[str, Any]:
+    """Properties of the producer: idempotent, never giving up, bounded in memory."""
+    return common_config(config) | {
+        "acks": "all",
+        "enable.idempotence": True,
+        # 0 = for ever. Any other value drops records out of the middle of a key in an outage, in spite of idempotence.
+        "message.timeout.ms": 0,
+        "queue.buffering.max.messages": 100_000,
+        "queue.buffering.max.kbytes": 65_536,
+        "partitioner": "murmur2_random",  # Java's, so that others who join on our keys find the same partitions
+        "compression.type": config.compression,
+        "linger.ms": config.linger_ms,
+        "batch.size": config.batch_size,
+    }
+
+
+def consumer_config(config: KafkaConfig, group: str) -> dict[str, Any]:
+    """Properties of a consumer that commits by itself and never skips: a lost offset is an error, not the end."""
+    return common_config(config) | {
+        "group.id": group,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "auto.offset.reset": "error",
+        "isolation.level": "read_committed",
+        "partition.assignment.strategy": "cooperative-sticky",
+        "queued.min.messages": 10_000,
+        "queued.max.messages.kbytes": 16_384,
+    }
+
+
+def admin_config(config: KafkaConfig) -> dict[str, Any]:
+    """Properties of an admin client."""
+    return common_config(config)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A broker as it advertises itself."""
+
+    id: int
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class TopicView:
+    """A topic as the brokers describe it. ``leaderless`` partitions take no records now."""
+
+    name: str
+    partitions: int
+    replication: int
+    leaderless: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """What the brokers say about themselves."""
+
+    cluster_id: str | None
+    controller: int
+    nodes: tuple[Node, ...]
+    topics: Mapping[str, TopicView]
+
+
+class Cluster:
+    """An admin client that keeps what it heard about its connections, so that a failure has a cause."""
+
+    def __init__(self, config: KafkaConfig) -> None:
+        """Connect to nothing yet. Raises :exc:`~tickwire.errors.KafkaFailed` for files that cannot be used."""
+        self._config = config
+        self._errors: dict[int, KafkaError] = {}  # the latest of each code
+        try:
+            self.admin = AdminClient(admin_config(config) | {"error_cb": self._heard})
+        except KafkaException as e:
+            raise unusable(e) from e
+
+    def _heard(self, error: KafkaError) -> None:
+        self._errors[error.code()] = error
+
+    def view(self, seconds: float) -> ClusterView:
+        """Ask the brokers; wait at most *seconds* for an answer, less when waiting cannot help.
+
+        Raises :exc:`~tickwire.errors.KafkaFailed`.
+        """
+        start = time.monotonic()
+        while True:
+            elapsed = time.monotonic() - start
+            # Each wait is as long as all before it: a wrong login shows after half a second, a slow network is waited
+            # for. A refused login is reported by the error callback alone, never by the call.
+            wait = min(max(_FIRST_WAIT_S, elapsed), seconds - elapsed)
+            try:
+                return _view(self.admin.list_topics(timeout=max(wait, 0.01)))
+            except KafkaException as e:
+                self.admin.poll(0)
+                if self._hopeless() or time.monotonic() - start + 0.01 >= seconds:
+                    raise KafkaFailed(explain(self._cause(e.args[0]), self._config)) from e
+
+    def _hopeless(self) -> bool:
+        """No broker is left to try and there is a cause that waiting does not remove."""
+        return KafkaError._ALL_BROKERS_DOWN in self._errors and not _FINAL.isdisjoint(self._errors)  # noqa: SLF001
+
+    def _cause(self, error: KafkaError) -> KafkaError:
+        for code in (*_FINAL, KafkaError._TRANSPORT, KafkaError._TIMED_OUT):  # noqa: SLF001
+            if code in self._errors:
+                return self._errors[code]
+        return error
+
+
+def _view(metadata: Any) -> ClusterView:  # ClusterMetadata, whose attributes the library does not type
+    topics = {
+        name: TopicView(
+            name,
+            len(topic.partitions),
+            max((len(partition.replicas) for partition in topic.partitions.values()), default=0),
+            tuple(sorted(number for number, partition in topic.partitions.items() if partition.leader < 0)),
+        )
+        for name, topic in metadata.topics.items()
+        if topic.error is None
+    }
+    nodes = tuple(Node(broker.id, broker.host, broker.port) for _, broker in sorted(metadata.brokers.items()))
+    return ClusterView(metadata.cluster_id, metadata.controller_id, nodes, topics)
+
+
+def connect_check(config: KafkaConfig, seconds: float = CONNECT_SECONDS) -> ClusterView:
+    """Make sure that Kafka answers us within *seconds*; blocks. Raises :exc:`~tickwire.errors.KafkaFailed`."""
+    return Cluster(config).view(seconds)
+
+
+def unusable(error: KafkaException) -> KafkaFailed:
+    """Name why a client could not be made from the settings."""
+    return KafkaFailed(f"The Kafka client cannot be set up ({said(error)}): correct the KAFKA_* setting that it names.")
+
+
+def said(error: KafkaException | KafkaError) -> str:
+    """Repeat the library's words."""
+    cause = error.args[0] if isinstance(error, KafkaException) and error.args else error
+    return cause.str() if isinstance(cause, KafkaError) else str(cause)
+
+
+def explain(error: KafkaError, config: KafkaConfig) -> str:
+    """Say in one sentence why no broker serves us and what to do."""
+    code, words, where = error.code(), said(error), config.brokers
+    if code == KafkaError._AUTHENTICATION:  # noqa: SLF001
+        return _refused_login(words, config)
+    if code == KafkaError._SSL:  # noqa: SLF001
+        return (
+            f"The encrypted connection to Kafka at {where} failed ({words}): check KAFKA_SSL_CA_LOCATION, the client "
+            "certificate, and that KAFKA_BROKERS names the brokers as their certificates do."
+        )
+    if code == KafkaError._RESOLVE:  # noqa: SLF001
+        return f"A host in KAFKA_BROKERS ({where}) is unknown ({words}): correct its name."
+    if "security.protocol" in words or "Disconnected" in words:
+        answer = "that protocol" if config.security_protocol in _WITHOUT_TLS else "TLS"
+        return (
+            f"Kafka at {where} does not answer to {answer} ({words}): check that KAFKA_SECURITY_PROTOCOL and the port "
+            "in KAFKA_BROKERS belong together."
+        )
+    if code in _DENIED:
+        return f"Kafka at {where} does not allow this ({words}): give this user the right, or log in as another one."
+    return f"Nothing answers as Kafka at {where} ({words}): start it, or correct KAFKA_BROKERS."
+
+
+_DENIED = frozenset(
+    {
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+    }
+)
+
+
+def _refused_login(words: str, config: KafkaConfig) -> str:
+    if config.sasl_mechanism == "OAUTHBEARER":
+        return (
+            f"The login at {config.brokers} with OAUTHBEARER failed ({words}): check KAFKA_SASL_OAUTH_* and that "
+            f"{config.sasl_oauth_token_endpoint_url} issues tokens."
+        )
+    if config.sasl_mechanism is None:
+        return f"Kafka at {config.brokers} wants a login ({words}): set KAFKA_SECURITY_PROTOCOL and KAFKA_SASL_*."
+    return (
+        f"Kafka at {config.brokers} refused the login of {config.sasl_username} with {config.sasl_mechanism} ({words}): "
+        "check KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM."
+    )

@@ -1,0 +1,194 @@
+"""Order books on their way out: numbered, in the form the user wants, repeated as keyframes."""
+
+import time
+from collections.abc import Callable, Iterable
+from random import Random
+
+from tickwire.config.feed_config import FeedConfig
+from tickwire.events.book import Book
+from tickwire.events.sequencer import Sequencer
+from tickwire.events.types import Level, OrderBook
+from tickwire.exchanges.contract import Symbol
+from tickwire.wire.clock import now_us
+from tickwire.wire.tally import Tally
+
+BookOf = Callable[[Symbol], Book | None]
+
+
+class BookState:
+    """One symbol's book for as long as the feed runs, over all connections."""
+
+    __slots__ = (
+        "_quiet_since", "_seen", "book", "book_of", "changed", "invalid", "keyframe_due", "messages", "sequencer",
+        "symbol", "top", "valid",
+    )  # fmt: skip
+
+    def __init__(self, symbol: Symbol) -> None:
+        self.symbol = symbol
+        self.sequencer = Sequencer()
+        self.book_of: BookOf = _no_book  # the adapter's, while there is a connection
+        self.messages = 0  # that the exchange sent
+        self.valid = False  # as the metric shows it
+        self.invalid: str | None = None  # why the next start will be one
+        self.keyframe_due = float("inf")
+        # In snapshot mode:
+        self.book = Book()
+        self.top: tuple[list[Level], list[Level]] = ([], [])  # as last written
+        self.changed: OrderBook | None = None  # the last delta that is not written yet
+        self._seen = 0
+        self._quiet_since = 0.0
+
+    def quiet_s(self, now: float) -> float:
+        """For how long this was asked without a message in between; asked once a second or so."""
+        if self.messages != self._seen:
+            self.wake(now)
+        return now - self._quiet_since
+
+    def wake(self, now: float) -> None:
+        """Begin to measure the quiet."""
+        self._seen, self._quiet_since = self.messages, now
+
+
+class Books:
+    """Every book of one feed. Messages of adapters go in by :attr:`handle`; what is to be published leaves by *emit*."""
+
+    def __init__(
+        self,
+        symbols: Iterable[Symbol],
+        config: FeedConfig,
+        emit: Callable[[OrderBook], None],
+        tally: Tally,
+        random: Random,
+    ) -> None:
+        self.states = {symbol.native: BookState(symbol) for symbol in symbols}
+        self.handle = self._handle_delta_mode if config.orderbook_mode == "delta" else self._handle_snapshot_mode
+        self.interval_s = config.orderbook_interval_ms / 1000
+        self.keyframe_s = config.orderbook_keyframe_seconds
+        self._whole_books = config.orderbook_mode == "delta"
+        self._depth = config.orderbook_depth
+        self._emit, self._tally, self._random = emit, tally, random
+        tally.resyncing_books.inc(len(self.states))
+
+    def opened(self, symbols: Iterable[Symbol], book_of: BookOf) -> None:
+        """Serve *symbols* from a new connection, whose adapter gives their books by *book_of*."""
+        for state in self._of(symbols):
+            state.sequencer.connection_opened()
+            state.book_of = book_of
+            state.wake(time.monotonic())
+
+    def lost(self, symbols: Iterable[Symbol]) -> None:
+        """Declare the books invalid, because their connection ended."""
+        for state in self._of(symbols):
+            state.book_of = _no_book
+            self._invalidate(state, "disconnect")
+
+    def withdraw(self, symbol: Symbol) -> None:
+        """Declare a book invalid that the exchange carries no longer."""
+        for state in self._of([symbol]):
+            self._invalidate(state, "disconnect")
+
+    def close(self) -> None:
+        """Take the books out of the metrics."""
+        valid = sum(state.valid for state in self.states.values())
+        self._tally.valid_books.dec(valid)
+        self._tally.resyncing_books.dec(len(self.states) - valid)
+
+    def write_keyframes(self, now: float) -> None:
+        """Repeat every valid book whose time has come; *now* is the monotonic clock's."""
+        for state in self.states.values():
+            if now >= state.keyframe_due:
+                state.keyframe_due += self.keyframe_s
+                self._write_keyframe(state)
+
+    def write_changed(self) -> None:
+        """Write the newest state of every book that changed since the last time (snapshot mode with an interval).
+
+        Such a message is made now, and so carries the time of now: times in a topic never go back.
+        """
+        for state in self.states.values():
+            if state.changed is not None:
+                state.changed.received_us = now_us()
+                self._write_top(state, state.changed)
+
+    def _handle_delta_mode(self, message: OrderBook) -> None:
+        state = self.states[message.exchange_symbol]
+        state.messages += 1
+        if state.sequencer.stamp(message) is None:
+            return  # an `invalid` of a book that is invalid already says nothing new
+        if message.action != "delta":
+            self._turned(state, message)
+        self._emit(message)
+
+    def _handle_snapshot_mode(self, message: OrderBook) -> None:
+        """Keep a book of our own, so that what is written is the state right after this message."""
+        state = self.states[message.exchange_symbol]
+        state.messages += 1
+        if message.action == "delta":
+            if state.sequencer.valid:
+                state.book.apply(message.bids, message.asks)
+                state.changed = message
+                if not self.interval_s:
+                    self._write_top(state, message)
+            return
+        state.changed = None
+        if message.action == "snapshot":
+            state.book = Book(message.bids, message.asks)
+            message.bids, message.asks = message.bids[: self._depth], message.asks[: self._depth]
+            message.depth = self._depth
+            state.top = message.bids, message.asks
+        if state.sequencer.stamp(message) is not None:
+            self._turned(state, message)
+            self._emit(message)
+
+    def _write_top(self, state: BookState, message: OrderBook) -> None:
+        state.changed = None
+        top = state.book.bids.top(self._depth), state.book.asks.top(self._depth)
+        if top != state.top:
+            state.top = top
+            if state.sequencer.update(message, state.book, self._depth) is not None:
+                self._emit(message)
+
+    def _write_keyframe(self, state: BookState) -> None:
+        book = state.book_of(state.symbol) if self._whole_books else Book(*self._now(state))
+        message = None if book is None else state.sequencer.keyframe(book, now_us())
+        if message is not None:
+            self._emit(message)
+
+    def _now(self, state: BookState) -> tuple[list[Level], list[Level]]:
+        state.changed = None
+        state.top = state.book.bids.top(self._depth), state.book.asks.top(self._depth)
+        return state.top
+
+    def _invalidate(self, state: BookState, reason: str) -> None:
+        state.changed = None
+        message = state.sequencer.invalidate(reason, now_us())
+        if message is not None:
+            self._turned(state, message)
+            self._emit(message)
+
+    def _turned(self, state: BookState, message: OrderBook) -> None:
+        """Keep the accounts of a book that became valid or invalid."""
+        if message.action == "snapshot":
+            if state.invalid is not None:
+                self._tally.resyncs[state.invalid].add()
+            state.invalid = None
+            if self.keyframe_s:  # not all at once: the first one comes after half a period to a whole one
+                state.keyframe_due = time.monotonic() + self.keyframe_s * self._random.uniform(0.5, 1.0)
+        else:
+            state.invalid = str(message.reason)
+            state.keyframe_due = float("inf")
+            if message.reason == "gap":
+                self._tally.gaps.add()
+        if state.valid != (message.action == "snapshot"):
+            state.valid = not state.valid
+            step = 1 if state.valid else -1
+            self._tally.valid_books.inc(step)
+            self._tally.resyncing_books.dec(step)
+
+    def _of(self, symbols: Iterable[Symbol]) -> list[BookState]:
+        """The states of those symbols that have a book here; none where only tickers are read."""
+        return [self.states[symbol.native] for symbol in symbols if symbol.native in self.states]
+
+
+def _no_book(_symbol: Symbol) -> None:
+    return None

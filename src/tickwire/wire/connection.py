@@ -1,0 +1,205 @@
+"""One WebSocket connection: frames in, frames out, and nothing the server sends gets further than this file."""
+
+import asyncio
+import logging
+import ssl
+from typing import Protocol
+
+from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSProtocolError, WSTransport, ws_connect
+
+from tickwire.errors import ConnectionLost
+
+logger = logging.getLogger(__name__)
+
+_CONNECT_S = 15.0  # name, TCP and TLS
+_HANDSHAKE_S = 10.0  # then the WebSocket's own handshake
+_READ_BUFFER = 256 * 1024
+
+
+class Receiver(Protocol):
+    """What a connection hands its frames to; neither method may raise."""
+
+    def message(self, payload: bytes) -> None:
+        """One whole text message."""
+
+    def rejected(self, reason: str, detail: str) -> None:
+        """A message was skipped."""
+
+
+class Connection(WSListener):
+    """One connection, from :meth:`open` to :meth:`closed`, whichever side ends it.
+
+    No message is longer than *max_bytes*, whether it comes in one frame or in fragments. ``last_frame`` is the loop's
+    time of the last frame of any kind, pings and pongs included.
+    """
+
+    def __init__(self, receiver: Receiver, max_bytes: int) -> None:
+        self._receiver, self._max_bytes = receiver, max_bytes
+        self._loop = asyncio.get_running_loop()
+        self._transport: WSTransport | None = None
+        self._parts = bytearray()  # of a fragmented message
+        self._parts_type: WSMsgType | None = None
+        self._given_up: ConnectionLost | None = None
+        self.paused = False
+        self.last_frame = self._loop.time()
+
+    # Called by picows
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._transport = transport
+        if self.paused:
+            transport.underlying_transport.pause_reading()
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        self.last_frame = self._loop.time()
+        if self._given_up is not None:
+            return
+        kind = frame.msg_type
+        if kind == WSMsgType.TEXT and frame.fin and self._parts_type is None and frame.payload_size <= self._max_bytes:
+            self._receiver.message(frame.get_payload_as_bytes())
+        else:
+            self._rare(transport, frame)
+
+    def pause_writing(self) -> None:
+        # We write little; a server that lets even this pile up does not read, but makes us answer its pings.
+        self.give_up(ConnectionLost("protocol", "the server does not read what we send"))
+
+    def resume_writing(self) -> None:
+        """Nothing to do: the connection was given up."""
+
+    # Called by the session
+
+    async def open(self, url: str) -> None:
+        """Connect; a certificate that does not verify is refused. Raises :exc:`~tickwire.errors.ConnectionLost`."""
+        try:
+            async with asyncio.timeout(_CONNECT_S + _HANDSHAKE_S):
+                await ws_connect(
+                    lambda: self,
+                    url,
+                    ssl_context=ssl.create_default_context() if url.startswith("wss:") else None,
+                    websocket_handshake_timeout=_HANDSHAKE_S,
+                    enable_auto_pong=False,  # answered here, so that a ping counts as a sign of life
+                    max_frame_size=self._max_bytes,
+                    max_redirects=0,
+                    read_buffer_init_size=_READ_BUFFER,
+                    logger_name=logger,
+                )
+        except (OSError, TimeoutError, WSError) as e:
+            raise ConnectionLost("connect", f"{type(e).__name__}: {e}") from e
+        if self._transport is None:  # picows says nothing when the server hangs up during the handshake
+            raise ConnectionLost("connect", "the server closed the connection during the handshake")
+        self.last_frame = self._loop.time()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the socket is connected."""
+        return self._transport is not None and not self._transport.is_disconnected
+
+    def send(self, message: bytes) -> None:
+        """Send a text frame; nothing happens on a connection that is closed already."""
+        if self._transport is not None:
+            self._transport.send(WSMsgType.TEXT, message)
+
+    def ping(self) -> None:
+        """Send the WebSocket's own ping."""
+        if self._transport is not None:
+            self._transport.send_ping(b"")
+
+    def pause(self) -> None:
+        """Read nothing more from the socket; what was read already is still handed over."""
+        self.paused = True
+        if self._transport is not None:
+            self._transport.underlying_transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read again. The pause does not count as silence."""
+        self.paused = False
+        self.last_frame = self._loop.time()
+        if self._transport is not None:
+            self._transport.underlying_transport.resume_reading()
+
+    def give_up(self, lost: ConnectionLost) -> None:
+        """Close at once; :meth:`closed` will answer *lost*. Only the first reason counts."""
+        if self._given_up is None:
+            self._given_up = lost
+            self._parts.clear()
+            self.abort()
+
+    def abort(self) -> None:
+        """Close the socket without a word."""
+        if self._transport is not None:
+            self._transport.disconnect(graceful=False)
+
+    async def close(self, seconds: float) -> None:
+        """Close in order: a close frame, its answer or *seconds*, then the socket."""
+        if self._transport is None:
+            return
+        self._transport.send_close(WSCloseCode.OK)
+        try:
+            async with asyncio.timeout(seconds):
+                await self.closed()
+        except TimeoutError:
+            self.abort()
+
+    async def closed(self) -> ConnectionLost:
+        """Wait for the end and say why it came."""
+        assert self._transport is not None  # noqa: S101 - open() came first
+        try:
+            await self._transport.wait_disconnected()
+        except WSProtocolError as e:
+            return self._given_up or self._broke_protocol(e)
+        except Exception as e:
+            # picows hands over here whatever was raised while it read a frame: a bug of ours or its own.
+            if self._given_up is None:
+                self._receiver.rejected("malformed", f"{type(e).__name__}: {e}")
+                logger.exception("feed.connection_error")
+            return self._given_up or ConnectionLost("protocol", f"{type(e).__name__}: {e}")
+        if self._given_up is not None:
+            return self._given_up
+        handshake = self._transport.close_handshake
+        received = handshake.recv if handshake is not None else None
+        said = f"closed by the server: {received.code} {received.reason!r}" if received else "the connection broke"
+        return ConnectionLost("closed", said)
+
+    def _broke_protocol(self, error: WSProtocolError) -> ConnectionLost:
+        """Count the frame that picows itself refused."""
+        code, text = error.args[0], str(error.args[1])
+        reason = "oversize" if code == WSCloseCode.MESSAGE_TOO_BIG else "malformed"
+        self._receiver.rejected(reason, text)
+        return ConnectionLost("protocol", text)
+
+    def _rare(self, transport: WSTransport, frame: WSFrame) -> None:
+        """Everything but a whole text message."""
+        kind = frame.msg_type
+        if kind == WSMsgType.PING:
+            transport.send_pong(frame.get_payload_as_bytes())
+        elif kind == WSMsgType.CLOSE:
+            transport.send_close(frame.get_close_code())
+            transport.disconnect()
+        elif kind != WSMsgType.PONG:
+            self._fragment(kind, frame)
+
+    def _fragment(self, kind: WSMsgType, frame: WSFrame) -> None:
+        """Collect a message's frames (RFC 6455, section 5.4)."""
+        if (kind == WSMsgType.CONTINUATION) != (self._parts_type is not None):
+            self._refuse("malformed", "a fragment that does not follow on the one before")
+            return
+        if self._parts_type is None:
+            self._parts_type = kind
+        if len(self._parts) + frame.payload_size > self._max_bytes:
+            self._refuse("oversize", f"a message of more than {self._max_bytes} bytes")
+            return
+        self._parts += frame.get_payload_as_bytes()
+        if not frame.fin:
+            return
+        message, kind = bytes(self._parts), self._parts_type
+        self._parts.clear()
+        self._parts_type = None
+        if kind == WSMsgType.TEXT:
+            self._receiver.message(message)
+        else:
+            self._receiver.rejected("binary", f"a binary message of {len(message)} bytes")
+
+    def _refuse(self, reason: str, detail: str) -> None:
+        self._receiver.rejected(reason, detail)
+        self.give_up(ConnectionLost("protocol", detail))

@@ -1,0 +1,56 @@
+"""Sending no faster than an exchange allows."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from tickwire.errors import ConnectionLost
+
+_MOST_WAITING = 10_000  # messages; a server that makes us ask for more than this is not to be served
+
+
+class Pacer:
+    """Messages to one connection, at least *interval_s* apart, in order."""
+
+    def __init__(self, interval_s: float, write: Callable[[bytes], None]) -> None:
+        self._interval_s, self._write = interval_s, write
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[bytes] = deque()
+        self._next = float("-inf")  # the earliest time of the next message
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def delay_s(self) -> float:
+        """Seconds until everything that waits has been sent."""
+        if not self._waiting:
+            return 0.0
+        return max(0.0, self._next - self._loop.time()) + (len(self._waiting) - 1) * self._interval_s
+
+    def put(self, message: bytes) -> None:
+        """Send *message* as soon as its turn comes. Raises :exc:`~tickwire.errors.ConnectionLost`."""
+        if len(self._waiting) >= _MOST_WAITING:
+            raise ConnectionLost("protocol", f"the server makes us send more than {_MOST_WAITING} messages at once")
+        self._waiting.append(message)
+        if self._timer is None:
+            self._pump()
+
+    def note(self) -> None:
+        """Count something that was sent past the queue, such as a ping."""
+        self._next = self._loop.time() + self._interval_s
+
+    def clear(self) -> None:
+        """Forget what was not sent yet."""
+        self._waiting.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _pump(self) -> None:
+        self._timer = None
+        while self._waiting:
+            wait = self._next - self._loop.time()
+            if wait > 0:
+                self._timer = self._loop.call_later(wait, self._pump)
+                return
+            self._write(self._waiting.popleft())
+            self.note()

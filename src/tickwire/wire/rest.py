@@ -1,0 +1,135 @@
+"""Reading an exchange's REST interface: patient, within its budget, and never more than it should be."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from tickwire.errors import FrameRejected, RequestRefused
+from tickwire.wire.backoff import Backoff
+from tickwire.wire.budget import WeightBudget
+
+logger = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+_TIMEOUT = aiohttp.ClientTimeout(total=30.0, sock_connect=10.0)
+_AT_ONCE = 8  # requests; a start with hundreds of symbols is to be steady, not a burst
+_CHUNK = 256 * 1024
+_MAX_ANSWER = 200  # bytes of a refusal that are worth repeating
+# 418 is Binance's ban after too many 429s, 403 its firewall's:
+# https://developers.binance.com/docs/binance-spot-api-docs/rest-api/limits
+_LIMITED = frozenset({403, 418, 429})
+_DEFAULT_BLOCK_S = 30.0
+_LONGEST_BLOCK_S = 3 * 24 * 3600.0  # the longest ban that Binance documents
+
+
+class _TryLater(Exception):  # noqa: N818 - an answer, not a failure of ours
+    """The server cannot serve this now."""
+
+    def __init__(self, why: str, blocked_s: float | None = None) -> None:
+        super().__init__(why)
+        self.blocked_s = blocked_s  # how long nothing may be asked; None: this request alone backs off
+
+
+class Rest:
+    """GET requests to one host. Sessions of one feed share it, so that they share its budget.
+
+    *origin*: scheme, host and port. *random* gives numbers from 0 to 1. An async context manager.
+    """
+
+    def __init__(self, origin: str, per_minute: int | None, random: Callable[[], float]) -> None:
+        self._origin, self._random = origin.rstrip("/"), random
+        self.budget = WeightBudget(per_minute)
+        self._turn = asyncio.Lock()  # first come, first served
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def __aenter__(self) -> Self:
+        """Make the client; nothing is connected yet."""
+        self._client = aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Close what is open."""
+        await self._client.close()
+
+    async def get(self, path: str, weight: int) -> bytes:
+        """Fetch *path* and try for as long as the caller waits; cancel to give up.
+
+        Raises :exc:`~tickwire.errors.RequestRefused` where the exchange says that the request is wrong, and
+        :exc:`~tickwire.errors.FrameRejected` for a body that is too large.
+        """
+        backoff = Backoff(self._random)
+        while True:
+            try:
+                async with self._slots:
+                    await self._admit(weight)
+                    return await self._ask(path)
+            except _TryLater as e:
+                if e.blocked_s is not None:
+                    self.budget.block(asyncio.get_running_loop().time() + e.blocked_s)
+                wait = 0.0 if e.blocked_s else backoff.delay_s()
+                logger.warning("rest.retry path=%r why=%r blocked_s=%s wait_s=%.1f", path, str(e), e.blocked_s, wait)
+                await asyncio.sleep(wait)
+
+    async def _admit(self, weight: int) -> None:
+        now = asyncio.get_running_loop().time
+        async with self._turn:
+            while (wait := self.budget.wait_s(weight, now())) > 0:
+                await asyncio.sleep(wait)
+            self.budget.spend(weight, now())
+
+    async def _ask(self, path: str) -> bytes:
+        try:
+            async with self._client.get(self._origin + path, allow_redirects=False) as answer:
+                if answer.status == 200:
+                    return await _body(path, answer)
+                text = (await answer.content.read(_MAX_ANSWER)).decode(errors="replace")
+                raise _refusal(path, answer.status, answer.headers, text)
+        except (aiohttp.ClientError, TimeoutError, OSError) as e:
+            raise _TryLater(f"{type(e).__name__}: {e}") from e
+
+
+async def _body(path: str, answer: aiohttp.ClientResponse) -> bytes:
+    """Read the body, unpacked; the limit is on what it unpacks to."""
+    body = bytearray()
+    async for chunk in answer.content.iter_chunked(_CHUNK):
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise FrameRejected("oversize", f"the body of {path!r} has more than {MAX_BODY_BYTES} bytes")
+    return bytes(body)
+
+
+def _refusal(path: str, status: int, headers: Mapping[str, str], text: str) -> Exception:
+    """Tell "not now" from "never"."""
+    blocked_s = retry_after_s(headers.get("Retry-After"), datetime.now(timezone.utc))
+    if status in _LIMITED:
+        return _TryLater(f"status {status}", _DEFAULT_BLOCK_S if blocked_s is None else blocked_s)
+    if status >= 500 or status == 408:
+        return _TryLater(f"status {status}", blocked_s if status == 503 else None)
+    return RequestRefused(path, status, text)  # redirects too: the answer must come from the host we asked
+
+
+def retry_after_s(value: str | None, now: datetime) -> float | None:
+    """Seconds that ``Retry-After`` asks for, as a number or a date (RFC 9110, 10.2.3); None where it is no such thing.
+
+    No answer is longer than the longest ban there is, whatever a server writes.
+    """
+    if value is None:
+        return None
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(min(int(value[:12]), int(_LONGEST_BLOCK_S)))
+    try:
+        date = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if date.tzinfo is None:  # "-0000": UTC without a promise about the place
+        date = date.replace(tzinfo=timezone.utc)
+    return min(max(0.0, (date - now).total_seconds()), _LONGEST_BLOCK_S)

@@ -1,0 +1,298 @@
+"""One connection's life: subscribe, translate, keep alive, notice what is missing, say goodbye."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from tickwire.errors import ConnectionLost, FrameRejected, RequestRefused, SubscriptionRefused
+from tickwire.events.types import OrderBook, Ticker
+from tickwire.exchanges.contract import (
+    AdapterContract,
+    Channel,
+    Exchange,
+    Fetch,
+    Output,
+    Reconnect,
+    Refused,
+    Send,
+    Subscribed,
+    Symbol,
+)
+from tickwire.wire.backoff import Backoff
+from tickwire.wire.books import Books
+from tickwire.wire.clock import now_us
+from tickwire.wire.connection import Connection
+from tickwire.wire.pacer import Pacer
+from tickwire.wire.rest import Rest
+from tickwire.wire.subscriptions import Subscriptions
+from tickwire.wire.tally import Tally
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_TICK_S = 1.0  # between two looks at the deadlines
+_PLANNED_FROM = 0.9  # of the longest life: connections that began together do not end together
+_GOODBYE_S = 3.0  # for unsubscribing and its answers
+_QUIET_S = 0.25  # without a frame: the answers are in
+_CLOSE_S = 1.0
+_LOOK_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all connections of a feed have in common."""
+
+    exchange: Exchange
+    ws_url: str
+    rest: Rest
+    books: Books
+    ticker: Callable[[Ticker], None]
+    subscriptions: Subscriptions
+    tally: Tally
+    random: Random
+
+
+class Session:
+    """A connection and its adapter; both live once. Made, then :meth:`run`."""
+
+    def __init__(self, around: Surroundings, adapter: AdapterContract, symbols: Sequence[Symbol]) -> None:
+        self._around, self._adapter, self._symbols = around, adapter, symbols
+        self._loop = asyncio.get_running_loop()
+        self._receive = adapter.receive
+        self._frames = around.tally.frames
+        self.connection = Connection(self, around.exchange.max_frame_bytes)
+        self._pacer = Pacer(around.exchange.message_interval_s, self.connection.send)
+        self._handlers: dict[type[Output], Callable[[Any], None]] = {
+            Ticker: around.ticker,
+            OrderBook: around.books.handle,
+            Send: self._send,
+            Fetch: self._fetch,
+            Subscribed: around.subscriptions.carried,
+            Refused: self._refused,
+            Reconnect: self._asked_to_leave,
+        }
+        self._fetches: dict[Symbol, asyncio.Task[None]] = {}
+        self._ack_due: dict[tuple[Channel, Symbol], float] = {}
+        self._asked_at = self._leave_at = float("inf")
+        self._fatal: SubscriptionRefused | None = None
+        self._logged: set[str] = set()
+        self.opened_at: float | None = None
+
+    async def run(self) -> ConnectionLost:
+        """Serve until the connection ends and say why it did.
+
+        Raises :exc:`~tickwire.errors.SubscriptionRefused`. Cancel it to unsubscribe and leave in order.
+        """
+        books, connection = self._around.books, self.connection
+        books.opened(self._symbols, self._adapter.book)
+        watch = None
+        try:
+            await connection.open(self._around.ws_url)
+            self._begin()
+            watch = asyncio.create_task(self._watch())
+            lost = await connection.closed()
+        except ConnectionLost as e:
+            return e
+        except asyncio.CancelledError:
+            await self._leave(watch)
+            raise
+        finally:
+            self._end(watch)
+            books.lost(self._symbols)
+        if self._fatal is not None:
+            raise self._fatal
+        return lost
+
+    # Called by the connection
+
+    def message(self, payload: bytes) -> None:
+        """Translate one message."""
+        self._frames.add()
+        self._act(self._receive, payload, now_us())
+
+    def rejected(self, reason: str, detail: str) -> None:
+        """Count a message that is not for an adapter."""
+        self._frames.add()
+        self._reject(reason, detail)
+
+    # Called by the feed
+
+    def restart(self, symbol: Symbol, reason: str) -> None:
+        """Start a book again, for a reason of ours."""
+        if self.opened_at is not None:
+            self._act(self._adapter.restart, symbol, reason, now_us())
+
+    def _act(self, translate: Callable[..., list[Output]], *arguments: object) -> None:
+        """Do what the adapter says, and survive whatever it makes of hostile input."""
+        handlers = self._handlers
+        try:
+            for output in translate(*arguments):
+                handlers[type(output)](output)
+        except Exception as e:  # noqa: BLE001 - the boundary to what a server sends; counted, logged, acted upon
+            self._failed(e)
+
+    def _failed(self, error: Exception) -> None:
+        match error:
+            case FrameRejected():
+                self._reject(error.reason, error.detail)
+            case ConnectionLost():
+                self.connection.give_up(error)
+            case SubscriptionRefused():
+                self._fatal = error
+                self.connection.give_up(ConnectionLost("subscribe", str(error)))
+            case _:
+                # The adapter's state is in doubt now, and a new connection brings a new one.
+                self._around.tally.reject("malformed")
+                logger.error("feed.adapter_error exchange=%s", self._around.exchange.name, exc_info=error)
+                self.connection.give_up(ConnectionLost("protocol", f"{type(error).__name__}: {error}"))
+
+    def _reject(self, reason: str, detail: str) -> None:
+        self._around.tally.reject(reason)
+        if reason not in self._logged:
+            self._logged.add(reason)
+            name = self._around.exchange.name
+            logger.warning("feed.rejected exchange=%s reason=%s detail=%r (the first of this connection)", name, reason, detail)
+
+    # What adapters ask for
+
+    def _send(self, send: Send) -> None:
+        self._pacer.put(send.payload)
+
+    def _refused(self, refused: Refused) -> None:
+        self._around.subscriptions.refused(refused)
+        if refused.channel == "orderbook":
+            self._around.books.withdraw(refused.symbol)
+
+    def _asked_to_leave(self, reconnect: Reconnect) -> None:
+        raise ConnectionLost("planned", reconnect.why)
+
+    def _fetch(self, fetch: Fetch) -> None:
+        before = self._fetches.pop(fetch.symbol, None)
+        if before is not None:
+            before.cancel()
+        self._fetches[fetch.symbol] = self._loop.create_task(self._carry_out(fetch))
+
+    async def _carry_out(self, fetch: Fetch) -> None:
+        try:
+            await asyncio.sleep(fetch.delay_s)
+            outputs = await self._fetched(fetch)
+        except Exception as e:  # noqa: BLE001 - as in _act
+            self._failed(e)
+            return
+        finally:
+            if self._fetches.get(fetch.symbol) is asyncio.current_task():
+                del self._fetches[fetch.symbol]
+        self._act(lambda: outputs)
+
+    async def _fetched(self, fetch: Fetch) -> list[Output]:
+        backoff = Backoff(self._around.random.random)
+        while True:
+            try:
+                body = await self._around.rest.get(fetch.path, fetch.weight)
+                return self._adapter.fetched(fetch, body, now_us())
+            except RequestRefused as e:
+                return [Refused("orderbook", fetch.symbol, f"status {e.status}: {e.answer}")]
+            except FrameRejected as e:
+                self._reject(e.reason, e.detail)
+                await asyncio.sleep(backoff.delay_s())
+
+    # Deadlines
+
+    def _begin(self) -> None:
+        now = self.opened_at = self._loop.time()
+        life = self._around.exchange.max_connection_s
+        if life is not None:
+            self._leave_at = now + life * self._around.random.uniform(_PLANNED_FROM, 1.0)
+        self._asked_at = now
+        self._act(self._adapter.start)
+
+    async def _watch(self) -> None:
+        limits = self._around.exchange
+        shortest = min(limits.ping_interval_s, limits.silence_s, limits.ack_timeout_s, limits.subscription_silence_s)
+        tick = min(_LONGEST_TICK_S, shortest / 5)
+        while True:
+            await asyncio.sleep(tick)
+            if self.connection.paused:
+                self._forgive()
+            else:
+                self._act(self._look, self._loop.time())
+
+    def _forgive(self) -> None:
+        """Start all measuring again: what we do not read cannot be late."""
+        self._ack_due.clear()
+        now = self._loop.time()
+        for symbol in self._symbols:
+            if (state := self._around.books.states.get(symbol.native)) is not None:
+                state.wake(now)
+
+    def _look(self, now: float) -> list[Output]:
+        """Compare everything with its deadline. Raises :exc:`~tickwire.errors.ConnectionLost`."""
+        limits = self._around.exchange
+        quiet = now - self.connection.last_frame
+        if quiet >= limits.silence_s:
+            raise ConnectionLost("silent", f"nothing came for {quiet:.1f} s")
+        if now >= self._leave_at:
+            raise ConnectionLost("planned", "before the exchange ends it for its age")
+        self._look_for_acknowledgements(now)
+        if quiet >= limits.ping_interval_s and now - self._asked_at >= limits.ping_interval_s:
+            self._asked_at = now
+            self._ping()
+        return self._restart_stale(now)
+
+    def _look_for_acknowledgements(self, now: float) -> None:
+        pending, due = self._adapter.pending(), self._ack_due
+        for done in due.keys() - set(pending):
+            del due[done]
+        for item in pending:
+            if now >= due.setdefault(item, now + self._pacer.delay_s + self._around.exchange.ack_timeout_s):
+                channel, symbol = item
+                raise ConnectionLost("subscribe", f"no answer about {symbol.native} on {channel}")
+
+    def _ping(self) -> None:
+        text = self._adapter.ping()
+        if text is not None:
+            self._pacer.put(text)
+        else:
+            self.connection.ping()
+            self._pacer.note()
+
+    def _restart_stale(self, now: float) -> list[Output]:
+        outputs: list[Output] = []
+        around = self._around
+        for symbol in self._symbols:
+            state = around.books.states.get(symbol.native)
+            if state is None or around.subscriptions.is_refused("orderbook", symbol):
+                continue
+            if state.quiet_s(now) >= around.exchange.subscription_silence_s:
+                state.wake(now)
+                outputs += self._adapter.restart(symbol, "stale", now_us())
+        return outputs
+
+    # The end
+
+    async def _leave(self, watch: asyncio.Task[None] | None) -> None:
+        """Unsubscribe, wait until the answers are in, close."""
+        if watch is None or not self.connection.is_open:
+            return
+        watch.cancel()
+        self._act(self._adapter.stop)
+        now = self._loop.time
+        deadline, sent_at = now() + _GOODBYE_S, now()
+        while self.connection.is_open and now() < deadline:
+            if self._pacer.delay_s > 0:
+                sent_at = now()
+            elif now() - max(sent_at, self.connection.last_frame) >= _QUIET_S:
+                break
+            await asyncio.sleep(_LOOK_S)
+        await self.connection.close(_CLOSE_S)
+
+    def _end(self, watch: asyncio.Task[None] | None) -> None:
+        """Leave nothing behind that runs; the cancelled tasks wait for nothing, so they end with the next turn."""
+        if watch is not None:
+            watch.cancel()
+        for task in self._fetches.values():
+            task.cancel()
+        self._pacer.clear()
+        self.connection.abort()

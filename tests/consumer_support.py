@@ -1,0 +1,119 @@
+"""What the tests of the consumer share: topics of their own, records, and what a group has committed."""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.events.types import OrderBook, Ticker
+from tickwire.kafka.received import ReceivedRecord
+from tickwire.records.codec import RecordWriter
+
+Headers = list[tuple[str, str | bytes | None]]
+
+
+def config_for(bootstrap: str, unique: str, **values: Any) -> KafkaConfig:
+    """Settings with topics and a group that no other test has."""
+    names = {"ticker_topic": f"ticks.{unique}", "orderbook_topic": f"orderbook.{unique}", "dlq_topic": f"dlq.{unique}"}
+    return KafkaConfig(
+        **{"enabled": True, "brokers": bootstrap, "group_id": f"group-{unique}", "topic_partitions": 2} | names | values
+    )
+
+
+def create(config: KafkaConfig, topic: str, partitions: int = 1, settings: dict[str, str] | None = None) -> None:
+    """Create a topic."""
+    admin = AdminClient({"bootstrap.servers": config.brokers})
+    for future in admin.create_topics([NewTopic(topic, partitions, 1, config=settings or {})]).values():
+        future.result(20)
+
+
+def send(
+    config: KafkaConfig, topic: str, values: Sequence[bytes | None], partition: int = 0, headers: Headers | None = None
+) -> None:
+    """Write values with the key ``k`` in order."""
+    producer = Producer({"bootstrap.servers": config.brokers, "linger.ms": 5, "message.max.bytes": 20_000_000})
+    for value in values:
+        producer.produce(topic, value, b"k", partition, headers=headers)
+    assert producer.flush(30) == 0
+
+
+def send_events(config: KafkaConfig, events: Sequence[Ticker | OrderBook]) -> None:
+    """Write market events as the publisher does."""
+    writer = RecordWriter(*config.topics)
+    producer = Producer({"bootstrap.servers": config.brokers, "linger.ms": 5, "partitioner": "murmur2_random"})
+    for event in events:
+        record = writer.write(event)
+        headers: Headers = [*record.headers]
+        producer.produce(record.topic, record.value, record.key, headers=headers, timestamp=record.timestamp_ms)
+    assert producer.flush(30) == 0
+
+
+def committed(config: KafkaConfig, topic: str, partitions: int = 1, group: str | None = None) -> list[int | None]:
+    """What the group has committed, by partition."""
+    consumer = Consumer({"bootstrap.servers": config.brokers, "group.id": group or config.group_id})
+    try:
+        answer = consumer.committed([TopicPartition(topic, number) for number in range(partitions)], timeout=20)
+        return [p.offset if p.offset >= 0 else None for p in answer]
+    finally:
+        consumer.close()
+
+
+def read_all(config: KafkaConfig, topic: str) -> list[ReceivedRecord]:
+    """Every record of a topic's partitions, in order within each."""
+    consumer = Consumer(
+        {"bootstrap.servers": config.brokers, "group.id": "reader", "enable.auto.commit": False}
+        | {"enable.partition.eof": True, "auto.offset.reset": "earliest"}
+    )
+    numbers = set(consumer.list_topics(topic, timeout=20).topics[topic].partitions)
+    consumer.assign([TopicPartition(topic, number, 0) for number in numbers])
+    found = []
+    while numbers:
+        message = consumer.poll(20)
+        assert message is not None, "no end within 20 s"
+        if message.error() is None:
+            found.append(ReceivedRecord.from_message(message))
+        else:
+            numbers.discard(message.partition() or 0)
+    consumer.close()
+    return found
+
+
+class Collector:
+    """A handler that keeps what it gets, and says when it has enough."""
+
+    def __init__(self, enough: int | None = None) -> None:
+        self.records: list[ReceivedRecord] = []
+        self._enough = enough
+
+    def __call__(self, record: ReceivedRecord) -> None:
+        self.records.append(record)
+
+    @property
+    def values(self) -> list[bytes | None]:
+        return [record.value for record in self.records]
+
+    def full(self) -> bool:
+        return self._enough is not None and len(self.records) >= self._enough
+
+
+def in_thread(function: Callable[[], Any]) -> threading.Thread:
+    """Start a thread that a failing test does not wait for."""
+    thread = threading.Thread(target=function, daemon=True)
+    thread.start()
+    return thread
+
+
+def ticker(symbol: str = "BTC-USDT", bid: str = "1.10", received_us: int = 1_700_000_000_000_000) -> Ticker:
+    return Ticker(
+        exchange="binance",
+        symbol=symbol,
+        exchange_symbol=symbol.replace("-", ""),
+        bid=bid,
+        bid_size="1",
+        ask="2.20",
+        ask_size="2",
+        received_us=received_us,
+    )

@@ -1,0 +1,107 @@
+"""Fixtures of exchanges: what went in, line by line, and exactly what must come out.
+
+``NAME.frames.jsonl`` begins with ``{"symbols": [[canonical, native], ...], "channels": [...], "depth": n}``. Each line
+after it is ``{"us": received_us, "frame": text}`` or ``{"us": received_us, "fetched": path, "body": text}``.
+``NAME.events.jsonl`` has one line for everything that comes out: events as they stand in Kafka, ``{"send": text}``,
+``{"fetch": path, "delay_s": s}``, ``{"subscribed": [channel, symbol]}``, ``{"refused": [channel, symbol, answer]}``,
+``{"reconnect": why}`` and ``{"rejected": reason}``.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tickwire import exchanges
+from tickwire.errors import FrameRejected
+from tickwire.events.sequencer import Sequencer
+from tickwire.events.types import MarketEvent, OrderBook, Ticker
+from tickwire.exchanges.contract import AdapterContract, Fetch, Output, Reconnect, Refused, Send, Subscribed, Symbol
+from tickwire.records.codec import RecordWriter
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+FRAMES = ".frames.jsonl"
+EVENTS = ".events.jsonl"
+
+
+def recordings() -> list[Path]:
+    """Every recording there is."""
+    return sorted(FIXTURES.glob(f"*/*{FRAMES}"))
+
+
+def events_of(recording: Path) -> Path:
+    """Where what must come out is written."""
+    return recording.with_name(recording.name.replace(FRAMES, EVENTS))
+
+
+class Replay:
+    """Plays one recording through a new adapter."""
+
+    def __init__(self, recording: Path) -> None:
+        head, *self.lines = map(msgspec.json.decode, recording.read_bytes().splitlines())
+        self.symbols = [Symbol(*names) for names in head["symbols"]]
+        module = exchanges.load(recording.parent.name)
+        self.adapter: AdapterContract = module.Adapter(self.symbols, head["channels"], head["depth"])
+        self._fetches: dict[str, Fetch] = {}
+
+    def outputs(self) -> Iterator[tuple[int, Output | FrameRejected]]:
+        """Everything that comes out, with the time at which it did."""
+        yield from self._keep(self.lines[0]["us"], self.adapter.start())
+        for line in self.lines:
+            try:
+                yield from self._keep(line["us"], self._feed(line))
+            except FrameRejected as e:
+                yield line["us"], e
+
+    def _feed(self, line: dict[str, Any]) -> list[Output]:
+        if "frame" in line:
+            return self.adapter.receive(line["frame"].encode(), line["us"])
+        fetch = self._fetches.pop(line["fetched"], None)  # None only where a test loses frames
+        return [] if fetch is None else self.adapter.fetched(fetch, line["body"].encode(), line["us"])
+
+    def _keep(self, us: int, outputs: Iterable[Output]) -> Iterator[tuple[int, Output]]:
+        for output in outputs:
+            if isinstance(output, Fetch):
+                self._fetches[output.path] = output
+            yield us, output
+
+
+def replay(recording: Path) -> list[bytes]:
+    """Give the lines that the events file must have."""
+    player = Replay(recording)
+    writer = RecordWriter("ticks", "books")
+    sequencers = {symbol.canonical: Sequencer() for symbol in player.symbols}
+    lines: list[bytes] = []
+    for _, output in player.outputs():
+        if isinstance(output, OrderBook):
+            stamped = sequencers[output.symbol].stamp(output)
+            assert stamped is not None, f"must not be published: {output}"
+            lines.append(writer.write(stamped).value)
+        elif isinstance(output, Ticker):
+            lines.append(writer.write(output).value)
+        else:
+            lines.append(msgspec.json.encode(_plain(output)))
+    return lines
+
+
+def books(events: Iterable[MarketEvent | object]) -> Iterator[OrderBook]:
+    """Only the order-book messages."""
+    return (event for event in events if isinstance(event, OrderBook))
+
+
+def _plain(output: Output | FrameRejected) -> dict[str, object]:
+    match output:
+        case Send(payload):
+            return {"send": payload.decode()}
+        case Fetch(path=path, delay_s=delay_s):
+            return {"fetch": path, "delay_s": delay_s}
+        case Subscribed(channel, symbol):
+            return {"subscribed": [channel, symbol.canonical]}
+        case Refused(channel, symbol, answer):
+            return {"refused": [channel, symbol.canonical, answer]}
+        case Reconnect(why):
+            return {"reconnect": why}
+        case FrameRejected():
+            return {"rejected": output.reason}
+    raise AssertionError(output)

@@ -1,0 +1,51 @@
+"""The headers of dead letters, taken apart and put together."""
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from tickwire.errors import RecordRejected, Reject
+from tickwire.kafka.dead_letters import HEADERS, describe, shorten, split_headers
+
+OURS = [(name, b"1") for name in HEADERS]
+others = st.lists(st.tuples(st.sampled_from(["trace", *HEADERS]), st.none() | st.binary(max_size=3)), max_size=5)
+
+
+@given(before=others, after=others)
+def test_our_block_is_found_among_headers_of_the_same_names(
+    before: list[tuple[str, bytes | None]], after: list[tuple[str, bytes | None]]
+) -> None:
+    original, ours = split_headers([*before, *OURS, *after])
+    assert original == [*before, *after]
+    assert ours == dict.fromkeys(HEADERS, "1")
+
+
+@given(headers=others)
+def test_a_record_that_was_no_dead_letter_keeps_all_its_headers(headers: list[tuple[str, bytes | None]]) -> None:
+    assert split_headers(headers) == (headers, {})
+
+
+@given(text=st.text(), limit=st.integers(0, 20))
+def test_text_is_cut_between_characters(text: str, limit: int) -> None:
+    short = shorten(text, limit)
+    assert len(short) <= limit
+    assert text.startswith(short.decode())
+    assert len(short) > limit - 4 or short.decode() == text
+
+
+def test_lone_surrogates_are_written_as_escapes() -> None:
+    assert shorten("a\ud800", 100) == b"a\\ud800"
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (RecordRejected("schema", "no price"), ("schema", "tickwire.errors.RecordRejected", "no price")),
+        (Reject("too old"), ("process", "tickwire.errors.Reject", "too old")),
+        (RecordRejected("made up", "x"), ("process", "tickwire.errors.RecordRejected", "x")),
+        (KeyError("price"), ("process", "KeyError", "KeyError: 'price'")),
+        (ValueError(), ("process", "ValueError", "ValueError")),
+    ],
+)
+def test_an_error_is_named(error: Exception, expected: tuple[str, str, str]) -> None:
+    assert describe(error, 1)[:3] == expected
