@@ -1,13 +1,17 @@
 """What the tests of the consumer share: topics of their own, records, and what a group has committed."""
 
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import typer
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from tickwire.cli.common import printable
 from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import TickwireError
 from tickwire.events.types import OrderBook, Ticker
 from tickwire.kafka.received import ReceivedRecord
 from tickwire.records.codec import RecordWriter
@@ -117,3 +121,17 @@ def ticker(symbol: str = "BTC-USDT", bid: str = "1.10", received_us: int = 1_700
         ask_size="2",
         received_us=received_us,
     )
+
+
+def run_command(command: Callable[..., None], *arguments: str) -> int:
+    """Run one command as ``tickwire`` does, and return what the process would end with."""
+    app = typer.Typer(add_completion=False)
+    app.command()(command)
+    try:
+        app(args=list(arguments))
+    except TickwireError as e:
+        print(f"error: {printable(str(e))}", file=sys.stderr)
+        return e.exit_code
+    except SystemExit as e:
+        return e.code if isinstance(e.code, int) else 0
+    return 0

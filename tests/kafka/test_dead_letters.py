@@ -1,5 +1,6 @@
 """Dead letters on a real Kafka: byte for byte, one each, and the offset held until they are acknowledged."""
 
+import os
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tickwire.kafka.consumer import run_kafka_consumer
 from tickwire.kafka.dead_letters import HEADERS, split_headers
 from tickwire.kafka.market_state import MarketState
 from tickwire.kafka.received import ReceivedRecord
+from tickwire.kafka.topics import Topics
 from tickwire.records.codec import RecordWriter
 
 pytestmark = pytest.mark.kafka
@@ -121,8 +123,8 @@ def test_each_of_the_poison_set_is_one_dead_letter_and_the_partition_moves_on(co
         assert letters[str(offset)].value == value
     assert committed(config, config.ticker_topic) == [count]
     types = {name: split_headers(letters[str(i)].headers)[1]["error_type"] for i, name in enumerate(POISON)}
-    assert types["no JSON"] == types["0 bytes"] == types["null"] == types["deep"] == types["no UTF-8"] == "deserialize"
-    assert types["wrong types"] == "schema"
+    assert types["no JSON"] == types["NaN"] == types["0 bytes"] == types["null"] == types["magic byte"] == "deserialize"
+    assert types["wrong types"] == types["deep"] == types["5 MB"] == "schema"
     assert types["NaN as text"] == types["wrong key"] == types["terminal escapes"] == "validate"
     assert sum(
         metrics.DLQ_PUBLISHED.labels(config.dlq_topic, config.ticker_topic, error_type)._value.get()
@@ -133,8 +135,8 @@ def test_each_of_the_poison_set_is_one_dead_letter_and_the_partition_moves_on(co
 def test_what_is_too_large_loses_headers_then_its_value_but_not_where_it_came_from(config: KafkaConfig) -> None:
     create(config, config.ticker_topic)
     create(config, config.dlq_topic, settings={"max.message.bytes": "20000"})
-    send(config, config.ticker_topic, [b"small"], headers=[("big", b"h" * 30_000)])
-    send(config, config.ticker_topic, [b"v" * 30_000], headers=[("h", b"1")])
+    send(config, config.ticker_topic, [b"small"], headers=[("big", os.urandom(30_000))])
+    send(config, config.ticker_topic, [os.urandom(30_000)], headers=[("h", b"1")])
     run_kafka_consumer(config, topics=[config.ticker_topic], handler=refuse, max_records=2)
 
     first, second = read_all(config, config.dlq_topic)
@@ -155,7 +157,8 @@ def test_a_dead_letter_that_cannot_be_written_holds_the_offset(config: KafkaConf
             ConfigEntry("max.message.bytes", "10", incremental_operation=AlterConfigOpType.SET),
         ],
     )
-    for future in AdminClient({"bootstrap.servers": config.brokers}).incremental_alter_configs([resource]).values():
+    admin = AdminClient({"bootstrap.servers": config.brokers})
+    for future in admin.incremental_alter_configs([resource]).values():
         future.result(20)
     send(config, config.ticker_topic, [b"good", b"bad"])
     seen = Collector()
@@ -169,3 +172,13 @@ def test_a_dead_letter_that_cannot_be_written_holds_the_offset(config: KafkaConf
         run_kafka_consumer(config, topics=[config.ticker_topic], handler=handle)
     assert seen.values == [b"good"]
     assert committed(config, config.ticker_topic) == [1]
+
+
+def test_the_topic_of_dead_letters_has_room_for_the_headers_and_keeps_longer(config: KafkaConfig) -> None:
+    create(config, config.ticker_topic, settings={"max.message.bytes": "3000000", "retention.ms": "86400000"})
+    send(config, config.ticker_topic, [b"x"])
+    run_kafka_consumer(config, topics=[config.ticker_topic], handler=refuse, max_records=1)
+    made = Topics(config).describe(config.dlq_topic)
+    assert made.largest_message is not None
+    assert made.largest_message >= 3_000_000 + 64 * 1024
+    assert made.retention_ms == 2 * 86_400_000

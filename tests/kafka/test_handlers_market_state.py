@@ -19,7 +19,12 @@ WRITER = RecordWriter("ticks", "books")
 
 
 def message(
-    action: Action, epoch: int, seq: int, bids: Sequence[Level] = (), asks: Sequence[Level] = (), reason: str = "initial"
+    action: Action,
+    epoch: int,
+    seq: int,
+    bids: Sequence[Level] = (),
+    asks: Sequence[Level] = (),
+    reason: str = "initial",
 ) -> OrderBook:
     result = OrderBook(
         action=action,

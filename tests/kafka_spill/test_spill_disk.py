@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kafka_spill.spill_support import Clock, open_log, read_all, record, segment_files
 
+from kafka_spill.spill_support import Clock, open_log, read_all, record, segment_files
 from tickwire.errors import SpillFull, SpillUnusable
 from tickwire.kafka.spill import SpillLog
 
@@ -28,7 +28,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def fill_disk(log: SpillLog) -> list[int]:
     numbers: list[int] = []
-    with pytest.raises(SpillFull) as caught:
+    with pytest.raises(SpillFull) as caught:  # noqa: PT012 - until it is full
         while True:
             numbers.append(log.append(record(len(numbers), bytes(300))))
     assert caught.value.reason == "disk"
@@ -67,7 +67,7 @@ def test_the_bytes_that_still_fit_are_used_by_a_smaller_record(small_disk: Path)
     """The part of a record that a full disk took is cut off again, and nothing of it is ever read."""
     log = open_log(small_disk / "spill", max_bytes=64 << 20)
     large = 0
-    with pytest.raises(SpillFull):
+    with pytest.raises(SpillFull):  # noqa: PT012 - until it is full
         while True:
             log.append(record(large, os.urandom(150_000)))
             large += 1

@@ -1,11 +1,12 @@
+import errno
 import os
 import stat
 from pathlib import Path
 
 import pytest
-from kafka_spill.spill_support import Clock, open_log, read_all, record, segment_files
 
-from tickwire.errors import SpillFull
+from kafka_spill.spill_support import Clock, open_log, read_all, record, segment_files
+from tickwire.errors import SpillFailed, SpillFull
 from tickwire.kafka.spill import SpillLog
 from tickwire.records.codec import Record
 
@@ -133,8 +134,8 @@ def test_a_prepend_that_does_not_fit_writes_nothing(tmp_path: Path) -> None:
 
 def test_a_full_budget_refuses_and_room_comes_back_with_acknowledged_files(tmp_path: Path) -> None:
     log = open_log(tmp_path, max_bytes=4000)
-    numbers = []
-    with pytest.raises(SpillFull) as caught:
+    numbers: list[int] = []
+    with pytest.raises(SpillFull) as caught:  # noqa: PT012 - until it is full
         while True:
             numbers.append(log.append(record(len(numbers))))
     assert caught.value.reason == "budget"
@@ -172,6 +173,63 @@ def test_nothing_is_synced_before_it_is_due(tmp_path: Path, monkeypatch: pytest.
     assert len(synced) == 1
     clock.now += 1
     log.sync()  # nothing new
+    assert len(synced) == 1
+    log.close()
+
+
+def test_the_list_of_acknowledged_records_is_replaced_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    log = open_log(tmp_path, clock=clock)
+    for number in [log.append(record(n)) for n in range(4)][:3]:
+        log.acknowledge(number)
+        clock.now += 1
+        log.sync()
+    before = (tmp_path / "acknowledged").read_bytes()
+    seen: list[tuple[bytes, bytes]] = []
+    replace = os.replace
+
+    def look_and_replace(new: Path, old: Path) -> None:
+        seen.append((Path(old).read_bytes(), Path(new).read_bytes()))
+        replace(new, old)
+
+    monkeypatch.setattr(os, "replace", look_and_replace)
+    log.acknowledge(max(read_all(log)))
+    log.close()
+    assert seen == [(before, (tmp_path / "acknowledged").read_bytes())]
+
+
+def test_a_read_error_is_said_and_loses_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = open_log(tmp_path, max_bytes=8000)
+    numbers = [log.append(record(n)) for n in range(40)]
+    log.read(3)
+
+    def fail(*_: object) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch, pytest.raises(SpillFailed):
+        patch.setattr(os, "pread", fail)
+        log.read(100)
+    assert list(read_all(log)) == numbers[3:]
+    assert log.damaged == 0
+    log.close()
+
+
+def test_a_failed_sync_is_said_and_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    log = open_log(tmp_path, clock=clock)
+    log.append(record(1))
+    clock.now += 1
+
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch, pytest.raises(SpillFailed):
+        patch.setattr(os, "fsync", fail)
+        log.sync()
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    clock.now += 1
+    log.sync()
     assert len(synced) == 1
     log.close()
 

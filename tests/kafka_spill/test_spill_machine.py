@@ -10,8 +10,8 @@ from unittest import mock
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from kafka_spill.spill_support import Clock, fast_folder, open_log, record, segment_files
 
+from kafka_spill.spill_support import Clock, fast_folder, open_log, record, segment_files
 from tickwire.errors import SpillFull
 from tickwire.kafka.spill.segment import FRAME_BYTES, HEADER_BYTES
 from tickwire.records.codec import Record
@@ -237,5 +237,5 @@ class SpillMachine(RuleBasedStateMachine):
 
 TestSpillMachine = SpillMachine.TestCase
 TestSpillMachine.settings = settings(
-    max_examples=600, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,4 +30,4 @@ def test_runs_behave_like_a_set_of_numbers(runs: list[tuple[int, int]], low: int
 def test_runs_neither_touch_nor_overlap(runs: list[tuple[int, int]]) -> None:
     found = NumberSet(runs).runs()
     assert all(start < end for start, end in found)
-    assert all(a[1] < b[0] for a, b in zip(found, found[1:], strict=False))
+    assert all(a[1] < b[0] for a, b in pairwise(found))

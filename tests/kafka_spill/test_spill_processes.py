@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from kafka_spill.spill_support import open_log, read_all, record
 
+from kafka_spill.spill_support import open_log, read_all, record
 from tickwire.errors import SpillUnusable
 
 HOLD = """

@@ -123,6 +123,18 @@ class KafkaConfig(Settings):
     )
     linger_ms: int = Field(10, ge=0, le=900_000, description="Milliseconds to wait for more records in a batch.")
     batch_size: int = Field(131_072, ge=1, le=2_147_483_647, description="Largest batch, in bytes.")
+    queue_max_messages: int = Field(
+        100_000, ge=1, le=2_147_483_647, description="Records that may wait in the producer's queue."
+    )
+    queue_max_bytes: int = Field(
+        67_108_864, ge=1024, le=2_147_483_647, description="Bytes that may wait in the producer's queue."
+    )
+    max_block_ms: int = Field(
+        30_000,
+        ge=0,
+        le=3_600_000,
+        description="While the queue is full, sockets are not read for so many milliseconds at most.",
+    )
 
     dlq_enabled: bool = Field(
         False, description="Send records that cannot be processed to the dead-letter topic instead of stopping."

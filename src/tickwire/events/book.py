@@ -9,6 +9,7 @@ from tickwire.events.types import Level
 
 # Prices are compared as exact integers of 10^-24; no exchange writes more than 18 places.
 _PLACES = 24
+_UNIT: int = 10**_PLACES
 _MAX_DIGITS = 80  # longer text is no price but an attack on int()
 _CACHE_LIMIT = 200_000  # texts remembered for all books together; cleared when full, for endless feeds of new prices
 
@@ -38,7 +39,7 @@ def _parse(text: str) -> int:
     if not value.is_finite() or abs(value.adjusted()) > _MAX_DIGITS or "_" in text:
         raise ValueError(f"not a finite decimal number: {text[:40]!r}")
     numerator, denominator = value.as_integer_ratio()
-    scaled, rest = divmod(numerator * 10**_PLACES, denominator)
+    scaled, rest = divmod(numerator * _UNIT, denominator)
     if rest:
         raise ValueError(f"more than {_PLACES} decimal places: {text[:40]!r}")
     return scaled

@@ -206,9 +206,8 @@ class Adapter:
         if state.buffer and snapshot.last_update_id + 1 < state.buffer[0].first:
             if fetch != state.asked:
                 return []  # a later one is on its way
-            delay = _STALE_DELAYS_S[min(state.tries, len(_STALE_DELAYS_S) - 1)]
             state.tries += 1
-            return [self._fetch(state, delay)]
+            return [self._fetch(state, _STALE_DELAYS_S[min(state.tries, len(_STALE_DELAYS_S)) - 1])]
         # Step 6: the book is the snapshot.
         state.book, state.update_id = book, snapshot.last_update_id
         state.fetching, state.tries = False, 0
@@ -313,7 +312,6 @@ class Adapter:
 
     def _restart(self, state: _State, reason: str, received_us: Micros) -> list[Output]:
         valid, state.book = state.book is not None, None
-        state.buffer.clear()
         fetch = self._fetch(state)
         sequence = state.update_id if state.update_id != _BROKEN else None
         return [state.messages.invalid(reason, sequence, received_us), fetch] if valid else [fetch]

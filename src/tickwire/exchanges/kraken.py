@@ -46,6 +46,21 @@ _SYMBOLS_PER_MESSAGE = 50
 _NAMES: dict[Channel, str] = {"ticker": "ticker", "orderbook": "book"}  # ours, Kraken's
 _CHANNELS: dict[str | None, Channel] = {"ticker": "ticker", "book": "orderbook"}
 _OLD_ASSETS = {"XBT": "BTC", "XDG": "DOGE"}  # names of the REST interface, names of the WebSocket v2
+_QUOTES = (
+    "USD",
+    "USDT",
+    "USDC",
+    "EUR",
+    "GBP",
+    "CAD",
+    "AUD",
+    "CHF",
+    "JPY",
+    "DAI",
+    "BTC",
+    "XBT",
+    "ETH",
+)  # no TUSD: DOTUSD
 _TOKENS_KEPT = 50_000  # levels whose text for the checksum is remembered
 _PING = b'{"method":"ping"}'
 
@@ -118,7 +133,7 @@ def read_listing(body: bytes) -> Listing:
 
 def derive(symbol: str) -> Symbol:
     """Name a symbol by rule. Raises :exc:`~tickwire.errors.UnknownSymbol`."""
-    return _symbol(*split_name(symbol, EXCHANGE.name))
+    return _symbol(*split_name(symbol, EXCHANGE.name, _QUOTES))
 
 
 def _symbol(base: str, quote: str) -> Symbol:

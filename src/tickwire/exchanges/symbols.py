@@ -1,7 +1,7 @@
 """Names of tradable symbols: what an exchange lists, and what a user may write for it."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from tickwire.errors import UnknownSymbol
 from tickwire.exchanges.contract import Symbol
@@ -36,15 +36,15 @@ class Listing:
         return found
 
 
-def split_name(text: str, exchange: str) -> tuple[str, str]:
-    """Split a user's text into base and quote: at its separator, or before the longest known quote asset at the end.
+def split_name(text: str, exchange: str, quotes: Collection[str] = QUOTES) -> tuple[str, str]:
+    """Split a user's text into base and quote: at its separator, or before the longest of *quotes* at the end.
 
     Raises :exc:`~tickwire.errors.UnknownSymbol`.
     """
     name = text.strip().upper()
     base, separator, quote = name.replace("/", "-").replace("_", "-").partition("-")
     if not separator:
-        quote = max((q for q in QUOTES if name.endswith(q)), key=len, default="")
+        quote = max((q for q in quotes if name.endswith(q)), key=len, default="")
         base = name.removesuffix(quote)
     if not (base.isalnum() and quote.isalnum()):
         raise UnknownSymbol(text, exchange, [])

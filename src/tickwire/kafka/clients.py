@@ -4,6 +4,7 @@ Property names and defaults: https://github.com/confluentinc/librdkafka/blob/mas
 """
 
 import logging
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,15 @@ _FIRST_WAIT_S = 0.5
 # These do not pass by waiting, unlike a broker that is starting.
 _FINAL = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError._RESOLVE})  # noqa: SLF001 - public constants
 _WITHOUT_TLS = frozenset({None, "PLAINTEXT", "SASL_PLAINTEXT"})
+_DENIED = frozenset(
+    {
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+    }
+)
+# What librdkafka puts around its words: the connection, which we name ourselves, and how long it took.
+_FRAME = re.compile(r"^\S+/(?:bootstrap|\d+): | \(after \d+ms in state \w+\)|^Failed to get metadata: ")
 
 
 class ClientLog:
@@ -72,8 +82,8 @@ def producer_config(config: KafkaConfig) -> dict[str, Any]:
         "enable.idempotence": True,
         # 0 = for ever. Any other value drops records out of the middle of a key in an outage, in spite of idempotence.
         "message.timeout.ms": 0,
-        "queue.buffering.max.messages": 100_000,
-        "queue.buffering.max.kbytes": 65_536,
+        "queue.buffering.max.messages": config.queue_max_messages,
+        "queue.buffering.max.kbytes": config.queue_max_bytes // 1024,
         "partitioner": "murmur2_random",  # Java's, so that others who join on our keys find the same partitions
         "compression.type": config.compression,
         "linger.ms": config.linger_ms,
@@ -160,17 +170,17 @@ class Cluster:
             except KafkaException as e:
                 self.admin.poll(0)
                 if self._hopeless() or time.monotonic() - start + 0.01 >= seconds:
-                    raise KafkaFailed(explain(self._cause(e.args[0]), self._config)) from e
+                    raise KafkaFailed(explain(self._cause(seconds), self._config)) from e
 
     def _hopeless(self) -> bool:
         """No broker is left to try and there is a cause that waiting does not remove."""
         return KafkaError._ALL_BROKERS_DOWN in self._errors and not _FINAL.isdisjoint(self._errors)  # noqa: SLF001
 
-    def _cause(self, error: KafkaError) -> KafkaError:
-        for code in (*_FINAL, KafkaError._TRANSPORT, KafkaError._TIMED_OUT):  # noqa: SLF001
+    def _cause(self, seconds: float) -> KafkaError:
+        for code in (*_FINAL, KafkaError._TRANSPORT):  # noqa: SLF001
             if code in self._errors:
                 return self._errors[code]
-        return error
+        return KafkaError(KafkaError._TIMED_OUT, f"no answer within {seconds:g} s")  # noqa: SLF001
 
 
 def _view(metadata: Any) -> ClusterView:  # ClusterMetadata, whose attributes the library does not type
@@ -201,7 +211,7 @@ def unusable(error: KafkaException) -> KafkaFailed:
 def said(error: KafkaException | KafkaError) -> str:
     """Repeat the library's words."""
     cause = error.args[0] if isinstance(error, KafkaException) and error.args else error
-    return cause.str() if isinstance(cause, KafkaError) else str(cause)
+    return _FRAME.sub("", cause.str()) if isinstance(cause, KafkaError) else str(cause)
 
 
 def explain(error: KafkaError, config: KafkaConfig) -> str:
@@ -225,15 +235,6 @@ def explain(error: KafkaError, config: KafkaConfig) -> str:
     if code in _DENIED:
         return f"Kafka at {where} does not allow this ({words}): give this user the right, or log in as another one."
     return f"Nothing answers as Kafka at {where} ({words}): start it, or correct KAFKA_BROKERS."
-
-
-_DENIED = frozenset(
-    {
-        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.GROUP_AUTHORIZATION_FAILED,
-    }
-)
 
 
 def _refused_login(words: str, config: KafkaConfig) -> str:

@@ -16,9 +16,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed
-from tickwire.kafka.clients import consumer_config
+from tickwire.kafka.clients import consumer_config, unusable
 from tickwire.kafka.commit_tracker import CommitTracker, Partition
-from tickwire.kafka.consumer_errors import final_error, for_good, log_client_error
+from tickwire.kafka.consumer_errors import MISSING, final_error, for_good, gone, log_client_error
 from tickwire.kafka.consumer_report import ConsumerReport
 from tickwire.kafka.dead_letters import ERROR_TYPES, DeadLetters
 from tickwire.kafka.handlers import Handler
@@ -35,18 +35,12 @@ COMMIT_SECONDS = 1.0
 CLOSE_SECONDS = 15.0
 TICK_SECONDS = 0.5
 _POLL_S = 0.2  # how late a stop is noticed
+_MISSING_S = 5.0  # a topic that is gone for this long is not merely unknown to some broker yet
 
-_SETTINGS = {
-    "enable.auto.commit": False,
-    "enable.auto.offset.store": False,
-    "auto.offset.reset": "error",
-    "partition.assignment.strategy": "cooperative-sticky",
+_SETTINGS: dict[str, Any] = {
     # The heartbeats come from librdkafka's own thread, so a crashed consumer is replaced after 10 s instead of 45.
     "session.timeout.ms": 10_000,
     "heartbeat.interval.ms": 3_000,
-    "queued.min.messages": 10_000,
-    "queued.max.messages.kbytes": 16_384,
-    "allow.auto.create.topics": False,
 }
 
 
@@ -126,8 +120,13 @@ class _Runner:
         self._commit_at = self._tick_at = 0.0
         self._commit_in_flight = False
         self._closing = False
+        self._missing_since: dict[str, float] = {}
         self.on_revoked: Callable[[str, int], object] | None = None
-        self._consumer = Consumer(settings | _SETTINGS | {"on_commit": self._on_commit, "error_cb": log_client_error})
+        callbacks = {"on_commit": self._on_commit, "error_cb": log_client_error}
+        try:
+            self._consumer = Consumer(settings | _SETTINGS | callbacks)
+        except KafkaException as e:
+            raise unusable(e) from e
 
     def run(self, max_records: int | None, stopping: Callable[[], bool]) -> ConsumerReport:
         """Read until the end, then commit and leave the group; also after an error."""
@@ -164,6 +163,9 @@ class _Runner:
                 elif stopping():
                     return
             now = time.monotonic()
+            for topic, since in self._missing_since.items():
+                if now - since > _MISSING_S:
+                    raise gone(topic)
             if now >= self._commit_at or self._since_commit >= COMMIT_RECORDS:
                 self._commit_soon(now)
             if now >= self._tick_at:
@@ -268,7 +270,10 @@ class _Runner:
         for topic in confirmed:
             self._report.commits[topic] += 1
             metrics.CONSUMER_COMMITS.labels(topic).inc()
+            self._missing_since.pop(topic, None)
         for topic, problem in refused.items():
+            if problem.code() in MISSING:
+                self._missing_since.setdefault(topic, time.monotonic())
             metrics.CONSUMER_ERRORS.labels(topic).inc()
             logger.warning("consumer.commit_failed topic=%s code=%s error=%r", topic, problem.name(), problem.str())
 

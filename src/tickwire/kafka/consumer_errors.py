@@ -19,7 +19,7 @@ _PASSING = frozenset(
         KafkaError._MAX_POLL_EXCEEDED,  # noqa: SLF001 - the next poll joins the group again
     }
 )
-_MISSING = frozenset(
+MISSING = frozenset(
     {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}  # noqa: SLF001
 )
 
@@ -32,13 +32,18 @@ def final_error(error: KafkaError, topic: str, partition: int | None, offset: in
             f"The next offset of {topic} partition {partition} ({offset}) is not in Kafka: its retention removed it, "
             "or the topic was created anew; run with --from beginning to go on with what is there."
         )
-    if code in _MISSING:
-        return KafkaFailed(
-            f"The topic {topic} is gone from Kafka: create it with `tickwire topics --create {topic}` and run again."
-        )
+    if code in MISSING:
+        return gone(topic)
     if error.fatal() or not (error.retriable() or code in _PASSING):
         return for_good(error, topic)
     return None
+
+
+def gone(topic: str) -> KafkaFailed:
+    """Name a topic that does not exist."""
+    return KafkaFailed(
+        f"The topic {topic} is not in Kafka: create it with `tickwire topics --create {topic}` and run again."
+    )
 
 
 def for_good(error: KafkaError, topic: str = "") -> KafkaFailed:

@@ -15,14 +15,6 @@ from tickwire.kafka.received import ReceivedRecord
 _METADATA_S = 8.0
 _SILENCE_S = 15.0  # without a record or an end: the brokers do not answer
 
-_SETTINGS = {
-    "enable.auto.commit": False,
-    "enable.auto.offset.store": False,
-    "enable.partition.eof": True,
-    "auto.offset.reset": "error",
-    "allow.auto.create.topics": False,
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -35,7 +27,7 @@ class Reading:
 def read_oldest(config: KafkaConfig, topic: str, maximum: int) -> Reading:
     """Read the oldest *maximum* records of *topic*. Raises :exc:`~tickwire.errors.KafkaFailed`."""
     # The library wants a group's name, but a group is joined by subscribing only.
-    consumer = Consumer(consumer_config(config, f"{config.group_id}-reader") | _SETTINGS)
+    consumer = Consumer(consumer_config(config, f"{config.group_id}-reader") | {"enable.partition.eof": True})
     try:
         partitions = _partitions(consumer, topic)
         consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])

@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, RecordRejected
-from tickwire.kafka.clients import producer_config
+from tickwire.kafka.clients import producer_config, unusable
 from tickwire.kafka.received import ReceivedRecord
 
 ERROR_TYPES = ("deserialize", "schema", "validate", "process")
@@ -88,14 +88,15 @@ class DeadLetters:
         self._topic = config.dlq_topic
         self._group = group
         self._clock = clock
-        self._producer = Producer(
-            producer_config(config)
-            | {
-                "linger.ms": 0,  # each is waited for
-                "message.max.bytes": _LARGEST_MESSAGE,
-                "message.timeout.ms": int(_DELIVERY_S * 1000),
-            }
-        )
+        settings = producer_config(config) | {
+            "linger.ms": 0,  # each is waited for
+            "message.max.bytes": _LARGEST_MESSAGE,
+            "message.timeout.ms": int(_DELIVERY_S * 1000),  # the offset is held, so nothing is lost
+        }
+        try:
+            self._producer = Producer(settings)
+        except KafkaException as e:
+            raise unusable(e) from e
 
     def write(self, record: ReceivedRecord, failure: Failure) -> None:
         """Write one dead letter and wait for its acknowledgement.

@@ -78,12 +78,8 @@ def read_event(key: bytes | None, value: bytes | None, headers: Headers = ()) ->
         raise RecordRejected("deserialize", "the value is empty" if value == b"" else "the value is null")
     try:
         event = _decode(value)
-    except msgspec.ValidationError as e:
-        raise RecordRejected("schema", f"the value is no ticker or orderbook message: {str(e)[:_MAX_TEXT]}") from None
-    except RecursionError:
-        raise RecordRejected("deserialize", "the value is nested too deeply") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as e:
-        raise RecordRejected("deserialize", f"the value is no JSON: {str(e)[:_MAX_TEXT]}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
+        raise _unreadable(value, e) from None
     _check_schema(event, headers)
     if key != record_key(event.exchange, event.symbol):
         raise RecordRejected("validate", f"the key is not {event.exchange}|{event.symbol}")
@@ -95,6 +91,17 @@ def read_event(key: bytes | None, value: bytes | None, headers: Headers = ()) ->
     except ValueError as e:
         raise RecordRejected("validate", str(e)) from None
     return event
+
+
+def _unreadable(value: bytes, error: Exception) -> RecordRejected:
+    """Tell JSON of another shape from what is no JSON: the decoder stops at the first of both."""
+    try:
+        msgspec.json.decode(value)
+    except RecursionError:
+        return RecordRejected("deserialize", "the value is nested too deeply")
+    except (msgspec.DecodeError, UnicodeDecodeError) as e:
+        return RecordRejected("deserialize", f"the value is no JSON: {str(e)[:_MAX_TEXT]}")
+    return RecordRejected("schema", f"the value is no ticker or orderbook message: {str(error)[:_MAX_TEXT]}")
 
 
 def _check_schema(event: MarketEvent, headers: Headers) -> None:

@@ -1,8 +1,8 @@
 """Order books on their way out: numbered, in the form the user wants, repeated as keyframes."""
 
-import time
 from collections.abc import Callable, Iterable
 from random import Random
+from time import monotonic
 
 from tickwire.config.feed_config import FeedConfig
 from tickwire.events.book import Book
@@ -50,7 +50,7 @@ class BookState:
 
 
 class Books:
-    """Every book of one feed. Messages of adapters go in by :attr:`handle`; what is to be published leaves by *emit*."""
+    """Every book of one feed. Adapters' messages go in by :attr:`handle`; what is to be published leaves by *emit*."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Books:
         for state in self._of(symbols):
             state.sequencer.connection_opened()
             state.book_of = book_of
-            state.wake(time.monotonic())
+            state.wake(monotonic())
 
     def lost(self, symbols: Iterable[Symbol]) -> None:
         """Declare the books invalid, because their connection ended."""
@@ -97,7 +97,7 @@ class Books:
         """Repeat every valid book whose time has come; *now* is the monotonic clock's."""
         for state in self.states.values():
             if now >= state.keyframe_due:
-                state.keyframe_due += self.keyframe_s
+                state.keyframe_due = now + self.keyframe_s
                 self._write_keyframe(state)
 
     def write_changed(self) -> None:
@@ -173,7 +173,7 @@ class Books:
                 self._tally.resyncs[state.invalid].add()
             state.invalid = None
             if self.keyframe_s:  # not all at once: the first one comes after half a period to a whole one
-                state.keyframe_due = time.monotonic() + self.keyframe_s * self._random.uniform(0.5, 1.0)
+                state.keyframe_due = monotonic() + self.keyframe_s * self._random.uniform(0.5, 1.0)
         else:
             state.invalid = str(message.reason)
             state.keyframe_due = float("inf")

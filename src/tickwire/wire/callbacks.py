@@ -46,7 +46,7 @@ class Callbacks:
         for target in self._targets:
             try:
                 target(event)
-            except Exception as e:  # noqa: BLE001, PERF203 - somebody else's code; counted and logged
+            except Exception as e:  # noqa: BLE001 - somebody else's code; counted and logged
                 self.failed(target, e)
 
     def failed(self, callback: object, error: BaseException) -> None:

@@ -17,9 +17,7 @@ class ArrivalClock:
 
     def now_us(self) -> int:
         """Microseconds since the epoch, at least the last answer."""
-        now = time.time_ns() // 1000
-        if now > self._last:
-            self._last = now
+        self._last = max(self._last, time.time_ns() // 1000)
         return self._last
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import ssl
+from time import monotonic
 from typing import Protocol
 
 from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSProtocolError, WSTransport, ws_connect
@@ -29,29 +30,30 @@ class Receiver(Protocol):
 class Connection(WSListener):
     """One connection, from :meth:`open` to :meth:`closed`, whichever side ends it.
 
-    No message is longer than *max_bytes*, whether it comes in one frame or in fragments. ``last_frame`` is the loop's
-    time of the last frame of any kind, pings and pongs included.
+    No message is longer than *max_bytes*, whether it comes in one frame or in fragments. ``last_frame`` is the
+    monotonic time of the last frame of any kind, pings and pongs included.
     """
 
     def __init__(self, receiver: Receiver, max_bytes: int) -> None:
         self._receiver, self._max_bytes = receiver, max_bytes
-        self._loop = asyncio.get_running_loop()
         self._transport: WSTransport | None = None
         self._parts = bytearray()  # of a fragmented message
         self._parts_type: WSMsgType | None = None
         self._given_up: ConnectionLost | None = None
         self.paused = False
-        self.last_frame = self._loop.time()
+        self.last_frame = monotonic()
 
     # Called by picows
 
     def on_ws_connected(self, transport: WSTransport) -> None:
+        """Keep what is needed to send."""
         self._transport = transport
         if self.paused:
             transport.underlying_transport.pause_reading()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        self.last_frame = self._loop.time()
+        """Hand over a whole text message, the only thing that comes often."""
+        self.last_frame = monotonic()
         if self._given_up is not None:
             return
         kind = frame.msg_type
@@ -61,7 +63,7 @@ class Connection(WSListener):
             self._rare(transport, frame)
 
     def pause_writing(self) -> None:
-        # We write little; a server that lets even this pile up does not read, but makes us answer its pings.
+        """Give up: we write little, and a server that lets even this pile up makes us answer but does not read."""
         self.give_up(ConnectionLost("protocol", "the server does not read what we send"))
 
     def resume_writing(self) -> None:
@@ -88,7 +90,7 @@ class Connection(WSListener):
             raise ConnectionLost("connect", f"{type(e).__name__}: {e}") from e
         if self._transport is None:  # picows says nothing when the server hangs up during the handshake
             raise ConnectionLost("connect", "the server closed the connection during the handshake")
-        self.last_frame = self._loop.time()
+        self.last_frame = monotonic()
 
     @property
     def is_open(self) -> bool:
@@ -114,7 +116,7 @@ class Connection(WSListener):
     def resume(self) -> None:
         """Read again. The pause does not count as silence."""
         self.paused = False
-        self.last_frame = self._loop.time()
+        self.last_frame = monotonic()
         if self._transport is not None:
             self._transport.underlying_transport.resume_reading()
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import NoReturn
 
 from tickwire.exchanges.contract import AdapterContract, Symbol
@@ -21,7 +22,7 @@ class Gate:
 
     async def turn(self) -> None:
         """Wait for the next place."""
-        now = asyncio.get_running_loop().time()
+        now = monotonic()
         at = max(now, self._next)
         self._next = at + self._interval_s
         await asyncio.sleep(at - now)
@@ -36,13 +37,13 @@ class Line:
         self.symbols = symbols
         self._around, self._open_adapter, self._gate = around, open_adapter, gate
         self._session: Session | None = None
-        self._last_frame = asyncio.get_running_loop().time()
+        self._last_frame = monotonic()
         self._reading = asyncio.Event()
         self._reading.set()
 
     @property
     def last_frame(self) -> float:
-        """When the last frame came, on the loop's clock; the line's start if none did."""
+        """When the last frame came, on the monotonic clock; the line's start if none did."""
         if self._session is not None and self._session.opened_at is not None:
             self._last_frame = self._session.connection.last_frame
         return self._last_frame
@@ -68,7 +69,6 @@ class Line:
         """Serve until cancelled. Raises :exc:`~tickwire.errors.SubscriptionRefused`."""
         backoff = Backoff(self._around.random.random)
         name = self._around.exchange.name
-        now = asyncio.get_running_loop().time
         while True:
             await self._reading.wait()
             await self._gate.turn()
@@ -81,7 +81,7 @@ class Line:
                 self._last_frame = self.last_frame
                 self._session = None
             self._around.tally.reconnects[lost.reason].add()
-            wait = backoff.delay_s(0.0 if session.opened_at is None else now() - session.opened_at)
+            wait = backoff.delay_s(0.0 if session.opened_at is None else monotonic() - session.opened_at)
             logger.warning(
                 "feed.reconnect exchange=%s reason=%s wait_s=%.1f detail=%r", name, lost.reason, wait, lost.detail
             )

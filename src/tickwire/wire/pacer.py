@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 
 from tickwire.errors import ConnectionLost
 
@@ -24,7 +25,7 @@ class Pacer:
         """Seconds until everything that waits has been sent."""
         if not self._waiting:
             return 0.0
-        return max(0.0, self._next - self._loop.time()) + (len(self._waiting) - 1) * self._interval_s
+        return max(0.0, self._next - monotonic()) + (len(self._waiting) - 1) * self._interval_s
 
     def put(self, message: bytes) -> None:
         """Send *message* as soon as its turn comes. Raises :exc:`~tickwire.errors.ConnectionLost`."""
@@ -36,7 +37,7 @@ class Pacer:
 
     def note(self) -> None:
         """Count something that was sent past the queue, such as a ping."""
-        self._next = self._loop.time() + self._interval_s
+        self._next = monotonic() + self._interval_s
 
     def clear(self) -> None:
         """Forget what was not sent yet."""
@@ -48,7 +49,7 @@ class Pacer:
     def _pump(self) -> None:
         self._timer = None
         while self._waiting:
-            wait = self._next - self._loop.time()
+            wait = self._next - monotonic()
             if wait > 0:
                 self._timer = self._loop.call_later(wait, self._pump)
                 return

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from time import monotonic
 from types import TracebackType
 from typing import Self
 
@@ -28,7 +29,7 @@ _DEFAULT_BLOCK_S = 30.0
 _LONGEST_BLOCK_S = 3 * 24 * 3600.0  # the longest ban that Binance documents
 
 
-class _TryLater(Exception):  # noqa: N818 - an answer, not a failure of ours
+class _TryLater(Exception):
     """The server cannot serve this now."""
 
     def __init__(self, why: str, blocked_s: float | None = None) -> None:
@@ -73,17 +74,16 @@ class Rest:
                     return await self._ask(path)
             except _TryLater as e:
                 if e.blocked_s is not None:
-                    self.budget.block(asyncio.get_running_loop().time() + e.blocked_s)
+                    self.budget.block(monotonic() + e.blocked_s)
                 wait = 0.0 if e.blocked_s else backoff.delay_s()
                 logger.warning("rest.retry path=%r why=%r blocked_s=%s wait_s=%.1f", path, str(e), e.blocked_s, wait)
                 await asyncio.sleep(wait)
 
     async def _admit(self, weight: int) -> None:
-        now = asyncio.get_running_loop().time
         async with self._turn:
-            while (wait := self.budget.wait_s(weight, now())) > 0:
+            while (wait := self.budget.wait_s(weight, monotonic())) > 0:  # noqa: ASYNC110 - nothing tells us but the time
                 await asyncio.sleep(wait)
-            self.budget.spend(weight, now())
+            self.budget.spend(weight, monotonic())
 
     async def _ask(self, path: str) -> bytes:
         try:
@@ -108,7 +108,7 @@ async def _body(path: str, answer: aiohttp.ClientResponse) -> bytes:
 
 def _refusal(path: str, status: int, headers: Mapping[str, str], text: str) -> Exception:
     """Tell "not now" from "never"."""
-    blocked_s = retry_after_s(headers.get("Retry-After"), datetime.now(timezone.utc))
+    blocked_s = retry_after_s(headers.get("Retry-After"), datetime.now(UTC))
     if status in _LIMITED:
         return _TryLater(f"status {status}", _DEFAULT_BLOCK_S if blocked_s is None else blocked_s)
     if status >= 500 or status == 408:
@@ -131,5 +131,5 @@ def retry_after_s(value: str | None, now: datetime) -> float | None:
     except ValueError:
         return None
     if date.tzinfo is None:  # "-0000": UTC without a promise about the place
-        date = date.replace(tzinfo=timezone.utc)
+        date = date.replace(tzinfo=UTC)
     return min(max(0.0, (date - now).total_seconds()), _LONGEST_BLOCK_S)

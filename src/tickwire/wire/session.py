@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
+from time import monotonic
 from typing import Any
 
 from tickwire.errors import ConnectionLost, FrameRejected, RequestRefused, SubscriptionRefused
@@ -153,7 +154,9 @@ class Session:
         if reason not in self._logged:
             self._logged.add(reason)
             name = self._around.exchange.name
-            logger.warning("feed.rejected exchange=%s reason=%s detail=%r (the first of this connection)", name, reason, detail)
+            logger.warning(
+                "feed.rejected exchange=%s reason=%s detail=%r (the first of this connection)", name, reason, detail
+            )
 
     # What adapters ask for
 
@@ -201,7 +204,7 @@ class Session:
     # Deadlines
 
     def _begin(self) -> None:
-        now = self.opened_at = self._loop.time()
+        now = self.opened_at = monotonic()
         life = self._around.exchange.max_connection_s
         if life is not None:
             self._leave_at = now + life * self._around.random.uniform(_PLANNED_FROM, 1.0)
@@ -217,12 +220,12 @@ class Session:
             if self.connection.paused:
                 self._forgive()
             else:
-                self._act(self._look, self._loop.time())
+                self._act(self._look, monotonic())
 
     def _forgive(self) -> None:
         """Start all measuring again: what we do not read cannot be late."""
         self._ack_due.clear()
-        now = self._loop.time()
+        now = monotonic()
         for symbol in self._symbols:
             if (state := self._around.books.states.get(symbol.native)) is not None:
                 state.wake(now)
@@ -278,7 +281,7 @@ class Session:
             return
         watch.cancel()
         self._act(self._adapter.stop)
-        now = self._loop.time
+        now = monotonic
         deadline, sent_at = now() + _GOODBYE_S, now()
         while self.connection.is_open and now() < deadline:
             if self._pacer.delay_s > 0:

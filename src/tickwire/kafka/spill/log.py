@@ -38,7 +38,9 @@ class SpillLog:
     Every method but :meth:`open` raises :exc:`~tickwire.errors.SpillFailed` when the disk fails.
     """
 
-    def __init__(self, folder: Path, lock: int, found: Found, *, max_bytes: int) -> None:
+    def __init__(
+        self, folder: Path, lock: int, found: Found, *, max_bytes: int, fsync_ms: int, monotonic: Callable[[], float]
+    ) -> None:
         self.recovered = found.recovery
         self.damaged = 0  # records that were intact at the start and that read() could not read any more
         self._folder, self._lock, self._max_bytes = folder, lock, max_bytes
@@ -51,14 +53,14 @@ class SpillLog:
         self._unread = self._first  # the number that read() hands out next
         self._unsynced = False
         self._done_unsaved = found.recovery.done_damaged or found.recovery.lost_records > 0
-        self._monotonic: Callable[[], float] = time.monotonic
-        self._every = self._due = 0.0
+        self._monotonic, self._every = monotonic, fsync_ms / 1000
+        self._due = monotonic() + self._every
 
     @classmethod
     def open(
         cls, folder: Path, *, max_bytes: int, fsync_ms: int, monotonic: Callable[[], float] = time.monotonic
     ) -> "SpillLog":
-        """Open or create the folder, and read all of it once: about a second for each GiB.
+        """Open or create the folder, and read all of it once: three seconds or so for each GiB of small records.
 
         Raises :exc:`~tickwire.errors.SpillUnusable` when that cannot be done, another process has the folder included.
         """
@@ -66,8 +68,8 @@ class SpillLog:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = folders.lock(folder)
-            log = cls(folder, lock, recover(folder), max_bytes=max_bytes)
-            log._monotonic, log._every = monotonic, fsync_ms / 1000
+            found = recover(folder)
+            log = cls(folder, lock, found, max_bytes=max_bytes, fsync_ms=fsync_ms, monotonic=monotonic)
             log._remove_finished()
             log._save_done()
         except (OSError, TickwireError) as e:
@@ -76,7 +78,6 @@ class SpillLog:
             if isinstance(e, OSError):
                 raise _unusable(folder, e) from e
             raise
-        log._due = monotonic() + log._every
         return log
 
     @property

@@ -20,7 +20,8 @@ class Recovery(Struct, frozen=True, kw_only=True):
     """What opening a folder found.
 
     Loss is exact where numbers tell it, and given in bytes where they cannot: at the end of the newest file, where a
-    record cut off by a crash and a damaged one look alike.
+    record cut off by a crash and a damaged one look alike. An end that is missing exactly from a record's beginning on
+    leaves no trace.
     """
 
     records: int  # waiting to be sent

@@ -91,7 +91,7 @@ class Segment:
     def remove(self) -> None:
         """Close and delete the file."""
         self.close()
-        self.path.unlink()
+        self.path.unlink(missing_ok=True)
 
 
 def read_header(path: Path) -> Segment:

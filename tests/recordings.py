@@ -20,7 +20,7 @@ from tickwire.events.types import MarketEvent, OrderBook, Ticker
 from tickwire.exchanges.contract import AdapterContract, Fetch, Output, Reconnect, Refused, Send, Subscribed, Symbol
 from tickwire.records.codec import RecordWriter
 
-FIXTURES = Path(__file__).parents[1] / "fixtures"
+FIXTURES = Path(__file__).parent / "fixtures"
 FRAMES = ".frames.jsonl"
 EVENTS = ".events.jsonl"
 

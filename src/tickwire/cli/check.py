@@ -1,0 +1,43 @@
+"""``tickwire check``: is Kafka there, and is everything in it that we need?"""
+
+import json
+from typing import Annotated
+
+import typer
+
+from tickwire.cli.common import printable, require_kafka
+from tickwire.config.loading import load_kafka
+
+
+def check(
+    timeout: Annotated[float, typer.Option(min=1, max=600, help="Seconds to wait for Kafka.")] = 8.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+    brokers: Annotated[str | None, typer.Option(help="KAFKA_BROKERS: host:port, comma-separated.")] = None,
+) -> None:
+    """Check Kafka step by step: addresses, login, brokers, version, our topics, round trip. Writes nothing to it.
+
+    Ends with 0 when a feed could start, else with 1.
+
+    \b
+    Examples:
+      KAFKA_ENABLED=true tickwire check
+      KAFKA_ENABLED=true tickwire check --brokers kafka-1:9092 --timeout 3 --json
+    """  # noqa: D301 - \b keeps the lines of the examples apart
+    config = load_kafka({"brokers": brokers})
+    require_kafka(config)
+    from tickwire.kafka.check import check as look  # noqa: PLC0415 - the package imports without the library
+    from tickwire.kafka.check import healthy  # noqa: PLC0415
+
+    findings = []
+    for finding in look(config, timeout):
+        findings.append(finding)
+        if not as_json:
+            print(f"{'ok' if finding.ok else 'FAILED':7} {finding.step:11} {printable(finding.text)}", flush=True)
+    fine = healthy(findings)
+    if as_json:
+        steps = [{"step": f.step, "ok": f.ok, "text": f.text} for f in findings]
+        print(json.dumps({"healthy": fine, "steps": steps}, indent=1))
+    else:
+        print("Kafka is ready." if fine else "Kafka is not ready: see what FAILED.")
+    if not fine:
+        raise typer.Exit(1)

@@ -1,0 +1,120 @@
+"""``tickwire topics``: list, create, describe and delete topics."""
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tickwire.cli.common import printable, require_kafka, show_table
+from tickwire.config.loading import load_kafka
+from tickwire.errors import UsageError
+
+if TYPE_CHECKING:  # the command line works without the Kafka library
+    from tickwire.kafka.topics import Topics, TopicSpec
+
+
+def topics(
+    list_: Annotated[bool, typer.Option("--list", help="List the topics that are not Kafka's own.")] = False,
+    create: Annotated[str | None, typer.Option(metavar="NAME", help="Create a topic, wait until it is usable.")] = None,
+    describe: Annotated[str | None, typer.Option(metavar="NAME", help="Show partitions and settings.")] = None,
+    delete: Annotated[str | None, typer.Option(metavar="NAME", help="Delete a topic with all it holds.")] = None,
+    partitions: Annotated[
+        int | None, typer.Option(min=1, help="For --create; without it KAFKA_TOPIC_PARTITIONS.")
+    ] = None,
+    retention_ms: Annotated[
+        int | None,
+        typer.Option(min=-1, help="For --create: keep records so long; -1 for ever; else as the broker has it."),
+    ] = None,
+    replication_factor: Annotated[
+        int | None, typer.Option(min=1, max=32767, help="For --create; without it KAFKA_TOPIC_REPLICATION.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="For --delete: do not ask.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+    brokers: Annotated[str | None, typer.Option(help="KAFKA_BROKERS: host:port, comma-separated.")] = None,
+) -> None:
+    """List, create, describe or delete topics; one of these at a time.
+
+    Creating a topic that exists as asked is fine; one that exists in another form is an error.
+
+    \b
+    Examples:
+      KAFKA_ENABLED=true tickwire topics --list
+      KAFKA_ENABLED=true tickwire topics --create ticks.v1.raw --partitions 6 --retention-ms 86400000
+      KAFKA_ENABLED=true tickwire topics --describe ticks.v1.raw --json
+      KAFKA_ENABLED=true tickwire topics --delete ticks.v1.raw --yes
+    """  # noqa: D301 - \b keeps the lines of the examples apart
+    options = {"--partitions": partitions, "--retention-ms": retention_ms, "--replication-factor": replication_factor}
+    _check_usage({"--list": list_ or None, "--create": create, "--describe": describe, "--delete": delete}, options)
+    config = load_kafka({"brokers": brokers})
+    require_kafka(config)
+    if delete is not None and not yes:
+        _confirm(delete)
+    from tickwire.kafka.topics import Topics, TopicSpec  # noqa: PLC0415 - the package imports without the library
+
+    kafka = Topics(config)
+    if create is not None:
+        _create(kafka, TopicSpec(create, partitions, replication_factor, retention_ms), as_json)
+    elif describe is not None:
+        _describe(kafka, describe, as_json)
+    elif delete is not None:
+        kafka.delete(delete)
+        _say({"topic": delete, "result": "deleted"}, f"deleted {delete}", as_json)
+    else:
+        _list(kafka, as_json)
+
+
+def _check_usage(actions: Mapping[str, object], options: Mapping[str, object]) -> None:
+    given = [name for name, value in actions.items() if value is not None]
+    if len(given) != 1:
+        found = f"{' and '.join(given)} were given" if given else "none was given"
+        raise UsageError(f"One of {', '.join(actions)} is expected, but {found}: choose one.")
+    for option, value in options.items():
+        if value is not None and given != ["--create"]:
+            raise UsageError(f"{option} belongs to --create, not to {given[0]}: leave it out.")
+
+
+def _confirm(name: str) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError(f"Deleting {name!r} removes all it holds: add --yes, or run this on a terminal to be asked.")
+    if input(f"Type {printable(name)} to delete that topic with all it holds: ") != name:
+        raise UsageError(f"The topic {name!r} was not deleted: what was typed is not its name.")
+
+
+def _create(kafka: "Topics", spec: "TopicSpec", as_json: bool) -> None:
+    created = kafka.create(spec)
+    text = f"created {spec.name}" if created else f"{spec.name} exists already, as asked"
+    _say({"topic": spec.name, "result": "created" if created else "exists"}, text, as_json)
+
+
+def _describe(kafka: "Topics", name: str, as_json: bool) -> None:
+    details = kafka.describe(name)
+    facts: dict[str, object] = {
+        "topic": name,
+        "partitions": details.view.partitions,
+        "replication_factor": details.view.replication,
+        "partitions_without_leader": list(details.view.leaderless),
+        "retention_ms": details.retention_ms,
+        "cleanup_policy": details.cleanup,
+        "max_message_bytes": details.largest_message,
+    }
+    lines = (f"{key}: {'not told by this broker' if value is None else value}" for key, value in facts.items())
+    _say(facts, "\n".join(lines), as_json)
+
+
+def _list(kafka: "Topics", as_json: bool) -> None:
+    rows = [
+        {"topic": printable(t.name), "partitions": t.partitions, "replication_factor": t.replication}
+        for t in kafka.list()
+    ]
+    if as_json:
+        print(json.dumps(rows, indent=1))
+    elif rows:
+        show_table(rows)
+    else:
+        print("no topics")
+
+
+def _say(facts: Mapping[str, object], text: str, as_json: bool) -> None:
+    print(json.dumps(facts, indent=1) if as_json else text)

@@ -1,0 +1,294 @@
+"""An exchange's market data, handed to callbacks and, with KAFKA_ENABLED=true, to Kafka."""
+
+import asyncio
+import importlib.util
+import logging
+import random
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from time import monotonic
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from tickwire import exchanges, metrics
+from tickwire.config.addresses import is_loopback, replace_origin
+from tickwire.config.feed_config import FeedConfig
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.config.loading import load_feed, load_kafka
+from tickwire.errors import TickwireError, UnknownChannel
+from tickwire.exchanges import ExchangeModule
+from tickwire.exchanges.contract import AdapterContract, Channel, Symbol
+from tickwire.wire.books import Books
+from tickwire.wire.callbacks import Callback, Callbacks
+from tickwire.wire.line import Gate, Line
+from tickwire.wire.naming import resolve
+from tickwire.wire.rest import Rest
+from tickwire.wire.session import Surroundings
+from tickwire.wire.subscriptions import Subscriptions
+from tickwire.wire.tally import Tally
+
+if TYPE_CHECKING:
+    from tickwire.kafka.publisher import Publisher
+
+logger = logging.getLogger(__name__)
+
+_CALLBACKS_S = 5.0  # for async callbacks to finish what waits for them
+_PUBLISHER_S = 10.0  # for Kafka to acknowledge what it was handed
+_KEYFRAME_LOOK_S = 1.0
+
+
+class WebSocketDataFeed:
+    """Reads *symbols* of one *exchange* on *channels* until :meth:`stop`; reconnects for ever.
+
+    What is not given comes from *feed*, or from the ``FEED_*`` settings where that is not given either; *kafka* in the
+    same way from ``KAFKA_*``. :attr:`callbacks` are called with every event, in order: plain functions on the event
+    loop, async ones from a queue each, behind which the sockets wait when it is full. With Kafka enabled and
+    confluent-kafka installed the first one publishes to Kafka. An object serves one :meth:`run`.
+
+    Raises :exc:`~tickwire.errors.UnknownExchange`, :exc:`~tickwire.errors.UnknownChannel` and
+    :exc:`~tickwire.errors.SettingsError`.
+    """
+
+    def __init__(
+        self,
+        exchange: str | None = None,
+        symbols: Sequence[str] | None = None,
+        channels: Sequence[str] | None = None,
+        *,
+        feed: FeedConfig | None = None,
+        kafka: KafkaConfig | None = None,
+    ) -> None:
+        given = {"exchange": exchange, "symbols": symbols, "channels": channels}
+        given = {name: value for name, value in given.items() if value is not None}
+        self.config = load_feed(given) if feed is None else FeedConfig(**(feed.model_dump() | given))
+        self._module: ExchangeModule = exchanges.load(self.config.exchange)
+        self._channels = _check_channels(self._module, self.config.channels)
+        self.callbacks: list[Callback] = []
+        self._publisher = self._make_publisher(load_kafka() if kafka is None else kafka)
+        self._tally = Tally()
+        self._random = random.Random()  # noqa: S311 - spreads load, protects nothing
+        self._lines: list[Line] = []
+        self._line_of: dict[str, tuple[Line, Symbol]] = {}
+        self._dispatch: Callbacks | None = None
+        self._pauses: set[object] = set()  # who asked not to read
+        self._overflowed: set[str] = set()
+        self._stopping, self._finished = asyncio.Event(), asyncio.Event()
+        self._started = False
+        self._error: TickwireError | None = None
+        self._background: asyncio.Task[None] | None = None
+
+    def add_callback(self, callback: Callback) -> None:
+        """Call *callback*, plain or async, with every event from now on."""
+        self.callbacks.append(callback)
+        if self._dispatch is not None:
+            self._dispatch.add(callback)
+
+    async def run(self) -> None:
+        """Read until :meth:`stop`.
+
+        Raises :exc:`~tickwire.errors.UnknownSymbol`, :exc:`~tickwire.errors.SubscriptionRefused` and
+        :exc:`~tickwire.errors.KafkaFailed`; an exchange that cannot be reached is tried again for ever.
+        """
+        if self._started:
+            raise RuntimeError("this feed has run already: make a new one")
+        self._started = True
+        try:
+            async with AsyncExitStack() as stack:
+                await self._unless_stopped(self._serve(stack))
+        finally:
+            self._finished.set()
+        if self._error is not None:
+            raise self._error
+
+    async def stop(self) -> None:
+        """Unsubscribe, close the sockets, hand out ``invalid`` for every book, flush; return when all is done.
+
+        A callback that calls this gets control back at once, because the end waits for it.
+        """
+        self._stopping.set()
+        if self._started and not (self._dispatch is not None and self._dispatch.runs_here()):
+            await self._finished.wait()
+
+    async def __aenter__(self) -> Self:
+        """Run in the background."""
+        self._background = asyncio.create_task(self.run())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Stop; raise what ended the run in the meantime, unless something else is being raised already."""
+        self._stopping.set()
+        task = cast("asyncio.Task[None]", self._background)
+        await asyncio.wait({task})
+        if error is None:
+            await task
+        elif not task.cancelled() and (failure := task.exception()) is not None:
+            logger.error("feed.failed error=%r", str(failure))
+
+    def accounting(self) -> dict[str, Any]:
+        """What this feed took in and handed out, and what became of its records in Kafka."""
+        tally = self._tally
+        return {
+            "frames_received": tally.frames.value,
+            "frames_rejected": {reason: count.value for reason, count in tally.rejected.items()},
+            "events": {kind: count.value for kind, count in tally.by_type.items()},
+            "callback_errors": tally.callback_errors.value,
+        }
+
+    # What the publisher may ask for; called on the event loop
+
+    def pause(self) -> None:
+        """Read no socket until :meth:`resume`."""
+        self._pause("publisher")
+
+    def resume(self) -> None:
+        """Read on, if nobody else has asked for a pause."""
+        self._resume("publisher")
+
+    def overflow(self, exchange_symbol: str) -> None:
+        """Start this book again, because records of it could not be stored."""
+        if not self._overflowed:
+            asyncio.get_running_loop().call_soon(self._restart_overflowed)  # not in the middle of a frame
+        self._overflowed.add(exchange_symbol)
+
+    def failed(self, error: TickwireError) -> None:
+        """End the run in order; it then raises *error*."""
+        if self._error is None:
+            self._error = error
+        self._stopping.set()
+
+    def _restart_overflowed(self) -> None:
+        symbols, self._overflowed = self._overflowed, set()
+        for native in symbols:
+            if (found := self._line_of.get(native)) is not None:
+                line, symbol = found
+                line.restart(symbol, "overflow")
+
+    def _pause(self, who: object) -> None:
+        if not self._pauses:
+            logger.warning("feed.paused exchange=%s (what it reads is not taken fast enough)", self.config.exchange)
+            for line in self._lines:
+                line.pause()
+        self._pauses.add(who)
+
+    def _resume(self, who: object) -> None:
+        if who in self._pauses:
+            self._pauses.remove(who)
+            if not self._pauses:
+                for line in self._lines:
+                    line.resume()
+
+    def _make_publisher(self, kafka: KafkaConfig) -> "Publisher | None":
+        if not kafka.enabled:
+            return None
+        if importlib.util.find_spec("confluent_kafka") is None:
+            logger.warning("feed.no_kafka (KAFKA_ENABLED is true, but confluent-kafka is not installed)")
+            return None
+        from tickwire.kafka.publisher import Publisher  # noqa: PLC0415 - its library may be missing
+
+        publisher = Publisher(kafka, self)
+        self.callbacks.append(publisher.publish)
+        return publisher
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do *work* until it fails or :meth:`stop` is called."""
+        working, stopping = asyncio.create_task(work), asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            working.cancel()
+            await asyncio.wait({working, stopping})
+        if working.cancelled():
+            return
+        try:
+            working.result()
+        except* TickwireError as group:
+            self.failed(cast("TickwireError", group.exceptions[0]))
+
+    async def _serve(self, stack: AsyncExitStack) -> None:
+        """Open everything, in the order in which *stack* closes it backwards, and read."""
+        exchange, config = self._module.EXCHANGE, self.config
+        ws_url, rest_url = self._addresses()
+        rest = await stack.enter_async_context(Rest(rest_url, exchange.rest_weight_per_minute, self._random.random))
+        symbols = await resolve(self._module, rest, config.symbols)
+        if self._publisher is not None:
+            await asyncio.to_thread(self._publisher.open)
+            self._publisher.start(asyncio.get_running_loop())
+            stack.push_async_callback(self._close_publisher, self._publisher)
+        dispatch = self._dispatch = Callbacks(self._tally, self._pause, self._resume)
+        stack.push_async_callback(dispatch.close, _CALLBACKS_S)
+        for callback in self.callbacks:
+            dispatch.add(callback)
+        booked = symbols if "orderbook" in self._channels else []
+        books = Books(booked, config, dispatch.emit, self._tally, self._random)
+        stack.callback(books.close)
+        around = Surroundings(
+            exchange=exchange,
+            ws_url=ws_url,
+            rest=rest,
+            books=books,
+            ticker=dispatch.emit,
+            subscriptions=Subscriptions(exchange.name, len(symbols) * len(self._channels)),
+            tally=self._tally,
+            random=self._random,
+        )
+        self._make_lines(around, symbols)
+        stack.callback(metrics.LAST_FRAME_AGE.set_function, float)
+        metrics.LAST_FRAME_AGE.set_function(self._last_frame_age)
+        async with asyncio.TaskGroup() as tasks:
+            for line in self._lines:
+                tasks.create_task(line.run())
+            if books.keyframe_s:
+                tasks.create_task(self._every(min(_KEYFRAME_LOOK_S, books.keyframe_s / 10), books.write_keyframes))
+            if books.interval_s:
+                tasks.create_task(self._every(books.interval_s, lambda _: books.write_changed()))
+
+    def _make_lines(self, around: Surroundings, symbols: Sequence[Symbol]) -> None:
+        exchange = self._module.EXCHANGE
+        gate = Gate(exchange.connect_interval_s)
+        size = exchange.symbols_per_connection
+        for some in [symbols[i : i + size] for i in range(0, len(symbols), size)]:
+            line = Line(around, some, self._adapter_maker(some), gate)
+            self._lines.append(line)
+            self._line_of |= {symbol.native: (line, symbol) for symbol in some}
+            if self._pauses:
+                line.pause()
+
+    def _adapter_maker(self, symbols: Sequence[Symbol]) -> Callable[[], AdapterContract]:
+        return lambda: self._module.Adapter(symbols, self._channels, self.config.orderbook_depth)
+
+    async def _every(self, seconds: float, work: Callable[[float], None]) -> None:
+        """Do *work* again and again, but add nothing while what is there is not taken."""
+        while True:
+            await asyncio.sleep(seconds)
+            if not self._pauses:
+                work(monotonic())
+
+    def _addresses(self) -> tuple[str, str]:
+        exchange, config = self._module.EXCHANGE, self.config
+        ws, rest = config.ws_url(exchange.name), config.rest_url(exchange.name)
+        ws_url = exchange.ws_url if ws is None else replace_origin(exchange.ws_url, ws)
+        rest_url = exchange.rest_url if rest is None else replace_origin(exchange.rest_url, rest)
+        plain = [url for url in (ws_url, rest_url) if url.startswith(("ws:", "http:")) and not is_loopback(url)]
+        if plain:
+            logger.warning("feed.not_encrypted urls=%s (anyone on the way can read and change the data)", plain)
+        return ws_url, rest_url
+
+    async def _close_publisher(self, publisher: "Publisher") -> None:
+        left = await publisher.close(_PUBLISHER_S)
+        if left:
+            logger.error("feed.undelivered records=%d (not acknowledged by Kafka within %s s)", left, _PUBLISHER_S)
+
+    def _last_frame_age(self) -> float:
+        """Seconds; called by the thread that serves metrics."""
+        return max((monotonic() - line.last_frame for line in self._lines), default=0.0)
+
+
+def _check_channels(module: ExchangeModule, names: Sequence[str]) -> tuple[Channel, ...]:
+    offered = module.EXCHANGE.channels
+    for name in names:
+        if name not in offered:
+            raise UnknownChannel(name, module.EXCHANGE.name, offered)
+    return cast("tuple[Channel, ...]", tuple(names))

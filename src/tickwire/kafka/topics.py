@@ -1,0 +1,253 @@
+"""Topics: what there is, what is missing, and the admin calls that change it."""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NoAnswer
+from dataclasses import dataclass
+from typing import TypeVar
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import ConfigResource, NewTopic
+
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import KafkaFailed, TickwireError, UsageError
+from tickwire.kafka.clients import CONNECT_SECONDS, Cluster, ClusterView, TopicView, explain, said
+
+_REQUEST_S = 10.0
+_PROPAGATION_S = 15.0
+_POLL_S = 0.05
+_T = TypeVar("_T")
+
+# A broker that does not know a request at all, in the ways in which that shows.
+_UNSUPPORTED = frozenset(
+    {
+        KafkaError.UNSUPPORTED_VERSION,
+        KafkaError._UNSUPPORTED_FEATURE,  # noqa: SLF001 - a public constant of the library, as the ones below
+        KafkaError._TIMED_OUT,  # noqa: SLF001
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic to create. None leaves the decision to the settings (partitions) or to the broker."""
+
+    name: str
+    partitions: int | None = None
+    replication: int | None = None
+    retention_ms: int | None = None  # -1 keeps for ever
+
+
+@dataclass(frozen=True, slots=True)
+class TopicDetails:
+    """A topic and what its configuration says; None where the broker does not tell."""
+
+    view: TopicView
+    retention_ms: int | None
+    cleanup: str | None
+    largest_message: int | None  # bytes
+
+
+class TopicDiffers(TickwireError):
+    """A topic that should be created exists in another form."""
+
+    def __init__(self, name: str, differences: Sequence[str]) -> None:
+        super().__init__(name, differences)
+        self.name, self.differences = name, tuple(differences)
+
+    def __str__(self) -> str:
+        return (
+            f"The topic {self.name} exists already, with {' and '.join(self.differences)}: "
+            "ask for what it has, choose another name, or delete it first."
+        )
+
+
+class UnknownTopic(UsageError):
+    """Kafka has no topic of this name."""
+
+    exit_code = 1
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(name)
+        self.name, self.known = name, tuple(known)
+
+    def __str__(self) -> str:
+        return (
+            f"Kafka has no topic {self.name!r}: `tickwire topics --list` shows the {len(self.known)} there are, "
+            f"`tickwire topics --create {self.name}` makes it."
+        )
+
+
+class Topics:
+    """The topics of one cluster. Every method blocks and raises :exc:`~tickwire.errors.KafkaFailed`."""
+
+    def __init__(self, config: KafkaConfig) -> None:
+        self._config = config
+        self._cluster = Cluster(config)
+
+    def view(self, seconds: float = CONNECT_SECONDS) -> ClusterView:
+        """Ask for everything there is."""
+        return self._cluster.view(seconds)
+
+    def list(self) -> list[TopicView]:
+        """Every topic that is not Kafka's own, by name."""
+        topics = self.view().topics
+        return [topics[name] for name in sorted(topics) if not name.startswith("__")]
+
+    def describe(self, name: str) -> TopicDetails:
+        """Tell all about one topic. Raises :exc:`UnknownTopic`."""
+        topics = self.view().topics
+        if name not in topics:
+            raise UnknownTopic(name, list(topics))
+        settings = self._settings(name)
+        return TopicDetails(
+            topics[name],
+            _number(settings.get("retention.ms")),
+            settings.get("cleanup.policy"),
+            _number(settings.get("max.message.bytes")),
+        )
+
+    def create(self, spec: TopicSpec) -> bool:
+        """Create a topic and wait until it takes records; False when it exists already as asked.
+
+        Raises :exc:`TopicDiffers`.
+        """
+        if spec.name in self.view().topics:
+            self._compare(spec)
+            return False
+        try:
+            self._create(spec)
+        except _Exists:  # another process was faster
+            self._compare(spec)
+            return False
+        self._await(
+            lambda topics: spec.name in topics.topics and not topics.topics[spec.name].leaderless,
+            f"The topic {spec.name} was created but has no leader after {_PROPAGATION_S:g} s: look at the brokers.",
+        )
+        return True
+
+    def delete(self, name: str) -> None:
+        """Delete a topic with all it holds and wait until it is gone. Raises :exc:`UnknownTopic`."""
+        topics = self.view().topics
+        if name not in topics:
+            raise UnknownTopic(name, list(topics))
+        futures = self._cluster.admin.delete_topics([name], request_timeout=_REQUEST_S)
+        self._result(futures[name], f"delete the topic {name}")
+        self._await(
+            lambda topics: name not in topics.topics,
+            f"The topic {name} is still there {_PROPAGATION_S:g} s after Kafka agreed to delete it: try again later.",
+        )
+
+    def ensure(self, names: Sequence[str]) -> None:
+        """Make sure that *names* exist and have leaders; create what is missing if KAFKA_CREATE_TOPICS says so."""
+        there = self.view().topics
+        missing = [name for name in names if name not in there]
+        if missing and not self._config.create_topics:
+            commands = " and ".join(f"`python -m scripts.kafka_topics --create {name}`" for name in missing)
+            raise KafkaFailed(
+                f"Kafka has no topic {', '.join(missing)} and KAFKA_CREATE_TOPICS is false: create it with {commands}."
+            )
+        for name in missing:
+            self.create(TopicSpec(name, self._config.topic_partitions, self._config.topic_replication))
+
+    def _create(self, spec: TopicSpec) -> None:
+        new = NewTopic(
+            spec.name,
+            num_partitions=spec.partitions or self._config.topic_partitions,
+            replication_factor=spec.replication or self._config.topic_replication,
+            config={} if spec.retention_ms is None else {"retention.ms": str(spec.retention_ms)},
+        )
+        futures = self._cluster.admin.create_topics([new], request_timeout=_REQUEST_S)
+        self._result(futures[spec.name], f"create the topic {spec.name}")
+
+    def _compare(self, spec: TopicSpec) -> None:
+        """Raise when the existing topic is not what was explicitly asked for."""
+        there = self.describe(spec.name)
+        pairs = (
+            ("partitions", there.view.partitions, spec.partitions),
+            ("copies of each", there.view.replication, spec.replication if spec.replication != -1 else None),
+            ("retention.ms", there.retention_ms, spec.retention_ms),
+        )
+        differences = [
+            f"{'unknown' if has is None else has} {what} instead of {asked}"
+            for what, has, asked in pairs
+            if asked is not None and has != asked
+        ]
+        if differences:
+            raise TopicDiffers(spec.name, differences)
+
+    def _settings(self, name: str) -> dict[str, str]:
+        """The topic's configuration; empty where the broker has no such request."""
+        resource = ConfigResource(ConfigResource.Type.TOPIC, name)
+        (future,) = self._cluster.admin.describe_configs([resource], request_timeout=_REQUEST_S).values()
+        try:
+            entries = self._result(future, f"read the configuration of the topic {name}")
+        except _Unsupported:
+            return {}
+        return {key: entry.value for key, entry in entries.items() if entry.value is not None}
+
+    def _result(self, future: "Future[_T]", action: str) -> _T:
+        try:
+            return future.result(_REQUEST_S + 2)
+        except NoAnswer as e:
+            raise _Unsupported(f"Kafka did not answer the request to {action}: try again.") from e
+        except KafkaException as e:
+            error: KafkaError = e.args[0]
+            if error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                raise _Exists(said(error)) from e
+            if error.code() in _UNSUPPORTED:
+                raise _Unsupported(
+                    f"This broker cannot {action}, or did not answer ({said(error)}): use its own tools, or try again."
+                ) from e
+            if error.code() in _CONNECTION:
+                raise KafkaFailed(explain(error, self._config)) from e
+            raise KafkaFailed(f"Kafka refused to {action} ({said(error)}): {_advice(error)}.") from e
+
+    def _await(self, reached: Callable[[ClusterView], bool], otherwise: str) -> None:
+        deadline = time.monotonic() + _PROPAGATION_S
+        while not reached(self.view()):
+            if time.monotonic() >= deadline:
+                raise KafkaFailed(otherwise)
+            time.sleep(_POLL_S)
+
+
+class _Exists(KafkaFailed):
+    """Another process created the topic since we looked."""
+
+
+class _Unsupported(KafkaFailed):
+    """The broker does not know this request, or does not answer it, which looks the same."""
+
+
+_CONNECTION = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._AUTHENTICATION})  # noqa: SLF001
+
+
+def _advice(error: KafkaError) -> str:
+    match error.code():
+        case KafkaError.INVALID_REPLICATION_FACTOR:
+            return "ask for no more copies than there are brokers"
+        case KafkaError.INVALID_PARTITIONS:
+            return "ask for at least one partition, and for no more than the broker allows"
+        case KafkaError.TOPIC_EXCEPTION:
+            return "choose a name of a-z, A-Z, 0-9, '.', '_' and '-'; '.' and '_' count as the same"
+        case KafkaError.TOPIC_AUTHORIZATION_FAILED | KafkaError.CLUSTER_AUTHORIZATION_FAILED:
+            return "give this user the right, or log in as another one"
+        case KafkaError.TOPIC_DELETION_DISABLED:
+            return "set delete.topic.enable=true on the brokers"
+        case _:
+            return "correct what it names"
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.lstrip("-").isdigit() else None
+
+
+def ensure_topics(config: KafkaConfig, names: Sequence[str]) -> ClusterView:
+    """Make sure that Kafka answers and has the topics *names*, created if KAFKA_CREATE_TOPICS says so; blocks.
+
+    Raises :exc:`~tickwire.errors.KafkaFailed`.
+    """
+    topics = Topics(config)
+    topics.ensure(names)
+    return topics.view()

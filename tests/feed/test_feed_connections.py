@@ -1,0 +1,287 @@
+"""What a feed does when connections, frames and answers are not as they should be."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from feed.conftest import Feeding
+from feed.test_data_feed import subscribed
+from feed.toy_server import ToyServer
+from support import aeventually, free_port
+
+from tickwire import metrics
+from tickwire.data_feed import WebSocketDataFeed
+
+MakeFeed = Callable[..., WebSocketDataFeed]
+
+
+def reconnects(reason: str) -> float:
+    value: float = metrics.RECONNECTS.labels(reason)._value.get()
+    return value
+
+
+async def test_every_lost_connection_is_replaced_and_its_books_start_again(feeding: Feeding) -> None:
+    before = reconnects("closed")
+    async with ToyServer() as server, feeding(server) as (_, events):
+        for n, end in enumerate(("cut", "close", "cut")):
+            peer = await subscribed(server, peer=n)
+            await peer.say_book("AX", "whole", n)
+            await aeventually(lambda n=n: len(events) == 2 * n + 1, "the snapshot")
+            if end == "cut":
+                peer.cut()
+            else:
+                await peer.ws.close(code=1012, message=b"restart")
+            await aeventually(lambda n=n: len(events) == 2 * n + 2, "the invalid")
+        await subscribed(server, peer=3)
+        assert reconnects("closed") == before + 3
+
+    assert [(e.action, e.reason) for e in events] == [
+        ("snapshot", "initial"), ("invalid", "disconnect"),
+        ("snapshot", "reconnect"), ("invalid", "disconnect"),
+        ("snapshot", "reconnect"), ("invalid", "disconnect"),
+    ]  # fmt: skip
+    epochs = [e.epoch for e in events]
+    assert epochs == sorted(epochs)
+    assert len(set(epochs)) == 3
+
+
+async def test_a_server_that_refuses_or_is_not_there_is_tried_again(
+    feeding: Feeding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tickwire.wire.backoff.BASE_S", 0.05)
+    before = reconnects("connect")
+    async with ToyServer() as server:
+        server.accept = lambda: len(server.attempts) > 2
+        async with feeding(server) as (_, events):
+            peer = await subscribed(server)
+            await peer.say_book("AX", "whole", 1)
+            await aeventually(lambda: events, "an event")
+    assert len(server.attempts) == 3
+    assert reconnects("connect") == before + 2
+
+
+async def test_nobody_listening_is_survived_and_stop_works(make_feed: MakeFeed) -> None:
+    server = ToyServer()
+    server.address = f"127.0.0.1:{free_port()}"
+    before = reconnects("connect")
+    feed = make_feed(server)
+    async with feed:
+        await aeventually(lambda: reconnects("connect") > before, "an attempt", seconds=10)
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_silence_is_asked_about_and_then_ends_the_connection(feeding: Feeding, answers: bool) -> None:
+    """A pong is a sign of life; without one the connection is dead, however alive TCP is."""
+    before = reconnects("silent")
+    limits = {"ping_interval_s": 0.2, "silence_s": 0.6}
+    async with ToyServer(pong=answers) as server, feeding(server, limits=limits):
+        peer = await subscribed(server)
+        if answers:
+            await aeventually(lambda: len(peer.pings) >= 5, "five pings")
+            assert len(server.peers) == 1
+        else:
+            await subscribed(server, peer=1)
+            assert reconnects("silent") == before + 1
+            assert 1 <= len(peer.pings) <= 3
+
+
+async def test_the_exchanges_own_ping_is_used_where_it_has_one(feeding: Feeding) -> None:
+    limits = {"ping_interval_s": 0.1, "text_ping": b'{"ping": 1}'}
+    async with ToyServer() as server, feeding(server, limits=limits):
+        peer = await subscribed(server)
+        await aeventually(lambda: peer.texts.count({"ping": 1}) >= 2, "two pings")
+        assert peer.pings == []
+
+
+async def test_a_ping_of_the_server_is_answered_with_its_payload_and_counts_as_life(feeding: Feeding) -> None:
+    limits = {"silence_s": 0.6}
+    async with ToyServer() as server, feeding(server, limits=limits):
+        peer = await subscribed(server)
+        for n in range(10):
+            await peer.ws.ping(b"%d" % n)
+            await aeventually(lambda n=n: len(peer.pongs) == n + 1, "the pong")
+            await asyncio.sleep(0.1)
+        assert peer.pongs == [b"%d" % n for n in range(10)]
+        assert len(server.peers) == 1
+
+
+async def test_a_subscription_that_nobody_answers_ends_the_connection(feeding: Feeding) -> None:
+    before = reconnects("subscribe")
+    async with ToyServer(acknowledge=False) as server, feeding(server, limits={"ack_timeout_s": 0.4}):
+        first = await subscribed(server)
+        while len(server.peers) < 2:  # other traffic is no answer
+            await first.say(name="AX", bid="1")
+            await asyncio.sleep(0.05)
+        assert reconnects("subscribe") == before + 1
+
+
+async def test_the_time_that_pacing_takes_is_not_held_against_the_server(feeding: Feeding) -> None:
+    limits = {"message_interval_s": 0.3, "ack_timeout_s": 0.45, "symbols_per_connection": 9}
+    names = ("A-X", "B-X", "C-X")
+    async with ToyServer() as server, feeding(server, names=names, limits=limits):
+        peer = await subscribed(server, 3)
+        gaps = [later - earlier for earlier, later in zip(peer.at, peer.at[1:], strict=False)]
+        assert min(gaps) >= 0.28
+        await asyncio.sleep(0.6)
+        assert len(server.peers) == 1
+
+
+async def test_a_book_that_falls_silent_starts_again_alone(feeding: Feeding) -> None:
+    limits = {"subscription_silence_s": 0.4}
+    async with ToyServer() as server, feeding(server, names=("A-X", "B-X"), limits=limits) as (_, events):
+        peer = await subscribed(server, 2)
+        await peer.say_book("AX", "whole", 1)
+        number = 0
+        while {"again": "AX", "why": "stale"} not in peer.texts:
+            number += 1
+            await peer.say_book("BX", "whole" if number == 1 else "change", number)
+            await asyncio.sleep(0.05)
+        assert {"again": "BX", "why": "stale"} not in peer.texts
+        stale = [(e.symbol, e.reason) for e in events if e.action == "invalid"]
+        assert stale == [("A-X", "stale")]
+
+
+async def test_a_connection_is_replaced_before_the_exchange_would_end_it(feeding: Feeding) -> None:
+    before = reconnects("planned")
+    async with ToyServer() as server, feeding(server, limits={"max_connection_s": 1.0}):
+        await subscribed(server, peer=1)
+        assert reconnects("planned") == before + 1
+        assert server.attempts[1] - server.attempts[0] >= 0.9
+
+
+async def test_the_exchange_may_ask_us_to_leave(feeding: Feeding) -> None:
+    before = reconnects("planned")
+    async with ToyServer() as server, feeding(server):
+        await (await subscribed(server)).say(leave="maintenance")
+        await subscribed(server, peer=1)
+        assert reconnects("planned") == before + 1
+
+
+GARBAGE = [b"", b"}", b"\xff\xfe\x00", b"null", b"[" * 5000, b'{"name": "ZZ"}', b'{"name": 5, "book": {}}']
+
+
+async def test_garbage_is_counted_and_the_connection_goes_on(feeding: Feeding) -> None:
+    async with ToyServer() as server, feeding(server) as (feed, events):
+        peer = await subscribed(server)
+        for payload in GARBAGE:
+            peer.raw(frame(0x81, payload))
+        peer.raw(frame(0x82, b"binary"))
+        await peer.say_book("AX", "whole", 1)
+        await aeventually(lambda: events, "the event after the garbage")
+        counts = feed.accounting()
+        assert len(server.peers) == 1
+    assert counts["frames_rejected"] == {"malformed": 4, "unknown": 3, "oversize": 0, "binary": 1}
+    assert counts["frames_received"] == len(GARBAGE) + 3
+
+
+HOSTILE = {
+    "a header that promises too much": (bytes([0x81, 127]) + (1 << 40).to_bytes(8, "big"), "oversize"),
+    "one byte too many": (bytes([0x81, 127]) + (100_001).to_bytes(8, "big") + b" " * 100_001, "oversize"),
+    "too much in fragments": (b"\x01\x7e\xff\xff" + b" " * 65535 + b"\x00\x7e\xff\xff" + b" " * 65535, "oversize"),
+    "an unknown kind of frame": (b"\x83\x00", "malformed"),
+    "a masked frame": (b"\x81\x81aaaaa", "malformed"),
+    "a fragment of nothing": (b"\x80\x01a", "malformed"),
+    "a message inside another": (b"\x01\x01a\x81\x01b", "malformed"),
+    "a long ping": (b"\x89\x7e\x01\x00" + b"a" * 256, "malformed"),
+    "an impossible close": (b"\x88\x02\x00\x01", "malformed"),
+    "a message that the adapter fails at": (b'\x81\x0b{"crash":1}', "malformed"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_hostile_frames_are_counted_and_answered_by_a_new_connection(feeding: Feeding, name: str) -> None:
+    data, reason = HOSTILE[name]
+    before = reconnects("protocol")
+    async with ToyServer() as server, feeding(server) as (feed, events):
+        (await subscribed(server)).raw(data)
+        peer = await subscribed(server, peer=1)
+        await peer.say_book("AX", "whole", 1)
+        await aeventually(lambda: events, "an event on the new connection")
+        rejected = feed.accounting()["frames_rejected"]
+        assert {r: n for r, n in rejected.items() if n} == {reason: 1}
+        assert reconnects("protocol") == before + 1
+
+
+async def test_fragments_pings_between_them_and_single_bytes_make_one_message(feeding: Feeding) -> None:
+    whole = json.dumps({"name": "AX", "book": "whole", "n": 1}).encode()
+    data = frame(0x01, whole[:5]) + frame(0x89, b"?") + frame(0x00, b"") + frame(0x00, whole[5:9]) + frame(0x80, whole[9:])
+    async with ToyServer() as server, feeding(server) as (feed, events):
+        peer = await subscribed(server)
+        for byte in data:
+            peer.raw(bytes([byte]))
+            await asyncio.sleep(0)
+        await aeventually(lambda: events, "the message")
+        await aeventually(lambda: peer.pongs == [b"?"], "the pong")
+        peer.raw(frame(0x02, b"bin") + frame(0x80, b"ary"))
+        await aeventually(lambda: feed.accounting()["frames_rejected"]["binary"], "the binary message to be counted")
+        assert feed.accounting()["frames_received"] == 3
+        assert len(server.peers) == 1
+
+
+def frame(first: int, payload: bytes) -> bytes:
+    """A server's frame: unmasked."""
+    if len(payload) < 126:
+        return bytes([first, len(payload)]) + payload
+    return bytes([first, 126]) + len(payload).to_bytes(2, "big") + payload
+
+
+async def test_a_snapshot_over_rest_reaches_the_adapter_again_and_again_until_it_can_be_read(feeding: Feeding) -> None:
+    from aiohttp import web
+
+    bodies = [b"nonsense", json.dumps({"name": "AX", "book": "whole", "n": 5}).encode()]
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.Response(body=bodies.pop(0))
+
+    async with ToyServer() as server, feeding(server) as (feed, events):
+        server.rest = answer
+        await (await subscribed(server)).say(name="AX", fetch="/depth?s=AX")
+        await aeventually(lambda: events, "the book")
+        assert feed.accounting()["frames_rejected"]["malformed"] == 1
+        assert [path for _, path in server.requests[1:]] == ["/depth?s=AX"] * 2
+
+
+async def test_a_request_that_the_exchange_refuses_is_a_refused_symbol(make_feed: MakeFeed) -> None:
+    from aiohttp import web
+
+    from tickwire.errors import SubscriptionRefused
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.json_response({"code": -1121, "msg": "Invalid symbol."}, status=400)
+
+    async with ToyServer(acknowledge=False) as server:
+        server.rest = answer
+        feed = make_feed(server)
+        running = asyncio.create_task(feed.run())
+        await (await subscribed(server)).say(name="AX", fetch="/depth")
+        with pytest.raises(SubscriptionRefused, match=r"AX.*Invalid symbol"):
+            await asyncio.wait_for(running, 10)
+
+
+async def test_the_newest_request_for_a_symbol_replaces_the_one_before(feeding: Feeding) -> None:
+    from aiohttp import web
+
+    hold = asyncio.Event()
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        if request.path == "/old":
+            await hold.wait()
+        return web.json_response({"name": "AX", "book": "whole", "n": len(request.path)})
+
+    async with ToyServer() as server, feeding(server) as (_, events):
+        server.rest = answer
+        peer = await subscribed(server)
+        await peer.say(name="AX", fetch="/old")
+        await aeventually(lambda: asked == ["/old"], "the first request")
+        await peer.say(name="AX", fetch="/newer")
+        await aeventually(lambda: events, "the book")
+        hold.set()
+        await peer.say(name="AX", bid="1")
+        await aeventually(lambda: len(events) == 2, "the ticker")
+        assert [getattr(e, "sequence", None) for e in events] == [6, None]
+
+

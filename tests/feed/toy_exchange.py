@@ -1,0 +1,185 @@
+"""A small exchange for tests: an adapter with every kind of output, and limits of fractions of a second."""
+
+import json
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from tickwire.errors import FrameRejected, UnknownSymbol
+from tickwire.events.book import Book
+from tickwire.events.types import OrderBook, Ticker
+from tickwire.exchanges.contract import (
+    Channel,
+    Exchange,
+    Fetch,
+    Output,
+    Reconnect,
+    Refused,
+    Send,
+    Subscribed,
+    Symbol,
+)
+from tickwire.exchanges.symbols import Listing
+
+LIMITS: dict[str, Any] = {
+    "name": "toy",
+    "ws_url": "wss://toy.invalid/ws",
+    "rest_url": "https://toy.invalid",
+    "listing_path": "/listing",
+    "listing_weight": 1,
+    "channels": ("ticker", "orderbook"),
+    "symbols_per_connection": 2,
+    "message_interval_s": 0.0,
+    "connect_interval_s": 0.0,
+    "max_connection_s": None,
+    "rest_weight_per_minute": None,
+    "ping_interval_s": 30.0,
+    "silence_s": 60.0,
+    "subscription_silence_s": 60.0,
+    "ack_timeout_s": 30.0,
+    "max_frame_bytes": 100_000,
+}
+
+
+def toy(**limits: Any) -> Any:
+    """An exchange module with these limits; ``text_ping`` makes it ping by a message."""
+    text_ping = limits.pop("text_ping", None)
+
+    class ToyAdapter(Adapter):
+        def ping(self) -> bytes | None:
+            return text_ping  # type: ignore[no-any-return]
+
+    return SimpleNamespace(
+        EXCHANGE=Exchange(**(LIMITS | limits)), Adapter=ToyAdapter, read_listing=read_listing, derive=derive
+    )
+
+
+def read_listing(body: bytes) -> Listing:
+    try:
+        return Listing(symbol(name) for name in json.loads(body))
+    except ValueError as e:
+        raise FrameRejected("malformed", str(e)) from None
+
+
+def derive(name: str) -> Symbol:
+    if "-" not in name:
+        raise UnknownSymbol(name, "toy", [])
+    return symbol(name)
+
+
+def symbol(name: str) -> Symbol:
+    return Symbol(name, name.replace("-", ""))
+
+
+class Adapter:
+    """Subscribes by ``{"sub": name, "on": channel}``; see :meth:`_translate` for what the server may say."""
+
+    def __init__(self, symbols: Sequence[Symbol], channels: Sequence[Channel], depth: int) -> None:
+        self._symbols = {s.native: s for s in symbols}
+        self._pending: dict[tuple[Channel, str], None] = {(c, s.native): None for s in symbols for c in channels}
+        self._books: dict[str, Book] = {}
+        self._numbers: dict[str, int] = {}
+
+    def start(self) -> list[Output]:
+        return [_message(sub=name, on=channel) for channel, name in self._pending]
+
+    def receive(self, payload: bytes, received_us: int) -> list[Output]:
+        try:
+            said = json.loads(payload)
+        except ValueError as e:
+            raise FrameRejected("malformed", str(e)) from None
+        if not isinstance(said, dict):
+            raise FrameRejected("unknown", "no object")
+        if "crash" in said:
+            raise ZeroDivisionError
+        if "leave" in said:
+            return [Reconnect(said["leave"])]
+        return self._translate(said, received_us)
+
+    def _translate(self, said: dict[str, Any], received_us: int) -> list[Output]:
+        name = said.get("name")
+        if name not in self._symbols:
+            raise FrameRejected("unknown", f"no such name {name!r}")
+        found = self._symbols[name]
+        if "ok" in said:
+            self._pending.pop((said["ok"], name), None)
+            return [Subscribed(said["ok"], found)]
+        if "no" in said:
+            self._pending.pop((said["no"], name), None)
+            return [Refused(said["no"], found, "we do not know it")]
+        if "fetch" in said:
+            return [Fetch(found, said["fetch"], said.get("weight", 1))]
+        if "bid" in said:
+            return [_ticker(found, said["bid"], received_us)]
+        return self._book(found, said, received_us)
+
+    def _book(self, found: Symbol, said: dict[str, Any], received_us: int) -> list[Output]:
+        name, number = found.native, said["n"]
+        bids = [(p, s) for p, s in said.get("bids", [])]
+        asks = [(p, s) for p, s in said.get("asks", [])]
+        if said["book"] == "whole":
+            reason = "resync" if name in self._numbers else "initial"
+            self._books[name], self._numbers[name] = Book(bids, asks), number
+            return [_book(found, "snapshot", reason, received_us, number, bids, asks)]
+        if name not in self._books:
+            return []
+        if number != self._numbers[name] + 1:
+            return self.restart(found, "gap", received_us)
+        self._books[name].apply(bids, asks)
+        self._numbers[name] = number
+        return [_book(found, "delta", None, received_us, number, bids, asks)]
+
+    def fetched(self, fetch: Fetch, body: bytes, received_us: int) -> list[Output]:
+        return self.receive(body, received_us)
+
+    def restart(self, symbol: Symbol, reason: str, received_us: int) -> list[Output]:
+        out: list[Output] = [_message(again=symbol.native, why=reason)]
+        if self._books.pop(symbol.native, None) is not None:
+            out.insert(0, _book(symbol, "invalid", reason, received_us, None, [], []))
+        return out
+
+    def stop(self) -> list[Output]:
+        return [_message(unsub=name) for name in self._symbols]
+
+    def ping(self) -> bytes | None:
+        return None
+
+    def book(self, symbol: Symbol) -> Book | None:
+        return self._books.get(symbol.native)
+
+    def pending(self) -> list[tuple[Channel, Symbol]]:
+        return [(channel, self._symbols[name]) for channel, name in self._pending]
+
+
+def _message(**content: str) -> Send:
+    return Send(json.dumps(content).encode())
+
+
+def _ticker(found: Symbol, bid: str, received_us: int) -> Ticker:
+    return Ticker(
+        exchange="toy",
+        symbol=found.canonical,
+        exchange_symbol=found.native,
+        bid=bid,
+        bid_size="1",
+        ask=None,
+        ask_size=None,
+        received_us=received_us,
+    )
+
+
+def _book(found: Symbol, action: Any, reason: str | None, us: int, number: int | None, bids: Any, asks: Any) -> OrderBook:
+    message = OrderBook(
+        action=action,
+        exchange="toy",
+        symbol=found.canonical,
+        exchange_symbol=found.native,
+        depth=None,
+        bids=bids,
+        asks=asks,
+        sequence=number,
+        received_us=us,
+    )
+    if reason is not None:
+        message.reason = reason
+    return message

@@ -1,0 +1,24 @@
+"""A consumer to be killed: each record is written to a file by its handler, and synced, before the handler returns."""
+
+import os
+import sys
+
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.kafka import consumer
+from tickwire.kafka.received import ReceivedRecord
+
+
+def main() -> None:
+    brokers, topic, group, path = sys.argv[1:]
+    journal = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def note(record: ReceivedRecord) -> None:
+        os.write(journal, f"{record.partition} {record.offset}\n".encode())
+
+    config = KafkaConfig(enabled=True, brokers=brokers, group_id=group)
+    consumer._SETTINGS["session.timeout.ms"] = 6_000  # how long Kafka waits for the one that was killed
+    consumer.run_kafka_consumer(config, topics=[topic], handler=note)
+
+
+if __name__ == "__main__":
+    main()
