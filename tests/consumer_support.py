@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # exported without saying so
 
 from tickwire.cli.common import printable
 from tickwire.config.kafka_config import KafkaConfig
@@ -22,9 +22,8 @@ Headers = list[tuple[str, str | bytes | None]]
 def config_for(bootstrap: str, unique: str, **values: Any) -> KafkaConfig:
     """Settings with topics and a group that no other test has."""
     names = {"ticker_topic": f"ticks.{unique}", "orderbook_topic": f"orderbook.{unique}", "dlq_topic": f"dlq.{unique}"}
-    return KafkaConfig(
-        **{"enabled": True, "brokers": bootstrap, "group_id": f"group-{unique}", "topic_partitions": 2} | names | values
-    )
+    common: dict[str, Any] = {"enabled": True, "brokers": bootstrap, "group_id": f"group-{unique}"}
+    return KafkaConfig(**common | {"topic_partitions": 2} | names | values)
 
 
 def create(config: KafkaConfig, topic: str, partitions: int = 1, settings: dict[str, str] | None = None) -> None:
@@ -130,7 +129,7 @@ def run_command(command: Callable[..., None], *arguments: str) -> int:
     try:
         app(args=list(arguments))
     except TickwireError as e:
-        print(f"error: {printable(str(e))}", file=sys.stderr)
+        sys.stderr.write(f"error: {printable(str(e))}\n")
         return e.exit_code
     except SystemExit as e:
         return e.code if isinstance(e.code, int) else 0

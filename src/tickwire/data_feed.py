@@ -6,6 +6,7 @@ import logging
 import random
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -35,6 +36,7 @@ logger = logging.getLogger(__name__)
 _CALLBACKS_S = 5.0  # for async callbacks to finish what waits for them
 _PUBLISHER_S = 10.0  # for Kafka to acknowledge what it was handed
 _KEYFRAME_LOOK_S = 1.0
+_STAGES = ("acknowledged", "failed", "dropped", "in_flight")  # where a record of Kafka may be
 
 
 class WebSocketDataFeed:
@@ -127,13 +129,16 @@ class WebSocketDataFeed:
             logger.error("feed.failed error=%r", str(failure))
 
     def accounting(self) -> dict[str, Any]:
-        """What this feed took in and handed out, and what became of its records in Kafka."""
+        """What this feed took in and handed out, and what became of its records in Kafka (all 0 without Kafka)."""
         tally = self._tally
+        topics = self._publisher.accounting() if self._publisher is not None else {}
         return {
             "frames_received": tally.frames.value,
             "frames_rejected": {reason: count.value for reason, count in tally.rejected.items()},
             "events": {kind: count.value for kind, count in tally.by_type.items()},
             "callback_errors": tally.callback_errors.value,
+            **{stage: sum(getattr(account, stage) for account in topics.values()) for stage in _STAGES},
+            "topics": {topic: asdict(account) for topic, account in topics.items()},
         }
 
     # What the publisher may ask for; called on the event loop
@@ -216,7 +221,7 @@ class WebSocketDataFeed:
         if self._publisher is not None:
             await asyncio.to_thread(self._publisher.open)
             self._publisher.start(asyncio.get_running_loop())
-            stack.push_async_callback(self._close_publisher, self._publisher)
+            stack.push_async_callback(self._publisher.close, _PUBLISHER_S)
         dispatch = self._dispatch = Callbacks(self._tally, self._pause, self._resume)
         stack.push_async_callback(dispatch.close, _CALLBACKS_S)
         for callback in self.callbacks:
@@ -275,11 +280,6 @@ class WebSocketDataFeed:
         if plain:
             logger.warning("feed.not_encrypted urls=%s (anyone on the way can read and change the data)", plain)
         return ws_url, rest_url
-
-    async def _close_publisher(self, publisher: "Publisher") -> None:
-        left = await publisher.close(_PUBLISHER_S)
-        if left:
-            logger.error("feed.undelivered records=%d (not acknowledged by Kafka within %s s)", left, _PUBLISHER_S)
 
     def _last_frame_age(self) -> float:
         """Seconds; called by the thread that serves metrics."""

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+
 from feed.conftest import Feeding
 from feed.toy_server import Peer, ToyServer
-from support import aeventually
-
+from support import aeventually, free_port
 from tickwire import metrics
 from tickwire.data_feed import WebSocketDataFeed
 from tickwire.errors import SubscriptionRefused, UnknownChannel, UnknownExchange, UnknownSymbol
@@ -351,3 +351,40 @@ async def test_an_order_book_message_is_its_own_object(feeding: Feeding) -> None
         assert isinstance(events[0], OrderBook)
         assert events[0].bids == [("1", "1")]
         assert events[1].bids == [("2", "1"), ("1", "1")]
+
+
+async def test_the_age_of_the_last_frame_is_that_of_the_quietest_connection(feeding: Feeding) -> None:
+    def age() -> float:
+        return next(iter(metrics.LAST_FRAME_AGE.collect())).samples[0].value
+
+    limits = {"symbols_per_connection": 1}
+    async with ToyServer() as server, feeding(server, names=("A-X", "B-X"), limits=limits):
+        busy = await subscribed(server)
+        await subscribed(server, peer=1)
+        for _ in range(10):
+            await busy.say(name=busy.texts[0]["sub"], bid="1")
+            await asyncio.sleep(0.05)
+        assert 0.4 < age() < 5
+    assert age() == 0
+
+
+@pytest.mark.parametrize(("host", "warnings"), [("exchange.invalid", 1), ("127.0.0.1", 0)])
+async def test_plain_text_off_this_machine_is_warned_about_once(
+    make_feed: MakeFeed, host: str, warnings: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("tickwire.wire.naming._LISTING_S", 0.05)
+    server = ToyServer()
+    server.address = f"{host}:{free_port()}"
+    feed = make_feed(server)
+    async with feed:
+        await aeventually(lambda: any(r.name == "tickwire.wire.line" for r in caplog.records), "an attempt")
+    assert len([r for r in caplog.records if r.name == "tickwire.data_feed"]) == warnings
+
+
+async def test_a_feed_whose_reading_is_paused_can_be_stopped(make_feed: MakeFeed) -> None:
+    async with ToyServer() as server:
+        feed = make_feed(server)
+        async with feed:
+            peer = await subscribed(server)
+            feed.pause()
+        assert {"unsub": "AX"} in peer.texts

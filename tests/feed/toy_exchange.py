@@ -86,7 +86,7 @@ class Adapter:
     def receive(self, payload: bytes, received_us: int) -> list[Output]:
         try:
             said = json.loads(payload)
-        except ValueError as e:
+        except (ValueError, RecursionError) as e:
             raise FrameRejected("malformed", str(e)) from None
         if not isinstance(said, dict):
             raise FrameRejected("unknown", "no object")
@@ -168,7 +168,9 @@ def _ticker(found: Symbol, bid: str, received_us: int) -> Ticker:
     )
 
 
-def _book(found: Symbol, action: Any, reason: str | None, us: int, number: int | None, bids: Any, asks: Any) -> OrderBook:
+def _book(
+    found: Symbol, action: Any, reason: str | None, us: int, number: int | None, bids: Any, asks: Any
+) -> OrderBook:
     message = OrderBook(
         action=action,
         exchange="toy",

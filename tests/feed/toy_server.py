@@ -42,7 +42,7 @@ class Peer:
     def unwritten(self) -> int:
         """Bytes that the client does not take."""
         transport = self._request.transport
-        return 0 if transport is None else transport.get_write_buffer_size()  # type: ignore[attr-defined, no-any-return]
+        return 0 if transport is None else transport.get_write_buffer_size()
 
 
 class ToyServer:

@@ -1,4 +1,4 @@
-"""The Kafka that is inside librdkafka: real ports, faults on demand, no Java; through ctypes on the wheel's own library.
+"""The Kafka that is inside librdkafka: real ports, faults on demand, no Java; through ctypes on the wheel's copy.
 
 https://github.com/confluentinc/librdkafka/blob/master/src/rdkafka_mock.h. It knows no CreateTopics: make topics here.
 """

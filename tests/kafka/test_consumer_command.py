@@ -47,7 +47,7 @@ def test_null_and_bytes_in_the_key() -> None:
 
 def test_characters_that_steer_terminals_are_escaped_and_still_the_same() -> None:
     evil = "\x7f\x9b31m\u202e\ufeff"
-    assert line(json.dumps(evil, ensure_ascii=False).encode(), key="\x1b[2J".encode())["value"] == evil
+    assert line(json.dumps(evil, ensure_ascii=False).encode(), key=b"\x1b[2J")["value"] == evil
 
 
 @pytest.mark.kafka

@@ -49,7 +49,7 @@ def test_killed_at_any_moment_every_record_is_handled(kafka: Any, unique: str, t
         done = set(handled())
         for partition, offset in enumerate(committed(config, topic, PARTITIONS)):
             assert all((partition, i) in done for i in range(offset or 0))
-        # What comes twice after a crash is bounded: the records between two commits, and those handled until Kafka answers.
+        # What comes twice after a crash is bounded: what is handled between two commits and until Kafka answers.
         again = len(done) - sum(offset or 0 for offset in committed(config, topic, PARTITIONS))
         assert again <= 20 * COMMIT_RECORDS
 

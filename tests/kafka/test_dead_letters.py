@@ -4,7 +4,13 @@ import os
 from typing import Any
 
 import pytest
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,  # type: ignore[attr-defined]  # the package exports these without saying so
+    ConfigEntry,  # type: ignore[attr-defined]
+    ConfigResource,  # type: ignore[attr-defined]
+    ResourceType,  # type: ignore[attr-defined]
+)
 
 from consumer_support import Collector, Headers, committed, config_for, create, read_all, send
 from tickwire import metrics
@@ -19,7 +25,10 @@ from tickwire.records.codec import RecordWriter
 
 pytestmark = pytest.mark.kafka
 
-GOOD = b'{"type":"ticker","exchange":"k","symbol":"A-B","exchange_symbol":"AB","bid":%s,"bid_size":"1","ask":"2","ask_size":"1","received_us":5}'
+GOOD = (
+    b'{"type":"ticker","exchange":"k","symbol":"A-B","exchange_symbol":"AB",'
+    b'"bid":%s,"bid_size":"1","ask":"2","ask_size":"1","received_us":5}'
+)
 POISON = {
     "no JSON": b"{",
     "wrong types": GOOD % b"1.5",
@@ -124,7 +133,8 @@ def test_each_of_the_poison_set_is_one_dead_letter_and_the_partition_moves_on(co
     assert committed(config, config.ticker_topic) == [count]
     types = {name: split_headers(letters[str(i)].headers)[1]["error_type"] for i, name in enumerate(POISON)}
     assert types["no JSON"] == types["NaN"] == types["0 bytes"] == types["null"] == types["magic byte"] == "deserialize"
-    assert types["wrong types"] == types["deep"] == types["5 MB"] == "schema"
+    assert types["deep"] == types["deep in an unknown field"] == types["no UTF-8"] == "deserialize"
+    assert types["wrong types"] == types["5 MB"] == "schema"
     assert types["NaN as text"] == types["wrong key"] == types["terminal escapes"] == "validate"
     assert sum(
         metrics.DLQ_PUBLISHED.labels(config.dlq_topic, config.ticker_topic, error_type)._value.get()

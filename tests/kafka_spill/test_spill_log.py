@@ -206,9 +206,10 @@ def test_a_read_error_is_said_and_loses_no_record(tmp_path: Path, monkeypatch: p
     def fail(*_: object) -> bytes:
         raise OSError(errno.EIO, "Input/output error")
 
-    with monkeypatch.context() as patch, pytest.raises(SpillFailed):
+    with monkeypatch.context() as patch:
         patch.setattr(os, "pread", fail)
-        log.read(100)
+        with pytest.raises(SpillFailed):
+            log.read(100)
     assert list(read_all(log)) == numbers[3:]
     assert log.damaged == 0
     log.close()
@@ -223,9 +224,10 @@ def test_a_failed_sync_is_said_and_tried_again(tmp_path: Path, monkeypatch: pyte
     def fail(_: int) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    with monkeypatch.context() as patch, pytest.raises(SpillFailed):
+    with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail)
-        log.sync()
+        with pytest.raises(SpillFailed):
+            log.sync()
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", synced.append)
     clock.now += 1

@@ -1,4 +1,4 @@
-"""``tickwire check``: is Kafka there, and is everything in it that we need?"""
+"""``tickwire check``: whether Kafka is there, with everything in it that we need."""
 
 import json
 from typing import Annotated

@@ -105,7 +105,7 @@ def summary(report: ConsumerReport, state: MarketState | None) -> str:
     """The counts in one line."""
     text = f"{report.consumed.total()} records, lag {sum(report.lag.values())}"
     if state is not None:
-        valid = sum(book.book is not None for book in state.books.values())
+        valid = sum(book.valid for book in state.books.values())
         text += f", books {valid} of {len(state.books)} valid, {state.jumps} jumps"
     dead = report.dead_letters.total()
     return f"{text}, {dead} dead letters" if dead else text
@@ -179,7 +179,7 @@ def _book_cells(state: BookState, rate: float, report: ConsumerReport) -> tuple[
     bid = state.book.bids.best() if state.book else None
     ask = state.book.asks.best() if state.book else None
     return (
-        "valid" if state.book else "waits",
+        "valid" if state.valid else "waits",
         bid[0] if bid else "",
         ask[0] if ask else "",
         str(state.last_seq),

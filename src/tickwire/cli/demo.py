@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tickwire.cli.accounting import judge
+from tickwire.cli.accounting import judge, total_outcomes
 from tickwire.cli.children import Child, free_ports, get_json, metric, post
 from tickwire.cli.common import show_table
 from tickwire.cli.signals import Stop
@@ -19,6 +19,7 @@ from tickwire.exchanges import load
 
 _READY_S = 30.0
 _DRAIN_S = 60.0
+_ALL_LEVELS = 100_000
 
 
 def demo(
@@ -108,18 +109,20 @@ class _Demo:
         if self.live:
             return
         post(f"{self.exchange_url}/simulator/freeze")
-        self.sent = sent = sum(get_json(f"{self.exchange_url}/simulator/stats")["frames"].values())
+        sent = sum(get_json(f"{self.exchange_url}/simulator/stats")["frames"].values())
         self.producer.until(lambda: self._produced("feed_frames_received_total") >= sent, "the last frame", _DRAIN_S)
         self.producer.until(
             lambda: self._produced("kafka_records_in_flight") == 0, "the last acknowledgement", _DRAIN_S
         )
-        self.books = get_json(f"{self.exchange_url}/simulator/books")
+        self.books = get_json(f"{self.exchange_url}/simulator/books?depth={_ALL_LEVELS}")
 
     def end(self) -> None:
         """Stop the producer, then the consumer once it has read everything that was acknowledged."""
         self.producer.stop()
+        if not self.live:
+            self.sent = sum(get_json(f"{self.exchange_url}/simulator/stats")["frames"].values())
         self.produced = json.loads((self.folder / "produced.json").read_text())
-        wanted = self.produced["acknowledged"]
+        wanted = total_outcomes(self.produced)["acknowledged"]
         self.consumer.until(
             lambda: self._consumed("kafka_consumer_records_total") >= wanted, "the last record", _DRAIN_S
         )
@@ -135,8 +138,7 @@ class _Demo:
             "frames received": p["frames_received"],
             "frames rejected": sum(p["frames_rejected"].values()),
             "events": events,
-            "acknowledged": p["acknowledged"],
-            "failed or dropped": p["failed"] + p["dropped"],
+            **{name.replace("_", " "): count for name, count in total_outcomes(p).items()},
             "consumed": sum(c["consumed"].values()),
             "dead-lettered": sum(c["dead_lettered"].values()),
         }

@@ -49,7 +49,7 @@ def produce(
         _show(accounting)
         if report is not None:
             report.write_text(json.dumps(accounting, indent=1) + "\n")
-    if accounting["in_flight"]:
+    if any(account["in_flight"] for account in accounting["topics"].values()):
         raise typer.Exit(1)
 
 
@@ -70,11 +70,15 @@ async def _run(feed: WebSocketDataFeed) -> None:
 
 def _show(accounting: Mapping[str, Any]) -> None:
     """Print where every message went, one line a stage."""
-    rejected = accounting["frames_rejected"]
     rows: dict[str, object] = {
         "frames received": accounting["frames_received"],
-        **{f"frames rejected ({reason})": count for reason, count in rejected.items() if count},
-        **{f"events ({kind})": count for kind, count in accounting["events"].items()},
-        **{stage.replace("_", " "): accounting[stage] for stage in ("acknowledged", "failed", "dropped", "in_flight")},
+        **{f"frames rejected ({reason})": n for reason, n in accounting["frames_rejected"].items() if n},
+        **{f"events ({kind})": n for kind, n in accounting["events"].items()},
+        **{
+            f"{topic} {outcome.replace('_', ' ')}": n
+            for topic, account in accounting["topics"].items()
+            for outcome, n in account.items()
+            if outcome != "events"
+        },
     }
     show_table([{"stage": stage, "count": count} for stage, count in rows.items()])

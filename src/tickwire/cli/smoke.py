@@ -10,7 +10,6 @@ from prometheus_client import start_http_server
 
 from tickwire.cli.children import free_ports
 from tickwire.cli.common import require_kafka
-from tickwire.cli.round_trip import round_trip
 from tickwire.cli.signals import Stop
 from tickwire.cli.smoke_kafka import some_kafka
 from tickwire.config.environment import for_child
@@ -56,6 +55,8 @@ def e2e(
     """
     config = load_kafka()
     require_kafka(config)
+    from tickwire.cli.round_trip import round_trip  # noqa: PLC0415 - the package imports without the library
+
     for line in round_trip(config, records):
         print(line, flush=True)
 

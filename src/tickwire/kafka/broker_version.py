@@ -55,9 +55,9 @@ def _secured(plain: socket.socket, host: str, config: KafkaConfig) -> socket.soc
         place = str(config.ssl_ca_location)
         context.load_verify_locations(**({"capath": place} if config.ssl_ca_location.is_dir() else {"cafile": place}))
     if config.ssl_certificate_location is not None:
-        password = config.ssl_key_password
-        key = str(config.ssl_key_location)
-        context.load_cert_chain(str(config.ssl_certificate_location), key, password and password.get_secret_value())
+        secret = config.ssl_key_password
+        password = None if secret is None else secret.get_secret_value()
+        context.load_cert_chain(config.ssl_certificate_location, config.ssl_key_location, password)
     return context.wrap_socket(plain, server_hostname=host)
 
 

@@ -37,9 +37,10 @@ def check(config: KafkaConfig, seconds: float) -> Iterator[Finding]:
     login = f" with {config.sasl_mechanism}" if config.sasl_mechanism else ""
     yield Finding("settings", True, f"KAFKA_BROKERS {config.brokers}, {protocol}{login}, client {config.client_id}")
     reachable = False
-    for address in config.brokers.split(","):
+    addresses = config.brokers.split(",")
+    for address in addresses:
         host, _, port = address.rpartition(":")
-        trouble = _reach(host.strip("[]"), int(port), min(_REACH_S, seconds / 4))
+        trouble = _reach(host.strip("[]"), int(port), min(_REACH_S, seconds / 2 / len(addresses)))
         reachable = reachable or trouble is None
         # One of several may be down without harm.
         yield Finding("address", trouble is None, f"{address} {trouble or 'accepts connections'}")

@@ -245,7 +245,8 @@ def _refused_login(words: str, config: KafkaConfig) -> str:
         )
     if config.sasl_mechanism is None:
         return f"Kafka at {config.brokers} wants a login ({words}): set KAFKA_SECURITY_PROTOCOL and KAFKA_SASL_*."
+    who = f"{config.sasl_username} with {config.sasl_mechanism}"
     return (
-        f"Kafka at {config.brokers} refused the login of {config.sasl_username} with {config.sasl_mechanism} ({words}): "
+        f"Kafka at {config.brokers} refused the login of {who} ({words}): "
         "check KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM."
     )

@@ -155,17 +155,11 @@ class _Runner:
                 error = message.error()
                 if error is not None:
                     self._client_error(error, message)
-                elif self._take(message):
-                    if left is not None:
-                        left -= 1
-                        if left <= 0:
-                            return
-                elif stopping():
-                    return
+                elif self._take(message) and left is not None:
+                    left -= 1
+                    if left == 0:
+                        return
             now = time.monotonic()
-            for topic, since in self._missing_since.items():
-                if now - since > _MISSING_S:
-                    raise gone(topic)
             if now >= self._commit_at or self._since_commit >= COMMIT_RECORDS:
                 self._commit_soon(now)
             if now >= self._tick_at:
@@ -238,13 +232,19 @@ class _Runner:
                 self.on_revoked(*name)
 
     def _commit_soon(self, now: float) -> None:
-        """Send what is due without waiting; one commit at a time, so that none can overtake another."""
+        """Send what is due without waiting; one commit at a time, so that none can overtake another.
+
+        Raises :exc:`~tickwire.errors.KafkaFailed` when a topic has gone: only its commits tell.
+        """
         due = self._tracker.due()
         if due and not self._commit_in_flight:
             self._commit_in_flight = True
             self._consumer.commit(offsets=_offsets(due), asynchronous=True)
         self._since_commit = 0
         self._commit_at = now + COMMIT_SECONDS
+        for topic, since in self._missing_since.items():
+            if now - since > _MISSING_S:
+                raise gone(topic)
 
     def _commit_now(self) -> None:
         due = _offsets(self._tracker.due())

@@ -14,15 +14,21 @@ logger = logging.getLogger(__name__)
 
 
 class BookState:
-    """One symbol's book as far as Kafka has told. ``book`` is None until a snapshot came, and after what breaks it."""
+    """One symbol's book as far as Kafka has told.
 
-    __slots__ = ("book", "epoch", "last_seq", "older_epoch", "partition", "sequence")
+    ``book`` is None until a snapshot came and after a message was missed. It stays as it last was when the feed declares
+    it invalid, for whoever wants to look at it; ``valid`` says whether it may be used.
+    """
+
+    __slots__ = ("book", "depth", "epoch", "last_seq", "older_epoch", "partition", "sequence", "valid")
 
     def __init__(self, partition: tuple[str, int], epoch: int, last_seq: int) -> None:
         self.partition = partition
         self.epoch = epoch
         self.last_seq = last_seq
         self.book: Book | None = None
+        self.valid = False
+        self.depth: int | None = None  # levels a side that the exchange keeps true; None: all it sends
         self.sequence: int | None = None
         self.older_epoch = -1  # the last one warned about
 
@@ -87,12 +93,12 @@ class MarketState:
         elif not self._follows(key, state, message):
             return
         if message.action == "snapshot":
-            state.book = Book(message.bids, message.asks)
+            state.book, state.valid = Book(message.bids, message.asks), True
         elif message.action == "invalid":
-            state.book = None
-        elif state.book is not None:
+            state.valid = False
+        elif state.valid and state.book is not None:
             state.book.apply(message.bids, message.asks)
-        state.sequence = message.sequence
+        state.sequence, state.depth = message.sequence, message.depth
 
     def _follows(self, key: str, state: BookState, message: OrderBook) -> bool:
         """Move on to the message's number; False when the message is to be ignored."""
@@ -111,7 +117,7 @@ class MarketState:
             self.jumps += 1
             metrics.BOOK_SEQ_JUMPS.inc()
             logger.warning("consumer.jump key=%r epoch=%d expected=%d got=%d", key, epoch, expected, seq)
-            state.book = None
+            state.book, state.valid = None, False
         state.epoch, state.last_seq = epoch, seq
         return True
 
@@ -128,7 +134,8 @@ def _shown(state: BookState) -> dict[str, Any]:
     return {
         "epoch": state.epoch,
         "book_seq": state.last_seq,
-        "valid": book is not None,
+        "valid": state.valid,
+        "depth": state.depth,
         "sequence": state.sequence,
         "bids": book.bids.top() if book else [],
         "asks": book.asks.top() if book else [],

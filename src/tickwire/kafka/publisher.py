@@ -66,7 +66,7 @@ class Flow(Protocol):
 
 
 class Publisher:
-    """Takes events now and sees to their fate later. ``open``, then ``start``, then ``publish``; ``close`` at the end."""
+    """Takes events now, sees to their fate later. ``open``, then ``start``, then ``publish``; ``close`` at the end."""
 
     def __init__(self, config: KafkaConfig, flow: Flow) -> None:
         self._config, self._flow = config, flow
@@ -152,7 +152,7 @@ class Publisher:
                 record.key,
                 on_delivery=partial(self._reported, number),
                 timestamp=record.timestamp_ms,
-                headers=record.headers,
+                headers=record.headers,  # type: ignore[arg-type]  # lists are invariant
             )
         except BufferError:
             return False

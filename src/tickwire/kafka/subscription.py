@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # exported without saying so
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, UsageError

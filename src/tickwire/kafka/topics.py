@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import ConfigResource, NewTopic
+from confluent_kafka.admin import ConfigResource, NewTopic  # type: ignore[attr-defined]  # exported without saying so
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, TickwireError, UsageError
@@ -166,11 +166,11 @@ class Topics:
         there = self.describe(spec.name)
         pairs = (
             ("partitions", there.view.partitions, spec.partitions),
-            ("copies of each", there.view.replication, spec.replication if spec.replication != -1 else None),
+            ("replication factor", there.view.replication, spec.replication if spec.replication != -1 else None),
             ("retention.ms", there.retention_ms, spec.retention_ms),
         )
         differences = [
-            f"{'unknown' if has is None else has} {what} instead of {asked}"
+            f"{what} {'unknown' if has is None else has} instead of {asked}"
             for what, has, asked in pairs
             if asked is not None and has != asked
         ]

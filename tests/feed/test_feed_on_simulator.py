@@ -1,0 +1,99 @@
+"""Feeds of the real adapters on a simulated exchange, whose books they must end up with whatever goes wrong."""
+
+from functools import partial
+from typing import Any
+
+import pytest
+
+from support import aeventually
+from tickwire.config.feed_config import FeedConfig
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.data_feed import WebSocketDataFeed
+from tickwire.events.book import Book
+from tickwire.events.types import OrderBook
+from tickwire.simulator.server import SimulatedExchange
+
+DEPTH = 10
+
+
+def feed_of(exchange: SimulatedExchange, **settings: Any) -> WebSocketDataFeed:
+    name = exchange.dialect.name
+    config = FeedConfig(
+        exchange=name,
+        symbols=list(exchange.books(1)),
+        orderbook_depth=DEPTH,
+        orderbook_keyframe_seconds=1,
+        urls={f"{name}_ws_url": exchange.ws_url, f"{name}_rest_url": exchange.rest_url},
+        **settings,
+    )
+    return WebSocketDataFeed(feed=config, kafka=KafkaConfig(enabled=False))
+
+
+class Reader:
+    """Rebuilds books from events alone, and checks their numbers."""
+
+    def __init__(self) -> None:
+        self.books: dict[str, Book] = {}
+        self.next: dict[str, tuple[int, int]] = {}
+        self.reasons: set[Any] = set()
+
+    def __call__(self, event: Any) -> None:
+        if not isinstance(event, OrderBook):
+            return
+        epoch, number = self.next.get(event.symbol, (0, 0))
+        if event.book_seq == 0:
+            assert event.action == "snapshot"
+            assert event.epoch > epoch
+        else:
+            assert (event.epoch, event.book_seq) == (epoch, number), event
+        self.next[event.symbol] = (event.epoch, event.book_seq + 1)
+        self.reasons.add(event.reason)
+        if event.action == "snapshot":
+            if event.reason == "keyframe":
+                book = self.books[event.symbol]
+                assert (event.bids, event.asks) == (book.bids.top(event.depth), book.asks.top(event.depth))
+            self.books[event.symbol] = Book(event.bids, event.asks)
+        elif event.action == "invalid":
+            del self.books[event.symbol]
+        else:
+            self.books[event.symbol].apply(event.bids, event.asks)
+
+    def tops(self) -> dict[str, tuple[list[list[str]], list[list[str]]]]:
+        return {
+            symbol: (list(map(list, book.bids.top(DEPTH))), list(map(list, book.asks.top(DEPTH))))
+            for symbol, book in self.books.items()
+        }
+
+
+def truth(exchange: SimulatedExchange) -> dict[str, Any]:
+    return {symbol: (book["bids"], book["asks"]) for symbol, book in exchange.books(DEPTH).items()}
+
+
+FAULTS = {
+    "binance": ("skip", "duplicate", "corrupt", "unknown", "binary", "drop", "rest429", "stale", "oversize"),
+    "kraken": ("skip", "duplicate", "corrupt", "unknown", "binary", "drop", "checksum", "oversize"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("mode", ["delta", "snapshot"])
+async def test_the_books_are_the_exchanges_after_every_fault(name: str, mode: str) -> None:
+    async with SimulatedExchange(name, symbols=3, rate=400) as exchange:
+        reader = Reader()
+        feed = feed_of(exchange, orderbook_mode=mode)
+        feed.add_callback(reader)
+        async with feed:
+            await aeventually(lambda: len(reader.books) == 3, "all books")
+            for fault in FAULTS[name]:
+                exchange.inject(fault)
+                if fault.startswith(("rest", "stale")):
+                    exchange.inject("drop")  # so that something is asked over REST
+                await aeventually(partial(exchange.faults.counts.__getitem__, fault), f"the fault {fault}")
+            await aeventually(lambda: len(reader.books) == 3, "all books again", seconds=60)
+            await exchange.freeze()
+            await aeventually(lambda: reader.tops() == truth(exchange), "the exchange's books", seconds=60)
+            counts = feed.accounting()
+    assert counts["callback_errors"] == 0
+    assert {"malformed", "unknown", "binary", "oversize"} == {r for r, n in counts["frames_rejected"].items() if n}
+    assert {"initial", "gap" if name == "binary" else "disconnect", "reconnect"} <= reader.reasons
+    assert reader.books == {}

@@ -1,0 +1,93 @@
+"""What the publisher's tests share: events, a feed that notes what it is asked, a publisher that runs."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from prometheus_client import REGISTRY
+
+from kafka.mock_cluster import MockCluster
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import TickwireError
+from tickwire.events.types import Action, OrderBook, Ticker
+from tickwire.kafka.publisher import Publisher
+
+T0 = 1_700_000_000_000_000
+
+
+class NotingFeed:
+    """A feed that does nothing but note what the publisher asked of it."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.errors: list[TickwireError] = []
+
+    def pause(self) -> None:
+        self.asked.append("pause")
+
+    def resume(self) -> None:
+        self.asked.append("resume")
+
+    def overflow(self, exchange_symbol: str) -> None:
+        self.asked.append(f"overflow {exchange_symbol}")
+
+    def failed(self, error: TickwireError) -> None:
+        self.errors.append(error)
+
+
+def ticker(number: int, symbol: str = "BTC-USDT") -> Ticker:
+    return Ticker(
+        exchange="binance",
+        symbol=symbol,
+        exchange_symbol=symbol.replace("-", ""),
+        bid="65000.10",
+        bid_size="1.2",
+        ask="65000.20",
+        ask_size="0.5",
+        sequence=number,
+        received_us=T0 + number * 1000,
+    )
+
+
+def book(action: Action, book_seq: int, symbol: str = "BTC-USDT", levels: int = 1, epoch: int = 1) -> OrderBook:
+    return OrderBook(
+        action=action,
+        exchange="binance",
+        symbol=symbol,
+        exchange_symbol=symbol.replace("-", ""),
+        depth=None,
+        bids=[(str(65000 - i), "1.5") for i in range(levels)],
+        asks=[(str(65001 + i), "1.5") for i in range(levels)],
+        epoch=epoch,
+        book_seq=book_seq,
+        received_us=T0 + book_seq * 1000,
+    )
+
+
+def config_for(bootstrap: str, unique: str, **values: Any) -> KafkaConfig:
+    """Settings with topics that no other test has."""
+    names = {"ticker_topic": f"ticks.{unique}", "orderbook_topic": f"orderbook.{unique}"}
+    common: dict[str, Any] = {"enabled": True, "brokers": bootstrap, "topic_partitions": 3, "linger_ms": 0}
+    return KafkaConfig(**common | names | values)
+
+
+@asynccontextmanager
+async def running(config: KafkaConfig, feed: NotingFeed) -> AsyncIterator[Publisher]:
+    """A publisher that is open and served; the test closes it, or it is dropped with what it holds."""
+    publisher = Publisher(config, feed)
+    await asyncio.to_thread(publisher.open)
+    publisher.start(asyncio.get_running_loop())
+    try:
+        yield publisher
+    finally:
+        publisher._timer.cancel()
+
+
+def topics_on(mock: MockCluster, config: KafkaConfig, partitions: int = 1) -> None:
+    for topic in config.topics:
+        mock.create_topic(topic, partitions)
+
+
+def metric(name: str, **labels: str) -> float | None:
+    return REGISTRY.get_sample_value(name, labels)
