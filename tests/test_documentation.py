@@ -40,37 +40,37 @@ def metric_rows() -> str:
     return "\n".join(rows)
 
 
-def test_the_metrics_table_is_the_metrics_there_are():
+def test_the_metrics_table_is_the_metrics_there_are() -> None:
     text = (ROOT / "docs/operations.md").read_text()
-    table = re.search(r"<!-- metrics -->\n\|.*\n\| --- .*\n(.*?)\n?<!-- end of metrics -->", text, re.DOTALL)
+    table = re.search(r"<!-- metrics -->\n[^\n]*\n\| --- [^\n]*\n(.*?)\n<!-- end of metrics -->", text, re.DOTALL)
     assert table is not None
     assert table[1] == metric_rows()
 
 
 @pytest.mark.parametrize(("name", "labels"), SPECIFIED.items())
-def test_the_specified_counters_have_exactly_their_names_and_labels(name: str, labels: tuple[str, ...]):
+def test_the_specified_counters_have_exactly_their_names_and_labels(name: str, labels: tuple[str, ...]) -> None:
     assert all_metrics()[name]._labelnames == labels
 
 
-def test_no_metric_has_a_symbol_label():
+def test_no_metric_has_a_symbol_label() -> None:
     for name, metric in all_metrics().items():
         assert not {"symbol", "key", "offset", "error"} & set(metric._labelnames), name
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *map(str, (ROOT / "docs").rglob("*.md"))])
-def test_links_between_pages_lead_somewhere(page: str):
+def test_links_between_pages_lead_somewhere(page: str) -> None:
     path = ROOT / page
     for target in re.findall(r"\]\((?!https?://)([^)#]+)", path.read_text()):
         assert (path.parent / target).exists(), f"{page} links to {target}"
 
 
-def test_the_readme_names_every_command_and_no_other():
+def test_the_readme_names_every_command_and_no_other() -> None:
     commands = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
     rows = "\n".join(line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| `tickwire"))
     assert set(re.findall(r"`tickwire ([a-z]+)", rows)) == commands
 
 
-def test_every_script_of_the_specification_is_there_and_in_the_readme():
+def test_every_script_of_the_specification_is_there_and_in_the_readme() -> None:
     scripts = {path.stem for path in (ROOT / "scripts").glob("[a-z]*.py")}
     assert scripts == {
         "run_kafka_producer",
@@ -86,7 +86,7 @@ def test_every_script_of_the_specification_is_there_and_in_the_readme():
     assert all(f"`{script}`" in readme or f"scripts.{script}" in readme for script in scripts)
 
 
-def test_only_the_settings_read_the_environment():
+def test_only_the_settings_read_the_environment() -> None:
     readers = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "src").rglob("*.py")
@@ -95,7 +95,7 @@ def test_only_the_settings_read_the_environment():
     assert all(reader.startswith("src/tickwire/config/") for reader in readers), readers
 
 
-def test_the_project_names_no_absolute_path_of_a_machine():
+def test_the_project_names_no_absolute_path_of_a_machine() -> None:
     pattern = re.compile(r"(?<![\w.])/(work|root|home/\w+)/")
     for path in [*ROOT.glob("*.*"), *ROOT.glob("src/**/*.py"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("scripts/*.py")]:
         if path.is_file():

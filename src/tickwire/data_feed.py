@@ -98,6 +98,7 @@ class WebSocketDataFeed:
             async with AsyncExitStack() as stack:
                 await self._unless_stopped(self._serve(stack))
         finally:
+            self._dispatch = None
             self._finished.set()
         if self._error is not None:
             raise self._error

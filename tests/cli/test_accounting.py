@@ -32,11 +32,11 @@ def a_good_run() -> dict[str, Any]:
     }
 
 
-def test_a_run_without_loss_is_good():
+def test_a_run_without_loss_is_good() -> None:
     assert all(check.ok for check in judge(**a_good_run()))
 
 
-def test_a_live_run_is_judged_without_the_exchanges_own_numbers():
+def test_a_live_run_is_judged_without_the_exchanges_own_numbers() -> None:
     run = a_good_run() | {"sent": None, "books": None}
     assert all(check.ok for check in judge(**run))
 
@@ -58,7 +58,7 @@ def test_a_live_run_is_judged_without_the_exchanges_own_numbers():
         (("books", "BTC-USDT", "bids"), []),
     ],
 )
-def test_one_number_off_is_found(path: tuple[str, ...], value: object):
+def test_one_number_off_is_found(path: tuple[str, ...], value: object) -> None:
     run = a_good_run()
     target = run
     for name in path[:-1]:

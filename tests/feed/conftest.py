@@ -24,7 +24,8 @@ def make_feed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., WebSocketDataFee
              limits: dict[str, Any] | None = None, **settings: Any) -> WebSocketDataFeed:  # fmt: skip
         module = toy(**(limits or {}))
         monkeypatch.setattr(exchanges, "load", lambda _name: module)
-        config = FeedConfig(exchange="toy", symbols=names, channels=channels, urls=server.urls, **settings)
+        settings = {"urls": server.urls} | settings
+        config = FeedConfig(exchange="toy", symbols=names, channels=channels, **settings)
         return WebSocketDataFeed(feed=config, kafka=KafkaConfig(enabled=False))
 
     return make

@@ -3,7 +3,11 @@
 import asyncio
 import contextlib
 import json
+import shutil
+import ssl
+import subprocess
 from collections.abc import Callable, Sized
+from pathlib import Path
 
 import pytest
 from aiohttp import ClientConnectionResetError, web
@@ -287,3 +291,53 @@ async def test_the_newest_request_for_a_symbol_replaces_the_one_before(feeding: 
         await peer.say(name="AX", bid="1")
         await aeventually(lambda: len(events) == 2, "the ticker")
         assert [getattr(e, "sequence", None) for e in events] == [6, None]
+
+
+async def test_a_server_that_never_answers_the_handshake_does_not_hold_up_the_end(
+    make_feed: MakeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tickwire.wire.naming._LISTING_S", 0.1)
+    accepted: list[asyncio.StreamWriter] = []
+    tcp = await asyncio.start_server(lambda _, writer: accepted.append(writer), "127.0.0.1", 0)
+    server = ToyServer()
+    server.address = f"127.0.0.1:{tcp.sockets[0].getsockname()[1]}"
+    feed = make_feed(server)
+    async with asyncio.timeout(5), tcp:
+        async with feed:
+            await aeventually(lambda: len(accepted) == 2, "the listing's connection and the feed's")
+        for writer in accepted:
+            writer.close()
+
+
+def self_signed(folder: Path) -> ssl.SSLContext:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("needs the openssl command (install the package openssl)")
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    options = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "1"]
+    subprocess.run([openssl, *options, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+async def test_a_certificate_that_does_not_verify_is_refused(
+    make_feed: MakeFeed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    context = self_signed(tmp_path)
+    monkeypatch.setattr("tickwire.wire.naming._LISTING_S", 0.1)
+    handshakes: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handshakes.append(await reader.read())
+        writer.close()
+
+    tcp = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    server = ToyServer()
+    port = tcp.sockets[0].getsockname()[1]
+    feed = make_feed(
+        server, urls={"toy_ws_url": f"wss://localhost:{port}", "toy_rest_url": f"https://localhost:{port}"}
+    )
+    async with tcp, feed:
+        await aeventually(lambda: "CERTIFICATE_VERIFY_FAILED" in caplog.text, "the refusal")
+    assert not any(handshakes)

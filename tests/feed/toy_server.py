@@ -57,6 +57,7 @@ class ToyServer:
         self.accept: Callable[[], bool] = lambda: True
         self.rest: Answer = self._no_rest
         self.listed = listed
+        self.address = "127.0.0.1:1"  # until it listens
 
     async def __aenter__(self) -> Self:
         app = web.Application()

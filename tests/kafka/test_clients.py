@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, Producer
 from pydantic import SecretStr
 
+from support import free_port
 from tickwire.broker import EmbeddedBroker
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed
@@ -20,7 +21,6 @@ from tickwire.kafka.clients import (
     explain,
     producer_config,
 )
-from support import free_port
 
 
 def login(**values: object) -> KafkaConfig:

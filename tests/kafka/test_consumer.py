@@ -217,6 +217,22 @@ def test_what_may_pass_is_tried_again_and_counted(real: KafkaConfig) -> None:
 
 
 @pytest.mark.kafka
+def test_told_to_stop_between_two_attempts_it_leaves_the_record_for_the_next_time(real: KafkaConfig) -> None:
+    create(real, real.ticker_topic)
+    send(real, real.ticker_topic, MANY[:3])
+    stop = threading.Event()
+
+    def fail(record: ReceivedRecord) -> None:
+        if record.offset == 1:
+            stop.set()
+            raise TimeoutError
+
+    report = run_kafka_consumer(real, topics=[real.ticker_topic], handler=fail, stopping=stop.is_set)
+    assert report.consumed[real.ticker_topic] == 1
+    assert committed(real, real.ticker_topic) == [1]
+
+
+@pytest.mark.kafka
 def test_two_consumers_share_the_partitions_and_lose_nothing(real: KafkaConfig) -> None:
     topic = real.ticker_topic
     create(real, topic, partitions=4)

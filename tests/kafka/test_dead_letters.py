@@ -4,12 +4,12 @@ import os
 from typing import Any
 
 import pytest
-from confluent_kafka.admin import (
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported without saying so
     AdminClient,
-    AlterConfigOpType,  # type: ignore[attr-defined]  # the package exports these without saying so
-    ConfigEntry,  # type: ignore[attr-defined]
-    ConfigResource,  # type: ignore[attr-defined]
-    ResourceType,  # type: ignore[attr-defined]
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
 )
 
 from consumer_support import Collector, Headers, committed, config_for, create, read_all, send

@@ -25,6 +25,11 @@ def test_a_record_that_was_no_dead_letter_keeps_all_its_headers(headers: list[tu
     assert split_headers(headers) == (headers, {})
 
 
+def test_the_same_names_in_another_order_are_not_ours() -> None:
+    headers = [OURS[0], *OURS[:0:-1]]
+    assert split_headers(headers) == (headers, {})
+
+
 @given(text=st.text(), limit=st.integers(0, 20))
 def test_text_is_cut_between_characters(text: str, limit: int) -> None:
     short = shorten(text, limit)

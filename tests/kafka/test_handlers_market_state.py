@@ -63,6 +63,7 @@ def test_a_book_is_rebuilt_level_by_level() -> None:
         "epoch": 1,
         "book_seq": 1,
         "valid": True,
+        "depth": 10,
         "sequence": None,
         "bids": [("10.5", "2")],
         "asks": [("11", "1"), ("12", "3")],
@@ -109,18 +110,14 @@ def test_a_key_first_met_in_the_middle_waits_without_a_jump() -> None:
     assert (state.jumps, state.books[KEY].book is not None) == (0, True)
 
 
-def test_an_invalid_book_is_not_shown() -> None:
+def test_an_invalid_book_stays_as_it_was_but_is_not_valid_until_the_next_snapshot() -> None:
     state = MarketState()
-    feed(state, START, message("invalid", 1, 1, reason="gap"))
-    assert state.report()["books"][KEY] | {"epoch": 1} == {
-        "epoch": 1,
-        "book_seq": 1,
-        "valid": False,
-        "sequence": None,
-        "bids": [],
-        "asks": [],
-    }
-    assert state.jumps == 0
+    feed(state, START, message("invalid", 1, 1, reason="gap"), message("delta", 1, 2, [("10", "5")]))
+    shown = state.report()["books"][KEY]
+    assert (shown["valid"], shown["bids"], shown["book_seq"], state.jumps) == (False, [("10", "1")], 2, 0)
+    feed(state, message("snapshot", 2, 0, [("9", "1")], reason="resync"))
+    shown = state.report()["books"][KEY]
+    assert (shown["valid"], shown["bids"], state.jumps) == (True, [("9", "1")], 0)
 
 
 def test_an_epoch_that_begins_with_a_delta_is_refused() -> None:

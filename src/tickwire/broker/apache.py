@@ -191,7 +191,9 @@ class ApacheCluster:
             settings.write_text("".join(lines), encoding="utf-8")
             if (node.folder / "data" / "meta.properties").exists():
                 continue
-            command = ["java", *_java(libs), "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(settings)]
+            # "=", because one cluster id in 64 begins with a minus and would be taken for an option.
+            identity = f"--cluster-id={cluster_id}"
+            command = ["java", *_java(libs), "kafka.tools.StorageTool", "format", identity, "-c", str(settings)]
             with (node.folder / "kafka.log").open("ab") as log:
                 formatting.append((node, subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)))  # noqa: S603
         for node, process in formatting:

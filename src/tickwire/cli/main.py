@@ -56,6 +56,7 @@ def main(arguments: Sequence[str] | None = None, name: str | None = None) -> Non
     The scripts call this with the *arguments* that stand for them and their own *name* for the help.
     """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("picows").setLevel(logging.WARNING)  # its connections are in our own events
     try:
         app(args=None if arguments is None else list(arguments), prog_name=name)
     except TickwireError as e:

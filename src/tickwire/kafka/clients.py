@@ -22,7 +22,7 @@ CONNECT_SECONDS = 8.0
 
 _FIRST_WAIT_S = 0.5
 # These do not pass by waiting, unlike a broker that is starting.
-_FINAL = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError._RESOLVE})  # noqa: SLF001 - public constants
+_FINAL = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError._RESOLVE})  # noqa: SLF001
 _WITHOUT_TLS = frozenset({None, "PLAINTEXT", "SASL_PLAINTEXT"})
 _DENIED = frozenset(
     {

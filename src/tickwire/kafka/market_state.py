@@ -16,8 +16,8 @@ logger = logging.getLogger(__name__)
 class BookState:
     """One symbol's book as far as Kafka has told.
 
-    ``book`` is None until a snapshot came and after a message was missed. It stays as it last was when the feed declares
-    it invalid, for whoever wants to look at it; ``valid`` says whether it may be used.
+    ``book`` is None until a snapshot came and after a message was missed. It stays as it last was when the feed
+    declares it invalid, for whoever wants to look at it; ``valid`` says whether it may be used.
     """
 
     __slots__ = ("book", "depth", "epoch", "last_seq", "older_epoch", "partition", "sequence", "valid")

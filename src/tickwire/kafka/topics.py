@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 _UNSUPPORTED = frozenset(
     {
         KafkaError.UNSUPPORTED_VERSION,
-        KafkaError._UNSUPPORTED_FEATURE,  # noqa: SLF001 - a public constant of the library, as the ones below
+        KafkaError._UNSUPPORTED_FEATURE,  # noqa: SLF001
         KafkaError._TIMED_OUT,  # noqa: SLF001
     }
 )

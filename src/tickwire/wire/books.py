@@ -114,7 +114,7 @@ class Books:
         state = self.states[message.exchange_symbol]
         state.messages += 1
         if state.sequencer.stamp(message) is None:
-            return  # an `invalid` of a book that is invalid already says nothing new
+            return  # of a book that is not valid nothing goes out but its next snapshot
         if message.action != "delta":
             self._turned(state, message)
         self._emit(message)

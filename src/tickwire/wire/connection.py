@@ -1,17 +1,30 @@
 """One WebSocket connection: frames in, frames out, and nothing the server sends gets further than this file."""
 
 import asyncio
+import contextlib
 import logging
+import socket
 import ssl
 from time import monotonic
 from typing import Protocol
 
-from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSProtocolError, WSTransport, ws_connect
+from picows import (
+    WSCloseCode,
+    WSError,
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSParsedURL,
+    WSProtocolError,
+    WSTransport,
+    ws_connect,
+)
 
 from tickwire.errors import ConnectionLost
 
 logger = logging.getLogger(__name__)
 
+_ADDRESS_S = 5.0  # for one of the name's addresses
 _CONNECT_S = 15.0  # name, TCP and TLS
 _HANDSHAKE_S = 10.0  # then the WebSocket's own handshake
 _READ_BUFFER = 256 * 1024
@@ -40,6 +53,7 @@ class Connection(WSListener):
         self._parts = bytearray()  # of a fragmented message
         self._parts_type: WSMsgType | None = None
         self._given_up: ConnectionLost | None = None
+        self._socket: socket.socket | None = None
         self.paused = False
         self.last_frame = monotonic()
 
@@ -85,12 +99,34 @@ class Connection(WSListener):
                     max_redirects=0,
                     read_buffer_init_size=_READ_BUFFER,
                     logger_name=logger,
+                    socket_factory=self._open_socket,
                 )
         except (OSError, TimeoutError, WSError) as e:
             raise ConnectionLost("connect", f"{type(e).__name__}: {e}") from e
         if self._transport is None:  # picows says nothing when the server hangs up during the handshake
             raise ConnectionLost("connect", "the server closed the connection during the handshake")
         self.last_frame = monotonic()
+
+    async def _open_socket(self, url: WSParsedURL) -> socket.socket:
+        """Connect to the first address that answers, and keep the socket, so that a handshake can be broken off."""
+        loop = asyncio.get_running_loop()
+        failure: Exception = OSError("the name has no address")
+        for family, kind, protocol, _, address in await loop.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM):
+            connecting = socket.socket(family, kind, protocol)
+            try:
+                connecting.setblocking(False)
+                async with asyncio.timeout(_ADDRESS_S):
+                    await loop.sock_connect(connecting, address)
+            except (OSError, TimeoutError) as e:
+                connecting.close()
+                failure = e
+            except asyncio.CancelledError:
+                connecting.close()
+                raise
+            else:
+                self._socket = connecting
+                return connecting
+        raise failure
 
     @property
     def is_open(self) -> bool:
@@ -128,9 +164,12 @@ class Connection(WSListener):
             self.abort()
 
     def abort(self) -> None:
-        """Close the socket without a word."""
+        """Close the socket without a word, also in the middle of the handshake."""
         if self._transport is not None:
             self._transport.disconnect(graceful=False)
+        elif self._socket is not None:
+            with contextlib.suppress(OSError):  # closed already
+                self._socket.shutdown(socket.SHUT_RDWR)  # picows, which owns it by now, sees the end of the stream
 
     async def close(self, seconds: float) -> None:
         """Close in order: a close frame, its answer or *seconds*, then the socket."""
@@ -176,7 +215,7 @@ class Connection(WSListener):
         if kind == WSMsgType.PING:
             transport.send_pong(frame.get_payload_as_bytes())
         elif kind == WSMsgType.CLOSE:
-            transport.send_close(frame.get_close_code())
+            transport.send_close(WSCloseCode.OK)
             transport.disconnect()
         elif kind != WSMsgType.PONG:
             self._fragment(kind, frame)

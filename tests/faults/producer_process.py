@@ -1,0 +1,254 @@
+"""The publisher under test in a process of its own, with synthetic market events; its journal is a file.
+
+The argument is JSON, see :class:`Settings`. Lines on standard input give orders: ``burst N`` publishes N events at once,
+``big SYMBOL BYTES`` a snapshot of that size. SIGTERM ends it in order: exit code 0 when nothing is left over.
+"""
+
+import asyncio
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import confluent_kafka
+import msgspec
+from confluent_kafka import KafkaError, KafkaException
+
+from faults.journal import Journal
+from tickwire import metrics
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import TickwireError
+from tickwire.events.types import MarketEvent, OrderBook, Ticker
+
+_TICK_S = 0.01
+
+
+class Settings(msgspec.Struct, kw_only=True):
+    """What to do. ``client`` are properties of librdkafka that win over ours."""
+
+    journal: str
+    report: str
+    run: str
+    kafka: dict[str, Any]
+    client: dict[str, Any] = {}
+    keys: int = 4
+    rate: int = 500  # events a second
+    close_seconds: float = 10.0
+
+
+class _Number(msgspec.Struct):
+    sequence: int
+
+
+_number = msgspec.json.Decoder(_Number).decode
+
+
+def noting_producer(journal: Journal, overrides: dict[str, Any]) -> type[confluent_kafka.Producer]:
+    """Make a ``Producer`` that journals each delivery report before anybody else learns of it."""
+
+    class NotingProducer(confluent_kafka.Producer):
+        def __init__(self, settings: dict[str, Any]) -> None:
+            super().__init__(settings | overrides)
+
+        def produce(  # type: ignore[override]
+            self, topic: str, value: bytes, key: bytes, *, on_delivery: Callable[..., None], **more: Any
+        ) -> None:
+            message = (topic, key.decode(), _number(value).sequence)
+
+            def note(error: KafkaError | None, delivered: Any) -> None:
+                if error is None:
+                    journal.write("acked", *message, delivered.partition(), delivered.offset())
+                elif error.code() not in {KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}:
+                    journal.write("refused", *message, error.name())
+                on_delivery(error, delivered)
+
+            try:
+                super().produce(topic, value, key, on_delivery=note, **more)
+            except KafkaException as e:
+                journal.write("refused", *message, e.args[0].name())
+                raise
+
+    return NotingProducer
+
+
+class Market:
+    """Tickers and books of K symbols in turn; each message of a stream has the next number."""
+
+    def __init__(self, run: str, keys: int, topics: tuple[str, str], journal: Journal) -> None:
+        self._run, self._keys, self._topics, self._journal = run, keys, topics, journal
+        self._turn = 0
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._books = {f"K{i}": (0, 0) for i in range(keys)}  # epoch and next book_seq
+
+    def next(self) -> MarketEvent:
+        turn = self._turn = self._turn + 1
+        symbol = f"K{turn // 2 % self._keys}"
+        return self._ticker(symbol) if turn % 2 else self.book(symbol)
+
+    def restart(self, symbol: str) -> OrderBook:
+        """End an epoch: the book's next message is a snapshot."""
+        event = self.book(symbol, "invalid")
+        self._books[symbol] = (self._books[symbol][0] + 1, 0)
+        return event
+
+    def book(self, symbol: str, action: Any = None, padding: int = 1) -> OrderBook:
+        epoch, book_seq = self._books[symbol]
+        self._books[symbol] = (epoch, book_seq + 1)
+        action = action or ("snapshot" if book_seq == 0 else "delta")
+        return OrderBook(
+            action=action,
+            exchange=self._run,
+            symbol=symbol,
+            exchange_symbol=symbol,
+            depth=None,
+            bids=[] if action == "invalid" else [("1." + "0" * padding, "1")],
+            asks=[],
+            epoch=epoch,
+            book_seq=book_seq,
+            sequence=self._sent(1, symbol),
+            received_us=time.time_ns() // 1000,
+        )
+
+    def _ticker(self, symbol: str) -> Ticker:
+        return Ticker(
+            exchange=self._run,
+            symbol=symbol,
+            exchange_symbol=symbol,
+            bid="1",
+            bid_size="1",
+            ask="2",
+            ask_size="1",
+            sequence=self._sent(0, symbol),
+            received_us=time.time_ns() // 1000,
+        )
+
+    def _sent(self, topic: int, symbol: str) -> int:
+        name = self._topics[topic], symbol
+        number = self._numbers[name] = self._numbers.get(name, 0) + 1
+        self._journal.write("sent", self._topics[topic], f"{self._run}|{symbol}", number)
+        return number
+
+
+class Program:
+    """Feeds the publisher and does what it asks for, as a feed does."""
+
+    def __init__(self, settings: Settings, journal: Journal) -> None:
+        from tickwire.kafka.publisher import Publisher  # noqa: PLC0415 - after Producer was replaced
+
+        config = KafkaConfig(enabled=True, **settings.kafka)
+        self._settings, self._journal = settings, journal
+        self._market = Market(settings.run, settings.keys, config.topics, journal)
+        self.publisher = Publisher(config, self)
+        self._stop = asyncio.Event()
+        self._reading = asyncio.Event()
+        self._reading.set()
+        self.report: dict[str, Any] = {"pauses": 0, "overflows": 0, "most_in_flight": 0, "error": None}
+
+    # What a publisher may ask for
+
+    def pause(self) -> None:
+        self.report["pauses"] += 1
+        self._reading.clear()
+
+    def resume(self) -> None:
+        self._reading.set()
+
+    def overflow(self, exchange_symbol: str) -> None:
+        self.report["overflows"] += 1
+        asyncio.get_running_loop().call_soon(self._restart, exchange_symbol)
+
+    def failed(self, error: TickwireError) -> None:
+        self.report["error"] = str(error)
+        self._stop.set()
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        loop.add_reader(0, self._order)
+        await asyncio.to_thread(self.publisher.open)
+        self.publisher.start(loop)
+        feeding = asyncio.create_task(self._feed())
+        await self._stop.wait()
+        feeding.cancel()
+        for i in range(self._settings.keys):
+            self._restart(f"K{i}")
+        begun = time.monotonic()
+        left = await self.publisher.close(self._settings.close_seconds)
+        self.report |= {
+            "left": left,
+            "close_seconds": time.monotonic() - begun,
+            "peak_rss_kb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+            "accounting": {t: msgspec.structs.asdict(a) if isinstance(a, msgspec.Struct) else _plain(a)
+                           for t, a in self.publisher.accounting().items()},
+            "metrics": _metrics(),
+        }  # fmt: skip
+        return 0 if left == 0 else 1
+
+    async def _feed(self) -> None:
+        """Publish at the wanted rate, and never faster after a pause: an exchange does not repeat itself."""
+        each = max(1, round(self._settings.rate * _TICK_S))
+        while True:
+            await self._reading.wait()
+            for _ in range(each):
+                if self._reading.is_set():
+                    self.publisher.publish(self._market.next())
+            self._watch()
+            await asyncio.sleep(_TICK_S)
+
+    def _watch(self) -> None:
+        in_flight = sum(m.value for family in metrics.IN_FLIGHT.collect() for m in family.samples)
+        self.report["most_in_flight"] = max(self.report["most_in_flight"], int(in_flight))
+        self._journal.sync()
+
+    def _restart(self, symbol: str) -> None:
+        self.publisher.publish(self._market.restart(symbol))
+
+    def _order(self) -> None:
+        for line in os.read(0, 65_536).decode().splitlines():
+            match line.split():
+                case ["burst", count]:
+                    for _ in range(int(count)):
+                        self.publisher.publish(self._market.next())
+                case ["big", symbol, size]:
+                    self.publisher.publish(self._market.book(symbol, padding=int(size)))
+            self._journal.write("ordered", line)
+
+
+def _plain(account: Any) -> dict[str, int]:
+    return {name: getattr(account, name) for name in account.__dataclass_fields__}
+
+
+def _metrics() -> dict[str, int]:
+    """``topic outcome`` → count, and the counters of the specification."""
+    found = {
+        f"{s.labels['topic']} {s.labels['outcome']}": int(s.value)
+        for family in metrics.RECORDS.collect()
+        for s in family.samples
+        if s.name.endswith("_total")
+    }
+    for counter in (metrics.MESSAGES_PUBLISHED, metrics.DELIVERY_ERRORS, metrics.QUEUE_DROPS):
+        for family in counter.collect():
+            for s in family.samples:
+                if s.name.endswith("_total"):
+                    found[f"{s.labels['topic']} {s.name}"] = int(s.value)
+    return found
+
+
+def main() -> None:
+    settings = msgspec.json.decode(sys.argv[1], type=Settings)
+    journal = Journal(settings.journal)
+    confluent_kafka.Producer = noting_producer(journal, settings.client)  # type: ignore[misc]
+    program = Program(settings, journal)
+    code = asyncio.run(program.run())
+    journal.sync()
+    Path(settings.report).write_text(json.dumps(program.report))
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()
