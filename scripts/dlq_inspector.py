@@ -1,8 +1,6 @@
 """``python -m scripts.dlq_inspector`` is ``tickwire dlq inspect``."""
 
-import sys
-
 from tickwire.cli.main import main
 
 if __name__ == "__main__":
-    main(["dlq", "inspect", *sys.argv[1:]])
+    main(["dlq", "inspect"], "python -m scripts.dlq_inspector")

@@ -1,8 +1,6 @@
 """``python -m scripts.run_kafka_consumer`` is ``tickwire consume``."""
 
-import sys
-
 from tickwire.cli.main import main
 
 if __name__ == "__main__":
-    main(["consume", *sys.argv[1:]])
+    main(["consume"], "python -m scripts.run_kafka_consumer")

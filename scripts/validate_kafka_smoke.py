@@ -1,8 +1,6 @@
 """``python -m scripts.validate_kafka_smoke`` is ``tickwire smoke wiring``."""
 
-import sys
-
 from tickwire.cli.main import main
 
 if __name__ == "__main__":
-    main(["smoke", "wiring", *sys.argv[1:]])
+    main(["smoke", "wiring"], "python -m scripts.validate_kafka_smoke")

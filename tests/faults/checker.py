@@ -150,7 +150,7 @@ def _check_book(key: tuple[str, str], contents: Sequence[Content], refused: froz
         seen.add(content.number)
         if content.epoch < epoch:
             violations.append(Violation("nonmonotonic-send", f"{key}: epoch {content.epoch} after {epoch}"))
-        elif content.epoch > epoch and content.action != "snapshot":
+        elif content.epoch > epoch and content.action == "delta":
             violations.append(Violation("hole-in-book", f"{key}: epoch {content.epoch} begins with {content}"))
         elif content.epoch == epoch and content.book_seq != expected and content.action == "delta":
             open_hole = f"{key}: epoch {epoch} goes from {expected - 1} to {content}"

@@ -172,9 +172,10 @@ class Program:
         loop.add_reader(0, self._order)
         await asyncio.to_thread(self.publisher.open)
         self.publisher.start(loop)
-        feeding = asyncio.create_task(self._feed())
-        await self._stop.wait()
-        feeding.cancel()
+        feeding, stopping = asyncio.create_task(self._feed()), asyncio.create_task(self._stop.wait())
+        await asyncio.wait({feeding, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not feeding.cancel():
+            feeding.result()
         for i in range(self._settings.keys):
             self._restart(f"K{i}")
         begun = time.monotonic()

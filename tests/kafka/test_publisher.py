@@ -146,6 +146,22 @@ async def test_a_book_that_lost_a_record_starts_again_when_there_is_room(mock: M
     assert feed.asked.count("overflow BTCUSDT") == 1
 
 
+async def test_a_book_that_starts_by_itself_is_not_started_again(mock: MockCluster, unique: str) -> None:
+    config, feed = config_for(mock.bootstrap, unique), NotingFeed()
+    topics_on(mock, config)
+    async with running(config, feed) as publisher:
+        publisher.publish(book("snapshot", 0, levels=40_000))
+        publisher.publish(book("invalid", 1))
+        publisher.publish(book("delta", 2))
+        publisher.publish(book("snapshot", 0, epoch=2))
+        publisher.publish(book("delta", 1, epoch=2))
+        assert await publisher.close(20) == 0
+        account = publisher.accounting()[config.orderbook_topic]
+        assert account == TopicAccount(events=5, acknowledged=3, failed=1, dropped=1)
+        publisher._tick()
+    assert feed.asked == []
+
+
 async def test_what_waits_is_bounded(mock: MockCluster, unique: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_WAITING_RECORDS", 7)
     config = config_for(mock.bootstrap, unique, queue_max_messages=5)
@@ -205,8 +221,7 @@ async def test_a_book_that_fails_again_and_again_is_not_restarted_without_pause(
     async with running(config, feed) as publisher:
         for start in range(1, 4):
             publisher.publish(book("snapshot", 0, levels=40_000, epoch=start))
-            for _ in range(20):
-                await asyncio.sleep(0.005)
+            publisher._restart_books()
         assert feed.asked == ["overflow BTCUSDT"]
         assert publisher._broken
 

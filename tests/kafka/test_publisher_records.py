@@ -106,3 +106,8 @@ async def test_records_arrive_as_published(compression: str, kafka: Kafka, uniqu
 async def test_records_arrive_as_published_on_the_embedded_broker(embedded: EmbeddedBroker, unique: str) -> None:
     config = config_for(embedded.bootstrap, unique)
     assert_equal_to_what_was_published(config, await publish_and_read(config))
+
+
+async def test_records_keep_their_order_through_a_full_queue(embedded: EmbeddedBroker, unique: str) -> None:
+    config = config_for(embedded.bootstrap, unique, queue_max_messages=7)
+    assert_equal_to_what_was_published(config, await publish_and_read(config))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+import typer.main
 
 from tickwire import __version__
 from tickwire.cli import broker, check, config, consume, demo, dlq, exchanges, produce, simulate, smoke, topics
@@ -50,15 +51,17 @@ app.add_typer(dlq.app, name="dlq")
 app.add_typer(smoke.app, name="smoke")
 
 
-def main(arguments: Sequence[str] | None = None, name: str | None = None) -> None:
-    """Run one command and end the process: 0 done, 1 trouble at run time, 2 wrong usage.
+def main(path: Sequence[str] = (), name: str | None = None) -> None:
+    """Run the command line and end the process: 0 done, 1 trouble at run time, 2 wrong usage.
 
-    The scripts call this with the *arguments* that stand for them and their own *name* for the help.
+    A script calls this with the *path* of the command that it stands for, and its own *name* for the help.
     """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("picows").setLevel(logging.WARNING)  # its connections are in our own events
+    command = typer.main.get_command(app)
+    for part in path:
+        command = command.commands[part]  # type: ignore[attr-defined]  # a group's; typer names no type for it
     try:
-        app(args=None if arguments is None else list(arguments), prog_name=name)
+        command.main(prog_name=name)
     except TickwireError as e:
         print(f"error: {printable(str(e))}", file=sys.stderr)
         sys.exit(e.exit_code)

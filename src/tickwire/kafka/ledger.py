@@ -80,17 +80,16 @@ class Stream:
 class Lane:
     """All records of one key of one topic, which Kafka keeps in order.
 
-    A book is ``broken`` from the loss of one of its records until it is started again; ``told`` says that the feed was
-    asked to do that.
+    A book is ``broken`` from the loss of one of its records until its next snapshot.
     """
 
-    __slots__ = ("broken", "exchange_symbol", "is_book", "restart_at", "stream", "told")
+    __slots__ = ("broken", "exchange_symbol", "is_book", "restart_at", "stream")
 
     def __init__(self, stream: Stream, exchange_symbol: str, *, is_book: bool) -> None:
         self.stream = stream
         self.exchange_symbol = exchange_symbol
         self.is_book = is_book
-        self.broken = self.told = False
+        self.broken = False
         self.restart_at = 0.0  # the earliest time to ask for the next start, in the loop's seconds
 
 

@@ -198,14 +198,16 @@ class Publisher:
 
     def _break(self, lane: Lane) -> None:
         if lane.is_book:
-            lane.broken, lane.told = True, False
+            lane.broken = True
             self._broken[lane] = None
 
     def _continues(self, lane: Lane, event: MarketEvent) -> bool:
-        """Whether *event* may follow what a broken book lost: its invalidation, and the snapshot of its next start."""
-        if not lane.told or type(event) is not OrderBook or event.action == "delta":
+        """Whether *event* may follow what a broken book lost: an invalidation may, and a snapshot makes it whole."""
+        if type(event) is not OrderBook or event.action == "delta":
             return False
-        lane.broken = event.action == "invalid"
+        if event.action == "snapshot":
+            lane.broken = False
+            self._broken.pop(lane, None)
         return True
 
     def _block(self, lane: Lane, record: Record) -> None:
@@ -265,7 +267,7 @@ class Publisher:
         now = self._loop.time()
         for lane in [lane for lane in self._broken if lane.restart_at <= now]:
             del self._broken[lane]
-            lane.told, lane.restart_at = True, now + _RESTART_S
+            lane.restart_at = now + _RESTART_S
             self._flow.overflow(lane.exchange_symbol)
 
     def _serve(self, call: Callable[[float], object], seconds: float = 0.01) -> None:

@@ -1,0 +1,156 @@
+"""The publisher under faults that the mock cluster makes on demand. Rows: ROWS.md."""
+
+import pytest
+
+from faults.bench import Bench, Child
+from faults.checker import Sending, names
+from kafka.mock_cluster import METADATA, PRODUCE, MockCluster
+
+SMALL = {"queue_max_messages": 200, "linger_ms": 5}
+# Errors that pass: https://kafka.apache.org/protocol#protocol_error_codes
+NOT_LEADER, TIMED_OUT, TOO_LARGE, NOT_ENOUGH, NOT_ENOUGH_AFTER_APPEND, DENIED = 6, 7, 10, 19, 20, 29
+CLOSE_CONNECTION = -195
+
+
+def assert_all_delivered(bench: Bench, child: Child) -> None:
+    """Everything accepted was acknowledged once, and nothing was broken."""
+    assert child.stop() == 0
+    assert bench.verdict(child) == []
+    sending = Sending.from_entries(bench.sending.entries)
+    assert set(sending.accepted) == set(sending.acknowledged)
+    assert child.report["error"] is None
+    check_metrics(child)
+
+
+def check_metrics(child: Child) -> None:
+    """I5: the metrics are the ledger."""
+    report = child.report
+    for topic, numbers in report["accounting"].items():
+        for outcome in ("acknowledged", "failed", "dropped"):
+            assert report["metrics"][f"{topic} {outcome}"] == numbers[outcome]
+        assert report["metrics"].get(f"{topic} kafka_messages_published_total", 0) == numbers["acknowledged"]
+        assert report["metrics"][f"{topic} kafka_delivery_errors_total"] == numbers["failed"]
+        assert report["metrics"][f"{topic} kafka_producer_queue_drops_total"] == numbers["dropped"]
+
+
+def test_row_05_slow_broker_pauses_the_sockets_and_memory_stays_bounded(mock: MockCluster, mock_bench: Bench) -> None:
+    child = mock_bench.start_producer(SMALL, rate=2000)
+    mock.set_round_trip(1000)
+    mock_bench.await_acknowledged(300, child)
+    mock.set_round_trip(0)
+    mock_bench.await_acknowledged(1000, child)
+    assert_all_delivered(mock_bench, child)
+    assert child.report["pauses"] >= 1
+    assert child.report["most_in_flight"] <= 200 + 100  # the queue, and what one turn of the feed brings
+
+
+def test_row_06_an_outage_longer_than_the_memory_lasts_counts_every_drop(mock: MockCluster, mock_bench: Bench) -> None:
+    """The buffer on disk has rows of its own; this is what holds without it."""
+    child = mock_bench.start_producer(SMALL | {"max_block_ms": 300}, rate=1000)
+    with mock.down():
+        mock_bench.await_sent(3000, child)
+    mock_bench.await_acknowledged(2000, child)
+    assert child.stop() == 0
+    assert mock_bench.verdict(child) == []
+    check_metrics(child)
+    dropped = sum(numbers["dropped"] for numbers in child.report["accounting"].values())
+    assert dropped > 0
+    assert child.report["overflows"] > 0
+
+
+@pytest.mark.parametrize("count", [2_000, 25_000])
+def test_row_07_a_burst_of_many_times_the_queue(mock_bench: Bench, count: int) -> None:
+    """What also overflows the waiting room is dropped, counted, and no book hides it."""
+    child = mock_bench.start_producer(SMALL, rate=100)
+    mock_bench.await_acknowledged(100, child)
+    child.order(f"burst {count}")
+    mock_bench.await_acknowledged(min(count, 9_000), child)
+    mock_bench.await_acknowledged(100, child)
+    assert child.stop() == 0
+    assert mock_bench.verdict(child) == []
+    check_metrics(child)
+    dropped = sum(numbers["dropped"] for numbers in child.report["accounting"].values())
+    assert (dropped > 0) == (count > 10_000)
+
+
+@pytest.mark.parametrize("code", [NOT_ENOUGH, NOT_ENOUGH_AFTER_APPEND])
+def test_row_08_too_few_copies_is_waited_for(mock: MockCluster, mock_bench: Bench, code: int) -> None:
+    child = mock_bench.start_producer()
+    mock.push_request_errors(PRODUCE, *[code] * 20)
+    mock_bench.await_acknowledged(1000, child)
+    assert_all_delivered(mock_bench, child)
+
+
+def test_row_09_leaders_change_under_load(mock: MockCluster, mock_bench: Bench) -> None:
+    child = mock_bench.start_producer()
+    for turn in range(6):
+        for topic in mock_bench.topics:
+            for partition in range(2):
+                mock.set_leader(topic, partition, 1 + (turn + partition) % 3)
+        mock.push_request_errors(PRODUCE, NOT_LEADER, NOT_LEADER)
+        mock_bench.await_acknowledged(100, child)
+    assert_all_delivered(mock_bench, child)
+
+
+@pytest.mark.parametrize("code", [TIMED_OUT, CLOSE_CONNECTION])
+def test_row_10_requests_that_fail_on_the_way_are_repeated_once(
+    mock: MockCluster, mock_bench: Bench, code: int
+) -> None:
+    child = mock_bench.start_producer()
+    for _ in range(5):
+        mock.push_request_errors(PRODUCE, code, 0, code)
+        mock_bench.await_acknowledged(100, child)
+    mock.clear_request_errors(PRODUCE)
+    mock_bench.await_caught_up(child)
+    assert_all_delivered(mock_bench, child)
+
+
+def test_row_12_one_oversized_message_fails_alone_where_the_client_sees_it(mock_bench: Bench) -> None:
+    child = mock_bench.start_producer()
+    child.order("big K0 1500000")
+    mock_bench.await_acknowledged(500, child)
+    assert child.stop() == 0
+    assert mock_bench.verdict(child) == []
+    check_metrics(child)
+    assert child.report["accounting"][mock_bench.books]["failed"] == 1
+    assert child.report["accounting"][mock_bench.ticks]["failed"] == 0
+    assert child.report["overflows"] == 1
+
+
+def test_row_14_denied_records_fail_counted_and_the_rest_goes_on(mock: MockCluster, mock_bench: Bench) -> None:
+    child = mock_bench.start_producer()
+    mock.push_request_errors(PRODUCE, *[DENIED] * 3)
+    mock_bench.await_acknowledged(1000, child)
+    mock_bench.until(lambda: any(mock_bench.sending.of("refused")), child, "a refusal")
+    assert child.stop() == 0
+    assert mock_bench.verdict(child) == []
+    check_metrics(child)
+    sending = Sending.from_entries(mock_bench.sending.entries)
+    assert {m for m in sending.accepted if m not in sending.acknowledged} >= sending.refused
+    assert child.report["error"] is None
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_row_28_sigterm_under_load_ends_in_time_and_says_what_is_left(
+    mock: MockCluster, mock_bench: Bench, down: bool
+) -> None:
+    child = mock_bench.start_producer(rate=2000, close_seconds=3.0)
+    if down:
+        mock.set_down()
+        mock_bench.await_sent(1000, child)
+    code = child.stop(20)
+    mock.set_up()
+    assert child.report["close_seconds"] < 5
+    assert (code, child.report["left"] > 0) == ((1, True) if down else (0, False))
+    assert child.report["left"] == sum(a["in_flight"] for a in child.report["accounting"].values())
+    assert names(mock_bench.verdict(child)) == set()
+    check_metrics(child)
+
+
+def test_row_09_stale_metadata_is_asked_for_again(mock: MockCluster, mock_bench: Bench) -> None:
+    child = mock_bench.start_producer()
+    mock.push_request_errors(METADATA, *[TIMED_OUT] * 3)
+    for partition in range(2):
+        mock.set_leader(mock_bench.ticks, partition, 2)
+    mock_bench.await_acknowledged(300, child)
+    assert_all_delivered(mock_bench, child)
