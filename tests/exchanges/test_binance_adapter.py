@@ -350,3 +350,11 @@ class TestNames:
         """Binance lists symbols in Chinese characters."""
         (fetch,) = fetches(book_adapter(derive("币安-USDT")).receive(depth(1, 1, "币安USDT"), 1))
         assert fetch.path == "/api/v3/depth?symbol=%E5%B8%81%E5%AE%89USDT&limit=1000"
+
+
+def test_a_retry_asks_for_the_streams_that_were_not_answered_and_nothing_else() -> None:
+    adapter = Adapter([Symbol("BTC-USDT", "BTCUSDT")], ["ticker"], 25)
+    adapter.start()
+    assert [message["params"] for message in sent(adapter.retry())] == [["btcusdt@bookTicker"]]
+    adapter.receive(ticker(), 1)
+    assert adapter.retry() == []

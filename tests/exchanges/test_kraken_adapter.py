@@ -352,3 +352,18 @@ class TestNumbers:
         written = decimal_text(f"{number:E}")
         assert "E" not in written
         assert type(number)(written) == number
+
+
+def test_a_retry_asks_for_what_was_not_answered_and_nothing_else() -> None:
+    adapter = Adapter([BTC, ETH], ["orderbook"], 10)
+    adapter.start()
+    adapter.receive(book("snapshot", BIDS, ASKS, crc(BIDS, ASKS)), 1)
+    assert [(m["method"], m["params"]["symbol"]) for m in sent(adapter.retry())] == [("subscribe", ["ETH/USD"])]
+    adapter.receive(book("snapshot", BIDS, ASKS, crc(BIDS, ASKS), "ETH/USD"), 1)
+    assert adapter.retry() == []
+
+
+def test_a_retry_asks_again_for_a_book_whose_new_snapshot_did_not_come() -> None:
+    adapter = synced()
+    adapter.restart(BTC, "stale", 2)
+    assert [m["method"] for m in sent(adapter.retry())] == ["unsubscribe", "subscribe"]

@@ -120,6 +120,19 @@ async def test_a_ping_of_the_server_is_answered_with_its_payload_and_counts_as_l
         assert len(server.peers) == 1
 
 
+async def test_one_subscription_without_answer_is_asked_for_again_and_the_others_go_on(feeding: Feeding) -> None:
+    async with ToyServer() as server:
+        server.ignore = {"BX"}
+        async with feeding(server, names=("A-X", "B-X"), limits={"ack_timeout_s": 0.2}) as (_, events):
+            await aeventually(lambda: server.peers and any("again" in t for t in server.peers[0].texts), "a retry")
+            await server.peers[0].say_book("AX", "whole", 1)
+            await length(events, 1)
+            assert {t["sub"] for t in server.peers[0].texts if "again" in t} == {"BX"}
+            server.ignore = set()
+            await aeventually(lambda: len([t for t in server.peers[0].texts if "again" in t]) >= 2, "one more retry")
+        assert len(server.peers) == 1
+
+
 async def test_a_subscription_that_nobody_answers_ends_the_connection(feeding: Feeding) -> None:
     before = reconnects("subscribe")
     async with ToyServer(acknowledge=False) as server, feeding(server, limits={"ack_timeout_s": 0.4}):

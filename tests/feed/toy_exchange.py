@@ -83,6 +83,9 @@ class Adapter:
     def start(self) -> list[Output]:
         return [_message(sub=name, on=channel) for channel, name in self._pending]
 
+    def retry(self) -> list[Output]:
+        return [_message(sub=name, on=channel, again="1") for channel, name in self._pending]
+
     def receive(self, payload: bytes, received_us: int) -> list[Output]:
         try:
             said = json.loads(payload)

@@ -51,6 +51,7 @@ class ToyServer:
     def __init__(self, *, acknowledge: bool = True, pong: bool = True, listed: Any = ("A-X", "B-X", "C-X")) -> None:
         self.acknowledge, self.pong = acknowledge, pong
         self.refuse: set[str] = set()
+        self.ignore: set[str] = set()  # names whose subscription is not answered
         self.peers: list[Peer] = []
         self.attempts: list[float] = []
         self.requests: list[tuple[float, str]] = []
@@ -119,5 +120,5 @@ class ToyServer:
             name = content.get("sub")
             if name in self.refuse:
                 await peer.say(name=name, no=content["on"])
-            elif name and self.acknowledge:
+            elif name and self.acknowledge and name not in self.ignore:
                 await peer.say(name=name, ok=content["on"])

@@ -60,10 +60,8 @@ class Sequencer:
         """Repeat the whole *book* within the running epoch; None while it is not valid."""
         if self.last is None or not self.valid:
             return None
-        depth = self.last.depth if self.last.reason == "update" else None
-        return self._continue(
-            _like(self.last, "snapshot", "keyframe", book.bids.top(depth), book.asks.top(depth), received_us)
-        )
+        bids, asks = book.bids.top(), book.asks.top()
+        return self._continue(_like(self.last, "snapshot", "keyframe", bids, asks, received_us))
 
     def invalidate(self, reason: str, received_us: Micros) -> OrderBook | None:
         """Declare the book unusable until its next snapshot; None if it already is."""

@@ -236,6 +236,10 @@ class Adapter:
         state = self._books.get(symbol.native)
         return None if state is None or state.update_id == _BROKEN else state.book
 
+    def retry(self) -> list[Output]:
+        """Subscribe once more to the streams that were not acknowledged."""
+        return self._request("SUBSCRIBE", list(self._pending))
+
     def pending(self) -> list[tuple[Channel, Symbol]]:
         """Streams neither acknowledged, nor refused, nor seen."""
         return list(self._pending.values())

@@ -140,5 +140,8 @@ class AdapterContract(Protocol):
     def book(self, symbol: Symbol) -> Book | None:
         """The book as it stands, or None while it is not valid."""
 
+    def retry(self) -> list[Output]:
+        """Ask once more for everything that is :meth:`pending`."""
+
     def pending(self) -> list[tuple[Channel, Symbol]]:
         """What was asked for and is neither acknowledged, refused nor implied by data yet."""

@@ -214,6 +214,13 @@ class Adapter:
         state = self._books.get(symbol.native)
         return None if state is None or state.suspect else state.book
 
+    def retry(self) -> list[Output]:
+        """Subscribe once more what was not answered, and the books whose snapshot did not come."""
+        out: list[Output] = []
+        for c in self._channels:
+            out += self._request("subscribe", c, [symbol for (asked, _), symbol in self._pending.items() if asked == c])
+        return out + [send for state in self._books.values() if state.restarting for send in self._again(state)]
+
     def pending(self) -> list[tuple[Channel, Symbol]]:
         """What waits for an answer, and the books that were subscribed again and wait for their snapshot."""
         waiting = [(channel, symbol) for (channel, _), symbol in self._pending.items()]
@@ -302,8 +309,10 @@ class Adapter:
         if state.book is not None:
             out.append(state.messages.invalid(reason, None, received_us))
         state.book, state.suspect, state.restarting = None, False, True
-        out += [Send(self._payload(method, "orderbook", [state.symbol])) for method in ("unsubscribe", "subscribe")]
-        return out
+        return out + self._again(state)
+
+    def _again(self, state: _State) -> list[Output]:
+        return [Send(self._payload(method, "orderbook", [state.symbol])) for method in ("unsubscribe", "subscribe")]
 
     def _request(self, method: str, channel: Channel, symbols: Sequence[Symbol]) -> list[Output]:
         out: list[Output] = []

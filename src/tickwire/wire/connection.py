@@ -98,7 +98,7 @@ class Connection(WSListener):
                     max_frame_size=self._max_bytes,
                     max_redirects=0,
                     read_buffer_init_size=_READ_BUFFER,
-                    logger_name=logger,
+                    logger_name=logging.getLogger("picows"),  # its lines are not our events
                     socket_factory=self._open_socket,
                 )
         except (OSError, TimeoutError, WSError) as e:

@@ -34,6 +34,6 @@ async def _listing(module: ExchangeModule, rest: Rest) -> Listing | None:
         async with asyncio.timeout(_LISTING_S):
             return module.read_listing(await rest.get(exchange.listing_path, exchange.listing_weight))
     except (FeedError, TimeoutError) as e:
-        why = str(e) or f"no answer within {_LISTING_S} s"
+        why = str(e) or f"nothing within {_LISTING_S} s; {rest.last_trouble}"
         logger.warning("feed.no_listing exchange=%s why=%r (names are derived by rule)", exchange.name, why)
         return None

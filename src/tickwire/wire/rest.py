@@ -46,6 +46,7 @@ class Rest:
     def __init__(self, origin: str, per_minute: int | None, random: Callable[[], float]) -> None:
         self._origin, self._random = origin.rstrip("/"), random
         self.budget = WeightBudget(per_minute)
+        self.last_trouble = ""  # why the last request was not answered, for whoever gives up
         self._turn = asyncio.Lock()  # first come, first served
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
@@ -76,7 +77,8 @@ class Rest:
                 if e.blocked_s is not None:
                     self.budget.block(monotonic() + e.blocked_s)
                 wait = 0.0 if e.blocked_s else backoff.delay_s()
-                logger.warning("rest.retry path=%r why=%r blocked_s=%s wait_s=%.1f", path, str(e), e.blocked_s, wait)
+                self.last_trouble = str(e)
+                logger.info("rest.retry path=%r why=%r blocked_s=%s wait_s=%.1f", path, str(e), e.blocked_s, wait)
                 await asyncio.sleep(wait)
 
     async def _admit(self, weight: int) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -39,6 +40,7 @@ _GOODBYE_S = 3.0  # for unsubscribing and its answers
 _QUIET_S = 0.25  # without a frame: the answers are in
 _CLOSE_S = 1.0
 _LOOK_S = 0.02
+_RAREST = 32  # times the time that an answer may take: between two questions about the same subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +72,14 @@ class Session:
             OrderBook: around.books.handle,
             Send: self._send,
             Fetch: self._fetch,
-            Subscribed: around.subscriptions.carried,
+            Subscribed: self._carried,
             Refused: self._refused,
             Reconnect: self._asked_to_leave,
         }
         self._fetches: dict[Symbol, asyncio.Task[None]] = {}
         self._ack_due: dict[tuple[Channel, Symbol], float] = {}
+        self._asked_again: Counter[tuple[Channel, Symbol]] = Counter()
+        self._answered = False  # the exchange has carried something on this connection
         self._asked_at = self._leave_at = float("inf")
         self._fatal: SubscriptionRefused | None = None
         self._logged: set[str] = set()
@@ -163,6 +167,10 @@ class Session:
     def _send(self, send: Send) -> None:
         self._pacer.put(send.payload)
 
+    def _carried(self, subscribed: Subscribed) -> None:
+        self._answered = True
+        self._around.subscriptions.carried(subscribed)
+
     def _refused(self, refused: Refused) -> None:
         self._around.subscriptions.refused(refused)
         if refused.channel == "orderbook":
@@ -238,20 +246,35 @@ class Session:
             raise ConnectionLost("silent", f"nothing came for {quiet:.1f} s")
         if now >= self._leave_at:
             raise ConnectionLost("planned", "before the exchange ends it for its age")
-        self._look_for_acknowledgements(now)
+        again = self._ask_again(now)
         if quiet >= limits.ping_interval_s and now - self._asked_at >= limits.ping_interval_s:
             self._asked_at = now
             self._ping()
-        return self._restart_stale(now)
+        return again + self._restart_stale(now)
 
-    def _look_for_acknowledgements(self, now: float) -> None:
+    def _ask_again(self, now: float) -> list[Output]:
+        """Ask again for what was not answered in time, ever less often; what works already goes on undisturbed.
+
+        Raises :exc:`~tickwire.errors.ConnectionLost` where the exchange has answered nothing at all.
+        """
         pending, due = self._adapter.pending(), self._ack_due
         for done in due.keys() - set(pending):
             del due[done]
+        timeout = self._around.exchange.ack_timeout_s
+        overdue = [item for item in pending if now >= due.setdefault(item, now + self._pacer.delay_s + timeout)]
+        if not overdue:
+            return []
+        channel, symbol = overdue[0]
+        if not self._answered:
+            raise ConnectionLost("subscribe", f"no answer about {symbol.native} on {channel}")
+        logger.warning(
+            "feed.no_answer exchange=%s subscriptions=%d first=%r channel=%s (asked again)",
+            self._around.exchange.name, len(overdue), symbol.native, channel,
+        )  # fmt: skip
         for item in pending:
-            if now >= due.setdefault(item, now + self._pacer.delay_s + self._around.exchange.ack_timeout_s):
-                channel, symbol = item
-                raise ConnectionLost("subscribe", f"no answer about {symbol.native} on {channel}")
+            self._asked_again[item] += 1
+            due[item] = now + self._pacer.delay_s + timeout * min(2 ** self._asked_again[item], _RAREST)
+        return self._adapter.retry()
 
     def _ping(self) -> None:
         text = self._adapter.ping()

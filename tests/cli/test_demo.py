@@ -1,0 +1,30 @@
+"""The demo passes with every exchange, and fails when something is wrong."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tickwire.exchanges import names
+
+
+def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tickwire", "demo", *arguments], capture_output=True, text=True, timeout=110, check=False
+    )
+
+
+@pytest.mark.parametrize("exchange", names())
+def test_the_demo_accounts_for_every_message(exchange: str) -> None:
+    done = demo("--exchange", exchange, "--seconds", "3")
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert "every message accounted for" in lines[-1]
+    assert "ok     books rebuilt from Kafka = books of the exchange: 5 = 5" in lines
+    assert "WRONG" not in done.stdout
+
+
+def test_a_demo_that_can_read_no_exchange_fails_in_one_sentence() -> None:
+    done = demo("--live", "--symbols", "NOSUCHPAIR", "--seconds", "1")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr.rpartition("error: ")[0]
