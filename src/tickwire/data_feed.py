@@ -34,9 +34,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _CALLBACKS_S = 5.0  # for async callbacks to finish what waits for them
-_PUBLISHER_S = 10.0  # for Kafka to acknowledge what it was handed
 _KEYFRAME_LOOK_S = 1.0
-_STAGES = ("acknowledged", "failed", "dropped", "in_flight")  # where a record of Kafka may be
+_STAGES = ("acknowledged", "conflated", "dropped", "failed", "spilled", "in_flight")  # where a record of Kafka may be
 
 
 class WebSocketDataFeed:
@@ -45,7 +44,8 @@ class WebSocketDataFeed:
     What is not given comes from *feed*, or from the ``FEED_*`` settings where that is not given either; *kafka* in the
     same way from ``KAFKA_*``. :attr:`callbacks` are called with every event, in order: plain functions on the event
     loop, async ones from a queue each, behind which the sockets wait when it is full. With Kafka enabled and
-    confluent-kafka installed the first one publishes to Kafka. An object serves one :meth:`run`.
+    confluent-kafka installed the first one publishes to Kafka, which with *offline_start* may be unreachable at first.
+    An object serves one :meth:`run`.
 
     Raises :exc:`~tickwire.errors.UnknownExchange`, :exc:`~tickwire.errors.UnknownChannel` and
     :exc:`~tickwire.errors.SettingsError`.
@@ -59,6 +59,7 @@ class WebSocketDataFeed:
         *,
         feed: FeedConfig | None = None,
         kafka: KafkaConfig | None = None,
+        offline_start: bool = False,
     ) -> None:
         given = {"exchange": exchange, "symbols": symbols, "channels": channels}
         given = {name: value for name, value in given.items() if value is not None}
@@ -66,7 +67,8 @@ class WebSocketDataFeed:
         self._module: ExchangeModule = exchanges.load(self.config.exchange)
         self._channels = _check_channels(self._module, self.config.channels)
         self.callbacks: list[Callback] = []
-        self._publisher = self._make_publisher(load_kafka() if kafka is None else kafka)
+        self._shutdown_s = 0.0  # for Kafka to take what is left at the end
+        self._publisher = self._make_publisher(load_kafka() if kafka is None else kafka, offline_start=offline_start)
         self._tally = Tally()
         self._random = random.Random()  # noqa: S311 - spreads load, protects nothing
         self._lines: list[Line] = []
@@ -130,7 +132,10 @@ class WebSocketDataFeed:
             logger.error("feed.failed error=%r", str(failure))
 
     def accounting(self) -> dict[str, Any]:
-        """What this feed took in and handed out, and what became of its records in Kafka (all 0 without Kafka)."""
+        """What this feed took in and handed out, and what became of its records in Kafka (all 0 without Kafka).
+
+        ``recovered`` is about records that an earlier run left on disk.
+        """
         tally = self._tally
         topics = self._publisher.accounting() if self._publisher is not None else {}
         return {
@@ -140,6 +145,8 @@ class WebSocketDataFeed:
             "callback_errors": tally.callback_errors.value,
             **{stage: sum(getattr(account, stage) for account in topics.values()) for stage in _STAGES},
             "topics": {topic: asdict(account) for topic, account in topics.items()},
+            "recovered": asdict(self._publisher.recovered()) if self._publisher is not None else {},
+            "spill_folder": str(self._publisher.folder) if self._publisher is not None else None,
         }
 
     # What the publisher may ask for; called on the event loop
@@ -185,7 +192,7 @@ class WebSocketDataFeed:
                 for line in self._lines:
                     line.resume()
 
-    def _make_publisher(self, kafka: KafkaConfig) -> "Publisher | None":
+    def _make_publisher(self, kafka: KafkaConfig, *, offline_start: bool) -> "Publisher | None":
         if not kafka.enabled:
             return None
         if importlib.util.find_spec("confluent_kafka") is None:
@@ -193,8 +200,12 @@ class WebSocketDataFeed:
             return None
         from tickwire.kafka.publisher import Publisher  # noqa: PLC0415 - its library may be missing
 
-        publisher = Publisher(kafka, self)
+        publisher = Publisher(kafka, self, source=self._module.EXCHANGE.name, offline_start=offline_start)
+        self._shutdown_s = kafka.shutdown_seconds
         self.callbacks.append(publisher.publish)
+        for channel, topic in (("ticker", kafka.ticker_topic), ("orderbook", kafka.orderbook_topic)):
+            if channel in self._channels:  # binding the labels makes the zero visible
+                metrics.MESSAGES_PUBLISHED.labels(topic, channel, self._module.EXCHANGE.name)
         return publisher
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
@@ -222,7 +233,7 @@ class WebSocketDataFeed:
         if self._publisher is not None:
             await asyncio.to_thread(self._publisher.open)
             self._publisher.start(asyncio.get_running_loop())
-            stack.push_async_callback(self._publisher.close, _PUBLISHER_S)
+            stack.push_async_callback(self._publisher.close, self._shutdown_s)
         dispatch = self._dispatch = Callbacks(self._tally, self._pause, self._resume)
         stack.push_async_callback(dispatch.close, _CALLBACKS_S)
         for callback in self.callbacks:

@@ -15,11 +15,13 @@ from rich.table import Table
 from rich.text import Text
 
 from tickwire.cli.common import printable
+from tickwire.events.book import Side
 from tickwire.kafka.consumer_report import ConsumerReport
 from tickwire.kafka.market_state import BookState, MarketState
 from tickwire.kafka.received import ReceivedRecord
 
 _LINE_SECONDS = 5.0
+_BOOKS_IN_LINE = 5
 # Control and direction characters that JSON allows in a string; they are written as JSON escapes.
 _UNSAFE = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
 
@@ -97,7 +99,9 @@ class PlainLines(Watch):
         now = time.monotonic()
         if now - self._at >= _LINE_SECONDS:
             seen = report.consumed.total()
-            print(f"{summary(report, self._state)}, {(seen - self._seen) / (now - self._at):.0f} records/s", flush=True)
+            rate = (seen - self._seen) / (now - self._at)
+            best = "" if self._state is None else best_prices(self._state)
+            print(f"{summary(report, self._state)}, {rate:.0f} records/s{best}", flush=True)
             self._at, self._seen = now, seen
 
 
@@ -105,10 +109,26 @@ def summary(report: ConsumerReport, state: MarketState | None) -> str:
     """The counts in one line."""
     text = f"{report.consumed.total()} records, lag {sum(report.lag.values())}"
     if state is not None:
-        valid = sum(book.valid for book in state.books.values())
+        valid = sum(book.valid for book in list(state.books.values()))  # handlers run beside this
         text += f", books {valid} of {len(state.books)} valid, {state.jumps} jumps"
     dead = report.dead_letters.total()
     return f"{text}, {dead} dead letters" if dead else text
+
+
+def best_prices(state: MarketState) -> str:
+    """Best bid and ask of the first few valid books, for the end of a line."""
+    shown = []
+    for key, book in sorted(state.books.items()):
+        bid, ask = (side.best() if side else None for side in _sides(book))
+        if book.valid and bid and ask:
+            shown.append(f"{key.rpartition('|')[2]} {bid[0]}/{ask[0]}")
+        if len(shown) == _BOOKS_IN_LINE:
+            break
+    return f", {printable(' '.join(shown))}" if shown else ""
+
+
+def _sides(state: BookState) -> tuple[Side | None, Side | None]:
+    return (state.book.bids, state.book.asks) if state.book else (None, None)
 
 
 class LiveTable(Watch):
@@ -152,7 +172,7 @@ class LiveTable(Watch):
 
     def _books(self, state: MarketState, report: ConsumerReport, seconds: float) -> Table:
         table = Table("key", "book", "bid", "ask", "book_seq", "book/s", "lag")
-        keys = sorted(state.books.keys() | state.tickers.keys())
+        keys = sorted(set(list(state.books)) | set(list(state.tickers)))
         room = max(1, self._console.height - 8)
         for key in keys[:room]:
             book = state.books.get(key)
@@ -176,8 +196,7 @@ class LiveTable(Watch):
 
 
 def _book_cells(state: BookState, rate: float, report: ConsumerReport) -> tuple[str, ...]:
-    bid = state.book.bids.best() if state.book else None
-    ask = state.book.asks.best() if state.book else None
+    bid, ask = (side.best() if side else None for side in _sides(state))
     return (
         "valid" if state.valid else "waits",
         bid[0] if bid else "",
