@@ -3,4 +3,4 @@
 from tickwire.cli.main import main
 
 if __name__ == "__main__":
-    main(["dlq", "inspect"], "python -m scripts.dlq_inspector")
+    main(path=["dlq", "inspect"], name="python -m scripts.dlq_inspector")

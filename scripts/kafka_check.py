@@ -3,4 +3,4 @@
 from tickwire.cli.main import main
 
 if __name__ == "__main__":
-    main(["check"], "python -m scripts.kafka_check")
+    main(path=["check"], name="python -m scripts.kafka_check")

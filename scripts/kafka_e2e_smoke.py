@@ -3,4 +3,4 @@
 from tickwire.cli.main import main
 
 if __name__ == "__main__":
-    main(["smoke", "e2e"], "python -m scripts.kafka_e2e_smoke")
+    main(path=["smoke", "e2e"], name="python -m scripts.kafka_e2e_smoke")

@@ -3,4 +3,4 @@
 from tickwire.cli.main import main
 
 if __name__ == "__main__":
-    main(["smoke", "all"], "python -m scripts.kafka_smoke_all")
+    main(path=["smoke", "all"], name="python -m scripts.kafka_smoke_all")

@@ -3,4 +3,4 @@
 from tickwire.cli.main import main
 
 if __name__ == "__main__":
-    main(["topics"], "python -m scripts.kafka_topics")
+    main(path=["topics"], name="python -m scripts.kafka_topics")

@@ -3,4 +3,4 @@
 from tickwire.cli.main import main
 
 if __name__ == "__main__":
-    main(["consume"], "python -m scripts.run_kafka_consumer")
+    main(path=["consume"], name="python -m scripts.run_kafka_consumer")

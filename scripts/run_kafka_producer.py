@@ -3,4 +3,4 @@
 from tickwire.cli.main import main
 
 if __name__ == "__main__":
-    main(["produce"], "python -m scripts.run_kafka_producer")
+    main(path=["produce"], name="python -m scripts.run_kafka_producer")

@@ -3,4 +3,4 @@
 from tickwire.cli.main import main
 
 if __name__ == "__main__":
-    main(["smoke", "wiring"], "python -m scripts.validate_kafka_smoke")
+    main(path=["smoke", "wiring"], name="python -m scripts.validate_kafka_smoke")

@@ -51,17 +51,18 @@ app.add_typer(dlq.app, name="dlq")
 app.add_typer(smoke.app, name="smoke")
 
 
-def main(path: Sequence[str] = (), name: str | None = None) -> None:
+def main(arguments: Sequence[str] | None = None, *, path: Sequence[str] = (), name: str | None = None) -> None:
     """Run the command line and end the process: 0 done, 1 trouble at run time, 2 wrong usage.
 
-    A script calls this with the *path* of the command that it stands for, and its own *name* for the help.
+    Without *arguments* the process's own count. A script calls this with the *path* of the command that it stands for,
+    and its own *name* for the help.
     """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     command = typer.main.get_command(app)
     for part in path:
         command = command.commands[part]  # type: ignore[attr-defined]  # a group's; typer names no type for it
     try:
-        command.main(prog_name=name)
+        command.main(args=None if arguments is None else list(arguments), prog_name=name)
     except TickwireError as e:
         print(f"error: {printable(str(e))}", file=sys.stderr)
         sys.exit(e.exit_code)
