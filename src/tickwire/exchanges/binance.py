@@ -41,7 +41,7 @@ EXCHANGE = contract.Exchange(
 
 _SNAPSHOT_WEIGHTS = {1000: 50, 5000: 250}  # up to this limit: this weight; fewer than 1000 levels rot soon
 _STREAMS_PER_MESSAGE = 200
-_BUFFERED_EVENTS = 300  # a symbol, while its snapshot is on its way: half a minute
+_BUFFERED_EVENTS = 3000  # a symbol, while its snapshot is on its way: five minutes at ten events a second
 _QUIET_DELAY_S = 2.0  # after an acknowledgement, when no event has asked for the snapshot
 _STALE_DELAYS_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # before asking again for a snapshot that was too old
 _BROKEN = -2  # no update id: whatever event follows shows a gap
