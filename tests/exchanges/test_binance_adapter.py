@@ -136,10 +136,10 @@ class TestBookProcedure:
     def test_the_buffer_is_bounded_and_a_snapshot_from_before_it_is_too_old(self) -> None:
         adapter = book_adapter()
         (fetch,) = fetches(adapter.receive(depth(0, 0), 1))
-        for i in range(1, 2000):
+        for i in range(1, 5000):
             adapter.receive(depth(i, i), 1)
         (fetch,) = fetches(adapter.fetched(fetch, snapshot(1000), 2))
-        assert len(books(adapter.fetched(fetch, snapshot(1699), 2))) == 301
+        assert len(books(adapter.fetched(fetch, snapshot(4699), 2))) == 301
 
     def test_known_events_are_ignored_and_overlapping_ones_applied(self) -> None:
         adapter = synced(100)
