@@ -8,11 +8,12 @@ SYMBOLS ?=
 LIVE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check faults bench clean
 
 help:
 	@echo "make demo    market data through Kafka for $(DEMO_SECONDS) s: EXCHANGE=binance|kraken SYMBOLS=BTCUSDT LIVE=1 (real exchange)"
 	@echo "make test    every check and every test"
+	@echo "make faults  brokers killed and frozen, networks cut, consumers and publishers killed: all of it, about 10 minutes"
 	@echo "make bench   messages a second from a simulated exchange to the consumer"
 	@echo "make clean   remove .venv and caches"
 
@@ -39,6 +40,9 @@ check: $(VENV)/.dev
 
 test: check
 	$(BIN)/pytest
+
+faults: $(VENV)/.dev
+	$(BIN)/pytest tests/faults --faults-all
 
 bench: $(VENV)/.runtime
 	@$(BIN)/tickwire demo --exchange $(EXCHANGE) --seconds $(DEMO_SECONDS) --rate 0

@@ -33,9 +33,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(f"THE TESTS ON A REAL KAFKA DID NOT RUN. {reason}", red=True, bold=True)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what decides how much of the fault suite runs."""
+    parser.addoption("--faults-all", action="store_true", help="Run the slow tests of tests/faults, too.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the slow fault tests out unless they are asked for."""
+    if not config.getoption("--faults-all"):
+        slow = [item for item in items if item.get_closest_marker("slow_fault")]
+        items[:] = [item for item in items if not item.get_closest_marker("slow_fault")]
+        config.hook.pytest_deselected(items=slow)
+
+
 @pytest.fixture(autouse=True)
-def clean_env(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide the KAFKA_* and FEED_* settings of whoever runs the tests."""
+def clean_env(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hide the KAFKA_* and FEED_* settings of whoever runs the tests, and the records that wait on their disk."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     for name in list(os.environ):
         if name.upper().startswith(("KAFKA_", "FEED_")):
             monkeypatch.delenv(name)
@@ -53,6 +67,13 @@ def kafka(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config)
         skip_without(missing, pytestconfig)
     with ApacheCluster(1, tmp_path_factory.mktemp("kafka"), CACHE) as cluster:
         yield Kafka(cluster.bootstrap)
+
+
+@pytest.fixture(scope="session")
+def java(pytestconfig: pytest.Config) -> None:
+    """What Apache Kafka runs on; skips without it, as the fixtures that start one do."""
+    if missing := java_and_maven_missing():
+        skip_without(missing, pytestconfig)
 
 
 @pytest.fixture

@@ -148,6 +148,36 @@ class KafkaFailed(TickwireError):
     """Kafka cannot be reached, refuses us, or failed for good."""
 
 
+class DeadLetterNotWritten(KafkaFailed):
+    """The dead-letter topic did not take a record, whose offset is held. *retryable*: it may do so later."""
+
+    def __init__(self, dlq_topic: str, source: tuple[str, int, int], cause: str, retryable: bool) -> None:
+        super().__init__(dlq_topic, source, cause, retryable)
+        self.dlq_topic, self.source, self.cause, self.retryable = dlq_topic, source, cause, retryable
+
+    def __str__(self) -> str:
+        topic, partition, offset = self.source
+        return (
+            f"The dead letter of {topic} partition {partition} offset {offset} could not be written to "
+            f"{self.dlq_topic} ({self.cause}); its offset is not committed: make that topic writable and run again."
+        )
+
+
+class OffsetLost(KafkaFailed):
+    """The next offset of a partition is not in Kafka."""
+
+    def __init__(self, topic: str, partition: int, offset: int) -> None:
+        super().__init__(topic, partition, offset)
+        self.topic, self.partition, self.offset = topic, partition, offset
+
+    def __str__(self) -> str:
+        return (
+            f"The next offset of {self.topic} partition {self.partition} ({self.offset}) is not in Kafka: its "
+            "retention removed it, or the topic was created anew; run with --from beginning or "
+            "KAFKA_ON_OFFSET_LOST=earliest to go on with what is there."
+        )
+
+
 class QueueFull(TickwireError):
     """The producer's queue has no room for this record now; polling makes room."""
 
@@ -233,6 +263,21 @@ class ProcessingFailed(TickwireError):
             f"Stopped at {self.topic} partition {self.partition} offset {self.offset}, which could not be processed "
             f"({self.why}); its offset is not committed: fix the handler and run again, "
             "or set KAFKA_DLQ_ENABLED=true to send such records to the dead-letter topic."
+        )
+
+
+class TooManyDeadLetters(TickwireError):
+    """So many records cannot be processed that the handler is more likely wrong than the data."""
+
+    def __init__(self, topic: str, partition: int, offset: int, count: str, why: str) -> None:
+        super().__init__(topic, partition, offset, count, why)
+        self.topic, self.partition, self.offset, self.count, self.why = topic, partition, offset, count, why
+
+    def __str__(self) -> str:
+        return (
+            f"Stopped at {self.topic} partition {self.partition} offset {self.offset} after too many dead letters "
+            f"({self.count}; the last: {self.why}); its offset is not committed: fix the handler and run again, "
+            "or raise that limit."
         )
 
 

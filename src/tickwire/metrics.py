@@ -18,6 +18,13 @@ PRODUCER_QUEUE = Gauge("kafka_producer_queue_messages", "Records handed to the p
 RECORDS = Counter("kafka_records", "Records by the way they ended.", ["topic", "outcome"])
 IN_FLIGHT = Gauge("kafka_records_in_flight", "Records accepted and not yet ended.", ["topic"])
 PRODUCER_RECREATED = Counter("kafka_producer_recreated", "Producers replaced after a fatal error.", ["reason"])
+SPILL_RECORDS = Gauge("kafka_spill_records", "Records that wait on disk.")
+SPILL_BYTES = Gauge("kafka_spill_bytes", "Bytes of the files of records that wait on disk.")
+SPILL_ROOM = Gauge("kafka_spill_room_bytes", "Bytes that may still be added on disk.")
+SPILL_LOST = Counter("kafka_spill_lost", "Records on disk that could not be read any more.")
+SPILL_RECOVERED = Counter(
+    "kafka_spill_recovered", "Records that an earlier run left on disk, by the way they ended.", ["topic", "outcome"]
+)
 DELIVERY_SECONDS = Histogram(
     "kafka_producer_delivery_seconds",
     "From handing a record to the producer until Kafka acknowledged it.",
@@ -29,6 +36,7 @@ CONSUMER_COMMITS = Counter("kafka_consumer_commits", "Offset commits that Kafka 
 CONSUMER_ERRORS = Counter("kafka_consumer_errors", "Records that could not be processed, and client errors.", ["topic"])
 CONSUMER_LAG = Gauge("kafka_consumer_lag", "Records between the stored offset and the end.", ["topic", "partition"])
 CONSUMER_RECORDS = Counter("kafka_consumer_records", "Records by the way they ended.", ["topic", "result"])
+CONSUMER_SKIPPED = Counter("kafka_consumer_skipped", "Records that retention removed before they were read.", ["topic"])
 BOOK_SEQ_JUMPS = Counter("kafka_consumer_book_seq_jumps", "Breaks in book_seq seen by the default handler.")
 DLQ_PUBLISHED = Counter(
     "kafka_dlq_published",

@@ -27,7 +27,12 @@ SPECIFIED = {
     "batch_size": 131072,
     "queue_max_messages": 100_000,
     "queue_max_bytes": 67_108_864,
+    "when_full_ticker": "conflate",
+    "when_full_orderbook": "spill",
     "max_block_ms": 30_000,
+    "spill_max_bytes": 4 * 1024**3,
+    "spill_fsync_ms": 500,
+    "shutdown_seconds": 10.0,
     "metrics_enabled": False,
     "metrics_port": 8000,
     "dlq_enabled": False,
@@ -37,6 +42,12 @@ SPECIFIED = {
     "topic_partitions": 6,
     "topic_replication": -1,
     "create_topics": True,
+    "consumer_concurrency": 1,
+    "max_attempts": 10,
+    "on_offset_lost": "stop",
+    "group_protocol": "classic",
+    "dlq_max_ratio": 0.2,
+    "dlq_max_consecutive": 100,
 }
 LOGIN: dict[str, Any] = {"sasl_username": "u", "sasl_password": SecretStr(CANARY)}
 OAUTH: dict[str, Any] = {

@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # exported without saying so
 
 from faults.checker import Content, Log, Place, Sending, Violation, check_accounting, check_log, read_log
-from faults.journal import Tail
+from faults.journal import Journal, Tail
 from faults.witness_process import read_everything
 from support import eventually
 
@@ -78,6 +78,9 @@ class Bench:
             "dlq_topic": self.letters,
             "group_id": self.group,
             "topic_partitions": 2,
+            "when_full_ticker": "block",
+            "when_full_orderbook": "block",
+            "spill_dir": str(self._folder / "spill"),
         }
 
     @property
@@ -93,7 +96,8 @@ class Bench:
     def create_topics(self, *topics: str, partitions: int = 2, settings: dict[str, str] | None = None) -> None:
         """Make topics, ours unless named, with as many copies as the brokers like."""
         new = [NewTopic(topic, partitions, -1, config=settings or {}) for topic in topics or self.topics]
-        for future in AdminClient({"bootstrap.servers": self.bootstrap}).create_topics(new).values():
+        admin = AdminClient({"bootstrap.servers": self.bootstrap})  # alive until it has answered
+        for future in admin.create_topics(new).values():
             future.result(30)
 
     # Producer and witness
@@ -152,11 +156,11 @@ class Bench:
         """What the topics hold, read once more after the witness, and where the two disagree."""
         topics = self.topics if topics is None else list(topics)
         final = list(read_everything(self.bootstrap, topics))
+        if not set(topics) <= set(self.topics) or not self.witness.path.exists():
+            return read_log(final)
         ends: dict[tuple[str, int], int] = {}
         for _, topic, partition, offset, *_ in final:
             ends[topic, partition] = max(offset, ends.get((topic, partition), -1))
-        if not self.witness.path.exists():
-            return read_log(final)
 
         def caught_up() -> bool:
             read = {(e[1], e[2], e[3]) for e in self.witness.update() if e[0] == "seen"}
@@ -203,6 +207,12 @@ class Bench:
         finally:
             consumer.close()
         return {p.partition: p.offset for p in answer if p.error is None and p.offset >= 0}
+
+    def note_committed(self, partitions: int = 2) -> None:
+        """Write what the group has committed to the consumers' journal, as seen from outside."""
+        journal = Journal(self.reading.path)
+        for partition, offset in self.committed(self.ticks, partitions).items():
+            journal.write("committed", self.ticks, partition, offset)
 
     def await_committed(self, topic: str, ends: dict[int, int], seconds: float = 90.0) -> None:
         """Wait until the group has committed these offsets."""

@@ -8,7 +8,7 @@ import pytest
 from brokers import CACHE
 from faults.bench import Bench
 from kafka.mock_cluster import MockCluster
-from tickwire.broker import ApacheCluster, java_and_maven_missing
+from tickwire.broker import ApacheCluster
 
 MakeBench = Callable[[str], Bench]
 
@@ -51,12 +51,8 @@ def bench(kafka: object, make_bench: MakeBench) -> Bench:
 
 
 @pytest.fixture(scope="module")
-def three_nodes(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[ApacheCluster]:
+def three_nodes(java: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheCluster]:
     """Three nodes for the tests of a module, each of which leaves them running."""
-    from conftest import skip_without  # noqa: PLC0415
-
-    if missing := java_and_maven_missing():
-        skip_without(missing, pytestconfig)
     cluster = ApacheCluster(3, tmp_path_factory.mktemp("three"), CACHE)
     try:
         cluster.start()

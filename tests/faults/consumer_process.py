@@ -82,7 +82,7 @@ def patch_library(settings: Settings, journal: Journal, steps: Steps) -> None:
 
             super().produce(topic, value, key, headers=headers, on_delivery=note)
 
-    confluent_kafka.Consumer = NotingConsumer  # type: ignore[misc]
+    confluent_kafka.Consumer = NotingConsumer  # type: ignore[assignment, misc]
     confluent_kafka.Producer = NotingProducer  # type: ignore[misc]
 
 

@@ -1,7 +1,8 @@
 """The publisher under test in a process of its own, with synthetic market events; its journal is a file.
 
-The argument is JSON, see :class:`Settings`. Lines on standard input give orders: ``burst N`` publishes N events at once,
-``big SYMBOL BYTES`` a snapshot of that size. SIGTERM ends it in order: exit code 0 when nothing is left over.
+The argument is JSON, see :class:`Settings`. Lines on standard input give orders: ``burst N``
+publishes N events at once, ``big SYMBOL BYTES`` a message of that size. SIGTERM ends it in order: exit code 0 when
+nothing is left over.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -184,10 +186,16 @@ class Program:
             "left": left,
             "close_seconds": time.monotonic() - begun,
             "peak_rss_kb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-            "accounting": {t: msgspec.structs.asdict(a) if isinstance(a, msgspec.Struct) else _plain(a)
-                           for t, a in self.publisher.accounting().items()},
+            "accounting": {topic: asdict(account) for topic, account in self.publisher.accounting().items()},
+            "recovered": asdict(self.publisher.recovered()),
             "metrics": _metrics(),
-        }  # fmt: skip
+            "recreated": sum(
+                int(s.value)
+                for f in metrics.PRODUCER_RECREATED.collect()
+                for s in f.samples
+                if s.name.endswith("_total")
+            ),
+        }
         return 0 if left == 0 else 1
 
     async def _feed(self) -> None:
@@ -218,10 +226,6 @@ class Program:
                 case ["big", symbol, size]:
                     self.publisher.publish(self._market.book(symbol, padding=int(size)))
             self._journal.write("ordered", line)
-
-
-def _plain(account: Any) -> dict[str, int]:
-    return {name: getattr(account, name) for name in account.__dataclass_fields__}
 
 
 def _metrics() -> dict[str, int]:

@@ -3,13 +3,13 @@
 import pytest
 
 from faults.bench import Bench, Child
-from faults.checker import Sending, names
+from faults.checker import Sending
 from kafka.mock_cluster import METADATA, PRODUCE, MockCluster
 
 SMALL = {"queue_max_messages": 200, "linger_ms": 5}
 # Errors that pass: https://kafka.apache.org/protocol#protocol_error_codes
-NOT_LEADER, TIMED_OUT, TOO_LARGE, NOT_ENOUGH, NOT_ENOUGH_AFTER_APPEND, DENIED = 6, 7, 10, 19, 20, 29
-CLOSE_CONNECTION = -195
+NOT_LEADER, TIMED_OUT, NOT_ENOUGH, NOT_ENOUGH_AFTER_APPEND, DENIED = 6, 7, 19, 20, 29
+OUT_OF_ORDER, EPOCH = 45, 47
 
 
 def assert_all_delivered(bench: Bench, child: Child) -> None:
@@ -45,7 +45,7 @@ def test_row_05_slow_broker_pauses_the_sockets_and_memory_stays_bounded(mock: Mo
 
 
 def test_row_06_an_outage_longer_than_the_memory_lasts_counts_every_drop(mock: MockCluster, mock_bench: Bench) -> None:
-    """The buffer on disk has rows of its own; this is what holds without it."""
+    """With ``block``, which keeps nothing on disk."""
     child = mock_bench.start_producer(SMALL | {"max_block_ms": 300}, rate=1000)
     with mock.down():
         mock_bench.await_sent(3000, child)
@@ -56,6 +56,23 @@ def test_row_06_an_outage_longer_than_the_memory_lasts_counts_every_drop(mock: M
     dropped = sum(numbers["dropped"] for numbers in child.report["accounting"].values())
     assert dropped > 0
     assert child.report["overflows"] > 0
+
+
+def test_row_06_an_outage_that_the_disk_holds_loses_no_book(mock: MockCluster, mock_bench: Bench) -> None:
+    """With the default policies: books wait on disk, of tickers the newest waits."""
+    policies = SMALL | {"when_full_ticker": "conflate", "when_full_orderbook": "spill"}
+    child = mock_bench.start_producer(policies, rate=1000)
+    with mock.down():
+        mock_bench.await_sent(5000, child)
+    mock_bench.await_acknowledged(3000, child)
+    assert child.stop() == 0
+    assert mock_bench.verdict(child) == []
+    check_metrics(child)
+    books, ticks = (child.report["accounting"][topic] for topic in (mock_bench.books, mock_bench.ticks))
+    assert books["acknowledged"] == books["events"]
+    assert ticks["acknowledged"] + ticks["conflated"] == ticks["events"]
+    assert ticks["conflated"] > 0
+    assert child.report["pauses"] == child.report["overflows"] == 0
 
 
 @pytest.mark.parametrize("count", [2_000, 25_000])
@@ -92,17 +109,31 @@ def test_row_09_leaders_change_under_load(mock: MockCluster, mock_bench: Bench) 
     assert_all_delivered(mock_bench, child)
 
 
-@pytest.mark.parametrize("code", [TIMED_OUT, CLOSE_CONNECTION])
-def test_row_10_requests_that_fail_on_the_way_are_repeated_once(
-    mock: MockCluster, mock_bench: Bench, code: int
-) -> None:
+def test_row_10_requests_that_time_out_at_the_broker_are_repeated(mock: MockCluster, mock_bench: Bench) -> None:
+    """A connection that breaks is tried on a real Kafka: the mock cluster does not recognise what is sent again."""
     child = mock_bench.start_producer()
     for _ in range(5):
-        mock.push_request_errors(PRODUCE, code, 0, code)
+        mock.push_request_errors(PRODUCE, TIMED_OUT, 0, TIMED_OUT)
         mock_bench.await_acknowledged(100, child)
-    mock.clear_request_errors(PRODUCE)
-    mock_bench.await_caught_up(child)
     assert_all_delivered(mock_bench, child)
+
+
+@pytest.mark.parametrize("code", [OUT_OF_ORDER, EPOCH])
+def test_row_11_a_producer_that_lost_its_place_is_replaced_and_nothing_is_lost(
+    mock: MockCluster, mock_bench: Bench, code: int
+) -> None:
+    """What it had is sent again; what Kafka had stored without saying so comes twice: at most what was in flight."""
+    child = mock_bench.start_producer(SMALL)
+    for _ in range(3):
+        mock.push_request_errors(PRODUCE, code)
+        mock_bench.await_acknowledged(300, child)
+    mock_bench.await_caught_up(child)
+    assert child.stop() == 0
+    assert mock_bench.verdict(child, duplicates=3 * 200) == []
+    check_metrics(child)
+    sending = Sending.from_entries(mock_bench.sending.entries)
+    assert set(sending.accepted) == set(sending.acknowledged)
+    assert child.report["recreated"] >= 1
 
 
 def test_row_12_one_oversized_message_fails_alone_where_the_client_sees_it(mock_bench: Bench) -> None:
@@ -131,20 +162,30 @@ def test_row_14_denied_records_fail_counted_and_the_rest_goes_on(mock: MockClust
 
 
 @pytest.mark.parametrize("down", [False, True])
-def test_row_28_sigterm_under_load_ends_in_time_and_says_what_is_left(
+def test_row_28_sigterm_under_load_ends_in_time_and_nothing_is_lost(
     mock: MockCluster, mock_bench: Bench, down: bool
 ) -> None:
+    """What Kafka does not take in time goes to disk, and the next start sends it first."""
     child = mock_bench.start_producer(rate=2000, close_seconds=3.0)
     if down:
         mock.set_down()
         mock_bench.await_sent(1000, child)
-    code = child.stop(20)
+    assert child.stop(20) == 0
     mock.set_up()
-    assert child.report["close_seconds"] < 5
-    assert (code, child.report["left"] > 0) == ((1, True) if down else (0, False))
-    assert child.report["left"] == sum(a["in_flight"] for a in child.report["accounting"].values())
-    assert names(mock_bench.verdict(child)) == set()
+    assert child.report["close_seconds"] < 6
     check_metrics(child)
+    waiting = sum(account["spilled"] for account in child.report["accounting"].values())
+    assert (waiting > 0) == down
+    if not down:
+        assert mock_bench.verdict(child) == []
+        return
+    heir = mock_bench.start_producer(run="heir")
+    mock_bench.await_caught_up(heir)
+    assert heir.stop() == 0
+    assert heir.report["recovered"]["acknowledged"] == heir.report["recovered"]["records"] == waiting
+    assert mock_bench.verdict(None) == []
+    sending = Sending.from_entries(mock_bench.sending.entries)
+    assert set(sending.accepted) == set(sending.acknowledged)
 
 
 def test_row_09_stale_metadata_is_asked_for_again(mock: MockCluster, mock_bench: Bench) -> None:

@@ -5,6 +5,7 @@ import importlib.util
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.data_feed import WebSocketDataFeed
 from tickwire.errors import KafkaFailed
+from tickwire.kafka.ledger import RecoveredAccount
 
 MakeFeed = Callable[..., WebSocketDataFeed]
 
@@ -51,6 +53,7 @@ class FakePublisher:
     def __init__(self, fail: bool = False) -> None:
         self.steps: list[str] = []
         self.events: list[Any] = []
+        self.folder = Path("unused")
         self._fail = fail
 
     def open(self) -> None:
@@ -70,6 +73,9 @@ class FakePublisher:
 
     def accounting(self) -> dict[str, Any]:
         return {}
+
+    def recovered(self) -> RecoveredAccount:
+        return RecoveredAccount()
 
 
 def wire(feed: WebSocketDataFeed, publisher: FakePublisher) -> None:

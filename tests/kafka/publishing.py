@@ -1,10 +1,12 @@
 """What the publisher's tests share: events, a feed that notes what it is asked, a publisher that runs."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import asdict
+from typing import Any, cast
 
+from confluent_kafka import Consumer, TopicPartition
 from prometheus_client import REGISTRY
 
 from kafka.mock_cluster import MockCluster
@@ -12,6 +14,7 @@ from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import TickwireError
 from tickwire.events.types import Action, OrderBook, Ticker
 from tickwire.kafka.publisher import Publisher
+from tickwire.records.codec import read_event
 
 T0 = 1_700_000_000_000_000
 
@@ -50,6 +53,22 @@ def ticker(number: int, symbol: str = "BTC-USDT") -> Ticker:
     )
 
 
+def publish_round(publisher: Publisher, number: int, symbols: Sequence[str] = ("A-USDT", "B-USDT", "C-USDT")) -> None:
+    """One ticker and one order-book message, a snapshot first, for each symbol."""
+    for symbol in symbols:
+        publisher.publish(ticker(number, symbol))
+        publisher.publish(book("delta" if number else "snapshot", number, symbol))
+
+
+def sums_agree(publisher: Publisher) -> bool:
+    """Whether every event is in one column."""
+    return all(
+        account.events == sum(value for name, value in asdict(account).items() if name != "events")
+        and min(asdict(account).values()) >= 0
+        for account in publisher.accounting().values()
+    )
+
+
 def book(action: Action, book_seq: int, symbol: str = "BTC-USDT", levels: int = 1, epoch: int = 1) -> OrderBook:
     return OrderBook(
         action=action,
@@ -73,9 +92,9 @@ def config_for(bootstrap: str, unique: str, **values: Any) -> KafkaConfig:
 
 
 @asynccontextmanager
-async def running(config: KafkaConfig, feed: NotingFeed) -> AsyncIterator[Publisher]:
+async def running(config: KafkaConfig, feed: NotingFeed, *, offline_start: bool = False) -> AsyncIterator[Publisher]:
     """A publisher that is open and served; the test closes it, or it is dropped with what it holds."""
-    publisher = Publisher(config, feed)
+    publisher = Publisher(config, feed, offline_start=offline_start)
     await asyncio.to_thread(publisher.open)
     publisher.start(asyncio.get_running_loop())
     try:
@@ -87,6 +106,26 @@ async def running(config: KafkaConfig, feed: NotingFeed) -> AsyncIterator[Publis
 def topics_on(mock: MockCluster, config: KafkaConfig, partitions: int = 1) -> None:
     for topic in config.topics:
         mock.create_topic(topic, partitions)
+
+
+def numbers_of(config: KafkaConfig, topic: str) -> dict[str, list[int]]:
+    """All that a topic holds: the sequences (tickers) or book_seqs of each symbol, in order of offset."""
+    consumer = Consumer({"bootstrap.servers": config.brokers, "group.id": "reader", "enable.auto.commit": False})
+    found: dict[str, list[int]] = {}
+    try:
+        partitions = [TopicPartition(topic, p) for p in consumer.list_topics(timeout=10).topics[topic].partitions]
+        ends = {p.partition: consumer.get_watermark_offsets(p, timeout=10)[1] for p in partitions}
+        consumer.assign([TopicPartition(topic, p, 0) for p in ends])
+        for _ in range(sum(ends.values())):
+            message = consumer.poll(20)
+            assert message is not None
+            assert message.error() is None, message.error()
+            event = read_event(message.key(), message.value())
+            number = event.book_seq if isinstance(event, OrderBook) else event.sequence
+            found.setdefault(event.symbol, []).append(cast("int", number))
+    finally:
+        consumer.close()
+    return found
 
 
 def metric(name: str, **labels: str) -> float | None:

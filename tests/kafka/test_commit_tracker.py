@@ -57,6 +57,13 @@ class TrackerMachine(RuleBasedStateMachine):
         self.unfinished.remove(offset)
         self.finished.add(offset)
 
+    @precondition(lambda self: self.progress is not None and not self.unfinished)
+    @rule(skipped=st.integers(0, 5))
+    def skip(self, skipped: int) -> None:
+        assert self.progress is not None
+        self.next = self.progress.position + skipped
+        self.progress.skip(self.next)
+
     @precondition(lambda self: self.stale)
     @rule()
     def finish_work_of_a_lost_partition(self) -> None:
@@ -81,6 +88,12 @@ class TrackerMachine(RuleBasedStateMachine):
         assert all(offset >= position for offset in self.unfinished)
         assert position >= self.highest_due
         self.highest_due = position
+
+    @invariant()
+    def counts_at_least_what_would_come_again(self) -> None:
+        if self.progress is not None:
+            known = -1 if self.committed is None else self.committed
+            assert self.progress.uncommitted >= sum(offset >= known for offset in self.finished)
 
     @invariant()
     def reaches_everything_that_may_be_committed(self) -> None:

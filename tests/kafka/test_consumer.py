@@ -197,7 +197,7 @@ def test_an_asynchronous_handler_takes_one_record_at_a_time_and_its_loop_goes_on
 
 @pytest.mark.kafka
 def test_what_may_pass_is_tried_again_and_counted(real: KafkaConfig) -> None:
-    real = real.model_copy(update={"dlq_enabled": True})
+    real = real.model_copy(update={"dlq_enabled": True, "max_attempts": 5})
     create(real, real.ticker_topic)
     send(real, real.ticker_topic, MANY[:3])
     tries: dict[int, int] = {}

@@ -25,6 +25,12 @@ def test_a_record_that_was_no_dead_letter_keeps_all_its_headers(headers: list[tu
     assert split_headers(headers) == (headers, {})
 
 
+@pytest.mark.parametrize("value", [None, b"\xff"])
+def test_a_block_that_is_no_text_is_not_ours(value: bytes | None) -> None:
+    headers = [*OURS[:-1], (HEADERS[-1], value)]
+    assert split_headers(headers) == (headers, {})
+
+
 def test_the_same_names_in_another_order_are_not_ours() -> None:
     headers = [OURS[0], *OURS[:0:-1]]
     assert split_headers(headers) == (headers, {})

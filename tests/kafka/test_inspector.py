@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from consumer_support import Headers, committed, config_for, create, run_command, send
-from tickwire.cli.dlq import inspect, shown
+from tickwire.cli.dlq.output import shown
+from tickwire.cli.dlq.reading import inspect
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, Reject
 from tickwire.kafka.consumer import run_kafka_consumer
@@ -35,11 +36,12 @@ def test_the_oldest_come_first_and_it_says_whether_there_are_more(config: KafkaC
     for number in range(6):
         send(config, config.dlq_topic, [b"%d" % number], partition=number % 3)
     reading = read_oldest(config, config.dlq_topic, 4)
-    assert (len(reading.records), reading.complete) == (4, False)
-    times = [record.timestamp_ms or 0 for record in reading.records]
+    assert (len(reading.letters), reading.complete) == (4, False)
+    times = [letter.record.timestamp_ms or 0 for letter in reading.letters]
     assert times == sorted(times)
     reading = read_oldest(config, config.dlq_topic, 6)
-    assert ({record.value for record in reading.records}, reading.complete) == ({b"%d" % i for i in range(6)}, True)
+    assert {letter.record.value for letter in reading.letters} == {b"%d" % i for i in range(6)}
+    assert reading.complete
     assert committed(config, config.dlq_topic, 3, f"{config.group_id}-reader") == [None] * 3
 
 

@@ -109,5 +109,5 @@ async def test_records_arrive_as_published_on_the_embedded_broker(embedded: Embe
 
 
 async def test_records_keep_their_order_through_a_full_queue(embedded: EmbeddedBroker, unique: str) -> None:
-    config = config_for(embedded.bootstrap, unique, queue_max_messages=7)
+    config = config_for(embedded.bootstrap, unique, queue_max_messages=7, when_full_ticker="block")
     assert_equal_to_what_was_published(config, await publish_and_read(config))

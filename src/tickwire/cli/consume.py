@@ -32,6 +32,10 @@ def consume(
         str | None,
         typer.Option(metavar="MODULE:FUNCTION", help="What to do with each record; rebuild books if not given."),
     ] = None,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(min=1, help="KAFKA_CONSUMER_CONCURRENCY: threads that handle records, each partition in one."),
+    ] = None,
     output: Annotated[Output, typer.Option("--format", help="What to show.")] = Output.TABLE,
     report: Annotated[Path | None, typer.Option(help="Write counts and rebuilt books to this file as JSON.")] = None,
     brokers: Annotated[str | None, typer.Option(help="KAFKA_BROKERS: host:port, comma-separated.")] = None,
@@ -48,9 +52,9 @@ def consume(
       KAFKA_ENABLED=true tickwire consume
       KAFKA_ENABLED=true tickwire consume --topics ticks.v1.raw --from end --format json
       KAFKA_ENABLED=true tickwire consume --from 2026-01-31T12:00:00Z --max 1000
-      KAFKA_ENABLED=true tickwire consume --group storage --handler my_handlers:store
+      KAFKA_ENABLED=true tickwire consume --group storage --handler my_handlers:store --concurrency 4
     """
-    config = load_kafka({"group_id": group, "brokers": brokers})
+    config = load_kafka({"group_id": group, "brokers": brokers, "consumer_concurrency": concurrency})
     require_kafka(config)
     # The Kafka library may be missing, so what needs it is imported after that was checked.
     from tickwire.cli.consume_output import JsonLines, LiveTable, PlainLines, Watch  # noqa: PLC0415

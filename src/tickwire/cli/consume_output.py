@@ -109,7 +109,7 @@ def summary(report: ConsumerReport, state: MarketState | None) -> str:
     """The counts in one line."""
     text = f"{report.consumed.total()} records, lag {sum(report.lag.values())}"
     if state is not None:
-        valid = sum(book.valid for book in list(state.books.values()))  # handlers run beside this
+        valid = sum(book.valid for book in state.books.copy().values())
         text += f", books {valid} of {len(state.books)} valid, {state.jumps} jumps"
     dead = report.dead_letters.total()
     return f"{text}, {dead} dead letters" if dead else text
@@ -172,7 +172,7 @@ class LiveTable(Watch):
 
     def _books(self, state: MarketState, report: ConsumerReport, seconds: float) -> Table:
         table = Table("key", "book", "bid", "ask", "book_seq", "book/s", "lag")
-        keys = sorted(set(list(state.books)) | set(list(state.tickers)))
+        keys = sorted({*state.books.copy(), *state.tickers.copy()})  # handlers run beside this
         room = max(1, self._console.height - 8)
         for key in keys[:room]:
             book = state.books.get(key)

@@ -77,7 +77,10 @@ class _Demo:
             "KAFKA_BROKERS": f"127.0.0.1:{broker_port}",
             "KAFKA_METRICS_ENABLED": "true",
             "KAFKA_GROUP_ID": "tickwire-demo",
+            "KAFKA_SPILL_DIR": str(self.folder / "spill"),
         }
+        if not self.live:  # the simulated exchange waits, so that no rate is too high to account for every message
+            kafka |= {"KAFKA_WHEN_FULL_TICKER": "block", "KAFKA_WHEN_FULL_ORDERBOOK": "block"}
         self._spawn("broker", ["--port", str(broker_port)]).wait_for("ready", _READY_S)
         feed = {"FEED_EXCHANGE": self.exchange}
         self.exchange_url = f"http://127.0.0.1:{exchange_port}"

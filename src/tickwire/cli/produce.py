@@ -24,21 +24,27 @@ def produce(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Any KAFKA_* or FEED_* setting but a secret; repeatable."),
     ] = None,
+    offline_start: Annotated[
+        bool, typer.Option("--offline-start", help="Begin although Kafka does not answer; order books wait on disk.")
+    ] = False,
     report: Annotated[Path | None, typer.Option(help="Write the accounting to this file as JSON at the end.")] = None,
 ) -> None:
     r"""Read an exchange's market data and publish it to Kafka until Ctrl-C.
+
+    What Kafka has not taken by the end waits on disk (KAFKA_SPILL_DIR) and is sent first by the next start.
 
     \b
     Examples:
       KAFKA_ENABLED=true tickwire produce
       KAFKA_ENABLED=true tickwire produce --exchange kraken --symbols BTC/USD,ETH/USD
+      KAFKA_ENABLED=true tickwire produce --offline-start
       KAFKA_ENABLED=true tickwire produce --set FEED_ORDERBOOK_MODE=snapshot --set KAFKA_LINGER_MS=5
     """
     kafka_values, feed_values = split_settings(settings or [])
     kafka = load_kafka(kafka_values | _given(brokers=brokers))
     require_kafka(kafka)
     feed_config = load_feed(feed_values | _given(exchange=exchange, symbols=symbols, channels=channels))
-    feed = WebSocketDataFeed(feed=feed_config, kafka=kafka)
+    feed = WebSocketDataFeed(feed=feed_config, kafka=kafka, offline_start=offline_start)
     if report is not None:
         check_writable(report, "--report")
     start_metrics(kafka)
@@ -49,7 +55,8 @@ def produce(
         _show(accounting)
         if report is not None:
             report.write_text(json.dumps(accounting, indent=1) + "\n")
-    if any(account["in_flight"] for account in accounting["topics"].values()):
+    print(_last_line(accounting))
+    if accounting["in_flight"]:
         raise typer.Exit(1)
 
 
@@ -81,4 +88,17 @@ def _show(accounting: Mapping[str, Any]) -> None:
             if outcome != "events"
         },
     }
+    if accounting["recovered"].get("records"):
+        rows |= {f"from an earlier run: {outcome}": n for outcome, n in accounting["recovered"].items()}
     show_table([{"stage": stage, "count": count} for stage, count in rows.items()])
+
+
+def _last_line(accounting: Mapping[str, Any]) -> str:
+    """Say what remains."""
+    on_disk = accounting["spilled"] + accounting["recovered"].get("waiting", 0)
+    words = []
+    if lost := accounting["in_flight"]:
+        words.append(f"{lost} records are LOST: Kafka did not take them, and the disk had no room for them.")
+    if on_disk:
+        words.append(f"{on_disk} records wait in {accounting['spill_folder']} and are sent first by the next start.")
+    return " ".join(words) or "Nothing remains to be delivered."

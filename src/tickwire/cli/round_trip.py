@@ -5,16 +5,17 @@ It uses topics and a group of its own, which it deletes afterwards, so that it c
 
 import asyncio
 import contextlib
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import TickwireError
 from tickwire.events.types import Ticker
 from tickwire.kafka.consumer import run_kafka_consumer
 from tickwire.kafka.dead_letter_reader import read_oldest
-from tickwire.kafka.dead_letters import split_headers
 from tickwire.kafka.publisher import Publisher
 from tickwire.kafka.raw import send_raw
 from tickwire.kafka.received import ReceivedRecord
@@ -63,10 +64,10 @@ def round_trip(config: KafkaConfig, count: int) -> Iterator[str]:
         if arrived != [f"{run}-{i}" for i in range(count)]:
             raise RoundTripFailed(f"{len(arrived)} of {count} marked records arrived, or not in their order")
         yield f"Consumed-ok ({count} in order)"
-        letters = read_oldest(own, own.dlq_topic, 2).records
-        if [(letter.key, letter.value) for letter in letters] != [(b"smoke|poison", _POISON)]:
+        letters = read_oldest(own, own.dlq_topic, 2).letters
+        if [(letter.record.key, letter.record.value) for letter in letters] != [(b"smoke|poison", _POISON)]:
             raise RoundTripFailed(f"the dead-letter topic holds {len(letters)} records, expected the poison one alone")
-        yield f"Dead-letter-ok ({split_headers(letters[0].headers)[1]['error_type']})"
+        yield f"Dead-letter-ok ({letters[0].ours['error_type']})"
     finally:
         topics = Topics(own)
         for name in (own.ticker_topic, own.orderbook_topic, own.dlq_topic):
@@ -97,15 +98,16 @@ class _NoFeed:
 
 async def _publish(config: KafkaConfig, run: str, count: int) -> None:
     feed = _NoFeed()
-    publisher = Publisher(config, feed)
-    await asyncio.to_thread(publisher.open)
-    publisher.start(asyncio.get_running_loop())
-    for i in range(count):
-        publisher.publish(_marked(f"{run}-{i}"))
-    left = await publisher.close(_FLUSH_S)
+    with tempfile.TemporaryDirectory(prefix="tickwire-smoke-") as folder:
+        publisher = Publisher(config.model_copy(update={"spill_dir": Path(folder)}), feed)
+        await asyncio.to_thread(publisher.open)
+        publisher.start(asyncio.get_running_loop())
+        for i in range(count):
+            publisher.publish(_marked(f"{run}-{i}"))
+        await publisher.close(_FLUSH_S)
     if feed.error is not None:
         raise feed.error
-    if left:
+    if left := count - publisher.accounting()[config.ticker_topic].acknowledged:
         raise RoundTripFailed(f"{left} of {count} records were not acknowledged within {_FLUSH_S:g} s")
 
 

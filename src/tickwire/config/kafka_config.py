@@ -70,7 +70,11 @@ Topic = Annotated[str, AfterValidator(_topic)]
 ExistingPath = Annotated[Path, AfterValidator(_existing)]
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
+GroupProtocol = Literal["classic", "consumer"]
+OnOffsetLost = Literal["stop", "earliest"]
 Compression = Literal["none", "gzip", "snappy", "lz4", "zstd"]
+WhenFullTicker = Literal["conflate", "block", "drop"]
+WhenFullOrderBook = Literal["spill", "block", "invalidate"]
 
 
 class KafkaConfig(Settings):
@@ -87,6 +91,12 @@ class KafkaConfig(Settings):
     )
     client_id: str = Field("bot-v6", min_length=1, description="Name of this program in the brokers' logs and quotas.")
     group_id: str = Field("tickwire", min_length=1, description="Consumer group.")
+    group_instance_id: str | None = Field(
+        None, min_length=1, description="Name of this consumer in its group, to keep its partitions over a restart."
+    )
+    group_protocol: Annotated[GroupProtocol, BeforeValidator(_lower)] = Field(
+        "classic", description="classic, or consumer (KIP-848), which needs Kafka 4.0."
+    )
 
     security_protocol: Annotated[SecurityProtocol | None, BeforeValidator(_upper)] = Field(
         None, description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL; unset means PLAINTEXT."
@@ -129,17 +139,53 @@ class KafkaConfig(Settings):
     queue_max_bytes: int = Field(
         67_108_864, ge=1024, le=2_147_483_647, description="Bytes that may wait in the producer's queue."
     )
+    when_full_ticker: Annotated[WhenFullTicker, BeforeValidator(_lower)] = Field(
+        "conflate",
+        description="While the queue is full: conflate keeps the newest ticker a symbol, block stops reading, "
+        "drop drops.",
+    )
+    when_full_orderbook: Annotated[WhenFullOrderBook, BeforeValidator(_lower)] = Field(
+        "spill",
+        description="While the queue is full: spill writes to disk, block stops reading, invalidate gives the book up "
+        "until there is room.",
+    )
     max_block_ms: int = Field(
         30_000,
         ge=0,
         le=3_600_000,
-        description="While the queue is full, sockets are not read for so many milliseconds at most.",
+        description="block stops reading for so many milliseconds at most, then drops tickers and invalidates books.",
+    )
+    spill_dir: Path | None = Field(
+        None,
+        description="Folder of records that wait for Kafka on disk; unset means tickwire/spill in the user's state "
+        "folder.",
+    )
+    spill_max_bytes: int = Field(4 << 30, ge=65_536, description="Bytes that may wait on disk.")
+    spill_fsync_ms: int = Field(
+        500, ge=0, le=60_000, description="Milliseconds after which the disk must have what was written."
+    )
+    shutdown_seconds: float = Field(
+        10.0, ge=0, le=3600, description="Seconds to wait at the end for Kafka to take what is left; the rest spills."
+    )
+
+    consumer_concurrency: int = Field(
+        1, ge=1, le=256, description="Threads that handle records; the records of a partition stay in order."
+    )
+    max_attempts: int = Field(
+        10, ge=1, le=1000, description="Attempts at a record whose handler fails in a way that may pass."
+    )
+    on_offset_lost: Annotated[OnOffsetLost, BeforeValidator(_lower)] = Field(
+        "stop", description="stop, or go on at the earliest record, when retention removed what was to be read next."
     )
 
     dlq_enabled: bool = Field(
         False, description="Send records that cannot be processed to the dead-letter topic instead of stopping."
     )
     dlq_topic: Topic = Field("events.v1.dlq", description="Topic of dead letters.")
+    dlq_max_ratio: float = Field(
+        0.2, ge=0, le=1, description="Stop the consumer at a larger share of dead letters in the last 1,000 records."
+    )
+    dlq_max_consecutive: int = Field(100, ge=0, description="Stop the consumer after more dead letters in a row.")
     metrics_enabled: bool = Field(False, description="Serve Prometheus metrics over HTTP.")
     metrics_host: str = Field(
         "127.0.0.1", min_length=1, description="Address the metrics listen on; 0.0.0.0 opens them to the network."

@@ -12,9 +12,22 @@ Partition: TypeAlias = tuple[str, int]  # topic, number
 
 
 class Progress:
-    """How far one partition has come during one assignment. Whoever works on a record keeps this beside it."""
+    """How far one partition has come during one assignment. Whoever works on a record keeps this beside it.
 
-    __slots__ = ("_committed", "_finished", "_unfinished", "generation", "ours", "position")
+    One thread at a time begins and finishes; another one may read, offer and confirm meanwhile.
+    """
+
+    __slots__ = (
+        "_committed",
+        "_confirmed",
+        "_count",
+        "_finished",
+        "_offered",
+        "_unfinished",
+        "generation",
+        "ours",
+        "position",
+    )
 
     def __init__(self, generation: int, position: int, committed: int | None) -> None:
         self.generation = generation
@@ -23,6 +36,9 @@ class Progress:
         self._committed = committed
         self._unfinished: deque[int] = deque()  # in the order of their offsets
         self._finished: set[int] = set()  # those behind an unfinished one
+        self._count = 0  # records finished below the position
+        self._confirmed = 0  # of these, how many are surely below the committed offset
+        self._offered: tuple[int, int] | None = None  # an offset on its way to Kafka, and the count then
 
     def begin(self, offset: int) -> None:
         """Note that work on a record begins. Offsets grow; Kafka may leave some out (transactions, compaction)."""
@@ -40,19 +56,42 @@ class Progress:
             finished.add(offset)
             return True
         unfinished.popleft()
+        count = 1
         while unfinished and unfinished[0] in finished:
             offset = unfinished.popleft()
             finished.remove(offset)
+            count += 1
         self.position = offset + 1
+        self._count += count  # after the position: whoever reads the count first sees no less of the position
         return True
+
+    def skip(self, offset: int) -> None:
+        """Go on at a later *offset* because what is before it is gone. Nothing may be unfinished."""
+        if self._unfinished or offset < self.position:
+            raise ValueError(f"cannot skip from {self.position} to {offset}")
+        self.position = offset
+
+    @property
+    def uncommitted(self) -> int:
+        """How many finished records would come again after a crash now, at most."""
+        return self._count - self._confirmed + len(self._finished)
 
     @property
     def due(self) -> bool:
         """Tell whether the group does not know :attr:`position` yet."""
         return self.position != self._committed
 
+    def offer(self) -> int:
+        """The offset to commit now."""
+        count = self._count
+        offset = self.position
+        self._offered = offset, count
+        return offset
+
     def confirm(self, offset: int) -> bool:
         """Note that Kafka has stored *offset* for the group; False if that was known."""
+        if self._offered is not None and self._offered[0] == offset:
+            self._confirmed = self._offered[1]
         known = offset == self._committed
         self._committed = offset
         return not known
@@ -89,7 +128,7 @@ class CommitTracker:
 
     def due(self) -> dict[Partition, int]:
         """Offsets worth committing now."""
-        return {partition: progress.position for partition, progress in self._assigned.items() if progress.due}
+        return {partition: progress.offer() for partition, progress in self._assigned.items() if progress.due}
 
     def confirm(self, partition: Partition, offset: int) -> bool:
         """Note that Kafka has stored *offset*; False if that was known, or the partition is no longer ours."""

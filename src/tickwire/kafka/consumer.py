@@ -2,56 +2,57 @@
 
 The offset of a record is committed only after its handler returned or its dead letter was acknowledged. Commits are
 sent every :data:`COMMIT_RECORDS` records or :data:`COMMIT_SECONDS` seconds, when a partition is taken away, and at the
-end. So a crash repeats at most what was handled since the last commit that Kafka answered.
+end. A crash repeats at most what was handled since the last commit that Kafka answered, and never more than
+:data:`~tickwire.kafka.processing.MAX_UNCOMMITTED` records of a partition: handling waits there for an answer.
+
+Handlers run in threads of their own, so a slow one never keeps this process from polling and never costs it its group.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import KafkaFailed
+from tickwire.errors import KafkaFailed, OffsetLost
 from tickwire.kafka.clients import consumer_config, unusable
 from tickwire.kafka.commit_tracker import CommitTracker, Partition
-from tickwire.kafka.consumer_errors import MISSING, final_error, for_good, gone, log_client_error
-from tickwire.kafka.consumer_report import ConsumerReport
+from tickwire.kafka.commits import Commits
+from tickwire.kafka.consumer_errors import final_error, for_good, log_client_error
+from tickwire.kafka.consumer_report import ConsumerReport, Observer
 from tickwire.kafka.dead_letters import ERROR_TYPES, DeadLetters
 from tickwire.kafka.handlers import Handler
+from tickwire.kafka.lanes import Lane, Workers
 from tickwire.kafka.market_state import MarketState
-from tickwire.kafka.processing import Processor
+from tickwire.kafka.processing import Ended, Processor
 from tickwire.kafka.received import ReceivedRecord
-from tickwire.kafka.start_positions import COMMITTED, Position, Start, resolve
+from tickwire.kafka.start_positions import COMMITTED, Position, Start, earliest, resolve
 from tickwire.kafka.subscription import prepare_topics
 
 logger = logging.getLogger(__name__)
 
 COMMIT_RECORDS = 500
 COMMIT_SECONDS = 1.0
+DRAIN_SECONDS = 10.0  # how long a record that is begun may go on when its partition is taken away, or at the end
 CLOSE_SECONDS = 15.0
 TICK_SECONDS = 0.5
+_BATCH = 500  # records of one poll, at most
 _POLL_S = 0.2  # how late a stop is noticed
-_MISSING_S = 5.0  # a topic that is gone for this long is not merely unknown to some broker yet
+_BUSY_POLL_S = 0.02  # how late it is noticed that handlers are done
+_PATIENCE_S = 0.05  # a full partition is paused after that; pausing throws away what was read ahead
+_JOIN_S = 0.5
 
 _SETTINGS: dict[str, Any] = {
     # The heartbeats come from librdkafka's own thread, so a crashed consumer is replaced after 10 s instead of 45.
     "session.timeout.ms": 10_000,
     "heartbeat.interval.ms": 3_000,
 }
-
-
-class Observer(Protocol):
-    """Watches a consumer, for output."""
-
-    def record(self, record: ReceivedRecord) -> None:
-        """See a record before its handler does."""
-
-    def tick(self, report: ConsumerReport) -> None:
-        """See the counts, about twice a second and once before the end. The last commits are counted after that."""
 
 
 def run_kafka_consumer(
@@ -71,22 +72,17 @@ def run_kafka_consumer(
     :class:`~tickwire.kafka.market_state.MarketState`. See :mod:`tickwire.kafka.handlers` for what a handler may do.
 
     Raises :exc:`~tickwire.errors.UsageError` for a subscription that cannot be, :exc:`~tickwire.errors.KafkaFailed`,
-    and :exc:`~tickwire.errors.ProcessingFailed` for a record that cannot be processed while dead letters are off.
-    Everything handled before is committed then.
+    :exc:`~tickwire.errors.ProcessingFailed` for a record that cannot be processed while dead letters are off, and
+    :exc:`~tickwire.errors.TooManyDeadLetters`. Everything handled before is committed then.
     """
     topics = config.topics if topics is None else tuple(dict.fromkeys(topics))
     group = group or config.group_id
     prepare_topics(config, topics)
     dead_letters = DeadLetters(config, group) if config.dlq_enabled else None
-    handler = handler or MarketState()
-    processor = Processor(handler, dead_letters, stopping)
     _show_zeros(config, topics)
-    try:
-        runner = _Runner(consumer_config(config, group), topics, start, processor, observer)
-        runner.on_revoked = getattr(handler, "revoked", None)
-        return runner.run(max_records, stopping)
-    finally:
-        processor.close()
+    return _Runner(config, group, topics, start, handler or MarketState(), observer).run(
+        dead_letters, max_records, stopping
+    )
 
 
 def _show_zeros(config: KafkaConfig, topics: Sequence[str]) -> None:
@@ -94,42 +90,77 @@ def _show_zeros(config: KafkaConfig, topics: Sequence[str]) -> None:
     for topic in topics:
         metrics.CONSUMER_COMMITS.labels(topic)
         metrics.CONSUMER_ERRORS.labels(topic)
+        metrics.CONSUMER_SKIPPED.labels(topic)
         for error_type in ERROR_TYPES if config.dlq_enabled else ():
             metrics.DLQ_PUBLISHED.labels(config.dlq_topic, topic, error_type)
 
 
+def _member_settings(config: KafkaConfig, group: str) -> dict[str, Any]:
+    settings = consumer_config(config, group)
+    if config.group_protocol == "consumer":
+        # The broker assigns and sets the times: https://cwiki.apache.org/confluence/x/HhD1D (KIP-848).
+        del settings["partition.assignment.strategy"]
+        settings["group.protocol"] = "consumer"
+    else:
+        settings |= _SETTINGS
+    if config.group_instance_id is not None:
+        settings["group.instance.id"] = config.group_instance_id
+    return settings
+
+
 class _Runner:
-    """The one thread that polls, handles and commits."""
+    """The thread that polls and commits; everything here runs on it unless it says otherwise."""
 
     def __init__(
         self,
-        settings: dict[str, Any],
+        config: KafkaConfig,
+        group: str,
         topics: Sequence[str],
         start: Start,
-        processor: Processor,
+        handler: Handler,
         observer: Observer | None,
     ) -> None:
+        self._config = config
         self._topics = list(topics)
         self._start = start
-        self._processor = processor
+        self._handler = handler
         self._observer = observer
+        self._on_revoked: Callable[[str, int], object] | None = getattr(handler, "revoked", None)
         self._tracker = CommitTracker()
+        self._lanes: dict[Partition, Lane] = {}
+        self._paused: set[Lane] = set()
         self._report = ConsumerReport(topics)
         self._first: dict[Partition, int] = {}  # where each partition was begun by this process
         self._since_commit = 0
         self._commit_at = self._tick_at = 0.0
-        self._commit_in_flight = False
         self._closing = False
-        self._missing_since: dict[str, float] = {}
-        self.on_revoked: Callable[[str, int], object] | None = None
-        callbacks = {"on_commit": self._on_commit, "error_cb": log_client_error}
+        # What other threads leave here.
+        self._ended: deque[Ended] = deque()
+        self._failures: deque[BaseException] = deque()
+        self._progress = threading.Event()
+        self._commits = Commits(self._tracker, self._report, self._wake_again)
+        callbacks = {"on_commit": self._commits.answered, "error_cb": log_client_error}
         try:
-            self._consumer = Consumer(settings | _SETTINGS | callbacks)
+            self._consumer = Consumer(_member_settings(config, group) | callbacks)
         except KafkaException as e:
             raise unusable(e) from e
 
-    def run(self, max_records: int | None, stopping: Callable[[], bool]) -> ConsumerReport:
+    def run(
+        self, dead_letters: DeadLetters | None, max_records: int | None, stopping: Callable[[], bool]
+    ) -> ConsumerReport:
         """Read until the end, then commit and leave the group; also after an error."""
+        see = None if self._observer is None else self._observer.record
+        self._processor = Processor(
+            self._config,
+            self._handler,
+            dead_letters,
+            max_records,
+            see,
+            self._note_ended,
+            self._wake,
+            self._note_failure,
+        )
+        self._workers = Workers(self._config.consumer_concurrency, self._processor.work, self._note_failure)
         try:
             self._consumer.subscribe(
                 self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
@@ -148,54 +179,139 @@ class _Runner:
         return self._report
 
     def _read(self, max_records: int | None, stopping: Callable[[], bool]) -> None:
-        poll, left = self._consumer.poll, max_records
+        poll, consume = self._consumer.poll, self._consumer.consume
         while not stopping():
-            message = poll(_POLL_S)
+            busy = any(lane.waiting for lane in self._lanes.values())
+            message = poll(_BUSY_POLL_S if busy else _POLL_S)
             if message is not None:
-                error = message.error()
-                if error is not None:
-                    self._client_error(error, message)
-                elif self._take(message) and left is not None:
-                    left -= 1
-                    if left == 0:
-                        return
+                self._make_room(self._take([message, *consume(_BATCH - 1, 0)]))
+            self._collect()
+            if self._failures:
+                raise self._failures[0]
+            if max_records is not None and self._report.consumed.total() >= max_records:
+                return
+            self._resume()
             now = time.monotonic()
-            if now >= self._commit_at or self._since_commit >= COMMIT_RECORDS:
-                self._commit_soon(now)
+            if (now >= self._commit_at or self._since_commit >= COMMIT_RECORDS) and self._commits.send(self._consumer):
+                self._since_commit = 0
+                self._commit_at = now + COMMIT_SECONDS
             if now >= self._tick_at:
                 self._tick(now)
 
-    def _take(self, message: Message) -> bool:
-        """Handle one record; False when that was not possible because the partition or the time was over."""
-        record = ReceivedRecord.from_message(message)
-        topic = record.topic
-        progress = self._tracker.get((topic, record.partition))
-        if progress is None:
-            return False  # read ahead before the partition went to another consumer
-        progress.begin(record.offset)
-        if self._observer is not None:
-            self._observer.record(record)
-        try:
-            outcome = self._processor.process(record)
-        except Exception:
-            metrics.CONSUMER_ERRORS.labels(topic).inc()
-            raise
-        if outcome == "unfinished":
-            return False
-        if outcome == "dead_letter":
-            metrics.CONSUMER_ERRORS.labels(topic).inc()
-        progress.finish(record.offset)
-        self._since_commit += 1
-        self._report.count(topic, outcome)
-        return True
+    def _take(self, messages: Iterable[Message]) -> set[Lane]:
+        """Give records to the workers; return the lanes that got some."""
+        lanes: set[Lane] = set()
+        batch: list[ReceivedRecord] = []
+        partition: Partition | None = None
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                self._give(partition, batch, lanes)
+                batch, partition = [], None
+                self._client_error(error, message)
+                continue
+            record = ReceivedRecord.from_message(message)
+            if partition is None or record.partition != partition[1] or record.topic != partition[0]:
+                self._give(partition, batch, lanes)
+                batch, partition = [], (record.topic, record.partition)
+            batch.append(record)
+        self._give(partition, batch, lanes)
+        return lanes
+
+    def _give(self, partition: Partition | None, batch: list[ReceivedRecord], lanes: set[Lane]) -> None:
+        lane = None if partition is None else self._lanes.get(partition)
+        if lane is None or not batch:
+            return  # read ahead before the partition went to another consumer
+        lanes.add(lane)
+        lane.taken += len(batch)
+        lane.taken_bytes += sum([len(record.value or b"") for record in batch])
+        self._workers.of(lane.partition).put(lane, batch)
+
+    def _make_room(self, lanes: set[Lane]) -> None:
+        """Wait a moment for handlers that are behind; pause the partitions of those that stay so."""
+        until = time.monotonic() + _PATIENCE_S
+        while full := [lane for lane in lanes if lane not in self._paused and lane.holds(1)]:
+            if time.monotonic() >= until or self._failures:
+                self._consumer.pause([TopicPartition(*lane.partition) for lane in full])
+                self._paused.update(full)
+                return
+            self._progress.clear()
+            self._progress.wait(_PATIENCE_S / 5)
+            self._collect()
+
+    def _resume(self) -> None:
+        ready = [lane for lane in self._paused if not lane.holds(0.5)]
+        if ready:
+            self._consumer.resume([TopicPartition(*lane.partition) for lane in ready])
+            self._paused.difference_update(ready)
+
+    def _collect(self) -> None:
+        """Take what the other threads left."""
+        while self._ended:
+            lane, processed, dead_letters = self._ended.popleft()
+            self._since_commit += processed + dead_letters
+            if processed:
+                self._report.count(lane.partition[0], "processed", processed)
+            if dead_letters:
+                self._report.count(lane.partition[0], "dead_letter", dead_letters)
+
+    def _note_ended(self, ended: Ended) -> None:
+        """In any thread."""
+        self._ended.append(ended)
+        self._progress.set()
+
+    def _note_failure(self, error: BaseException) -> None:
+        """In any thread."""
+        self._failures.append(error)
+        self._progress.set()
+
+    def _wake(self, lane: Lane) -> None:
+        """In any thread."""
+        self._workers.of(lane.partition).wake(lane)
+
+    def _wake_again(self, partition: Partition) -> None:
+        """Let a partition go on that waited for its commit."""
+        if (lane := self._lanes.get(partition)) is not None:
+            self._wake(lane)
 
     def _client_error(self, error: KafkaError, message: Message) -> None:
         topic = message.topic() or ""
         metrics.CONSUMER_ERRORS.labels(topic).inc()
         final = final_error(error, topic, message.partition(), message.offset())
-        if final is not None:
+        if isinstance(final, OffsetLost) and self._config.on_offset_lost == "earliest":
+            self._skip(final)
+        elif final is not None:
             raise final
-        logger.warning("consumer.client_error topic=%s code=%s error=%r", topic, error.name(), error.str())
+        else:
+            logger.warning("consumer.client_error topic=%s code=%s error=%r", topic, error.name(), error.str())
+
+    def _skip(self, lost: OffsetLost) -> None:
+        """Go on at the earliest record there is, behind what is still waiting for its handler."""
+        partition = lost.topic, lost.partition
+        lane = self._lanes.get(partition)
+        if lane is None:
+            return
+        first = earliest(self._consumer, partition)
+        skipped = max(0, first - lost.offset)
+        logger.warning(
+            "consumer.offset_lost topic=%s partition=%d offset=%d earliest=%d skipped=%d",
+            *partition,
+            lost.offset,
+            first,
+            skipped,
+        )
+        metrics.CONSUMER_SKIPPED.labels(lost.topic).inc(skipped)
+        if first >= lost.offset:
+            self._workers.of(partition).put(lane, first)
+        else:  # a new topic of the same name: its offsets begin anew, and so do our counts
+            self._workers.close([lane], DRAIN_SECONDS, lambda: self._processor.stuck)
+            self._open_lane(partition, Position(first, lost.offset))
+        # Not seek(), which is refused (_STATE) for a partition that has stopped because of its offset.
+        self._consumer.incremental_unassign([TopicPartition(*partition)])
+        self._consumer.incremental_assign([TopicPartition(*partition, first)])
+
+    def _open_lane(self, partition: Partition, position: Position) -> None:
+        self._lanes[partition] = Lane(partition, self._tracker.assign(partition, position.offset, position.committed))
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         names = [(p.topic, p.partition) for p in partitions]
@@ -205,19 +321,26 @@ class _Runner:
             positions[name] = Position(self._first[name], None) if unknown else position
         for name, position in positions.items():
             self._first.setdefault(name, position.offset)
-            self._tracker.assign(name, position.offset, position.committed)
+            self._open_lane(name, position)
         self._report.assigned = len(self._tracker.assigned())
         logger.info("consumer.assigned partitions=%s", _shown(positions))
         consumer.incremental_assign([TopicPartition(*name, position.offset) for name, position in positions.items()])
 
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if not self._closing:
-            self._commit_now()
+            self._drain([lane for p in partitions if (lane := self._lanes.get((p.topic, p.partition)))])
+            self._commits.send_and_wait(self._consumer)
         self._give_up(partitions, "revoked")
 
     def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Commit nothing: another consumer may have these partitions already."""
         self._give_up(partitions, "lost")
+
+    def _drain(self, lanes: Sequence[Lane]) -> None:
+        """Begin nothing more, and wait for the records that are with their handlers."""
+        if not self._workers.close(lanes, DRAIN_SECONDS, lambda: self._processor.stuck):
+            logger.warning("consumer.handler_unfinished seconds=%g", DRAIN_SECONDS)
+        self._collect()
 
     def _give_up(self, partitions: Sequence[TopicPartition], how: str) -> None:
         names = [(p.topic, p.partition) for p in partitions]
@@ -228,54 +351,16 @@ class _Runner:
         logger.info("consumer.%s partitions=%s", how, names)
         for name in names:
             self._report.forget_lag(name)
-            if self.on_revoked is not None:
-                self.on_revoked(*name)
-
-    def _commit_soon(self, now: float) -> None:
-        """Send what is due without waiting; one commit at a time, so that none can overtake another.
-
-        Raises :exc:`~tickwire.errors.KafkaFailed` when a topic has gone: only its commits tell.
-        """
-        due = self._tracker.due()
-        if due and not self._commit_in_flight:
-            self._commit_in_flight = True
-            self._consumer.commit(offsets=_offsets(due), asynchronous=True)
-        self._since_commit = 0
-        self._commit_at = now + COMMIT_SECONDS
-        for topic, since in self._missing_since.items():
-            if now - since > _MISSING_S:
-                raise gone(topic)
-
-    def _commit_now(self) -> None:
-        due = _offsets(self._tracker.due())
-        if not due:
-            return
-        try:
-            answer = self._consumer.commit(offsets=due, asynchronous=False)
-        except KafkaException as e:
-            self._on_commit(e.args[0], due)
-        else:
-            self._on_commit(None, answer or [])
-
-    def _on_commit(self, error: KafkaError | None, partitions: Sequence[TopicPartition]) -> None:
-        """Take Kafka's answer; what it refused stays due. Answers to waiting commits come here a second time."""
-        self._commit_in_flight = False
-        confirmed, refused = set(), {}
-        for p in partitions:
-            problem = error or p.error
-            if problem is not None:
-                refused[p.topic] = problem
-            elif self._tracker.confirm((p.topic, p.partition), p.offset):
-                confirmed.add(p.topic)
-        for topic in confirmed:
-            self._report.commits[topic] += 1
-            metrics.CONSUMER_COMMITS.labels(topic).inc()
-            self._missing_since.pop(topic, None)
-        for topic, problem in refused.items():
-            if problem.code() in MISSING:
-                self._missing_since.setdefault(topic, time.monotonic())
-            metrics.CONSUMER_ERRORS.labels(topic).inc()
-            logger.warning("consumer.commit_failed topic=%s code=%s error=%r", topic, problem.name(), problem.str())
+            lane = self._lanes.pop(name, None)
+            if lane is not None:
+                lane.closed = True
+                if lane in self._paused:
+                    self._paused.remove(lane)
+                    self._consumer.resume([TopicPartition(*name)])  # else it stays paused when it comes back
+            if self._on_revoked is not None:
+                self._workers.of(name).call(partial(self._on_revoked, *name))
+        for lane in self._lanes.values():
+            self._wake(lane)
 
     def _tick(self, now: float) -> None:
         self._tick_at = now + TICK_SECONDS
@@ -287,13 +372,23 @@ class _Runner:
             self._observer.tick(self._report)
 
     def _close(self) -> KafkaFailed | None:
-        """Commit and leave, in a thread because both may hang for as long as Kafka does not answer."""
+        """Finish what is begun, commit and leave; each for a limited time, because Kafka may not answer."""
+        self._closing = True
+        self._drain(list(self._lanes.values()))
+        self._workers.stop(_JOIN_S)
+        self._processor.close()
         self._tick(time.monotonic())
+        until = time.monotonic() + CLOSE_SECONDS
+        try:
+            while self._commits.in_flight and time.monotonic() < until:
+                self._consumer.poll(_BUSY_POLL_S)
+        except KafkaException as e:
+            logger.warning("consumer.client_error error=%r", str(e))
+        # A thread, because both the commit and the leaving may hang for as long as Kafka does not answer.
         uncommitted: list[dict[Partition, int]] = []
         closer = threading.Thread(target=self._commit_and_leave, args=(uncommitted,), daemon=True)
-        self._closing = True
         closer.start()
-        closer.join(CLOSE_SECONDS)
+        closer.join(max(1.0, until - time.monotonic()))
         if uncommitted and not uncommitted[0]:
             if closer.is_alive():
                 logger.warning("consumer.leave_hangs seconds=%g", CLOSE_SECONDS)
@@ -304,13 +399,9 @@ class _Runner:
         )
 
     def _commit_and_leave(self, uncommitted: list[dict[Partition, int]]) -> None:
-        self._commit_now()
+        self._commits.send_and_wait(self._consumer)
         uncommitted.append(self._tracker.due())
         self._consumer.close()
-
-
-def _offsets(due: dict[Partition, int]) -> list[TopicPartition]:
-    return [TopicPartition(topic, number, offset) for (topic, number), offset in due.items()]
 
 
 def _shown(positions: dict[Partition, Position]) -> str:

@@ -5,10 +5,11 @@ import logging
 from confluent_kafka import KafkaError
 
 from tickwire import metrics
-from tickwire.errors import KafkaFailed
+from tickwire.errors import KafkaFailed, OffsetLost
 
 logger = logging.getLogger(__name__)
 
+_UNRELEASED_INSTANCE_ID = 111  # https://kafka.apache.org/protocol#protocol_error_codes
 # Public constants of the library, in spite of their names. librdkafka goes on by itself after these.
 _PASSING = frozenset(
     {
@@ -22,16 +23,14 @@ _PASSING = frozenset(
 MISSING = frozenset(
     {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}  # noqa: SLF001
 )
+_TWICE = frozenset({KafkaError.FENCED_INSTANCE_ID, _UNRELEASED_INSTANCE_ID})
 
 
 def final_error(error: KafkaError, topic: str, partition: int | None, offset: int | None) -> KafkaFailed | None:
     """The error to end with; None when the client goes on by itself."""
     code = error.code()
     if code == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - auto.offset.reset is "error"
-        return KafkaFailed(
-            f"The next offset of {topic} partition {partition} ({offset}) is not in Kafka: its retention removed it, "
-            "or the topic was created anew; run with --from beginning to go on with what is there."
-        )
+        return OffsetLost(topic, -1 if partition is None else partition, -1 if offset is None else offset)
     if code in MISSING:
         return gone(topic)
     if error.fatal() or not (error.retriable() or code in _PASSING):
@@ -49,6 +48,11 @@ def gone(topic: str) -> KafkaFailed:
 def for_good(error: KafkaError, topic: str = "") -> KafkaFailed:
     """Name an error after which reading cannot go on."""
     where = f" {topic}" if topic else ""
+    if error.code() in _TWICE:
+        return KafkaFailed(
+            f"Another consumer of the group has the same KAFKA_GROUP_INSTANCE_ID ({error.name()}: {error.str()}): "
+            "give each its own and run again."
+        )
     return KafkaFailed(f"Reading{where} failed for good ({error.name()}: {error.str()}): correct that and run again.")
 
 

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from tickwire import metrics
 from tickwire.kafka.commit_tracker import Partition
+from tickwire.kafka.received import ReceivedRecord
 
 Ended: TypeAlias = Literal["processed", "dead_letter"]
 
@@ -30,10 +31,10 @@ class ConsumerReport:
         """Records that ended, one way or the other."""
         return self.processed + self.dead_letters
 
-    def count(self, topic: str, outcome: Ended) -> None:
-        """Count one record that ended."""
-        (self.processed if outcome == "processed" else self.dead_letters)[topic] += 1
-        self._ended[topic, outcome].inc()
+    def count(self, topic: str, outcome: Ended, number: int = 1) -> None:
+        """Count records that ended."""
+        (self.processed if outcome == "processed" else self.dead_letters)[topic] += number
+        self._ended[topic, outcome].inc(number)
 
     def set_lag(self, partition: Partition, lag: int) -> None:
         """Set how many records of a partition are not handled yet."""
@@ -62,3 +63,13 @@ class ConsumerReport:
             f"Consumed {consumed.total()} records{f' ({by_topic})' if by_topic else ''}, "
             f"{self.dead_letters.total()} dead letters, {self.commits.total()} commits."
         )
+
+
+class Observer(Protocol):
+    """Watches a consumer, for output."""
+
+    def record(self, record: ReceivedRecord) -> None:
+        """See a record before its handler does, in the handler's thread."""
+
+    def tick(self, report: ConsumerReport) -> None:
+        """See the counts, about twice a second and once before the end. The last commits are counted after that."""

@@ -2,8 +2,10 @@
 
 Key, value and headers of the record stay untouched and in front; our headers follow as one block, always all of them
 in the same order, so that the block of an earlier failure can be told from headers of the same names and is replaced.
+The same holds for the headers that a replay adds (:data:`REPLAY_HEADERS`).
 """
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -13,7 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import KafkaFailed, RecordRejected
+from tickwire.errors import DeadLetterNotWritten, RecordRejected
 from tickwire.kafka.clients import producer_config, unusable
 from tickwire.kafka.received import ReceivedRecord
 
@@ -33,12 +35,32 @@ HEADERS = (
     "replay_count",
     "left_out",
 )
+REPLAY_HEADERS = ("replay_count", "replay_of", "replayed_at", "replay_id")
 
 _MESSAGE_BYTES = 1024
-_DELIVERY_S = 30.0
+_DELIVERY_S = 10.0
 _LARGEST_MESSAGE = 1_000_000_000  # librdkafka's limit; the topic's own is what counts
 # What is left out, step by step, while the topic refuses the record as too large.
 _LEFT_OUT = ("nothing", "headers", "headers,value", "headers,value,key")
+
+_COUNT = re.compile(r"[0-9]{1,9}")
+# Refusals that waiting does not change. A topic that is missing may be created again, so it is none of them.
+_PERMANENT = frozenset(
+    {
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError.TOPIC_EXCEPTION,
+        KafkaError.INVALID_RECORD,
+        KafkaError.POLICY_VIOLATION,
+        KafkaError.UNSUPPORTED_COMPRESSION_TYPE,
+        KafkaError.UNSUPPORTED_FOR_MESSAGE_FORMAT,
+        KafkaError._AUTHENTICATION,  # noqa: SLF001 - public constants of the library, in spite of their names
+        KafkaError._FATAL,  # noqa: SLF001
+        KafkaError._INVALID_ARG,  # noqa: SLF001
+    }
+)
 
 HeaderList: TypeAlias = list[tuple[str, bytes | None]]
 
@@ -69,25 +91,55 @@ def shorten(text: str, limit: int) -> bytes:
     return data if len(data) <= limit else data[:limit].decode("utf-8", "ignore").encode()
 
 
+def rfc3339(time_s: float) -> str:
+    """Write Unix seconds as UTC text with milliseconds, e.g. ``2026-01-31T12:00:00.000Z``."""
+    return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def split_headers(headers: Sequence[tuple[str, bytes | None]]) -> tuple[HeaderList, dict[str, str]]:
     """Take a dead letter's headers apart: those of the record that it was, and ours; ours are empty if it is none."""
+    return _take_block(headers, HEADERS)
+
+
+def split_replay(headers: Sequence[tuple[str, bytes | None]]) -> tuple[HeaderList, dict[str, str]]:
+    """Take a replayed record's headers apart: its own, and those that the replay added; empty if it is no replay."""
+    return _take_block(headers, REPLAY_HEADERS)
+
+
+def _take_block(
+    headers: Sequence[tuple[str, bytes | None]], block: tuple[str, ...]
+) -> tuple[HeaderList, dict[str, str]]:
+    """Take out the last run of exactly the names *block* if its values are text, which ours are."""
     names = tuple(name for name, _ in headers)
-    size = len(HEADERS)
+    size = len(block)
     for start in range(len(names) - size, -1, -1):
-        if names[start : start + size] == HEADERS:
-            block = headers[start : start + size]
-            ours = {name: (value or b"").decode("utf-8", "replace") for name, value in block}
-            return [*headers[:start], *headers[start + size :]], ours
+        if names[start : start + size] == block and (texts := _texts(headers[start : start + size])) is not None:
+            return [*headers[:start], *headers[start + size :]], texts
     return list(headers), {}
+
+
+def _texts(block: Sequence[tuple[str, bytes | None]]) -> dict[str, str] | None:
+    try:
+        texts = {name: value.decode() for name, value in block if value is not None}
+    except UnicodeDecodeError:
+        return None
+    return texts if len(texts) == len(block) else None
+
+
+def replay_count(*blocks: dict[str, str]) -> int:
+    """How often a record was replayed, as the highest of these headers says; what is no such number counts as 0."""
+    texts = (block.get("replay_count", "") for block in blocks)
+    return max((int(text) for text in texts if _COUNT.fullmatch(text)), default=0)
 
 
 class DeadLetters:
     """Writes dead letters and waits until Kafka has acknowledged each."""
 
     def __init__(self, config: KafkaConfig, group: str, clock: Callable[[], float] = time.time) -> None:
-        self._topic = config.dlq_topic
+        self.topic = config.dlq_topic
         self._group = group
         self._clock = clock
+        self._stopped = False
         settings = producer_config(config) | {
             "linger.ms": 0,  # each is waited for
             "message.max.bytes": _LARGEST_MESSAGE,
@@ -101,10 +153,11 @@ class DeadLetters:
     def write(self, record: ReceivedRecord, failure: Failure) -> None:
         """Write one dead letter and wait for its acknowledgement.
 
-        Raises :exc:`~tickwire.errors.KafkaFailed` when there is none; the record must then not be committed.
+        Raises :exc:`~tickwire.errors.DeadLetterNotWritten` when there is none; the record must then not be committed.
         """
-        original, earlier = split_headers(record.headers)
-        ours = self._headers(record, failure, earlier)
+        original, copied = split_headers(record.headers)  # by another tool, as it was
+        original, replayed = split_replay(original)
+        ours = self._headers(record, failure, replay_count(copied, replayed))
         for step, left_out in enumerate(_LEFT_OUT):
             headers: HeaderList = [*(original if step < 1 else ()), *ours, ("left_out", left_out.encode())]
             value = record.value if step < 2 else None
@@ -113,15 +166,16 @@ class DeadLetters:
             if error is None or error.code() != KafkaError.MSG_SIZE_TOO_LARGE:
                 break
         if error is not None:
-            raise KafkaFailed(
-                f"The dead letter of {record.topic} partition {record.partition} offset {record.offset} could not be "
-                f"written to {self._topic} ({error.str()}); its offset is not committed: make that topic writable "
-                "and run again."
-            )
-        metrics.DLQ_PUBLISHED.labels(self._topic, record.topic, failure.error_type).inc()
+            retryable = not (error.fatal() or error.code() in _PERMANENT)
+            source = (record.topic, record.partition, record.offset)
+            raise DeadLetterNotWritten(self.topic, source, error.str(), retryable)
+        metrics.DLQ_PUBLISHED.labels(self.topic, record.topic, failure.error_type).inc()
 
-    def _headers(self, record: ReceivedRecord, failure: Failure, earlier: dict[str, str]) -> HeaderList:
-        replays = earlier.get("replay_count", "")
+    def stop(self) -> None:
+        """Let a write in another thread end without its acknowledgement."""
+        self._stopped = True
+
+    def _headers(self, record: ReceivedRecord, failure: Failure, replays: int) -> HeaderList:
         time_ms = record.timestamp_ms
         values = (
             record.topic,
@@ -133,9 +187,9 @@ class DeadLetters:
             failure.error_class,
             failure.message,
             str(failure.attempts),
-            datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            rfc3339(self._clock()),
             f"{record.topic}-{record.partition}-{record.offset}",
-            replays if replays.isdigit() else "0",
+            str(replays),
         )
         return [(name, shorten(value, _MESSAGE_BYTES)) for name, value in zip(HEADERS[:-1], values, strict=True)]
 
@@ -147,9 +201,9 @@ class DeadLetters:
             reports.append(error)
 
         try:
-            self._producer.produce(self._topic, value, key, headers=[*headers], on_delivery=delivered)
+            self._producer.produce(self.topic, value, key, headers=[*headers], on_delivery=delivered)
             deadline = time.monotonic() + _DELIVERY_S + 5  # librdkafka reports by then; this only guards the loop
-            while not reports and time.monotonic() < deadline:
+            while not reports and not self._stopped and time.monotonic() < deadline:
                 self._producer.poll(0.1)
         except KafkaException as e:
             error: KafkaError = e.args[0]

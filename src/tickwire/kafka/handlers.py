@@ -3,9 +3,12 @@
 A handler is any callable, plain or ``async def``, that takes one :class:`~tickwire.kafka.received.ReceivedRecord`.
 Returning means that the record is processed and its offset may be committed. Raising means that it is not:
 :exc:`~tickwire.errors.Reject` says that the record is wrong and never will be processed; after errors that may pass
-(time-outs, connection errors, :exc:`~tickwire.errors.TryAgain`) it is tried again a few times; anything else counts as
-wrong at once.
+(time-outs, connection errors, :exc:`~tickwire.errors.TryAgain`) it is tried again, up to KAFKA_MAX_ATTEMPTS times
+with a growing wait in which only its partition stands still; anything else counts as wrong at once.
 Records may come twice, after a crash or when another consumer takes a partition over.
+
+A handler runs in a thread of its own, ``async def`` on one event loop. With KAFKA_CONSUMER_CONCURRENCY above 1, records
+of different partitions come at the same time, from several threads; those of one partition stay in their order.
 
 A handler with a method ``revoked(topic, partition)`` is told when a partition goes to another consumer.
 """

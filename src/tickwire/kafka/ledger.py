@@ -1,6 +1,8 @@
 """What became of every record: counted once, as it ends, and exported a few hundred times a second, not per record.
 
-``events = acknowledged + failed + dropped + in flight`` holds whenever no method of the publisher is running.
+``events = acknowledged + conflated + dropped + failed + spilled + in flight`` holds whenever no method of the publisher
+is running. ``spilled`` records wait on disk and leave that column when Kafka acknowledges them. What an earlier run
+left on disk is counted apart, because its events are not of this run.
 """
 
 import collections
@@ -8,101 +10,115 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from prometheus_client import Counter
-
 from tickwire import metrics
 from tickwire.records.codec import Record
+
+OUTCOMES = ("acknowledged", "conflated", "dropped", "failed")
+IN_MEMORY = -1  # the place of a record that is not on disk
 
 
 @dataclass(frozen=True, slots=True)
 class TopicAccount:
-    """Where the records of one topic are. ``in_flight`` are those that have not ended."""
+    """Where the records of one topic are. ``in_flight`` are in memory and have not ended; ``spilled`` wait on disk."""
 
     events: int = 0
     acknowledged: int = 0
-    failed: int = 0
+    conflated: int = 0
     dropped: int = 0
+    failed: int = 0
+    spilled: int = 0
     in_flight: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveredAccount:
+    """What became of the records that an earlier run left on disk; ``lost`` were damaged there."""
+
+    records: int = 0
+    acknowledged: int = 0
+    dropped: int = 0
+    failed: int = 0
+    lost: int = 0
+    waiting: int = 0
 
 
 Accounting: TypeAlias = dict[str, TopicAccount]  # by topic
 
 
-@dataclass(frozen=True, slots=True)
-class TopicCounters:
-    """A topic's counters with their labels bound."""
-
-    acknowledged: Counter
-    failed: Counter
-    dropped: Counter
-    delivery_errors: Counter
-    queue_drops: Counter
-
-
-def topic_counters(topic: str) -> TopicCounters:
-    """Bind a topic's counters, which makes their zeros visible."""
-    return TopicCounters(
-        metrics.RECORDS.labels(topic, "acknowledged"),
-        metrics.RECORDS.labels(topic, "failed"),
-        metrics.RECORDS.labels(topic, "dropped"),
-        metrics.DELIVERY_ERRORS.labels(topic),
-        metrics.QUEUE_DROPS.labels(topic),
-    )
-
-
 class Stream:
-    """Counts of one topic, type and exchange."""
+    """Counts of one topic, type and exchange; those of an earlier run's records (*recovered*) have their own."""
 
-    __slots__ = ("_exported", "_outcomes", "_published", "acknowledged", "dropped", "events", "failed", "topic")
+    __slots__ = ("_counters", "_exported", "_published", "_queue", *OUTCOMES, "events", "recovered", "spilled", "topic")
 
-    def __init__(self, topic: str, kind: str, exchange: str) -> None:
-        self.topic = topic
-        self.events = self.acknowledged = self.failed = self.dropped = 0
-        self._exported = (0, 0, 0)
+    acknowledged: int
+    conflated: int
+    dropped: int
+    failed: int
+
+    def __init__(self, topic: str, kind: str, exchange: str, *, recovered: bool = False) -> None:
+        self.topic, self.recovered = topic, recovered
+        self.events = self.spilled = self.acknowledged = self.conflated = self.dropped = self.failed = 0
+        self._exported = (0,) * len(OUTCOMES)
         self._published = metrics.MESSAGES_PUBLISHED.labels(topic, kind, exchange)
-        self._outcomes = topic_counters(topic)
+        counter = metrics.SPILL_RECOVERED if recovered else metrics.RECORDS
+        self._counters = [counter.labels(topic, outcome) for outcome in OUTCOMES]
+        self._queue = metrics.QUEUE_DROPS.labels(topic), metrics.DELIVERY_ERRORS.labels(topic)
+
+    @property
+    def open(self) -> int:
+        """How many records have not ended, on disk or not."""
+        return self.events - self.acknowledged - self.conflated - self.dropped - self.failed
 
     def export(self) -> None:
         """Add to the metrics what was counted since the last call."""
-        now = (self.acknowledged, self.failed, self.dropped)
+        now = (self.acknowledged, self.conflated, self.dropped, self.failed)
         before, self._exported = self._exported, now
         if now == before:
             return
-        acknowledged, failed, dropped = (new - old for new, old in zip(now, before, strict=True))
+        added = [new - old for new, old in zip(now, before, strict=True)]
+        for counter, count in zip(self._counters, added, strict=True):
+            counter.inc(count)
+        acknowledged, _, dropped, failed = added
         self._published.inc(acknowledged)
-        self._outcomes.acknowledged.inc(acknowledged)
-        self._outcomes.failed.inc(failed)
-        self._outcomes.delivery_errors.inc(failed)
-        self._outcomes.dropped.inc(dropped)
-        self._outcomes.queue_drops.inc(dropped)
+        drops, errors = self._queue
+        drops.inc(dropped)
+        errors.inc(failed)
 
 
 class Lane:
     """All records of one key of one topic, which Kafka keeps in order.
 
-    A book is ``broken`` from the loss of one of its records until its next snapshot.
+    A book is ``broken`` from the loss of one of its records until its next snapshot: of what is published, nothing may
+    follow but that. It has a ``hole`` while the same is true of what is sent to Kafka, which is behind when records
+    wait on disk.
     """
 
-    __slots__ = ("broken", "exchange_symbol", "is_book", "restart_at", "stream")
+    __slots__ = ("broken", "exchange_symbol", "hole", "is_book", "restart_at", "stream")
 
     def __init__(self, stream: Stream, exchange_symbol: str, *, is_book: bool) -> None:
         self.stream = stream
         self.exchange_symbol = exchange_symbol
         self.is_book = is_book
-        self.broken = False
+        self.broken = self.hole = False
         self.restart_at = 0.0  # the earliest time to ask for the next start, in the loop's seconds
 
 
+# A record on its way: who counts it, its lane, itself, and its number on disk or IN_MEMORY.
+Entry: TypeAlias = tuple[Stream, Lane, Record, int]
+
+
 class Ledger:
-    """Lanes, streams, and the records that were handed to the producer and not yet reported on."""
+    """Lanes and streams."""
 
     def __init__(self, topics: Iterable[str]) -> None:
-        self.in_flight: dict[int, tuple[Lane, Record]] = {}  # in the order in which they were handed over
         self._lanes: dict[str, dict[bytes, Lane]] = {topic: {} for topic in topics}
-        self._streams: dict[tuple[str, str], Stream] = {}
+        self._streams: dict[tuple[str, str, bool], Stream] = {}
         self._open = {topic: metrics.IN_FLIGHT.labels(topic) for topic in self._lanes}
-        for topic in self._lanes:
-            topic_counters(topic)
+        for topic in self._lanes:  # which makes their zeros visible
+            metrics.DELIVERY_ERRORS.labels(topic)
+            metrics.QUEUE_DROPS.labels(topic)
+            for outcome in metrics.OUTCOMES:
+                metrics.RECORDS.labels(topic, outcome)
 
     def lane(self, record: Record) -> Lane | None:
         """Find the lane of *record*; None if it is the first of its key."""
@@ -110,34 +126,59 @@ class Ledger:
 
     def open_lane(self, record: Record, exchange_symbol: str) -> Lane:
         """Make the lane of a key's first record."""
-        name = (record.topic, record.exchange)
-        stream = self._streams.get(name)
-        if stream is None:
-            stream = self._streams[name] = Stream(record.topic, record.kind, record.exchange)
-        lane = Lane(stream, exchange_symbol, is_book=record.kind == "orderbook")
+        lane = Lane(self.stream(record), exchange_symbol, is_book=record.kind == "orderbook")
         self._lanes[record.topic][record.key] = lane
         return lane
 
-    def accounting(self, waiting: Iterable[tuple[Lane, Record]]) -> Accounting:
-        """Count where everything is; *waiting* has not been handed over yet."""
-        open_ = collections.Counter(record.topic for _, record in (*self.in_flight.values(), *waiting))
+    def lanes(self) -> list[Lane]:
+        """Every lane there is."""
+        return [lane for lanes in self._lanes.values() for lane in lanes.values()]
+
+    def stream(self, record: Record, *, recovered: bool = False) -> Stream:
+        """Find or make the stream that counts *record*."""
+        name = (record.topic, record.exchange, recovered)
+        stream = self._streams.get(name)
+        if stream is None:
+            stream = Stream(record.topic, record.kind, record.exchange, recovered=recovered)
+            self._streams[name] = stream
+        return stream
+
+    def accounting(self, in_memory: Iterable[Entry]) -> Accounting:
+        """Count where everything is; *in_memory* is all that has not ended and is not on disk."""
+        open_ = collections.Counter(stream.topic for stream, _, _, place in in_memory if place == IN_MEMORY)
         return {topic: self._account(topic, open_[topic]) for topic in self._lanes}
+
+    def recovered(self, records: int, lost: int) -> RecoveredAccount:
+        """Count what became of the *records* that were found on disk, of which *lost* were damaged."""
+        streams = [stream for stream in self._streams.values() if stream.recovered]
+        acknowledged, dropped, failed = (
+            sum(getattr(s, name) for s in streams) for name in ("acknowledged", "dropped", "failed")
+        )
+        waiting = records - lost - acknowledged - dropped - failed
+        return RecoveredAccount(records, acknowledged, dropped, failed, lost, waiting)
 
     def export(self) -> int:
         """Bring the metrics up to date. Returns how many records were acknowledged in all."""
+        open_ = dict.fromkeys(self._open, 0)
+        acknowledged = 0
         for stream in self._streams.values():
             stream.export()
+            acknowledged += stream.acknowledged
+            if not stream.recovered:
+                open_[stream.topic] += stream.open
         for topic, gauge in self._open.items():
-            account = self._account(topic, 0)
-            gauge.set(account.events - account.acknowledged - account.failed - account.dropped)
-        return sum(stream.acknowledged for stream in self._streams.values())
+            gauge.set(open_[topic])
+        return acknowledged
+
+    def export_end(self) -> None:
+        """Do the same at the end of the run, when what waits on disk has ended as ``spilled``."""
+        self.export()
+        for topic, gauge in self._open.items():
+            spilled = sum(s.spilled for s in self._streams.values() if s.topic == topic and not s.recovered)
+            metrics.RECORDS.labels(topic, "spilled").inc(spilled)
+            gauge.dec(spilled)
 
     def _account(self, topic: str, in_flight: int) -> TopicAccount:
-        streams = [stream for stream in self._streams.values() if stream.topic == topic]
-        return TopicAccount(
-            sum(stream.events for stream in streams),
-            sum(stream.acknowledged for stream in streams),
-            sum(stream.failed for stream in streams),
-            sum(stream.dropped for stream in streams),
-            in_flight,
-        )
+        streams = [stream for stream in self._streams.values() if stream.topic == topic and not stream.recovered]
+        counts = {name: sum(getattr(stream, name) for stream in streams) for name in ("events", *OUTCOMES, "spilled")}
+        return TopicAccount(**counts, in_flight=in_flight)

@@ -1,13 +1,14 @@
 """The handler used when you name none: validates every record and rebuilds every order book from Kafka alone."""
 
 import logging
+import threading
 from collections import Counter
 from typing import Any
 
 from tickwire import metrics
 from tickwire.errors import RecordRejected
 from tickwire.events.book import Book
-from tickwire.events.types import OrderBook, Ticker
+from tickwire.events.types import MarketEvent, OrderBook, Ticker
 from tickwire.kafka.received import ReceivedRecord
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class MarketState:
 
     A record delivered again is recognised by its numbers, counted and ignored. After a break the book is not used until
     the next snapshot, and a keyframe is one. A key first met in the middle of an epoch waits for one, too.
+    Threads may share it.
     """
 
     def __init__(self) -> None:
@@ -47,10 +49,15 @@ class MarketState:
         self.older_epochs = 0  # records of an epoch before the one already seen, ignored
         self.books: dict[str, BookState] = {}
         self.tickers: dict[str, Ticker] = {}
+        self._lock = threading.Lock()
 
     def __call__(self, record: ReceivedRecord) -> None:
         """Take one record. Raises :exc:`~tickwire.errors.RecordRejected`."""
         event = record.event
+        with self._lock:
+            self._take(event, record)
+
+    def _take(self, event: MarketEvent, record: ReceivedRecord) -> None:
         key = f"{event.exchange}|{event.symbol}"
         if type(event) is OrderBook:
             self._order_book(key, event, record)
@@ -66,7 +73,8 @@ class MarketState:
     def revoked(self, topic: str, partition: int) -> None:
         """Forget the books of a partition that goes to another consumer, which reads on where we do not."""
         here = (topic, partition)
-        self.books = {key: state for key, state in self.books.items() if state.partition != here}
+        with self._lock:
+            self.books = {key: state for key, state in self.books.items() if state.partition != here}
 
     def report(self) -> dict[str, Any]:
         """Counts, books and last tickers, ready for JSON."""

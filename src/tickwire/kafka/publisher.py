@@ -1,52 +1,35 @@
-"""Publishes market events: each ends once, as acknowledged, failed or dropped, and no book's records have a hole.
+"""Publishes market events: each ends once, as the ledger says, and no book's records have a hidden hole.
 
 Everything happens on the event loop's thread: a timer serves the delivery reports, so the accounting needs no locks.
-The plain ``Producer`` is wrapped, because the library's asyncio producer and its batches lose headers.
 """
 
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Iterator
 from typing import Protocol
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError
 
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
+from tickwire.config.paths import state_folder
 from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.events.types import MarketEvent, OrderBook
-from tickwire.kafka.clients import producer_config, said, unusable
-from tickwire.kafka.ledger import Accounting, Lane, Ledger
+from tickwire.kafka.clients import connect_check, said
+from tickwire.kafka.full_queue import Blocking, Conflating, Dropping, WhenFull
+from tickwire.kafka.ledger import IN_MEMORY, Accounting, Entry, Lane, Ledger, RecoveredAccount
+from tickwire.kafka.outage import OutageWatch
+from tickwire.kafka.outage_buffer import OutageBuffer, closes_hole
+from tickwire.kafka.producer_link import ProducerLink
 from tickwire.kafka.topics import ensure_topics
 from tickwire.records.codec import Record, RecordWriter
 
 logger = logging.getLogger(__name__)
 
 _TICK_S = 0.005
-_WAITING_RECORDS = 10_000
-_WAITING_BYTES = 16 << 20
 _RESTART_S = 10.0  # least time between two starts of a book because of us: each costs the exchange a snapshot
-
-# Public constants of the library, in spite of their names.
-_ALL_DOWN = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
-# Our own purge at the end; says nothing about what became of the record.
-_PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001
-# The producer's place in its sequence is lost, so it is at its end, not the record. librdkafka calls only some of these
-# fatal, and would go on behind the hole after the others.
-_PRODUCER_LOST = frozenset(
-    {
-        KafkaError._FATAL,  # noqa: SLF001
-        KafkaError._FENCED,  # noqa: SLF001
-        KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER,
-        KafkaError.UNKNOWN_PRODUCER_ID,
-        KafkaError.INVALID_PRODUCER_EPOCH,
-        KafkaError.INVALID_PRODUCER_ID_MAPPING,
-        KafkaError.PRODUCER_FENCED,
-    }
-)
+_LOOK_S = 2.0  # for Kafka to answer, and between two looks, after a start without it
 
 
 class Flow(Protocol):
@@ -66,123 +49,153 @@ class Flow(Protocol):
 
 
 class Publisher:
-    """Takes events now, sees to their fate later. ``open``, then ``start``, then ``publish``; ``close`` at the end."""
+    """Takes events now, sees to their fate later. ``open``, then ``start``, then ``publish``; ``close`` at the end.
 
-    def __init__(self, config: KafkaConfig, flow: Flow) -> None:
-        self._config, self._flow = config, flow
-        self._writer = RecordWriter(config.ticker_topic, config.orderbook_topic)
+    *source* names whose events they are; each source and pair of topics has a folder of its own for records that wait
+    on disk. With *offline_start* Kafka may be unreachable at the start.
+    """
+
+    def __init__(self, config: KafkaConfig, flow: Flow, *, source: str = "feed", offline_start: bool = False) -> None:
+        self._config, self._flow, self._offline_start = config, flow, offline_start
+        self.folder = (config.spill_dir or state_folder() / "spill").joinpath(source, *config.topics)
+        self._writer = RecordWriter(*config.topics)
         self._ledger = Ledger(config.topics)
-        self._in_flight = self._ledger.in_flight
-        self._number = 0  # of the last record that was handed over
-        self._block_s = config.max_block_ms / 1000
-
-        # Records that found no room, oldest first; nothing overtakes them.
-        self._waiting: deque[tuple[Lane, Record]] = deque()
-        self._waiting_bytes = 0
-        self._blocked_since = 0.0
-        self._paused = False
-        self._dropping = False  # blocked for too long: sockets are read again, and what has no room is dropped
+        self._buffer = OutageBuffer(
+            config, self._ledger, time.monotonic, lose=self._lose, broke=self._break, failed=self._fail
+        )
+        self._watch = OutageWatch(self._buffer, time.monotonic())
+        self._link = ProducerLink(
+            config,
+            stored=self._buffer.ended,
+            refused=self._refused,
+            skip=self._skip,
+            failed=self._fail,
+            heard=self._watch.heard,
+        )
+        self._send = self._link.send
+        self._waits = self._places(config)
+        self._behind: set[str] = set()  # topics whose records must wait behind others
         self._broken: dict[Lane, None] = {}  # books that the feed has not been asked to start again
-
-        self._error: KafkaFailed | None = None
-        self._latency_seen = False
-        self._complaints: set[int] = set()
-        self._acknowledged_before = 0
         self._refusals: set[tuple[str, int]] = set()
+        self._left: list[Entry] | None = None  # at the end: what is neither acknowledged nor on disk
+        self._connecting: asyncio.Task[None] | None = None
+        self._failed = False
 
     def open(self) -> None:
-        """Make sure that Kafka answers and that the topics exist; blocks, so call it in a thread.
+        """Make sure that Kafka answers and that the topics exist, take the folder; blocks, so call it in a thread.
 
-        Raises :exc:`~tickwire.errors.KafkaFailed`.
+        Raises :exc:`~tickwire.errors.KafkaFailed` and :exc:`~tickwire.errors.SpillUnusable`.
         """
-        ensure_topics(self._config, self._config.topics)
         try:
-            self._producer = Producer(producer_config(self._config) | {"error_cb": self._heard})
-        except KafkaException as e:
-            raise unusable(e) from e
-        self._produce = self._producer.produce
+            ensure_topics(self._config, self._config.topics)
+            self._link.open()
+        except KafkaFailed as e:
+            if not self._offline_start:
+                raise
+            logger.warning("publisher.offline error=%r", str(e))
+        self._buffer.open(self.folder)
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Serve delivery reports on *loop* from now on."""
         self._loop = loop
+        if self._buffer.recovering:
+            self._behind.update(self._config.topics)
+        if not self._link.opened:
+            self._connecting = loop.create_task(self._connect())
         self._timer = loop.call_later(_TICK_S, self._tick)
 
     def publish(self, event: MarketEvent) -> None:
         """Take one event; never waits, never raises because of Kafka."""
         record = self._writer.write(event)
         lane = self._ledger.lane(record) or self._ledger.open_lane(record, event.exchange_symbol)
-        lane.stream.events += 1
-        if self._error is not None:
-            lane.stream.failed += 1
-        elif lane.broken and not self._continues(lane, event):
-            lane.stream.dropped += 1
-        elif self._waiting:
-            self._hold(lane, record)
-        elif not self._send(lane, record):
-            self._block(lane, record)
+        stream = lane.stream
+        stream.events += 1
+        if lane.broken and not self._continues(lane, event):
+            stream.dropped += 1
+        elif record.topic in self._behind:
+            self._waits[record.topic].hold(lane, record)
+        elif not self._send((stream, lane, record, IN_MEMORY)):
+            self._wait(lane, record)
 
     def accounting(self) -> Accounting:
         """Where every event is, by topic."""
-        return self._ledger.accounting(self._waiting)
+        return self._ledger.accounting(self._in_memory())
+
+    def recovered(self) -> RecoveredAccount:
+        """What became of the records that an earlier run left on disk."""
+        return self._buffer.recovered()
 
     async def close(self, seconds: float) -> int:
-        """Deliver what is left for at most *seconds*; return how many records are still undelivered."""
+        """Deliver what is left for at most *seconds*, write the rest to disk; return how many records are lost."""
         self._timer.cancel()
+        if self._connecting is not None:
+            self._connecting.cancel()
         deadline = time.monotonic() + seconds
-        while self._error is None and (self._waiting or self._in_flight) and time.monotonic() < deadline:
-            self._send_waiting()
+        while self._can_deliver() and time.monotonic() < deadline:
+            self._drain()
             # Only while flush runs does the producer not linger; a slice is as long as the loop can do without us.
-            self._serve(self._producer.flush)
+            self._link.flush(0.01)
             await asyncio.sleep(0)
-        left = len(self._waiting) + len(self._in_flight)
-        if left:
-            logger.error("publisher.undelivered records=%d", left)
-            self._producer.purge(blocking=False)
-        self._serve(self._producer.poll, 0.0)
-        self._export()
-        return left
+        self._link.close()
+        self._left = self._buffer.close(list(self._link.entries()), list(self._waiting()))
+        self._ledger.export_end()
+        if self._left:
+            logger.error("publisher.lost records=%d", len(self._left))
+        return len(self._left)
 
-    def _send(self, lane: Lane, record: Record) -> bool:
-        """Hand one record to the producer; False when it has no room."""
-        self._number = number = self._number + 1
-        try:
-            self._produce(
-                record.topic,
-                record.value,
-                record.key,
-                on_delivery=partial(self._reported, number),
-                timestamp=record.timestamp_ms,
-                headers=record.headers,  # type: ignore[arg-type]  # lists are invariant
-            )
-        except BufferError:
-            return False
-        except KafkaException as e:
-            if _lost(e.args[0]):
-                self._fail(f"{e.args[0].name()}: {said(e)}")
-            self._refused(lane, record, e.args[0])
-            return True
-        self._in_flight[number] = lane, record
-        return True
+    def _places(self, config: KafkaConfig) -> dict[str, WhenFull]:
+        """Choose where the records of each topic wait; topics that block wait in one line."""
+        blocking = Blocking(config.max_block_ms / 1000, time.monotonic, self._lose, self._flow.pause, self._flow.resume)
+        tickers: dict[str, WhenFull] = {"conflate": Conflating(), "block": blocking, "drop": Dropping(self._lose)}
+        books: dict[str, WhenFull] = {"spill": self._buffer, "block": blocking, "invalidate": Dropping(self._lose)}
+        return {
+            config.ticker_topic: tickers[config.when_full_ticker],
+            config.orderbook_topic: books[config.when_full_orderbook],
+        }
 
-    def _reported(self, number: int, error: KafkaError | None, message: Message) -> None:
-        try:
-            if error is None:
-                lane, _ = self._in_flight.pop(number)
-                lane.stream.acknowledged += 1
-                if not self._latency_seen:  # one a tick: enough for a histogram, and next to nothing a record
-                    self._latency_seen = True
-                    metrics.DELIVERY_SECONDS.observe(message.latency() or 0.0)
-            elif _lost(error):
-                self._fail(f"{error.name()}: {said(error)}")
-            elif self._error is None and error.code() not in _PURGED:
-                self._refused(*self._in_flight.pop(number), error)
-        except Exception as e:  # the library would carry it into whatever call serves the next report
-            logger.exception("publisher.report_failed")
-            self._fail(repr(e))
+    def _in_memory(self) -> Iterator[Entry]:
+        if self._left is not None:
+            yield from self._left
+        else:
+            yield from self._link.entries()
+            yield from self._waiting()
 
-    def _refused(self, lane: Lane, record: Record, error: KafkaError) -> None:
+    def _waiting(self) -> Iterator[Entry]:
+        for place in dict.fromkeys(self._waits.values()):
+            yield from place.entries()
+
+    def _can_deliver(self) -> bool:
+        left = self._link.busy or len(self._buffer) or any(map(len, self._waits.values()))
+        return bool(left) and self._link.opened and not self._failed
+
+    async def _connect(self) -> None:
+        """Begin to send as soon as Kafka answers and has the topics."""
+        while not self._link.opened:
+            try:
+                await asyncio.to_thread(connect_check, self._config, _LOOK_S)
+                await asyncio.to_thread(ensure_topics, self._config, self._config.topics)
+                self._link.open()
+            except KafkaFailed as e:
+                logger.debug("publisher.still_offline error=%r", str(e))
+                await asyncio.sleep(_LOOK_S)
+            except TickwireError as e:
+                self._fail(e)
+                return
+
+    def _wait(self, lane: Lane, record: Record) -> None:
+        """Let the first record wait for which there was no room."""
+        metrics.QUEUE_FULL.labels(record.topic).inc()
+        place = self._waits[record.topic]
+        place.hold(lane, record)
+        if len(place):
+            self._behind.update(topic for topic, other in self._waits.items() if other is place)
+
+    def _refused(self, entry: Entry, error: KafkaError) -> None:
         """Count a record that can never be sent; the others go on."""
-        lane.stream.failed += 1
+        stream, lane, record, place = entry
+        stream.failed += 1
+        if place != IN_MEMORY:
+            self._buffer.ended(entry)
         code = error.code()
         if (record.topic, code) not in self._refusals:
             self._refusals.add((record.topic, code))
@@ -196,9 +209,27 @@ class Publisher:
             )
         self._break(lane)
 
-    def _break(self, lane: Lane) -> None:
+    def _skip(self, entry: Entry) -> bool:
+        """Drop what was behind a refused record of its book when the producer was lost."""
+        stream, lane, record, place = entry
+        if not lane.hole or closes_hole(lane, record):
+            return False
+        stream.dropped += 1
+        if place != IN_MEMORY:
+            self._buffer.ended(entry)
+        return True
+
+    def _lose(self, lane: Lane) -> None:
+        """Drop the newest record of a lane."""
+        lane.stream.dropped += 1
         if lane.is_book:
             lane.broken = True
+            self._broken[lane] = None
+
+    def _break(self, lane: Lane) -> None:
+        """Let nothing of a book follow what was lost on the way to Kafka, on disk or new, until it is whole again."""
+        if lane.is_book:
+            lane.broken = lane.hole = True
             self._broken[lane] = None
 
     def _continues(self, lane: Lane, event: MarketEvent) -> bool:
@@ -208,99 +239,55 @@ class Publisher:
         if event.action == "snapshot":
             lane.broken = False
             self._broken.pop(lane, None)
+            if self._link.ready and not self._behind:  # it goes out now
+                lane.hole = False
         return True
 
-    def _block(self, lane: Lane, record: Record) -> None:
-        metrics.QUEUE_FULL.labels(record.topic).inc()
-        self._blocked_since = self._loop.time()
-        self._hold(lane, record)
-        self._paused = True
-        self._flow.pause()
-
-    def _hold(self, lane: Lane, record: Record) -> None:
-        """Queue behind what waits already, or drop where that may grow no more."""
-        size = len(record.value)
-        if self._dropping or len(self._waiting) >= _WAITING_RECORDS or self._waiting_bytes + size > _WAITING_BYTES:
-            lane.stream.dropped += 1
-            self._break(lane)
-            return
-        self._waiting.append((lane, record))
-        self._waiting_bytes += size
-
-    def _send_waiting(self) -> None:
-        """Hand over what waits, the oldest first, as far as there is room."""
-        waiting = self._waiting
-        while waiting:
-            lane, record = waiting[0]
-            if not self._send(lane, record):
-                return
-            waiting.popleft()
-            self._waiting_bytes -= len(record.value)
-
     def _tick(self) -> None:
-        self._latency_seen = False
-        self._serve(self._producer.poll, 0.0)
-        if self._waiting:
-            self._unblock()
-        elif self._broken:
+        self._link.poll()
+        if self._behind:
+            self._drain()
+        if self._broken:
             self._restart_books()
+        self._buffer.sync()
         self._export()
         self._timer = self._loop.call_later(_TICK_S, self._tick)
 
-    def _unblock(self) -> None:
-        self._send_waiting()
-        if not self._waiting:
-            self._dropping = False
-            self._read_again()
-        elif not self._dropping and self._loop.time() - self._blocked_since >= self._block_s:
-            logger.error("publisher.dropping blocked_s=%g waiting=%d", self._block_s, len(self._waiting))
-            self._dropping = True
-            self._read_again()  # an exchange that is not read for longer hangs up
-
-    def _read_again(self) -> None:
-        if self._paused:
-            self._paused = False
-            self._flow.resume()
+    def _drain(self) -> None:
+        """Hand over what waits: first what an earlier run left, then the rest."""
+        self._buffer.drain(self._send)
+        older = self._buffer.recovering
+        for place in dict.fromkeys(self._waits.values()):
+            if place is not self._buffer:
+                place.drain(_no_room if older else self._send)
+        if not older:
+            self._behind = {topic for topic, place in self._waits.items() if len(place)}
 
     def _restart_books(self) -> None:
-        """Ask for new starts, now that there is room for their snapshots."""
+        """Ask for new starts when there is room for their snapshots."""
+        place = self._waits[self._config.orderbook_topic]
+        if len(place) and not (place is self._buffer and self._buffer.has_room):
+            return
+        if not len(place) and not self._link.roomy:
+            return
         now = self._loop.time()
         for lane in [lane for lane in self._broken if lane.restart_at <= now]:
             del self._broken[lane]
             lane.restart_at = now + _RESTART_S
             self._flow.overflow(lane.exchange_symbol)
 
-    def _serve(self, call: Callable[[float], object], seconds: float = 0.01) -> None:
-        """Let the library run our callbacks; its fatal errors come out here and nowhere else."""
-        try:
-            call(seconds)
-        except KafkaException as e:
-            self._fail(f"{e.args[0].name()}: {said(e)}")
-        except SystemError as e:  # a fatal error while a callback was being called
-            self._fail(str(e.__cause__ or e))
-
-    def _fail(self, cause: str) -> None:
-        if self._error is None:
-            self._error = KafkaFailed(
-                f"The Kafka producer failed for good ({cause}), so nothing can be published: run again."
-            )
-            logger.error("publisher.failed cause=%r in_flight=%d", cause, len(self._in_flight))
-            self._flow.failed(self._error)
-
-    def _heard(self, error: KafkaError) -> None:
-        """Log what the client says about its connections, each kind once until Kafka is back; it goes on by itself."""
-        if error.code() not in self._complaints:
-            self._complaints.add(error.code())
-            logger.warning("publisher.trouble code=%s error=%r", error.name(), said(error))
+    def _fail(self, error: TickwireError) -> None:
+        if not self._failed:
+            self._failed = True
+            self._flow.failed(error)
 
     def _export(self) -> None:
         acknowledged = self._ledger.export()
-        metrics.PRODUCER_QUEUE.set(len(self._producer))
-        if _ALL_DOWN in self._complaints and acknowledged > self._acknowledged_before:
-            self._complaints.clear()
-            logger.info("publisher.recovered in_flight=%d", len(self._in_flight))
-        self._acknowledged_before = acknowledged
+        metrics.PRODUCER_QUEUE.set(self._link.queued)
+        self._buffer.export()
+        waiting = sum(map(len, {p for p in self._waits.values() if p is not self._buffer}))
+        self._watch.look(time.monotonic(), acknowledged, self._link.busy + waiting)
 
 
-def _lost(error: KafkaError) -> bool:
-    return error.fatal() or error.code() in _PRODUCER_LOST
+def _no_room(_entry: Entry) -> bool:
+    return False

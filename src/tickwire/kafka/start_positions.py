@@ -79,6 +79,11 @@ def resolve(consumer: Consumer, start: Start, partitions: Sequence[Partition]) -
     return {partition: Position(offsets[partition], known.get(partition)) for partition in partitions}
 
 
+def earliest(consumer: Consumer, partition: Partition) -> int:
+    """The first offset that a partition has now. Raises ``KafkaException``."""
+    return _look_up(consumer, [partition], OFFSET_BEGINNING)[partition]
+
+
 def _committed(consumer: Consumer, partitions: Sequence[Partition]) -> dict[Partition, int]:
     answer = consumer.committed([TopicPartition(*partition) for partition in partitions], timeout=_QUERY_S)
     return _offsets(answer, least=0)

@@ -1,0 +1,56 @@
+"""Options that several ``dlq`` commands have."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tickwire.cli.common import require_kafka
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.config.loading import load_kafka
+from tickwire.errors import UsageError
+
+if TYPE_CHECKING:  # the command line works without the Kafka library
+    from tickwire.kafka.dead_letter_filter import Selection
+
+Since = Annotated[str | None, typer.Option(metavar="TIME", help="Not older: ISO 8601 (UTC), or Unix milliseconds.")]
+Until = Annotated[str | None, typer.Option(metavar="TIME", help="Only older than this.")]
+ErrorType = Annotated[str | None, typer.Option(metavar="TYPE", help="Only this error_type, e.g. schema.")]
+SourceTopic = Annotated[str | None, typer.Option(metavar="TOPIC", help="Only from this topic.")]
+Key = Annotated[str | None, typer.Option(metavar="TEXT", help="Only with this key, e.g. 'kraken|BTC-USD'.")]
+Grep = Annotated[str | None, typer.Option(metavar="TEXT", help="Only with this text in the value or error message.")]
+Brokers = Annotated[str | None, typer.Option(help="KAFKA_BROKERS: host:port, comma-separated.")]
+
+
+def load(brokers: str | None) -> KafkaConfig:
+    """Load the settings. Raises :exc:`~tickwire.errors.UsageError` while Kafka or dead letters are off."""
+    config = load_kafka({"brokers": brokers})
+    require_kafka(config)
+    if not config.dlq_enabled:
+        raise UsageError(
+            "Dead letters are switched off (KAFKA_DLQ_ENABLED is not true): set KAFKA_DLQ_ENABLED=true to look at them."
+        )
+    return config
+
+
+def selection(
+    since: str | None,
+    until: str | None,
+    error_type: str | None,
+    source_topic: str | None,
+    key: str | None,
+    grep: str | None,
+) -> "Selection":
+    """Make the conditions of the options. Raises :exc:`~tickwire.errors.UsageError`."""
+    from tickwire.kafka.dead_letter_filter import Selection, parse_time  # noqa: PLC0415 - the library may be missing
+    from tickwire.kafka.dead_letters import ERROR_TYPES  # noqa: PLC0415
+
+    if error_type is not None and error_type not in ERROR_TYPES:
+        raise UsageError(f"--error-type {error_type!r} is none: expected {', '.join(ERROR_TYPES)}.")
+    return Selection(
+        None if since is None else parse_time("--since", since),
+        None if until is None else parse_time("--until", until),
+        error_type,
+        source_topic,
+        key,
+        grep,
+    )

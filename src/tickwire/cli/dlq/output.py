@@ -1,0 +1,109 @@
+"""Dead letters as text for a person and as JSON for tools."""
+
+import base64
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from tickwire.cli.common import printable
+
+if TYPE_CHECKING:  # the command line works without the Kafka library
+    from tickwire.kafka.dead_letter_filter import DeadLetter
+    from tickwire.kafka.dead_letter_reader import Range
+
+_SHOWN_BYTES = 400
+_HEX_BYTES = 64
+
+
+def to_json(letter: "DeadLetter") -> dict[str, Any]:
+    """A dead letter for tools: our headers by name, the record's own as pairs, bytes as base64, text where it is."""
+    record = letter.record
+    return {
+        "partition": record.partition,
+        "offset": record.offset,
+        "timestamp_ms": record.timestamp_ms,
+        **letter.ours,
+        **_bytes("key", record.key),
+        "headers": [{"name": name, **_bytes("value", value)} for name, value in letter.original],
+        **_bytes("value", record.value),
+    }
+
+
+def _bytes(name: str, data: bytes | None) -> dict[str, str | None]:
+    return {name: _text(data), f"{name}_base64": None if data is None else base64.b64encode(data).decode()}
+
+
+def _text(data: bytes | None) -> str | None:
+    try:
+        return None if data is None else data.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def readable(letter: "DeadLetter", title: str, *, whole: bool = False) -> str:
+    """A dead letter over several lines; *whole*: however long its values are."""
+    record, ours = letter.record, letter.ours
+    lines = [("", f"{title}{record.topic} partition {record.partition} offset {record.offset}")]
+    if ours:
+        source = f"{ours['source_topic']} partition {ours['source_partition']} offset {ours['source_offset']}"
+        lines += [
+            ("source", f"{source}, read by {ours['consumer_group']}"),
+            ("failed", f"{ours['failed_at']}, attempts {ours['attempts']}, replays {ours['replay_count']}"),
+            ("error", f"{ours['error_type']} ({ours['error_class']}): {ours['error_message']}"),
+        ]
+        if ours["left_out"] != "nothing":
+            lines.append(("left out", f"{ours['left_out']} (too large for this topic; see the source)"))
+    else:
+        lines.append(("error", "unknown: the headers of a dead letter are missing"))
+    lines.append(("key", shown(record.key, whole=whole)))
+    lines += [("header", f"{name} = {shown(value, whole=whole)}") for name, value in letter.original]
+    lines.append(("value", shown(record.value, whole=whole)))
+    return "\n".join(f"   {name:<9} {printable(text)}" if name else printable(text) for name, text in lines)
+
+
+def shown(data: bytes | None, *, whole: bool = False) -> str:
+    """Bytes for a person: text where it is text, else hexadecimal; long ones are cut and their length is told."""
+    if data is None:
+        return "null"
+    text = _text(data)
+    if text is None:
+        more = f"… ({len(data)} bytes)" if len(data) > _HEX_BYTES and not whole else ""
+        return f"0x{(data if whole else data[:_HEX_BYTES]).hex()}{more}"
+    if not text:
+        return "empty"
+    return text if whole or len(data) <= _SHOWN_BYTES else f"{text[:_SHOWN_BYTES]}… ({len(data)} bytes)"
+
+
+def hex_dump(data: bytes) -> str:
+    """Sixteen bytes a line: where, hexadecimal, and ASCII where it is."""
+    lines = []
+    for start in range(0, len(data), 16):
+        row = data[start : start + 16]
+        text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
+        lines.append(f"{start:08x}  {row.hex(' '):<47}  {text}")
+    return "\n".join(lines)
+
+
+def when(time_ms: int | None) -> str:
+    """A time for a person, in UTC."""
+    if time_ms is None:
+        return "-"
+    try:
+        return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):  # anyone can write any number
+        return f"{time_ms} ms"
+
+
+def scanned(ranges: "Sequence[Range]") -> str:
+    """Which offsets were looked at, e.g. ``0: 12 to 99, 1: none``."""
+    parts = (f"{p.partition}: {f'{p.start} to {p.reached - 1}' if p.reached > p.start else 'none'}" for p in ranges)
+    return ", ".join(parts)
+
+
+def coverage(ranges: "Sequence[Range]", *, complete: bool, stopped: str) -> dict[str, Any]:
+    """The same for tools: ``from`` and ``to`` are the first offset and the one after the last, ``end`` the topic's."""
+    return {
+        "complete": complete,
+        "stopped": None if complete else stopped,
+        "scanned": [{"partition": p.partition, "from": p.start, "to": p.reached, "end": p.end} for p in ranges],
+    }

@@ -1,0 +1,74 @@
+"""Which dead letters of a partition a replay has dealt with, small enough to be committed with the offset.
+
+The committed offset alone says "everything before"; a replay that takes only some would then pass over the others, or
+take the same ones again. So the commit's metadata, which Kafka keeps beside the offset, carries one bit for each offset
+from there on: 1 is dealt with.
+"""
+
+import base64
+import binascii
+import zlib
+from collections.abc import Iterable
+
+METADATA_BYTES = 4096  # offset.metadata.max.bytes of a broker that was not told otherwise
+_VERSION = "tickwire-1"
+_LARGEST_BITMAP = 64 * 1024 * 1024  # guards against a metadata that unpacks to more memory than there is
+
+
+class Handled:
+    """Everything before ``position``, and some offsets after it."""
+
+    __slots__ = ("_bits", "position")
+
+    def __init__(self, position: int = 0, later: Iterable[int] = ()) -> None:
+        self.position = position
+        self._bits = 0
+        for offset in later:
+            self.add(offset, offset + 1)
+
+    def __contains__(self, offset: int) -> bool:
+        return offset < self.position or bool(self._bits >> (offset - self.position) & 1)
+
+    def add(self, first: int, end: int) -> None:
+        """Note the offsets from *first* up to, without, *end*."""
+        first = max(first, self.position)
+        if end > first:
+            self._bits |= ((1 << (end - first)) - 1) << (first - self.position)
+            self._advance()
+
+    def copy(self) -> "Handled":
+        """Another one with the same content."""
+        other = Handled(self.position)
+        other._bits = self._bits
+        return other
+
+    @property
+    def gaps(self) -> bool:
+        """Whether offsets after the position are noted, for which the position alone does not stand."""
+        return self._bits != 0
+
+    def encode(self) -> str:
+        """Write the metadata for a commit at ``position``."""
+        bits = self._bits.to_bytes((self._bits.bit_length() + 7) // 8, "little")
+        packed = base64.b64encode(zlib.compress(bits, 9)).decode() if bits else ""
+        return f"{_VERSION} {packed}"
+
+    @classmethod
+    def decode(cls, position: int, metadata: str | None) -> "Handled":
+        """Read what was committed. With metadata of other tools the position alone counts, as they meant it."""
+        handled = cls(position)
+        version, _, packed = (metadata or "").partition(" ")
+        if version != _VERSION:
+            return handled
+        try:
+            unpacked = zlib.decompressobj().decompress(base64.b64decode(packed, validate=True), _LARGEST_BITMAP)
+        except (binascii.Error, zlib.error):
+            return handled
+        handled._bits = int.from_bytes(unpacked, "little")
+        handled._advance()
+        return handled
+
+    def _advance(self) -> None:
+        ones = (~self._bits & (self._bits + 1)).bit_length() - 1  # how many from the first on
+        self.position += ones
+        self._bits >>= ones

@@ -1,0 +1,266 @@
+"""The way to Kafka: a producer, and the next one when it is lost. What it was handed and is not reported on is kept."""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from tickwire import metrics
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import KafkaFailed, TickwireError
+from tickwire.kafka.clients import producer_config, said, unusable
+from tickwire.kafka.ledger import IN_MEMORY, Entry
+
+logger = logging.getLogger(__name__)
+
+_FIRST_WAIT_S = 0.05
+_LONGEST_WAIT_S = 10.0
+_CALM_S = 60.0  # after so long without a loss, the next one is the first again
+_MOST_LOSSES = 12  # in a row: about a minute
+_MOST_BY_RECORD = 4  # which limits the wait to a second
+
+# Without it the library sends what is behind a batch that the broker refused before we learn of the refusal. With it,
+# that ends the producer, and we decide what goes next.
+_GAPLESS = {"enable.gapless.guarantee": True}
+# Our own purge; says nothing about what became of the record.
+_PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001
+# The producer's place in its sequence is lost, so it is at its end, not the record. librdkafka calls only some of these
+# fatal, and would go on behind the hole after the others. Numbers are public constants, in spite of their names.
+_PRODUCER_LOST = frozenset(
+    {
+        KafkaError._FATAL,  # noqa: SLF001
+        KafkaError._FENCED,  # noqa: SLF001
+        KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER,
+        KafkaError.UNKNOWN_PRODUCER_ID,
+        KafkaError.INVALID_PRODUCER_EPOCH,
+        KafkaError.INVALID_PRODUCER_ID_MAPPING,
+        KafkaError.PRODUCER_FENCED,
+        KafkaError._GAPLESS_GUARANTEE,  # noqa: SLF001
+    }
+)
+# Of a lost producer these only say that it did not try again.
+_WOULD_RETRY = frozenset(
+    {
+        KafkaError._TRANSPORT,  # noqa: SLF001
+        KafkaError._TIMED_OUT,  # noqa: SLF001
+        KafkaError._MSG_TIMED_OUT,  # noqa: SLF001
+        KafkaError._RETRY,  # noqa: SLF001
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.NETWORK_EXCEPTION,
+        KafkaError.NOT_ENOUGH_REPLICAS,
+        KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+        KafkaError.KAFKA_STORAGE_ERROR,
+    }
+)
+
+
+class ProducerLink:
+    """Hands records to a producer, in order. Not open, or between two producers, it has no room.
+
+    *stored* is told of acknowledged records that are on disk, *refused* of those that can never be sent, *failed* once,
+    when there is no going on; *skip* says, and counts, which records of a lost producer must not be sent again.
+    The plain ``Producer`` is used, because the library's asyncio producer and its batches lose headers.
+    """
+
+    def __init__(
+        self,
+        config: KafkaConfig,
+        *,
+        stored: Callable[[Entry], None],
+        refused: Callable[[Entry, KafkaError], None],
+        failed: Callable[[TickwireError], None],
+        skip: Callable[[Entry], bool],
+        heard: Callable[[KafkaError], None],
+    ) -> None:
+        self._config = config
+        self._stored, self._refused, self._skip, self._give_up, self._heard = stored, refused, skip, failed, heard
+        self._in_flight: dict[int, Entry] = {}  # in the order in which they were handed over
+        self._again: deque[Entry] = deque()  # of a lost producer, after those and before everything else
+        self._number = 0  # of the last record that was handed over
+        self._ready = False
+        self._error: TickwireError | None = None
+        self._lost: str | None = None  # why
+        self._losses = 0
+        self._lost_at = self._replace_at = 0.0
+        self._cause = ""
+        self._by_record = False  # whether a record was refused since
+        self._full_at = 0  # how many records it had when it was full
+        self._latency_seen = False
+
+    def open(self) -> None:
+        """Make the producer, which connects by itself. Raises :exc:`~tickwire.errors.KafkaFailed`."""
+        try:
+            self._producer = Producer(producer_config(self._config) | _GAPLESS | {"error_cb": self._heard})
+        except KafkaException as e:
+            raise unusable(e) from e
+        self._produce = self._producer.produce
+        self._ready = True
+
+    @property
+    def opened(self) -> bool:
+        """Whether there has been a producer."""
+        return hasattr(self, "_producer")
+
+    @property
+    def ready(self) -> bool:
+        """Whether it may have room: it is open, not between two producers, and has not failed."""
+        return self._ready
+
+    @property
+    def busy(self) -> int:
+        """How many records are not reported on."""
+        return len(self._in_flight) + len(self._again)
+
+    @property
+    def queued(self) -> int:
+        """How many records the producer has."""
+        return len(self._producer) if self.opened else 0
+
+    @property
+    def roomy(self) -> bool:
+        """Whether there is much room: never full so far, or half empty since."""
+        if self.busy * 2 <= self._full_at:
+            self._full_at = 0
+        return self._ready and not self._full_at
+
+    def entries(self) -> Iterator[Entry]:
+        """Everything that was handed over and is not reported on, in that order."""
+        yield from self._in_flight.values()
+        yield from self._again
+
+    def send(self, entry: Entry) -> bool:
+        """Hand one record over; False when there is no room for it."""
+        return self._ready and self._hand_over(entry)
+
+    def poll(self) -> None:
+        """Serve the reports; replace a lost producer when it is time."""
+        if not self.opened:
+            return
+        self._latency_seen = False
+        self._serve(self._producer.poll, 0.0)
+        self._go_on()
+
+    def flush(self, seconds: float) -> None:
+        """Do the same, and let the producer not linger for *seconds*."""
+        if self.opened:
+            self._serve(self._producer.flush, seconds)
+            self._go_on()
+
+    def close(self) -> None:
+        """Take back what is not acknowledged: nothing of it is sent from now on, unless it is on its way already."""
+        self._ready = False
+        if self.opened:
+            self._producer.purge(blocking=False)
+            self._serve(self._producer.flush, 0.1)
+
+    def _hand_over(self, entry: Entry) -> bool:
+        self._number = number = self._number + 1
+        record = entry[2]
+        try:
+            self._produce(
+                record.topic,
+                record.value,
+                record.key,
+                on_delivery=partial(self._reported, number),
+                timestamp=record.timestamp_ms,
+                headers=record.headers,  # type: ignore[arg-type]  # lists are invariant
+            )
+        except BufferError:
+            self._full_at = self.busy
+            return False
+        except KafkaException as e:
+            error: KafkaError = e.args[0]
+            if _lost(error):
+                self._lose(error.name(), said(e))
+                return False
+            self._refused(entry, error)
+            return True
+        self._in_flight[number] = entry
+        return True
+
+    def _reported(self, number: int, error: KafkaError | None, message: Message) -> None:
+        try:
+            if error is None:
+                entry = self._in_flight.pop(number)
+                entry[0].acknowledged += 1
+                if entry[3] != IN_MEMORY:
+                    self._stored(entry)
+                if not self._latency_seen:  # one a tick: enough for a histogram, and next to nothing a record
+                    self._latency_seen = True
+                    metrics.DELIVERY_SECONDS.observe(message.latency() or 0.0)
+            elif _lost(error):
+                self._lose(error.name(), said(error))
+            elif error.code() not in _PURGED and not (self._lost is not None and error.code() in _WOULD_RETRY):
+                self._by_record = True
+                self._refused(self._in_flight.pop(number), error)
+        except Exception as e:  # the library would carry it into whatever call serves the next report
+            logger.exception("producer.report_failed")
+            self._fail(repr(e))
+
+    def _serve(self, call: Callable[[float], object], seconds: float) -> None:
+        """Let the library run our callbacks; its fatal errors come out here and nowhere else."""
+        try:
+            call(seconds)
+        except KafkaException as e:
+            self._lose(e.args[0].name(), said(e))
+        except SystemError as e:  # a fatal error while a callback was being called
+            self._lose("_FATAL", str(e.__cause__ or e))
+
+    def _lose(self, reason: str, cause: str) -> None:
+        """Take note that this producer is at its end."""
+        if self._lost is not None or self._error is not None:
+            return
+        self._ready = False
+        self._lost = reason
+        # It must not go on behind the hole; what Kafka has already may still be acknowledged.
+        self._producer.purge(in_flight=False, blocking=False)
+        now = time.monotonic()
+        self._by_record = False
+        self._losses = 1 if now - self._lost_at > _CALM_S else self._losses + 1
+        self._lost_at = now
+        self._cause = f"{reason}: {cause}"
+        self._replace_at = now + min(_FIRST_WAIT_S * 2 ** (self._losses - 1), _LONGEST_WAIT_S)
+        logger.error("producer.lost reason=%s cause=%r in_flight=%d", reason, cause, self.busy)
+
+    def _go_on(self) -> None:
+        if self._lost is not None and self._error is None and time.monotonic() >= self._replace_at:
+            self._replace()
+        again = self._again
+        while again and self._lost is None and (self._skip(again[0]) or self._hand_over(again[0])):
+            again.popleft()
+        self._ready = self._lost is None and self._error is None and not self._again
+
+    def _replace(self) -> None:
+        if self._by_record:  # a record's fault, which is counted; such losses may come again and again
+            self._losses = min(self._losses - 1, _MOST_BY_RECORD)
+        if self._losses > _MOST_LOSSES:
+            self._fail(self._cause)
+            return
+        metrics.PRODUCER_RECREATED.labels(str(self._lost)).inc()
+        try:
+            self.open()
+        except KafkaFailed as e:
+            self._fail(str(e))
+            return
+        self._lost = None
+        self._again = deque(self.entries())
+        self._in_flight.clear()
+
+    def _fail(self, cause: str) -> None:
+        self._ready = False
+        if self._error is None:
+            self._error = KafkaFailed(
+                f"The Kafka producer failed for good ({cause}), so nothing can be published: run again."
+            )
+            logger.error("producer.failed cause=%r in_flight=%d", cause, self.busy)
+            self._give_up(self._error)
+
+
+def _lost(error: KafkaError) -> bool:
+    return error.fatal() or error.code() in _PRODUCER_LOST
