@@ -186,7 +186,7 @@ class Bench:
     # Consumers
 
     def start_consumer(self, who: str, kafka: dict[str, Any] | None = None, **settings: Any) -> Child:
-        """Start a consumer under test."""
+        """Start a consumer under test, and return when it can be ended in order."""
         report = self._folder / f"report-{who}"
         everything = {
             "journal": str(self.reading.path),
@@ -195,7 +195,9 @@ class Bench:
             "kafka": self.kafka | (kafka or {}),
             "topics": [self.ticks],
         } | settings
-        return self.start("consumer_process", json.dumps(everything), report=report)
+        child = self.start("consumer_process", json.dumps(everything), report=report)
+        eventually(lambda: [who] in list(self.reading.of("started")), "the consumer has started", 60)
+        return child
 
     def committed(self, topic: str, partitions: int) -> dict[int, int]:
         """What the group has committed, asked from outside; nothing while the coordinator does not answer."""

@@ -16,6 +16,7 @@ import confluent_kafka
 import msgspec
 
 from faults.journal import Journal
+from faults.lifeline import end_with_parent
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import TickwireError
 
@@ -112,6 +113,7 @@ class Handler:
 
 
 def main() -> None:
+    end_with_parent()
     settings = msgspec.json.decode(sys.argv[1], type=Settings)
     journal = Journal(settings.journal)
     steps = Steps(*settings.die)
@@ -120,6 +122,7 @@ def main() -> None:
 
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    journal.write("started", settings.who)
     report: dict[str, Any] = {"error": None}
     try:
         result = run_kafka_consumer(

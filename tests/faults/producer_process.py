@@ -22,6 +22,7 @@ import msgspec
 from confluent_kafka import KafkaError, KafkaException
 
 from faults.journal import Journal
+from faults.lifeline import end_with_parent
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import TickwireError
@@ -245,6 +246,7 @@ def _metrics() -> dict[str, int]:
 
 
 def main() -> None:
+    end_with_parent()
     settings = msgspec.json.decode(sys.argv[1], type=Settings)
     journal = Journal(settings.journal)
     confluent_kafka.Producer = noting_producer(journal, settings.client)  # type: ignore[misc]

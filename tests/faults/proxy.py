@@ -3,10 +3,12 @@
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 _SIZE = 65_536
+_END_S = 15.0  # longer than an attempt to connect
 
 
 class Proxy:
@@ -16,10 +18,11 @@ class Proxy:
         self._target = ("127.0.0.1", target)
         self._listener = socket.create_server(("127.0.0.1", port))
         self._sockets: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._to_broker = self._to_client = True
         self.swallowed = 0  # bytes that went nowhere
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._run(self._accept)
 
     def lose_answers(self) -> None:
         """Let requests through and swallow what the broker answers."""
@@ -45,8 +48,19 @@ class Proxy:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._listener.close()
+        with contextlib.suppress(OSError):  # wakes the thread that waits in accept()
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._threads[0].join(_END_S)
         self.cut()
+        for thread in self._threads:
+            thread.join(_END_S)
+        for sock in (self._listener, *self._sockets):
+            sock.close()
+
+    def _run(self, target: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _accept(self) -> None:
         while True:
@@ -61,8 +75,8 @@ class Proxy:
                 continue
             with self._lock:
                 self._sockets |= {client, broker}
-            threading.Thread(target=self._forward, args=(client, broker, True), daemon=True).start()
-            threading.Thread(target=self._forward, args=(broker, client, False), daemon=True).start()
+            self._run(self._forward, client, broker, True)
+            self._run(self._forward, broker, client, False)
 
     def _forward(self, source: socket.socket, sink: socket.socket, to_broker: bool) -> None:
         with contextlib.suppress(OSError):  # cut

@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient
 
 from brokers import CACHE
 from faults.bench import Bench
-from faults.checker import Message, Sending, check_accounting, check_log
+from faults.checker import Message, Sending, check_accounting, check_log, names
 from faults.conftest import MakeBench
 from faults.proxy import Proxy
 from faults.test_faults_publishing import assert_all_delivered, check_metrics
@@ -82,6 +82,21 @@ def test_row_10_a_connection_cut_before_its_answers_arrive_makes_no_duplicates(l
     assert_all_delivered(line_bench, child)
 
 
+def test_without_idempotence_the_same_cuts_are_seen_as_duplicates(line: Line, line_bench: Bench) -> None:
+    """A negative control of the test above."""
+    careless = {"enable.idempotence": False, "enable.gapless.guarantee": False}
+    child = line_bench.start_producer({"brokers": line.through_proxy}, client=careless, rate=1000)
+    for _ in range(5):
+        line.proxy.swallowed = 0
+        line.proxy.lose_answers()
+        eventually(lambda: line.proxy.swallowed > 0, "a lost answer")
+        line.proxy.heal()
+        line_bench.await_acknowledged(200, child)
+    line_bench.await_caught_up(child)
+    assert child.stop() == 0
+    assert "duplicate" in names(line_bench.verdict(child))
+
+
 def test_row_12_one_message_that_the_broker_finds_too_large_fails_alone(bench: Bench) -> None:
     bench.create_topics(settings={"max.message.bytes": "60000"})
     bench.start_witness()
@@ -100,7 +115,9 @@ def test_row_12_one_message_that_the_broker_finds_too_large_fails_alone(bench: B
 def test_row_13_a_topic_deleted_meanwhile_fails_counted_and_the_other_goes_on(bench: Bench) -> None:
     bench.create_topics()
     bench.start_witness()
-    child = bench.start_producer(client={"topic.metadata.refresh.interval.ms": 1_000})
+    child = bench.start_producer(
+        client={"topic.metadata.refresh.interval.ms": 1_000, "topic.metadata.propagation.max.ms": 2_000}
+    )
     bench.await_acknowledged(200, child)
     admin = AdminClient({"bootstrap.servers": bench.bootstrap})
     admin.delete_topics([bench.books])[bench.books].result(30)
@@ -138,7 +155,7 @@ def test_row_24_a_killed_publisher_loses_at_most_what_was_in_flight(bench: Bench
         assert len(lost) <= 300 + 100  # the queue, and what one turn of the feed brings
 
 
-def test_row_05_a_burst_on_a_real_kafka_arrives_in_order(bench: Bench, tmp_path: Path) -> None:
+def test_row_07_bursts_on_a_real_kafka_arrive_in_order(bench: Bench, tmp_path: Path) -> None:
     bench.create_topics()
     bench.start_witness()
     child = bench.start_producer({"queue_max_messages": 500}, keys=20)

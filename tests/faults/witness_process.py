@@ -12,6 +12,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from faults.journal import Entry, Journal
+from faults.lifeline import end_with_parent
 
 _PROPERTIES = {
     "group.id": "witness",  # never joined, nothing is committed
@@ -69,6 +70,7 @@ def read_everything(bootstrap: str, topics: list[str], seconds: float = 60.0) ->
 
 
 def main() -> None:
+    end_with_parent()
     bootstrap, path, *topics = sys.argv[1:]
     journal = Journal(path)
     consumer = Consumer(_PROPERTIES | {"bootstrap.servers": bootstrap})
