@@ -178,12 +178,6 @@ class OffsetLost(KafkaFailed):
         )
 
 
-class QueueFull(TickwireError):
-    """The producer's queue has no room for this record now; polling makes room."""
-
-    retryable = True
-
-
 class SpillUnusable(UsageError):
     """The spill folder cannot be opened: its place, its rights, its owner or its format is in the way."""
 

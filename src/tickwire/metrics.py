@@ -58,6 +58,5 @@ CALLBACK_ERRORS = Counter("feed_callback_errors", "Exceptions raised by callback
 REJECT_REASONS = ("malformed", "unknown", "oversize", "binary")
 INVALID_REASONS = ("gap", "checksum", "disconnect", "stale", "overflow")
 RECONNECT_REASONS = ("closed", "connect", "silent", "planned", "protocol", "subscribe")
-BOOK_STATES = ("valid", "resyncing")
 EVENT_TYPES = ("ticker", "orderbook")
 OUTCOMES = ("acknowledged", "conflated", "dropped", "failed", "spilled")
