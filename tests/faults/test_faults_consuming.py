@@ -87,7 +87,7 @@ def test_row_23_a_consumer_killed_at_random_moments(bench: Bench) -> None:
     moments, again = random.Random(5), 0
     for turn in range(4):
         before = len(bench.reading.update())
-        child = bench.start_consumer(f"c{turn}", client=STATIC)
+        child = bench.start_consumer(f"c{turn}", client=STATIC, slow_ms=0.2)  # so that some are left at the last kill
         more = moments.randrange(500, 4_000)
         Bench.until(lambda: len(bench.reading.update()) >= before + more, child, "some records")  # noqa: B023
         child.kill()

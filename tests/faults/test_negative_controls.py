@@ -52,7 +52,8 @@ def test_acks_0_loses_what_a_killed_broker_had_not_read(
     cluster = start_apache(1)
     bench = make_bench(cluster.bootstrap)
     bench.create_topics(bench.ticks, partitions=1)
-    producer = Producer({"bootstrap.servers": bench.bootstrap, "acks": acks, "linger.ms": 0, "log_level": 0})
+    careful = {"acks": acks, "enable.idempotence": acks == "all"}
+    producer = Producer(careful | {"bootstrap.servers": bench.bootstrap, "linger.ms": 0, "log_level": 0})
     entries: Noted = []
     produce(producer, bench, range(50), entries)
     assert producer.flush(20) == 0
