@@ -131,3 +131,11 @@ def test_a_reader_that_leaves_early_is_no_traceback() -> None:
         check=False,
     )
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["produce", "consume", "demo", "topics", "broker", "simulate", "dlq replay"])
+def test_the_examples_in_the_help_stand_one_a_line(command: str) -> None:
+    lines = [line.strip() for line in tickwire(*command.split(), "--help").stdout.splitlines()]
+    assert not [line for line in lines if "\\b" in line]
+    first = next(i for i, line in enumerate(lines) if line.startswith("Example"))
+    assert f"tickwire {command}" in lines[first if ": " in lines[first] else first + 1]

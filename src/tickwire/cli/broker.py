@@ -36,7 +36,7 @@ def broker(
       tickwire broker
       tickwire broker --port 19092
       tickwire broker --apache --nodes 3
-    """  # noqa: D301 - \b keeps the lines of the examples apart
+    """
     if nodes != 1 and not apache:
         raise UsageError(f"--nodes {nodes} needs --apache: the embedded broker is a single node.")
     if port + nodes - 1 > 65535:

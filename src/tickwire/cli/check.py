@@ -22,7 +22,7 @@ def check(
     Examples:
       KAFKA_ENABLED=true tickwire check
       KAFKA_ENABLED=true tickwire check --brokers kafka-1:9092 --timeout 3 --json
-    """  # noqa: D301 - \b keeps the lines of the examples apart
+    """
     config = load_kafka({"brokers": brokers})
     require_kafka(config)
     from tickwire.kafka.check import check as look  # noqa: PLC0415 - the package imports without the library

@@ -35,7 +35,7 @@ def show(
       tickwire config show
       KAFKA_BROKERS=kafka:9092 tickwire config show
       tickwire config show --json
-    """  # noqa: D301 - \b keeps the lines of the examples apart
+    """
     settings = origins()
     if as_json:
         print(json.dumps([dataclasses.asdict(setting) for setting in settings], indent=2))

@@ -31,7 +31,7 @@ def demo(
     rate: Annotated[int, typer.Option(min=0, help="Updates a second of the simulated exchange; 0: no limit.")] = 500,
     live: Annotated[bool, typer.Option("--live", help="Read the real exchange; needs the internet.")] = False,
 ) -> None:
-    r"""Run the main job for some seconds and check that nothing was lost.
+    """Run the main job for some seconds and check that nothing was lost.
 
     An embedded broker, a simulated exchange, the producer and the consumer run as processes of their own.
 

@@ -29,7 +29,7 @@ def produce(
     ] = False,
     report: Annotated[Path | None, typer.Option(help="Write the accounting to this file as JSON at the end.")] = None,
 ) -> None:
-    r"""Read an exchange's market data and publish it to Kafka until Ctrl-C.
+    """Read an exchange's market data and publish it to Kafka until Ctrl-C.
 
     What Kafka has not taken by the end waits on disk (KAFKA_SPILL_DIR) and is sent first by the next start.
 

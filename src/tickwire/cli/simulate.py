@@ -43,7 +43,7 @@ def simulate(
     Examples:
       tickwire simulate --port 9001
       tickwire simulate --exchange kraken --symbols 10 --rate 1000 --fault drop=30s --fault skip=0.001
-    """  # noqa: D301 - \b keeps the lines together
+    """
     chosen = int(symbols) if symbols.isascii() and symbols.isdigit() else symbols.split(",")
     simulated = SimulatedExchange(exchange, chosen, rate, seed, port, host, fault or ())
     with Stop() as stop, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -44,7 +44,7 @@ def topics(
       KAFKA_ENABLED=true tickwire topics --create ticks.v1.raw --partitions 6 --retention-ms 86400000
       KAFKA_ENABLED=true tickwire topics --describe ticks.v1.raw --json
       KAFKA_ENABLED=true tickwire topics --delete ticks.v1.raw --yes
-    """  # noqa: D301 - \b keeps the lines of the examples apart
+    """
     options = {"--partitions": partitions, "--retention-ms": retention_ms, "--replication-factor": replication_factor}
     _check_usage({"--list": list_ or None, "--create": create, "--describe": describe, "--delete": delete}, options)
     config = load_kafka({"brokers": brokers})

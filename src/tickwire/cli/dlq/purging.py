@@ -29,7 +29,7 @@ def purge(
     as_json: Annotated[bool, typer.Option("--json", help="Write the result as JSON.")] = False,
     brokers: Brokers = None,
 ) -> None:
-    r"""Remove the oldest dead letters for good, replayed or not.
+    """Remove the oldest dead letters for good, replayed or not.
 
     \b
     Examples:

@@ -29,7 +29,7 @@ def inspect(
     as_json: Json = False,
     brokers: Brokers = None,
 ) -> None:
-    r"""Show the oldest dead letters and why they are there. Nothing is moved or marked as read.
+    """Show the oldest dead letters and why they are there. Nothing is moved or marked as read.
 
     \b
     Examples:
@@ -56,7 +56,7 @@ def list_(
     as_json: Json = False,
     brokers: Brokers = None,
 ) -> None:
-    r"""List dead letters, one line each, the oldest first.
+    """List dead letters, one line each, the oldest first.
 
     \b
     Examples:
@@ -87,7 +87,7 @@ def summary(
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
     brokers: Brokers = None,
 ) -> None:
-    r"""Count dead letters by error type, source topic and exchange.
+    """Count dead letters by error type, source topic and exchange.
 
     \b
     Examples:
@@ -123,7 +123,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON, with every byte.")] = False,
     brokers: Brokers = None,
 ) -> None:
-    r"""Show one dead letter, all of it.
+    """Show one dead letter, all of it.
 
     \b
     Examples:
@@ -164,7 +164,7 @@ def export(
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write there instead of standard output.")] = None,
     brokers: Brokers = None,
 ) -> None:
-    r"""Write dead letters as JSON Lines with every byte, partition after partition, each in its order.
+    """Write dead letters as JSON Lines with every byte, partition after partition, each in its order.
 
     \b
     Examples:

@@ -55,7 +55,7 @@ def replay(
     as_json: Annotated[bool, typer.Option("--json", help="Write the result as JSON.")] = False,
     brokers: Brokers = None,
 ) -> None:
-    r"""Send dead letters back to the topic where they failed; a dry run unless --execute is given.
+    """Send dead letters back to the topic where they failed; a dry run unless --execute is given.
 
     Each is sent once and remembered in the group dlq-replay-tool; what the options leave out stays for another run.
 
