@@ -15,6 +15,7 @@ import msgspec
 
 from tickwire import exchanges
 from tickwire.errors import FrameRejected
+from tickwire.events.book import spell_out
 from tickwire.events.sequencer import Sequencer
 from tickwire.events.types import MarketEvent, OrderBook, Ticker
 from tickwire.exchanges.contract import AdapterContract, Fetch, Output, Reconnect, Refused, Send, Subscribed, Symbol
@@ -85,9 +86,12 @@ def replay(recording: Path) -> list[bytes]:
     return lines
 
 
-def books(events: Iterable[MarketEvent | object]) -> Iterator[OrderBook]:
-    """Only the order-book messages."""
-    return (event for event in events if isinstance(event, OrderBook))
+def books(events: Iterable[MarketEvent | object]) -> list[OrderBook]:
+    """Only the order-book messages, as callbacks get them."""
+    found = [event for event in events if isinstance(event, OrderBook)]
+    for message in found:
+        spell_out(message)
+    return found
 
 
 def _plain(output: Output | FrameRejected) -> dict[str, object]:

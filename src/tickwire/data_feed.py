@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 _CALLBACKS_S = 5.0  # for async callbacks to finish what waits for them
 _KEYFRAME_LOOK_S = 1.0
+_EXPORT_S = 0.1
 _STAGES = ("acknowledged", "conflated", "dropped", "failed", "spilled", "in_flight")  # where a record of Kafka may be
 
 
@@ -237,7 +238,8 @@ class WebSocketDataFeed:
         dispatch = self._dispatch = Callbacks(self._tally, self._pause, self._resume)
         stack.push_async_callback(dispatch.close, _CALLBACKS_S)
         for callback in self.callbacks:
-            dispatch.add(callback)
+            # Ours copies levels as they are; others want to look at them.
+            dispatch.add(callback, text=self._publisher is not None and callback == self._publisher.publish)
         booked = symbols if "orderbook" in self._channels else []
         books = Books(booked, config, dispatch.emit, self._tally, self._random)
         stack.callback(books.close)
@@ -254,7 +256,9 @@ class WebSocketDataFeed:
         self._make_lines(around, symbols)
         stack.callback(metrics.LAST_FRAME_AGE.set_function, float)
         metrics.LAST_FRAME_AGE.set_function(self._last_frame_age)
+        stack.callback(self._tally.export)
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._export())
             for line in self._lines:
                 tasks.create_task(line.run())
             if books.keyframe_s:
@@ -282,6 +286,11 @@ class WebSocketDataFeed:
             await asyncio.sleep(seconds)
             if not self._pauses:
                 work(monotonic())
+
+    async def _export(self) -> None:
+        while True:
+            self._tally.export()
+            await asyncio.sleep(_EXPORT_S)
 
     def _addresses(self) -> tuple[str, str]:
         exchange, config = self._module.EXCHANGE, self.config

@@ -1,13 +1,22 @@
-"""The order book against a naive model of Decimals."""
+"""The order book, in Python and compiled, against a naive model of Decimals."""
 
+import shutil
+import sysconfig
+from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 
+from forms import FORMS, use
 from tickwire.events import book as module
-from tickwire.events.book import Book, in_order, is_zero, price_key
+from tickwire.events import decimals as numbers
+from tickwire.events.book import Book
+from tickwire.events.side import Levels, read_levels
 from tickwire.events.types import Level
 
 # Few prices, so that levels meet; written with different zeros at the end, so that texts differ where values do not.
@@ -17,6 +26,16 @@ prices = st.builds(
 sizes = st.sampled_from(["0", "0.000", "1", "1.50", "0.00000001"])
 deltas = st.lists(st.tuples(prices, sizes), max_size=8)
 sides = st.booleans()
+
+
+@pytest.fixture(params=FORMS, scope="module", autouse=True)
+def form(request: pytest.FixtureRequest) -> Iterator[None]:
+    with use(request.param):
+        yield
+
+
+def spelled(levels: Levels) -> list[Level]:
+    return read_levels(levels) if isinstance(levels, Raw) else list(levels)
 
 
 class Model:
@@ -84,64 +103,176 @@ def test_a_keyframe_and_the_deltas_after_it_rebuild_the_book(
     rebuilt = Book(book.bids.top(), book.asks.top())
     for delta in updates[at:]:
         book.apply([], delta)
-        rebuilt.apply([], in_order(delta, highest_first=False))
+        rebuilt.apply(*Book().apply([], delta))
     assert rebuilt.asks.top() == book.asks.top()
 
 
 @given(deltas, deltas, sides)
-def test_a_delta_put_in_order_does_the_same_and_has_each_price_once(
-    start: list[Level], delta: list[Level], highest_first: bool
+def test_what_a_reader_is_told_does_the_same_and_has_each_price_once_best_first(
+    start: list[Level], delta: list[Level], as_text: bool
 ) -> None:
-    ordered = in_order(delta, highest_first=highest_first)
-    values = [Decimal(price) for price, _ in ordered]
-    assert values == sorted(set(values), reverse=highest_first)
-    plain, tidy = Book(bids=start), Book(bids=start)
-    plain.apply(delta, [])
-    tidy.apply(ordered, [])
-    assert plain.bids.top() == tidy.bids.top()
+    plain, reader = Book(start, start), Book(start, start)
+    given_: Levels = Raw(msgspec.json.encode(delta)) if as_text else delta
+    told = plain.apply(given_, given_)
+    for levels, highest_first in zip(told, (True, False), strict=True):
+        values = [Decimal(price) for price, _ in spelled(levels)]
+        assert values == sorted(set(values), reverse=highest_first)
+    reader.apply(*told)
+    assert (plain.bids.top(), plain.asks.top()) == (reader.bids.top(), reader.asks.top())
+
+
+@given(deltas, deltas, st.integers(0, 4), sides)
+def test_a_reader_is_told_what_was_cut_off(start: list[Level], delta: list[Level], depth: int, as_text: bool) -> None:
+    book, reader = Book(start, start), Book(start, start)
+    book.truncate(depth)
+    reader.truncate(depth)
+    given_: Levels = Raw(msgspec.json.encode(delta)) if as_text else delta
+    reader.apply(*book.apply(given_, given_, depth))
+    assert len(book.bids) <= depth
+    assert (book.bids.top(), book.asks.top()) == (reader.bids.top(), reader.asks.top())
 
 
 def test_a_delta_in_order_is_handed_on_as_it_is() -> None:
     levels = [("3", "1"), ("2", "0")]
-    assert in_order(levels, highest_first=True) is levels
+    assert Book().apply(levels, [])[0] is levels
 
 
-decimals = st.decimals(allow_nan=False, allow_infinity=False, places=20, min_value=-(10**20), max_value=10**20)
+@given(st.lists(st.tuples(prices, sizes), min_size=33, max_size=120), deltas)
+def test_long_changes_do_what_short_ones_do(levels: list[Level], start: list[Level]) -> None:
+    whole, pieces = Book(start, start), Book(start, start)
+    whole.apply(levels, levels)
+    for level in levels:
+        pieces.apply([level], [level])
+    assert (whole.bids.top(), whole.asks.top()) == (pieces.bids.top(), pieces.asks.top())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[["1.50","2"],["1.40","0"]]',
+        ' [ [ "1.50" , "2" ] , [ "1.40" , "0" ] ] ',
+        '[["1.50","2","extra",{}],["1.40","0"]]',
+        "[[1.50,2],[1.40,0]]",
+        '[["1.50","2"],["1.\\u0034\\u0030","0"]]',
+    ],
+)
+def test_levels_are_read_from_any_json_that_means_them(text: str) -> None:
+    book = Book([("1.4", "9")])
+    told, _ = book.apply(Raw(text.encode()), [])
+    assert book.bids.top() == [("1.50", "2")]
+    assert spelled(told) == [("1.50", "2"), ("1.40", "0")]
+
+
+@pytest.mark.parametrize(
+    "text", ['[{"price":1.50,"qty":2e-7}]', '[{"qty":2e-7,"price":1.50}]', '[{"price":1.50,"qty":0.0000002}]']
+)
+def test_levels_are_read_from_objects_by_their_names(text: str) -> None:
+    book = Book(Raw(text.encode()), [], ("price", "qty"))
+    assert book.bids.top() == [("1.50", "0.0000002")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "[", "]", "{}", "null", "1", '"x"', '[["1"]]', '[["1","2"],]', '[["1","2"]', '[["1","2"]]x', "[[null,1]]",
+        "[1]",
+        '[["x","1"]]', '[["1","x"]]', '[["1","-1"]]', '[["","1"]]', '[[true,"1"]]', '[["1e99","1"]]', '[["NaN","1"]]',
+        '[["\xff","1"]]', "[" * 100_000, '[["' + "1" * 81 + '","1"]]', '[["100000000000000","1"]]', '[["1 ","1"]]',
+    ],
+)  # fmt: skip
+def test_text_that_is_no_levels_is_an_error_and_changes_nothing(text: str) -> None:
+    book = Book([("1", "1")])
+    with pytest.raises(ValueError, match="not "):
+        book.bids.change(Raw(text.encode("latin-1")))
+    assert book.bids.top() == [("1", "1")]
+
+
+@given(st.binary(max_size=60))
+def test_no_bytes_do_harm(noise: bytes) -> None:
+    for names in (None, ("price", "qty")):
+        book = Book([("1", "1")], [], names)
+        try:
+            book.bids.change(Raw(noise))
+        except ValueError:
+            assert book.bids.top() == [("1", "1")]
+
+
+@given(st.text('[]{}",:.-0123456789eEpriceqty ', max_size=40))
+def test_both_forms_read_the_same_or_refuse_both(text: str) -> None:
+    answers: list[list[Level] | None] = []
+    for form in FORMS:
+        with use(form):
+            book = Book()
+            try:
+                book.bids.change(Raw(f"[{text}]".encode()))
+            except ValueError:
+                answers.append(None)
+            else:
+                answers.append(book.bids.top())
+    assert answers.count(answers[0]) == len(FORMS)
+
+
+@given(st.lists(st.tuples(prices, sizes), max_size=30), st.integers(0, 12))
+def test_text_and_digits_are_those_of_the_best_levels(levels: list[Level], depth: int) -> None:
+    book = Book(levels)
+    best = book.bids.top(depth)
+    assert read_levels(book.bids.text(depth)) == best
+    assert msgspec.json.encode(book.bids.text()) == msgspec.json.encode(book.bids.top())
+    assert book.bids.digits(depth).decode() == "".join(n.replace(".", "").lstrip("0") for level in best for n in level)
+
+
+def test_numbers_of_any_length_are_kept_as_they_are_written() -> None:
+    long = [("12345678901234." + "1" * 24, "9" * 60 + "." + "1" * 19), ("2.50", "1"), ("0." + "0" * 23 + "1", "7" * 80)]
+    book = Book(long)
+    assert book.bids.top() == long
+    book.apply([(long[0][0], "1"), (long[2][0], "0")], [])
+    assert book.bids.top() == [(long[0][0], "1"), ("2.50", "1")]
+    assert read_levels(book.bids.text()) == book.bids.top()
+
+
+def test_the_compiled_form_is_there_where_a_compiler_is() -> None:
+    header = Path(sysconfig.get_paths()["include"], "Python.h")
+    if shutil.which("cc") and header.exists():
+        assert len(FORMS) == 2
+
+
+decimals = st.decimals(allow_nan=False, allow_infinity=False, places=20, min_value=-(10**13), max_value=10**13)
 
 
 @given(decimals)
 def test_a_price_key_is_the_exact_value(value: Decimal) -> None:
     assert (
-        price_key(f"{value:f}")
-        == price_key(f"{value:E}")
+        module.price_key(f"{value:f}")
+        == module.price_key(f"{value:E}")
         == int(value.as_integer_ratio()[0] * 10**24) // (value.as_integer_ratio()[1])
     )
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", ".", "-", "x", "1.2.3", "NaN", "Infinity", "-Infinity", "1e81", "1e-30", "٣", "1" * 81, "0." + "1" * 25],
+    ["", ".", "-", "x", "1.2.3", "NaN", "Infinity", "-Infinity", "1e81", "1e-30", "٣", "1" * 81, "0." + "1" * 25,
+     "1" * 15, " 1", "1\n"],
 )  # fmt: skip
 def test_what_is_no_price_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"decimal"):
-        price_key(text)
+        module.price_key(text)
 
 
 @pytest.mark.parametrize("text", ["", ".", "0..", "-1", "-0.1", "x", "NaN", "sNaN", "Infinity", "1_0", "٣", "1.2.3"])
 def test_what_is_no_size_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="not a size"):
-        is_zero(text)
+        module.is_zero(text)
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=0, max_value=10**12, places=8))
 def test_zero_is_known_however_it_is_written(value: Decimal) -> None:
-    assert is_zero(f"{value:f}") is (value == 0)
-    assert is_zero(f"{value:E}") is (value == 0)
+    assert module.is_zero(f"{value:f}") is (value == 0)
+    assert module.is_zero(f"{value:E}") is (value == 0)
 
 
 def test_prices_are_remembered_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_CACHE_LIMIT", 10)
-    monkeypatch.setattr(module, "_keys", {})
+    monkeypatch.setattr(numbers, "_CACHE_LIMIT", 10)
+    monkeypatch.setattr(numbers, "_keys", {})
     for i in range(100):
-        assert price_key(str(i)) == i * 10**24
-        assert len(module._keys) <= 10
+        assert numbers.price_key(str(i)) == i * 10**24
+        assert len(numbers._keys) <= 10

@@ -86,7 +86,7 @@ class Stream(RuleBasedStateMachine):
 
     @rule(depth=st.integers(1, 3))
     def update(self, depth: int) -> None:
-        said = self.sequencer.update(message("delta"), BOOK, depth)
+        said = self.sequencer.update(message("delta"), BOOK.bids.top(depth), BOOK.asks.top(depth), depth)
         assert said is None or (said.reason, said.depth, said.bids) == ("update", depth, BOOK.bids.top(depth))
         self.read(said)
 
@@ -111,7 +111,7 @@ def test_nothing_goes_out_before_the_first_snapshot(action: Action) -> None:
     assert sequencer.stamp(message(action)) is None
     assert sequencer.invalidate("disconnect", 1) is None
     assert sequencer.keyframe(BOOK, 1) is None
-    assert sequencer.update(message("delta"), BOOK, 1) is None
+    assert sequencer.update(message("delta"), [], [], 1) is None
 
 
 def test_an_epoch_is_the_milliseconds_of_its_start() -> None:

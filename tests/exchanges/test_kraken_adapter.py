@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recordings import books
 from tickwire.errors import FrameRejected, UnknownSymbol
-from tickwire.events.types import OrderBook, Ticker
+from tickwire.events.decimals import decimal_text
+from tickwire.events.types import Ticker
 from tickwire.exchanges.contract import Output, Refused, Send, Subscribed, Symbol
 from tickwire.exchanges.kraken import Adapter, derive, read_listing
-from tickwire.exchanges.numbers import decimal_text, micros
+from tickwire.exchanges.numbers import micros
 
 BTC = Symbol("BTC-USD", "BTC/USD")
 ETH = Symbol("ETH-USD", "ETH/USD")
@@ -49,10 +51,6 @@ def synced(*symbols: Symbol, depth: int = 10) -> Adapter:
     for symbol in symbols or (BTC,):
         adapter.receive(book("snapshot", BIDS, ASKS, crc(BIDS, ASKS), symbol.native), 1)
     return adapter
-
-
-def books(outputs: list[Output]) -> list[OrderBook]:
-    return [o for o in outputs if isinstance(o, OrderBook)]
 
 
 def sent(outputs: list[Output]) -> list[Any]:

@@ -5,7 +5,9 @@ or the last epoch + 1 where that is greater. ``book_seq`` is 0 on the snapshot t
 one with every message of the epoch, keyframes and ``invalid`` included.
 """
 
-from tickwire.events.book import Book
+from typing import cast
+
+from tickwire.events.book import Book, Levels
 from tickwire.events.types import Action, Level, Micros, OrderBook
 
 
@@ -32,35 +34,32 @@ class Sequencer:
         A delta or ``invalid`` while the book is not valid must not: nothing goes out between ``invalid`` and the next
         snapshot, nor before the first.
         """
-        if message.action == "snapshot":
-            self._epoch = max(message.received_us // 1000, self._epoch + 1)
-            self._book_seq = 0
-            if self._new_connection:
-                message.reason = "reconnect" if self._connected_before else "initial"
-                self._connected_before, self._new_connection = True, False
-            self.valid = True
-        else:
+        if message.action != "snapshot":
             if not self.valid:
                 return None
             self.valid = message.action == "delta"
             return self._continue(message)
-        message.epoch, message.book_seq = self._epoch, self._book_seq
-        self.last = message
-        return message
+        self._epoch = max(message.received_us // 1000, self._epoch + 1)
+        self._book_seq = -1
+        if self._new_connection:
+            message.reason = "reconnect" if self._connected_before else "initial"
+            self._connected_before, self._new_connection = True, False
+        self.valid = True
+        return self._continue(message)
 
-    def update(self, message: OrderBook, book: Book, depth: int) -> OrderBook | None:
+    def update(self, message: OrderBook, bids: Levels, asks: Levels, depth: int) -> OrderBook | None:
         """Turn a delta in place into the best *depth* levels a side as they stand now, and number it."""
         if not self.valid:
             return None
         message.action, message.reason, message.depth = "snapshot", "update", depth
-        message.bids, message.asks = book.bids.top(depth), book.asks.top(depth)
+        message.bids, message.asks = cast("list[Level]", bids), cast("list[Level]", asks)
         return self._continue(message)
 
-    def keyframe(self, book: Book, received_us: Micros) -> OrderBook | None:
-        """Repeat the whole *book* within the running epoch; None while it is not valid."""
+    def keyframe(self, book: Book, received_us: Micros, depth: int | None = None) -> OrderBook | None:
+        """Repeat the *book*, whole or its best *depth* levels, within the running epoch; None while it is not valid."""
         if self.last is None or not self.valid:
             return None
-        bids, asks = book.bids.top(), book.asks.top()
+        bids, asks = book.bids.top(depth), book.asks.top(depth)
         return self._continue(_like(self.last, "snapshot", "keyframe", bids, asks, received_us))
 
     def invalidate(self, reason: str, received_us: Micros) -> OrderBook | None:
@@ -70,8 +69,8 @@ class Sequencer:
         return self.stamp(_like(self.last, "invalid", reason, [], [], received_us))
 
     def _continue(self, message: OrderBook) -> OrderBook:
-        self._book_seq += 1
-        message.epoch, message.book_seq = self._epoch, self._book_seq
+        self._book_seq = message.book_seq = self._book_seq + 1
+        message.epoch = self._epoch
         self.last = message
         return message
 

@@ -34,6 +34,8 @@ class OrderBook(Struct, tag_field="type", tag="orderbook", kw_only=True):
     """One message of an order book: ``snapshot`` (all of it), ``delta`` (changed levels) or ``invalid`` (do not use).
 
     ``bids`` run from the highest price down, ``asks`` from the lowest up. In a delta, size zero removes the level.
+    On the way from an adapter to Kafka they may be JSON text that nobody has read (:class:`msgspec.Raw`); callbacks get
+    lists (:func:`tickwire.events.book.spell_out`).
     ``epoch`` and ``book_seq`` are 0 until :class:`tickwire.events.sequencer.Sequencer` stamps them.
     """
 

@@ -6,15 +6,15 @@ Snapshot, listing and their weights: https://developers.binance.com/docs/binance
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Raw, Struct, field
 
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Book, is_zero, price_key
-from tickwire.events.types import Level, Micros, Ticker
+from tickwire.events.types import Micros, Ticker
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import Channel, Fetch, Output, Reconnect, Refused, Send, Subscribed, Symbol, malformed
 from tickwire.exchanges.messages import BookMessages
@@ -44,23 +44,40 @@ _STREAMS_PER_MESSAGE = 200
 _BUFFERED_EVENTS = 3000  # a symbol, while its snapshot is on its way: five minutes at ten events a second
 _QUIET_DELAY_S = 2.0  # after an acknowledgement, when no event has asked for the snapshot
 _STALE_DELAYS_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # before asking again for a snapshot that was too old
+_NO_DATA = Raw(b"null")
+_TICKER_MARK = b'@bookTicker"'
 _BROKEN = -2  # no update id: whatever event follows shows a gap
 
 _Number = Annotated[int, Meta(ge=0, le=2**53)]
 
 
-class _Event(Struct, gc=False):
-    """A depthUpdate, where ``b`` and ``a`` are levels, or a bookTicker, which has no ``e``, where they are prices."""
+class _BookTicker(Struct, gc=False):
+    update_id: _Number = field(name="u")
+    symbol: str = field(name="s")
+    bid: str = field(name="b")
+    bid_size: str = field(name="B")
+    ask: str = field(name="a")
+    ask_size: str = field(name="A")
 
-    kind: str | None = field(name="e", default=None)
-    time_ms: _Number | None = field(name="E", default=None)
-    symbol: str | None = field(name="s", default=None)
-    first: _Number | None = field(name="U", default=None)
-    last: _Number | None = field(name="u", default=None)
-    bid: str | list[Level] | None = field(name="b", default=None)
-    bid_size: str | None = field(name="B", default=None)
-    ask: str | list[Level] | None = field(name="a", default=None)
-    ask_size: str | None = field(name="A", default=None)
+
+class _Depth(Struct, gc=False):
+    kind: Literal["depthUpdate"] = field(name="e")
+    time_ms: _Number = field(name="E")
+    symbol: str = field(name="s")
+    first: _Number = field(name="U")
+    last: _Number = field(name="u")
+    bids: Raw = field(name="b")
+    asks: Raw = field(name="a")
+
+
+class _Ticker(Struct, gc=False):
+    """The envelope of a combined stream."""
+
+    data: _BookTicker
+
+
+class _DepthUpdate(Struct, gc=False):
+    data: _Depth
 
 
 class _Error(Struct):
@@ -68,11 +85,12 @@ class _Error(Struct):
     msg: str | None = None
 
 
-class _Frame(_Event, gc=False):
-    """Everything that may stand on top: a combined stream's envelope, a raw event, an answer to a request."""
+class _Other(Struct):
+    """What else may come: an answer to a request, an announcement, a stream's event without its envelope."""
 
-    stream: str | None = None
-    data: _Event | None = None
+    kind: str | None = field(name="e", default=None)
+    symbol: str | None = field(name="s", default=None)
+    data: Raw = _NO_DATA
     id: int | str | None = None
     error: _Error | None = None
     code: int | None = None
@@ -81,8 +99,8 @@ class _Frame(_Event, gc=False):
 
 class _Snapshot(Struct):
     last_update_id: _Number = field(name="lastUpdateId")
-    bids: list[Level]
-    asks: list[Level]
+    bids: Raw
+    asks: Raw
 
 
 class _Listed(Struct):
@@ -96,7 +114,11 @@ class _ExchangeInfo(Struct):
     symbols: list[_Listed]
 
 
-_decode = msgspec.json.Decoder(_Frame).decode
+_decode_ticker = msgspec.json.Decoder(_Ticker).decode
+_decode_depth = msgspec.json.Decoder(_DepthUpdate).decode
+_decode_other = msgspec.json.Decoder(_Other).decode
+_decode_plain_ticker = msgspec.json.Decoder(_BookTicker).decode
+_decode_plain_depth = msgspec.json.Decoder(_Depth).decode
 _decode_snapshot = msgspec.json.Decoder(_Snapshot).decode
 _decode_listing = msgspec.json.Decoder(_ExchangeInfo).decode
 
@@ -116,17 +138,6 @@ def derive(symbol: str) -> Symbol:
     return Symbol(f"{base}-{quoted}", base + quoted)
 
 
-class _Change(Struct):
-    """A depthUpdate, checked."""
-
-    first: int
-    last: int
-    bids: list[Level]
-    asks: list[Level]
-    exchange_us: Micros
-    received_us: Micros
-
-
 class _State:
     """One symbol's order book on this connection."""
 
@@ -138,7 +149,7 @@ class _State:
         self.book: Book | None = None  # None while its snapshot is awaited
         self.update_id = _BROKEN  # of the book
         # Where it is full the oldest leave: a snapshot that needs them is too old and is fetched again.
-        self.buffer: deque[_Change] = deque(maxlen=_BUFFERED_EVENTS)
+        self.buffer: deque[tuple[_Depth, Micros]] = deque(maxlen=_BUFFERED_EVENTS)
         self.asked: Fetch | None = None
         self.fetching = False  # the snapshot was asked for, and not merely in case the symbol stays quiet
         self.tries = 0
@@ -173,21 +184,11 @@ class Adapter:
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame, combined or raw. Raises :exc:`~tickwire.errors.FrameRejected`."""
         try:
-            frame = _decode(payload)
-        except contract.UNREADABLE as e:
-            raise _unreadable(payload, e) from None
-        event = frame.data or frame
-        if event.kind == "depthUpdate":
-            return self._depth(event, received_us)
-        if event.kind is None and event.symbol is not None:
-            return self._ticker(event, received_us)
-        if frame.id is not None:
-            return self._answered(frame.id, frame.error or _Error(frame.code, frame.msg))
-        if event.kind == "serverShutdown":
-            return [Reconnect("the exchange announced that it shuts this server down")]
-        if frame.error is not None or frame.code is not None:
-            raise FrameRejected("unknown", f"an error that answers nothing we asked: {payload[: contract.MAX_TEXT]!r}")
-        raise FrameRejected("unknown", f"an event of the kind {event.kind!r:.100}")
+            if _TICKER_MARK in payload:  # only a hint: what is something else does not decode
+                return self._ticker(_decode_ticker(payload).data, received_us)
+            return self._depth(_decode_depth(payload).data, received_us)
+        except contract.UNREADABLE:
+            return self._other(payload, received_us)
 
     def fetched(self, fetch: Fetch, body: bytes, received_us: Micros) -> list[Output]:
         """Start a book from its snapshot and the buffered events; ignored where the book has started already.
@@ -203,7 +204,7 @@ class Adapter:
         except (*contract.UNREADABLE, ValueError) as e:
             raise malformed(f"snapshot of {state.symbol.native}", e) from None
         # Step 4: a snapshot from before the first buffered event is useless, ask again.
-        if state.buffer and snapshot.last_update_id + 1 < state.buffer[0].first:
+        if state.buffer and snapshot.last_update_id + 1 < state.buffer[0][0].first:
             if fetch != state.asked:
                 return []  # a later one is on its way
             state.tries += 1
@@ -213,8 +214,8 @@ class Adapter:
         state.fetching, state.tries = False, 0
         out: list[Output] = [state.messages.snapshot(book, state.update_id, None, received_us)]
         # Steps 5 and 7: what the snapshot holds already is dropped, the rest applied like every later event.
-        for change in state.buffer:
-            out += self._follow(state, book, change)
+        for event, at_us in state.buffer:
+            out += self._follow(state, book, event, at_us)
         state.buffer.clear()
         return out
 
@@ -244,20 +245,21 @@ class Adapter:
         """Streams neither acknowledged, nor refused, nor seen."""
         return list(self._pending.values())
 
-    def _ticker(self, event: _Event, received_us: Micros) -> list[Output]:
+    def _ticker(self, event: _BookTicker, received_us: Micros) -> list[Output]:
         known = self._tickers.get(event.symbol)
         if known is None:
             raise FrameRejected("unknown", f"a ticker of {event.symbol!r:.100}, which was not asked for")
-        bid, bid_size, ask, ask_size = event.bid, event.bid_size, event.ask, event.ask_size
-        if not (type(bid) is type(ask) is type(bid_size) is type(ask_size) is str) or event.last is None:
-            raise malformed(f"ticker of {event.symbol}", "a field is missing")
         symbol, stream = known
+        bid: str | None = event.bid
+        bid_size: str | None = event.bid_size
+        ask: str | None = event.ask
+        ask_size: str | None = event.ask_size
         try:
-            price_key(bid)
-            price_key(ask)
-            if is_zero(bid_size):  # an empty side is written as zeros
+            price_key(event.bid)
+            price_key(event.ask)
+            if is_zero(event.bid_size):  # an empty side is written as zeros
                 bid = bid_size = None
-            if is_zero(ask_size):
+            if is_zero(event.ask_size):
                 ask = ask_size = None
         except ValueError as e:
             raise malformed(f"ticker of {event.symbol}", e) from None
@@ -269,50 +271,68 @@ class Adapter:
             bid_size=bid_size,
             ask=ask,
             ask_size=ask_size,
-            sequence=event.last,
+            sequence=event.update_id,
             received_us=received_us,
         )
         return [*self._heard(stream), ticker] if stream in self._silent else [ticker]
 
-    def _depth(self, event: _Event, received_us: Micros) -> list[Output]:
+    def _depth(self, event: _Depth, received_us: Micros) -> list[Output]:
         state = self._books.get(event.symbol)
         if state is None:
             raise FrameRejected("unknown", f"a depth update of {event.symbol!r:.100}, which was not asked for")
-        first, last, time_ms, bids, asks = event.first, event.last, event.time_ms, event.bid, event.ask
-        if first is None or last is None or time_ms is None or first > last:
-            raise malformed(f"depth update of {event.symbol}", "a number is missing or wrong")
-        if type(bids) is not list or type(asks) is not list:
-            raise malformed(f"depth update of {event.symbol}", "the levels are missing")
-        change = _Change(first, last, bids, asks, time_ms * 1000, received_us)
+        if event.first > event.last:
+            raise malformed(f"depth update of {event.symbol}", "U is above u")
         book = state.book
         if book is not None:
-            out = self._follow(state, book, change)
+            out = self._follow(state, book, event, received_us)
         else:
-            _buffer(state.buffer, change)
+            _buffer(state.buffer, event, received_us)
             # Step 3 follows on step 2: the snapshot is asked for once there is an event.
             out = [] if state.fetching else [self._fetch(state)]
         return self._heard(state.stream) + out if state.stream in self._silent else out
 
-    def _follow(self, state: _State, book: Book, change: _Change) -> list[Output]:
+    def _other(self, payload: bytes, received_us: Micros) -> list[Output]:
+        """Take what is no ticker and no depth update of a combined stream."""
+        try:
+            other = _decode_other(payload)
+            if other.kind == "depthUpdate":
+                return self._depth(_decode_plain_depth(payload), received_us)
+            if other.kind is None and other.symbol is not None:
+                return self._ticker(_decode_plain_ticker(payload), received_us)
+            if other.data is not _NO_DATA:
+                other = _decode_other(other.data)
+                if other.kind != "serverShutdown":
+                    raise _unreadable(other.kind, payload)
+        except contract.UNREADABLE as e:
+            raise malformed("frame", e) from None
+        if other.id is not None:
+            return self._answered(other.id, other.error or _Error(other.code, other.msg))
+        if other.kind == "serverShutdown":
+            return [Reconnect("the exchange announced that it shuts this server down")]
+        if other.error is not None or other.code is not None:
+            raise FrameRejected("unknown", f"an error that answers nothing we asked: {payload[: contract.MAX_TEXT]!r}")
+        raise FrameRejected("unknown", f"an event of the kind {other.kind!r:.100}")
+
+    def _follow(self, state: _State, book: Book, event: _Depth, received_us: Micros) -> list[Output]:
         """Apply one event by the update procedure."""
         # Its step 1: known already, ignored.
-        if change.last <= state.update_id:
+        if event.last <= state.update_id:
             return []
         # Its step 1: something is missing, start again; this event is the first of the new start.
-        if change.first > state.update_id + 1:
-            _check(change)
-            out = self._restart(state, "gap", change.received_us)
-            state.buffer.append(change)
+        if event.first > state.update_id + 1:
+            _check(event)
+            out = self._restart(state, "gap", received_us)
+            state.buffer.append((event, received_us))
             return out
         # Its step 2: sizes are absolute, zero removes.
         try:
-            book.apply(change.bids, change.asks)
+            bids, asks = book.apply(event.bids, event.asks)
         except ValueError as e:
             state.update_id = _BROKEN
             raise malformed(f"depth update of {state.symbol.native}", e) from None
         # Its step 3.
-        state.update_id = change.last
-        return [state.messages.delta(change.bids, change.asks, change.last, change.exchange_us, change.received_us)]
+        state.update_id = event.last
+        return [state.messages.delta(bids, asks, event.last, event.time_ms * 1000, received_us)]
 
     def _restart(self, state: _State, reason: str, received_us: Micros) -> list[Output]:
         valid, state.book = state.book is not None, None
@@ -369,34 +389,28 @@ class Adapter:
         return [Subscribed(channel, symbol), state.asked]
 
 
-def _check(change: _Change) -> None:
+def _check(event: _Depth) -> None:
     """Raise for a number that is none, before anything has changed."""
     try:
-        Book(change.bids, change.asks)
+        Book(event.bids, event.asks)
     except ValueError as e:
         raise malformed("depth update", e) from None
 
 
-def _buffer(buffer: deque[_Change], change: _Change) -> None:
+def _buffer(buffer: deque[tuple[_Depth, Micros]], event: _Depth, received_us: Micros) -> None:
     """Keep an event until the snapshot is there (step 2); what is kept has no hole and no wrong number."""
-    _check(change)
+    _check(event)
     if buffer:
-        newest = buffer[-1].last
-        if change.last <= newest:
+        newest = buffer[-1][0].last
+        if event.last <= newest:
             return
-        if change.first > newest + 1:
+        if event.first > newest + 1:
             buffer.clear()  # what came before the hole is of no use
-    buffer.append(change)
+    buffer.append((event, received_us))
 
 
-def _unreadable(payload: bytes, error: Exception) -> FrameRejected:
+def _unreadable(kind: str | None, payload: bytes) -> FrameRejected:
     """Tell an event of another kind, whose fields mean something else, from a broken one."""
-    try:
-        content: Any = msgspec.json.decode(payload)
-    except contract.UNREADABLE as e:
-        return malformed("frame", e)
-    event = content.get("data", content) if isinstance(content, dict) else None
-    kind = event.get("e") if isinstance(event, dict) else None
-    if isinstance(kind, str) and kind not in {"depthUpdate", "serverShutdown"}:
+    if kind is not None and kind != "depthUpdate":
         return FrameRejected("unknown", f"an event of the kind {kind!r:.100}")
-    return malformed("frame", error)
+    return malformed("frame", payload[: contract.MAX_TEXT])

@@ -6,19 +6,20 @@ Listing: https://docs.kraken.com/api/docs/rest-api/get-tradable-asset-pairs
 """
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Book, price_key
-from tickwire.events.types import Level, Micros, Ticker
+from tickwire.events.decimals import decimal_text
+from tickwire.events.types import Micros, Ticker
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import Channel, Fetch, Output, Refused, Send, Subscribed, Symbol, malformed
 from tickwire.exchanges.messages import BookMessages
-from tickwire.exchanges.numbers import best, decimal_text, micros
+from tickwire.exchanges.numbers import best, micros
 from tickwire.exchanges.symbols import Listing, split_name
 
 EXCHANGE = contract.Exchange(
@@ -61,24 +62,20 @@ _QUOTES = (
     "XBT",
     "ETH",
 )  # no TUSD: DOTUSD
-_TOKENS_KEPT = 50_000  # levels whose text for the checksum is remembered
+_LEVEL = ("price", "qty")  # a level's fields
+_NO_LEVELS = Raw(b"[]")
 _PING = b'{"method":"ping"}'
-
-
-class _Level(Struct, gc=False):
-    # Numbers. Those with a point or exponent arrive here as the text of the frame (float_hook), others as int.
-    price: Any
-    qty: Any
 
 
 class _Entry(Struct):
     """A book's snapshot or update, or a ticker."""
 
     symbol: str | None = None
-    bids: list[_Level] = []
-    asks: list[_Level] = []
+    bids: Raw = _NO_LEVELS
+    asks: Raw = _NO_LEVELS
     checksum: Annotated[int, Meta(ge=0, lt=2**32)] | None = None
     timestamp: str | None = None
+    # Numbers. Those with a point or exponent arrive here as the text of the frame (float_hook), others as int.
     bid: Any = None
     bid_qty: Any = None
     ask: Any = None
@@ -169,7 +166,6 @@ class Adapter:
         self._pending: dict[tuple[Channel, str | None], Symbol] = {(c, s.native): s for c in channels for s in symbols}
         self._asked: dict[int | None, tuple[Channel, Sequence[str]]] = {}  # by the number of the request
         self._number = 0
-        self._tokens = _Tokens()
 
     def start(self) -> list[Output]:
         """Subscribe every channel."""
@@ -271,10 +267,10 @@ class Adapter:
 
     def _snapshot(self, state: _State, entry: _Entry, received_us: Micros) -> list[Output]:
         exchange_us = micros(entry.timestamp) if entry.timestamp is not None else None
-        book = Book(_levels(entry.bids), _levels(entry.asks))
+        book = Book(entry.bids, entry.asks, _LEVEL)
         book.truncate(state.messages.depth)
         state.suspect = False
-        if self._checksum(book) != entry.checksum:
+        if _checksum(book) != entry.checksum:
             return self._restart(state, "checksum", received_us)
         state.book, state.restarting = book, False
         return [state.messages.snapshot(book, None, exchange_us, received_us)]
@@ -286,22 +282,13 @@ class Adapter:
         if book is None:
             return []  # from before the unsubscription; the snapshot awaited holds it
         exchange_us = micros(entry.timestamp) if entry.timestamp is not None else None
-        bids, asks = _levels(entry.bids), _levels(entry.asks)
         # "Process all price level updates in a message before calculating the checksum", zero removes.
-        book.apply(bids, asks)
         # "After each update, truncate your book to the subscribed depth": no update says which levels leave, we do.
         # A level that was added and cut at once stands as a removal, which is harmless where it is not there.
-        for levels, cut in zip((bids, asks), book.truncate(state.messages.depth), strict=True):
-            levels += [(price, "0") for price, _ in cut]
-        if self._checksum(book) != entry.checksum:
+        bids, asks = book.apply(entry.bids, entry.asks, state.messages.depth)
+        if _checksum(book) != entry.checksum:
             return self._restart(state, "checksum", received_us)
         return [state.messages.delta(bids, asks, None, exchange_us, received_us)]
-
-    def _checksum(self, book: Book) -> int:
-        """CRC32 over the ten best asks, then bids: price and quantity without point and leading zeros."""
-        tokens = self._tokens
-        levels = book.asks.top(_CHECKED_LEVELS) + book.bids.top(_CHECKED_LEVELS)
-        return zlib.crc32("".join([tokens[level] for level in levels]).encode())
 
     def _restart(self, state: _State, reason: str, received_us: Micros) -> list[Output]:
         """Subscribe again; both requests at once, because Kraken answers in order and old updates are ignored."""
@@ -382,15 +369,9 @@ class Adapter:
         return malformed("frame", error)
 
 
-class _Tokens(dict[Level, str]):
-    """What each level adds to the checksum's text, worked out once."""
-
-    def __missing__(self, level: Level) -> str:
-        if len(self) >= _TOKENS_KEPT:
-            self.clear()
-        price, size = level
-        token = self[level] = price.replace(".", "").lstrip("0") + size.replace(".", "").lstrip("0")
-        return token
+def _checksum(book: Book) -> int:
+    """CRC32 over the ten best asks, then bids: price and quantity without point and leading zeros."""
+    return zlib.crc32(book.bids.digits(_CHECKED_LEVELS), zlib.crc32(book.asks.digits(_CHECKED_LEVELS)))
 
 
 def _only(data: list[_Entry]) -> _Entry:
@@ -398,7 +379,3 @@ def _only(data: list[_Entry]) -> _Entry:
     if len(data) != 1:
         raise ValueError(f"expected one entry in data, found {len(data)}")
     return data[0]
-
-
-def _levels(levels: Iterable[_Level]) -> list[Level]:
-    return [(decimal_text(level.price), decimal_text(level.qty)) for level in levels]

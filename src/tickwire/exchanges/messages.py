@@ -1,6 +1,8 @@
 """The order-book messages of one symbol on one connection, as adapters hand them on: not numbered yet."""
 
-from tickwire.events.book import Book, in_order
+from typing import cast
+
+from tickwire.events.book import Book, Levels
 from tickwire.events.types import Level, Micros, OrderBook
 from tickwire.exchanges.contract import Symbol
 
@@ -34,21 +36,21 @@ class BookMessages:
 
     def delta(
         self,
-        bids: list[Level],
-        asks: list[Level],
+        bids: Levels,
+        asks: Levels,
         sequence: int | None,
         exchange_us: Micros | None,
         received_us: Micros,
     ) -> OrderBook:
-        """Changed levels, put in order. They must have been applied before, so that every number is one."""
+        """Changed levels, as :meth:`~tickwire.events.book.Book.apply` gave them back."""
         return OrderBook(
             action="delta",
             exchange=self._exchange,
             symbol=self._symbol,
             exchange_symbol=self._native,
             depth=self.depth,
-            bids=in_order(bids, highest_first=True),
-            asks=in_order(asks, highest_first=False),
+            bids=cast("list[Level]", bids),
+            asks=cast("list[Level]", asks),
             sequence=sequence,
             exchange_us=exchange_us,
             received_us=received_us,

@@ -1,30 +1,14 @@
-"""Numbers and times of frames as exact text and integers, for exchanges that write JSON numbers or RFC 3339 times.
-
-A decoder with ``float_hook=str`` and fields of the type ``Any`` hands a number with a point or an exponent over as the
-text of the frame, and every other one as int: no digit passes through a binary float.
-"""
+"""Numbers and times of frames as exact text and integers, for exchanges that write JSON numbers or RFC 3339 times."""
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from functools import lru_cache
 
 from tickwire.events.book import is_zero, price_key
+from tickwire.events.decimals import decimal_text
 from tickwire.events.types import Micros
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ONE_SECOND = timedelta(seconds=1)
-
-
-def decimal_text(number: object) -> str:
-    """Give the number as the frame wrote it; one with an exponent is written out. Raises :exc:`ValueError`."""
-    if type(number) is str:
-        if "e" in number or "E" in number:
-            price_key(number)  # refuses what is no number, and exponents that would make the text endless
-            return format(Decimal(number), "f")
-        return number
-    if type(number) is int:
-        return str(number)
-    raise ValueError(f"not a number: {number!r:.40}")
 
 
 def best(price: object, size: object) -> tuple[str | None, str | None]:

@@ -80,6 +80,7 @@ class ProducerLink:
     ) -> None:
         self._config = config
         self._stored, self._refused, self._skip, self._give_up, self._heard = stored, refused, skip, failed, heard
+        self._report = self._reported
         self._in_flight: dict[int, Entry] = {}  # in the order in which they were handed over
         self._again: deque[Entry] = deque()  # of a lost producer, after those and before everything else
         self._number = 0  # of the last record that was handed over
@@ -134,10 +135,6 @@ class ProducerLink:
         yield from self._in_flight.values()
         yield from self._again
 
-    def send(self, entry: Entry) -> bool:
-        """Hand one record over; False when there is no room for it."""
-        return self._ready and self._hand_over(entry)
-
     def poll(self) -> None:
         """Serve the reports; replace a lost producer when it is time."""
         if not self.opened:
@@ -159,6 +156,10 @@ class ProducerLink:
             self._producer.purge(blocking=False)
             self._serve(self._producer.flush, 0.1)
 
+    def send(self, entry: Entry) -> bool:
+        """Hand one record over; False when there is no room for it."""
+        return self._ready and self._hand_over(entry)
+
     def _hand_over(self, entry: Entry) -> bool:
         self._number = number = self._number + 1
         record = entry[2]
@@ -167,7 +168,7 @@ class ProducerLink:
                 record.topic,
                 record.value,
                 record.key,
-                on_delivery=partial(self._reported, number),
+                on_delivery=partial(self._report, number),
                 timestamp=record.timestamp_ms,
                 headers=record.headers,  # type: ignore[arg-type]  # lists are invariant
             )

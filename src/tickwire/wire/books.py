@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable
 from random import Random
 from time import monotonic
 
+from msgspec import Raw
+
 from tickwire.config.feed_config import FeedConfig
 from tickwire.events.book import Book
 from tickwire.events.sequencer import Sequencer
-from tickwire.events.types import Level, OrderBook
+from tickwire.events.types import OrderBook
 from tickwire.exchanges.contract import Symbol
 from tickwire.wire.clock import now_us
 from tickwire.wire.tally import Tally
@@ -33,7 +35,7 @@ class BookState:
         self.keyframe_due = float("inf")
         # In snapshot mode:
         self.book = Book()
-        self.top: tuple[list[Level], list[Level]] = ([], [])  # as last written
+        self.top: tuple[Raw, Raw] | None = None  # as last written
         self.changed: OrderBook | None = None  # the last delta that is not written yet
         self._seen = 0
         self._quiet_since = 0.0
@@ -135,29 +137,28 @@ class Books:
             state.book = Book(message.bids, message.asks)
             message.bids, message.asks = message.bids[: self._depth], message.asks[: self._depth]
             message.depth = self._depth
-            state.top = message.bids, message.asks
+            state.top = _top(state.book, self._depth)
         if state.sequencer.stamp(message) is not None:
             self._turned(state, message)
             self._emit(message)
 
     def _write_top(self, state: BookState, message: OrderBook) -> None:
         state.changed = None
-        top = state.book.bids.top(self._depth), state.book.asks.top(self._depth)
+        top = _top(state.book, self._depth)
         if top != state.top:
             state.top = top
-            if state.sequencer.update(message, state.book, self._depth) is not None:
+            if state.sequencer.update(message, *top, self._depth) is not None:
                 self._emit(message)
 
     def _write_keyframe(self, state: BookState) -> None:
-        book = state.book_of(state.symbol) if self._whole_books else Book(*self._now(state))
-        message = None if book is None else state.sequencer.keyframe(book, now_us())
+        if self._whole_books:
+            book, depth = state.book_of(state.symbol), None
+        else:
+            book, depth = state.book, self._depth
+            state.changed, state.top = None, _top(book, depth)
+        message = None if book is None else state.sequencer.keyframe(book, now_us(), depth)
         if message is not None:
             self._emit(message)
-
-    def _now(self, state: BookState) -> tuple[list[Level], list[Level]]:
-        state.changed = None
-        state.top = state.book.bids.top(self._depth), state.book.asks.top(self._depth)
-        return state.top
 
     def _invalidate(self, state: BookState, reason: str) -> None:
         state.changed = None
@@ -192,3 +193,7 @@ class Books:
 
 def _no_book(_symbol: Symbol) -> None:
     return None
+
+
+def _top(book: Book, depth: int) -> tuple[Raw, Raw]:
+    return book.bids.text(depth), book.asks.text(depth)

@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeAlias, cast
 
-from tickwire.events.types import MarketEvent
+from tickwire.events.book import spell_out
+from tickwire.events.types import MarketEvent, OrderBook
 from tickwire.wire.tally import Tally
 
 logger = logging.getLogger(__name__)
@@ -23,16 +24,20 @@ class Callbacks:
     """The callbacks of one feed.
 
     A callback that raises is counted, logged once for every kind of error, and called again with the next event.
+    Levels that are JSON text still are read before any callback sees them that does not take them as *text*.
     """
 
     def __init__(self, tally: Tally, pause: Pause, resume: Pause) -> None:
         self._tally, self._pause, self._resume = tally, pause, resume
+        self._counts = tally.events
+        self._as_text = True  # nobody wants to look at levels
         self._targets: list[Callable[[MarketEvent], Any]] = []
         self._workers: list[_Worker] = []
         self._logged: set[tuple[int, type[BaseException]]] = set()
 
-    def add(self, callback: Callback) -> None:
+    def add(self, callback: Callback, *, text: bool = False) -> None:
         """Call *callback* with every event from now on."""
+        self._as_text = self._as_text and text
         if _is_async(callback):
             worker = _Worker(cast("Callable[[MarketEvent], Awaitable[None]]", callback), self)
             self._workers.append(worker)
@@ -42,7 +47,9 @@ class Callbacks:
 
     def emit(self, event: MarketEvent) -> None:
         """Hand out one event."""
-        self._tally.events[type(event)].add()
+        self._counts[type(event)].value += 1
+        if not self._as_text and type(event) is OrderBook:
+            spell_out(event)
         for target in self._targets:
             try:
                 target(event)

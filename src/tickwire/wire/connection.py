@@ -49,6 +49,7 @@ class Connection(WSListener):
 
     def __init__(self, receiver: Receiver, max_bytes: int) -> None:
         self._receiver, self._max_bytes = receiver, max_bytes
+        self._message = receiver.message
         self._transport: WSTransport | None = None
         self._parts = bytearray()  # of a fragmented message
         self._parts_type: WSMsgType | None = None
@@ -72,7 +73,7 @@ class Connection(WSListener):
             return
         kind = frame.msg_type
         if kind == WSMsgType.TEXT and frame.fin and self._parts_type is None and frame.payload_size <= self._max_bytes:
-            self._receiver.message(frame.get_payload_as_bytes())
+            self._message(frame.get_payload_as_bytes())
         else:
             self._rare(transport, frame)
 

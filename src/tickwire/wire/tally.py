@@ -9,18 +9,27 @@ from tickwire.events.types import OrderBook, Ticker
 
 
 class Count:
-    """One number of this feed and the metric it adds to."""
+    """One number of this feed and the metric it adds to.
 
-    __slots__ = ("_inc", "value")
+    What is counted for every message is added to ``value`` alone, and :meth:`Tally.export` brings it to the metric.
+    """
+
+    __slots__ = ("_exported", "_inc", "value")
 
     def __init__(self, counter: Counter) -> None:
-        self.value = 0
+        self.value = self._exported = 0
         self._inc = counter.inc
 
     def add(self) -> None:
-        """One more."""
+        """One more, in both."""
         self.value += 1
-        self._inc()
+        self.export()
+
+    def export(self) -> None:
+        """Add to the metric what was counted since the last time."""
+        if self.value != self._exported:
+            self._inc(self.value - self._exported)
+            self._exported = self.value
 
 
 class Tally:
@@ -37,6 +46,11 @@ class Tally:
         self.callback_errors = Count(metrics.CALLBACK_ERRORS)
         self.valid_books = metrics.BOOKS.labels("valid")
         self.resyncing_books = metrics.BOOKS.labels("resyncing")
+
+    def export(self) -> None:
+        """Bring the metrics of what is counted for every message up to date."""
+        for count in (self.frames, *self.by_type.values()):
+            count.export()
 
     def reject(self, reason: str) -> None:
         """Count a frame or body that was skipped; a reason that has no label counts as malformed."""

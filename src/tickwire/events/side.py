@@ -1,0 +1,131 @@
+"""One side of an order book in plain Python; ``_native.c`` is its compiled form, :mod:`tickwire.events.book` chooses.
+
+Levels come as tuples of price and size, or as JSON text (:class:`msgspec.Raw`) that has not been read yet. The compiled
+form answers text with text, so that a change goes from the frame to Kafka without an object a level.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from operator import gt
+from typing import Any, TypeAlias
+
+import msgspec
+from msgspec import Raw
+
+from tickwire.events.decimals import decimal_text, is_zero, price_key
+from tickwire.events.types import Level
+
+Levels: TypeAlias = Sequence[Level] | Raw
+Names: TypeAlias = tuple[str, str]  # of price and size, where levels are JSON objects
+
+
+class _Number(str):
+    """The text of a JSON number; a JSON string is a plain ``str``."""
+
+    __slots__ = ()
+
+
+_decode = msgspec.json.Decoder(list[Any], float_hook=_Number).decode
+
+
+def read_levels(text: Raw, names: Names | None = None) -> list[Level]:
+    """Read JSON text of levels, which are arrays that begin with price and size, or objects with these *names*.
+
+    Prices and sizes may be strings or numbers; numbers keep the digits of the text, and an exponent is written out.
+    Raises :exc:`ValueError`.
+    """
+    try:
+        levels = _decode(text)
+        if names is None:
+            return [(_written(price), _written(size)) for price, size, *_ in levels]
+        return [(_written(level[names[0]]), _written(level[names[1]])) for level in levels]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError, KeyError) as e:
+        raise ValueError(f"not a list of levels: {type(e).__name__} {str(e)[:100]}") from None
+
+
+def _written(number: object) -> str:
+    if type(number) is str:
+        return number  # as the exchange wrote it
+    return decimal_text(str(number) if type(number) is _Number else number)
+
+
+class Side:
+    """Levels of one side, best first. A level is found by its price's value, whatever zeros the text ends with.
+
+    *names* are those of price and size where the exchange writes levels as JSON objects.
+    """
+
+    __slots__ = ("_keys", "_levels", "_names", "_sign")
+
+    def __init__(self, *, highest_first: bool = False, names: Names | None = None) -> None:
+        self._sign = -1 if highest_first else 1
+        self._names = names
+        self._keys: list[int] = []  # sign * price_key, ascending, so that the best level is the first
+        self._levels: dict[int, Level] = {}
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def change(self, levels: Levels, depth: int | None = None) -> Levels:
+        """Set each level's size, or remove the level where the size is zero; removing what is not there is fine.
+
+        Then keep the best *depth* levels. Returns the levels that a reader has to apply to do the same: best first, one
+        a price (the last one said counts), what was cut off as removals.
+
+        Raises :exc:`ValueError` for text that is no level, and has changed nothing then.
+        """
+        said = read_levels(levels, self._names) if type(levels) is Raw else levels
+        keys, known, sign = self._keys, self._levels, self._sign
+        changes = [(sign * price_key(price), is_zero(size)) for price, size in said]
+        for (key, zero), level in zip(changes, said, strict=True):
+            if zero:
+                if known.pop(key, None) is not None:
+                    del keys[bisect_left(keys, key)]
+            else:
+                if key not in known:
+                    keys.insert(bisect_left(keys, key), key)
+                known[key] = level
+        in_place = [key for key, _ in changes]
+        if depth is not None and len(keys) > depth:
+            removed = [(price, "0") for price, _ in self.truncate(depth)]
+            said = [*said, *removed]
+            in_place += [sign * price_key(price) for price, _ in removed]
+        return _in_order(said, in_place)
+
+    def truncate(self, depth: int) -> list[Level]:
+        """Drop every level behind the best *depth*; return what was dropped, best first."""
+        if len(self._keys) <= depth:
+            return []
+        dropped = [self._levels.pop(key) for key in self._keys[depth:]]
+        del self._keys[depth:]
+        return dropped
+
+    def top(self, depth: int | None = None) -> list[Level]:
+        """The best *depth* levels, best first; all of them without *depth*."""
+        levels = self._levels
+        return [levels[key] for key in self._keys[:depth]]
+
+    def text(self, depth: int | None = None) -> Raw:
+        """The same as JSON text."""
+        return Raw(msgspec.json.encode(self.top(depth)))
+
+    def digits(self, depth: int) -> bytes:
+        """Price and size of the best *depth* levels without points and leading zeros, for checksums."""
+        numbers = [number for level in self.top(depth) for number in level]
+        return "".join([number.replace(".", "").lstrip("0") for number in numbers]).encode()
+
+    def best(self) -> Level | None:
+        """The best level, None where the side is empty."""
+        return self._levels[self._keys[0]] if self._keys else None
+
+    def best_key(self) -> int | None:
+        """The best price as :func:`~tickwire.events.decimals.price_key` gives it."""
+        return self._sign * self._keys[0] if self._keys else None
+
+
+def _in_order(levels: Sequence[Level], keys: list[int]) -> Sequence[Level]:
+    """Best first, one a price; the same object where it is so already."""
+    if all(map(gt, keys[1:], keys)):
+        return levels
+    last = dict(zip(keys, levels, strict=True))
+    return [last[key] for key in sorted(last)]
