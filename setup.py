@@ -1,4 +1,4 @@
-"""The compiled part, which is optional: where no C compiler is, its Python form does the same work."""
+"""The compiled parts, which are optional: where no C compiler is, their Python forms do the same work."""
 
 from setuptools import Extension, setup
 
@@ -7,7 +7,8 @@ FLAGS = ["-O2", "-std=c11"]
 setup(
     ext_modules=[
         Extension(
-            "tickwire.events._native", ["src/tickwire/events/_native.c"], extra_compile_args=FLAGS, optional=True
-        ),
+            f"tickwire.{part}._native", [f"src/tickwire/{part}/_native.c"], extra_compile_args=FLAGS, optional=True
+        )
+        for part in ("events", "kafka")
     ]
 )

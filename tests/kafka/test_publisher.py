@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError
 from kafka.mock_cluster import PRODUCE, MockCluster
 from kafka.publishing import NotingFeed, book, config_for, metric, running, ticker, topics_on
 from support import aeventually, free_port
+from tickwire import metrics
 from tickwire.errors import KafkaFailed
 from tickwire.kafka import full_queue as module
 from tickwire.kafka.ledger import TopicAccount
@@ -91,7 +92,7 @@ async def test_a_full_queue_stops_the_reading_keeps_the_order_and_loses_nothing(
         for number in range(100):
             publisher.publish(ticker(number))
         assert feed.asked == ["pause"]
-        waiting = [record.value for _, _, record, _ in publisher._waiting()]
+        waiting = [entry.record.value for entry in publisher._waiting()]
         assert waiting == sorted(waiting, key=lambda value: int(value.split(b'"sequence":')[1].split(b",")[0]))
         assert len(waiting) == 90
         await aeventually(lambda: "resume" in feed.asked, "read again")
@@ -186,7 +187,7 @@ async def test_the_bytes_that_wait_are_bounded(mock: MockCluster, unique: str, m
         for number in range(10):
             publisher.publish(ticker(number))
         waiting = list(publisher._waiting())
-        assert sum(len(record.value) for _, _, record, _ in waiting) <= 1000
+        assert sum(len(entry.record.value) for entry in waiting) <= 1000
         assert publisher.accounting()[config.ticker_topic].dropped == 10 - len(waiting)
 
 
@@ -265,12 +266,17 @@ async def test_a_passing_error_of_the_broker_is_retried(mock: MockCluster, uniqu
     assert feed.errors == []
 
 
-async def test_an_exception_in_a_report_ends_the_run_instead_of_getting_lost(mock: MockCluster, unique: str) -> None:
+async def test_an_exception_in_a_report_ends_the_run_instead_of_getting_lost(
+    mock: MockCluster, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_seconds: float) -> None:
+        raise KeyError("a defect")
+
     config, feed = config_for(mock.bootstrap, unique), NotingFeed()
     topics_on(mock, config)
+    monkeypatch.setattr(metrics.DELIVERY_SECONDS, "observe", broken)
     async with running(config, feed) as publisher:
         publisher.publish(ticker(0))
-        publisher._link._in_flight.clear()
         await aeventually(lambda: feed.errors, "the feed is told")
     assert "KeyError" in str(feed.errors[0])
 

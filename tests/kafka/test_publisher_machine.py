@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from kafka.publishing import NotingFeed, book, ticker
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka import publisher as module
-from tickwire.kafka.ledger import IN_MEMORY, Entry
+from tickwire.kafka.ledger import Entry, Flights
 from tickwire.records.codec import Record
 
 SYMBOLS = ("A-USDT", "B-USDT", "C-USDT")
@@ -51,7 +51,10 @@ class FakeLink:
         refused: Callable[[Entry, KafkaError], None],
         **_: Any,
     ) -> None:
-        self._stored, self._refused = stored, refused
+        self._stored = stored
+        self.flights = Flights(self._acknowledged, refused)
+        self.flights.produce = self._produce
+        self.flights.ready = True
         self._queue: list[Entry] = []
         self.kafka = FakeKafka()
         self.opened = self.roomy = True
@@ -64,21 +67,32 @@ class FakeLink:
     def queued(self) -> int:
         return len(self._queue)
 
-    def send(self, entry: Entry) -> bool:
+    def _produce(self, *_record: Any, on_delivery: Entry, **_properties: Any) -> None:
         if len(self._queue) >= self.room:
+            raise BufferError
+        self._queue.append(on_delivery)
+
+    def send(self, entry: Entry) -> bool:
+        try:
+            self.flights.hand_over(entry)
+        except BufferError:
             return False
-        self._queue.append(entry)
         return True
+
+    def not_taken(self, _entry: Entry, error: Exception) -> bool:
+        assert type(error) is BufferError
+        return False
+
+    def _acknowledged(self, entry: Entry, _message: Any) -> None:
+        self._stored(entry)
 
     def deliver(self, count: int, every: int) -> None:
         """Let records arrive: of the first *count*, those of one key in *every*, as partitions do."""
         for entry in self._queue[:count]:
-            if entry[2].key[-6] % every == 0:
+            if entry.record.key[-6] % every == 0:
                 self._queue.remove(entry)
-                self.kafka.store(entry[2])
-                entry[0].acknowledged += 1
-                if entry[3] != IN_MEMORY:
-                    self._stored(entry)
+                self.kafka.store(entry.record)
+                entry(None, cast("Any", None))
 
     def entries(self) -> list[Entry]:
         return list(self._queue)

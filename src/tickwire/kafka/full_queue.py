@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from tickwire.kafka.ledger import IN_MEMORY, Entry, Lane
+from tickwire.kafka.ledger import Entry, Lane
 from tickwire.records.codec import Record
 
 logger = logging.getLogger(__name__)
@@ -77,13 +77,13 @@ class Conflating:
         """Hand over, the key that has waited longest first."""
         while self._newest:
             lane = next(iter(self._newest))
-            if not send((lane.stream, lane, self._newest[lane], IN_MEMORY)):
+            if not send(Entry(lane.stream, lane, self._newest[lane])):
                 return
             del self._newest[lane]
 
     def entries(self) -> Iterator[Entry]:
         """What waits."""
-        return ((lane.stream, lane, record, IN_MEMORY) for lane, record in self._newest.items())
+        return (Entry(lane.stream, lane, record) for lane, record in self._newest.items())
 
 
 class Blocking:
@@ -118,7 +118,7 @@ class Blocking:
         if not self._waiting:
             self._since = self._clock()
             self._pause()
-        self._waiting.append((lane.stream, lane, record, IN_MEMORY))
+        self._waiting.append(Entry(lane.stream, lane, record))
         self._bytes += size
 
     def drain(self, send: Send) -> None:
@@ -126,7 +126,7 @@ class Blocking:
         if not self._waiting:
             return
         while self._waiting and send(self._waiting[0]):
-            self._bytes -= len(self._waiting.popleft()[2].value)
+            self._bytes -= len(self._waiting.popleft().record.value)
         if not self._waiting:
             if not self._given_up:
                 self._resume()

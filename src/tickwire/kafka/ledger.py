@@ -11,10 +11,30 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from tickwire import metrics
+from tickwire.kafka.flight import IN_MEMORY
 from tickwire.records.codec import Record
 
+try:
+    from tickwire.kafka._native import Counts, Entry, Flights, Outlet
+except ImportError:  # installed where no compiler was; the same in Python, only slower
+    from tickwire.kafka.flight import Counts, Entry, Flights, Outlet
+
+__all__ = [
+    "IN_MEMORY",
+    "OUTCOMES",
+    "Accounting",
+    "Counts",
+    "Entry",
+    "Flights",
+    "Lane",
+    "Ledger",
+    "Outlet",
+    "RecoveredAccount",
+    "Stream",
+    "TopicAccount",
+]
+
 OUTCOMES = ("acknowledged", "conflated", "dropped", "failed")
-IN_MEMORY = -1  # the place of a record that is not on disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +65,14 @@ class RecoveredAccount:
 Accounting: TypeAlias = dict[str, TopicAccount]  # by topic
 
 
-class Stream:
+class Stream(Counts):
     """Counts of one topic, type and exchange; those of an earlier run's records (*recovered*) have their own."""
 
-    __slots__ = ("_counters", "_exported", "_published", "_queue", *OUTCOMES, "events", "recovered", "spilled", "topic")
-
-    acknowledged: int
-    conflated: int
-    dropped: int
-    failed: int
+    __slots__ = ("_counters", "_exported", "_published", "_queue", "recovered", "topic")
 
     def __init__(self, topic: str, kind: str, exchange: str, *, recovered: bool = False) -> None:
+        super().__init__()
         self.topic, self.recovered = topic, recovered
-        self.events = self.spilled = self.acknowledged = self.conflated = self.dropped = self.failed = 0
         self._exported = (0,) * len(OUTCOMES)
         self._published = metrics.MESSAGES_PUBLISHED.labels(topic, kind, exchange)
         counter = metrics.SPILL_RECOVERED if recovered else metrics.RECORDS
@@ -93,18 +108,15 @@ class Lane:
     wait on disk.
     """
 
-    __slots__ = ("broken", "exchange_symbol", "hole", "is_book", "restart_at", "stream")
+    __slots__ = ("broken", "exchange_symbol", "hole", "is_book", "restart_at", "routed", "stream")
 
     def __init__(self, stream: Stream, exchange_symbol: str, *, is_book: bool) -> None:
         self.stream = stream
         self.exchange_symbol = exchange_symbol
         self.is_book = is_book
         self.broken = self.hole = False
+        self.routed = False  # its events know the short way to the producer
         self.restart_at = 0.0  # the earliest time to ask for the next start, in the loop's seconds
-
-
-# A record on its way: who counts it, its lane, itself, and its number on disk or IN_MEMORY.
-Entry: TypeAlias = tuple[Stream, Lane, Record, int]
 
 
 class Ledger:
@@ -145,7 +157,7 @@ class Ledger:
 
     def accounting(self, in_memory: Iterable[Entry]) -> Accounting:
         """Count where everything is; *in_memory* is all that has not ended and is not on disk."""
-        open_ = collections.Counter(stream.topic for stream, _, _, place in in_memory if place == IN_MEMORY)
+        open_ = collections.Counter(entry.stream.topic for entry in in_memory if entry.place == IN_MEMORY)
         return {topic: self._account(topic, open_[topic]) for topic in self._lanes}
 
     def recovered(self, records: int, lost: int) -> RecoveredAccount:

@@ -143,10 +143,10 @@ class OutageBuffer:
     def ended(self, entry: Entry) -> None:
         """Take note that a record from the disk was acknowledged or refused."""
         self._sent -= 1
-        entry[0].spilled -= 1
+        entry.stream.spilled -= 1
         if self._log is not None:
             try:
-                self._log.acknowledge(entry[3])
+                self._log.acknowledge(entry.place)
             except SpillFailed as e:
                 self._failed(e)
 
@@ -172,7 +172,7 @@ class OutageBuffer:
         """
         log, self._log = self._log, None
         if log is None:
-            return [entry for entry in (*handed_over, *waiting) if entry[3] == IN_MEMORY]
+            return [entry for entry in (*handed_over, *waiting) if entry.place == IN_MEMORY]
         lost = self._keep(log, handed_over, waiting)
         try:
             log.close()
@@ -185,21 +185,21 @@ class OutageBuffer:
     def _keep(self, log: SpillLog, handed_over: Sequence[Entry], waiting: Sequence[Entry]) -> list[Entry]:
         # Up to the last record that is in memory alone, all is written again, so that their order stays as it is.
         # Everything unread is behind that. A crash in between means duplicates.
-        last = max((i for i, entry in enumerate(handed_over) if entry[3] == IN_MEMORY), default=-1)
+        last = max((i for i, entry in enumerate(handed_over) if entry.place == IN_MEMORY), default=-1)
         left = deque((*handed_over[: last + 1], *waiting))
         try:
-            log.prepend([record for _, _, record, _ in handed_over[: last + 1]])
+            log.prepend([entry.record for entry in handed_over[: last + 1]])
             for _ in range(last + 1):
-                stream, _, _, place = left.popleft()
-                if place == IN_MEMORY:
-                    stream.spilled += 1
+                entry = left.popleft()
+                if entry.place == IN_MEMORY:
+                    entry.stream.spilled += 1
                 else:
-                    log.acknowledge(place)
+                    log.acknowledge(entry.place)
             while left:
-                log.append(left[0][2])
-                left.popleft()[0].spilled += 1
+                log.append(left[0].record)
+                left.popleft().stream.spilled += 1
         except (SpillFull, SpillFailed) as e:
-            lost = [entry for entry in left if entry[3] == IN_MEMORY]
+            lost = [entry for entry in left if entry.place == IN_MEMORY]
             logger.error("spill.not_kept records=%d error=%r", len(lost), str(e))  # noqa: TRY400 - says it all
             self._drop_behind(log, lost)
             return lost
@@ -207,8 +207,8 @@ class OutageBuffer:
 
     def _drop_behind(self, log: SpillLog, lost: Sequence[Entry]) -> None:
         """Take the changes of books off the disk that would follow a hole."""
-        for _, lane, _, _ in lost:
-            lane.hole = lane.is_book
+        for entry in lost:
+            entry.lane.hole = entry.lane.is_book
         try:
             log.rewind()
             while batch := log.read(_READ):
@@ -288,7 +288,7 @@ class OutageBuffer:
         self._sent += 1
         stream.events += older
         stream.spilled += older
-        if send((stream, lane, record, number)):
+        if send(Entry(stream, lane, record, number)):
             return True
         self._sent -= 1
         stream.events -= older

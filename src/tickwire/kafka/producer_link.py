@@ -4,7 +4,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from functools import partial
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -12,7 +11,7 @@ from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.kafka.clients import producer_config, said, unusable
-from tickwire.kafka.ledger import IN_MEMORY, Entry
+from tickwire.kafka.ledger import IN_MEMORY, Entry, Flights
 
 logger = logging.getLogger(__name__)
 
@@ -80,11 +79,8 @@ class ProducerLink:
     ) -> None:
         self._config = config
         self._stored, self._refused, self._skip, self._give_up, self._heard = stored, refused, skip, failed, heard
-        self._report = self._reported
-        self._in_flight: dict[int, Entry] = {}  # in the order in which they were handed over
+        self.flights = Flights(self._acknowledged, self._not_delivered)
         self._again: deque[Entry] = deque()  # of a lost producer, after those and before everything else
-        self._number = 0  # of the last record that was handed over
-        self._ready = False
         self._error: TickwireError | None = None
         self._lost: str | None = None  # why
         self._losses = 0
@@ -92,7 +88,6 @@ class ProducerLink:
         self._cause = ""
         self._by_record = False  # whether a record was refused since
         self._full_at = 0  # how many records it had when it was full
-        self._latency_seen = False
 
     def open(self) -> None:
         """Make the producer, which connects by itself. Raises :exc:`~tickwire.errors.KafkaFailed`."""
@@ -100,8 +95,8 @@ class ProducerLink:
             self._producer = Producer(producer_config(self._config) | _GAPLESS | {"error_cb": self._heard})
         except KafkaException as e:
             raise unusable(e) from e
-        self._produce = self._producer.produce
-        self._ready = True
+        self.flights.produce = self._producer.produce
+        self.flights.ready = True
 
     @property
     def opened(self) -> bool:
@@ -111,12 +106,12 @@ class ProducerLink:
     @property
     def ready(self) -> bool:
         """Whether it may have room: it is open, not between two producers, and has not failed."""
-        return self._ready
+        return self.flights.ready
 
     @property
     def busy(self) -> int:
         """How many records are not reported on."""
-        return len(self._in_flight) + len(self._again)
+        return len(self.flights) + len(self._again)
 
     @property
     def queued(self) -> int:
@@ -128,18 +123,18 @@ class ProducerLink:
         """Whether there is much room: never full so far, or half empty since."""
         if self.busy * 2 <= self._full_at:
             self._full_at = 0
-        return self._ready and not self._full_at
+        return self.flights.ready and not self._full_at
 
     def entries(self) -> Iterator[Entry]:
         """Everything that was handed over and is not reported on, in that order."""
-        yield from self._in_flight.values()
+        yield from self.flights.entries()
         yield from self._again
 
     def poll(self) -> None:
         """Serve the reports; replace a lost producer when it is time."""
         if not self.opened:
             return
-        self._latency_seen = False
+        self.flights.sampling = True  # one a tick: enough for a histogram, and next to nothing a record
         self._serve(self._producer.poll, 0.0)
         self._go_on()
 
@@ -151,56 +146,56 @@ class ProducerLink:
 
     def close(self) -> None:
         """Take back what is not acknowledged: nothing of it is sent from now on, unless it is on its way already."""
-        self._ready = False
+        self.flights.ready = False
         if self.opened:
             self._producer.purge(blocking=False)
             self._serve(self._producer.flush, 0.1)
 
     def send(self, entry: Entry) -> bool:
         """Hand one record over; False when there is no room for it."""
-        return self._ready and self._hand_over(entry)
+        return self.flights.ready and self._hand_over(entry)
 
-    def _hand_over(self, entry: Entry) -> bool:
-        self._number = number = self._number + 1
-        record = entry[2]
-        try:
-            self._produce(
-                record.topic,
-                record.value,
-                record.key,
-                on_delivery=partial(self._report, number),
-                timestamp=record.timestamp_ms,
-                headers=record.headers,  # type: ignore[arg-type]  # lists are invariant
-            )
-        except BufferError:
+    def not_taken(self, entry: Entry, error: Exception) -> bool:
+        """Note why the producer did not take a record; False when it may take it later."""
+        if isinstance(error, BufferError):
             self._full_at = self.busy
             return False
-        except KafkaException as e:
-            error: KafkaError = e.args[0]
-            if _lost(error):
-                self._lose(error.name(), said(e))
-                return False
-            self._refused(entry, error)
-            return True
-        self._in_flight[number] = entry
+        if not isinstance(error, KafkaException):
+            raise error
+        cause: KafkaError = error.args[0]
+        if _lost(cause):
+            self._lose(cause.name(), said(error))
+            return False
+        self._refused(entry, cause)
         return True
 
-    def _reported(self, number: int, error: KafkaError | None, message: Message) -> None:
+    def _hand_over(self, entry: Entry) -> bool:
         try:
-            if error is None:
-                entry = self._in_flight.pop(number)
-                entry[0].acknowledged += 1
-                if entry[3] != IN_MEMORY:
-                    self._stored(entry)
-                if not self._latency_seen:  # one a tick: enough for a histogram, and next to nothing a record
-                    self._latency_seen = True
-                    metrics.DELIVERY_SECONDS.observe(message.latency() or 0.0)
-            elif _lost(error):
+            self.flights.hand_over(entry)
+        except (BufferError, KafkaException) as e:
+            return self.not_taken(entry, e)
+        return True
+
+    def _acknowledged(self, entry: Entry, message: Message) -> None:
+        """Take the report of a record that waited on disk, or the first one of this poll. It is counted already."""
+        try:
+            if entry.place != IN_MEMORY:
+                self._stored(entry)
+            else:
+                metrics.DELIVERY_SECONDS.observe(message.latency() or 0.0)
+        except Exception as e:  # the library would carry it into whatever call serves the next report
+            logger.exception("producer.report_failed")
+            self._fail(repr(e))
+
+    def _not_delivered(self, entry: Entry, error: KafkaError) -> None:
+        try:
+            if _lost(error):
                 self._lose(error.name(), said(error))
             elif error.code() not in _PURGED and not (self._lost is not None and error.code() in _WOULD_RETRY):
                 self._by_record = True
-                self._refused(self._in_flight.pop(number), error)
-        except Exception as e:  # the library would carry it into whatever call serves the next report
+                self.flights.end(entry)
+                self._refused(entry, error)
+        except Exception as e:  # as above
             logger.exception("producer.report_failed")
             self._fail(repr(e))
 
@@ -217,7 +212,7 @@ class ProducerLink:
         """Take note that this producer is at its end."""
         if self._lost is not None or self._error is not None:
             return
-        self._ready = False
+        self.flights.ready = False
         self._lost = reason
         # It must not go on behind the hole; what Kafka has already may still be acknowledged.
         self._producer.purge(in_flight=False, blocking=False)
@@ -235,7 +230,7 @@ class ProducerLink:
         again = self._again
         while again and self._lost is None and (self._skip(again[0]) or self._hand_over(again[0])):
             again.popleft()
-        self._ready = self._lost is None and self._error is None and not self._again
+        self.flights.ready = self._lost is None and self._error is None and not self._again
 
     def _replace(self) -> None:
         if self._by_record:  # a record's fault, which is counted; such losses may come again and again
@@ -250,11 +245,10 @@ class ProducerLink:
             self._fail(str(e))
             return
         self._lost = None
-        self._again = deque(self.entries())
-        self._in_flight.clear()
+        self._again = deque((*self.flights.take_back(), *self._again))
 
     def _fail(self, cause: str) -> None:
-        self._ready = False
+        self.flights.ready = False
         if self._error is None:
             self._error = KafkaFailed(
                 f"The Kafka producer failed for good ({cause}), so nothing can be published: run again."

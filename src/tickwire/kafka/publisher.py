@@ -6,7 +6,7 @@ Everything happens on the event loop's thread: a timer serves the delivery repor
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from confluent_kafka import KafkaError
@@ -18,7 +18,7 @@ from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.events.types import MarketEvent, OrderBook
 from tickwire.kafka.clients import connect_check, said
 from tickwire.kafka.full_queue import Blocking, Conflating, Dropping, WhenFull
-from tickwire.kafka.ledger import IN_MEMORY, Accounting, Entry, Lane, Ledger, RecoveredAccount
+from tickwire.kafka.ledger import IN_MEMORY, Accounting, Entry, Lane, Ledger, Outlet, RecoveredAccount
 from tickwire.kafka.outage import OutageWatch
 from tickwire.kafka.outage_buffer import OutageBuffer, closes_hole
 from tickwire.kafka.producer_link import ProducerLink
@@ -73,8 +73,11 @@ class Publisher:
             heard=self._watch.heard,
         )
         self._send = self._link.send
-        self._waits = self._places(config)
         self._behind: set[str] = set()  # topics whose records must wait behind others
+        self._outlet = Outlet(self._link.flights, self._writer, self._behind, self._publish, self._not_sent)
+        self.publish: Callable[[MarketEvent], None] = self._outlet.publish
+        """Takes one event; never waits, never raises because of Kafka."""
+        self._waits = self._places(config)
         self._broken: dict[Lane, None] = {}  # books that the feed has not been asked to start again
         self._refusals: set[tuple[str, int]] = set()
         self._left: list[Entry] | None = None  # at the end: what is neither acknowledged nor on disk
@@ -104,18 +107,29 @@ class Publisher:
             self._connecting = loop.create_task(self._connect())
         self._timer = loop.call_later(_TICK_S, self._tick)
 
-    def publish(self, event: MarketEvent) -> None:
-        """Take one event; never waits, never raises because of Kafka."""
+    def _publish(self, event: MarketEvent) -> None:
         record = self._writer.write(event)
         lane = self._ledger.lane(record) or self._ledger.open_lane(record, event.exchange_symbol)
+        if not lane.routed:
+            self._open_route(lane, event, record)
         stream = lane.stream
         stream.events += 1
         if lane.broken and not self._continues(lane, event):
             stream.dropped += 1
         elif record.topic in self._behind:
             self._waits[record.topic].hold(lane, record)
-        elif not self._send((stream, lane, record, IN_MEMORY)):
+        elif not self._send(Entry(stream, lane, record)):
             self._wait(lane, record)
+
+    def _open_route(self, lane: Lane, event: MarketEvent, record: Record) -> None:
+        """Let the events that follow take the short way, as long as nothing is in it."""
+        lane.routed = True
+        route = lane, lane.stream, record.exchange, record.topic, record.key, record.headers, record.kind
+        self._outlet.open(type(event), event.symbol, route)
+
+    def _not_sent(self, entry: Entry, error: Exception) -> None:
+        if not self._link.not_taken(entry, error):
+            self._wait(entry.lane, entry.record)
 
     def accounting(self) -> Accounting:
         """Where every event is, by topic."""
@@ -192,9 +206,9 @@ class Publisher:
 
     def _refused(self, entry: Entry, error: KafkaError) -> None:
         """Count a record that can never be sent; the others go on."""
-        stream, lane, record, place = entry
-        stream.failed += 1
-        if place != IN_MEMORY:
+        lane, record = entry.lane, entry.record
+        entry.stream.failed += 1
+        if entry.place != IN_MEMORY:
             self._buffer.ended(entry)
         code = error.code()
         if (record.topic, code) not in self._refusals:
@@ -211,11 +225,10 @@ class Publisher:
 
     def _skip(self, entry: Entry) -> bool:
         """Drop what was behind a refused record of its book when the producer was lost."""
-        stream, lane, record, place = entry
-        if not lane.hole or closes_hole(lane, record):
+        if not entry.lane.hole or closes_hole(entry.lane, entry.record):
             return False
-        stream.dropped += 1
-        if place != IN_MEMORY:
+        entry.stream.dropped += 1
+        if entry.place != IN_MEMORY:
             self._buffer.ended(entry)
         return True
 
@@ -261,7 +274,9 @@ class Publisher:
             if place is not self._buffer:
                 place.drain(_no_room if older else self._send)
         if not older:
-            self._behind = {topic for topic, place in self._waits.items() if len(place)}
+            waiting = [topic for topic, place in self._waits.items() if len(place)]
+            self._behind.clear()
+            self._behind.update(waiting)
 
     def _restart_books(self) -> None:
         """Ask for new starts when there is room for their snapshots."""

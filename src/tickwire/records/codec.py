@@ -43,8 +43,8 @@ class RecordWriter:
             OrderBook: (orderbook_topic, _headers("orderbook"), "orderbook"),
         }
         self._keys: dict[tuple[str, str], bytes] = {}
-        self._last_ms = 0
-        self._encode = msgspec.json.Encoder().encode
+        self.last_ms = 0  # of the last record
+        self.encode = msgspec.json.Encoder().encode
 
     def write(self, event: MarketEvent) -> Record:
         """Encode one event."""
@@ -55,8 +55,8 @@ class RecordWriter:
         if key is None:
             key = self._keys[names] = record_key(*names)
         # Deltas that waited for their snapshot arrived before it, and clocks are set back; look-ups need an order.
-        timestamp_ms = self._last_ms = max(event.received_us // 1000, self._last_ms)
-        return Record(topic, key, self._encode(event), headers, timestamp_ms, kind, exchange)
+        timestamp_ms = self.last_ms = max(event.received_us // 1000, self.last_ms)
+        return Record(topic, key, self.encode(event), headers, timestamp_ms, kind, exchange)
 
 
 def record_key(exchange: str, symbol: str) -> bytes:
