@@ -12,14 +12,8 @@ from typing import Self
 
 import confluent_kafka
 
-PRODUCE, FETCH, LIST_OFFSETS, METADATA, OFFSET_COMMIT = (
-    0,
-    1,
-    2,
-    3,
-    8,
-)  # https://kafka.apache.org/protocol#protocol_api_keys
-INIT_PRODUCER_ID = 22
+# https://kafka.apache.org/protocol#protocol_api_keys
+PRODUCE, FETCH, LIST_OFFSETS, METADATA, OFFSET_COMMIT, HEARTBEAT, INIT_PRODUCER_ID = 0, 1, 2, 3, 8, 12, 22
 
 _PRODUCER = 0
 

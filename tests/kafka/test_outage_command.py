@@ -145,9 +145,15 @@ async def test_a_second_process_on_the_folder_is_refused(mock: MockCluster, tmp_
 async def test_a_second_signal_ends_at_once(mock: MockCluster, tmp_path: Path) -> None:
     async with (
         SimulatedExchange("binance", symbols=1, rate=100) as exchange,
-        produce(exchange, mock, tmp_path, KAFKA_SHUTDOWN_SECONDS="1000") as child,
+        produce(
+            exchange, mock, tmp_path, KAFKA_SHUTDOWN_SECONDS="1000", KAFKA_SPILL_DIR=str(tmp_path / "spill")
+        ) as child,
     ):
         await aeventually(lambda: list(tmp_path.rglob("lock")), "it runs", 40)
         mock.set_down()
         await aeventually(lambda: spilled_files(tmp_path) > 0, "the queue is full", 40)
         assert await child.end(signal.SIGINT, signal.SIGTERM) == 128 + signal.SIGTERM
+        lost = int(child.last_line.split()[0])
+        assert 0 < lost <= 50 + 2  # the queue, and the newest ticker
+        assert child.last_line.startswith(f"{lost} records are LOST")
+        assert f"records wait in {tmp_path}" in child.last_line

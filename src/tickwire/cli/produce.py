@@ -31,7 +31,8 @@ def produce(
 ) -> None:
     """Read an exchange's market data and publish it to Kafka until Ctrl-C.
 
-    What Kafka has not taken by the end waits on disk (KAFKA_SPILL_DIR) and is sent first by the next start.
+    What Kafka has not taken by the end waits on disk (KAFKA_SPILL_DIR) and is sent first by the next start. A second
+    Ctrl-C ends at once; the last line says what remains.
 
     \b
     Examples:
@@ -65,7 +66,7 @@ def _given(**values: str | None) -> dict[str, object]:
 
 
 async def _run(feed: WebSocketDataFeed) -> None:
-    with Stop() as stop:
+    with Stop(lambda: _last_line(feed.accounting(), at_once=True)) as stop:
         running = asyncio.ensure_future(feed.run())
         asked = asyncio.ensure_future(stop.arrives())
         await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
@@ -93,12 +94,13 @@ def _show(accounting: Mapping[str, Any]) -> None:
     show_table([{"stage": stage, "count": count} for stage, count in rows.items()])
 
 
-def _last_line(accounting: Mapping[str, Any]) -> str:
-    """Say what remains."""
+def _last_line(accounting: Mapping[str, Any], *, at_once: bool = False) -> str:
+    """Say what remains; *at_once*: at the second signal, when Kafka may yet store what it was sent."""
     on_disk = accounting["spilled"] + accounting["recovered"].get("waiting", 0)
     words = []
     if lost := accounting["in_flight"]:
-        words.append(f"{lost} records are LOST: Kafka did not take them, and the disk had no room for them.")
+        why = "the second signal left no time to write them to disk" if at_once else "the disk had no room for them"
+        words.append(f"{lost} records are LOST: Kafka did not acknowledge them, and {why}.")
     if on_disk:
         words.append(f"{on_disk} records wait in {accounting['spill_folder']} and are sent first by the next start.")
     return " ".join(words) or "Nothing remains to be delivered."

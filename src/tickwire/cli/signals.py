@@ -4,7 +4,8 @@ import asyncio
 import os
 import select
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Self
@@ -15,11 +16,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Stop:
     """Inside ``with`` (main thread only), the first SIGINT or SIGTERM sets :attr:`requested` and wakes the waiters.
 
-    A second one ends the process at once with 130 or 143, whatever it does then.
+    A second one ends the process at once with 130 or 143, whatever it does then; *last_line* gives what is to be said
+    before.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, last_line: Callable[[], str] | None = None) -> None:
         self.requested = False
+        self._last_line = last_line
         self._interrupting = False
 
     def __enter__(self) -> Self:
@@ -60,6 +63,8 @@ class Stop:
 
     def _handle(self, signum: int, _frame: FrameType | None) -> None:
         if self.requested:
+            if self._last_line is not None:  # not print(), which may be what is interrupted
+                os.write(sys.stdout.fileno(), f"{self._last_line()}\n".encode())
             os._exit(128 + signum)
         self.requested = True
         os.write(self._write, b"\0")

@@ -51,6 +51,8 @@ def common_config(config: KafkaConfig) -> dict[str, Any]:
         "client.id": config.client_id,
         "enable.metrics.push": False,  # KIP-714 sends our numbers to the broker's owner
         "allow.auto.create.topics": False,
+        # The default, 10 s, is as long as the publisher has for its end, so a broken connection could cost all of it.
+        "reconnect.backoff.max.ms": 1000,
         "logger": ClientLog(),
     }
     optional = {

@@ -1,6 +1,7 @@
 """Sends commits and takes Kafka's answers, on the polling thread."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -41,17 +42,33 @@ class Commits:
             consumer.commit(offsets=_offsets(due), asynchronous=True)
         return True
 
-    def send_and_wait(self, consumer: Consumer) -> None:
-        """Commit what is due and wait for the answer, however long that takes."""
+    def send_and_wait(self, consumer: Consumer, seconds: float) -> bool:
+        """Commit what is due and wait for the answer at most so long; False when there was none.
+
+        What is not answered stays due. Kafka may still store it, which does no harm: it is done.
+        """
         due = _offsets(self._tracker.due())
         if not due:
-            return
-        try:
-            answer = consumer.commit(offsets=due, asynchronous=False)
-        except KafkaException as e:
-            self.answered(e.args[0], due)
-        else:
-            self.answered(None, answer or [])
+            return True
+        answers: list[tuple[KafkaError | None, Sequence[TopicPartition]]] = []
+
+        def commit() -> None:
+            try:
+                answers.append((None, consumer.commit(offsets=due, asynchronous=False) or []))
+            except KafkaException as e:
+                answers.append((e.args[0], due))
+
+        # A thread, because the library waits for as long as Kafka does not answer.
+        committing = threading.Thread(target=commit, name="tickwire-commit", daemon=True)
+        committing.start()
+        committing.join(seconds)
+        if not answers:
+            for topic in {p.topic for p in due}:
+                metrics.CONSUMER_ERRORS.labels(topic).inc()
+            logger.warning("consumer.commit_unanswered seconds=%g partitions=%d", seconds, len(due))
+            return False
+        self.answered(*answers[0])
+        return True
 
     def answered(self, error: KafkaError | None, partitions: Sequence[TopicPartition]) -> None:
         """Take Kafka's answer; what it refused stays due. Answers to waiting commits come here a second time."""

@@ -40,6 +40,7 @@ logger = logging.getLogger(__name__)
 COMMIT_RECORDS = 500
 COMMIT_SECONDS = 1.0
 DRAIN_SECONDS = 10.0  # how long a record that is begun may go on when its partition is taken away, or at the end
+REVOKE_COMMIT_SECONDS = 10.0  # how long a partition that is taken away waits for its last commit
 CLOSE_SECONDS = 15.0
 TICK_SECONDS = 0.5
 _BATCH = 500  # records of one poll, at most
@@ -329,7 +330,7 @@ class _Runner:
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if not self._closing:
             self._drain([lane for p in partitions if (lane := self._lanes.get((p.topic, p.partition)))])
-            self._commits.send_and_wait(self._consumer)
+            self._commits.send_and_wait(self._consumer, REVOKE_COMMIT_SECONDS)
         self._give_up(partitions, "revoked")
 
     def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -384,24 +385,23 @@ class _Runner:
                 self._consumer.poll(_BUSY_POLL_S)
         except KafkaException as e:
             logger.warning("consumer.client_error error=%r", str(e))
-        # A thread, because both the commit and the leaving may hang for as long as Kafka does not answer.
-        uncommitted: list[dict[Partition, int]] = []
-        closer = threading.Thread(target=self._commit_and_leave, args=(uncommitted,), daemon=True)
-        closer.start()
-        closer.join(max(1.0, until - time.monotonic()))
-        if uncommitted and not uncommitted[0]:
-            if closer.is_alive():
-                logger.warning("consumer.leave_hangs seconds=%g", CLOSE_SECONDS)
+        answered = self._commits.send_and_wait(self._consumer, max(1.0, until - time.monotonic()))
+        committed = answered and not self._tracker.due()
+        self._leave(until)
+        if committed:
             return None
         return KafkaFailed(
             f"Kafka did not confirm the last commit within {CLOSE_SECONDS:g} s: what was handled since the one before "
             "will be delivered again; check that the brokers answer (`tickwire check`)."
         )
 
-    def _commit_and_leave(self, uncommitted: list[dict[Partition, int]]) -> None:
-        self._commits.send_and_wait(self._consumer)
-        uncommitted.append(self._tracker.due())
-        self._consumer.close()
+    def _leave(self, until: float) -> None:
+        # A thread, because it may hang for as long as Kafka does not answer.
+        leaving = threading.Thread(target=self._consumer.close, name="tickwire-leave", daemon=True)
+        leaving.start()
+        leaving.join(max(1.0, until - time.monotonic()))
+        if leaving.is_alive():
+            logger.warning("consumer.leave_hangs seconds=%g", CLOSE_SECONDS)
 
 
 def _shown(positions: dict[Partition, Position]) -> str:
