@@ -65,7 +65,8 @@ class Findings:
         wrong = list(self.readers)
         for name, report in self.reports.items():
             wrong += judge_producer(name, report, found, self.numbers[name].replaced, self.queue)
-        wrong += judge_order({p: c for p, c in self.log.items() if p not in set(self.poison)})
+        bad = set(self.poison)
+        wrong += judge_order({place: content for place, content in self.log.items() if place not in bad})
         wrong += judge_group(self.log.keys(), self.handled, self.committed, self.kills)[1]
         wrong += judge_letters(self.poison, self.letters, self.kills)
         rebuilt = merge_books(self.members)
