@@ -24,6 +24,7 @@ _CANNOT_SHOW = {"binance": {"checksum", "silence"}, "kraken": {"stale", *REST}}
 _LAST = ("deaf", "silence")  # not noticed for up to a minute
 _HAPPENS_S, _RECOVERS_S = 30.0, 120.0
 _REST_S = 2.0
+_WARM_UPS = 6
 _FROZEN_S = 15.0  # longer than the 9 s after which a broker counts as gone
 _IN_SYNC_S = 120.0
 _ALIVE_S = 30.0
@@ -62,32 +63,38 @@ def has_read(consumer: Program) -> bool:
     return consumer.metric("kafka_consumer_records_total") > 0
 
 
+def turn_switch(exchange: Exchange, producer: Program, name: str) -> Actor:
+    """Let a fault happen once; after it the producer must have all books again."""
+
+    def happened() -> int:
+        return int(exchange.stats()["faults"].get(name, 0))
+
+    before = happened()
+    exchange.inject(name)
+    if name in REST or name == "stale":
+        exchange.inject("drop")  # so that something is asked over REST
+    yield from wait_for(producer, lambda: happened() > before, f"the fault {name}", _HAPPENS_S)
+    frames = producer.metric("feed_frames_received_total")
+
+    def recovered() -> bool:
+        flows = producer.metric("feed_frames_received_total") > frames + 100
+        return flows and all_books_valid(producer, exchange)
+
+    yield from wait_for(producer, recovered, f"all books after the fault {name}", _RECOVERS_S)
+
+
+def warm_up(exchange: Exchange, producer: Program) -> Actor:
+    """Send some messages of 64 MiB: each of the first few leaves the allocator larger, the later ones do not."""
+    for _ in range(_WARM_UPS):
+        yield from turn_switch(exchange, producer, "oversize")
+
+
 def break_exchange(exchange: Exchange, producer: Program, done: Counter[str], stop: Event) -> Actor:
-    """Turn every fault switch, one after the other; after each the producer must have all books again."""
+    """Turn every fault switch, one after the other."""
     for name in cycle(switches(exchange.exchange)):
         if stop.is_set():
             return
-        before = exchange.stats()["faults"].get(name, 0)
-        exchange.inject(name)
-        if name in REST or name == "stale":
-            exchange.inject("drop")  # so that something is asked over REST
-        happened = f"the fault {name}"
-        yield from wait_for(
-            producer,
-            lambda: exchange.stats()["faults"].get(name, 0) > before,  # noqa: B023 - asked within this turn
-            happened,
-            _HAPPENS_S,
-        )
-        frames = producer.metric("feed_frames_received_total")
-        yield from wait_for(
-            producer,
-            lambda: (
-                producer.metric("feed_frames_received_total") > frames + 100  # noqa: B023 - asked within this turn
-                and all_books_valid(producer, exchange)
-            ),
-            f"all books after {happened}",
-            _RECOVERS_S,
-        )
+        yield from turn_switch(exchange, producer, name)
         done[name] += 1
         yield from pause(_REST_S)
 

@@ -17,7 +17,7 @@ from faults.checker import Place, read_log
 from faults.journal import Tail
 from faults.programs import Exchange, Program, ProgramFailed
 from faults.witness_process import read_everything, read_messages
-from soak.actors import Actor, BrokerTrouble, all_books_valid, break_exchange, kill_consumer
+from soak.actors import Actor, BrokerTrouble, all_books_valid, break_exchange, kill_consumer, warm_up
 from soak.findings import Findings, Numbers
 from soak.memory import Sample
 from tickwire.broker import ApacheCluster
@@ -54,6 +54,7 @@ class Soak:
         """Do it all. Raises :exc:`ProgramFailed` where a process ended or hung."""
         with self._stack:
             self._start()
+            self._drive([warm_up(self._exchanges[name], self._producers[name]) for name in EXCHANGES])
             begun = time.monotonic()
             self._trouble()
             seconds = time.monotonic() - begun
@@ -79,6 +80,8 @@ class Soak:
         self._witness = Tail(self._folder / "witness")
         topics = [self.ticks, self.books]
         witness = Child("witness_process", self._cluster.bootstrap, str(self._witness.path), *topics)
+        if witness.process.stdin is not None:
+            self._stack.callback(witness.process.stdin.close)
         self._stack.callback(witness.kill)
 
     def _kafka(self, metrics_port: int) -> dict[str, str]:
@@ -123,21 +126,28 @@ class Soak:
         actors.append(kill_consumer(lambda: self._consumer("victim"), kill_every, self._kills, self._stop))
         actors += [self._sample(), self._send_poison()]
         until = time.monotonic() + self._seconds
+
+        def look() -> None:
+            if time.monotonic() > until or brokers.error is not None:
+                self._stop.set()
+
         brokers.start()
         try:
-            while actors:
-                for actor in actors.copy():
-                    if next(actor, _OVER) is _OVER:
-                        actors.remove(actor)
-                if time.monotonic() > until or brokers.error is not None:
-                    self._stop.set()
-                time.sleep(_TICK_S)
+            self._drive(actors, look)
         finally:
             self._stop.set()
             brokers.join()
         if brokers.error is not None:
             raise brokers.error
         self._brokers = brokers.done
+
+    @staticmethod
+    def _drive(actors: list[Actor], look: Callable[[], None] = lambda: None) -> None:
+        """Let actors go on in turn until all are done."""
+        while actors:
+            actors = [actor for actor in actors if next(actor, _OVER) is not _OVER]
+            look()
+            time.sleep(_TICK_S)
 
     def _sample(self) -> Actor:
         """Note the memory of every process of ours, and that those that nobody kills live."""
