@@ -1,10 +1,10 @@
 """Whether the resident memory of a process grows, from samples taken while it works. Pure.
 
-The first quarter of a run is warm-up: caches, pools and the first outage's queue reach their size in it, and the largest
-messages come before the first sample. The rest is cut in four. Memory is **flat** when the median of the last part is at
-most :data:`ALLOWED_KIB` above that of the first. Medians, because records that wait in an outage are memory in use, not
-a leak, and are gone from most samples of a part; 2 MiB, because the allocator keeps some pages more or less for the same
-work. In a run of 10 minutes this finds a growth of 370 KiB a minute.
+The first quarter of a run is warm-up: caches, pools and the first outage's queue reach their size in it, and the
+largest messages come before the first sample. The rest is cut in four. Memory is **flat** when the median of the last
+part is at most :data:`ALLOWED_KIB` above that of the first. Medians, because records that wait in an outage are memory
+in use, not a leak, and are gone from most samples of a part; 2 MiB, because the allocator keeps some pages more or less
+for the same work. In a run of 10 minutes this finds a growth of 370 KiB a minute.
 """
 
 from collections.abc import Sequence
