@@ -14,21 +14,20 @@ MIB = 1024  # KiB
 def test_memory_of_the_publisher_is_bounded_in_an_outage_with_a_full_queue(
     mock: MockCluster, mock_bench: Bench
 ) -> None:
-    """100,000 events against a queue of 2,000: kept in memory they are more than twice what is allowed here."""
+    """100,000 events against a queue of 2,000: half of them in memory are already twice what is allowed here."""
     policies = {"queue_max_messages": 2_000, "when_full_ticker": "conflate", "when_full_orderbook": "spill"}
     child = mock_bench.start_producer(policies, rate=200)
     before = child.rss_kib
     with mock.down():
         child.order("burst 100000")
         mock_bench.until(lambda: any(mock_bench.sending.of("ordered")), child, "the burst", 90)
-        during = child.rss_kib
+        assert child.rss_kib - before < 12 * MIB
     mock_bench.await_acknowledged(50_000, child, 90)
     assert child.stop() == 0
     assert mock_bench.verdict(child) == []
     books = child.report["accounting"][mock_bench.books]
     assert books["acknowledged"] == books["events"] > 50_000
-    assert during - before < 32 * MIB
-    assert child.report["peak_rss_kb"] - before < 64 * MIB
+    assert child.report["peak_rss_kb"] - before < 32 * MIB
 
 
 @pytest.mark.kafka
