@@ -38,7 +38,7 @@ def test_memory_of_the_consumer_is_bounded_when_its_handler_is_slow(bench: Bench
     child = bench.start_consumer("slow", slow_ms=20)
     before = child.rss_kib
     eventually(lambda: sum(1 for _ in bench.reading.of("handled")) > 300, "some records", 60)
-    assert child.rss_kib - before < 100 * MIB
+    assert child.rss_kib - before < 48 * MIB
     assert child.stop() == 0
     done = [place for place in places(bench, ends) if place.offset < 1]
     assert check_reading(done, bench.reading.update()) == []
