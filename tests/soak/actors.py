@@ -84,7 +84,7 @@ def turn_switch(exchange: Exchange, producer: Program, name: str) -> Actor:
 
 
 def warm_up(exchange: Exchange, producer: Program) -> Actor:
-    """Send some messages of 64 MiB: each of the first few leaves the allocator larger, the later ones do not."""
+    """Send some messages of 64 MiB: the first few leave the allocator much larger."""
     for _ in range(_WARM_UPS):
         yield from turn_switch(exchange, producer, "oversize")
 
