@@ -6,14 +6,16 @@ DEMO_SECONDS ?= 20
 EXCHANGE ?= binance
 SYMBOLS ?=
 LIVE ?=
+MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check faults bench clean
+.PHONY: help demo test check faults soak bench clean
 
 help:
 	@echo "make demo    market data through Kafka for $(DEMO_SECONDS) s: EXCHANGE=binance|kraken SYMBOLS=BTCUSDT LIVE=1 (real exchange)"
 	@echo "make test    every check and every test"
 	@echo "make faults  brokers killed and frozen, networks cut, consumers and publishers killed: all of it, about 10 minutes"
+	@echo "make soak    producers and consumers on a Kafka and exchanges in trouble for $(MINUTES) minutes (MINUTES=), then the accounting and the memory"
 	@echo "make bench   messages a second from a simulated exchange to the consumer"
 	@echo "make clean   remove .venv and caches"
 
@@ -43,6 +45,9 @@ test: check
 
 faults: $(VENV)/.dev
 	$(BIN)/pytest tests/faults --faults-all
+
+soak: $(VENV)/.dev
+	@PYTHONPATH=tests $(BIN)/python -m soak $(MINUTES)
 
 bench: $(VENV)/.runtime
 	@$(BIN)/tickwire demo --exchange $(EXCHANGE) --seconds $(DEMO_SECONDS) --rate 0

@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from faults.checker import Content, Log, Place, Sending, Violation, check_accounting, check_log, read_log
 from faults.journal import Journal, Tail
+from faults.programs import resident_kib
 from faults.witness_process import read_everything
 from support import eventually
 
@@ -46,6 +47,11 @@ class Child:
         """End it in order; return its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)
+
+    @property
+    def rss_kib(self) -> int:
+        """Its resident memory in KiB."""
+        return resident_kib(self.process.pid)
 
     @property
     def report(self) -> dict[str, Any]:

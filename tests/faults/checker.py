@@ -36,6 +36,8 @@ class Content(NamedTuple):
     action: str | None = None
     epoch: int | None = None
     book_seq: int | None = None
+    received_us: int | None = None
+    timestamp_ms: int | None = None  # Kafka's
 
 
 class Violation(NamedTuple):

@@ -30,9 +30,10 @@ def seen(message: Any) -> Entry:
         event = json.loads(message.value())
     except (TypeError, ValueError):
         event = {}
-    book = [event.get(name) for name in ("action", "epoch", "book_seq")]
+    book = [event.get(name) for name in ("action", "epoch", "book_seq", "received_us")]
     key = (message.key() or b"").decode()
-    return ["seen", message.topic(), message.partition(), message.offset(), key, event.get("sequence", -1), *book]
+    place = message.topic(), message.partition(), message.offset()
+    return ["seen", *place, key, event.get("sequence", -1), *book, message.timestamp()[1]]
 
 
 def assign_all(consumer: Consumer, topics: list[str]) -> list[TopicPartition]:
@@ -52,6 +53,11 @@ def assign_all(consumer: Consumer, topics: list[str]) -> list[TopicPartition]:
 
 
 def read_everything(bootstrap: str, topics: list[str], seconds: float = 60.0) -> Iterator[Entry]:
+    """Read all that topics hold now, as entries of a journal."""
+    return map(seen, read_messages(bootstrap, topics, seconds))
+
+
+def read_messages(bootstrap: str, topics: list[str], seconds: float = 60.0) -> Iterator[Any]:
     """Read all that topics hold now."""
     consumer = Consumer(_PROPERTIES | {"bootstrap.servers": bootstrap, "enable.partition.eof": True})
     left = {(p.topic, p.partition) for p in assign_all(consumer, topics)}
@@ -63,7 +69,7 @@ def read_everything(bootstrap: str, topics: list[str], seconds: float = 60.0) ->
             continue
         error = message.error()
         if error is None:
-            yield seen(message)
+            yield message
         elif error.code() == KafkaError._PARTITION_EOF:
             left.discard((message.topic() or "", message.partition() or 0))
     consumer.close()

@@ -38,7 +38,7 @@ def judge(
     yield Check("breaks in book_seq = 0", consumed["jumps"], 0)
     if books is not None:
         rebuilt = {key.partition("|")[2]: book for key, book in consumed["books"].items()}
-        equal = [symbol for symbol in books if _same(books[symbol], rebuilt.get(symbol))]
+        equal = [symbol for symbol in books if same_book(books[symbol], rebuilt.get(symbol))]
         yield Check("books rebuilt from Kafka = books of the exchange", len(equal), len(books))
 
 
@@ -48,7 +48,7 @@ def total_outcomes(produced: Mapping[str, Any]) -> dict[str, int]:
     return {name: sum(account[name] for account in accounts) for name in accounts[0] if name != "events"}
 
 
-def _same(own: Mapping[str, Any], rebuilt: Mapping[str, Any] | None) -> bool:
+def same_book(own: Mapping[str, Any], rebuilt: Mapping[str, Any] | None) -> bool:
     """Compare as many levels as the exchange keeps true; a book that was never rebuilt or is empty is not the same."""
     if rebuilt is None or not own["bids"]:
         return False

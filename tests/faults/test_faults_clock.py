@@ -1,0 +1,129 @@
+"""The wall clock jumps under load; the clock that only goes forward does not, as on a real machine. Rows: ROWS.md."""
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from faults.bench import Bench
+from faults.programs import Exchange, Program
+from faults.witness_process import read_messages
+from tickwire.cli.children import free_ports
+
+pytestmark = pytest.mark.kafka
+
+SOURCE = Path(__file__).with_name("wall_clock.c")
+
+
+class WallClock:
+    """The wall clock of the processes that get :attr:`env`."""
+
+    def __init__(self, folder: Path) -> None:
+        library = folder / "wall_clock.so"
+        subprocess.run(["gcc", "-shared", "-fPIC", "-Wall", "-Werror", "-o", str(library), str(SOURCE)], check=True)
+        self._file = folder / "clock"
+        self._file.write_bytes(bytes(8))
+        self.env = {"LD_PRELOAD": str(library), "WALL_CLOCK_FILE": str(self._file)}
+
+    def set(self, seconds: int) -> None:
+        """Put it so many seconds before or after the true time, at once."""
+        with self._file.open("r+b") as file:
+            file.write(struct.pack("q", seconds))
+
+
+@pytest.fixture
+def clock(tmp_path: Path) -> WallClock:
+    if shutil.which("gcc") is None:
+        reason = "a wall clock that can be set needs gcc: install it, on Debian with `apt-get install gcc libc6-dev`"
+        if os.environ.get("TICKWIRE_REQUIRE_KAFKA") == "1":  # where nothing may be left out
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    return WallClock(tmp_path)
+
+
+@pytest.fixture
+def exchange(tmp_path: Path) -> Iterator[Exchange]:
+    (port,) = free_ports(1)
+    exchange = Exchange("binance", port, tmp_path, symbols=3, rate=200)
+    with exchange:
+        yield exchange
+
+
+def settings(bench: Bench) -> dict[str, str]:
+    (port,) = free_ports(1)
+    ours = {f"KAFKA_{name.upper()}": str(value) for name, value in bench.kafka.items()}
+    more = {"KAFKA_ENABLED": "true", "KAFKA_METRICS_ENABLED": "true", "KAFKA_METRICS_PORT": str(port)}
+    return ours | more | {"FEED_ORDERBOOK_KEYFRAME_SECONDS": "1"}
+
+
+def times(bench: Bench) -> dict[tuple[str, int], list[int]]:
+    """The timestamps of the records by partition, in the order of the log."""
+    found: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for message in read_messages(bench.bootstrap, bench.topics):
+        found[message.topic(), message.partition()].append(message.timestamp()[1])
+    return found
+
+
+def report(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def test_row_25_the_clock_jumps_forward_and_back_and_nobody_minds(
+    clock: WallClock, exchange: Exchange, bench: Bench, tmp_path: Path
+) -> None:
+    """Nothing times out, times in the topics never fall, no number is negative, and every message is accounted for."""
+    produced, consumed = tmp_path / "produced.json", tmp_path / "consumed.json"
+    env = settings(bench) | clock.env | exchange.settings()
+    with Program("produce", ["produce", "--report", str(produced)], env, tmp_path) as producer:
+        producer.until(lambda: producer.metric("kafka_messages_published_total") > 300, "the first records")
+        env = settings(bench) | clock.env
+        with Program("consume", ["consume", "--report", str(consumed)], env, tmp_path) as consumer:
+            samples = []
+            for seconds in (3600, 0, -3600, 0):
+                clock.set(seconds)
+                wanted = 500 + max(
+                    producer.metric("kafka_messages_published_total"), consumer.metric("kafka_consumer_records_total")
+                )
+                for program, name in (
+                    (producer, "kafka_messages_published_total"),
+                    (consumer, "kafka_consumer_records_total"),
+                ):
+                    program.until(lambda: program.metric(name) > wanted, f"it goes on at {seconds:+} s")  # noqa: B023
+                    samples += program.metrics()
+            trouble = {
+                name: producer.metric(name)
+                for name in (
+                    "feed_reconnects_total",
+                    "feed_resyncs_total",
+                    "feed_gaps_total",
+                    "kafka_producer_recreated_total",
+                    "kafka_delivery_errors_total",
+                    "kafka_producer_queue_full_total",
+                )
+            }
+            producer.ask_to_end()
+            assert producer.wait() == 0
+            everything = report(produced)["acknowledged"]
+            consumer.until(lambda: consumer.metric("kafka_consumer_records_total") >= everything, "all records")
+            consumer.ask_to_end()
+            assert consumer.wait() == 0
+
+    assert [sample for sample in samples if sample[2] < 0] == []
+    assert set(trouble.values()) == {0.0}, trouble
+    sent, got = report(produced), report(consumed)
+    assert sum(sent["events"].values()) == sent["acknowledged"] == sum(got["consumed"].values())
+    assert (got["jumps"], got["duplicates"], got["older_epochs"]) == (0, 0, 0)
+    assert sum(got["dead_lettered"].values()) == 0
+    found = times(bench)
+    assert sum(map(len, found.values())) == everything
+    assert all(stamps == sorted(stamps) for stamps in found.values())
+    # The jumps did reach the producer.
+    assert max(map(max, found.values())) > (time.time() + 3000) * 1000

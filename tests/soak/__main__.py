@@ -1,0 +1,38 @@
+"""``python -m soak MINUTES``: exit code 0 if everything is accounted for, 1 with a line for each thing that is not."""
+
+import logging
+import sys
+import tempfile
+from pathlib import Path
+
+from brokers import CACHE
+from faults.programs import ProgramFailed
+from soak.run import Soak
+from tickwire.broker import ApacheCluster
+from tickwire.errors import TickwireError
+
+
+def main() -> int:
+    """Run one soak on three nodes of its own."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    try:
+        minutes = float(sys.argv[1])
+    except (IndexError, ValueError):
+        minutes = 0.0
+    if not 0 < minutes < 10_000:
+        sys.stderr.write("error: expected a number of minutes, as in `make soak MINUTES=10`\n")
+        return 2
+    try:
+        with tempfile.TemporaryDirectory(prefix="tickwire-soak-") as name:
+            folder = Path(name)
+            with ApacheCluster(3, folder / "kafka", CACHE) as cluster:
+                findings = Soak(cluster, folder, "soak", minutes * 60).run()
+    except (ProgramFailed, TickwireError) as error:
+        sys.stdout.write(f"WRONG  {error}\nSoak FAILED.\n")
+        return 1
+    sys.stdout.writelines(f"{line}\n" for line in findings.lines())
+    return 1 if findings.violations() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""Those who break things during a soak. Each is a generator that yields while it waits, so that one thread drives all;
+what happens to brokers blocks and has a thread of its own."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import cycle
+from threading import Event, Thread
+from typing import Any
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from faults.programs import Exchange, Program, ProgramFailed
+from tickwire.broker import ApacheCluster
+from tickwire.simulator.faults import FRAME, REST
+
+Actor = Iterator[None]
+
+# Left out: ``refuse``, which ends a producer at its start, and what an exchange cannot show in the time of a soak.
+# Kraken's books need no REST. Silent Binance answers pings, which passes for a quiet market for 10 minutes.
+_CANNOT_SHOW = {"binance": {"checksum", "silence"}, "kraken": {"stale", *REST}}
+_LAST = ("deaf", "silence")  # not noticed for up to a minute
+_HAPPENS_S, _RECOVERS_S = 30.0, 120.0
+_REST_S = 2.0
+_WARM_UPS = 6
+_FROZEN_S = 15.0  # longer than the 9 s after which a broker counts as gone
+_IN_SYNC_S = 120.0
+_ALIVE_S = 30.0
+
+
+def switches(exchange: str) -> list[str]:
+    """The faults that *exchange* can show while it runs."""
+    shown = [name for name in (*FRAME, *REST, "stale") if name not in _CANNOT_SHOW[exchange]]
+    return sorted(shown, key=_LAST.__contains__)
+
+
+def pause(seconds: float) -> Actor:
+    """Wait."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        yield
+
+
+def wait_for(program: Program, condition: Callable[[], object], what: str, seconds: float) -> Actor:
+    """Wait for *condition*. Raises :exc:`ProgramFailed` when it takes too long or the program ends."""
+    until = time.monotonic() + seconds
+    while not condition():
+        program.ensure_running()
+        if time.monotonic() > until:
+            raise ProgramFailed(f"{program.name}: not within {seconds:g} s: {what}; {program.last_words()}")
+        yield
+
+
+def all_books_valid(producer: Program, exchange: Exchange) -> bool:
+    """Whether the producer has every book of the exchange."""
+    return producer.metric("feed_books", state="valid") == len(exchange.symbols)
+
+
+def has_read(consumer: Program) -> bool:
+    """Whether the consumer has got a record."""
+    return consumer.metric("kafka_consumer_records_total") > 0
+
+
+def turn_switch(exchange: Exchange, producer: Program, name: str) -> Actor:
+    """Let a fault happen once; after it the producer must have all books again."""
+
+    def happened() -> int:
+        return int(exchange.stats()["faults"].get(name, 0))
+
+    before = happened()
+    exchange.inject(name)
+    if name in REST or name == "stale":
+        exchange.inject("drop")  # so that something is asked over REST
+    yield from wait_for(producer, lambda: happened() > before, f"the fault {name}", _HAPPENS_S)
+    frames = producer.metric("feed_frames_received_total")
+
+    def recovered() -> bool:
+        flows = producer.metric("feed_frames_received_total") > frames + 100
+        return flows and all_books_valid(producer, exchange)
+
+    yield from wait_for(producer, recovered, f"all books after the fault {name}", _RECOVERS_S)
+
+
+def warm_up(exchange: Exchange, producer: Program) -> Actor:
+    """Send some messages of 64 MiB: the first few leave the allocator much larger."""
+    for _ in range(_WARM_UPS):
+        yield from turn_switch(exchange, producer, "oversize")
+
+
+def break_exchange(exchange: Exchange, producer: Program, done: Counter[str], stop: Event) -> Actor:
+    """Turn every fault switch, one after the other."""
+    for name in cycle(switches(exchange.exchange)):
+        if stop.is_set():
+            return
+        yield from turn_switch(exchange, producer, name)
+        done[name] += 1
+        yield from pause(_REST_S)
+
+
+def kill_consumer(start: Callable[[], Program], every_s: float, kills: list[float], stop: Event) -> Actor:
+    """Start a consumer, and again and again kill it and start the next one. The last one lives."""
+    consumer = start()
+    while True:
+        yield from wait_for(consumer, partial(has_read, consumer), "the first record", _RECOVERS_S)
+        yield from pause(every_s)
+        if stop.is_set():
+            return
+        consumer.kill()
+        kills.append(time.monotonic())
+        yield from pause(_REST_S)
+        consumer = start()
+
+
+class BrokerTrouble(Thread):
+    """Restarts, kills and freezes the nodes in turn, each when all copies are in sync again, until *stop*."""
+
+    def __init__(self, cluster: ApacheCluster, topics: list[str], rest_s: float, stop: Event) -> None:
+        super().__init__(name="brokers")
+        self.done: Counter[str] = Counter()
+        self.error: Exception | None = None
+        self._cluster, self._topics, self._rest_s, self._stop_asked = cluster, topics, rest_s, stop
+        self._admin = AdminClient({"bootstrap.servers": cluster.bootstrap, "log_level": 0})
+
+    def run(self) -> None:
+        """Go on until asked to stop; an error ends it and is kept."""
+        try:
+            for turn, action in enumerate(cycle((self._restart, self._kill, self._freeze))):
+                self._await_in_sync()
+                if self._stop_asked.wait(self._rest_s):
+                    return
+                action(1 + (turn + turn // 3) % 3)
+        except Exception as error:  # noqa: BLE001 - handed to the thread that judges
+            self.error = error
+
+    def _restart(self, node: int) -> None:
+        self._cluster.restart(node)
+        self.done["restarted (SIGTERM)"] += 1
+
+    def _kill(self, node: int) -> None:
+        self._cluster.kill(node)
+        self._cluster.restart(node)
+        self.done["killed (SIGKILL)"] += 1
+
+    def _freeze(self, node: int) -> None:
+        self._cluster.freeze(node)
+        try:
+            self._stop_asked.wait(_FROZEN_S)
+        finally:
+            self._cluster.thaw(node)
+        self.done["frozen (SIGSTOP)"] += 1
+
+    def _await_in_sync(self) -> None:
+        until = time.monotonic() + _IN_SYNC_S
+        while not self._in_sync():
+            if time.monotonic() > until:
+                raise ProgramFailed(f"the copies of {self._topics} are not in sync within {_IN_SYNC_S:g} s")
+            self._stop_asked.wait(0.5)
+
+    def _in_sync(self) -> bool:
+        try:
+            metadata: Any = self._admin.list_topics(timeout=_ALIVE_S)
+        except KafkaException:
+            return False
+        partitions = [p for topic in self._topics for p in metadata.topics[topic].partitions.values()]
+        return all(len(p.isrs) == len(p.replicas) == 3 for p in partitions)

@@ -1,0 +1,59 @@
+"""Whether the resident memory of a process grows, from samples taken while it works. Pure.
+
+The first quarter of a run is warm-up: caches, pools and the first outage's queue reach their size in it, and the
+largest messages come before the first sample. The rest is cut in four. Memory is **flat** when the median of the last
+part is at most :data:`ALLOWED_KIB` above that of the first. Medians, because records that wait in an outage are memory
+in use, not a leak, and are gone from most samples of a part; 2 MiB, because the allocator keeps some pages more or less
+for the same work. In a run of 10 minutes this finds a growth of 370 KiB a minute.
+"""
+
+from collections.abc import Sequence
+from statistics import median
+from typing import NamedTuple
+
+ALLOWED_KIB = 2048
+WARM_UP = 0.25  # of the time
+_FEWEST = 40  # samples after the warm-up; fewer say nothing
+
+
+class Sample(NamedTuple):
+    """Resident memory at a time."""
+
+    at: float  # seconds
+    kib: int
+
+
+class Curve(NamedTuple):
+    """What is shown of a process's memory: medians of the four parts, and the slope through all samples of them."""
+
+    start: int  # of the first sample, in the warm-up
+    parts: tuple[int, int, int, int]
+    end: int
+    slope: float  # KiB a minute
+
+    @property
+    def flat(self) -> bool:
+        """Whether it does not grow."""
+        return self.parts[3] - self.parts[0] <= ALLOWED_KIB
+
+
+def curve(samples: Sequence[Sample]) -> Curve | None:
+    """Sum up the samples of one process; None if they are too few to say anything."""
+    if not samples:
+        return None
+    first, last = samples[0].at, samples[-1].at
+    begin = first + WARM_UP * (last - first)
+    kept = [sample for sample in samples if sample.at >= begin]
+    if len(kept) < _FEWEST:
+        return None
+    width = len(kept) / 4
+    parts = [kept[round(i * width) : round((i + 1) * width)] for i in range(4)]
+    medians = [int(median(sample.kib for sample in part)) for part in parts]
+    return Curve(samples[0].kib, (medians[0], medians[1], medians[2], medians[3]), samples[-1].kib, _slope(kept))
+
+
+def _slope(samples: Sequence[Sample]) -> float:
+    """The median of the slopes between samples half the time apart (Theil-Sen, thinned), in KiB a minute."""
+    half = len(samples) // 2
+    pairs = zip(samples[:half], samples[half:], strict=False)
+    return median((later.kib - sooner.kib) / (later.at - sooner.at) for sooner, later in pairs) * 60

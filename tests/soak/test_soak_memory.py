@@ -1,0 +1,39 @@
+"""Whether a leak would be seen, and what is none would not."""
+
+import random
+
+import pytest
+
+from soak.memory import Sample, curve
+
+
+def life(leak_kib_per_minute: float, minutes: float = 10.0, outage_kib: int = 0) -> list[Sample]:
+    """A process that starts small, has a noise of half a MiB, and uses more for half a minute out of every two."""
+    noise = random.Random(1)
+    samples = []
+    for tick in range(int(minutes * 30)):
+        at = tick * 2.0
+        grown = min(at, 60.0) * 300 + leak_kib_per_minute * at / 60
+        samples.append(Sample(at, int(60_000 + grown + noise.randrange(512) + (at % 120 < 30) * outage_kib)))
+    return samples
+
+
+@pytest.mark.parametrize("outage_kib", [0, 20_000])
+def test_a_warm_up_and_what_waits_in_outages_is_no_growth(outage_kib: int) -> None:
+    found = curve(life(0, outage_kib=outage_kib))
+    assert found is not None
+    assert found.flat
+    assert abs(found.slope) < 100
+
+
+@pytest.mark.parametrize("outage_kib", [0, 20_000])
+def test_a_leak_of_a_few_bytes_a_record_is_growth(outage_kib: int) -> None:
+    found = curve(life(500, outage_kib=outage_kib))
+    assert found is not None
+    assert not found.flat
+    assert found.slope == pytest.approx(500, abs=100)
+
+
+def test_a_short_life_says_nothing() -> None:
+    assert curve(life(0, minutes=1)) is None
+    assert curve([]) is None
