@@ -23,6 +23,7 @@ _PASSING = frozenset(
 MISSING = frozenset(
     {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}  # noqa: SLF001
 )
+_FATAL = KafkaError._FATAL  # noqa: SLF001
 _TWICE = frozenset({KafkaError.FENCED_INSTANCE_ID, _UNRELEASED_INSTANCE_ID})
 
 
@@ -48,7 +49,8 @@ def gone(topic: str) -> KafkaFailed:
 def for_good(error: KafkaError, topic: str = "") -> KafkaFailed:
     """Name an error after which reading cannot go on."""
     where = f" {topic}" if topic else ""
-    if error.code() in _TWICE:
+    # Of a fatal error the library hands over the text, not the code that was its cause.
+    if error.code() in _TWICE or (error.code() == _FATAL and "group.instance.id" in error.str()):
         return KafkaFailed(
             f"Another consumer of the group has the same KAFKA_GROUP_INSTANCE_ID ({error.name()}: {error.str()}): "
             "give each its own and run again."
