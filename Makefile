@@ -19,7 +19,7 @@ help:
 	@echo "make bench   messages a second from a simulated exchange to the consumer"
 	@echo "make clean   remove .venv and caches"
 
-$(VENV)/.runtime: pyproject.toml requirements.txt
+$(VENV)/.runtime: pyproject.toml setup.py requirements.txt $(wildcard src/tickwire/*/_native.c)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed: set PYTHON=python3.11 or newer"; exit 2; }
 	@$(PYTHON) -m venv $(VENV) || { echo "python3 cannot make a virtual environment: install its venv module (Debian: python3-venv)"; exit 2; }
@@ -53,4 +53,4 @@ bench: $(VENV)/.runtime
 	@$(BIN)/tickwire demo --exchange $(EXCHANGE) --seconds $(DEMO_SECONDS) --rate 0
 
 clean:
-	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build src/*.egg-info src/tickwire/*/_native.*.so .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

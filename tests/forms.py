@@ -6,10 +6,12 @@ from types import ModuleType
 from unittest.mock import patch
 
 from tickwire.events import book, decimals, side
+from tickwire.kafka import flight, full_queue, outage_buffer, producer_link, publisher
 
 FORMS = ["python"]
 try:
     from tickwire.events import _native
+    from tickwire.kafka import _native as _native_flight
 except ImportError:
     pass
 else:
@@ -23,4 +25,17 @@ def use(form: str) -> Iterator[None]:
     of_side: ModuleType = _native if compiled else side
     of_numbers: ModuleType = _native if compiled else decimals
     with patch.multiple(book, Side=of_side.Side, price_key=of_numbers.price_key, is_zero=of_numbers.is_zero):
+        yield
+
+
+@contextmanager
+def use_flight(form: str) -> Iterator[None]:
+    """Let publishers be made whose records are on their way in this form."""
+    of: ModuleType = _native_flight if form == "compiled" else flight
+    with (
+        patch.multiple(publisher, Entry=of.Entry, Outlet=of.Outlet),
+        patch.multiple(producer_link, Flights=of.Flights),
+        patch.multiple(full_queue, Entry=of.Entry),
+        patch.multiple(outage_buffer, Entry=of.Entry),
+    ):
         yield

@@ -1,6 +1,7 @@
 """What every exchange must do. The suite is made from the registry: a new exchange is in it by being there."""
 
 import ast
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from forms import FORMS, use
 from recordings import FIXTURES, FRAMES, Replay, books, events_of, recordings, replay
 from tickwire import exchanges
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Book
 from tickwire.exchanges.contract import Fetch, Symbol
+
+
+@pytest.fixture(params=FORMS, scope="module", autouse=True)
+def form(request: pytest.FixtureRequest) -> Iterator[None]:
+    with use(request.param):
+        yield
+
 
 SYMBOLS = [Symbol("BTC-USDT", "BTCUSDT"), Symbol("BTC-USD", "BTC/USD")]
 each_exchange = pytest.mark.parametrize("name", exchanges.names())

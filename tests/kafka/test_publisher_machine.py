@@ -3,7 +3,7 @@
 import asyncio
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,10 +12,12 @@ from confluent_kafka import KafkaError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from forms import FORMS, use_flight
 from kafka.publishing import NotingFeed, book, ticker
 from tickwire.config.kafka_config import KafkaConfig
+from tickwire.kafka import producer_link
 from tickwire.kafka import publisher as module
-from tickwire.kafka.ledger import Entry, Flights
+from tickwire.kafka.ledger import Entry
 from tickwire.records.codec import Record
 
 SYMBOLS = ("A-USDT", "B-USDT", "C-USDT")
@@ -52,7 +54,7 @@ class FakeLink:
         **_: Any,
     ) -> None:
         self._stored = stored
-        self.flights = Flights(self._acknowledged, refused)
+        self.flights = cast("Any", producer_link).Flights(self._acknowledged, refused)  # of the form under test
         self.flights.produce = self._produce
         self.flights.ready = True
         self._queue: list[Entry] = []
@@ -183,7 +185,13 @@ class Run:
         self.conflated += self.publisher.accounting()[self.config.ticker_topic].conflated
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.fixture(params=FORMS, autouse=True)
+def form(request: pytest.FixtureRequest) -> Iterator[None]:
+    with use_flight(request.param):
+        yield
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
 def test_nothing_is_lost_or_overtaken_whatever_happens(
     monkeypatch: pytest.MonkeyPatch, todo: list[tuple[Any, ...]]
