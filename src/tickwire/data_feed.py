@@ -69,8 +69,8 @@ class WebSocketDataFeed:
         self._channels = _check_channels(self._module, self.config.channels)
         self.callbacks: list[Callback] = []
         self._shutdown_s = 0.0  # for Kafka to take what is left at the end
-        self._publisher = self._make_publisher(load_kafka() if kafka is None else kafka, offline_start=offline_start)
         self._tally = Tally()
+        self._publisher = self._make_publisher(load_kafka() if kafka is None else kafka, offline_start=offline_start)
         self._random = random.Random()  # noqa: S311 - spreads load, protects nothing
         self._lines: list[Line] = []
         self._line_of: dict[str, tuple[Line, Symbol]] = {}
@@ -201,7 +201,13 @@ class WebSocketDataFeed:
             return None
         from tickwire.kafka.publisher import Publisher  # noqa: PLC0415 - its library may be missing
 
-        publisher = Publisher(kafka, self, source=self._module.EXCHANGE.name, offline_start=offline_start)
+        publisher = Publisher(
+            kafka,
+            self,
+            source=self._module.EXCHANGE.name,
+            offline_start=offline_start,
+            export=self._tally.export,
+        )
         self._shutdown_s = kafka.shutdown_seconds
         self.callbacks.append(publisher.publish)
         for channel, topic in (("ticker", kafka.ticker_topic), ("orderbook", kafka.orderbook_topic)):
@@ -258,7 +264,8 @@ class WebSocketDataFeed:
         metrics.LAST_FRAME_AGE.set_function(self._last_frame_age)
         stack.callback(self._tally.export)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._export())
+            if self._publisher is None:  # which does it otherwise
+                tasks.create_task(self._export())
             for line in self._lines:
                 tasks.create_task(line.run())
             if books.keyframe_s:

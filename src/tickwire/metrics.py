@@ -5,7 +5,11 @@ Labels are bounded: topics, types, exchanges and closed sets of reasons, never a
 that runs per message; binding also makes the zero visible.
 """
 
-from prometheus_client import Counter, Gauge, Histogram
+import threading
+from collections.abc import Iterable
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client.registry import Collector
 
 # Kafka, producer side
 MESSAGES_PUBLISHED = Counter(
@@ -60,3 +64,18 @@ INVALID_REASONS = ("gap", "checksum", "disconnect", "stale", "overflow")
 RECONNECT_REASONS = ("closed", "connect", "silent", "planned", "protocol", "subscribe")
 EVENT_TYPES = ("ticker", "orderbook")
 OUTCOMES = ("acknowledged", "conflated", "dropped", "failed", "spilled")
+
+EXPORT = threading.Lock()  # held while numbers that belong together are brought up to date, and while they are read
+
+
+class _Together(Collector):
+    def collect(self) -> Iterable[Metric]:
+        with EXPORT:
+            return list(REGISTRY.collect())
+
+
+def consistent_registry() -> CollectorRegistry:
+    """Every metric, for an exporter: what it reads at one time was true at one time."""
+    registry = CollectorRegistry(auto_describe=True)
+    registry.register(_Together())
+    return registry

@@ -1,6 +1,7 @@
 """`tickwire produce` as a process: what it says and leaves when Kafka is away, and what the next start does with it."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -14,9 +15,10 @@ import pytest
 
 from kafka.mock_cluster import MockCluster
 from kafka.publishing import numbers_of
-from support import aeventually
+from support import aeventually, free_port
 from tickwire.config.environment import for_child
 from tickwire.config.kafka_config import KafkaConfig
+from tickwire.kafka.ledger import OUTCOMES
 from tickwire.simulator.server import SimulatedExchange
 
 
@@ -157,3 +159,43 @@ async def test_a_second_signal_ends_at_once(mock: MockCluster, tmp_path: Path) -
         assert 0 < lost <= 50 + 2  # the queue, and the newest ticker
         assert child.last_line.startswith(f"{lost} records are LOST")
         assert f"records wait in {tmp_path}" in child.last_line
+
+
+def samples(page: str) -> dict[str, float]:
+    """A page of metrics by name and labels."""
+    lines = [line.rpartition(" ") for line in page.splitlines() if line and not line.startswith("#")]
+    return {name: float(value) for name, _, value in lines}
+
+
+async def test_every_scrape_finds_each_event_in_one_place(mock: MockCluster, tmp_path: Path) -> None:
+    """Under load and in an outage: events = acknowledged + conflated + dropped + failed + in flight, in each page."""
+    port = free_port()
+    topics = {"ticker": KafkaConfig().ticker_topic, "orderbook": KafkaConfig().orderbook_topic}
+    checked = {"up": 0, "down": 0}
+
+    async def scrape() -> float:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /metrics HTTP/1.0\r\n\r\n")
+        page = samples((await reader.read()).decode().partition("\r\n\r\n")[2])
+        writer.close()
+        for kind, topic in topics.items():
+            ends = [f'kafka_records_total{{outcome="{end}",topic="{topic}"}}' for end in OUTCOMES]
+            here = sum(page[end] for end in ends) + page[f'kafka_records_in_flight{{topic="{topic}"}}']
+            assert page[f'feed_events_total{{type="{kind}"}}'] == here
+        return sum(page[f'feed_events_total{{type="{kind}"}}'] for kind in topics)
+
+    async with (
+        SimulatedExchange("binance", symbols=5, rate=3000) as exchange,
+        produce(exchange, mock, tmp_path, KAFKA_METRICS_ENABLED="true", KAFKA_METRICS_PORT=str(port)) as child,
+    ):
+        await aeventually(lambda: list(tmp_path.rglob("lock")) or "listen" in child.log, "it runs", 40)
+        seen: set[float] = set()
+        async with asyncio.timeout(60):
+            while len(seen) < 60:
+                if len(seen) == 30:
+                    mock.set_down()
+                with contextlib.suppress(ConnectionRefusedError, KeyError):  # it is not there yet
+                    seen.add(await scrape())
+                    checked["down" if len(seen) > 30 else "up"] += 1
+        assert await child.end(signal.SIGTERM) == 0
+    assert min(checked.values()) >= 20

@@ -318,3 +318,15 @@ async def test_a_long_linger_does_not_delay_the_end(mock: MockCluster, unique: s
     async with running(config, NotingFeed()) as publisher:
         publisher.publish(ticker(0))
         assert await publisher.close(20) == 0
+
+
+async def test_counts_are_exported_together_with_those_of_the_feed(mock: MockCluster, unique: str) -> None:
+    config = config_for(mock.bootstrap, unique)
+    topics_on(mock, config)
+    locked: list[bool] = []
+    publisher = Publisher(config, NotingFeed(), export=lambda: locked.append(metrics.EXPORT.locked()))
+    await asyncio.to_thread(publisher.open)
+    publisher.start(asyncio.get_running_loop())
+    await aeventually(lambda: len(locked) >= 3, "three exports")
+    await publisher.close(1)
+    assert set(locked) == {True}

@@ -10,6 +10,7 @@ from prometheus_client import start_http_server
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaDisabled, KafkaMissing, PortTaken, TickwireError, UsageError
+from tickwire.metrics import consistent_registry
 
 
 def require_kafka(config: KafkaConfig) -> None:
@@ -25,7 +26,7 @@ def start_metrics(config: KafkaConfig) -> None:
     if not config.metrics_enabled:
         return
     try:
-        start_http_server(config.metrics_port, addr=config.metrics_host)
+        start_http_server(config.metrics_port, addr=config.metrics_host, registry=consistent_registry())
     except OSError as e:
         raise PortTaken(
             "The metrics exporter", config.metrics_host, config.metrics_port, "KAFKA_METRICS_PORT", e.strerror or str(e)

@@ -52,11 +52,20 @@ class Publisher:
     """Takes events now, sees to their fate later. ``open``, then ``start``, then ``publish``; ``close`` at the end.
 
     *source* names whose events they are; each source and pair of topics has a folder of its own for records that wait
-    on disk. With *offline_start* Kafka may be unreachable at the start.
+    on disk. With *offline_start* Kafka may be unreachable at the start. *export* brings metrics up to date that are to
+    agree with ours whenever they are read.
     """
 
-    def __init__(self, config: KafkaConfig, flow: Flow, *, source: str = "feed", offline_start: bool = False) -> None:
-        self._config, self._flow, self._offline_start = config, flow, offline_start
+    def __init__(
+        self,
+        config: KafkaConfig,
+        flow: Flow,
+        *,
+        source: str = "feed",
+        offline_start: bool = False,
+        export: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._config, self._flow, self._offline_start, self._export_more = config, flow, offline_start, export
         self.folder = (config.spill_dir or state_folder() / "spill").joinpath(source, *config.topics)
         self._writer = RecordWriter(*config.topics)
         self._ledger = Ledger(config.topics)
@@ -152,7 +161,9 @@ class Publisher:
             await asyncio.sleep(0)
         self._link.close()
         self._left = self._buffer.close(list(self._link.entries()), list(self._waiting()))
-        self._ledger.export_end()
+        with metrics.EXPORT:
+            self._export_more()
+            self._ledger.export_end()
         if self._left:
             logger.error("publisher.lost records=%d", len(self._left))
         return len(self._left)
@@ -297,7 +308,9 @@ class Publisher:
             self._flow.failed(error)
 
     def _export(self) -> None:
-        acknowledged = self._ledger.export()
+        with metrics.EXPORT:
+            self._export_more()
+            acknowledged = self._ledger.export()
         metrics.PRODUCER_QUEUE.set(self._link.queued)
         self._buffer.export()
         waiting = sum(map(len, {p for p in self._waits.values() if p is not self._buffer}))
