@@ -9,14 +9,15 @@ LIVE ?=
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check faults soak bench clean
+.PHONY: help demo test check faults soak bench bench-quick bench-check clean
 
 help:
 	@echo "make demo    market data through Kafka for $(DEMO_SECONDS) s: EXCHANGE=binance|kraken SYMBOLS=BTCUSDT LIVE=1 (real exchange)"
 	@echo "make test    every check and every test"
 	@echo "make faults  brokers killed and frozen, networks cut, consumers and publishers killed: all of it, about 10 minutes"
 	@echo "make soak    producers and consumers on a Kafka and exchanges in trouble for $(MINUTES) minutes (MINUTES=), then the accounting and the memory"
-	@echo "make bench   messages a second from a simulated exchange to the consumer"
+	@echo "make bench   the product beside a bare chain, growth and latency, into bench/results.md; bench-quick: the first part in 2 minutes"
+	@echo "make bench-check   instructions of the pure stages beside the figures in bench/instructions.json (needs valgrind)"
 	@echo "make clean   remove .venv and caches"
 
 $(VENV)/.runtime: pyproject.toml setup.py requirements.txt $(wildcard src/tickwire/*/_native.c)
@@ -50,7 +51,13 @@ soak: $(VENV)/.dev
 	@PYTHONPATH=tests $(BIN)/python -m soak $(MINUTES)
 
 bench: $(VENV)/.runtime
-	@$(BIN)/tickwire demo --exchange $(EXCHANGE) --seconds $(DEMO_SECONDS) --rate 0
+	@$(BIN)/python -m bench --out bench/results.md
+
+bench-quick: $(VENV)/.runtime
+	@$(BIN)/python -m bench --quick
+
+bench-check: $(VENV)/.runtime
+	@$(BIN)/python -m bench.check $(if $(UPDATE),--update)
 
 clean:
 	rm -rf $(VENV) build src/*.egg-info src/tickwire/*/_native.*.so .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,151 @@
+"""``python -m bench [--quick] [--out FILE]``: the tables of the chains and of latency, in Markdown."""
+
+import argparse
+import contextlib
+import os
+import platform
+import statistics
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bench import cells, latency
+from bench.cells import Work
+from tickwire.broker import ApacheCluster, EmbeddedBroker, java_and_maven_missing
+
+_FULL = {"tickers": 400_000, "deltas": 300_000, "top20": 200_000, "kraken": 150_000}
+_QUICK = {"tickers": 100_000, "deltas": 80_000}
+_TITLES = {
+    "tickers": "Binance best bid and offer",
+    "deltas": "Binance order-book changes, ten levels each",
+    "top20": "Binance, the best twenty levels after every change",
+    "kraken": "Kraken order-book changes with checksum",
+}
+_CACHE = cells.ROOT / ".cache"
+
+
+@contextlib.contextmanager
+def brokers(*, quick: bool) -> Iterator[dict[str, str]]:
+    """Every broker there can be, by name."""
+    with contextlib.ExitStack() as stack:
+        found = {}
+        if not quick:
+            found["embedded"] = stack.enter_context(EmbeddedBroker()).bootstrap
+        if java_and_maven_missing() is None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tickwire-bench-"))
+            found["Apache Kafka"] = stack.enter_context(ApacheCluster(1, Path(folder), _CACHE)).bootstrap
+        for bootstrap in found.values():
+            cells.create_topics(bootstrap)
+        yield found
+
+
+def chains(where: dict[str, str], counts: dict[str, int], rounds: int) -> list[str]:
+    """Product and bare chain in turn, on each broker; the ratios are those of one round."""
+    head = ("product, 1/s", "bare, 1/s", "rate, ratio", "product, CPU µs", "bare, CPU µs", "CPU, ratio", "source busy")
+    lines = [f"| messages | broker | {' | '.join(head)} |", "| --- " * (len(head) + 2) + "|"]
+    for kind, count in counts.items():
+        for broker, bootstrap in where.items():
+            figures: dict[str, list[float]] = defaultdict(list)
+            for _ in range(rounds):
+                both = {cell: cells.run_cell(cell, Work(kind, count), bootstrap) for cell in ("product", "bare")}
+                _note(figures, both)
+            lines.append(f"| {_TITLES[kind]} | {broker} | " + " | ".join(_row(figures)) + " |")
+            print(lines[-1], file=sys.stderr, flush=True)
+    return lines
+
+
+def _note(figures: dict[str, list[float]], both: dict[str, dict[str, Any]]) -> None:
+    for cell, measured in both.items():
+        figures[f"{cell} rate"].append(measured["messages"] / measured["seconds"])
+        figures[f"{cell} cpu"].append(measured["cpu_seconds"] / measured["messages"] * 1e6)
+    source = both["product"]["source"]
+    figures["busy"].append(source["cpu_seconds"] / source["seconds"])
+    for of in ("rate", "cpu"):
+        figures[of].append(figures[f"product {of}"][-1] / figures[f"bare {of}"][-1])
+
+
+def _row(figures: dict[str, list[float]]) -> list[str]:
+    return [
+        _spread(figures["product rate"], "{:,.0f}"),
+        _spread(figures["bare rate"], "{:,.0f}"),
+        _spread(figures["rate"], "{:.2f}"),
+        _spread(figures["product cpu"], "{:.1f}"),
+        _spread(figures["bare cpu"], "{:.1f}"),
+        _spread(figures["cpu"], "{:.2f}"),
+        f"{statistics.median(figures['busy']):.0%}",
+    ]
+
+
+def _spread(values: Sequence[float], form: str) -> str:
+    """Median, least and most."""
+    return f"**{form.format(statistics.median(values))}** ({form.format(min(values))} to {form.format(max(values))})"
+
+
+def ceiling(where: dict[str, str], count: int, rounds: int) -> list[str]:
+    """What librdkafka takes from a plain loop."""
+    lines = ["| broker | prepared values, 1/s | CPU µs |", "| --- | --- | --- |"]
+    for broker, bootstrap in where.items():
+        runs = [cells.run_cell("ceiling", Work("tickers", count), bootstrap) for _ in range(rounds)]
+        rates = [run["messages"] / run["seconds"] for run in runs]
+        cpu = [run["cpu_seconds"] / run["messages"] * 1e6 for run in runs]
+        lines.append(f"| {broker} | {_spread(rates, '{:,.0f}')} | {_spread(cpu, '{:.1f}')} |")
+    return lines
+
+
+def growth(bootstrap: str) -> list[str]:
+    """CPU a message over symbols and over levels, once each."""
+    lines = ["| messages | symbols | levels a side | CPU µs | memory, MiB |", "| --- | --- | --- | --- | --- |"]
+    for work in (
+        *[Work("tickers", 100_000, symbols=n) for n in (1, 10, 100, 1000)],
+        *[Work("deltas", 100_000, symbols=n, levels=25) for n in (1, 10, 100, 1000)],
+        *[Work("deltas", 100_000, levels=n) for n in (25, 100, 1000, 5000)],
+    ):
+        run = cells.run_cell("product", work, bootstrap)
+        levels = "-" if work.kind == "tickers" else f"{work.levels:,}"
+        cpu = run["cpu_seconds"] / run["messages"] * 1e6
+        lines.append(f"| {work.kind} | {work.symbols:,} | {levels} | {cpu:.1f} | {run['rss_mib']:.0f} |")
+    return lines
+
+
+def machine() -> str:
+    """When and on what."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.partition(":")[2].strip() for line in lines if "model name" in line), platform.machine())
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("confluent-kafka", "picows", "msgspec", "uvloop"))
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}, {model}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}, {libraries}. "
+        "The measured process, with all its threads, is on one core; the source of frames and the broker are on the "
+        "other. Medians with least and most; a ratio is product / bare of two runs right after each other."
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="bench")
+    parser.add_argument("--quick", action="store_true", help="tickers and deltas on one broker only")
+    parser.add_argument("--out", type=Path, help="write the tables to this file, too")
+    arguments = parser.parse_args()
+    page = ["# Benchmark", "", machine()]
+    with brokers(quick=arguments.quick) as where:
+        if arguments.quick:
+            page += ["", "## Chains", "", *chains(where, _QUICK, rounds=3)]
+        else:
+            page += ["", "## Chains", "", *chains(where, _FULL, rounds=3)]
+            page += ["", "## What librdkafka takes", "", *ceiling(where, 400_000, rounds=3)]
+            last = list(where.values())[-1]
+            page += ["", "## Growth", "", *growth(last)]
+            page += ["", "## Latency", "", *latency.table(where)]
+    text = "\n".join(page) + "\n"
+    print(text)
+    if arguments.out is not None:
+        arguments.out.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

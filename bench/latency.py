@@ -1,0 +1,90 @@
+"""From the frame's way into the socket until a consumer has the record, on one machine's monotonic clock."""
+
+import bisect
+import json
+import time
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from bench import cells
+from bench.cells import TOPICS, Work
+from tickwire.broker.ports import free_ports
+
+_SECONDS = 4
+_FIRST_SEQUENCE = 400_900_217
+_DEADLINE_S = 60.0
+
+
+def table(where: dict[str, str]) -> list[str]:
+    """p50, p99 and p99.9 over rates and lingers."""
+    lines = [
+        "Tickers; milliseconds from the source's `send` until the consumer's `poll` returns the record.",
+        "",
+        "| broker | frames/s | linger, ms | p50 | p99 | p99.9 |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for broker, bootstrap in where.items():
+        for rate in (1_000, 10_000, 50_000):
+            for linger in (0, 2, 10):
+                found = measure(bootstrap, Work("tickers", rate * _SECONDS, rate=rate, linger=linger))
+                figures = " | ".join(f"{at:.1f}" for at in found)
+                lines.append(f"| {broker} | {rate:,} | {linger} | {figures} |")
+    return lines
+
+
+def measure(bootstrap: str, work: Work) -> tuple[float, float, float]:
+    """p50, p99 and p99.9 in milliseconds of one run."""
+    [port] = free_ports("127.0.0.1", 1)
+    consumer = _at_the_end(bootstrap)
+    source = cells.start_source(port, work)
+    spec = {"kind": work.kind, "count": work.count, "channel": work.channel, "port": port, "brokers": bootstrap}
+    more = {"linger": work.linger, "names": cells.names_of(work), "first": 0}
+    product = cells.start("bench.product", json.dumps(spec | more), on=cells.OURS)
+    try:
+        arrived = _read(consumer, work.count)
+        product.communicate(timeout=60)
+        sent: list[tuple[int, int]] = json.loads(source.communicate(timeout=60)[0])["sent"]
+    finally:
+        consumer.close()
+        for process in (source, product):
+            process.kill()
+            process.wait()
+    firsts = [first for first, _ in sent]
+    skip = work.count // 4  # connections, topics' leaders and the interpreter's caches
+    waits = sorted(
+        (at - sent[bisect.bisect_right(firsts, number) - 1][1]) / 1e6
+        for number, at in arrived.items()
+        if number >= skip
+    )
+    return tuple(waits[min(len(waits) - 1, int(len(waits) * share))] for share in (0.5, 0.99, 0.999))  # type: ignore[return-value]
+
+
+def _at_the_end(bootstrap: str) -> Consumer:
+    """A consumer that gets what comes from now on."""
+    consumer = Consumer(
+        {"bootstrap.servers": bootstrap, "group.id": "bench", "enable.auto.commit": False, "fetch.wait.max.ms": 5}
+    )
+    numbers = range(cells.PARTITIONS)
+    ends = [consumer.get_watermark_offsets(TopicPartition(TOPICS[0], n), timeout=30)[1] for n in numbers]
+    consumer.assign([TopicPartition(TOPICS[0], n, end) for n, end in zip(numbers, ends, strict=True)])
+    consumer.poll(0)
+    return consumer
+
+
+def _read(consumer: Consumer, count: int) -> dict[int, int]:
+    """When each frame's record was there, by the frame's number."""
+    arrived: dict[int, int] = {}
+    deadline = time.monotonic() + _DEADLINE_S
+    while len(arrived) < count:
+        message: Any = consumer.poll(1.0)
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"only {len(arrived)} of {count} records came")
+        if message is None:
+            continue
+        if message.error() is not None:
+            raise KafkaException(message.error())
+        value: bytes = message.value()
+        start = value.index(b'"sequence":') + 11
+        arrived[int(value[start : value.index(b",", start)]) - _FIRST_SEQUENCE] = time.monotonic_ns()
+    return arrived

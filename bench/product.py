@@ -1,0 +1,64 @@
+"""The product as shipped: feed and publisher with every guarantee. ``python -m bench.product SPEC``."""
+
+import asyncio
+import json
+import sys
+import tempfile
+from typing import Any
+
+import uvloop
+
+from bench.measuring import Meter
+from tickwire import metrics
+from tickwire.config.feed_config import FeedConfig
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.data_feed import WebSocketDataFeed
+
+_WARM_UP = 500  # messages before measuring
+
+
+async def run(spec: dict[str, Any], spill: str) -> None:
+    """Read everything and wait until Kafka has acknowledged it."""
+    url = f"127.0.0.1:{spec['port']}"
+    top = spec["kind"] == "top20"
+    exchange = "kraken" if spec["kind"] == "kraken" else "binance"
+    feed_config = FeedConfig(
+        exchange=exchange,
+        symbols=spec["names"],
+        channels=[spec["channel"]],
+        urls={f"{exchange}_ws_url": f"ws://{url}", f"{exchange}_rest_url": f"http://{url}"},
+        orderbook_depth=20 if top else 25,
+        orderbook_mode="snapshot" if top else "delta",
+    )
+    # Blocking, so that the source waits and every message is published; all else is the default.
+    kafka = KafkaConfig(
+        enabled=True, brokers=spec["brokers"], when_full_ticker="block", when_full_orderbook="block", spill_dir=spill,
+        linger_ms=spec.get("linger", 10),
+    )  # fmt: skip
+    feed, meter = WebSocketDataFeed(feed=feed_config, kafka=kafka), Meter()
+    running = asyncio.create_task(feed.run())
+    while (seen := _frames()) < spec["first"] + min(_WARM_UP, spec["count"] // 10):  # noqa: ASYNC110 - it is a counter
+        await asyncio.sleep(0.005)
+    meter.begin(seen)
+    while (seen := _frames()) < spec["first"] + spec["count"] or _in_flight():
+        await asyncio.sleep(0.02)
+        if running.done():
+            running.result()
+    meter.end(seen, **{name: feed.accounting()[name] for name in ("acknowledged", "events", "frames_rejected")})
+    await feed.stop()
+
+
+# Read without a page of metrics, whose making would be a part of what is measured.
+
+
+def _frames() -> int:
+    return int(metrics.FRAMES_RECEIVED._value.get())  # noqa: SLF001
+
+
+def _in_flight() -> int:
+    return sum(int(metrics.IN_FLIGHT.labels(topic)._value.get()) for topic in KafkaConfig().topics)  # noqa: SLF001
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        uvloop.run(run(json.loads(sys.argv[1]), folder))

@@ -1,0 +1,74 @@
+"""The pure stages over fixed frames, for counting instructions: ``python -m bench.stages STAGE ROUNDS``."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from bench import frames
+from tickwire.exchanges import binance, kraken
+from tickwire.exchanges.contract import Fetch, Symbol
+from tickwire.records.codec import RecordWriter
+
+_FRAMES = 200
+_RECEIVED_US = 1_700_000_000_000_000
+
+
+def payloads(served: list[bytes]) -> list[bytes]:
+    """Frames without their heads."""
+    return [frame[4 if frame[1] == 126 else 2 :] for frame in served]
+
+
+def tickers() -> Callable[[], object]:
+    """Binance best bids and offers: frame to event."""
+    feed = frames.binance_tickers(_FRAMES, 5)
+    adapter = binance.Adapter(_symbols(feed), ["ticker"], 25)
+    inputs = payloads(feed.frames)
+    return lambda: [adapter.receive(payload, _RECEIVED_US) for payload in inputs]
+
+
+def deltas() -> Callable[[], object]:
+    """Binance order-book changes: frame to event, with the book of a thousand levels."""
+    feed = frames.binance_deltas(_FRAMES, 1)
+    adapter = binance.Adapter(_symbols(feed), ["orderbook"], 25)
+    for payload in payloads(feed.first):
+        adapter.receive(payload, _RECEIVED_US)
+    symbol = _symbols(feed)[0]
+    inputs, body = payloads(feed.frames), feed.bodies[f"/api/v3/depth?symbol={symbol.native}"]
+
+    def again() -> object:
+        adapter.restart(symbol, "stale", _RECEIVED_US)
+        adapter.fetched(Fetch(symbol, "", 0), body, _RECEIVED_US)
+        for payload in payloads(feed.first):
+            adapter.receive(payload, _RECEIVED_US)
+        return [adapter.receive(payload, _RECEIVED_US) for payload in inputs]
+
+    return again
+
+
+def kraken_deltas() -> Callable[[], object]:
+    """Kraken order-book changes with the checksum of each."""
+    feed = frames.kraken_deltas(_FRAMES, 1)
+    adapter = kraken.Adapter([Symbol("C0000-USD", "C0000/USD")], ["orderbook"], 25)
+    inputs = payloads(feed.first + feed.frames)
+    return lambda: [adapter.receive(payload, _RECEIVED_US) for payload in inputs]
+
+
+def encode() -> Callable[[], object]:
+    """Events to records."""
+    writer = RecordWriter("ticks.v1.raw", "orderbook.v1.raw")
+    events: list[Any] = [event for outputs in [tickers()(), deltas()()] for output in outputs for event in output]  # type: ignore[attr-defined]
+    published = [event for event in events if hasattr(event, "received_us")]
+    return lambda: [writer.write(event) for event in published]
+
+
+STAGES = {"tickers": tickers, "deltas": deltas, "kraken": kraken_deltas, "encode": encode}
+
+
+def _symbols(feed: frames.Feed) -> list[Symbol]:
+    return [Symbol(f"{name[:-4]}-USDT", name) for name in feed.symbols]
+
+
+if __name__ == "__main__":
+    run = STAGES[sys.argv[1]]()
+    for _ in range(int(sys.argv[2])):
+        run()
