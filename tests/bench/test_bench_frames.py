@@ -1,5 +1,7 @@
 """The benchmark's frames are such that the product accepts every one of them."""
 
+from typing import cast
+
 import pytest
 from bench.frames import Feed
 from bench.stages import STAGES, payloads
