@@ -3,14 +3,14 @@
 from typing import cast
 
 import pytest
+from bench import frames
 from bench.frames import Feed
 from bench.stages import STAGES, payloads
 
-from bench import frames
 from recordings import books
 from tickwire import exchanges
 from tickwire.events.types import Ticker
-from tickwire.exchanges.contract import AdapterContract, Fetch, Output, Symbol
+from tickwire.exchanges.contract import AdapterContract, Channel, Fetch, Output, Symbol
 
 
 def adapter_of(feed: Feed) -> AdapterContract:
