@@ -171,6 +171,17 @@ async def test_a_book_that_falls_silent_starts_again_alone(feeding: Feeding) -> 
         assert stale == [("A-X", "stale")]
 
 
+async def test_a_connection_on_which_no_book_changes_is_replaced_though_it_answers(feeding: Feeding) -> None:
+    before = reconnects("silent")
+    limits = {"ping_interval_s": 0.1, "silence_s": 5.0, "subscription_silence_s": 0.5}
+    async with ToyServer(pong=True) as server, feeding(server, limits=limits):
+        peer = await subscribed(server)
+        await peer.say_book("AX", "whole", 1)
+        await subscribed(server, peer=1)
+        assert peer.pings
+        assert reconnects("silent") == before + 1
+
+
 async def test_a_connection_is_replaced_before_the_exchange_would_end_it(feeding: Feeding) -> None:
     before = reconnects("planned")
     async with ToyServer() as server, feeding(server, limits={"max_connection_s": 1.0}):

@@ -291,15 +291,20 @@ class Session:
             self._pacer.note()
 
     def _restart_stale(self, now: float) -> list[Output]:
+        """Start books again that are silent.
+
+        Raises :exc:`~tickwire.errors.ConnectionLost` where all are: pings may be answered, and no data comes.
+        """
+        around, most = self._around, self._around.exchange.subscription_silence_s
+        states = [state for s in self._symbols if (state := around.books.states.get(s.native)) is not None]
+        booked = [state for state in states if not around.subscriptions.is_refused("orderbook", state.symbol)]
+        stale = [state for state in booked if state.quiet_s(now) >= most]
+        if stale and len(stale) == len(booked):
+            raise ConnectionLost("silent", f"no book changed for {most:g} s")
         outputs: list[Output] = []
-        around = self._around
-        for symbol in self._symbols:
-            state = around.books.states.get(symbol.native)
-            if state is None or around.subscriptions.is_refused("orderbook", symbol):
-                continue
-            if state.quiet_s(now) >= around.exchange.subscription_silence_s:
-                state.wake(now)
-                outputs += self._adapter.restart(symbol, "stale", now_us())
+        for state in stale:
+            state.wake(now)
+            outputs += self._adapter.restart(state.symbol, "stale", now_us())
         return outputs
 
     # The end
