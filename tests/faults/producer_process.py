@@ -8,7 +8,6 @@ nothing is left over.
 import asyncio
 import json
 import os
-import resource
 import signal
 import sys
 import time
@@ -23,6 +22,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from faults.journal import Journal
 from faults.lifeline import end_with_parent
+from faults.programs import resident_kib
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import TickwireError
@@ -186,7 +186,7 @@ class Program:
         self.report |= {
             "left": left,
             "close_seconds": time.monotonic() - begun,
-            "peak_rss_kb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+            "peak_rss_kib": resident_kib("self", "VmHWM"),
             "accounting": {topic: asdict(account) for topic, account in self.publisher.accounting().items()},
             "recovered": asdict(self.publisher.recovered()),
             "metrics": _metrics(),

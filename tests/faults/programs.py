@@ -23,10 +23,13 @@ class ProgramFailed(Exception):
     """A process ended by itself, or did not do what was waited for."""
 
 
-def resident_kib(pid: int) -> int:
-    """Resident memory of a process in KiB, as Linux counts it."""
+def resident_kib(pid: int | str, line_of: str = "VmRSS") -> int:
+    """Resident memory of a process in KiB, as Linux counts it; of ``VmHWM``, the most that there was.
+
+    Not getrusage(2), whose most is at least that of the process which started this one.
+    """
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(f"{line_of}:"):
             return int(line.split()[1])
     raise ProgramFailed(f"process {pid} has ended: it has no memory any more")
 

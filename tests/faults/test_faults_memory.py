@@ -27,7 +27,7 @@ def test_memory_of_the_publisher_is_bounded_in_an_outage_with_a_full_queue(
     assert mock_bench.verdict(child) == []
     books = child.report["accounting"][mock_bench.books]
     assert books["acknowledged"] == books["events"] > 50_000
-    assert child.report["peak_rss_kb"] - before < 32 * MIB
+    assert child.report["peak_rss_kib"] - before < 32 * MIB
 
 
 @pytest.mark.kafka

@@ -106,7 +106,8 @@ def test_without_the_checksum_the_same_check_finds_wrong_records(
     """The negative control: this suite can tell a log that trusts its disk."""
     records = fill(tmp_path)
     path = segment_files(tmp_path)[1]
-    flip(path, (path.read_bytes().index(b":") + 2) * 8)
+    last = max(number for number, r in records.items() if r.value in path.read_bytes())
+    flip(path, (path.read_bytes().index(records[last].value) + 5) * 8)
     monkeypatch.setattr(segment, "_intact", lambda data, position, end: end <= len(data))
     with pytest.raises(AssertionError, match="never written"):
         check(tmp_path, records)

@@ -1,7 +1,6 @@
 """Sends commits and takes Kafka's answers, on the polling thread."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -14,6 +13,7 @@ from tickwire.kafka.consumer_report import ConsumerReport
 
 logger = logging.getLogger(__name__)
 
+_LOOK_S = 0.05
 _MISSING_S = 5.0  # a topic that is gone for this long is not merely unknown to some broker yet
 
 
@@ -23,7 +23,12 @@ class Commits:
     def __init__(self, tracker: CommitTracker, report: ConsumerReport, confirmed: Callable[[Partition], None]) -> None:
         self._tracker, self._report, self._confirmed = tracker, report, confirmed
         self._missing_since: dict[str, float] = {}
-        self.in_flight = False
+        self._sent = 0  # commits that are not answered
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether an answer is still to come."""
+        return self._sent > 0
 
     def send(self, consumer: Consumer) -> bool:
         """Send what is due without waiting; False while an earlier commit is not answered, so that none overtakes.
@@ -38,47 +43,57 @@ class Commits:
             return False
         due = self._tracker.due()
         if due:
-            self.in_flight = True
-            consumer.commit(offsets=_offsets(due), asynchronous=True)
+            self._commit(consumer, due)
         return True
 
-    def send_and_wait(self, consumer: Consumer, seconds: float) -> bool:
-        """Commit what is due and wait for the answer at most so long; False when there was none.
+    def send_and_look(self, consumer: Consumer, seconds: float) -> bool:
+        """Commit what is due, and see that Kafka has it; give up after so long and return False.
 
-        What is not answered stays due. Kafka may still store it, which does no harm: it is done.
+        For callbacks of a poll, where no answers come and no other thread may use the consumer (confluent-kafka 2.16
+        lets it wait until the poll is over). A waiting commit has no limit of its own, but a question has: on one
+        connection Kafka answers it after the commit. What it does not confirm stays due, and may be stored all the
+        same, which does no harm: it is done.
         """
-        due = _offsets(self._tracker.due())
+        due = self._tracker.due()
         if not due:
             return True
-        answers: list[tuple[KafkaError | None, Sequence[TopicPartition]]] = []
-
-        def commit() -> None:
+        until = time.monotonic() + seconds
+        self._commit(consumer, due)
+        while (left := until - time.monotonic()) > 0:
             try:
-                answers.append((None, consumer.commit(offsets=due, asynchronous=False) or []))
+                stored = consumer.committed([TopicPartition(*partition) for partition in due], timeout=left)
             except KafkaException as e:
-                answers.append((e.args[0], due))
-
-        # A thread, because the library waits for as long as Kafka does not answer.
-        committing = threading.Thread(target=commit, name="tickwire-commit", daemon=True)
-        committing.start()
-        committing.join(seconds)
-        if not answers:
-            for topic in {p.topic for p in due}:
-                metrics.CONSUMER_ERRORS.labels(topic).inc()
-            logger.warning("consumer.commit_unanswered seconds=%g partitions=%d", seconds, len(due))
-            return False
-        self.answered(*answers[0])
-        return True
+                logger.debug("consumer.commit_unknown error=%r", str(e))
+            else:
+                if all(p.error is None and p.offset == due[p.topic, p.partition] for p in stored):
+                    self._take(stored)
+                    return True
+            time.sleep(min(_LOOK_S, left))
+        for topic in {topic for topic, _ in due}:
+            metrics.CONSUMER_ERRORS.labels(topic).inc()
+        logger.warning("consumer.commit_unanswered seconds=%g partitions=%d", seconds, len(due))
+        return False
 
     def answered(self, error: KafkaError | None, partitions: Sequence[TopicPartition]) -> None:
-        """Take Kafka's answer; what it refused stays due. Answers to waiting commits come here a second time."""
-        self.in_flight = False
-        confirmed, refused = set(), {}
-        for p in partitions:
-            problem = error or p.error
-            if problem is not None:
-                refused[p.topic] = problem
-                continue
+        """Take Kafka's answer; what it refused stays due."""
+        self._sent -= 1
+        refused = {p.topic: problem for p in partitions if (problem := error or p.error) is not None}
+        self._take([p for p in partitions if (error or p.error) is None])
+        for topic, problem in refused.items():
+            if problem.code() in MISSING:
+                self._missing_since.setdefault(topic, time.monotonic())
+            metrics.CONSUMER_ERRORS.labels(topic).inc()
+            logger.warning("consumer.commit_failed topic=%s code=%s error=%r", topic, problem.name(), problem.str())
+
+    def _commit(self, consumer: Consumer, due: dict[Partition, int]) -> None:
+        offsets = [TopicPartition(topic, number, offset) for (topic, number), offset in due.items()]
+        consumer.commit(offsets=offsets, asynchronous=True)
+        self._sent += 1
+
+    def _take(self, stored: Sequence[TopicPartition]) -> None:
+        """Note what Kafka has stored; the same may be said twice."""
+        confirmed = set()
+        for p in stored:
             partition = p.topic, p.partition
             if self._tracker.confirm(partition, p.offset):
                 confirmed.add(p.topic)
@@ -87,12 +102,3 @@ class Commits:
             self._report.commits[topic] += 1
             metrics.CONSUMER_COMMITS.labels(topic).inc()
             self._missing_since.pop(topic, None)
-        for topic, problem in refused.items():
-            if problem.code() in MISSING:
-                self._missing_since.setdefault(topic, time.monotonic())
-            metrics.CONSUMER_ERRORS.labels(topic).inc()
-            logger.warning("consumer.commit_failed topic=%s code=%s error=%r", topic, problem.name(), problem.str())
-
-
-def _offsets(due: dict[Partition, int]) -> list[TopicPartition]:
-    return [TopicPartition(topic, number, offset) for (topic, number), offset in due.items()]

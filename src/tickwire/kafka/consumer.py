@@ -330,7 +330,7 @@ class _Runner:
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if not self._closing:
             self._drain([lane for p in partitions if (lane := self._lanes.get((p.topic, p.partition)))])
-            self._commits.send_and_wait(self._consumer, REVOKE_COMMIT_SECONDS)
+            self._commits.send_and_look(self._consumer, REVOKE_COMMIT_SECONDS)
         self._give_up(partitions, "revoked")
 
     def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -380,13 +380,7 @@ class _Runner:
         self._processor.close()
         self._tick(time.monotonic())
         until = time.monotonic() + CLOSE_SECONDS
-        try:
-            while self._commits.in_flight and time.monotonic() < until:
-                self._consumer.poll(_BUSY_POLL_S)
-        except KafkaException as e:
-            logger.warning("consumer.client_error error=%r", str(e))
-        answered = self._commits.send_and_wait(self._consumer, max(1.0, until - time.monotonic()))
-        committed = answered and not self._tracker.due()
+        committed = self._commit_all(until)
         self._leave(until)
         if committed:
             return None
@@ -394,6 +388,20 @@ class _Runner:
             f"Kafka did not confirm the last commit within {CLOSE_SECONDS:g} s: what was handled since the one before "
             "will be delivered again; check that the brokers answer (`tickwire check`)."
         )
+
+    def _commit_all(self, until: float) -> bool:
+        """Send the last commit behind those that are on their way; say whether Kafka has confirmed everything."""
+        try:
+            self._await_answers(until)
+            self._commits.send(self._consumer)
+            self._await_answers(until)
+        except (KafkaException, KafkaFailed) as e:
+            logger.warning("consumer.client_error error=%r", str(e))
+        return not self._tracker.due()
+
+    def _await_answers(self, until: float) -> None:
+        while self._commits.in_flight and time.monotonic() < until:
+            self._consumer.poll(_BUSY_POLL_S)
 
     def _leave(self, until: float) -> None:
         # A thread, because it may hang for as long as Kafka does not answer.
