@@ -7,8 +7,8 @@ FLAGS = ["-O2", "-std=c11"]
 setup(
     ext_modules=[
         Extension(
-            f"tickwire.{part}._native", [f"src/tickwire/{part}/_native.c"], extra_compile_args=FLAGS, optional=True
+            f"tickwire.{part.replace('/', '.')}", [f"src/tickwire/{part}.c"], extra_compile_args=FLAGS, optional=True
         )
-        for part in ("events", "kafka")
+        for part in ("events/_native", "events/_quotes", "kafka/_native")
     ]
 )

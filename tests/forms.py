@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from types import ModuleType
 from unittest.mock import patch
 
-from tickwire.events import book, decimals, side
+from tickwire.events import book, decimals, quotes, side
+from tickwire.exchanges import binance
 from tickwire.kafka import flight, full_queue, outage_buffer, producer_link, publisher
 
 FORMS = ["python"]
@@ -24,7 +25,11 @@ def use(form: str) -> Iterator[None]:
     compiled = form == "compiled"
     of_side: ModuleType = _native if compiled else side
     of_numbers: ModuleType = _native if compiled else decimals
-    with patch.multiple(book, Side=of_side.Side, price_key=of_numbers.price_key, is_zero=of_numbers.is_zero):
+    reader = quotes.QuoteReader if compiled else quotes.PlainQuoteReader
+    with (
+        patch.multiple(book, Side=of_side.Side, price_key=of_numbers.price_key, is_zero=of_numbers.is_zero),
+        patch.object(binance, "QuoteReader", reader),
+    ):
         yield
 
 

@@ -1,11 +1,7 @@
 """One order book: price levels in the exchange's own text, ordered by exact value."""
 
-from typing import cast
-
-from msgspec import Raw
-
-from tickwire.events.side import Levels, Names, read_levels
-from tickwire.events.types import Level, OrderBook
+from tickwire.events.side import Levels, Names
+from tickwire.events.types import Level
 
 try:
     from tickwire.events._native import Side, is_zero, price_key
@@ -13,7 +9,7 @@ except ImportError:  # installed where no compiler was; the same in Python, only
     from tickwire.events.decimals import is_zero, price_key
     from tickwire.events.side import Side
 
-__all__ = ["Book", "Levels", "Side", "is_zero", "price_key", "spell_out"]
+__all__ = ["Book", "Levels", "Side", "is_zero", "price_key"]
 
 
 class Book:
@@ -45,11 +41,3 @@ class Book:
         """Tell whether the best bid is at or above the best ask."""
         bid, ask = self.bids.best_key(), self.asks.best_key()
         return bid is not None and ask is not None and bid >= ask
-
-
-def spell_out(message: OrderBook) -> None:
-    """Read levels in place that are JSON text still, so that a program can look at them."""
-    if type(bids := cast("Levels", message.bids)) is Raw:
-        message.bids = read_levels(bids)
-    if type(asks := cast("Levels", message.asks)) is Raw:
-        message.asks = read_levels(asks)

@@ -14,6 +14,7 @@ from msgspec import Meta, Raw, Struct, field
 
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Book, is_zero, price_key
+from tickwire.events.quotes import QuoteReader, names_of
 from tickwire.events.types import Micros, Ticker
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import Channel, Fetch, Output, Reconnect, Refused, Send, Subscribed, Symbol, malformed
@@ -46,6 +47,7 @@ _QUIET_DELAY_S = 2.0  # after an acknowledgement, when no event has asked for th
 _STALE_DELAYS_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # before asking again for a snapshot that was too old
 _NO_DATA = Raw(b"null")
 _TICKER_MARK = b'@bookTicker"'
+_TICKER_SHAPE = b'{"stream":"~","data":{"u":#,"s":"$","b":"%","B":"%","a":"%","A":"%"}}'
 _BROKEN = -2  # no update id: whatever event follows shows a gap
 
 _Number = Annotated[int, Meta(ge=0, le=2**53)]
@@ -172,6 +174,7 @@ class Adapter:
             if "orderbook" in channels:
                 state = self._books[symbol.native] = _State(symbol, self._limit)
                 self._streams[state.stream] = ("orderbook", symbol)
+        self._short_way = QuoteReader(EXCHANGE.name, _TICKER_SHAPE)  # of symbols that were heard of
         self._pending = dict(self._streams)
         self._silent = set(self._streams)  # no event yet
         self._asked: dict[int, Sequence[str]] = {}  # streams by the number of their request
@@ -185,6 +188,9 @@ class Adapter:
         """Translate one frame, combined or raw. Raises :exc:`~tickwire.errors.FrameRejected`."""
         try:
             if _TICKER_MARK in payload:  # only a hint: what is something else does not decode
+                ticker = self._short_way.read(payload, received_us)
+                if ticker is not None:
+                    return [ticker]
                 return self._ticker(_decode_ticker(payload).data, received_us)
             return self._depth(_decode_depth(payload).data, received_us)
         except contract.UNREADABLE:
@@ -274,7 +280,10 @@ class Adapter:
             sequence=event.update_id,
             received_us=received_us,
         )
-        return [*self._heard(stream), ticker] if stream in self._silent else [ticker]
+        if stream not in self._silent:
+            return [ticker]
+        self._short_way.add(symbol.native, names_of(ticker))
+        return [*self._heard(stream), ticker]
 
     def _depth(self, event: _Depth, received_us: Micros) -> list[Output]:
         state = self._books.get(event.symbol)

@@ -10,6 +10,7 @@
 enum { IN_MEMORY = -1 };
 
 static PyObject *record_type;   /* tickwire.records.codec.Record */
+static PyObject *text_type;     /* tickwire.events.types.TickerText */
 static PyObject *produce_names; /* ("on_delivery", "timestamp", "headers") */
 static PyObject *name_symbol, *name_exchange, *name_received_us, *name_broken, *name_last_ms;
 static PyObject *name_topic, *name_key, *name_value, *name_timestamp_ms, *name_headers;
@@ -502,7 +503,9 @@ tell_not_sent(Outlet *outlet, Entry *entry)
 static PyObject *
 send(Outlet *outlet, PyObject *route, PyObject *event)
 {
-    PyObject *value = PyObject_CallOneArg(outlet->encode, event), *answer = NULL, *record = NULL;
+    PyObject *answer = NULL, *record = NULL;
+    PyObject *value = (PyObject *)Py_TYPE(event) == text_type ? PyObject_GetAttr(event, name_value)
+                                                              : PyObject_CallOneArg(outlet->encode, event);
     PyObject *timestamp = value ? next_timestamp(outlet, event) : NULL;
     if (timestamp) {
         PyObject *fields[] = {NULL,
@@ -613,7 +616,10 @@ make_names(void)
     PyObject *codec = produce_names ? PyImport_ImportModule("tickwire.records.codec") : NULL;
     record_type = codec ? PyObject_GetAttrString(codec, "Record") : NULL;
     Py_XDECREF(codec);
-    return record_type ? 0 : -1;
+    PyObject *types = record_type ? PyImport_ImportModule("tickwire.events.types") : NULL;
+    text_type = types ? PyObject_GetAttrString(types, "TickerText") : NULL;
+    Py_XDECREF(types);
+    return text_type ? 0 : -1;
 }
 
 static PyTypeObject *

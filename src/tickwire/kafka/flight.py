@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from confluent_kafka import KafkaError, Message
 
-from tickwire.events.types import MarketEvent
+from tickwire.events.types import MarketEvent, TickerText
 from tickwire.records.codec import Record, RecordWriter
 
 # The lane, its stream, and the record's exchange, topic, key, headers and kind, which are the same for all of it.
@@ -121,10 +121,10 @@ class Outlet:
         flights: Flights,  # noqa: ARG002
         writer: RecordWriter,  # noqa: ARG002
         behind: set[str],  # noqa: ARG002
-        long_way: Callable[[MarketEvent], None],
+        long_way: Callable[[MarketEvent | TickerText], None],
         not_sent: Callable[[Entry, Exception], None],  # noqa: ARG002
     ) -> None:
         self.publish = long_way
 
-    def open(self, kind: type[MarketEvent], symbol: str, route: Route) -> None:
+    def open(self, kind: type[MarketEvent | TickerText], symbol: str, route: Route) -> None:
         """Let events of this type and symbol take the short way."""

@@ -15,7 +15,7 @@ from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.paths import state_folder
 from tickwire.errors import KafkaFailed, TickwireError
-from tickwire.events.types import MarketEvent, OrderBook
+from tickwire.events.types import MarketEvent, OrderBook, TickerText
 from tickwire.kafka.clients import connect_check, said
 from tickwire.kafka.full_queue import Blocking, Conflating, Dropping, WhenFull
 from tickwire.kafka.ledger import IN_MEMORY, Accounting, Entry, Lane, Ledger, Outlet, RecoveredAccount
@@ -84,7 +84,7 @@ class Publisher:
         self._send = self._link.send
         self._behind: set[str] = set()  # topics whose records must wait behind others
         self._outlet = Outlet(self._link.flights, self._writer, self._behind, self._publish, self._not_sent)
-        self.publish: Callable[[MarketEvent], None] = self._outlet.publish
+        self.publish: Callable[[MarketEvent | TickerText], None] = self._outlet.publish
         """Takes one event; never waits, never raises because of Kafka."""
         self._waits = self._places(config)
         self._broken: dict[Lane, None] = {}  # books that the feed has not been asked to start again
@@ -116,7 +116,7 @@ class Publisher:
             self._connecting = loop.create_task(self._connect())
         self._timer = loop.call_later(_TICK_S, self._tick)
 
-    def _publish(self, event: MarketEvent) -> None:
+    def _publish(self, event: MarketEvent | TickerText) -> None:
         record = self._writer.write(event)
         lane = self._ledger.lane(record) or self._ledger.open_lane(record, event.exchange_symbol)
         if not lane.routed:
@@ -130,7 +130,7 @@ class Publisher:
         elif not self._send(Entry(stream, lane, record)):
             self._wait(lane, record)
 
-    def _open_route(self, lane: Lane, event: MarketEvent, record: Record) -> None:
+    def _open_route(self, lane: Lane, event: MarketEvent | TickerText, record: Record) -> None:
         """Let the events that follow take the short way, as long as nothing is in it."""
         lane.routed = True
         route = lane, lane.stream, record.exchange, record.topic, record.key, record.headers, record.kind
@@ -256,7 +256,7 @@ class Publisher:
             lane.broken = lane.hole = True
             self._broken[lane] = None
 
-    def _continues(self, lane: Lane, event: MarketEvent) -> bool:
+    def _continues(self, lane: Lane, event: MarketEvent | TickerText) -> bool:
         """Whether *event* may follow what a broken book lost: an invalidation may, and a snapshot makes it whole."""
         if type(event) is not OrderBook or event.action == "delta":
             return False

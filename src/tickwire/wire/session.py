@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any
 
 from tickwire.errors import ConnectionLost, FrameRejected, RequestRefused, SubscriptionRefused
-from tickwire.events.types import OrderBook, Ticker
+from tickwire.events.types import OrderBook, Ticker, TickerText
 from tickwire.exchanges.contract import (
     AdapterContract,
     Channel,
@@ -51,7 +51,7 @@ class Surroundings:
     ws_url: str
     rest: Rest
     books: Books
-    ticker: Callable[[Ticker], None]
+    ticker: Callable[[Ticker | TickerText], None]
     subscriptions: Subscriptions
     tally: Tally
     random: Random
@@ -69,6 +69,7 @@ class Session:
         self._pacer = Pacer(around.exchange.message_interval_s, self.connection.send)
         self._handlers: dict[type[Output], Callable[[Any], None]] = {
             Ticker: around.ticker,
+            TickerText: around.ticker,
             OrderBook: around.books.handle,
             Send: self._send,
             Fetch: self._fetch,

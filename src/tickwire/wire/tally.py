@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from prometheus_client import Counter
 
 from tickwire import metrics
-from tickwire.events.types import OrderBook, Ticker
+from tickwire.events.types import OrderBook, Ticker, TickerText
 
 
 class Count:
@@ -39,7 +39,8 @@ class Tally:
         self.frames = Count(metrics.FRAMES_RECEIVED)
         self.rejected = _bind(metrics.FRAMES_REJECTED, metrics.REJECT_REASONS)
         self.by_type = _bind(metrics.EVENTS, metrics.EVENT_TYPES)
-        self.events = {Ticker: self.by_type["ticker"], OrderBook: self.by_type["orderbook"]}
+        tickers, books = self.by_type["ticker"], self.by_type["orderbook"]
+        self.events = {Ticker: tickers, TickerText: tickers, OrderBook: books}
         self.gaps = Count(metrics.GAPS)
         self.resyncs = _bind(metrics.RESYNCS, metrics.INVALID_REASONS)
         self.reconnects = _bind(metrics.RECONNECTS, metrics.RECONNECT_REASONS)
