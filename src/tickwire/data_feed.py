@@ -16,6 +16,7 @@ from tickwire.config.addresses import is_loopback, replace_origin
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.loading import load_feed, load_kafka
+from tickwire.config.share import WHOLE, Share
 from tickwire.errors import TickwireError, UnknownChannel
 from tickwire.exchanges import ExchangeModule
 from tickwire.exchanges.contract import AdapterContract, Channel, Symbol
@@ -46,7 +47,7 @@ class WebSocketDataFeed:
     same way from ``KAFKA_*``. :attr:`callbacks` are called with every event, in order: plain functions on the event
     loop, async ones from a queue each, behind which the sockets wait when it is full. With Kafka enabled and
     confluent-kafka installed the first one publishes to Kafka, which with *offline_start* may be unreachable at first.
-    An object serves one :meth:`run`.
+    An object serves one :meth:`run`; with a *share* it serves that part of the symbols, and of every budget.
 
     Raises :exc:`~tickwire.errors.UnknownExchange`, :exc:`~tickwire.errors.UnknownChannel` and
     :exc:`~tickwire.errors.SettingsError`.
@@ -61,12 +62,14 @@ class WebSocketDataFeed:
         feed: FeedConfig | None = None,
         kafka: KafkaConfig | None = None,
         offline_start: bool = False,
+        share: Share = WHOLE,
     ) -> None:
         given = {"exchange": exchange, "symbols": symbols, "channels": channels}
         given = {name: value for name, value in given.items() if value is not None}
         self.config = load_feed(given) if feed is None else FeedConfig(**(feed.model_dump() | given))
         self._module: ExchangeModule = exchanges.load(self.config.exchange)
         self._channels = _check_channels(self._module, self.config.channels)
+        self._share = share
         self.callbacks: list[Callback] = []
         self._shutdown_s = 0.0  # for Kafka to take what is left at the end
         self._tally = Tally()
@@ -202,9 +205,9 @@ class WebSocketDataFeed:
         from tickwire.kafka.publisher import Publisher  # noqa: PLC0415 - its library may be missing
 
         publisher = Publisher(
-            kafka,
+            self._share.kafka(kafka),
             self,
-            source=self._module.EXCHANGE.name,
+            source=self._share.source(self._module.EXCHANGE.name),
             offline_start=offline_start,
             export=self._tally.export,
         )
@@ -235,8 +238,9 @@ class WebSocketDataFeed:
         """Open everything, in the order in which *stack* closes it backwards, and read."""
         exchange, config = self._module.EXCHANGE, self.config
         ws_url, rest_url = self._addresses()
-        rest = await stack.enter_async_context(Rest(rest_url, exchange.rest_weight_per_minute, self._random.random))
-        symbols = await resolve(self._module, rest, config.symbols)
+        share, weight = self._share, exchange.rest_weight_per_minute
+        rest = await stack.enter_async_context(Rest(rest_url, weight and weight // share.of, self._random.random))
+        symbols = share.take(await resolve(self._module, rest, config.symbols))
         if self._publisher is not None:
             await asyncio.to_thread(self._publisher.open)
             self._publisher.start(asyncio.get_running_loop())
@@ -272,10 +276,11 @@ class WebSocketDataFeed:
                 tasks.create_task(self._every(min(_KEYFRAME_LOOK_S, books.keyframe_s / 10), books.write_keyframes))
             if books.interval_s:
                 tasks.create_task(self._every(books.interval_s, lambda _: books.write_changed()))
+            await asyncio.Event().wait()  # a share may have no symbol
 
     def _make_lines(self, around: Surroundings, symbols: Sequence[Symbol]) -> None:
         exchange = self._module.EXCHANGE
-        gate = Gate(exchange.connect_interval_s)
+        gate = Gate(exchange.connect_interval_s * self._share.of)
         size = exchange.symbols_per_connection
         for some in [symbols[i : i + size] for i in range(0, len(symbols), size)]:
             line = Line(around, some, self._adapter_maker(some), gate)

@@ -48,6 +48,10 @@ DLQ_PUBLISHED = Counter(
     ["dlq_topic", "source_topic", "error_type"],
 )
 
+# Processes that share a feed
+WORKERS = Gauge("feed_workers", "Worker processes by state; silent ones do not answer.", ["state"])
+WORKER_RESTARTS = Counter("feed_worker_restarts", "Worker processes started again after they died.", ["worker"])
+
 # Feeds
 FRAMES_RECEIVED = Counter("feed_frames_received", "Frames taken from sockets.")
 FRAMES_REJECTED = Counter("feed_frames_rejected", "Frames skipped, by reason.", ["reason"])

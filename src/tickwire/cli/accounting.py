@@ -1,7 +1,11 @@
 """Whether the sums of a run agree: what the exchange sent, what became of it, what the consumer got. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
+
+from tickwire.cli.metrics_page import Page, by_label, total
+
+_STAGES = ("acknowledged", "conflated", "dropped", "failed", "spilled", "in_flight", "unsettled")
 
 
 class Check(NamedTuple):
@@ -53,3 +57,45 @@ def same_book(own: Mapping[str, Any], rebuilt: Mapping[str, Any] | None) -> bool
     if rebuilt is None or not own["bids"]:
         return False
     return all(own[side][: rebuilt["depth"]] == rebuilt[side] for side in ("bids", "asks"))
+
+
+def report_of(page: Page) -> dict[str, Any]:
+    """What a process had accounted for by its metrics when it was killed.
+
+    ``unsettled`` are events that had not ended then: in memory, and lost if Kafka does not have them, or on disk, where
+    the next process finds them.
+    """
+    topics: dict[str, dict[str, int]] = {}
+    for topic, open_ in by_label(page, "kafka_records_in_flight", "topic").items():
+        outcomes = by_label(page, "kafka_records_total", "outcome", topic=topic)
+        events = sum(outcomes.values()) + open_
+        topics[topic] = {"events": events, **outcomes, "in_flight": 0, "unsettled": open_}
+    recovered = by_label(page, "kafka_spill_recovered_total", "outcome")
+    return {
+        "frames_received": total(page, "feed_frames_received_total"),
+        "frames_rejected": by_label(page, "feed_frames_rejected_total", "reason"),
+        "events": by_label(page, "feed_events_total", "type"),
+        "callback_errors": total(page, "feed_callback_errors_total"),
+        **{stage: sum(account.get(stage, 0) for account in topics.values()) for stage in _STAGES},
+        "topics": topics,
+        "recovered": {"records": sum(recovered.values()), **recovered},
+        "spill_folder": None,
+    }
+
+
+def add_reports(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One accounting of several; the folders of records that wait on disk become one text."""
+    added: dict[str, Any] = report_of({})
+    for report in reports:
+        _add(added, report)
+    return added
+
+
+def _add(into: dict[str, Any], report: Mapping[str, Any]) -> None:
+    for name, value in report.items():
+        if isinstance(value, Mapping):
+            _add(into.setdefault(name, {}), value)
+        elif isinstance(value, int):
+            into[name] = into.get(name, 0) + value
+        elif value is not None and value not in (before := into.get(name) or ""):
+            into[name] = f"{before}, {value}" if before else value

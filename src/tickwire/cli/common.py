@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from prometheus_client import start_http_server
+from prometheus_client import CollectorRegistry, start_http_server
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaDisabled, KafkaMissing, PortTaken, TickwireError, UsageError
@@ -21,12 +21,16 @@ def require_kafka(config: KafkaConfig) -> None:
         raise KafkaMissing
 
 
-def start_metrics(config: KafkaConfig) -> None:
-    """Serve the metrics over HTTP if they are enabled. Raises :exc:`~tickwire.errors.PortTaken`."""
+def start_metrics(config: KafkaConfig, registry: CollectorRegistry | None = None) -> None:
+    """Serve the metrics, or those of *registry*, over HTTP if they are enabled.
+
+    Raises :exc:`~tickwire.errors.PortTaken`.
+    """
     if not config.metrics_enabled:
         return
     try:
-        start_http_server(config.metrics_port, addr=config.metrics_host, registry=consistent_registry())
+        registry = registry or consistent_registry()
+        start_http_server(config.metrics_port, addr=config.metrics_host, registry=registry)
     except OSError as e:
         raise PortTaken(
             "The metrics exporter", config.metrics_host, config.metrics_port, "KAFKA_METRICS_PORT", e.strerror or str(e)

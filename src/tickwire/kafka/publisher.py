@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Protocol
 
 from confluent_kafka import KafkaError
@@ -66,7 +67,7 @@ class Publisher:
         export: Callable[[], None] = lambda: None,
     ) -> None:
         self._config, self._flow, self._offline_start, self._export_more = config, flow, offline_start, export
-        self.folder = (config.spill_dir or state_folder() / "spill").joinpath(source, *config.topics)
+        self.folder = spill_folder(config, source)
         self._writer = RecordWriter(*config.topics)
         self._ledger = Ledger(config.topics)
         self._buffer = OutageBuffer(
@@ -315,6 +316,11 @@ class Publisher:
         self._buffer.export()
         waiting = sum(map(len, {p for p in self._waits.values() if p is not self._buffer}))
         self._watch.look(time.monotonic(), acknowledged, self._link.busy + waiting)
+
+
+def spill_folder(config: KafkaConfig, source: str) -> Path:
+    """Where a source keeps records that wait on disk; beside it are the folders of other sources and topics."""
+    return (config.spill_dir or state_folder() / "spill").joinpath(source, *config.topics)
 
 
 def _no_room(_entry: Entry) -> bool:

@@ -37,6 +37,15 @@ def lock(folder: Path) -> int:
     return fd
 
 
+def check_free(folder: Path) -> None:
+    """Make sure that no process uses the folder. Raises SpillUnusable."""
+    try:
+        if (folder / _LOCK).exists():
+            os.close(lock(folder))
+    except OSError as e:
+        raise SpillUnusable(str(folder), e.strerror or str(e), "make it writable for this user") from e
+
+
 def sync_folder(folder: Path) -> None:
     """Make created, renamed and deleted names in the folder survive a power loss."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

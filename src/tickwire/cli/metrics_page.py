@@ -1,0 +1,85 @@
+"""Metrics of several processes as one page."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+Labels = tuple[tuple[str, str], ...]
+
+_GREATEST = {"feed_last_frame_age_seconds"}  # of the quietest one
+_CUMULATIVE = ("counter", "histogram")
+# Of a process itself these can be added up; for the others the one that serves the page stands for all.
+_OF_PROCESS = ("process_", "python_")
+_ADDED = {"process_resident_memory_bytes", "process_virtual_memory_bytes", "process_cpu_seconds", "process_open_fds"}
+
+
+@dataclass
+class Family:
+    """One metric: what it is, and its values by sample name and labels."""
+
+    kind: str
+    help: str
+    values: dict[tuple[str, Labels], float] = field(default_factory=dict)
+
+
+Page = Mapping[str, Family]
+
+
+def read_page(text: str) -> dict[str, Family]:
+    """Read what an exporter serves."""
+    page: dict[str, Family] = {}
+    for metric in text_string_to_metric_families(text):
+        family = page[metric.name] = Family(metric.type, metric.documentation)
+        for sample in metric.samples:
+            if not sample.name.endswith("_created"):
+                family.values[sample.name, tuple(sorted(sample.labels.items()))] = sample.value
+    return page
+
+
+def only_counts(page: Page) -> dict[str, Family]:
+    """What of a page stays true when its process has ended."""
+    return {
+        name: family for name, family in page.items() if family.kind in _CUMULATIVE and not name.startswith(_OF_PROCESS)
+    }
+
+
+def add_up(own: Page, others: Iterable[Page]) -> dict[str, Family]:
+    """One page of all; *own* is that of the process which serves it."""
+    total = {name: Family(family.kind, family.help, dict(family.values)) for name, family in own.items()}
+    for page in others:
+        for name, family in page.items():
+            if name.startswith(_OF_PROCESS) and name not in _ADDED:
+                continue
+            into = total.setdefault(name, Family(family.kind, family.help)).values
+            for sample, value in family.values.items():
+                before = into.get(sample, 0.0)
+                into[sample] = max(before, value) if name in _GREATEST else before + value
+    return total
+
+
+def exported(page: Page) -> Iterator[Metric]:
+    """The page for an exporter."""
+    for name, family in page.items():
+        metric = Metric(name, family.help, family.kind)
+        for (sample, labels), value in family.values.items():
+            metric.add_sample(sample, dict(labels), value)
+        yield metric
+
+
+def total(page: Page, sample: str, **labels: str) -> int:
+    """Sum the values of a sample that have these labels."""
+    return int(sum(by_label(page, sample, None, **labels).values()))
+
+
+def by_label(page: Page, sample: str, label: str | None, **labels: str) -> dict[str, int]:
+    """Sum the values of a sample that have these *labels*, for each value of *label*."""
+    found: dict[str, int] = {}
+    wanted = labels.items()
+    for family in page.values():
+        for (name, pairs), value in family.values.items():
+            if name == sample and wanted <= dict(pairs).items():
+                of = dict(pairs).get(label or "", "")
+                found[of] = found.get(of, 0) + int(value)
+    return found
