@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from tickwire.cli.allocator import give_memory_back
 from tickwire.cli.common import check_writable, is_terminal, require_kafka, start_metrics
 from tickwire.cli.signals import Stop
 from tickwire.config.loading import load_kafka
@@ -54,6 +55,7 @@ def consume(
       KAFKA_ENABLED=true tickwire consume --from 2026-01-31T12:00:00Z --max 1000
       KAFKA_ENABLED=true tickwire consume --group storage --handler my_handlers:store --concurrency 4
     """
+    give_memory_back()
     config = load_kafka({"group_id": group, "brokers": brokers, "consumer_concurrency": concurrency})
     require_kafka(config)
     # The Kafka library may be missing, so what needs it is imported after that was checked.

@@ -13,6 +13,7 @@ import typer
 import uvloop
 
 from tickwire import exchanges
+from tickwire.cli.allocator import give_memory_back
 from tickwire.cli.common import check_writable, require_kafka, show_table, split_settings, start_metrics
 from tickwire.cli.signals import Stop
 from tickwire.cli.worker import Reporter
@@ -62,6 +63,7 @@ def produce(
       KAFKA_ENABLED=true tickwire produce --workers 2 --symbols BTCUSDT,ETHUSDT,SOLUSDT,XRPUSDT
       KAFKA_ENABLED=true tickwire produce --set FEED_ORDERBOOK_MODE=snapshot --set KAFKA_LINGER_MS=5
     """
+    give_memory_back()
     kafka_values, feed_values = split_settings(settings or [])
     kafka = load_kafka(kafka_values | _given(brokers=brokers))
     require_kafka(kafka)
