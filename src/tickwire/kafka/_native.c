@@ -360,6 +360,7 @@ static PyType_Spec flights_spec = {
 
 /* ---- Outlet: the short way -------------------------------------------------------------------------------------- */
 
+enum { SERVE_EVERY = 256 }; /* events: reports are taken while frames keep the event loop from its timers */
 enum { ROUTE_LANE, ROUTE_STREAM, ROUTE_EXCHANGE, ROUTE_TOPIC, ROUTE_KEY, ROUTE_HEADERS, ROUTE_KIND, ROUTE_SIZE };
 
 typedef struct {
@@ -370,16 +371,18 @@ typedef struct {
     PyObject *behind;   /* the set of topics whose records must wait behind others */
     PyObject *long_way; /* event -> None */
     PyObject *not_sent; /* entry, error -> None: the producer did not take it */
+    PyObject *serve;    /* () -> None: take reports */
+    int unserved;
     PyObject *routes;   /* type of the event -> its symbol -> ROUTE_... */
 } Outlet;
 
 static int
 outlet_init(Outlet *outlet, PyObject *arguments, PyObject *keywords)
 {
-    static char *names[] = {"flights", "writer", "behind", "long_way", "not_sent", NULL};
-    PyObject *flights, *writer, *behind, *long_way, *not_sent;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O!OO!OO", names, flights_type, &flights, &writer,
-                                     &PySet_Type, &behind, &long_way, &not_sent))
+    static char *names[] = {"flights", "writer", "behind", "long_way", "not_sent", "serve", NULL};
+    PyObject *flights, *writer, *behind, *long_way, *not_sent, *serve;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O!OO!OOO", names, flights_type, &flights, &writer,
+                                     &PySet_Type, &behind, &long_way, &not_sent, &serve))
         return -1;
     PyObject *encode = PyObject_GetAttrString(writer, "encode"), *routes = PyDict_New();
     if (!encode || !routes) {
@@ -392,12 +395,14 @@ outlet_init(Outlet *outlet, PyObject *arguments, PyObject *keywords)
     Py_INCREF(behind);
     Py_INCREF(long_way);
     Py_INCREF(not_sent);
+    Py_INCREF(serve);
     Py_XSETREF(outlet->flights, (Flights *)flights);
     Py_XSETREF(outlet->writer, writer);
     Py_XSETREF(outlet->encode, encode);
     Py_XSETREF(outlet->behind, behind);
     Py_XSETREF(outlet->long_way, long_way);
     Py_XSETREF(outlet->not_sent, not_sent);
+    Py_XSETREF(outlet->serve, serve);
     Py_XSETREF(outlet->routes, routes);
     return 0;
 }
@@ -412,6 +417,7 @@ outlet_traverse(Outlet *outlet, visitproc visit, void *arg)
     Py_VISIT(outlet->behind);
     Py_VISIT(outlet->long_way);
     Py_VISIT(outlet->not_sent);
+    Py_VISIT(outlet->serve);
     Py_VISIT(outlet->routes);
     return 0;
 }
@@ -425,6 +431,7 @@ outlet_drop(Outlet *outlet)
     Py_CLEAR(outlet->behind);
     Py_CLEAR(outlet->long_way);
     Py_CLEAR(outlet->not_sent);
+    Py_CLEAR(outlet->serve);
     Py_CLEAR(outlet->routes);
     return 0;
 }
@@ -547,6 +554,10 @@ outlet_publish(Outlet *outlet, PyObject *event)
     Py_INCREF(route);
     PyObject *answer = send(outlet, route, event);
     Py_DECREF(route);
+    if (answer && ++outlet->unserved >= SERVE_EVERY) {
+        outlet->unserved = 0;
+        Py_SETREF(answer, PyObject_CallNoArgs(outlet->serve));
+    }
     return answer;
 }
 

@@ -16,6 +16,7 @@ from tickwire.records.codec import Record, RecordWriter
 # The lane, its stream, and the record's exchange, topic, key, headers and kind, which are the same for all of it.
 Route: TypeAlias = tuple[Any, Any, str, str, bytes, list[tuple[str, bytes]], str]
 
+SERVE_EVERY = 256  # events
 IN_MEMORY = -1  # the place of a record that is not on disk
 
 
@@ -112,7 +113,8 @@ class Flights:
 class Outlet:
     """The short way to the producer, for events for which nothing is in the way. It is compiled or it is not there.
 
-    *long_way* is the publisher's own; *not_sent* is told of entries that the producer did not take, and why. Records
+    *long_way* is the publisher's own; *not_sent* is told of entries that the producer did not take, and why. *serve*
+    takes reports; it is called now and then, because many frames can keep the event loop from its timers. Records
     whose topic is *behind* others, books that are broken, and producers that are not ready take the long way.
     """
 
@@ -123,8 +125,17 @@ class Outlet:
         behind: set[str],  # noqa: ARG002
         long_way: Callable[[MarketEvent | TickerText], None],
         not_sent: Callable[[Entry, Exception], None],  # noqa: ARG002
+        serve: Callable[[], None],
     ) -> None:
-        self.publish = long_way
+        self._long_way, self._serve, self._unserved = long_way, serve, 0
+
+    def publish(self, event: MarketEvent | TickerText) -> None:
+        """Take one event."""
+        self._long_way(event)
+        self._unserved += 1
+        if self._unserved >= SERVE_EVERY:
+            self._unserved = 0
+            self._serve()
 
     def open(self, kind: type[MarketEvent | TickerText], symbol: str, route: Route) -> None:
         """Let events of this type and symbol take the short way."""

@@ -84,7 +84,9 @@ class Publisher:
         )
         self._send = self._link.send
         self._behind: set[str] = set()  # topics whose records must wait behind others
-        self._outlet = Outlet(self._link.flights, self._writer, self._behind, self._publish, self._not_sent)
+        self._outlet = Outlet(
+            self._link.flights, self._writer, self._behind, self._publish, self._not_sent, self._link.poll
+        )
         self.publish: Callable[[MarketEvent | TickerText], None] = self._outlet.publish
         """Takes one event; never waits, never raises because of Kafka."""
         self._waits = self._places(config)
