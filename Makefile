@@ -20,7 +20,7 @@ help:
 	@echo "make bench-check   instructions of the pure stages beside the figures in bench/instructions.json (needs valgrind)"
 	@echo "make clean   remove .venv and caches"
 
-$(VENV)/.runtime: pyproject.toml setup.py requirements.txt $(wildcard src/tickwire/*/*.c)
+$(VENV)/.runtime: pyproject.toml setup.py requirements.txt $(wildcard src/tickwire/native/*)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed: set PYTHON=python3.11 or newer"; exit 2; }
 	@$(PYTHON) -m venv $(VENV) || { echo "python3 cannot make a virtual environment: install its venv module (Debian: python3-venv)"; exit 2; }
@@ -60,4 +60,4 @@ bench-check: $(VENV)/.runtime
 	@$(BIN)/python -m bench.check $(if $(UPDATE),--update)
 
 clean:
-	rm -rf $(VENV) build src/*.egg-info src/tickwire/*/*.so .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build src/*.egg-info src/tickwire/*.so .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,14 +1,19 @@
-"""The compiled parts, which are optional: where no C compiler is, their Python forms do the same work."""
+"""The compiled part, which is optional: where no C compiler is, its Python forms do the same work."""
+
+from pathlib import Path
 
 from setuptools import Extension, setup
 
-FLAGS = ["-O2", "-std=c11"]
+NATIVE = Path("src/tickwire/native")
 
 setup(
     ext_modules=[
         Extension(
-            f"tickwire.{part.replace('/', '.')}", [f"src/tickwire/{part}.c"], extra_compile_args=FLAGS, optional=True
+            "tickwire._native",
+            sorted(map(str, NATIVE.glob("*.c"))),
+            depends=[str(NATIVE / "native.h")],
+            extra_compile_args=["-O2", "-std=c11", "-fvisibility=hidden"],
+            optional=True,
         )
-        for part in ("events/_native", "events/_quotes", "kafka/_native")
     ]
 )

@@ -5,14 +5,13 @@ from contextlib import contextmanager
 from types import ModuleType
 from unittest.mock import patch
 
-from tickwire.events import book, decimals, quotes, side
+from tickwire.events import book, decimals, short_way, side
 from tickwire.exchanges import binance
 from tickwire.kafka import flight, full_queue, outage_buffer, producer_link, publisher
 
 FORMS = ["python"]
 try:
-    from tickwire.events import _native
-    from tickwire.kafka import _native as _native_flight
+    from tickwire import _native
 except ImportError:
     pass
 else:
@@ -25,10 +24,10 @@ def use(form: str) -> Iterator[None]:
     compiled = form == "compiled"
     of_side: ModuleType = _native if compiled else side
     of_numbers: ModuleType = _native if compiled else decimals
-    reader = quotes.QuoteReader if compiled else quotes.PlainQuoteReader
+    way = short_way.ShortWay if compiled else short_way.PlainShortWay
     with (
         patch.multiple(book, Side=of_side.Side, price_key=of_numbers.price_key, is_zero=of_numbers.is_zero),
-        patch.object(binance, "QuoteReader", reader),
+        patch.object(binance, "ShortWay", way),
     ):
         yield
 
@@ -36,7 +35,7 @@ def use(form: str) -> Iterator[None]:
 @contextmanager
 def use_flight(form: str) -> Iterator[None]:
     """Let publishers be made whose records are on their way in this form."""
-    of: ModuleType = _native_flight if form == "compiled" else flight
+    of: ModuleType = _native if form == "compiled" else flight
     with (
         patch.multiple(publisher, Entry=of.Entry, Outlet=of.Outlet),
         patch.multiple(producer_link, Flights=of.Flights),

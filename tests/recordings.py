@@ -17,7 +17,7 @@ from tickwire import exchanges
 from tickwire.errors import FrameRejected
 from tickwire.events.sequencer import Sequencer
 from tickwire.events.spelling import spell_out
-from tickwire.events.types import MarketEvent, OrderBook, Ticker, TickerText
+from tickwire.events.types import MarketEvent, OrderBook, Ticker
 from tickwire.exchanges.contract import AdapterContract, Fetch, Output, Reconnect, Refused, Send, Subscribed, Symbol
 from tickwire.records.codec import RecordWriter
 
@@ -79,7 +79,7 @@ def replay(recording: Path) -> list[bytes]:
             stamped = sequencers[output.symbol].stamp(output)
             assert stamped is not None, f"must not be published: {output}"
             lines.append(writer.write(stamped).value)
-        elif isinstance(output, Ticker | TickerText):
+        elif isinstance(output, Ticker):
             lines.append(writer.write(output).value)
         else:
             lines.append(msgspec.json.encode(_plain(output)))

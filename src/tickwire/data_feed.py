@@ -89,7 +89,7 @@ class WebSocketDataFeed:
         """Call *callback*, plain or async, with every event from now on."""
         self.callbacks.append(callback)
         if self._dispatch is not None:
-            self._dispatch.add(callback)
+            self._dispatch_to(callback)
 
     async def run(self) -> None:
         """Read until :meth:`stop`.
@@ -175,6 +175,18 @@ class WebSocketDataFeed:
             self._error = error
         self._stopping.set()
 
+    def _dispatch_to(self, callback: Callback) -> None:
+        """Begin to call it. Ours copies levels as they are, and alone needs no events; others want to look at them."""
+        dispatch, publisher = cast("Callbacks", self._dispatch), self._publisher
+        dispatch.add(callback, text=publisher is not None and callback == publisher.publish)
+        if publisher is not None:
+            publisher.outlet.alone = self.callbacks == [publisher.publish]
+
+    def _publishing_failed(self, error: Exception) -> None:
+        """Count what the publisher raised on the short way as it is counted on the long one."""
+        if self._dispatch is not None and self._publisher is not None:
+            self._dispatch.failed(self._publisher.publish, error)
+
     def _restart_overflowed(self) -> None:
         symbols, self._overflowed = self._overflowed, set()
         for native in symbols:
@@ -248,8 +260,7 @@ class WebSocketDataFeed:
         dispatch = self._dispatch = Callbacks(self._tally, self._pause, self._resume)
         stack.push_async_callback(dispatch.close, _CALLBACKS_S)
         for callback in self.callbacks:
-            # Ours copies levels as they are; others want to look at them.
-            dispatch.add(callback, text=self._publisher is not None and callback == self._publisher.publish)
+            self._dispatch_to(callback)
         booked = symbols if "orderbook" in self._channels else []
         books = Books(booked, config, dispatch.emit, self._tally, self._random)
         stack.callback(books.close)
@@ -262,6 +273,8 @@ class WebSocketDataFeed:
             subscriptions=Subscriptions(exchange.name, len(symbols) * len(self._channels)),
             tally=self._tally,
             random=self._random,
+            outlet=self._publisher.outlet if self._publisher is not None else None,
+            failed=self._publishing_failed,
         )
         self._make_lines(around, symbols)
         stack.callback(metrics.LAST_FRAME_AGE.set_function, float)

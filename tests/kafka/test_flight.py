@@ -48,7 +48,7 @@ class Way:
 
 @pytest.fixture(params=FORMS)
 def way(request: pytest.FixtureRequest) -> Way:
-    return Way(importlib.import_module(f"tickwire.kafka.{'_native' if request.param == 'compiled' else 'flight'}"))
+    return Way(importlib.import_module("tickwire._native" if request.param == "compiled" else "tickwire.kafka.flight"))
 
 
 def test_a_record_is_handed_over_with_everything_and_acknowledged_once(way: Way) -> None:
@@ -152,7 +152,7 @@ class Short:
 
 @pytest.fixture
 def short() -> Short:
-    form = pytest.importorskip("tickwire.kafka._native", reason="no C compiler was there at the installation")
+    form = pytest.importorskip("tickwire._native", reason="no C compiler was there at the installation")
     return Short(Way(form))
 
 

@@ -4,7 +4,7 @@ from tickwire.events.side import Levels, Names
 from tickwire.events.types import Level
 
 try:
-    from tickwire.events._native import Side, is_zero, price_key
+    from tickwire._native import Side, is_zero, price_key
 except ImportError:  # installed where no compiler was; the same in Python, only slower
     from tickwire.events.decimals import is_zero, price_key
     from tickwire.events.side import Side

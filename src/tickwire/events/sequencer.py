@@ -8,21 +8,20 @@ one with every message of the epoch, keyframes and ``invalid`` included.
 from typing import cast
 
 from tickwire.events.book import Book, Levels
+from tickwire.events.running import Running
 from tickwire.events.types import Action, Level, Micros, OrderBook
 
 
-class Sequencer:
+class Sequencer(Running):
     """Numbers of one symbol's book. It outlives connections; adapters, which do not, leave the numbers to it."""
 
-    __slots__ = ("_book_seq", "_connected_before", "_epoch", "_new_connection", "_received_us", "last", "valid")
+    __slots__ = ("_connected_before", "_new_connection", "last")
 
     def __init__(self) -> None:
-        self._epoch = 0
-        self._book_seq = 0
+        super().__init__()
         self._connected_before = False
         self._new_connection = True
-        self.valid = False
-        self.last: OrderBook | None = None  # the last message, as a pattern for keyframes and `invalid`
+        self.last: OrderBook | None = None  # a message of this book, as a pattern for keyframes and `invalid`
 
     def connection_opened(self) -> None:
         """Note that the next snapshot comes over a new connection: ``reconnect``, or ``initial`` for the first."""
@@ -39,8 +38,8 @@ class Sequencer:
                 return None
             self.valid = message.action == "delta"
             return self._continue(message)
-        self._epoch = max(message.received_us // 1000, self._epoch + 1)
-        self._book_seq = -1
+        self.epoch = max(message.received_us // 1000, self.epoch + 1)
+        self.book_seq = -1
         if self._new_connection:
             message.reason = "reconnect" if self._connected_before else "initial"
             self._connected_before, self._new_connection = True, False
@@ -60,34 +59,35 @@ class Sequencer:
         if self.last is None or not self.valid:
             return None
         bids, asks = book.bids.top(depth), book.asks.top(depth)
-        return self._continue(_like(self.last, "snapshot", "keyframe", bids, asks, received_us))
+        return self._continue(self._like(self.last, "snapshot", "keyframe", bids, asks, received_us))
 
     def invalidate(self, reason: str, received_us: Micros) -> OrderBook | None:
         """Declare the book unusable until its next snapshot; None if it already is."""
         if self.last is None or not self.valid:
             return None
-        return self.stamp(_like(self.last, "invalid", reason, [], [], received_us))
+        return self.stamp(self._like(self.last, "invalid", reason, [], [], received_us))
 
     def _continue(self, message: OrderBook) -> OrderBook:
-        self._book_seq = message.book_seq = self._book_seq + 1
-        message.epoch = self._epoch
+        self.book_seq = message.book_seq = self.book_seq + 1
+        message.epoch = self.epoch
+        self.sequence = -1 if message.sequence is None else message.sequence
+        self.exchange_us = -1 if message.exchange_us is None else message.exchange_us
         self.last = message
         return message
 
-
-def _like(
-    last: OrderBook, action: Action, reason: str, bids: list[Level], asks: list[Level], now_us: Micros
-) -> OrderBook:
-    return OrderBook(
-        action=action,
-        exchange=last.exchange,
-        symbol=last.symbol,
-        exchange_symbol=last.exchange_symbol,
-        depth=last.depth,
-        bids=bids,
-        asks=asks,
-        reason=reason,
-        sequence=last.sequence,
-        exchange_us=last.exchange_us,
-        received_us=now_us,
-    )
+    def _like(
+        self, last: OrderBook, action: Action, reason: str, bids: list[Level], asks: list[Level], now_us: Micros
+    ) -> OrderBook:
+        return OrderBook(
+            action=action,
+            exchange=last.exchange,
+            symbol=last.symbol,
+            exchange_symbol=last.exchange_symbol,
+            depth=last.depth,
+            bids=bids,
+            asks=asks,
+            reason=reason,
+            sequence=None if self.sequence < 0 else self.sequence,
+            exchange_us=None if self.exchange_us < 0 else self.exchange_us,
+            received_us=now_us,
+        )

@@ -1,4 +1,4 @@
-"""One side of an order book in plain Python; ``_native.c`` is its compiled form, :mod:`tickwire.events.book` chooses.
+"""One side of an order book in plain Python; ``native/side.c`` is compiled, :mod:`tickwire.events.book` chooses.
 
 Levels come as tuples of price and size, or as JSON text (:class:`msgspec.Raw`) that has not been read yet. The compiled
 form answers text with text, so that a change goes from the frame to Kafka without an object a level.

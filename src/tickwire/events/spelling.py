@@ -1,24 +1,16 @@
-"""Events whose text nobody has read on the way, made into what a program can look at."""
+"""Order books whose levels nobody has read on the way, made into what a program can look at."""
 
-from collections.abc import Callable
 from typing import cast
 
-import msgspec
 from msgspec import Raw
 
 from tickwire.events.side import Levels, read_levels
-from tickwire.events.types import MarketEvent, OrderBook, Ticker, TickerText
-
-_read_ticker: Callable[[bytes], Ticker] = msgspec.json.Decoder(Ticker).decode
+from tickwire.events.types import OrderBook
 
 
-def spell_out(event: MarketEvent | TickerText) -> MarketEvent:
-    """Give an event whose fields can all be read; an order book is changed in place."""
-    if type(event) is TickerText:
-        return _read_ticker(event.value)
-    if type(event) is OrderBook:
-        if type(bids := cast("Levels", event.bids)) is Raw:
-            event.bids = read_levels(bids)
-        if type(asks := cast("Levels", event.asks)) is Raw:
-            event.asks = read_levels(asks)
-    return cast("MarketEvent", event)
+def spell_out(message: OrderBook) -> None:
+    """Read levels in place that are JSON text still, so that a program can look at them."""
+    if type(bids := cast("Levels", message.bids)) is Raw:
+        message.bids = read_levels(bids)
+    if type(asks := cast("Levels", message.asks)) is Raw:
+        message.asks = read_levels(asks)

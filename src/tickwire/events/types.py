@@ -30,16 +30,6 @@ class Ticker(Struct, tag_field="type", tag="ticker", kw_only=True, gc=False):
     received_us: Micros  # when our socket handed over the frame
 
 
-class TickerText(Struct, gc=False):
-    """A ticker as the text of its record's value, on the way from an adapter to Kafka; callbacks get a ``Ticker``."""
-
-    exchange: str
-    symbol: str
-    exchange_symbol: str
-    received_us: Micros
-    value: bytes
-
-
 class OrderBook(Struct, tag_field="type", tag="orderbook", kw_only=True):
     """One message of an order book: ``snapshot`` (all of it), ``delta`` (changed levels) or ``invalid`` (do not use).
 

@@ -14,11 +14,12 @@ from msgspec import Meta, Raw, Struct, field
 
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Book, is_zero, price_key
-from tickwire.events.quotes import QuoteReader, names_of
+from tickwire.events.running import Applied
+from tickwire.events.short_way import ShortWay
 from tickwire.events.types import Micros, Ticker
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import Channel, Fetch, Output, Reconnect, Refused, Send, Subscribed, Symbol, malformed
-from tickwire.exchanges.messages import BookMessages
+from tickwire.exchanges.messages import BookMessages, text_before
 from tickwire.exchanges.symbols import Listing, split_name
 
 EXCHANGE = contract.Exchange(
@@ -47,7 +48,9 @@ _QUIET_DELAY_S = 2.0  # after an acknowledgement, when no event has asked for th
 _STALE_DELAYS_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # before asking again for a snapshot that was too old
 _NO_DATA = Raw(b"null")
 _TICKER_MARK = b'@bookTicker"'
-_TICKER_SHAPE = b'{"stream":"~","data":{"u":#,"s":"$","b":"%","B":"%","a":"%","A":"%"}}'
+# As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
+_TICKER_SHAPE = b'{"stream":"~@bookTicker","data":{"u":#,"s":"$","b":"%","B":"%","a":"%","A":"%"}}'
+_DEPTH_SHAPE = b'{"stream":"~@depth@100ms","data":{"e":"depthUpdate","E":#,"s":"$","U":#,"u":#,"b":[,"a":[}}'
 _BROKEN = -2  # no update id: whatever event follows shows a gap
 
 _Number = Annotated[int, Meta(ge=0, le=2**53)]
@@ -140,16 +143,18 @@ def derive(symbol: str) -> Symbol:
     return Symbol(f"{base}-{quoted}", base + quoted)
 
 
-class _State:
+class _State(Applied):
     """One symbol's order book on this connection."""
 
     def __init__(self, symbol: Symbol, limit: int) -> None:
+        super().__init__()
         self.symbol = symbol
         self.stream = f"{symbol.native.lower()}@depth@100ms"
         self.path = f"/api/v3/depth?symbol={quote(symbol.native)}&limit={limit}"
         self.messages = BookMessages(EXCHANGE.name, symbol, limit)
         self.book: Book | None = None  # None while its snapshot is awaited
-        self.update_id = _BROKEN  # of the book
+        self.update_id = _BROKEN
+        self.short = False  # its changes take the short way
         # Where it is full the oldest leave: a snapshot that needs them is too old and is fetched again.
         self.buffer: deque[tuple[_Depth, Micros]] = deque(maxlen=_BUFFERED_EVENTS)
         self.asked: Fetch | None = None
@@ -174,7 +179,7 @@ class Adapter:
             if "orderbook" in channels:
                 state = self._books[symbol.native] = _State(symbol, self._limit)
                 self._streams[state.stream] = ("orderbook", symbol)
-        self._short_way = QuoteReader(EXCHANGE.name, _TICKER_SHAPE)  # of symbols that were heard of
+        self.short_way = ShortWay(_TICKER_SHAPE, _DEPTH_SHAPE)  # for symbols that were heard of
         self._pending = dict(self._streams)
         self._silent = set(self._streams)  # no event yet
         self._asked: dict[int, Sequence[str]] = {}  # streams by the number of their request
@@ -188,9 +193,6 @@ class Adapter:
         """Translate one frame, combined or raw. Raises :exc:`~tickwire.errors.FrameRejected`."""
         try:
             if _TICKER_MARK in payload:  # only a hint: what is something else does not decode
-                ticker = self._short_way.read(payload, received_us)
-                if ticker is not None:
-                    return [ticker]
                 return self._ticker(_decode_ticker(payload).data, received_us)
             return self._depth(_decode_depth(payload).data, received_us)
         except contract.UNREADABLE:
@@ -282,7 +284,7 @@ class Adapter:
         )
         if stream not in self._silent:
             return [ticker]
-        self._short_way.add(symbol.native, names_of(ticker))
+        self.short_way.ticker(symbol.native, symbol.canonical, text_before("bid", ticker))
         return [*self._heard(stream), ticker]
 
     def _depth(self, event: _Depth, received_us: Micros) -> list[Output]:
@@ -341,10 +343,17 @@ class Adapter:
             raise malformed(f"depth update of {state.symbol.native}", e) from None
         # Its step 3.
         state.update_id = event.last
-        return [state.messages.delta(bids, asks, event.last, event.time_ms * 1000, received_us)]
+        delta = state.messages.delta(bids, asks, event.last, event.time_ms * 1000, received_us)
+        if not state.short and state.stream not in self._silent:
+            state.short = True
+            native, canonical = state.symbol.native, state.symbol.canonical
+            self.short_way.follow(native, canonical, text_before("bids", delta), book.bids, book.asks, state)
+        return [delta]
 
     def _restart(self, state: _State, reason: str, received_us: Micros) -> list[Output]:
         valid, state.book = state.book is not None, None
+        state.short = False
+        self.short_way.leave(state.symbol.native)
         fetch = self._fetch(state)
         sequence = state.update_id if state.update_id != _BROKEN else None
         return [state.messages.invalid(reason, sequence, received_us), fetch] if valid else [fetch]

@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Book
-from tickwire.events.types import Micros, OrderBook, Ticker, TickerText
+from tickwire.events.types import Micros, OrderBook, Ticker
 
 Channel: TypeAlias = Literal["ticker", "orderbook"]
 
@@ -102,7 +102,7 @@ def malformed(what: str, why: object) -> FrameRejected:
     return FrameRejected("malformed", f"{what}: {why}"[:MAX_TEXT])
 
 
-Output: TypeAlias = Ticker | TickerText | OrderBook | Send | Fetch | Subscribed | Refused | Reconnect
+Output: TypeAlias = Ticker | OrderBook | Send | Fetch | Subscribed | Refused | Reconnect
 
 
 class AdapterContract(Protocol):

@@ -2,9 +2,17 @@
 
 from typing import cast
 
+import msgspec
+
 from tickwire.events.book import Book, Levels
-from tickwire.events.types import Level, Micros, OrderBook
+from tickwire.events.types import Level, MarketEvent, Micros, OrderBook
 from tickwire.exchanges.contract import Symbol
+
+
+def text_before(name: str, event: MarketEvent) -> bytes:
+    """The text of the event's record in front of the value of the field *name*."""
+    text, mark = msgspec.json.encode(event), f'"{name}":'.encode()
+    return text[: text.index(mark) + len(mark)]
 
 
 class BookMessages:

@@ -1,6 +1,6 @@
 """Records on their way to Kafka, in plain Python.
 
-``_native.c`` is the compiled form; :mod:`tickwire.kafka.ledger` chooses.
+``native/flight.c`` is the compiled form; :mod:`tickwire.kafka.ledger` chooses.
 
 An :class:`Entry` is one record from when the producer takes it until its report, and is what the producer calls then.
 """
@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from confluent_kafka import KafkaError, Message
 
-from tickwire.events.types import MarketEvent, TickerText
+from tickwire.events.types import MarketEvent
 from tickwire.records.codec import Record, RecordWriter
 
 # The lane, its stream, and the record's exchange, topic, key, headers and kind, which are the same for all of it.
@@ -123,13 +123,14 @@ class Outlet:
         flights: Flights,  # noqa: ARG002
         writer: RecordWriter,  # noqa: ARG002
         behind: set[str],  # noqa: ARG002
-        long_way: Callable[[MarketEvent | TickerText], None],
+        long_way: Callable[[MarketEvent], None],
         not_sent: Callable[[Entry, Exception], None],  # noqa: ARG002
         serve: Callable[[], None],
     ) -> None:
         self._long_way, self._serve, self._unserved = long_way, serve, 0
+        self.alone = False  # nobody else wants the events
 
-    def publish(self, event: MarketEvent | TickerText) -> None:
+    def publish(self, event: MarketEvent) -> None:
         """Take one event."""
         self._long_way(event)
         self._unserved += 1
@@ -137,5 +138,5 @@ class Outlet:
             self._unserved = 0
             self._serve()
 
-    def open(self, kind: type[MarketEvent | TickerText], symbol: str, route: Route) -> None:
+    def open(self, kind: type[MarketEvent], symbol: str, route: Route) -> None:
         """Let events of this type and symbol take the short way."""

@@ -15,7 +15,7 @@ from tickwire.kafka.flight import IN_MEMORY
 from tickwire.records.codec import Record
 
 try:
-    from tickwire.kafka._native import Counts, Entry, Flights, Outlet
+    from tickwire._native import Counts, Entry, Flights, Outlet
 except ImportError:  # installed where no compiler was; the same in Python, only slower
     from tickwire.kafka.flight import Counts, Entry, Flights, Outlet
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.events.types import MarketEvent, TickerText
+from tickwire.events.types import MarketEvent
 from tickwire.kafka.ledger import Accounting, Ledger
 from tickwire.kafka.publisher import Flow
 from tickwire.records.codec import Record, RecordWriter
@@ -23,7 +23,7 @@ class MemoryPublisher:
     def start(self, _loop: asyncio.AbstractEventLoop) -> None:
         """Do nothing: nothing is reported later."""
 
-    def publish(self, event: MarketEvent | TickerText) -> None:
+    def publish(self, event: MarketEvent) -> None:
         """Keep one event's record."""
         record = self._writer.write(event)
         stream = (self._ledger.lane(record) or self._ledger.open_lane(record, event.exchange_symbol)).stream

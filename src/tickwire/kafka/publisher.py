@@ -16,7 +16,7 @@ from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.paths import state_folder
 from tickwire.errors import KafkaFailed, TickwireError
-from tickwire.events.types import MarketEvent, OrderBook, TickerText
+from tickwire.events.types import MarketEvent, OrderBook
 from tickwire.kafka.clients import connect_check, said
 from tickwire.kafka.full_queue import Blocking, Conflating, Dropping, WhenFull
 from tickwire.kafka.ledger import IN_MEMORY, Accounting, Entry, Lane, Ledger, Outlet, RecoveredAccount
@@ -84,10 +84,10 @@ class Publisher:
         )
         self._send = self._link.send
         self._behind: set[str] = set()  # topics whose records must wait behind others
-        self._outlet = Outlet(
+        self.outlet = Outlet(
             self._link.flights, self._writer, self._behind, self._publish, self._not_sent, self._link.poll
         )
-        self.publish: Callable[[MarketEvent | TickerText], None] = self._outlet.publish
+        self.publish: Callable[[MarketEvent], None] = self.outlet.publish
         """Takes one event; never waits, never raises because of Kafka."""
         self._waits = self._places(config)
         self._broken: dict[Lane, None] = {}  # books that the feed has not been asked to start again
@@ -119,7 +119,7 @@ class Publisher:
             self._connecting = loop.create_task(self._connect())
         self._timer = loop.call_later(_TICK_S, self._tick)
 
-    def _publish(self, event: MarketEvent | TickerText) -> None:
+    def _publish(self, event: MarketEvent) -> None:
         record = self._writer.write(event)
         lane = self._ledger.lane(record) or self._ledger.open_lane(record, event.exchange_symbol)
         if not lane.routed:
@@ -133,11 +133,11 @@ class Publisher:
         elif not self._send(Entry(stream, lane, record)):
             self._wait(lane, record)
 
-    def _open_route(self, lane: Lane, event: MarketEvent | TickerText, record: Record) -> None:
+    def _open_route(self, lane: Lane, event: MarketEvent, record: Record) -> None:
         """Let the events that follow take the short way, as long as nothing is in it."""
         lane.routed = True
         route = lane, lane.stream, record.exchange, record.topic, record.key, record.headers, record.kind
-        self._outlet.open(type(event), event.symbol, route)
+        self.outlet.open(type(event), event.symbol, route)
 
     def _not_sent(self, entry: Entry, error: Exception) -> None:
         if not self._link.not_taken(entry, error):
@@ -259,7 +259,7 @@ class Publisher:
             lane.broken = lane.hole = True
             self._broken[lane] = None
 
-    def _continues(self, lane: Lane, event: MarketEvent | TickerText) -> bool:
+    def _continues(self, lane: Lane, event: MarketEvent) -> bool:
         """Whether *event* may follow what a broken book lost: an invalidation may, and a snapshot makes it whole."""
         if type(event) is not OrderBook or event.action == "delta":
             return False

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from tickwire.errors import RecordRejected
 from tickwire.events.book import is_zero, price_key
-from tickwire.events.types import MarketEvent, OrderBook, Ticker, TickerText
+from tickwire.events.types import MarketEvent, OrderBook, Ticker
 
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
 
@@ -38,17 +38,15 @@ class RecordWriter:
     """Turns events into records. Topics, headers and keys are worked out once, not per event."""
 
     def __init__(self, ticker_topic: str, orderbook_topic: str) -> None:
-        tickers = ticker_topic, _headers("ticker"), "ticker"
         self._streams = {
-            Ticker: tickers,
-            TickerText: tickers,
+            Ticker: (ticker_topic, _headers("ticker"), "ticker"),
             OrderBook: (orderbook_topic, _headers("orderbook"), "orderbook"),
         }
         self._keys: dict[tuple[str, str], bytes] = {}
         self.last_ms = 0  # of the last record
         self.encode = msgspec.json.Encoder().encode
 
-    def write(self, event: MarketEvent | TickerText) -> Record:
+    def write(self, event: MarketEvent) -> Record:
         """Encode one event."""
         topic, headers, kind = self._streams[type(event)]
         exchange = event.exchange
@@ -58,8 +56,7 @@ class RecordWriter:
             key = self._keys[names] = record_key(*names)
         # Deltas that waited for their snapshot arrived before it, and clocks are set back; look-ups need an order.
         timestamp_ms = self.last_ms = max(event.received_us // 1000, self.last_ms)
-        value = event.value if type(event) is TickerText else self.encode(event)
-        return Record(topic, key, value, headers, timestamp_ms, kind, exchange)
+        return Record(topic, key, self.encode(event), headers, timestamp_ms, kind, exchange)
 
 
 def record_key(exchange: str, symbol: str) -> bytes:

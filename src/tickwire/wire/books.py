@@ -8,6 +8,7 @@ from msgspec import Raw
 
 from tickwire.config.feed_config import FeedConfig
 from tickwire.events.book import Book
+from tickwire.events.running import Running
 from tickwire.events.sequencer import Sequencer
 from tickwire.events.types import OrderBook
 from tickwire.exchanges.contract import Symbol
@@ -21,7 +22,7 @@ class BookState:
     """One symbol's book for as long as the feed runs, over all connections."""
 
     __slots__ = (
-        "_quiet_since", "_seen", "book", "book_of", "changed", "invalid", "keyframe_due", "messages", "sequencer",
+        "_quiet_since", "_seen", "book", "book_of", "changed", "invalid", "keyframe_due", "sequencer",
         "symbol", "top", "valid",
     )  # fmt: skip
 
@@ -29,7 +30,6 @@ class BookState:
         self.symbol = symbol
         self.sequencer = Sequencer()
         self.book_of: BookOf = _no_book  # the adapter's, while there is a connection
-        self.messages = 0  # that the exchange sent
         self.valid = False  # as the metric shows it
         self.invalid: str | None = None  # why the next start will be one
         self.keyframe_due = float("inf")
@@ -42,13 +42,13 @@ class BookState:
 
     def quiet_s(self, now: float) -> float:
         """For how long this was asked without a message in between; asked once a second or so."""
-        if self.messages != self._seen:
+        if self.sequencer.messages != self._seen:
             self.wake(now)
         return now - self._quiet_since
 
     def wake(self, now: float) -> None:
         """Begin to measure the quiet."""
-        self._seen, self._quiet_since = self.messages, now
+        self._seen, self._quiet_since = self.sequencer.messages, now
 
 
 class Books:
@@ -70,6 +70,10 @@ class Books:
         self._depth = config.orderbook_depth
         self._emit, self._tally, self._random = emit, tally, random
         tally.resyncing_books.inc(len(self.states))
+
+    def runnings(self) -> dict[str, Running]:
+        """The numbers of books whose changes go out as they come, by the exchange's names."""
+        return {name: state.sequencer for name, state in self.states.items()} if self._whole_books else {}
 
     def opened(self, symbols: Iterable[Symbol], book_of: BookOf) -> None:
         """Serve *symbols* from a new connection, whose adapter gives their books by *book_of*."""
@@ -114,7 +118,7 @@ class Books:
 
     def _handle_delta_mode(self, message: OrderBook) -> None:
         state = self.states[message.exchange_symbol]
-        state.messages += 1
+        state.sequencer.messages += 1
         if state.sequencer.stamp(message) is None:
             return  # of a book that is not valid nothing goes out but its next snapshot
         if message.action != "delta":
@@ -124,7 +128,7 @@ class Books:
     def _handle_snapshot_mode(self, message: OrderBook) -> None:
         """Keep a book of our own, so that what is written is the state right after this message."""
         state = self.states[message.exchange_symbol]
-        state.messages += 1
+        state.sequencer.messages += 1
         if message.action == "delta":
             if state.sequencer.valid:
                 state.book.apply(message.bids, message.asks)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeAlias, cast
 
 from tickwire.events.spelling import spell_out
-from tickwire.events.types import MarketEvent, TickerText
+from tickwire.events.types import MarketEvent, OrderBook
 from tickwire.wire.tally import Tally
 
 logger = logging.getLogger(__name__)
@@ -45,13 +45,14 @@ class Callbacks:
         else:
             self._targets.append(callback)
 
-    def emit(self, event: MarketEvent | TickerText) -> None:
+    def emit(self, event: MarketEvent) -> None:
         """Hand out one event."""
         self._counts[type(event)].value += 1
-        shown: Any = event if self._as_text else spell_out(event)
+        if not self._as_text and type(event) is OrderBook:
+            spell_out(event)
         for target in self._targets:
             try:
-                target(shown)
+                target(event)
             except Exception as e:  # noqa: BLE001 - somebody else's code; counted and logged
                 self.failed(target, e)
 

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import socket
 import ssl
+from collections.abc import Callable
 from time import monotonic
 from typing import Protocol
 
@@ -43,13 +44,14 @@ class Receiver(Protocol):
 class Connection(WSListener):
     """One connection, from :meth:`open` to :meth:`closed`, whichever side ends it.
 
-    No message is longer than *max_bytes*, whether it comes in one frame or in fragments. ``last_frame`` is the
-    monotonic time of the last frame of any kind, pings and pongs included.
+    *message* takes text messages instead of the receiver's own method. No message is longer than *max_bytes*, whether
+    it comes in one frame or in fragments. ``last_frame`` is the monotonic time of the last frame of any kind, pings and
+    pongs included.
     """
 
-    def __init__(self, receiver: Receiver, max_bytes: int) -> None:
+    def __init__(self, receiver: Receiver, max_bytes: int, message: Callable[[bytes], None] | None = None) -> None:
         self._receiver, self._max_bytes = receiver, max_bytes
-        self._message = receiver.message
+        self._message = message or receiver.message
         self._transport: WSTransport | None = None
         self._parts = bytearray()  # of a fragmented message
         self._parts_type: WSMsgType | None = None
@@ -238,7 +240,7 @@ class Connection(WSListener):
         self._parts.clear()
         self._parts_type = None
         if kind == WSMsgType.TEXT:
-            self._receiver.message(message)
+            self._message(message)
         else:
             self._receiver.rejected("binary", f"a binary message of {len(message)} bytes")
 

@@ -10,7 +10,8 @@ from time import monotonic
 from typing import Any
 
 from tickwire.errors import ConnectionLost, FrameRejected, RequestRefused, SubscriptionRefused
-from tickwire.events.types import OrderBook, Ticker, TickerText
+from tickwire.events.short_way import Relay
+from tickwire.events.types import OrderBook, Ticker
 from tickwire.exchanges.contract import (
     AdapterContract,
     Channel,
@@ -25,7 +26,7 @@ from tickwire.exchanges.contract import (
 )
 from tickwire.wire.backoff import Backoff
 from tickwire.wire.books import Books
-from tickwire.wire.clock import now_us
+from tickwire.wire.clock import clock, now_us
 from tickwire.wire.connection import Connection
 from tickwire.wire.pacer import Pacer
 from tickwire.wire.rest import Rest
@@ -51,10 +52,13 @@ class Surroundings:
     ws_url: str
     rest: Rest
     books: Books
-    ticker: Callable[[Ticker | TickerText], None]
+    ticker: Callable[[Ticker], None]
     subscriptions: Subscriptions
     tally: Tally
     random: Random
+    # Where the publisher alone takes the events: its outlet, and whom to tell when that raises.
+    outlet: Any = None
+    failed: Callable[[Exception], None] | None = None
 
 
 class Session:
@@ -65,11 +69,10 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._receive = adapter.receive
         self._frames = around.tally.frames
-        self.connection = Connection(self, around.exchange.max_frame_bytes)
+        self.connection = Connection(self, around.exchange.max_frame_bytes, self._short_way())
         self._pacer = Pacer(around.exchange.message_interval_s, self.connection.send)
         self._handlers: dict[type[Output], Callable[[Any], None]] = {
             Ticker: around.ticker,
-            TickerText: around.ticker,
             OrderBook: around.books.handle,
             Send: self._send,
             Fetch: self._fetch,
@@ -110,6 +113,17 @@ class Session:
         if self._fatal is not None:
             raise self._fatal
         return lost
+
+    def _short_way(self) -> Callable[[bytes], None]:
+        """What takes the messages: a relay that sends what it can to the producer, or this session."""
+        around, way = self._around, getattr(self._adapter, "short_way", None)
+        if Relay is None or way is None or around.outlet is None or around.failed is None:
+            return self.message
+        events = around.tally.events
+        return Relay(
+            way, around.books.runnings(), around.outlet, clock, around.tally.frames, events[Ticker], events[OrderBook],
+            (Ticker, OrderBook), self.message, around.failed,
+        )  # fmt: skip
 
     # Called by the connection
 

@@ -5,19 +5,21 @@ from collections.abc import Iterable
 from prometheus_client import Counter
 
 from tickwire import metrics
-from tickwire.events.types import OrderBook, Ticker, TickerText
+from tickwire.events.running import Number
+from tickwire.events.types import OrderBook, Ticker
 
 
-class Count:
+class Count(Number):
     """One number of this feed and the metric it adds to.
 
     What is counted for every message is added to ``value`` alone, and :meth:`Tally.export` brings it to the metric.
     """
 
-    __slots__ = ("_exported", "_inc", "value")
+    __slots__ = ("_exported", "_inc")
 
     def __init__(self, counter: Counter) -> None:
-        self.value = self._exported = 0
+        super().__init__()
+        self._exported = 0
         self._inc = counter.inc
 
     def add(self) -> None:
@@ -39,8 +41,7 @@ class Tally:
         self.frames = Count(metrics.FRAMES_RECEIVED)
         self.rejected = _bind(metrics.FRAMES_REJECTED, metrics.REJECT_REASONS)
         self.by_type = _bind(metrics.EVENTS, metrics.EVENT_TYPES)
-        tickers, books = self.by_type["ticker"], self.by_type["orderbook"]
-        self.events = {Ticker: tickers, TickerText: tickers, OrderBook: books}
+        self.events = {Ticker: self.by_type["ticker"], OrderBook: self.by_type["orderbook"]}
         self.gaps = Count(metrics.GAPS)
         self.resyncs = _bind(metrics.RESYNCS, metrics.INVALID_REASONS)
         self.reconnects = _bind(metrics.RECONNECTS, metrics.RECONNECT_REASONS)

@@ -1,16 +1,13 @@
-/* What happens to every record on its way to Kafka: the compiled form of flight.py, and the short way into it.
+/* What happens to every record on its way to Kafka: the compiled form of kafka/flight.py, and the short way into it.
  *
  * flight.py says what each class means; the same tests run on both forms. Outlet has no Python form of its own: it does
  * what Publisher.publish does for an event for which nothing is in the way, and calls that for every other one.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <structmember.h>
+#include "native.h"
 
 enum { IN_MEMORY = -1 };
 
-static PyObject *record_type;   /* tickwire.records.codec.Record */
-static PyObject *text_type;     /* tickwire.events.types.TickerText */
+static PyObject *record_type;   /* tickwire.records.codec.Record, once it was needed */
 static PyObject *produce_names; /* ("on_delivery", "timestamp", "headers") */
 static PyObject *name_symbol, *name_exchange, *name_received_us, *name_broken, *name_last_ms;
 static PyObject *name_topic, *name_key, *name_value, *name_timestamp_ms, *name_headers;
@@ -33,14 +30,6 @@ static PyMemberDef counts_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
-static void
-plain_free(PyObject *self)
-{
-    PyTypeObject *type = Py_TYPE(self);
-    type->tp_free(self);
-    Py_DECREF(type);
-}
-
 static PyType_Slot counts_slots[] = {
     {Py_tp_members, counts_members},
     {Py_tp_new, PyType_GenericNew},
@@ -49,7 +38,7 @@ static PyType_Slot counts_slots[] = {
 };
 
 static PyType_Spec counts_spec = {
-    .name = "tickwire.kafka._native.Counts",
+    .name = "tickwire._native.Counts",
     .basicsize = sizeof(Counts),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .slots = counts_slots,
@@ -62,8 +51,10 @@ struct Flights;
 /* Part of no cycle (what it holds knows nothing of it), so the collector need not look at a hundred thousand. */
 typedef struct Entry {
     PyObject_HEAD
-    PyObject *stream, *lane, *record;
-    long long place;
+    PyObject *stream, *lane;
+    PyObject *record;        /* NULL until somebody asks, and then made of these: */
+    PyObject *route, *value; /* NULL where the record was given */
+    long long timestamp_ms, place;
     struct Flights *flights; /* where it is on its way, and which holds it then; else NULL */
     struct Entry *before, *after;
 } Entry;
@@ -79,7 +70,6 @@ typedef struct Flights {
 static PyMemberDef entry_members[] = {
     {"stream", T_OBJECT_EX, offsetof(Entry, stream), READONLY, NULL},
     {"lane", T_OBJECT_EX, offsetof(Entry, lane), READONLY, NULL},
-    {"record", T_OBJECT_EX, offsetof(Entry, record), READONLY, NULL},
     {"place", T_LONGLONG, offsetof(Entry, place), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
@@ -91,7 +81,7 @@ make_entry(PyTypeObject *type, PyObject *stream, PyObject *lane, PyObject *recor
     if (entry) {
         Py_INCREF(stream);
         Py_INCREF(lane);
-        Py_INCREF(record);
+        Py_XINCREF(record);
         entry->stream = stream;
         entry->lane = lane;
         entry->record = record;
@@ -99,6 +89,40 @@ make_entry(PyTypeObject *type, PyObject *stream, PyObject *lane, PyObject *recor
     }
     return entry;
 }
+
+enum { ROUTE_LANE, ROUTE_STREAM, ROUTE_EXCHANGE, ROUTE_TOPIC, ROUTE_KEY, ROUTE_HEADERS, ROUTE_KIND, ROUTE_SIZE };
+
+/* The record, borrowed: few are ever looked at again once they are on their way. */
+static PyObject *
+record_of(Entry *entry)
+{
+    if (entry->record)
+        return entry->record;
+    if (!record_type && !(record_type = attribute("tickwire.records.codec", "Record")))
+        return NULL;
+    PyObject *timestamp = PyLong_FromLongLong(entry->timestamp_ms);
+    if (!timestamp)
+        return NULL;
+    PyObject *fields[] = {PyTuple_GET_ITEM(entry->route, ROUTE_TOPIC), PyTuple_GET_ITEM(entry->route, ROUTE_KEY),
+                          entry->value, PyTuple_GET_ITEM(entry->route, ROUTE_HEADERS), timestamp,
+                          PyTuple_GET_ITEM(entry->route, ROUTE_KIND), PyTuple_GET_ITEM(entry->route, ROUTE_EXCHANGE)};
+    entry->record = PyObject_Vectorcall(record_type, fields, sizeof fields / sizeof *fields, NULL);
+    Py_DECREF(timestamp);
+    return entry->record;
+}
+
+static PyObject *
+entry_record(Entry *entry, void *Py_UNUSED(closure))
+{
+    PyObject *record = record_of(entry);
+    Py_XINCREF(record);
+    return record;
+}
+
+static PyGetSetDef entry_properties[] = {
+    {"record", (getter)entry_record, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
 
 static PyObject *
 entry_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
@@ -118,6 +142,8 @@ entry_free(Entry *entry)
     Py_XDECREF(entry->stream);
     Py_XDECREF(entry->lane);
     Py_XDECREF(entry->record);
+    Py_XDECREF(entry->route);
+    Py_XDECREF(entry->value);
     type->tp_free((PyObject *)entry);
     Py_DECREF(type);
 }
@@ -188,11 +214,11 @@ entry_call(Entry *entry, PyObject *arguments, PyObject *Py_UNUSED(keywords))
 
 static PyType_Slot entry_slots[] = {
     {Py_tp_new, entry_new},   {Py_tp_dealloc, entry_free},   {Py_tp_call, entry_call},
-    {Py_tp_members, entry_members},   {0, NULL},
+    {Py_tp_members, entry_members},   {Py_tp_getset, entry_properties},   {0, NULL},
 };
 
 static PyType_Spec entry_spec = {
-    .name = "tickwire.kafka._native.Entry",
+    .name = "tickwire._native.Entry",
     .basicsize = sizeof(Entry),
     .flags = Py_TPFLAGS_DEFAULT,
     .slots = entry_slots,
@@ -282,7 +308,9 @@ flights_hand_over(Flights *flights, PyObject *argument)
         PyErr_SetString(PyExc_TypeError, "an Entry is handed over");
         return NULL;
     }
-    PyObject *record = ((Entry *)argument)->record;
+    PyObject *record = record_of((Entry *)argument);
+    if (!record)
+        return NULL;
     PyObject *topic = PyObject_GetAttr(record, name_topic), *key = PyObject_GetAttr(record, name_key);
     PyObject *value = PyObject_GetAttr(record, name_value), *headers = PyObject_GetAttr(record, name_headers);
     PyObject *timestamp = PyObject_GetAttr(record, name_timestamp_ms);
@@ -352,7 +380,7 @@ static PyType_Slot flights_slots[] = {
 };
 
 static PyType_Spec flights_spec = {
-    .name = "tickwire.kafka._native.Flights",
+    .name = "tickwire._native.Flights",
     .basicsize = sizeof(Flights),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .slots = flights_slots,
@@ -361,9 +389,7 @@ static PyType_Spec flights_spec = {
 /* ---- Outlet: the short way -------------------------------------------------------------------------------------- */
 
 enum { SERVE_EVERY = 256 }; /* events: reports are taken while frames keep the event loop from its timers */
-enum { ROUTE_LANE, ROUTE_STREAM, ROUTE_EXCHANGE, ROUTE_TOPIC, ROUTE_KEY, ROUTE_HEADERS, ROUTE_KIND, ROUTE_SIZE };
-
-typedef struct {
+struct Outlet {
     PyObject_HEAD
     Flights *flights;
     PyObject *writer;   /* RecordWriter: encodes, and knows the last timestamp, which no later one is below */
@@ -374,7 +400,8 @@ typedef struct {
     PyObject *serve;    /* () -> None: take reports */
     int unserved;
     PyObject *routes;   /* type of the event -> its symbol -> ROUTE_... */
-} Outlet;
+    char alone;         /* nobody else wants the events, so they need not be made */
+};
 
 static int
 outlet_init(Outlet *outlet, PyObject *arguments, PyObject *keywords)
@@ -446,15 +473,30 @@ outlet_free(Outlet *outlet)
     Py_DECREF(type);
 }
 
+int
+outlet_is_free(const Outlet *outlet)
+{
+    return outlet->alone && outlet->flights->ready && !PySet_GET_SIZE(outlet->behind);
+}
+
+PyObject *
+outlet_route(Outlet *outlet, PyObject *type, PyObject *symbol)
+{
+    PyObject *by_symbol = PyDict_GetItemWithError(outlet->routes, type);
+    PyObject *route = by_symbol ? PyDict_GetItemWithError(by_symbol, symbol) : NULL;
+    PyObject *broken = route ? PyObject_GetAttr(PyTuple_GET_ITEM(route, ROUTE_LANE), name_broken) : NULL;
+    Py_XDECREF(broken); /* True and False live for ever */
+    return broken == Py_False ? route : NULL;
+}
+
 /* The route of an event for which nothing is in the way, borrowed; NULL, perhaps with an error: the long way. */
 static PyObject *
 find_route(Outlet *outlet, PyObject *event)
 {
     if (!outlet->flights->ready || PySet_GET_SIZE(outlet->behind))
         return NULL;
-    PyObject *by_symbol = PyDict_GetItemWithError(outlet->routes, (PyObject *)Py_TYPE(event));
-    PyObject *symbol = by_symbol ? PyObject_GetAttr(event, name_symbol) : NULL;
-    PyObject *route = symbol ? PyDict_GetItemWithError(by_symbol, symbol) : NULL;
+    PyObject *symbol = PyObject_GetAttr(event, name_symbol);
+    PyObject *route = symbol ? outlet_route(outlet, (PyObject *)Py_TYPE(event), symbol) : NULL;
     Py_XDECREF(symbol);
     if (!route)
         return NULL;
@@ -462,23 +504,13 @@ find_route(Outlet *outlet, PyObject *event)
     PyObject *known = PyTuple_GET_ITEM(route, ROUTE_EXCHANGE);
     int same = exchange && (exchange == known || PyObject_RichCompareBool(exchange, known, Py_EQ) > 0);
     Py_XDECREF(exchange);
-    PyObject *broken = same ? PyObject_GetAttr(PyTuple_GET_ITEM(route, ROUTE_LANE), name_broken) : NULL;
-    Py_XDECREF(broken); /* True and False live for ever */
-    return broken == Py_False ? route : NULL;
+    return same ? route : NULL;
 }
 
-/* The event's time in ms, or the last one where that is greater, as RecordWriter.write has it. */
+/* The time in ms, or the last one where that is greater, as RecordWriter.write has it. */
 static PyObject *
-next_timestamp(Outlet *outlet, PyObject *event)
+next_timestamp(Outlet *outlet, long long us)
 {
-    PyObject *received = PyObject_GetAttr(event, name_received_us);
-    long long us = received ? PyLong_AsLongLong(received) : -1;
-    Py_XDECREF(received);
-    if (us < 0) {
-        if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_ValueError, "received_us is negative");
-        return NULL;
-    }
     PyObject *last = PyObject_GetAttr(outlet->writer, name_last_ms);
     long long last_ms = last ? PyLong_AsLongLong(last) : -1;
     if (last_ms == -1 && PyErr_Occurred()) {
@@ -507,42 +539,37 @@ tell_not_sent(Outlet *outlet, Entry *entry)
     return answer;
 }
 
-static PyObject *
-send(Outlet *outlet, PyObject *route, PyObject *event)
+int
+outlet_send(Outlet *outlet, PyObject *route, PyObject *value, long long received_us)
 {
-    PyObject *answer = NULL, *record = NULL;
-    PyObject *value = (PyObject *)Py_TYPE(event) == text_type ? PyObject_GetAttr(event, name_value)
-                                                              : PyObject_CallOneArg(outlet->encode, event);
-    PyObject *timestamp = value ? next_timestamp(outlet, event) : NULL;
-    if (timestamp) {
-        PyObject *fields[] = {NULL,
-                              PyTuple_GET_ITEM(route, ROUTE_TOPIC),
-                              PyTuple_GET_ITEM(route, ROUTE_KEY),
-                              value,
-                              PyTuple_GET_ITEM(route, ROUTE_HEADERS),
-                              timestamp,
-                              PyTuple_GET_ITEM(route, ROUTE_KIND),
-                              PyTuple_GET_ITEM(route, ROUTE_EXCHANGE)};
-        record = PyObject_Vectorcall(record_type, fields + 1, 7 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
-    }
-    PyObject *stream = PyTuple_GET_ITEM(route, ROUTE_STREAM);
+    PyObject *stream = PyTuple_GET_ITEM(route, ROUTE_STREAM), *timestamp = next_timestamp(outlet, received_us);
     Entry *entry =
-        record ? make_entry(entry_type, stream, PyTuple_GET_ITEM(route, ROUTE_LANE), record, IN_MEMORY) : NULL;
-    if (entry) {
-        ((Counts *)stream)->events++;
-        if (hand_over(outlet->flights, entry, PyTuple_GET_ITEM(route, ROUTE_TOPIC), value,
-                      PyTuple_GET_ITEM(route, ROUTE_KEY), timestamp, PyTuple_GET_ITEM(route, ROUTE_HEADERS)))
-            answer = tell_not_sent(outlet, entry);
-        else {
-            answer = Py_None;
-            Py_INCREF(answer);
-        }
+        timestamp ? make_entry(entry_type, stream, PyTuple_GET_ITEM(route, ROUTE_LANE), NULL, IN_MEMORY) : NULL;
+    if (!entry) {
+        Py_XDECREF(timestamp);
+        return -1;
     }
-    Py_XDECREF(entry);
-    Py_XDECREF(record);
-    Py_XDECREF(timestamp);
-    Py_XDECREF(value);
-    return answer;
+    Py_INCREF(route);
+    Py_INCREF(value);
+    entry->route = route;
+    entry->value = value;
+    entry->timestamp_ms = PyLong_AsLongLong(timestamp);
+    ((Counts *)stream)->events++;
+    PyObject *answer = NULL;
+    if (!hand_over(outlet->flights, entry, PyTuple_GET_ITEM(route, ROUTE_TOPIC), value,
+                   PyTuple_GET_ITEM(route, ROUTE_KEY), timestamp, PyTuple_GET_ITEM(route, ROUTE_HEADERS))) {
+        answer = Py_None;
+        Py_INCREF(answer);
+    } else
+        answer = tell_not_sent(outlet, entry);
+    Py_DECREF(entry);
+    Py_DECREF(timestamp);
+    if (answer && ++outlet->unserved >= SERVE_EVERY) {
+        outlet->unserved = 0;
+        Py_SETREF(answer, PyObject_CallNoArgs(outlet->serve));
+    }
+    Py_XDECREF(answer);
+    return answer ? 0 : -1;
 }
 
 static PyObject *
@@ -551,14 +578,20 @@ outlet_publish(Outlet *outlet, PyObject *event)
     PyObject *route = find_route(outlet, event);
     if (!route)
         return PyErr_Occurred() ? NULL : PyObject_CallOneArg(outlet->long_way, event);
-    Py_INCREF(route);
-    PyObject *answer = send(outlet, route, event);
-    Py_DECREF(route);
-    if (answer && ++outlet->unserved >= SERVE_EVERY) {
-        outlet->unserved = 0;
-        Py_SETREF(answer, PyObject_CallNoArgs(outlet->serve));
+    PyObject *received = PyObject_GetAttr(event, name_received_us);
+    long long us = received ? PyLong_AsLongLong(received) : -1;
+    Py_XDECREF(received);
+    if (us < 0) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_ValueError, "received_us is negative");
+        return NULL;
     }
-    return answer;
+    PyObject *value = PyObject_CallOneArg(outlet->encode, event);
+    int failed = !value || outlet_send(outlet, route, value, us);
+    Py_XDECREF(value);
+    if (failed)
+        return NULL;
+    Py_RETURN_NONE;
 }
 
 static PyObject *
@@ -593,20 +626,27 @@ static PyMethodDef outlet_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static PyMemberDef outlet_members[] = {
+    {"alone", T_BOOL, offsetof(Outlet, alone), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
 static PyType_Slot outlet_slots[] = {
     {Py_tp_init, outlet_init},         {Py_tp_new, PyType_GenericNew}, {Py_tp_dealloc, outlet_free},
     {Py_tp_traverse, outlet_traverse}, {Py_tp_clear, outlet_drop},     {Py_tp_methods, outlet_methods},
-    {0, NULL},
+    {Py_tp_members, outlet_members},   {0, NULL},
 };
 
 static PyType_Spec outlet_spec = {
-    .name = "tickwire.kafka._native.Outlet",
+    .name = "tickwire._native.Outlet",
     .basicsize = sizeof(Outlet),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .slots = outlet_slots,
 };
 
 /* ---- Module ----------------------------------------------------------------------------------------------------- */
+
+PyTypeObject *outlet_type;
 
 static int
 make_names(void)
@@ -624,43 +664,16 @@ make_names(void)
         if (!(*names[i].name = PyUnicode_InternFromString(names[i].text)))
             return -1;
     produce_names = Py_BuildValue("(sss)", "on_delivery", "timestamp", "headers");
-    PyObject *codec = produce_names ? PyImport_ImportModule("tickwire.records.codec") : NULL;
-    record_type = codec ? PyObject_GetAttrString(codec, "Record") : NULL;
-    Py_XDECREF(codec);
-    PyObject *types = record_type ? PyImport_ImportModule("tickwire.events.types") : NULL;
-    text_type = types ? PyObject_GetAttrString(types, "TickerText") : NULL;
-    Py_XDECREF(types);
-    return text_type ? 0 : -1;
+    return produce_names ? 0 : -1;
 }
 
-static PyTypeObject *
-add_type(PyObject *module, const char *name, PyType_Spec *spec)
+int
+add_flight(PyObject *module)
 {
-    PyObject *type = PyType_FromSpec(spec);
-    if (!type)
-        return NULL;
-    Py_INCREF(type);
-    if (PyModule_AddObject(module, name, type)) {
-        Py_DECREF(type);
-        Py_CLEAR(type);
-    }
-    return (PyTypeObject *)type;
-}
-
-static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, .m_name = "tickwire.kafka._native", .m_size = -1,
-};
-
-PyMODINIT_FUNC
-PyInit__native(void)
-{
-    PyObject *module = make_names() ? NULL : PyModule_Create(&definition);
-    if (!module || !(counts_type = add_type(module, "Counts", &counts_spec))
-        || !(entry_type = add_type(module, "Entry", &entry_spec))
-        || !(flights_type = add_type(module, "Flights", &flights_spec))
-        || !add_type(module, "Outlet", &outlet_spec)) {
-        Py_XDECREF(module);
-        return NULL;
-    }
-    return module;
+    return make_names() || !(counts_type = add_type(module, "Counts", &counts_spec))
+                   || !(entry_type = add_type(module, "Entry", &entry_spec))
+                   || !(flights_type = add_type(module, "Flights", &flights_spec))
+                   || !(outlet_type = add_type(module, "Outlet", &outlet_spec))
+               ? -1
+               : 0;
 }

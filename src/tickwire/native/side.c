@@ -1,4 +1,4 @@
-/* One side of an order book, and the numbers in it: the compiled form of side.py and decimals.py.
+/* One side of an order book, and the numbers in it: the compiled form of events/side.py and events/decimals.py.
  *
  * Those two say what each function means; the same tests run on both forms. This one differs in three things only.
  * Levels that come as JSON text (msgspec.Raw) are read here, and leave as JSON text, so no Python object is made a
@@ -7,10 +7,7 @@
  *
  * Text that is not plain ("1e5", escapes, other shapes) is left to the Python form: rare, so it may be slow.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <stdint.h>
-#include <string.h>
+#include "native.h"
 
 typedef __int128 Key;
 
@@ -175,13 +172,14 @@ typedef struct {
     uint8_t price_size, size_size;
 } Change;
 
-typedef struct {
+struct Changes {
     Change *items;
     Py_ssize_t count, room;
     int ordered;   /* best first, one a price */
     int canonical; /* the text is as we would write it */
+    const char *text, *text_end;
     Change stack[STACK_CHANGES];
-} Changes;
+};
 
 static void
 changes_init(Changes *changes)
@@ -336,11 +334,12 @@ take_name(Reader *reader, PyObject *names, Py_ssize_t i)
     return take(reader, '"') && take(reader, ':');
 }
 
-/* Reads [["price","size"],…] or, with names, [{"price":…,"size":…},…]. 1: done, 0: not plain, -1: an error is set. */
+/* Reads [["price","size"],…] or, with names, [{"price":…,"size":…},…], and says where it ends: 1: done, 0: not plain,
+ * -1: an error is set. */
 static int
-read_text(Changes *changes, int sign, PyObject *names, const char *text, Py_ssize_t text_size)
+read_levels(Changes *changes, int sign, PyObject *names, const char *text, const char *end, const char **stop)
 {
-    Reader reader = {text, text + text_size, changes};
+    Reader reader = {text, end, changes};
     if (names)
         changes->canonical = 0;
     if (!take(&reader, '['))
@@ -365,8 +364,21 @@ read_text(Changes *changes, int sign, PyObject *names, const char *text, Py_ssiz
         if (!take(&reader, ']'))
             return 0;
     }
-    skip_space(&reader);
-    return reader.at == reader.end;
+    *stop = reader.at;
+    return 1;
+}
+
+/* Does the same with text that holds nothing else. */
+static int
+read_text(Changes *changes, int sign, PyObject *names, const char *text, Py_ssize_t text_size)
+{
+    const char *stop;
+    int done = read_levels(changes, sign, names, text, text + text_size, &stop);
+    if (done <= 0)
+        return done;
+    Reader rest = {stop, text + text_size, changes};
+    skip_space(&rest);
+    return rest.at == rest.end;
 }
 
 static PyObject *
@@ -401,13 +413,13 @@ typedef struct {
     char text[INLINE_TEXT]; /* price and size, or where they are longer a pointer to them */
 } Level;
 
-typedef struct {
+struct Side {
     PyObject_HEAD
     Level *levels; /* the best stands last */
     Py_ssize_t count, room;
     int sign;
     PyObject *names; /* of price and size where levels are objects, else NULL */
-} Side;
+};
 
 static const char *
 text_of(const Level *level)
@@ -583,27 +595,49 @@ cut(Side *side, Py_ssize_t depth, Changes *changes, char *texts)
     return put_in_order(changes);
 }
 
-static PyObject *
-changes_as_text(const Changes *changes)
+/* What a list of levels needs at most, and writing it: for changes that were read, and for levels as they stand. */
+Py_ssize_t
+changes_size(const Changes *changes)
 {
+    if (changes->canonical)
+        return changes->text_end - changes->text;
     Py_ssize_t size = 2;
     for (Py_ssize_t i = 0; i < changes->count; i++)
         size += changes->items[i].price_size + changes->items[i].size_size + 8;
-    size -= changes->count > 0;
-    PyObject *bytes = PyBytes_FromStringAndSize(NULL, size);
-    if (!bytes)
-        return NULL;
-    char *at = put(PyBytes_AS_STRING(bytes), "[", 1);
+    return size;
+}
+
+static char *
+put_level(char *at, int first, const char *price, size_t price_size, const char *size, size_t size_size)
+{
+    at = put(at, first ? "[\"" : ",[\"", first ? 2 : 3);
+    at = put(at, price, price_size);
+    at = put(at, "\",\"", 3);
+    at = put(at, size, size_size);
+    return put(at, "\"]", 2);
+}
+
+char *
+changes_write(const Changes *changes, char *at)
+{
+    if (changes->canonical)
+        return put(at, changes->text, (size_t)(changes->text_end - changes->text));
+    at = put(at, "[", 1);
     for (Py_ssize_t i = 0; i < changes->count; i++) {
         const Change *change = &changes->items[i];
-        at = put(at, i ? ",[\"" : "[\"", i ? 3 : 2);
-        at = put(at, change->price, change->price_size);
-        at = put(at, "\",\"", 3);
-        at = put(at, change->size, change->size_size);
-        at = put(at, "\"]", 2);
+        at = put_level(at, !i, change->price, change->price_size, change->size, change->size_size);
     }
-    put(at, "]", 1);
-    return raw_from(bytes);
+    return put(at, "]", 1);
+}
+
+static PyObject *
+changes_as_text(const Changes *changes)
+{
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, changes_size(changes));
+    if (!bytes)
+        return NULL;
+    char *end = changes_write(changes, PyBytes_AS_STRING(bytes));
+    return _PyBytes_Resize(&bytes, end - PyBytes_AS_STRING(bytes)) ? NULL : raw_from(bytes);
 }
 
 static PyObject *
@@ -790,11 +824,7 @@ side_text(Side *side, PyObject *const *arguments, Py_ssize_t count)
     for (Py_ssize_t i = 0; i < depth; i++) {
         const Level *level = &side->levels[side->count - 1 - i];
         const char *text = text_of(level);
-        at = put(at, i ? ",[\"" : "[\"", i ? 3 : 2);
-        at = put(at, text, level->price_size);
-        at = put(at, "\",\"", 3);
-        at = put(at, text + level->price_size, level->size_size);
-        at = put(at, "\"]", 2);
+        at = put_level(at, !i, text, level->price_size, text + level->price_size, level->size_size);
     }
     put(at, "]", 1);
     return raw_from(bytes);
@@ -927,49 +957,65 @@ static PyType_Slot side_slots[] = {
 };
 
 static PyType_Spec side_spec = {
-    .name = "tickwire.events._native.Side",
+    .name = "tickwire._native.Side",
     .basicsize = sizeof(Side),
     .flags = Py_TPFLAGS_DEFAULT,
     .slots = side_slots,
 };
 
-/* ---- Module ----------------------------------------------------------------------------------------------------- */
+PyTypeObject *side_type;
 
-static PyObject *
-attribute(const char *module_name, const char *name)
+/* For the short way, which keeps one for each side and uses it again. */
+Changes *
+changes_new(void)
 {
-    PyObject *module = PyImport_ImportModule(module_name);
-    PyObject *value = module ? PyObject_GetAttrString(module, name) : NULL;
-    Py_XDECREF(module);
-    return value;
+    Changes *changes = PyMem_Malloc(sizeof(Changes));
+    if (!changes)
+        return (Changes *)PyErr_NoMemory();
+    changes_init(changes);
+    return changes;
 }
 
-static PyMethodDef functions[] = {
-    {"price_key", native_price_key, METH_O, NULL},
-    {"is_zero", native_is_zero, METH_O, NULL},
-    {NULL, NULL, 0, NULL},
-};
-
-static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, .m_name = "tickwire.events._native", .m_size = -1, .m_methods = functions,
-};
-
-PyMODINIT_FUNC
-PyInit__native(void)
+void
+changes_clear(Changes *changes)
 {
+    changes_free(changes);
+    changes_init(changes);
+}
+
+const char *
+changes_read(Changes *changes, Side *side, const char *text, const char *end)
+{
+    const char *stop;
+    changes_clear(changes);
+    changes->text = text;
+    if (read_levels(changes, side->sign, side->names, text, end, &stop) <= 0 || put_in_order(changes))
+        return NULL;
+    return changes->text_end = stop;
+}
+
+int
+changes_apply(Changes *changes, Side *side)
+{
+    return apply(side, changes);
+}
+
+int
+add_side(PyObject *module)
+{
+    static PyMethodDef functions[] = {
+        {"price_key", native_price_key, METH_O, NULL},
+        {"is_zero", native_is_zero, METH_O, NULL},
+        {NULL, NULL, 0, NULL},
+    };
     powers[0] = 1;
     for (int i = 1; i <= PLACES; i++)
         powers[i] = powers[i - 1] * 10;
-    if (!(raw_type = attribute("msgspec", "Raw")) || !(slow_price_key = attribute("tickwire.events.decimals", "price_key"))
-        || !(slow_is_zero = attribute("tickwire.events.decimals", "is_zero"))
-        || !(slow_read = attribute("tickwire.events.side", "read_levels")))
-        return NULL;
-    PyObject *module = PyModule_Create(&definition);
-    PyObject *type = module ? PyType_FromSpec(&side_spec) : NULL;
-    if (!type || PyModule_AddObject(module, "Side", type)) {
-        Py_XDECREF(type);
-        Py_XDECREF(module);
-        return NULL;
-    }
-    return module;
+    raw_type = attribute("msgspec", "Raw");
+    slow_price_key = attribute("tickwire.events.decimals", "price_key");
+    slow_is_zero = attribute("tickwire.events.decimals", "is_zero");
+    slow_read = attribute("tickwire.events.side", "read_levels");
+    if (!raw_type || !slow_price_key || !slow_is_zero || !slow_read || PyModule_AddFunctions(module, functions))
+        return -1;
+    return (side_type = add_type(module, "Side", &side_spec)) ? 0 : -1;
 }

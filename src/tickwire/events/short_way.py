@@ -1,0 +1,39 @@
+"""The short way from a frame to the value of its record, for frames of known shapes. It is compiled or it is not there.
+
+An adapter that has one tells it what it may take: the symbols of tickers, and the books that follow their exchange's
+sequence. A :class:`Relay` takes a connection's messages; what the short way does not know goes on to the session, and
+so does everything while the publisher is not free or somebody else wants the events.
+"""
+
+from typing import TYPE_CHECKING
+
+from tickwire.events.running import PlainApplied
+
+if TYPE_CHECKING:
+    from tickwire.events.book import Side
+
+
+class PlainShortWay:
+    """Knows nothing; for where no compiler was. See ``native/short_way.c`` for what a shape is."""
+
+    def __init__(self, ticker_shape: bytes, depth_shape: bytes, /) -> None:
+        """Take the shapes. Raises :exc:`ValueError` when they lack what a ticker or a change of a book needs."""
+
+    def ticker(self, native: str, symbol: str, prefix: bytes, /) -> None:
+        """Take this symbol's tickers; *prefix* is the text of their records in front of the bid."""
+
+    def follow(
+        self, native: str, symbol: str, prefix: bytes, bids: "Side", asks: "Side", state: PlainApplied, /
+    ) -> None:
+        """Take this book's changes, as long as each is next after *state*; *prefix* stands in front of the bids."""
+
+    def leave(self, native: str, /) -> None:
+        """Take no more changes of this book."""
+
+
+try:
+    from tickwire._native import Relay, ShortWay
+except ImportError:
+    ShortWay, Relay = PlainShortWay, None  # type: ignore[misc,assignment]
+
+__all__ = ["PlainShortWay", "Relay", "ShortWay"]

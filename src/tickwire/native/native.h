@@ -1,0 +1,89 @@
+/* What the compiled parts know of each other. Each file says what it is the compiled form of. */
+#ifndef TICKWIRE_NATIVE_H
+#define TICKWIRE_NATIVE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdint.h>
+#include <string.h>
+#include <structmember.h>
+
+/* module.c */
+PyTypeObject *add_type(PyObject *module, const char *name, PyType_Spec *spec);
+PyObject *attribute(const char *module, const char *name); /* a new reference */
+void plain_free(PyObject *self);                           /* of an object that holds no others */
+
+/* numbers.c: what is counted and numbered for every message; Python classes build on these */
+typedef struct {
+    PyObject_HEAD
+    long long value;
+} Number;
+
+typedef struct {
+    PyObject_HEAD
+    long long messages, epoch, book_seq, sequence, exchange_us;
+    char valid;
+} Running;
+
+typedef struct {
+    PyObject_HEAD
+    long long update_id;
+} Applied;
+
+extern PyTypeObject *number_type, *running_type, *applied_type;
+int add_numbers(PyObject *module);
+
+/* side.c */
+typedef struct Side Side;
+typedef struct Changes Changes;
+extern PyTypeObject *side_type;
+Changes *changes_new(void);
+void changes_clear(Changes *changes);
+/* Reads levels from *text*, which begins with them, and puts them in order; NULL, perhaps with an error set, when that
+ * is for Python. Returns where they end. */
+const char *changes_read(Changes *changes, Side *side, const char *text, const char *end);
+int changes_apply(Changes *changes, Side *side); /* -1: an error is set, and the book is of no use */
+Py_ssize_t changes_size(const Changes *changes); /* of their text, at most */
+char *changes_write(const Changes *changes, char *to);
+int add_side(PyObject *module);
+
+/* short_way.c */
+typedef struct ShortWay ShortWay;
+extern PyTypeObject *short_way_type;
+
+enum { INTEGERS = 3, DECIMALS = 4 };
+
+typedef struct {
+    const char *text;
+    Py_ssize_t size;
+    uint64_t value; /* of an integer; of a decimal whether it is zero */
+} Piece;
+
+typedef struct { /* what a frame is about; everything is borrowed */
+    Piece native, integers[INTEGERS], decimals[DECIMALS];
+    const char *shape, *at, *end; /* how far it was read */
+    PyObject *known, *symbol;     /* what the short way knows of the symbol; its canonical name */
+    Running *running;             /* NULL: a ticker */
+} Found;
+
+/* 1: the frame may take the short way, 0: it is for the adapter, -1: an error is set. *runnings*: native name ->
+ * Running. */
+int short_way_find(ShortWay *way, PyObject *runnings, const char *frame, Py_ssize_t size, Found *found);
+/* Carries out what was found, and makes the record's value. 0: it is for the adapter, and nothing has changed. */
+int short_way_carry_out(ShortWay *way, Found *found, long long received_us, PyObject **value);
+int add_short_way(PyObject *module);
+
+/* flight.c */
+typedef struct Outlet Outlet;
+extern PyTypeObject *outlet_type;
+int outlet_is_free(const Outlet *outlet);
+/* The route of events of this type and symbol, borrowed; NULL: the long way, or an error is set. */
+PyObject *outlet_route(Outlet *outlet, PyObject *type, PyObject *symbol);
+/* Publishes; -1 with an error set. */
+int outlet_send(Outlet *outlet, PyObject *route, PyObject *value, long long received_us);
+int add_flight(PyObject *module);
+
+/* relay.c */
+int add_relay(PyObject *module);
+
+#endif

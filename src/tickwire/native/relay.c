@@ -1,0 +1,144 @@
+/* Takes a connection's messages and sends what the short way knows to the producer; the others go to the session. */
+#include "native.h"
+#include <time.h>
+
+typedef struct {
+    PyObject_HEAD
+    ShortWay *way;
+    PyObject *runnings; /* native name -> Running, of the books whose changes may take the short way */
+    Outlet *outlet;
+    Number *clock;                    /* the last arrival; the clock never goes back */
+    Number *frames, *tickers, *books; /* counts */
+    PyObject *ticker_type, *book_type; /* of the events, as routes are kept under */
+    PyObject *message;                 /* the session's: bytes -> None */
+    PyObject *failed;                  /* Exception -> None */
+} Relay;
+
+static int
+relay_init(Relay *relay, PyObject *arguments, PyObject *Py_UNUSED(keywords))
+{
+    PyObject *way, *runnings, *outlet, *clock, *frames, *tickers, *books, *types, *message, *failed;
+    if (!PyArg_ParseTuple(arguments, "O!O!O!O!O!O!O!O!OO", short_way_type, &way, &PyDict_Type, &runnings, outlet_type,
+                          &outlet, number_type, &clock, number_type, &frames, number_type, &tickers, number_type, &books, &PyTuple_Type,
+                          &types, &message, &failed))
+        return -1;
+    if (PyTuple_GET_SIZE(types) != 2 || relay->way) {
+        PyErr_SetString(PyExc_TypeError, "a relay is made once, with the types of tickers and of order books");
+        return -1;
+    }
+    PyObject *held[] = {way, runnings, outlet, clock, frames, tickers, books, PyTuple_GET_ITEM(types, 0),
+                        PyTuple_GET_ITEM(types, 1), message, failed};
+    for (size_t i = 0; i < sizeof held / sizeof *held; i++)
+        Py_INCREF(held[i]);
+    relay->way = (ShortWay *)way;
+    relay->runnings = runnings;
+    relay->outlet = (Outlet *)outlet;
+    relay->clock = (Number *)clock;
+    relay->frames = (Number *)frames;
+    relay->tickers = (Number *)tickers;
+    relay->books = (Number *)books;
+    relay->ticker_type = PyTuple_GET_ITEM(types, 0);
+    relay->book_type = PyTuple_GET_ITEM(types, 1);
+    relay->message = message;
+    relay->failed = failed;
+    return 0;
+}
+
+static int
+relay_traverse(Relay *relay, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(relay));
+    Py_VISIT(relay->runnings);
+    Py_VISIT(relay->outlet);
+    Py_VISIT(relay->ticker_type);
+    Py_VISIT(relay->book_type);
+    Py_VISIT(relay->message);
+    Py_VISIT(relay->failed);
+    return 0;
+}
+
+static int
+relay_drop(Relay *relay)
+{
+    Py_CLEAR(relay->way);
+    Py_CLEAR(relay->runnings);
+    Py_CLEAR(relay->outlet);
+    Py_CLEAR(relay->clock);
+    Py_CLEAR(relay->frames);
+    Py_CLEAR(relay->tickers);
+    Py_CLEAR(relay->books);
+    Py_CLEAR(relay->ticker_type);
+    Py_CLEAR(relay->book_type);
+    Py_CLEAR(relay->message);
+    Py_CLEAR(relay->failed);
+    return 0;
+}
+
+static void
+relay_free(Relay *relay)
+{
+    PyTypeObject *type = Py_TYPE(relay);
+    PyObject_GC_UnTrack(relay);
+    relay_drop(relay);
+    type->tp_free((PyObject *)relay);
+    Py_DECREF(type);
+}
+
+static PyObject *
+tell_failed(Relay *relay)
+{
+    PyObject *type, *error, *trace;
+    PyErr_Fetch(&type, &error, &trace);
+    PyErr_NormalizeException(&type, &error, &trace);
+    PyObject *answer = PyObject_CallOneArg(relay->failed, error);
+    Py_XDECREF(type);
+    Py_XDECREF(error);
+    Py_XDECREF(trace);
+    return answer;
+}
+
+static PyObject *
+relay_call(Relay *relay, PyObject *arguments, PyObject *Py_UNUSED(keywords))
+{
+    PyObject *frame, *route = NULL, *value = NULL;
+    if (!PyArg_ParseTuple(arguments, "S", &frame))
+        return NULL;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    long long us = Py_MAX((long long)now.tv_sec * 1000000 + now.tv_nsec / 1000, relay->clock->value);
+    relay->clock->value = us;
+    Found found;
+    int done = outlet_is_free(relay->outlet)
+               ? short_way_find(relay->way, relay->runnings, PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), &found)
+               : 0;
+    if (done > 0) {
+        route = outlet_route(relay->outlet, found.running ? relay->book_type : relay->ticker_type, found.symbol);
+        done = route ? short_way_carry_out(relay->way, &found, us, &value) : -(PyErr_Occurred() != NULL);
+    }
+    if (!done)
+        return PyObject_CallOneArg(relay->message, frame);
+    relay->frames->value++;
+    if (done > 0) {
+        (found.running ? relay->books : relay->tickers)->value++;
+        done = outlet_send(relay->outlet, route, value, us) ? -1 : 1;
+        Py_DECREF(value);
+    }
+    if (done < 0)
+        return tell_failed(relay);
+    Py_RETURN_NONE;
+}
+
+int
+add_relay(PyObject *module)
+{
+    static PyType_Slot slots[] = {
+        {Py_tp_init, relay_init},         {Py_tp_new, PyType_GenericNew}, {Py_tp_dealloc, relay_free},
+        {Py_tp_traverse, relay_traverse}, {Py_tp_clear, relay_drop},      {Py_tp_call, relay_call},
+        {0, NULL},
+    };
+    static PyType_Spec spec = {
+        .name = "tickwire._native.Relay", .basicsize = sizeof(Relay),
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, .slots = slots,
+    };
+    return add_type(module, "Relay", &spec) ? 0 : -1;
+}

@@ -1,0 +1,444 @@
+/* From frames of known shapes straight to the values of their records: the best bid and offer, and changes of a book.
+ *
+ * Only a short way, and it is compiled or it is not there: whatever is not exactly of a shape, of a symbol that was
+ * added, plain decimal text and next in its order is left to the adapter, with nothing changed. The tests hold the two
+ * ways against each other.
+ */
+#include "native.h"
+
+enum { WHOLE_DIGITS = 14, PLACES = 24, MAX_SYMBOL = 40, BROKEN = -2 };
+
+static const uint64_t GREATEST_NUMBER = 1ULL << 53; /* that every JSON reader keeps exact */
+
+/* A book that is followed; PyObject, so that a dictionary can hold it. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *symbol, *prefix; /* the canonical name; the record's text in front of the bids */
+    Side *bids, *asks;
+    Applied *state;
+} Line;
+
+struct ShortWay {
+    PyObject_HEAD
+    PyObject *ticker_shape, *depth_shape; /* bytes; see way_init */
+    PyObject *tickers;                    /* native name -> (canonical name, the record's text in front of the bid) */
+    PyObject *lines;                      /* native name -> Line */
+    Changes *bids, *asks;
+};
+
+static PyTypeObject *line_type;
+
+/* ---- Reading ---------------------------------------------------------------------------------------------------- */
+
+/* Takes digits, perhaps a point and more digits, as price_key and is_zero take them without asking Python. */
+static const char *
+take_decimal(const char *at, const char *end, Piece *piece)
+{
+    int zero = 1;
+    const char *start = at;
+    while (at < end && (unsigned char)(*at - '0') <= 9)
+        zero &= *at++ == '0';
+    if (at == start || at - start > WHOLE_DIGITS)
+        return NULL;
+    if (at < end && *at == '.') {
+        const char *point = at++;
+        while (at < end && (unsigned char)(*at - '0') <= 9)
+            zero &= *at++ == '0';
+        if (at - point < 2 || at - point > PLACES + 1)
+            return NULL;
+    }
+    *piece = (Piece){start, at - start, (uint64_t)zero};
+    return at;
+}
+
+static const char *
+take_integer(const char *at, const char *end, Piece *piece)
+{
+    const char *start = at;
+    uint64_t value = 0;
+    while (at < end && (unsigned char)(*at - '0') <= 9 && at - start < 17)
+        value = value * 10 + (uint64_t)(*at++ - '0');
+    if (at == start || (at - start > 1 && *start == '0') || value > GREATEST_NUMBER)
+        return NULL;
+    *piece = (Piece){start, at - start, value};
+    return at;
+}
+
+/* Takes what needs no escape in JSON, as far as "@". */
+static const char *
+take_text(const char *at, const char *end, Piece *text)
+{
+    const char *start = at;
+    while (at < end && *at > ' ' && *at < 0x7f && *at != '"' && *at != '\\' && *at != '@')
+        at++;
+    *text = (Piece){start, at - start, 0};
+    return at;
+}
+
+/* Matches what is left of the frame with the shape, up to levels or to the end. 0: they differ. */
+static int
+match(Found *found)
+{
+    const char *at = found->at, *shape = found->shape, *end = found->end;
+    int integers = 0, decimals = 0;
+    Piece ignored;
+    for (; *shape && *shape != '[' && at; shape++)
+        switch (*shape) {
+        case '~': at = take_text(at, end, &ignored); break;
+        case '$': at = take_text(at, end, &found->native); break;
+        case '#': at = take_integer(at, end, &found->integers[integers++]); break;
+        case '%': at = take_decimal(at, end, &found->decimals[decimals++]); break;
+        default: at = at < end && *at == *shape ? at + 1 : NULL;
+        }
+    found->at = at;
+    found->shape = shape;
+    return at != NULL;
+}
+
+/* What is known of the symbol, borrowed; NULL, perhaps with an error set. */
+static PyObject *
+look_up(PyObject *names, const Piece *symbol)
+{
+    if (symbol->size > MAX_SYMBOL || !PyDict_GET_SIZE(names))
+        return NULL;
+    PyObject *name = PyUnicode_FromKindAndData(PyUnicode_1BYTE_KIND, symbol->text, symbol->size);
+    PyObject *known = name ? PyDict_GetItemWithError(names, name) : NULL;
+    Py_XDECREF(name);
+    return known;
+}
+
+/* ---- Writing ---------------------------------------------------------------------------------------------------- */
+
+static char *
+put(char *to, const char *text, Py_ssize_t size)
+{
+    memcpy(to, text, (size_t)size);
+    return to + size;
+}
+
+#define PUT(to, literal) put(to, literal, sizeof literal - 1)
+
+static char *
+put_number(char *to, long long number)
+{
+    char digits[24];
+    int size = 0;
+    unsigned long long left = number < 0 ? 0ULL - (unsigned long long)number : (unsigned long long)number;
+    do
+        digits[size++] = (char)('0' + left % 10);
+    while (left /= 10);
+    if (number < 0)
+        *to++ = '-';
+    while (size)
+        *to++ = digits[--size];
+    return to;
+}
+
+/* A side without size is empty, and so is its price. */
+static char *
+put_pair(char *to, const char *name, Py_ssize_t name_size, const Piece pair[2])
+{
+    if (pair[1].value) {
+        to = PUT(to, "null");
+        to = put(to, name, name_size);
+        return PUT(to, "null");
+    }
+    *to++ = '"';
+    to = put(to, pair[0].text, pair[0].size);
+    *to++ = '"';
+    to = put(to, name, name_size);
+    *to++ = '"';
+    to = put(to, pair[1].text, pair[1].size);
+    *to++ = '"';
+    return to;
+}
+
+static PyObject *
+ticker_value(PyObject *prefix, const Found *found, long long us)
+{
+    Py_ssize_t most = PyBytes_GET_SIZE(prefix) + 200; /* names, quotes, numbers of 20 digits */
+    for (int i = 0; i < DECIMALS; i++)
+        most += found->decimals[i].size;
+    PyObject *value = PyBytes_FromStringAndSize(NULL, most);
+    if (!value)
+        return NULL;
+    char *to = put(PyBytes_AS_STRING(value), PyBytes_AS_STRING(prefix), PyBytes_GET_SIZE(prefix));
+    to = put_pair(to, ",\"bid_size\":", 12, found->decimals);
+    to = PUT(to, ",\"ask\":");
+    to = put_pair(to, ",\"ask_size\":", 12, found->decimals + 2);
+    to = PUT(to, ",\"last\":null,\"sequence\":");
+    to = put(to, found->integers[0].text, found->integers[0].size);
+    to = PUT(to, ",\"exchange_us\":null,\"received_us\":");
+    to = put_number(to, us);
+    *to++ = '}';
+    _PyBytes_Resize(&value, to - PyBytes_AS_STRING(value));
+    return value;
+}
+
+static PyObject *
+delta_value(const Line *line, const ShortWay *way, const Running *running, long long us)
+{
+    Py_ssize_t most = PyBytes_GET_SIZE(line->prefix) + changes_size(way->bids) + changes_size(way->asks) + 250;
+    PyObject *value = PyBytes_FromStringAndSize(NULL, most);
+    if (!value)
+        return NULL;
+    char *to = put(PyBytes_AS_STRING(value), PyBytes_AS_STRING(line->prefix), PyBytes_GET_SIZE(line->prefix));
+    to = changes_write(way->bids, to);
+    to = PUT(to, ",\"asks\":");
+    to = changes_write(way->asks, to);
+    to = PUT(to, ",\"epoch\":");
+    to = put_number(to, running->epoch);
+    to = PUT(to, ",\"book_seq\":");
+    to = put_number(to, running->book_seq);
+    to = PUT(to, ",\"sequence\":");
+    to = put_number(to, running->sequence);
+    to = PUT(to, ",\"exchange_us\":");
+    to = put_number(to, running->exchange_us);
+    to = PUT(to, ",\"received_us\":");
+    to = put_number(to, us);
+    *to++ = '}';
+    _PyBytes_Resize(&value, to - PyBytes_AS_STRING(value));
+    return value;
+}
+
+/* ---- The way ---------------------------------------------------------------------------------------------------- */
+
+static int
+find_ticker(ShortWay *way, Found *found)
+{
+    found->shape = PyBytes_AS_STRING(way->ticker_shape);
+    if (!match(found) || found->at != found->end || !(found->known = look_up(way->tickers, &found->native)))
+        return 0;
+    found->symbol = PyTuple_GET_ITEM(found->known, 0);
+    found->running = NULL;
+    return 1;
+}
+
+/* A change may, when it is next in its order:
+ * https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams, update procedure, steps 1 to 3. */
+static int
+find_change(ShortWay *way, PyObject *runnings, Found *found)
+{
+    found->shape = PyBytes_AS_STRING(way->depth_shape);
+    if (!match(found) || !*found->shape || !(found->known = look_up(way->lines, &found->native)))
+        return 0;
+    found->running = (Running *)look_up(runnings, &found->native);
+    if (!found->running)
+        return 0;
+    Line *line = (Line *)found->known;
+    found->symbol = line->symbol;
+    long long first = (long long)found->integers[1].value, last = (long long)found->integers[2].value;
+    long long before = line->state->update_id;
+    return found->running->valid && first <= last && last > before && first <= before + 1;
+}
+
+int
+short_way_find(ShortWay *way, PyObject *runnings, const char *frame, Py_ssize_t size, Found *found)
+{
+    found->at = frame;
+    found->end = frame + size;
+    int done = find_ticker(way, found);
+    if (!done && !PyErr_Occurred()) {
+        found->at = frame;
+        done = find_change(way, runnings, found);
+    }
+    return PyErr_Occurred() ? -1 : done;
+}
+
+/* Reads both sides, and changes nothing. 1: done, 0: for the adapter, -1: an error is set. */
+static int
+read_sides(ShortWay *way, Line *line, Found *found)
+{
+    found->at = changes_read(way->bids, line->bids, found->at, found->end);
+    found->shape++;
+    if (found->at && match(found) && *found->shape) {
+        found->at = changes_read(way->asks, line->asks, found->at, found->end);
+        found->shape++;
+        if (found->at && match(found) && found->at == found->end)
+            return 1;
+    }
+    if (!PyErr_Occurred())
+        return 0;
+    if (!PyErr_ExceptionMatches(PyExc_ValueError))
+        return -1;
+    PyErr_Clear(); /* no number: the adapter says so */
+    return 0;
+}
+
+int
+short_way_carry_out(ShortWay *way, Found *found, long long received_us, PyObject **value)
+{
+    Running *running = found->running;
+    if (!running) {
+        *value = ticker_value(PyTuple_GET_ITEM(found->known, 1), found, received_us);
+        return *value ? 1 : -1;
+    }
+    Line *line = (Line *)found->known;
+    int done = read_sides(way, line, found);
+    if (done <= 0)
+        return done;
+    if (changes_apply(way->bids, line->bids) || changes_apply(way->asks, line->asks)) {
+        line->state->update_id = BROKEN;
+        return -1;
+    }
+    line->state->update_id = running->sequence = (long long)found->integers[2].value;
+    running->exchange_us = (long long)found->integers[0].value * 1000;
+    running->messages++;
+    running->book_seq++;
+    *value = delta_value(line, way, running, received_us);
+    return *value ? 1 : -1;
+}
+
+static PyObject *
+way_ticker(ShortWay *way, PyObject *arguments)
+{
+    PyObject *native, *symbol, *prefix;
+    if (!PyArg_ParseTuple(arguments, "UUS", &native, &symbol, &prefix))
+        return NULL;
+    PyObject *known = PyTuple_Pack(2, symbol, prefix);
+    int failed = !known || PyDict_SetItem(way->tickers, native, known);
+    Py_XDECREF(known);
+    if (failed)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+way_follow(ShortWay *way, PyObject *arguments)
+{
+    PyObject *native, *symbol, *prefix, *bids, *asks, *state;
+    if (!PyArg_ParseTuple(arguments, "UUSOOO!", &native, &symbol, &prefix, &bids, &asks, applied_type, &state))
+        return NULL;
+    if (!Py_IS_TYPE(bids, side_type) || !Py_IS_TYPE(asks, side_type))
+        Py_RETURN_NONE; /* a book in Python, which the adapter goes on to serve */
+    Line *line = (Line *)line_type->tp_alloc(line_type, 0);
+    if (!line)
+        return NULL;
+    Py_INCREF(symbol);
+    Py_INCREF(prefix);
+    Py_INCREF(bids);
+    Py_INCREF(asks);
+    Py_INCREF(state);
+    line->symbol = symbol;
+    line->prefix = prefix;
+    line->bids = (Side *)bids;
+    line->asks = (Side *)asks;
+    line->state = (Applied *)state;
+    int failed = PyDict_SetItem(way->lines, native, (PyObject *)line);
+    Py_DECREF(line);
+    if (failed)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+way_leave(ShortWay *way, PyObject *native)
+{
+    if (PyDict_DelItem(way->lines, native)) {
+        if (!PyErr_ExceptionMatches(PyExc_KeyError))
+            return NULL;
+        PyErr_Clear();
+    }
+    Py_RETURN_NONE;
+}
+
+static int
+count(const char *shape, char what)
+{
+    int found = 0;
+    for (; *shape; shape++)
+        found += *shape == what;
+    return found;
+}
+
+/* ShortWay(ticker_shape, depth_shape). In a shape "~" stands for text without "@", "$" for the symbol, "#" for an integer, "%"
+ * for a decimal number, "[" for levels; everything else stands for itself. A ticker has the sequence and four numbers
+ * (bid, its size, ask, its size), a change of a book the time in ms, its first and last update and two lists of levels. */
+static int
+way_init(ShortWay *way, PyObject *arguments, PyObject *Py_UNUSED(keywords))
+{
+    PyObject *ticker, *depth;
+    if (!PyArg_ParseTuple(arguments, "SS", &ticker, &depth))
+        return -1;
+    const char *of_ticker = PyBytes_AS_STRING(ticker), *of_depth = PyBytes_AS_STRING(depth);
+    if (count(of_ticker, '$') != 1 || count(of_ticker, '#') != 1 || count(of_ticker, '%') != DECIMALS
+        || count(of_ticker, '[') || count(of_depth, '$') != 1 || count(of_depth, '#') != INTEGERS
+        || count(of_depth, '%') || count(of_depth, '[') != 2 || strpbrk(strchr(of_depth, '['), "$#")) {
+        PyErr_SetString(PyExc_ValueError, "a shape has not what a ticker or a change of a book needs");
+        return -1;
+    }
+    if (way->ticker_shape) {
+        PyErr_SetString(PyExc_TypeError, "a ShortWay is made once");
+        return -1;
+    }
+    Py_INCREF(ticker);
+    Py_INCREF(depth);
+    way->ticker_shape = ticker;
+    way->depth_shape = depth;
+    way->tickers = PyDict_New();
+    way->lines = PyDict_New();
+    way->bids = changes_new();
+    way->asks = changes_new();
+    return way->tickers && way->lines && way->bids && way->asks ? 0 : -1;
+}
+
+static void
+way_free(ShortWay *way)
+{
+    PyTypeObject *type = Py_TYPE(way);
+    Py_XDECREF(way->ticker_shape);
+    Py_XDECREF(way->depth_shape);
+    Py_XDECREF(way->tickers);
+    Py_XDECREF(way->lines);
+    if (way->bids)
+        changes_clear(way->bids);
+    if (way->asks)
+        changes_clear(way->asks);
+    PyMem_Free(way->bids);
+    PyMem_Free(way->asks);
+    type->tp_free((PyObject *)way);
+    Py_DECREF(type);
+}
+
+static void
+line_free(Line *line)
+{
+    PyTypeObject *type = Py_TYPE(line);
+    Py_XDECREF(line->symbol);
+    Py_XDECREF(line->prefix);
+    Py_XDECREF(line->bids);
+    Py_XDECREF(line->asks);
+    Py_XDECREF(line->state);
+    type->tp_free((PyObject *)line);
+    Py_DECREF(type);
+}
+
+PyTypeObject *short_way_type;
+
+/* What both hold knows nothing of them, so they are part of no cycle and not for the collector. */
+int
+add_short_way(PyObject *module)
+{
+    static PyMethodDef methods[] = {
+        {"ticker", (PyCFunction)way_ticker, METH_VARARGS, NULL},
+        {"follow", (PyCFunction)way_follow, METH_VARARGS, NULL},
+        {"leave", (PyCFunction)way_leave, METH_O, NULL},
+        {NULL, NULL, 0, NULL},
+    };
+    static PyType_Slot way_slots[] = {
+        {Py_tp_init, way_init},       {Py_tp_new, PyType_GenericNew}, {Py_tp_dealloc, way_free},
+        {Py_tp_methods, methods},     {0, NULL},
+    };
+    static PyType_Slot line_slots[] = {{Py_tp_dealloc, line_free}, {0, NULL}};
+    static PyType_Spec way_spec = {
+        .name = "tickwire._native.ShortWay", .basicsize = sizeof(ShortWay), .flags = Py_TPFLAGS_DEFAULT,
+        .slots = way_slots,
+    };
+    static PyType_Spec line_spec = {
+        .name = "tickwire._native.Line", .basicsize = sizeof(Line),
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, .slots = line_slots,
+    };
+    short_way_type = add_type(module, "ShortWay", &way_spec);
+    line_type = short_way_type ? add_type(module, "Line", &line_spec) : NULL;
+    return line_type ? 0 : -1;
+}

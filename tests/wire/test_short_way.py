@@ -1,0 +1,293 @@
+"""The short way to Kafka does what the long way does: the same records, counts, books and numbers, frame by frame."""
+
+import asyncio
+import random
+import re
+from collections.abc import Iterator
+from typing import Any, cast
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forms import FORMS, use, use_flight
+from tickwire.config.feed_config import FeedConfig
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import TickwireError
+from tickwire.events.short_way import ShortWay
+from tickwire.exchanges import binance
+from tickwire.exchanges.contract import Fetch, Output, Symbol
+from tickwire.kafka.publisher import Publisher
+from tickwire.wire.books import Books
+from tickwire.wire.callbacks import Callbacks
+from tickwire.wire.session import Session, Surroundings
+from tickwire.wire.subscriptions import Subscriptions
+from tickwire.wire.tally import Tally
+
+pytestmark = pytest.mark.skipif("compiled" not in FORMS, reason="needs the compiled form")
+
+SYMBOLS = [Symbol("BTC-USDT", "BTCUSDT"), Symbol("ETH-USDT", "ETHUSDT")]
+_NOW = re.compile(rb'"(epoch|received_us)":\d+')
+
+
+class Flow:
+    """A feed that takes no part."""
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def overflow(self, exchange_symbol: str) -> None: ...
+
+    def failed(self, error: TickwireError) -> None:
+        raise error
+
+
+class Chain:
+    """A session and a publisher whose producer is a list."""
+
+    def __init__(self, *, short: bool, mode: str = "delta") -> None:
+        self.sent: list[tuple[object, ...]] = []
+        self.fetches: list[Fetch] = []
+        self.tally = Tally()
+        self.publisher = Publisher(KafkaConfig(enabled=True), Flow())
+        self.publisher._link.flights.produce = self._produce
+        self.publisher._link.flights.ready = True
+        self.publisher.outlet.alone = True
+        self.errors: list[Exception] = []
+        callbacks = Callbacks(self.tally, lambda _: None, lambda _: None)
+        callbacks.add(self.publisher.publish, text=True)
+        config = FeedConfig(orderbook_mode=mode)
+        self.books = Books(SYMBOLS, config, callbacks.emit, self.tally, random.Random(1))
+        self.adapter = binance.Adapter(SYMBOLS, ["ticker", "orderbook"], 25)
+        around = Surroundings(
+            exchange=binance.EXCHANGE,
+            ws_url="",
+            rest=cast("Any", None),
+            books=self.books,
+            ticker=callbacks.emit,
+            subscriptions=Subscriptions("binance", 4),
+            tally=self.tally,
+            random=random.Random(1),
+            outlet=self.publisher.outlet if short else None,
+            failed=self.errors.append,
+        )
+        self.session = Session(around, self.adapter, SYMBOLS)
+        self.session._handlers[Fetch] = self.fetches.append
+        self.books.opened(SYMBOLS, self.adapter.book)
+        self.message = self.session.connection._message
+
+    def _produce(self, topic: str, value: bytes, key: bytes, **more: Any) -> None:
+        del more["on_delivery"], more["timestamp"]
+        self.sent.append((topic, _NOW.sub(rb'"\1":0', value), key, repr(more)))
+
+    def fetched(self, body: bytes) -> None:
+        """Answer the oldest question for a snapshot."""
+        if self.fetches:
+            fetch = self.fetches.pop(0)
+            self.session._act(self.adapter.fetched, fetch, body, 5)
+
+    def seen(self) -> dict[str, Any]:
+        """Everything that must be the same on both ways."""
+        states = self.books.states.values()
+        books = [self.adapter.book(symbol) for symbol in SYMBOLS]
+        return {
+            "sent": self.sent,
+            "frames": self.tally.frames.value,
+            "rejected": {reason: count.value for reason, count in self.tally.rejected.items()},
+            "events": {kind: count.value for kind, count in self.tally.by_type.items()},
+            "accounting": self.publisher.accounting(),
+            "numbers": [
+                (s.sequencer.messages, s.sequencer.book_seq, s.sequencer.sequence, s.sequencer.exchange_us, s.valid)
+                for s in states
+            ],
+            "books": [None if book is None else (book.bids.top(), book.asks.top()) for book in books],
+            "fetches": len(self.fetches),
+            "given up": repr(self.session.connection._given_up),
+            "errors": self.errors,
+        }
+
+
+@pytest.fixture(autouse=True)
+def compiled() -> Iterator[None]:
+    with use("compiled"), use_flight("compiled"):
+        yield
+
+
+def depth(symbol: bytes, first: object, last: object, bids: bytes, asks: bytes) -> bytes:
+    return (
+        b'{"stream":"%s@depth@100ms","data":{"e":"depthUpdate","E":1700000000123,"s":"%s","U":%s,"u":%s,"b":%s,"a":%s}}'
+        % (symbol.lower(), symbol, str(first).encode(), str(last).encode(), bids, asks)
+    )
+
+
+def ticker(symbol: bytes, number: bytes, *numbers: bytes) -> bytes:
+    return b'{"stream":"%s@bookTicker","data":{"u":%s,"s":"%s","b":"%s","B":"%s","a":"%s","A":"%s"}}' % (
+        symbol.lower(), number, symbol, *numbers,
+    )  # fmt: skip
+
+
+def snapshot(last: int) -> bytes:
+    bids, asks = [[f"{90 - n}.00", "1.5"] for n in range(30)], [[f"{100 + n}.0", "2"] for n in range(30)]
+    return msgspec.json.encode({"lastUpdateId": last, "bids": bids, "asks": asks})
+
+
+USUAL = ticker(b"BTCUSDT", b"400900217", b"25.35190000", b"31.21000000", b"25.36520000", b"40.66000000")
+
+digits = st.text("0123456789", min_size=1, max_size=17).map(str.encode)
+odd = st.sampled_from([b"-1", b"1e1", b".5", b"5.", b"", b"NaN", b"1_0", b" 1", b"1\\u0030", b"\xd9\xa3", b"-0"])
+numbers = st.one_of(
+    st.decimals(0, 10**6, places=8).map(lambda d: format(d, "f").encode()),
+    st.sampled_from([b"0.00000000", b"0", b"91.00", b"99.5", b"90.0", b"100.00"]),
+    digits,
+    st.tuples(digits, st.text("0123456789", max_size=27).map(str.encode)).map(b".".join),
+)
+rarely_odd = st.integers(0, 30).flatmap(lambda n: numbers if n else odd)
+names = st.sampled_from([b"BTCUSDT", b"BTCUSDT", b"ETHUSDT", b"XRPUSDT", b""])
+update_ids = st.one_of(
+    st.integers(0, 2**53 + 2).map(lambda n: b"%d" % n), st.sampled_from([b"007", b"-1", b"1.0", b"9" * 30, b'"1"'])
+)
+tickers = st.builds(ticker, names, update_ids, rarely_odd, rarely_odd, rarely_odd, rarely_odd)
+levels = st.lists(st.tuples(rarely_odd, rarely_odd), max_size=5).map(
+    lambda pairs: b"[" + b",".join(b'["%s","%s"]' % pair for pair in pairs) + b"]"
+)
+odd_lists = st.sampled_from([b"null", b"[[1,2]]", b'[ ["1","2"] ]', b"[[]]", b"{}", b"[", b'[["1"]]'])
+lists = st.integers(0, 40).flatmap(lambda n: levels if n else odd_lists)
+# How many update ids an event covers, and how far its first is from the next one; 0 and 0 are in order.
+steps = st.tuples(st.integers(0, 3), st.sampled_from([0, 0, 0, 0, 0, 0, 0, -1, -3, 1, 5]))
+changes = st.tuples(st.sampled_from([b"BTCUSDT", b"BTCUSDT", b"ETHUSDT", b"XRPUSDT"]), steps, lists, lists)
+actions = st.one_of(changes, changes, changes, changes, tickers, st.just("snapshot"), st.just("restart"), st.integers())
+
+
+def damaged(frame: bytes, seed: int) -> bytes:
+    """The frame with a byte changed or its end cut off."""
+    chance, changed = random.Random(seed), bytearray(frame)
+    at = chance.randrange(len(changed))
+    if chance.random() < 0.3:
+        return bytes(changed[:at]) + b"}"
+    changed[at] = chance.randrange(256)
+    return bytes(changed)
+
+
+def play(chain: Chain, script: list[Any]) -> None:
+    """Do what the script says; what comes in order depends on what came before, not on the chain."""
+    last = {b"BTCUSDT": 100, b"ETHUSDT": 100, b"XRPUSDT": 100}
+    frame = USUAL
+    for action in script:
+        match action:
+            case "snapshot":
+                chain.fetched(snapshot(min(last.values())))
+                continue
+            case "restart":
+                chain.session._act(chain.adapter.restart, SYMBOLS[0], "stale", 5)
+                continue
+            case int():
+                frame = damaged(frame, action)
+            case bytes():
+                frame = action
+            case (symbol, (width, off), bids, asks):
+                first = last[symbol] + 1 + off
+                frame = depth(symbol, first, first + width, bids, asks)
+                last[symbol] = max(last[symbol], first + width)
+        chain.message(frame)
+
+
+async def both(script: list[Any], mode: str = "delta") -> tuple[dict[str, Any], dict[str, Any]]:
+    """Play the script on the long way and on the short one."""
+    answers = []
+    for short in (False, True):
+        chain = Chain(short=short, mode=mode)
+        for native in (b"BTCUSDT", b"ETHUSDT"):
+            chain.message(ticker(native, b"1", b"1", b"1", b"2", b"2"))
+            chain.message(depth(native, 100, 100, b"[]", b"[]"))
+        chain.fetched(snapshot(99))
+        chain.fetched(snapshot(99))
+        play(chain, script)
+        answers.append(chain.seen())
+    return answers[0], answers[1]
+
+
+@given(st.lists(actions, max_size=25))
+@settings(max_examples=400, deadline=None)
+def test_both_ways_send_and_count_the_same(script: list[Any]) -> None:
+    long, short = asyncio.run(both(script))
+    assert long == short
+
+
+@given(st.lists(actions, max_size=15))
+@settings(max_examples=50, deadline=None)
+def test_in_snapshot_mode_too(script: list[Any]) -> None:
+    long, short = asyncio.run(both(script, "snapshot"))
+    assert long == short
+
+
+async def test_the_usual_frames_take_the_short_way_and_any_other_takes_the_long_one() -> None:
+    chain = Chain(short=True)
+    taken: list[bytes] = []
+
+    def receive(payload: bytes, received_us: int) -> list[Output]:
+        taken.append(payload)
+        return chain.adapter.receive(payload, received_us)
+
+    chain.session._receive = receive
+    in_order = [depth(b"BTCUSDT", n, n, b'[["91.00","1"]]', b"[]") for n in range(100, 105)]
+    chain.message(in_order[0])
+    chain.fetched(snapshot(99))
+    for frame in (USUAL, in_order[1], USUAL, *in_order[2:]):
+        chain.message(frame)
+    assert taken == [in_order[0], USUAL]  # the first of each, from which the way learns
+    chain.publisher.outlet.alone = False
+    chain.message(USUAL)
+    assert taken[2:] == [USUAL]
+    assert [topic for topic, *_ in chain.sent].count("ticks.v1.raw") == 3
+
+
+async def test_while_records_of_its_topic_wait_nothing_takes_the_short_way() -> None:
+    chain = Chain(short=True)
+    chain.message(USUAL)
+    chain.message(USUAL)
+    chain.publisher._link.flights.ready = False
+    sent = len(chain.sent)
+    chain.message(USUAL)
+    assert len(chain.sent) == sent
+    assert chain.publisher.accounting()["ticks.v1.raw"].in_flight == 3
+
+
+async def test_what_the_producer_does_not_take_waits_as_on_the_long_way() -> None:
+    chain = Chain(short=True)
+    chain.message(USUAL)
+
+    def full(*_: object, **__: object) -> None:
+        raise BufferError
+
+    chain.publisher._link.flights.produce = full
+    chain.message(USUAL)
+    chain.message(USUAL)
+    account = chain.publisher.accounting()["ticks.v1.raw"]
+    assert (account.events, account.conflated, account.in_flight) == (3, 1, 2)
+    assert chain.errors == []
+
+
+async def test_an_error_on_the_short_way_is_told_and_the_next_frame_is_taken() -> None:
+    chain = Chain(short=True)
+    chain.message(USUAL)
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    chain.publisher._link.flights.produce = broken
+    chain.message(USUAL)
+    assert [type(error) for error in chain.errors] == [ZeroDivisionError]
+    chain.publisher._link.flights.produce = chain._produce
+    chain.message(USUAL)
+    assert len(chain.sent) == 2
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [(b"", b""), (b"$#%%%", b"$###[["), (b"$#%%%%", b"$###["), (b"$#%%%%", b"[$###["), (b"$#%%%%[", b"$###[[")],
+)
+def test_shapes_without_what_is_needed_are_refused(shapes: tuple[bytes, bytes]) -> None:
+    with pytest.raises(ValueError, match="a shape has not"):
+        ShortWay(*shapes)
