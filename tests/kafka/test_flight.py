@@ -141,13 +141,22 @@ class Short:
         self.not_sent: list[tuple[Any, Exception]] = []
         self.behind: set[str] = set()
         self.writer = RecordWriter("t", "b")
+        self.served = 0
         self.outlet = way.form.Outlet(
-            way.flights, self.writer, self.behind, self.long.append, lambda e, error: self.not_sent.append((e, error))
+            way.flights,
+            self.writer,
+            self.behind,
+            self.long.append,
+            lambda e, error: self.not_sent.append((e, error)),
+            self._serve,
         )
         event = ticker(0)
         record = self.writer.write(event)
         route = way.lane, way.stream, record.exchange, record.topic, record.key, record.headers, record.kind
         self.outlet.open(type(event), event.symbol, route)
+
+    def _serve(self) -> None:
+        self.served += 1
 
 
 @pytest.fixture
@@ -165,6 +174,15 @@ def test_the_short_way_does_what_the_long_one_does(short: Short) -> None:
     assert (named["timestamp"], named["headers"]) == (expected.timestamp_ms, expected.headers)
     assert named["on_delivery"].record == expected
     assert (short.way.stream.events, short.long, short.not_sent) == (1, [], [])
+
+
+def test_reports_are_taken_now_and_then_though_no_timer_runs(way: Way) -> None:
+    short = Short(way)
+    for _ in range(3 * flight.SERVE_EVERY - 1):
+        short.outlet.publish(ticker(5))
+    assert short.served == 2
+    short.outlet.publish(ticker(5))
+    assert short.served == 3
 
 
 def test_times_never_go_back_on_either_way(short: Short) -> None:

@@ -539,6 +539,18 @@ tell_not_sent(Outlet *outlet, Entry *entry)
     return answer;
 }
 
+/* Takes reports after some events; *answer* is that of the event, and is let go. */
+static int
+serve_now_and_then(Outlet *outlet, PyObject *answer)
+{
+    if (answer && ++outlet->unserved >= SERVE_EVERY) {
+        outlet->unserved = 0;
+        Py_SETREF(answer, PyObject_CallNoArgs(outlet->serve));
+    }
+    Py_XDECREF(answer);
+    return answer ? 0 : -1;
+}
+
 int
 outlet_send(Outlet *outlet, PyObject *route, PyObject *value, long long received_us)
 {
@@ -564,20 +576,18 @@ outlet_send(Outlet *outlet, PyObject *route, PyObject *value, long long received
         answer = tell_not_sent(outlet, entry);
     Py_DECREF(entry);
     Py_DECREF(timestamp);
-    if (answer && ++outlet->unserved >= SERVE_EVERY) {
-        outlet->unserved = 0;
-        Py_SETREF(answer, PyObject_CallNoArgs(outlet->serve));
-    }
-    Py_XDECREF(answer);
-    return answer ? 0 : -1;
+    return serve_now_and_then(outlet, answer);
 }
 
 static PyObject *
 outlet_publish(Outlet *outlet, PyObject *event)
 {
     PyObject *route = find_route(outlet, event);
-    if (!route)
-        return PyErr_Occurred() ? NULL : PyObject_CallOneArg(outlet->long_way, event);
+    if (!route) {
+        if (PyErr_Occurred() || serve_now_and_then(outlet, PyObject_CallOneArg(outlet->long_way, event)))
+            return NULL;
+        Py_RETURN_NONE;
+    }
     PyObject *received = PyObject_GetAttr(event, name_received_us);
     long long us = received ? PyLong_AsLongLong(received) : -1;
     Py_XDECREF(received);
