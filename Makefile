@@ -16,7 +16,7 @@ help:
 	@echo "make test    every check and every test"
 	@echo "make faults  brokers killed and frozen, networks cut, consumers and publishers killed: all of it, about 10 minutes"
 	@echo "make soak    producers and consumers on a Kafka and exchanges in trouble for $(MINUTES) minutes (MINUTES=), then the accounting and the memory"
-	@echo "make bench   the product beside a bare chain, growth and latency, into bench/results.md; bench-quick: the first part in 2 minutes"
+	@echo "make bench   the product beside a bare chain, growth and latency, into bench/results.md (PEER=1: and cryptofeed); bench-quick: the first part in 2 minutes"
 	@echo "make bench-check   instructions of the pure stages beside the figures in bench/instructions.json (needs valgrind)"
 	@echo "make clean   remove .venv and caches"
 
@@ -51,6 +51,7 @@ soak: $(VENV)/.dev
 	@PYTHONPATH=tests $(BIN)/python -m soak $(MINUTES)
 
 bench: $(VENV)/.runtime
+	$(if $(PEER),$(BIN)/python -m pip install --quiet --disable-pip-version-check .[peer])
 	@$(BIN)/python -m bench --out bench/results.md
 
 bench-quick: $(VENV)/.runtime

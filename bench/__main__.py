@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import importlib.util
 import os
 import platform
 import statistics
@@ -14,11 +15,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench import cells, latency
+from bench import cells, latency, startup
 from bench.cells import Work
 from tickwire.broker import ApacheCluster, EmbeddedBroker, java_and_maven_missing
 
 _FULL = {"tickers": 400_000, "deltas": 300_000, "top20": 200_000, "kraken": 150_000}
+_PEER = 10_000
 _QUICK = {"tickers": 100_000, "deltas": 80_000}
 _TITLES = {
     "tickers": "Binance best bid and offer",
@@ -41,6 +43,7 @@ def brokers(*, quick: bool) -> Iterator[dict[str, str]]:
             found["Apache Kafka"] = stack.enter_context(ApacheCluster(1, Path(folder), _CACHE)).bootstrap
         for bootstrap in found.values():
             cells.create_topics(bootstrap)
+            cells.run_cell("ceiling", Work("tickers", 100_000), bootstrap)  # a broker's first records take it longer
         yield found
 
 
@@ -86,6 +89,31 @@ def _spread(values: Sequence[float], form: str) -> str:
     return f"**{form.format(statistics.median(values))}** ({form.format(min(values))} to {form.format(max(values))})"
 
 
+def peer(bootstrap: str, rounds: int) -> list[str]:
+    """Cryptofeed and the product in turn; few messages, because it is slow."""
+    head = ("product, 1/s", "cryptofeed, 1/s", "rate, ratio", "product, CPU µs", "cryptofeed, CPU µs", "CPU, ratio")
+    lines = [f"| messages | {' | '.join(head)} |", "| --- " * (len(head) + 1) + "|"]
+    for kind in ("tickers", "deltas", "top20"):
+        figures: dict[str, list[float]] = defaultdict(list)
+        for _ in range(rounds):
+            both = {
+                "product": cells.run_cell("product", Work(kind, _FULL[kind]), bootstrap),
+                "peer": cells.run_cell("peer", Work(kind, _PEER), bootstrap),
+            }
+            for cell, measured in both.items():
+                figures[f"{cell} rate"].append(measured["messages"] / measured["seconds"])
+                figures[f"{cell} cpu"].append(measured["cpu_seconds"] / measured["messages"] * 1e6)
+            figures["rate"].append(figures["product rate"][-1] / figures["peer rate"][-1])
+            figures["cpu"].append(figures["peer cpu"][-1] / figures["product cpu"][-1])
+        row = [_spread(figures[f"{cell} rate"], "{:,.0f}") for cell in ("product", "peer")]
+        row += [_spread(figures["rate"], "{:.0f}")]
+        row += [_spread(figures[f"{cell} cpu"], "{:.1f}") for cell in ("product", "peer")]
+        row += [_spread(figures["cpu"], "{:.0f}")]
+        lines.append(f"| {_TITLES[kind]} | " + " | ".join(row) + " |")
+        print(lines[-1], file=sys.stderr, flush=True)
+    return lines
+
+
 def ceiling(where: dict[str, str], count: int, rounds: int) -> list[str]:
     """What librdkafka takes from a plain loop."""
     lines = ["| broker | prepared values, 1/s | CPU µs |", "| --- | --- | --- |"]
@@ -94,6 +122,20 @@ def ceiling(where: dict[str, str], count: int, rounds: int) -> list[str]:
         rates = [run["messages"] / run["seconds"] for run in runs]
         cpu = [run["cpu_seconds"] / run["messages"] * 1e6 for run in runs]
         lines.append(f"| {broker} | {_spread(rates, '{:,.0f}')} | {_spread(cpu, '{:.1f}')} |")
+    return lines
+
+
+def consumer(bootstrap: str, rounds: int) -> list[str]:
+    """The consumer, over what the chains left in the topics."""
+    lines = ["| handler | records | 1/s | CPU µs |", "| --- | --- | --- | --- |"]
+    for title, work in (
+        ("does nothing, tickers", Work("tickers", 400_000)),
+        ("rebuilds books, changes of ten levels", Work("deltas", 200_000)),
+    ):
+        runs = [cells.run_cell("consumer", work, bootstrap) for _ in range(rounds)]
+        rates = [run["messages"] / run["seconds"] for run in runs]
+        cpu = [run["cpu_seconds"] / run["messages"] * 1e6 for run in runs]
+        lines.append(f"| {title} | {work.count:,} | {_spread(rates, '{:,.0f}')} | {_spread(cpu, '{:.1f}')} |")
     return lines
 
 
@@ -137,8 +179,16 @@ def main() -> None:
             page += ["", "## Chains", "", *chains(where, _QUICK, rounds=3)]
         else:
             page += ["", "## Chains", "", *chains(where, _FULL, rounds=3)]
-            page += ["", "## What librdkafka takes", "", *ceiling(where, 400_000, rounds=3)]
             last = list(where.values())[-1]
+            page += ["", "## Beside cryptofeed", ""]
+            if importlib.util.find_spec("cryptofeed") is None:
+                page += ["Not measured: it is not installed (`make bench PEER=1` does that)."]
+            else:
+                page += [f"Version {version('cryptofeed')}, frames handed over without a socket.", ""]
+                page += peer(last, rounds=3)
+            page += ["", "## What librdkafka takes", "", *ceiling(where, 400_000, rounds=3)]
+            page += ["", "## Consumer", "", *consumer(last, rounds=3)]
+            page += ["", "## Start", "", *startup.table(last)]
             page += ["", "## Growth", "", *growth(last)]
             page += ["", "## Latency", "", *latency.table(where)]
     text = "\n".join(page) + "\n"

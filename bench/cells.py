@@ -58,8 +58,8 @@ def run_cell(cell: str, work: Work, brokers: str) -> dict[str, Any]:
         "kind": work.kind, "count": work.count, "channel": work.channel, "port": port, "brokers": brokers,
         "linger": work.linger, "names": names_of(work), "first": first_of(work),
     }  # fmt: skip
-    if cell == "ceiling":
-        return _measured(start("bench.ceiling", json.dumps(spec), on=OURS))
+    if cell in {"ceiling", "peer", "consumer"}:  # which need no source
+        return _measured(start(f"bench.{cell}", json.dumps(spec), on=OURS))
     source = start_source(port, work)
     try:
         measured = _measured(start(f"bench.{cell}", json.dumps(spec), on=OURS))

@@ -179,7 +179,7 @@ class WebSocketDataFeed:
         """Begin to call it. Ours copies levels as they are, and alone needs no events; others want to look at them."""
         dispatch, publisher = cast("Callbacks", self._dispatch), self._publisher
         dispatch.add(callback, text=publisher is not None and callback == publisher.publish)
-        if publisher is not None:
+        if publisher is not None and publisher.outlet is not None:
             publisher.outlet.alone = self.callbacks == [publisher.publish]
 
     def _publishing_failed(self, error: Exception) -> None:

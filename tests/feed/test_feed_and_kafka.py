@@ -54,6 +54,7 @@ class FakePublisher:
         self.steps: list[str] = []
         self.events: list[Any] = []
         self.folder = Path("unused")
+        self.outlet = None
         self._fail = fail
 
     def open(self) -> None:

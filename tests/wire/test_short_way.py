@@ -146,7 +146,8 @@ numbers = st.one_of(
 rarely_odd = st.integers(0, 30).flatmap(lambda n: numbers if n else odd)
 names = st.sampled_from([b"BTCUSDT", b"BTCUSDT", b"ETHUSDT", b"XRPUSDT", b""])
 update_ids = st.one_of(
-    st.integers(0, 2**53 + 2).map(lambda n: b"%d" % n), st.sampled_from([b"007", b"-1", b"1.0", b"9" * 30, b'"1"'])
+    st.integers(0, 2**53 + 2).map(lambda n: b"%d" % n),
+    st.sampled_from([b"007", b"-1", b"1.0", b"9" * 30, b'"1"', b"9007199254740993"]),
 )
 tickers = st.builds(ticker, names, update_ids, rarely_odd, rarely_odd, rarely_odd, rarely_odd)
 levels = st.lists(st.tuples(rarely_odd, rarely_odd), max_size=5).map(
@@ -157,7 +158,17 @@ lists = st.integers(0, 40).flatmap(lambda n: levels if n else odd_lists)
 # How many update ids an event covers, and how far its first is from the next one; 0 and 0 are in order.
 steps = st.tuples(st.integers(0, 3), st.sampled_from([0, 0, 0, 0, 0, 0, 0, -1, -3, 1, 5]))
 changes = st.tuples(st.sampled_from([b"BTCUSDT", b"BTCUSDT", b"ETHUSDT", b"XRPUSDT"]), steps, lists, lists)
-actions = st.one_of(changes, changes, changes, changes, tickers, st.just("snapshot"), st.just("restart"), st.integers())
+actions = st.one_of(
+    changes,
+    changes,
+    changes,
+    changes,
+    tickers,
+    st.just("snapshot"),
+    st.just("restart"),
+    st.just("withdraw"),
+    st.integers(),
+)
 
 
 def damaged(frame: bytes, seed: int) -> bytes:
@@ -165,7 +176,7 @@ def damaged(frame: bytes, seed: int) -> bytes:
     chance, changed = random.Random(seed), bytearray(frame)
     at = chance.randrange(len(changed))
     if chance.random() < 0.3:
-        return bytes(changed[:at]) + b"}"
+        return frame + b"}" if chance.random() < 0.5 else frame[:at] + b"}"
     changed[at] = chance.randrange(256)
     return bytes(changed)
 
@@ -181,6 +192,9 @@ def play(chain: Chain, script: list[Any]) -> None:
                 continue
             case "restart":
                 chain.session._act(chain.adapter.restart, SYMBOLS[0], "stale", 5)
+                continue
+            case "withdraw":
+                chain.books.withdraw(SYMBOLS[1])
                 continue
             case int():
                 frame = damaged(frame, action)
@@ -212,6 +226,13 @@ async def both(script: list[Any], mode: str = "delta") -> tuple[dict[str, Any], 
 @settings(max_examples=400, deadline=None)
 def test_both_ways_send_and_count_the_same(script: list[Any]) -> None:
     long, short = asyncio.run(both(script))
+    assert long == short
+
+
+@pytest.mark.parametrize("more", [b"}", b" ", b"x", b"\0"])
+async def test_what_stands_behind_a_frame_is_not_passed_over(more: bytes) -> None:
+    frames = [USUAL, depth(b"BTCUSDT", 101, 101, b"[]", b"[]")]
+    long, short = await both([*frames, USUAL + more, depth(b"BTCUSDT", 102, 102, b"[]", b"[]") + more])
     assert long == short
 
 
