@@ -51,7 +51,7 @@ soak: $(VENV)/.dev
 	@PYTHONPATH=tests $(BIN)/python -m soak $(MINUTES)
 
 bench: $(VENV)/.runtime
-	$(if $(PEER),$(BIN)/python -m pip install --quiet --disable-pip-version-check .[peer])
+	$(if $(PEER),$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .[peer])
 	@$(BIN)/python -m bench --out bench/results.md
 
 bench-quick: $(VENV)/.runtime

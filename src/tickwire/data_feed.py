@@ -204,9 +204,14 @@ class WebSocketDataFeed:
     def _resume(self, who: object) -> None:
         if who in self._pauses:
             self._pauses.remove(who)
-            if not self._pauses:
-                for line in self._lines:
-                    line.resume()
+            if not self._pauses:  # not now: whoever resumes may not be done with what it does
+                asyncio.get_running_loop().call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        for line in self._lines:
+            if self._pauses:  # again, because of what a line had kept
+                return
+            line.resume()
 
     def _make_publisher(self, kafka: KafkaConfig, *, offline_start: bool) -> "Publisher | None":
         if not kafka.enabled:

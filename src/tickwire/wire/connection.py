@@ -5,6 +5,7 @@ import contextlib
 import logging
 import socket
 import ssl
+from collections import deque
 from collections.abc import Callable
 from time import monotonic
 from typing import Protocol
@@ -55,6 +56,9 @@ class Connection(WSListener):
         self._transport: WSTransport | None = None
         self._parts = bytearray()  # of a fragmented message
         self._parts_type: WSMsgType | None = None
+        # Read before a pause and not handed over: picows' buffer grows with what comes at once, to megabytes.
+        self._held: deque[tuple[WSMsgType, bool, bytes]] = deque()
+        self._plain = True  # nothing of all this is in the way of a whole text message
         self._given_up: ConnectionLost | None = None
         self._socket: socket.socket | None = None
         self.paused = False
@@ -71,12 +75,10 @@ class Connection(WSListener):
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """Hand over a whole text message, the only thing that comes often."""
         self.last_frame = monotonic()
-        if self._given_up is not None:
-            return
         kind = frame.msg_type
-        if kind == WSMsgType.TEXT and frame.fin and self._parts_type is None and frame.payload_size <= self._max_bytes:
+        if self._plain and kind == WSMsgType.TEXT and frame.fin and frame.payload_size <= self._max_bytes:
             self._message(frame.get_payload_as_bytes())
-        else:
+        elif self._given_up is None:
             self._rare(transport, frame)
 
     def pause_writing(self) -> None:
@@ -147,16 +149,20 @@ class Connection(WSListener):
             self._transport.send_ping(b"")
 
     def pause(self) -> None:
-        """Read nothing more from the socket; what was read already is still handed over."""
+        """Hand over nothing more, and read nothing more from the socket; what was read already is kept."""
         self.paused = True
+        self._look()
         if self._transport is not None:
             self._transport.underlying_transport.pause_reading()
 
     def resume(self) -> None:
-        """Read again. The pause does not count as silence."""
+        """Hand over what was kept, and read again. The pause does not count as silence."""
         self.paused = False
         self.last_frame = monotonic()
-        if self._transport is not None:
+        while self._held and not self.paused and self._given_up is None:
+            self._take(*self._held.popleft())
+        self._look()
+        if self._transport is not None and not self.paused:
             self._transport.underlying_transport.resume_reading()
 
     def give_up(self, lost: ConnectionLost) -> None:
@@ -164,6 +170,8 @@ class Connection(WSListener):
         if self._given_up is None:
             self._given_up = lost
             self._parts.clear()
+            self._held.clear()
+            self._look()
             self.abort()
 
     def abort(self) -> None:
@@ -221,20 +229,36 @@ class Connection(WSListener):
             transport.send_close(WSCloseCode.OK)
             transport.disconnect()
         elif kind != WSMsgType.PONG:
-            self._fragment(kind, frame)
+            if self.paused or self._held:
+                self._held.append((kind, frame.fin, frame.get_payload_as_bytes()))
+            else:
+                self._take(kind, frame.fin, frame.get_payload_as_bytes())
 
-    def _fragment(self, kind: WSMsgType, frame: WSFrame) -> None:
+    def _look(self) -> None:
+        """Tell whether whole text messages may go the direct way."""
+        in_the_way = self.paused or self._held or self._parts_type is not None or self._given_up is not None
+        self._plain = not in_the_way
+
+    def _take(self, kind: WSMsgType, fin: bool, payload: bytes) -> None:
+        """Take a frame of a message, a whole message if it is one."""
+        if kind == WSMsgType.TEXT and fin and self._parts_type is None and len(payload) <= self._max_bytes:
+            self._message(payload)
+        else:
+            self._fragment(kind, fin, payload)
+            self._look()
+
+    def _fragment(self, kind: WSMsgType, fin: bool, payload: bytes) -> None:
         """Collect a message's frames (RFC 6455, section 5.4)."""
         if (kind == WSMsgType.CONTINUATION) != (self._parts_type is not None):
             self._refuse("malformed", "a fragment that does not follow on the one before")
             return
         if self._parts_type is None:
             self._parts_type = kind
-        if len(self._parts) + frame.payload_size > self._max_bytes:
+        if len(self._parts) + len(payload) > self._max_bytes:
             self._refuse("oversize", f"a message of more than {self._max_bytes} bytes")
             return
-        self._parts += frame.get_payload_as_bytes()
-        if not frame.fin:
+        self._parts += payload
+        if not fin:
             return
         message, kind = bytes(self._parts), self._parts_type
         self._parts.clear()
