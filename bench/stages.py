@@ -5,9 +5,15 @@ from collections.abc import Callable
 from typing import Any
 
 from bench import frames
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.events.short_way import Relay
+from tickwire.events.types import OrderBook, Ticker
 from tickwire.exchanges import binance, kraken
 from tickwire.exchanges.contract import Fetch, Symbol
+from tickwire.kafka.publisher import Publisher
 from tickwire.records.codec import RecordWriter
+from tickwire.wire.clock import clock
+from tickwire.wire.tally import Tally
 
 _FRAMES = 200
 _RECEIVED_US = 1_700_000_000_000_000
@@ -61,7 +67,49 @@ def encode() -> Callable[[], object]:
     return lambda: [writer.write(event) for event in published]
 
 
-STAGES = {"tickers": tickers, "deltas": deltas, "kraken": kraken_deltas, "encode": encode}
+def short_way() -> Callable[[], object]:
+    """Binance tickers past the adapter: frame to a producer that does nothing."""
+    feed = frames.binance_tickers(_FRAMES, 5)
+    adapter, tally = binance.Adapter(_symbols(feed), ["ticker"], 25), Tally()
+    publisher = Publisher(KafkaConfig(enabled=True), _Nobody())
+    flights = publisher._link.flights  # noqa: SLF001 - in place of Kafka
+    flights.produce, flights.ready = lambda *_, **__: None, True
+    publisher.outlet.alone = True
+    inputs = payloads(feed.frames)
+
+    def long_way(payload: bytes) -> None:
+        for output in adapter.receive(payload, _RECEIVED_US):
+            if type(output) is Ticker:
+                publisher.publish(output)
+
+    take: Callable[[bytes], None] = long_way
+    counts = tally.frames, tally.events[Ticker], tally.events[OrderBook]
+    if Relay is not None:
+        around = publisher.outlet, clock, *counts, (Ticker, OrderBook)
+        take = Relay(adapter.short_way, {}, *around, long_way, _Nobody().failed)
+
+    def again() -> None:
+        for payload in inputs:
+            take(payload)
+        flights.take_back()
+
+    return again
+
+
+class _Nobody:
+    """A feed that is asked for nothing."""
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def overflow(self, exchange_symbol: str) -> None: ...
+
+    def failed(self, error: Exception) -> None:
+        raise error
+
+
+STAGES = {"tickers": tickers, "deltas": deltas, "kraken": kraken_deltas, "encode": encode, "short way": short_way}
 
 
 def _symbols(feed: frames.Feed) -> list[Symbol]:
