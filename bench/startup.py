@@ -2,13 +2,10 @@
 
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from tickwire.broker.ports import free_ports
-from tickwire.cli.children import Child, get_json
-from tickwire.cli.metrics_page import read_page, total
+from tickwire.cli.children import Child, get_json, metric
 
 _WATCHED_S = 60.0
 
@@ -34,10 +31,10 @@ def table(bootstrap: str, symbols: int = 500) -> list[str]:
             begin, first = time.monotonic(), None
             with Child("produce", [], settings, folder):
                 while time.monotonic() < begin + _WATCHED_S:
-                    if first is None and _metric(metrics_port, "kafka_messages_published_total"):
+                    if first is None and metric(metrics_port, "kafka_messages_published_total"):
                         first = time.monotonic() - begin
                     time.sleep(0.05 if first is None else 1)
-                books = _metric(metrics_port, "feed_books", state="valid")
+                books = metric(metrics_port, "feed_books", state="valid")
     shown = "none came" if first is None else f"{first:.2f} s"
     return [
         "| symbols | to the first acknowledged record | books valid after 60 s |",
@@ -46,12 +43,3 @@ def table(bootstrap: str, symbols: int = 500) -> list[str]:
         "",
         "A snapshot costs 50 of the 6,000 that Binance lets one address use in a minute: 120 books a minute at most.",
     ]
-
-
-def _metric(port: int, name: str, **labels: str) -> int:
-    """Sum a metric; 0 while the process does not answer."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-            return total(read_page(answer.read().decode()), name, **labels)
-    except (urllib.error.URLError, ConnectionError):
-        return 0

@@ -13,8 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from prometheus_client.parser import text_string_to_metric_families
-
+from tickwire.cli.metrics_page import read_page, total
 from tickwire.config.environment import for_child
 from tickwire.errors import TickwireError
 
@@ -121,16 +120,10 @@ def post(url: str) -> None:
         pass
 
 
-def metric(port: int, name: str) -> float:
-    """Sum a metric over all its labels, as the process on *port* exports it; 0 while it does not answer."""
+def metric(port: int, name: str, **labels: str) -> int:
+    """Sum a count over all labels but those given, as the process on *port* exports it; 0 while it does not answer."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-            text = answer.read().decode()
+            return total(read_page(answer.read().decode()), name, **labels)
     except (urllib.error.URLError, ConnectionError):
-        return 0.0
-    return sum(
-        sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == name
-    )
+        return 0

@@ -30,20 +30,6 @@ static PyMemberDef counts_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
-static PyType_Slot counts_slots[] = {
-    {Py_tp_members, counts_members},
-    {Py_tp_new, PyType_GenericNew},
-    {Py_tp_dealloc, plain_free},
-    {0, NULL},
-};
-
-static PyType_Spec counts_spec = {
-    .name = "tickwire._native.Counts",
-    .basicsize = sizeof(Counts),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
-    .slots = counts_slots,
-};
-
 /* ---- Entry and Flights ------------------------------------------------------------------------------------------ */
 
 struct Flights;
@@ -680,7 +666,7 @@ make_names(void)
 int
 add_flight(PyObject *module)
 {
-    return make_names() || !(counts_type = add_type(module, "Counts", &counts_spec))
+    return make_names() || !(counts_type = add_plain(module, "Counts", "tickwire._native.Counts", sizeof(Counts), counts_members))
                    || !(entry_type = add_type(module, "Entry", &entry_spec))
                    || !(flights_type = add_type(module, "Flights", &flights_spec))
                    || !(outlet_type = add_type(module, "Outlet", &outlet_spec))

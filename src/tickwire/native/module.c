@@ -31,6 +31,18 @@ plain_free(PyObject *self)
     Py_DECREF(type);
 }
 
+PyTypeObject *
+add_plain(PyObject *module, const char *name, const char *full_name, int size, PyMemberDef *members)
+{
+    PyType_Slot slots[] = {
+        {Py_tp_members, members}, {Py_tp_new, PyType_GenericNew}, {Py_tp_dealloc, plain_free}, {0, NULL},
+    };
+    PyType_Spec spec = {
+        .name = full_name, .basicsize = size, .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, .slots = slots,
+    };
+    return add_type(module, name, &spec);
+}
+
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT, .m_name = "tickwire._native", .m_size = -1,
 };

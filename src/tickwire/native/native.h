@@ -12,6 +12,8 @@
 PyTypeObject *add_type(PyObject *module, const char *name, PyType_Spec *spec);
 PyObject *attribute(const char *module, const char *name); /* a new reference */
 void plain_free(PyObject *self);                           /* of an object that holds no others */
+/* A type of such objects, which Python classes build on. */
+PyTypeObject *add_plain(PyObject *module, const char *name, const char *full_name, int size, PyMemberDef *members);
 
 /* numbers.c: what is counted and numbered for every message; Python classes build on these */
 typedef struct {

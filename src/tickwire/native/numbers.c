@@ -23,18 +23,6 @@ static PyMemberDef applied_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
-static PyTypeObject *
-add_plain(PyObject *module, const char *name, const char *full_name, int size, PyMemberDef *members)
-{
-    PyType_Slot slots[] = {
-        {Py_tp_members, members}, {Py_tp_new, PyType_GenericNew}, {Py_tp_dealloc, plain_free}, {0, NULL},
-    };
-    PyType_Spec spec = {
-        .name = full_name, .basicsize = size, .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, .slots = slots,
-    };
-    return add_type(module, name, &spec);
-}
-
 int
 add_numbers(PyObject *module)
 {
