@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench import cells, latency, startup
+from bench import cells, latency, pair, startup
 from bench.cells import Work
 from tickwire.broker import ApacheCluster, EmbeddedBroker, java_and_maven_missing
 
@@ -144,7 +144,8 @@ def growth(bootstrap: str) -> list[str]:
     lines = ["| messages | symbols | levels a side | CPU µs | memory, MiB |", "| --- | --- | --- | --- | --- |"]
     for work in (
         *[Work("tickers", 100_000, symbols=n) for n in (1, 10, 100, 1000)],
-        *[Work("deltas", 100_000, symbols=n, levels=25) for n in (1, 10, 100, 1000)],
+        *[Work("deltas", 100_000, symbols=n, levels=25) for n in (1, 10, 100)],
+        *[Work("kraken", 100_000, symbols=n, levels=25) for n in (1, 10, 100, 1000)],
         *[Work("deltas", 100_000, levels=n) for n in (25, 100, 1000, 5000)],
     ):
         run = cells.run_cell("product", work, bootstrap)
@@ -152,6 +153,19 @@ def growth(bootstrap: str) -> list[str]:
         cpu = run["cpu_seconds"] / run["messages"] * 1e6
         lines.append(f"| {work.kind} | {work.symbols:,} | {levels} | {cpu:.1f} | {run['rss_mib']:.0f} |")
     return lines
+
+
+def memory(bootstrap: str) -> list[str]:
+    """Resident memory over ten million messages."""
+    run = cells.run_cell("product", Work("tickers", 400_000, repeat=25), bootstrap)
+    head = " | ".join(f"{million} M" for million in range(1, 11))
+    return [
+        "Tickers as fast as they are taken; MiB resident after so many messages.",
+        "",
+        f"| {head} |",
+        "| --- " * 10 + "|",
+        "| " + " | ".join(f"{mib:.0f}" for mib in run["memory"]) + " |",
+    ]
 
 
 def machine() -> str:
@@ -162,8 +176,9 @@ def machine() -> str:
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {model}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, {libraries}. "
-        "The measured process, with all its threads, is on one core; the source of frames and the broker are on the "
-        "other. Medians with least and most; a ratio is product / bare of two runs right after each other."
+        "The measured process, with all its threads, is on one core and the source of frames on the others; brokers and "
+        "readers run where the system puts them. Medians with least and most; a ratio is product / bare of two runs "
+        "right after each other."
     )
 
 
@@ -190,7 +205,9 @@ def main() -> None:
             page += ["", "## Consumer", "", *consumer(last, rounds=3)]
             page += ["", "## Start", "", *startup.table(last)]
             page += ["", "## Growth", "", *growth(last)]
-            page += ["", "## Latency", "", *latency.table(where)]
+            page += ["", "## Memory", "", *memory(last)]
+            page += ["", "## Two producers", "", *pair.table(last)]
+            page += ["", "## Latency", "", *latency.table(last)]
     text = "\n".join(page) + "\n"
     print(text)
     if arguments.out is not None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ _TIMEOUT_S = 300
 
 _ALL = sorted(os.sched_getaffinity(0))
 OURS = {_ALL[0]}  # the process that is measured, with all its threads
-OTHERS = set(_ALL[1:]) or OURS  # source, brokers, consumer
+OTHERS = set(_ALL[1:]) or OURS  # source; brokers and readers are where the system puts them
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,9 @@ class Work:
     kind: str  # tickers, deltas, top20 or kraken
     count: int
     symbols: int = 5
+    start: int = 0  # number of the first symbol
     levels: int = 1000
+    repeat: int = 1  # how often the frames are sent; for tickers only
     rate: int = 0  # frames a second; 0: as fast as they are taken
     linger: int = 10
 
@@ -40,7 +43,18 @@ class Work:
 
     def source(self) -> dict[str, Any]:
         kind = "deltas" if self.kind == "top20" else self.kind
-        return {"kind": kind, "count": self.count, "symbols": self.symbols, "levels": self.levels, "rate": self.rate}
+        return {
+            "kind": kind, "count": self.count, "symbols": self.symbols, "start": self.start, "levels": self.levels,
+            "repeat": self.repeat, "rate": self.rate,
+        }  # fmt: skip
+
+    def spec(self, port: int, brokers: str) -> str:
+        """What the process that is measured has to know."""
+        spec = {
+            "kind": self.kind, "count": self.count * self.repeat, "channel": self.channel, "port": port,
+            "brokers": brokers, "linger": self.linger, "names": names_of(self), "first": first_of(self),
+        }  # fmt: skip
+        return json.dumps(spec)
 
 
 def create_topics(brokers: str) -> None:
@@ -54,15 +68,11 @@ def create_topics(brokers: str) -> None:
 def run_cell(cell: str, work: Work, brokers: str) -> dict[str, Any]:
     """What *cell* measured, and under ``source`` what its source did."""
     [port] = free_ports("127.0.0.1", 1)
-    spec = {
-        "kind": work.kind, "count": work.count, "channel": work.channel, "port": port, "brokers": brokers,
-        "linger": work.linger, "names": names_of(work), "first": first_of(work),
-    }  # fmt: skip
     if cell in {"ceiling", "peer", "consumer"}:  # which need no source
-        return _measured(start(f"bench.{cell}", json.dumps(spec), on=OURS))
+        return result(start(f"bench.{cell}", work.spec(port, brokers), before=lambda: pin(OURS)))
     source = start_source(port, work)
     try:
-        measured = _measured(start(f"bench.{cell}", json.dumps(spec), on=OURS))
+        measured = result(start(f"bench.{cell}", work.spec(port, brokers), before=lambda: pin(OURS)))
         measured["source"] = json.loads(source.communicate(timeout=60)[0])
     finally:
         source.kill()
@@ -82,25 +92,31 @@ def first_of(work: Work) -> int:
 
 def start_source(port: int, work: Work) -> subprocess.Popen[str]:
     """Start a source, and return when it listens."""
-    source = start("bench.source", str(port), json.dumps(work.source()), on=OTHERS)
+    source = start("bench.source", str(port), json.dumps(work.source()), before=lambda: pin(OTHERS))
     assert source.stdout is not None  # noqa: S101 - it is piped
     if source.stdout.readline() != "ready\n":
         raise RuntimeError("the source did not start")
     return source
 
 
-def start(module: str, *arguments: str, on: set[int]) -> subprocess.Popen[str]:
-    """Start a process of this package on some processors."""
+def pin(processors: set[int]) -> None:
+    """Keep this process, and those it starts, on some processors."""
+    os.sched_setaffinity(0, processors)
+
+
+def start(module: str, argument: str, *more: str, before: Callable[[], None]) -> subprocess.Popen[str]:
+    """Start a module of this package, which calls *before* first."""
     return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
+        [sys.executable, "-m", module, argument, *more],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, on),  # noqa: PLW1509 - no threads yet
+        preexec_fn=before,  # noqa: PLW1509 - no threads yet
     )
 
 
-def _measured(process: subprocess.Popen[str]) -> dict[str, Any]:
+def result(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """What a process measured."""
     output, _ = process.communicate(timeout=_TIMEOUT_S)
     if process.returncode:
         raise RuntimeError(f"{process.args!r} ended with {process.returncode}")

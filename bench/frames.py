@@ -28,9 +28,9 @@ class Feed:
     bodies: dict[str, bytes]
 
 
-def names(count: int) -> list[str]:
+def names(count: int, start: int = 0) -> list[str]:
     """Symbols as Binance writes them."""
-    return [f"C{i:04d}USDT" for i in range(count)]
+    return [f"C{i:04d}USDT" for i in range(start, start + count)]
 
 
 def text_frame(text: str) -> bytes:
@@ -46,9 +46,9 @@ def text_frame(text: str) -> bytes:
     return head + payload
 
 
-def binance_tickers(count: int, symbols: int) -> Feed:
+def binance_tickers(count: int, listed: Sequence[str]) -> Feed:
     """*count* best bids and offers, the symbols in turn."""
-    random, listed = Random(1), names(symbols)
+    random, symbols = Random(1), len(listed)
     mids = [random.randint(10_000, 9_000_000) for _ in listed]
     frames = []
     for i in range(count):
@@ -61,9 +61,9 @@ def binance_tickers(count: int, symbols: int) -> Feed:
     return Feed("binance", listed, "ticker", [], frames, {"/api/v3/exchangeInfo": _listing(listed)})
 
 
-def binance_deltas(count: int, symbols: int, levels: int = 1000) -> Feed:
+def binance_deltas(count: int, listed: Sequence[str], levels: int = 1000) -> Feed:
     """*count* changes of five levels a side near the best price of books of *levels*, the symbols in turn."""
-    random, listed = Random(2), names(symbols)
+    random, symbols = Random(2), len(listed)
     middle = 5_000_000
     ids = [SNAPSHOT_ID] * symbols
     frames = []

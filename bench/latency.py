@@ -11,47 +11,44 @@ from bench import cells
 from bench.cells import TOPICS, Work
 from tickwire.broker.ports import free_ports
 
-_SECONDS = 4
+_SECONDS = 3
 _FIRST_SEQUENCE = 400_900_217
 _DEADLINE_S = 60.0
 
 
-def table(where: dict[str, str]) -> list[str]:
-    """p50, p99 and p99.9 over rates and lingers."""
+def table(bootstrap: str) -> list[str]:
+    """p50, p99 and p99.9 over rates and lingers, of the product and of the bare chain right after it."""
     lines = [
-        "Tickers; milliseconds from the source's `send` until the consumer's `poll` returns the record.",
+        "Tickers; milliseconds from the source's `send` until a consumer's `poll` returns the record.",
         "",
-        "| broker | frames/s | linger, ms | p50 | p99 | p99.9 |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| frames/s | linger, ms | product: p50 | p99 | p99.9 | bare: p50 | p99 | p99.9 |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for broker, bootstrap in where.items():
-        for rate in (1_000, 10_000, 50_000):
-            for linger in (0, 2, 10):
-                found = measure(bootstrap, Work("tickers", rate * _SECONDS, rate=rate, linger=linger))
-                figures = " | ".join(f"{at:.1f}" for at in found)
-                lines.append(f"| {broker} | {rate:,} | {linger} | {figures} |")
+    for rate in (1_000, 10_000, 50_000):
+        for linger in (0, 2, 10):
+            work = Work("tickers", rate * _SECONDS, rate=rate, linger=linger)
+            found = [*measure("product", bootstrap, work), *measure("bare", bootstrap, work)]
+            lines.append(f"| {rate:,} | {linger} | " + " | ".join(f"{at:.1f}" for at in found) + " |")
     return lines
 
 
-def measure(bootstrap: str, work: Work) -> tuple[float, float, float]:
+def measure(cell: str, bootstrap: str, work: Work) -> tuple[float, float, float]:
     """p50, p99 and p99.9 in milliseconds of one run."""
     [port] = free_ports("127.0.0.1", 1)
     consumer = _at_the_end(bootstrap)
     source = cells.start_source(port, work)
-    spec = {"kind": work.kind, "count": work.count, "channel": work.channel, "port": port, "brokers": bootstrap}
-    more = {"linger": work.linger, "names": cells.names_of(work), "first": 0}
-    product = cells.start("bench.product", json.dumps(spec | more), on=cells.OURS)
+    chain = cells.start(f"bench.{cell}", work.spec(port, bootstrap), before=lambda: cells.pin(cells.OURS))
     try:
         arrived = _read(consumer, work.count)
-        product.communicate(timeout=60)
+        chain.communicate(timeout=60)
         sent: list[tuple[int, int]] = json.loads(source.communicate(timeout=60)[0])["sent"]
     finally:
         consumer.close()
-        for process in (source, product):
+        for process in (source, chain):
             process.kill()
             process.wait()
     firsts = [first for first, _ in sent]
-    skip = work.count // 4  # connections, topics' leaders and the interpreter's caches
+    skip = work.count // 3  # connections, topics' leaders and the interpreter's caches
     waits = sorted(
         (at - sent[bisect.bisect_right(firsts, number) - 1][1]) / 1e6
         for number, at in arrived.items()

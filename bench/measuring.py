@@ -18,15 +18,15 @@ class Meter:
     def end(self, messages: int, **more: Any) -> None:
         """Print one JSON line."""
         seconds, cpu_seconds, done = time.monotonic() - self._at, _cpu_seconds() - self._cpu, messages - self._from
-        rss_mib = _largest_kib() / 1024
+        rss_mib = resident_mib("VmHWM")
         line = {"messages": done, "seconds": seconds, "cpu_seconds": cpu_seconds, "rss_mib": rss_mib}
         print(json.dumps(line | more), flush=True)
 
 
-def _largest_kib() -> int:
-    """Not getrusage's, which is at least that of the process which started this one."""
+def resident_mib(which: str = "VmRSS") -> float:
+    """Memory of this process: now, or (``VmHWM``) the most so far; not getrusage's, which knows the parent's, too."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    return next(int(line.split()[1]) for line in lines if line.startswith(which + ":")) / 1024
 
 
 def _cpu_seconds() -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 import uvloop
 
-from bench.measuring import Meter
+from bench.measuring import Meter, resident_mib
 from tickwire import metrics
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
@@ -40,11 +40,15 @@ async def run(spec: dict[str, Any], spill: str) -> None:
     while (seen := _frames()) < spec["first"] + min(_WARM_UP, spec["count"] // 10):  # noqa: ASYNC110 - it is a counter
         await asyncio.sleep(0.005)
     meter.begin(seen)
+    memory: list[float] = []  # MiB after each tenth of the frames
     while (seen := _frames()) < spec["first"] + spec["count"] or not _all_acknowledged(feed):
         await asyncio.sleep(0.02)
+        if seen >= spec["count"] * (len(memory) + 1) // 10:
+            memory.append(resident_mib())
         if running.done():
             running.result()
-    meter.end(seen, **{name: feed.accounting()[name] for name in ("acknowledged", "events", "frames_rejected")})
+    accounting = {name: feed.accounting()[name] for name in ("acknowledged", "events", "frames_rejected")}
+    meter.end(seen, memory=memory, **accounting)
     await feed.stop()
 
 

@@ -5,27 +5,34 @@
 
 import base64
 import hashlib
+import itertools
 import json
 import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from typing import BinaryIO
 from urllib.parse import parse_qs, urlsplit
 
 from bench import frames
 from bench.frames import Feed
 
 _CHUNK = 256 * 1024
+_ONE_CONNECTION = 200  # symbols; with more the reader may have several, and each gets what it subscribed to
 _MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 
 
 class Source:
     """One feed on one port; HTTP and WebSocket."""
 
-    def __init__(self, feed: Feed, rate: int) -> None:
-        self._feed, self._rate = feed, rate
+    def __init__(self, feed: Feed, rate: int, repeat: int) -> None:
+        self._feed, self._rate, self._repeat = feed, rate, repeat
         self._wanted = sum("depth" in path for path in feed.bodies)
         self._fetched = threading.Event()
+        self._routed = len(feed.symbols) > _ONE_CONNECTION
+        self._missing = set(feed.symbols)
+        self._subscribed = threading.Event()
         self.sent: list[tuple[int, int]] = []  # frame's number and when it was sent, of a paced run
         self.seconds = self.cpu_seconds = 0.0
         if not self._wanted:
@@ -42,6 +49,8 @@ class Source:
     def _accept(self, listening: socket.socket, done: threading.Event) -> None:
         while True:
             peer, _ = listening.accept()
+            # Else a small piece waits for the reader's delayed acknowledgement, 40 ms, and that would be measured.
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self._talk, args=(peer, done), daemon=True).start()
 
     def _talk(self, peer: socket.socket, done: threading.Event) -> None:
@@ -75,17 +84,44 @@ class Source:
             f"Sec-WebSocket-Accept: {accept}\r\n\r\n".encode()
         )
         gone = threading.Event()
-        threading.Thread(target=_read_to_the_end, args=(peer, gone), daemon=True).start()
-        peer.sendall(b"".join(self._feed.first))
+        mine: set[str] = set()
+        threading.Thread(target=self._listen, args=(peer, mine, gone), daemon=True).start()
+        first, later = self._feed.first, self._feed.frames
+        if self._routed:
+            self._subscribed.wait(120)
+            first, later = self._only(first, mine), self._only(later, mine)
+        peer.sendall(b"".join(first))
         self._fetched.wait(120)
         begin, cpu = time.monotonic(), time.process_time()
         if self._rate:
             self._send_paced(peer)
         else:
-            for piece in frames.chunks(self._feed.frames, _CHUNK):
-                peer.sendall(piece)
+            pieces = list(frames.chunks(later, _CHUNK))
+            for _ in range(self._repeat):
+                for piece in pieces:
+                    peer.sendall(piece)
         self.seconds, self.cpu_seconds = time.monotonic() - begin, time.process_time() - cpu
         gone.wait()
+
+    def _only(self, of_all: list[bytes], mine: set[str]) -> list[bytes]:
+        symbols = self._feed.symbols
+        return [frame for i, frame in enumerate(of_all) if symbols[i % len(symbols)] in mine]
+
+    def _listen(self, peer: socket.socket, mine: set[str], gone: threading.Event) -> None:
+        """Note what is subscribed to, until the reader hangs up."""
+        try:
+            for text in _texts(peer.makefile("rb")):
+                asked = json.loads(text).get("params", ())
+                if isinstance(asked, dict):
+                    mine.update(asked["symbol"])
+                else:
+                    mine.update(stream.partition("@")[0].upper() for stream in asked)
+                self._missing -= mine
+                if not self._missing:
+                    self._subscribed.set()
+        except OSError:
+            pass
+        gone.set()
 
     def _send_paced(self, peer: socket.socket) -> None:
         begin = time.monotonic_ns()
@@ -109,29 +145,33 @@ def _read_head(peer: socket.socket) -> str | None:
     return head.decode()
 
 
-def _read_to_the_end(peer: socket.socket, gone: threading.Event) -> None:
-    try:
-        while peer.recv(65536):
-            pass
-    except OSError:
-        pass
-    gone.set()
+def _texts(stream: BinaryIO) -> Iterator[bytes]:
+    """The text frames of a client, which are masked (RFC 6455, section 5.2)."""
+    while len(head := stream.read(2)) == 2:
+        size = head[1] & 127
+        if size > 125:
+            size = int.from_bytes(stream.read(2 if size == 126 else 8), "big")
+        mask = stream.read(4)
+        payload = bytes(byte ^ of for byte, of in zip(stream.read(size), itertools.cycle(mask), strict=False))
+        if head[0] & 15 == 1:
+            yield payload
 
 
 def make(spec: dict[str, int | str]) -> Feed:
-    """The feed of a specification: ``kind``, ``count``, ``symbols`` and perhaps ``levels``."""
+    """The feed of a specification: ``kind``, ``count``, ``symbols``, and perhaps ``start`` and ``levels``."""
     count, symbols = int(spec["count"]), int(spec["symbols"])
-    if spec["kind"] == "tickers":
-        return frames.binance_tickers(count, symbols)
     if spec["kind"] == "kraken":
         return frames.kraken_deltas(count, symbols)
-    return frames.binance_deltas(count, symbols, int(spec.get("levels", 1000)))
+    listed = frames.names(symbols, int(spec.get("start", 0)))
+    if spec["kind"] == "tickers":
+        return frames.binance_tickers(count, listed)
+    return frames.binance_deltas(count, listed, int(spec.get("levels", 1000)))
 
 
 def main() -> None:
     """Serve as the arguments say."""
     spec = json.loads(sys.argv[2])
-    source = Source(make(spec), int(spec.get("rate", 0)))
+    source = Source(make(spec), int(spec.get("rate", 0)), int(spec.get("repeat", 1)))
     source.serve(int(sys.argv[1]))
     print(json.dumps({"seconds": source.seconds, "cpu_seconds": source.cpu_seconds, "sent": source.sent}), flush=True)
 

@@ -26,7 +26,7 @@ def payloads(served: list[bytes]) -> list[bytes]:
 
 def tickers() -> Callable[[], object]:
     """Binance best bids and offers: frame to event."""
-    feed = frames.binance_tickers(_FRAMES, 5)
+    feed = frames.binance_tickers(_FRAMES, frames.names(5))
     adapter = binance.Adapter(_symbols(feed), ["ticker"], 25)
     inputs = payloads(feed.frames)
     return lambda: [adapter.receive(payload, _RECEIVED_US) for payload in inputs]
@@ -34,7 +34,7 @@ def tickers() -> Callable[[], object]:
 
 def deltas() -> Callable[[], object]:
     """Binance order-book changes: frame to event, with the book of a thousand levels."""
-    feed = frames.binance_deltas(_FRAMES, 1)
+    feed = frames.binance_deltas(_FRAMES, frames.names(1))
     adapter = binance.Adapter(_symbols(feed), ["orderbook"], 25)
     for payload in payloads(feed.first):
         adapter.receive(payload, _RECEIVED_US)
@@ -69,7 +69,7 @@ def encode() -> Callable[[], object]:
 
 def short_way() -> Callable[[], object]:
     """Binance tickers past the adapter: frame to a producer that does nothing."""
-    feed = frames.binance_tickers(_FRAMES, 5)
+    feed = frames.binance_tickers(_FRAMES, frames.names(5))
     adapter, tally = binance.Adapter(_symbols(feed), ["ticker"], 25), Tally()
     publisher = Publisher(KafkaConfig(enabled=True), _Nobody())
     flights = publisher._link.flights  # noqa: SLF001 - in place of Kafka

@@ -34,11 +34,11 @@ def outputs_of(feed: Feed) -> list[Output]:
 
 
 def test_every_ticker_is_one() -> None:
-    assert sum(isinstance(o, Ticker) for o in outputs_of(frames.binance_tickers(100, 7))) == 100
+    assert sum(isinstance(o, Ticker) for o in outputs_of(frames.binance_tickers(100, frames.names(7)))) == 100
 
 
 @pytest.mark.parametrize(
-    "feed", [frames.binance_deltas(300, 3), frames.kraken_deltas(300, 3)], ids=["binance", "kraken"]
+    "feed", [frames.binance_deltas(300, frames.names(3)), frames.kraken_deltas(300, 3)], ids=["binance", "kraken"]
 )
 def test_every_change_follows_on_the_one_before_and_fits_its_checksum(feed: Feed) -> None:
     """Nothing is refused, and each book begins once and is never invalid."""
