@@ -176,9 +176,9 @@ def machine() -> str:
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {model}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, {libraries}. "
-        "The measured process, with all its threads, is on one core and the source of frames on the others; brokers and "
-        "readers run where the system puts them. Medians with least and most; a ratio is product / bare of two runs "
-        "right after each other."
+        "The measured process, with all its threads, is on one core and the source of frames on the others; brokers "
+        "and readers run where the system puts them. Medians with least and most; a ratio is product / bare of two "
+        "runs right after each other."
     )
 
 

@@ -37,7 +37,7 @@ def _rate(bootstrap: str, works: list[Work]) -> float:
     with ExitStack() as stack:
         running = [stack.enter_context(_producer(bootstrap, work)) for work in works]
         measured: list[dict[str, Any]] = [cells.result(process) for process in running]
-    return sum(one["messages"] / one["seconds"] for one in measured)
+    return float(sum(one["messages"] / one["seconds"] for one in measured))
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from types import ModuleType
 from unittest.mock import patch
 
 from tickwire.events import book, decimals, short_way, side
-from tickwire.exchanges import binance
+from tickwire.exchanges import binance, kraken
 from tickwire.kafka import flight, full_queue, outage_buffer, producer_link, publisher
 
 FORMS = ["python"]
@@ -28,6 +28,7 @@ def use(form: str) -> Iterator[None]:
     with (
         patch.multiple(book, Side=of_side.Side, price_key=of_numbers.price_key, is_zero=of_numbers.is_zero),
         patch.object(binance, "ShortWay", way),
+        patch.object(kraken, "ShortWay", way),
     ):
         yield
 

@@ -1,8 +1,8 @@
 """The short way from a frame to the value of its record, for frames of known shapes. It is compiled or it is not there.
 
 An adapter that has one tells it what it may take: the symbols of tickers, and the books that follow their exchange's
-sequence. A :class:`Relay` takes a connection's messages; what the short way does not know goes on to the session, and
-so does everything while the publisher is not free or somebody else wants the events.
+sequence or checksums. A :class:`Relay` takes a connection's messages; what the short way does not know goes on to the
+session, and so does everything while the publisher is not free or somebody else wants the events.
 """
 
 from typing import TYPE_CHECKING
@@ -26,6 +26,14 @@ class PlainShortWay:
         self, native: str, symbol: str, prefix: bytes, bids: "Side", asks: "Side", state: PlainApplied, /
     ) -> None:
         """Take this book's changes, as long as each is next after *state*; *prefix* stands in front of the bids."""
+
+    def follow_checked(
+        self, native: str, symbol: str, prefix: bytes, bids: "Side", asks: "Side", depth: int, checked: int, /
+    ) -> None:
+        """Take this book's changes where each comes with a checksum of the best *checked* levels a side after it.
+
+        Both sides are kept *depth* levels deep.
+        """
 
     def leave(self, native: str, /) -> None:
         """Take no more changes of this book."""

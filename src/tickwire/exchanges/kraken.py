@@ -15,10 +15,11 @@ from msgspec import Meta, Raw, Struct
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Book, price_key
 from tickwire.events.decimals import decimal_text
+from tickwire.events.short_way import ShortWay
 from tickwire.events.types import Micros, Ticker
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import Channel, Fetch, Output, Refused, Send, Subscribed, Symbol, malformed
-from tickwire.exchanges.messages import BookMessages
+from tickwire.exchanges.messages import BookMessages, text_before
 from tickwire.exchanges.numbers import best, micros
 from tickwire.exchanges.symbols import Listing, split_name
 
@@ -64,6 +65,14 @@ _QUOTES = (
 )  # no TUSD: DOTUSD
 _LEVEL = ("price", "qty")  # a level's fields
 _NO_LEVELS = Raw(b"[]")
+# As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
+_TICKER_SHAPE = (
+    b'{"channel":"ticker","type":"~","data":[{"symbol":"$","bid":%,"bid_qty":%,"ask":%,"ask_qty":%,"last":%,'
+    b'"volume":*,"vwap":*,"low":*,"high":*,"change":*,"change_pct":*(,"timestamp":"^")}]}'
+)
+_BOOK_SHAPE = (
+    b'{"channel":"book","type":"update","data":[{"symbol":"$","bids":=,"asks":=,"checksum":#,"timestamp":"^"}]}'
+)
 _PING = b'{"method":"ping"}'
 
 
@@ -148,6 +157,7 @@ class _State:
         self.book: Book | None = None  # None while its snapshot is awaited
         self.suspect = False  # a frame that may have changed the book could not be read
         self.restarting = False  # subscribed again, and the snapshot not there yet
+        self.short = False  # its updates take the short way
 
 
 class Adapter:
@@ -163,6 +173,8 @@ class Adapter:
             self._tickers = {symbol.native: symbol for symbol in symbols}
         if "orderbook" in channels:
             self._books = {symbol.native: _State(symbol, self._depth) for symbol in symbols}
+        self.short_way = ShortWay(_TICKER_SHAPE, _BOOK_SHAPE)  # for symbols that were heard of
+        self._short_tickers: set[str] = set()
         self._pending: dict[tuple[Channel, str | None], Symbol] = {(c, s.native): s for c in channels for s in symbols}
         self._asked: dict[int | None, tuple[Channel, Sequence[str]]] = {}  # by the number of the request
         self._number = 0
@@ -246,7 +258,11 @@ class Adapter:
             exchange_us=micros(entry.timestamp) if entry.timestamp is not None else None,
             received_us=received_us,
         )
-        return [*self._acknowledge("ticker", symbol.native), ticker] if self._pending else [ticker]
+        if symbol.native in self._short_tickers:
+            return [ticker]
+        self._short_tickers.add(symbol.native)
+        self.short_way.ticker(symbol.native, symbol.canonical, text_before("bid", ticker))
+        return [*self._acknowledge("ticker", symbol.native), ticker]
 
     def _book_data(self, frame: _Frame, received_us: Micros) -> list[Output]:
         entry = _only(frame.data)
@@ -261,7 +277,7 @@ class Adapter:
             else:
                 raise ValueError(f"a book message of the type {frame.type!r:.100}")  # noqa: TRY301 - as below
         except ValueError:
-            state.suspect = True
+            self._doubt(state)
             raise
         return self._acknowledge("orderbook", state.native) + out if self._pending else out
 
@@ -270,6 +286,7 @@ class Adapter:
         book = Book(entry.bids, entry.asks, _LEVEL)
         book.truncate(state.messages.depth)
         state.suspect = False
+        self._leave(state)
         if _checksum(book) != entry.checksum:
             return self._restart(state, "checksum", received_us)
         state.book, state.restarting = book, False
@@ -288,7 +305,22 @@ class Adapter:
         bids, asks = book.apply(entry.bids, entry.asks, state.messages.depth)
         if _checksum(book) != entry.checksum:
             return self._restart(state, "checksum", received_us)
-        return [state.messages.delta(bids, asks, None, exchange_us, received_us)]
+        delta = state.messages.delta(bids, asks, None, exchange_us, received_us)
+        if not state.short and ("orderbook", state.native) not in self._pending:
+            state.short = True
+            native, canonical, before = state.native, state.symbol.canonical, text_before("bids", delta)
+            of_book = book.bids, book.asks, state.messages.depth, _CHECKED_LEVELS
+            self.short_way.follow_checked(native, canonical, before, *of_book)
+        return [delta]
+
+    def _leave(self, state: _State) -> None:
+        """Read the book's updates here again."""
+        state.short = False
+        self.short_way.leave(state.native)
+
+    def _doubt(self, state: _State) -> None:
+        state.suspect = True
+        self._leave(state)
 
     def _restart(self, state: _State, reason: str, received_us: Micros) -> list[Output]:
         """Subscribe again; both requests at once, because Kraken answers in order and old updates are ignored."""
@@ -296,6 +328,7 @@ class Adapter:
         if state.book is not None:
             out.append(state.messages.invalid(reason, None, received_us))
         state.book, state.suspect, state.restarting = None, False, True
+        self._leave(state)
         return out + self._again(state)
 
     def _again(self, state: _State) -> list[Output]:
@@ -331,6 +364,7 @@ class Adapter:
             state = self._books.get(native)
             if state is not None and channel == "orderbook" and result.depth in _DEPTHS:
                 state.messages.depth = result.depth  # what the exchange says counts, not what we asked for
+                self._leave(state)
             return [] if channel is None else self._acknowledge(channel, native)
         if "msg rate" in error.lower():
             # Neither refused nor accepted: it stays pending, and the connection's deadline asks again, later.
@@ -365,7 +399,8 @@ class Adapter:
         # The checksum covers ten levels: deeper down a lost update would go unnoticed.
         if b'"book"' in payload:
             for state in self._books.values():
-                state.suspect = state.suspect or state.native.encode() in payload
+                if state.native.encode() in payload:
+                    self._doubt(state)
         return malformed("frame", error)
 
 

@@ -44,16 +44,20 @@ void changes_clear(Changes *changes);
 /* Reads levels from *text*, which begins with them, and puts them in order; NULL, perhaps with an error set, when that
  * is for Python. Returns where they end. */
 const char *changes_read(Changes *changes, Side *side, const char *text, const char *end);
-int changes_apply(Changes *changes, Side *side); /* -1: an error is set, and the book is of no use */
+/* Then keeps the best *depth* levels (-1: all), and what left is among the changes. -1: an error is set, and the book is
+ * of no use. */
+int changes_apply(Changes *changes, Side *side, Py_ssize_t depth);
 Py_ssize_t changes_size(const Changes *changes); /* of their text, at most */
 char *changes_write(const Changes *changes, char *to);
+enum { LEVEL_DIGITS = 160 }; /* of price and size, at most */
+char *side_put_digits(const Side *side, Py_ssize_t depth, char *to); /* see events/side.py, digits */
 int add_side(PyObject *module);
 
 /* short_way.c */
 typedef struct ShortWay ShortWay;
 extern PyTypeObject *short_way_type;
 
-enum { INTEGERS = 3, DECIMALS = 4 };
+enum { INTEGERS = 3, DECIMALS = 5 };
 
 typedef struct {
     const char *text;
@@ -63,6 +67,8 @@ typedef struct {
 
 typedef struct { /* what a frame is about; everything is borrowed */
     Piece native, integers[INTEGERS], decimals[DECIMALS];
+    int integer_count, decimal_count;
+    long long us;                 /* the exchange's time; -1: none was read */
     const char *shape, *at, *end; /* how far it was read */
     PyObject *known, *symbol;     /* what the short way knows of the symbol; its canonical name */
     Running *running;             /* NULL: a ticker */

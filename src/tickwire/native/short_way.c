@@ -6,16 +6,19 @@
  */
 #include "native.h"
 
-enum { WHOLE_DIGITS = 14, PLACES = 24, MAX_SYMBOL = 40, BROKEN = -2 };
+enum { WHOLE_DIGITS = 14, PLACES = 24, MAX_SYMBOL = 40, BROKEN = -2, MOST_CHECKED = 25 };
 
 static const uint64_t GREATEST_NUMBER = 1ULL << 53; /* that every JSON reader keeps exact */
+
+static PyObject *crc32; /* zlib's */
 
 /* A book that is followed; PyObject, so that a dictionary can hold it. */
 typedef struct {
     PyObject_HEAD
     PyObject *symbol, *prefix; /* the canonical name; the record's text in front of the bids */
     Side *bids, *asks;
-    Applied *state;
+    Applied *state;            /* NULL: a checksum says whether the book is right */
+    Py_ssize_t depth, checked; /* then: levels a side that are kept, and those that it covers */
 } Line;
 
 struct ShortWay {
@@ -23,6 +26,7 @@ struct ShortWay {
     PyObject *ticker_shape, *depth_shape; /* bytes; see way_init */
     PyObject *tickers;                    /* native name -> (canonical name, the record's text in front of the bid) */
     PyObject *lines;                      /* native name -> Line */
+    int by_checksum;                      /* a book's changes come with the checksum of the book after them */
     Changes *bids, *asks;
 };
 
@@ -75,24 +79,111 @@ take_text(const char *at, const char *end, Piece *text)
     return at;
 }
 
-/* Matches what is left of the frame with the shape, up to levels or to the end. 0: they differ. */
+static int
+is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/* Takes a JSON number that is plain decimal text: one that begins with a needless zero is none. */
+static const char *
+take_json_decimal(const char *at, const char *end, Piece *piece)
+{
+    const char *start = at;
+    at = take_decimal(at, end, piece);
+    return at && start[0] == '0' && start + 1 < at && start[1] != '.' ? NULL : at;
+}
+
+/* Takes any JSON number without an exponent. */
+static const char *
+take_ignored(const char *at, const char *end)
+{
+    Piece ignored;
+    return take_json_decimal(at + (at < end && *at == '-'), end, &ignored);
+}
+
+static int
+two_digits(const char *at)
+{
+    return (at[0] - '0') * 10 + at[1] - '0';
+}
+
+/* Takes a time in UTC as RFC 3339 writes it; digits after the microseconds are cut (see exchanges/numbers.py). */
+static const char *
+take_time(const char *at, const char *end, long long *us)
+{
+    static const char form[] = "0000-00-00T00:00:00";
+    static const int days_before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365};
+    if (end - at < (Py_ssize_t)sizeof form)
+        return NULL;
+    for (size_t i = 0; i < sizeof form - 1; i++)
+        if (form[i] == '0' ? (unsigned char)(at[i] - '0') > 9 : at[i] != form[i])
+            return NULL;
+    int year = two_digits(at) * 100 + two_digits(at + 2), month = two_digits(at + 5), day = two_digits(at + 8);
+    int hour = two_digits(at + 11), minute = two_digits(at + 14), second = two_digits(at + 17);
+    int leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    if (year < 1970 || month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59 || day < 1
+        || day > days_before[month] - days_before[month - 1] + (month == 2 && leap))
+        return NULL;
+    long long before = year - 1;
+    long long days = before * 365 + before / 4 - before / 100 + before / 400 - 719162; /* of the years since 1970 */
+    days += days_before[month - 1] + (month > 2 && leap) + day - 1;
+    *us = (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000000;
+    at += sizeof form - 1;
+    if (*at == '.') {
+        int places = 0;
+        for (long long unit = 100000; ++at < end && (unsigned char)(*at - '0') <= 9; unit /= 10, places++)
+            *us += (*at - '0') * unit;
+        if (!places)
+            return NULL;
+    }
+    return at < end && *at == 'Z' ? at + 1 : NULL;
+}
+
+/* Matches what is left of the frame with the shape, up to levels or to the end. 0: they differ. Between the parts of the
+ * JSON text, not within a string, may be spaces. */
 static int
 match(Found *found)
 {
     const char *at = found->at, *shape = found->shape, *end = found->end;
-    int integers = 0, decimals = 0;
+    int in_text = 0;
     Piece ignored;
-    for (; *shape && *shape != '[' && at; shape++)
+    for (; *shape && *shape != '=' && at; shape++) {
+        if (*shape == ')')
+            continue;
+        while (!in_text && at < end && is_space(*at))
+            at++;
         switch (*shape) {
+        case '(':
+            if (at >= end || *at != shape[1])
+                shape = strchr(shape, ')');
+            break;
         case '~': at = take_text(at, end, &ignored); break;
         case '$': at = take_text(at, end, &found->native); break;
-        case '#': at = take_integer(at, end, &found->integers[integers++]); break;
-        case '%': at = take_decimal(at, end, &found->decimals[decimals++]); break;
-        default: at = at < end && *at == *shape ? at + 1 : NULL;
+        case '#': at = take_integer(at, end, &found->integers[found->integer_count++]); break;
+        case '%':
+            at = (in_text ? take_decimal : take_json_decimal)(at, end, &found->decimals[found->decimal_count++]);
+            break;
+        case '*': at = take_ignored(at, end); break;
+        case '^': at = take_time(at, end, &found->us); break;
+        default:
+            at = at < end && *at == *shape ? at + 1 : NULL;
+            in_text ^= *shape == '"';
         }
+    }
     found->at = at;
     found->shape = shape;
     return at != NULL;
+}
+
+static int
+begins(Found *found, const char *frame, PyObject *shape)
+{
+    found->at = frame;
+    found->shape = PyBytes_AS_STRING(shape);
+    found->integer_count = found->decimal_count = 0;
+    found->us = -1;
+    return match(found);
 }
 
 /* What is known of the symbol, borrowed; NULL, perhaps with an error set. */
@@ -134,6 +225,12 @@ put_number(char *to, long long number)
     return to;
 }
 
+static char *
+put_optional(char *to, long long number)
+{
+    return number < 0 ? PUT(to, "null") : put_number(to, number);
+}
+
 /* A side without size is empty, and so is its price. */
 static char *
 put_pair(char *to, const char *name, Py_ssize_t name_size, const Piece pair[2])
@@ -157,7 +254,7 @@ static PyObject *
 ticker_value(PyObject *prefix, const Found *found, long long us)
 {
     Py_ssize_t most = PyBytes_GET_SIZE(prefix) + 200; /* names, quotes, numbers of 20 digits */
-    for (int i = 0; i < DECIMALS; i++)
+    for (int i = 0; i < found->decimal_count; i++)
         most += found->decimals[i].size;
     PyObject *value = PyBytes_FromStringAndSize(NULL, most);
     if (!value)
@@ -166,9 +263,19 @@ ticker_value(PyObject *prefix, const Found *found, long long us)
     to = put_pair(to, ",\"bid_size\":", 12, found->decimals);
     to = PUT(to, ",\"ask\":");
     to = put_pair(to, ",\"ask_size\":", 12, found->decimals + 2);
-    to = PUT(to, ",\"last\":null,\"sequence\":");
-    to = put(to, found->integers[0].text, found->integers[0].size);
-    to = PUT(to, ",\"exchange_us\":null,\"received_us\":");
+    to = PUT(to, ",\"last\":");
+    if (found->decimal_count == DECIMALS) {
+        const Piece *last = &found->decimals[DECIMALS - 1];
+        *to++ = '"';
+        to = put(to, last->text, last->size);
+        *to++ = '"';
+    } else
+        to = PUT(to, "null");
+    to = PUT(to, ",\"sequence\":");
+    to = put_optional(to, found->integer_count ? (long long)found->integers[0].value : -1);
+    to = PUT(to, ",\"exchange_us\":");
+    to = put_optional(to, found->us);
+    to = PUT(to, ",\"received_us\":");
     to = put_number(to, us);
     *to++ = '}';
     _PyBytes_Resize(&value, to - PyBytes_AS_STRING(value));
@@ -191,9 +298,9 @@ delta_value(const Line *line, const ShortWay *way, const Running *running, long 
     to = PUT(to, ",\"book_seq\":");
     to = put_number(to, running->book_seq);
     to = PUT(to, ",\"sequence\":");
-    to = put_number(to, running->sequence);
+    to = put_optional(to, running->sequence);
     to = PUT(to, ",\"exchange_us\":");
-    to = put_number(to, running->exchange_us);
+    to = put_optional(to, running->exchange_us);
     to = PUT(to, ",\"received_us\":");
     to = put_number(to, us);
     *to++ = '}';
@@ -204,44 +311,44 @@ delta_value(const Line *line, const ShortWay *way, const Running *running, long 
 /* ---- The way ---------------------------------------------------------------------------------------------------- */
 
 static int
-find_ticker(ShortWay *way, Found *found)
+find_ticker(ShortWay *way, const char *frame, Found *found)
 {
-    found->shape = PyBytes_AS_STRING(way->ticker_shape);
-    if (!match(found) || found->at != found->end || !(found->known = look_up(way->tickers, &found->native)))
+    if (!begins(found, frame, way->ticker_shape) || found->at != found->end
+        || !(found->known = look_up(way->tickers, &found->native)))
         return 0;
     found->symbol = PyTuple_GET_ITEM(found->known, 0);
     found->running = NULL;
     return 1;
 }
 
-/* A change may, when it is next in its order:
+/* A change may where nothing but the levels can be wrong, or the checksum after them. Where updates are numbered it has to
+ * be next in its order:
  * https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams, update procedure, steps 1 to 3. */
 static int
-find_change(ShortWay *way, PyObject *runnings, Found *found)
+find_change(ShortWay *way, PyObject *runnings, const char *frame, Found *found)
 {
-    found->shape = PyBytes_AS_STRING(way->depth_shape);
-    if (!match(found) || !*found->shape || !(found->known = look_up(way->lines, &found->native)))
+    if (!begins(found, frame, way->depth_shape) || !*found->shape
+        || !(found->known = look_up(way->lines, &found->native)))
         return 0;
     found->running = (Running *)look_up(runnings, &found->native);
-    if (!found->running)
+    if (!found->running || !found->running->valid)
         return 0;
     Line *line = (Line *)found->known;
     found->symbol = line->symbol;
+    if (!line->state)
+        return 1;
     long long first = (long long)found->integers[1].value, last = (long long)found->integers[2].value;
     long long before = line->state->update_id;
-    return found->running->valid && first <= last && last > before && first <= before + 1;
+    return first <= last && last > before && first <= before + 1;
 }
 
 int
 short_way_find(ShortWay *way, PyObject *runnings, const char *frame, Py_ssize_t size, Found *found)
 {
-    found->at = frame;
     found->end = frame + size;
-    int done = find_ticker(way, found);
-    if (!done && !PyErr_Occurred()) {
-        found->at = frame;
-        done = find_change(way, runnings, found);
-    }
+    int done = find_ticker(way, frame, found);
+    if (!done && !PyErr_Occurred())
+        done = find_change(way, runnings, frame, found);
     return PyErr_Occurred() ? -1 : done;
 }
 
@@ -255,7 +362,7 @@ read_sides(ShortWay *way, Line *line, Found *found)
         found->at = changes_read(way->asks, line->asks, found->at, found->end);
         found->shape++;
         if (found->at && match(found) && found->at == found->end)
-            return 1;
+            return line->state || found->integers[0].value <= UINT32_MAX;
     }
     if (!PyErr_Occurred())
         return 0;
@@ -265,6 +372,25 @@ read_sides(ShortWay *way, Line *line, Found *found)
     return 0;
 }
 
+/* Compares the book with its checksum: of the best asks, then bids, price and quantity without point and leading zeros.
+ * https://docs.kraken.com/api/docs/guides/spot-ws-book-v2. 1: equal, 0: not, -1: an error is set. */
+static int
+is_right(const Line *line, uint64_t checksum)
+{
+    char digits[2 * MOST_CHECKED * LEVEL_DIGITS];
+    char *end = side_put_digits(line->bids, line->checked, side_put_digits(line->asks, line->checked, digits));
+    PyObject *text = PyBytes_FromStringAndSize(digits, end - digits);
+    PyObject *answer = text ? PyObject_CallOneArg(crc32, text) : NULL;
+    Py_XDECREF(text);
+    if (!answer)
+        return -1;
+    uint64_t found = PyLong_AsUnsignedLongLong(answer);
+    Py_DECREF(answer);
+    return found == checksum;
+}
+
+/* A change whose checksum is wrong goes to the adapter although the book has it already: there it changes nothing more,
+ * as each level's size is set and not added to, is found wrong again, and the book starts again. */
 int
 short_way_carry_out(ShortWay *way, Found *found, long long received_us, PyObject **value)
 {
@@ -277,12 +403,20 @@ short_way_carry_out(ShortWay *way, Found *found, long long received_us, PyObject
     int done = read_sides(way, line, found);
     if (done <= 0)
         return done;
-    if (changes_apply(way->bids, line->bids) || changes_apply(way->asks, line->asks)) {
-        line->state->update_id = BROKEN;
+    if (changes_apply(way->bids, line->bids, line->depth) || changes_apply(way->asks, line->asks, line->depth)) {
+        if (line->state)
+            line->state->update_id = BROKEN;
         return -1;
     }
-    line->state->update_id = running->sequence = (long long)found->integers[2].value;
-    running->exchange_us = (long long)found->integers[0].value * 1000;
+    if (line->state) {
+        line->state->update_id = running->sequence = (long long)found->integers[2].value;
+        running->exchange_us = (long long)found->integers[0].value * 1000;
+    } else {
+        if ((done = is_right(line, found->integers[0].value)) <= 0)
+            return done;
+        running->sequence = -1;
+        running->exchange_us = found->us;
+    }
     running->messages++;
     running->book_seq++;
     *value = delta_value(line, way, running, received_us);
@@ -304,31 +438,55 @@ way_ticker(ShortWay *way, PyObject *arguments)
 }
 
 static PyObject *
-way_follow(ShortWay *way, PyObject *arguments)
+add_line(ShortWay *way, PyObject *native, Line known)
 {
-    PyObject *native, *symbol, *prefix, *bids, *asks, *state;
-    if (!PyArg_ParseTuple(arguments, "UUSOOO!", &native, &symbol, &prefix, &bids, &asks, applied_type, &state))
-        return NULL;
-    if (!Py_IS_TYPE(bids, side_type) || !Py_IS_TYPE(asks, side_type))
+    if (!Py_IS_TYPE(known.bids, side_type) || !Py_IS_TYPE(known.asks, side_type))
         Py_RETURN_NONE; /* a book in Python, which the adapter goes on to serve */
     Line *line = (Line *)line_type->tp_alloc(line_type, 0);
     if (!line)
         return NULL;
-    Py_INCREF(symbol);
-    Py_INCREF(prefix);
-    Py_INCREF(bids);
-    Py_INCREF(asks);
-    Py_INCREF(state);
-    line->symbol = symbol;
-    line->prefix = prefix;
-    line->bids = (Side *)bids;
-    line->asks = (Side *)asks;
-    line->state = (Applied *)state;
+    line->symbol = Py_NewRef(known.symbol);
+    line->prefix = Py_NewRef(known.prefix);
+    line->bids = (Side *)Py_NewRef((PyObject *)known.bids);
+    line->asks = (Side *)Py_NewRef((PyObject *)known.asks);
+    line->state = (Applied *)Py_XNewRef((PyObject *)known.state);
+    line->depth = known.depth;
+    line->checked = known.checked;
     int failed = PyDict_SetItem(way->lines, native, (PyObject *)line);
     Py_DECREF(line);
     if (failed)
         return NULL;
     Py_RETURN_NONE;
+}
+
+static PyObject *
+way_follow(ShortWay *way, PyObject *arguments)
+{
+    PyObject *native;
+    Line line = {.depth = -1};
+    if (!PyArg_ParseTuple(arguments, "UUSOOO!", &native, &line.symbol, &line.prefix, &line.bids, &line.asks, applied_type,
+                          &line.state))
+        return NULL;
+    if (way->by_checksum) {
+        PyErr_SetString(PyExc_ValueError, "the shape has no numbers of updates");
+        return NULL;
+    }
+    return add_line(way, native, line);
+}
+
+static PyObject *
+way_follow_checked(ShortWay *way, PyObject *arguments)
+{
+    PyObject *native;
+    Line line = {.state = NULL};
+    if (!PyArg_ParseTuple(arguments, "UUSOOnn", &native, &line.symbol, &line.prefix, &line.bids, &line.asks, &line.depth,
+                          &line.checked))
+        return NULL;
+    if (!way->by_checksum || line.depth < 0 || line.checked < 0 || line.checked > MOST_CHECKED) {
+        PyErr_SetString(PyExc_ValueError, "the shape has no checksum, or it covers more levels than can be");
+        return NULL;
+    }
+    return add_line(way, native, line);
 }
 
 static PyObject *
@@ -351,9 +509,32 @@ count(const char *shape, char what)
     return found;
 }
 
-/* ShortWay(ticker_shape, depth_shape). In a shape "~" stands for text without "@", "$" for the symbol, "#" for an integer, "%"
- * for a decimal number, "[" for levels; everything else stands for itself. A ticker has the sequence and four numbers
- * (bid, its size, ask, its size), a change of a book the time in ms, its first and last update and two lists of levels. */
+static int
+ticker_is_whole(const char *shape)
+{
+    int decimals = count(shape, '%');
+    return count(shape, '$') == 1 && (decimals == DECIMALS - 1 || decimals == DECIMALS) && count(shape, '#') <= 1
+           && count(shape, '^') <= 1 && !count(shape, '=') && count(shape, '(') == count(shape, ')');
+}
+
+static int
+change_is_whole(const char *shape)
+{
+    const char *levels = strchr(shape, '=');
+    if (count(shape, '$') != 1 || count(shape, '=') != 2 || count(shape, '%') || strchr(levels, '$')
+        || count(shape, '('))
+        return 0;
+    if (count(shape, '^'))
+        return count(shape, '^') == 1 && count(levels, '#') == 1 && count(shape, '#') == 1;
+    return count(shape, '#') == INTEGERS && !count(levels, '#');
+}
+
+/* ShortWay(ticker_shape, depth_shape). In a shape "~" stands for text without "@", "$" for the symbol, "#" for an integer,
+ * "%" for a decimal number, "*" for one that nobody wants, "^" for a time, "=" for levels, and what is in parentheses may
+ * be missing; everything else stands for itself.
+ * A ticker has four numbers (bid, its size, ask, its size), perhaps the last price, a sequence and a time. A change of a
+ * book has two lists of levels, and either in front of them the time in ms, its first and last update, or behind them a
+ * checksum and a time. */
 static int
 way_init(ShortWay *way, PyObject *arguments, PyObject *Py_UNUSED(keywords))
 {
@@ -361,12 +542,11 @@ way_init(ShortWay *way, PyObject *arguments, PyObject *Py_UNUSED(keywords))
     if (!PyArg_ParseTuple(arguments, "SS", &ticker, &depth))
         return -1;
     const char *of_ticker = PyBytes_AS_STRING(ticker), *of_depth = PyBytes_AS_STRING(depth);
-    if (count(of_ticker, '$') != 1 || count(of_ticker, '#') != 1 || count(of_ticker, '%') != DECIMALS
-        || count(of_ticker, '[') || count(of_depth, '$') != 1 || count(of_depth, '#') != INTEGERS
-        || count(of_depth, '%') || count(of_depth, '[') != 2 || strpbrk(strchr(of_depth, '['), "$#")) {
+    if (!ticker_is_whole(of_ticker) || !change_is_whole(of_depth)) {
         PyErr_SetString(PyExc_ValueError, "a shape has not what a ticker or a change of a book needs");
         return -1;
     }
+    way->by_checksum = count(of_depth, '^');
     if (way->ticker_shape) {
         PyErr_SetString(PyExc_TypeError, "a ShortWay is made once");
         return -1;
@@ -422,6 +602,7 @@ add_short_way(PyObject *module)
     static PyMethodDef methods[] = {
         {"ticker", (PyCFunction)way_ticker, METH_VARARGS, NULL},
         {"follow", (PyCFunction)way_follow, METH_VARARGS, NULL},
+        {"follow_checked", (PyCFunction)way_follow_checked, METH_VARARGS, NULL},
         {"leave", (PyCFunction)way_leave, METH_O, NULL},
         {NULL, NULL, 0, NULL},
     };
@@ -438,6 +619,8 @@ add_short_way(PyObject *module)
         .name = "tickwire._native.Line", .basicsize = sizeof(Line),
         .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, .slots = line_slots,
     };
+    if (!(crc32 = attribute("zlib", "crc32")))
+        return -1;
     short_way_type = add_type(module, "ShortWay", &way_spec);
     line_type = short_way_type ? add_type(module, "Line", &line_spec) : NULL;
     return line_type ? 0 : -1;

@@ -11,7 +11,7 @@
 
 typedef __int128 Key;
 
-enum { PLACES = 24, WHOLE_DIGITS = 14, MAX_DIGITS = 80, INLINE_TEXT = 46, STACK_CHANGES = 64 };
+enum { PLACES = 24, WHOLE_DIGITS = 14, MAX_DIGITS = LEVEL_DIGITS / 2, INLINE_TEXT = 46, STACK_CHANGES = 64 };
 
 static PyObject *raw_type;        /* msgspec.Raw */
 static PyObject *slow_price_key;  /* tickwire.events.decimals.price_key */
@@ -178,6 +178,7 @@ struct Changes {
     int ordered;   /* best first, one a price */
     int canonical; /* the text is as we would write it */
     const char *text, *text_end;
+    char *cut_off; /* prices of levels that left the book */
     Change stack[STACK_CHANGES];
 };
 
@@ -188,11 +189,13 @@ changes_init(Changes *changes)
     changes->count = 0;
     changes->room = STACK_CHANGES;
     changes->ordered = changes->canonical = 1;
+    changes->cut_off = NULL;
 }
 
 static void
 changes_free(Changes *changes)
 {
+    PyMem_Free(changes->cut_off);
     if (changes->items != changes->stack)
         PyMem_Free(changes->items);
 }
@@ -304,14 +307,23 @@ take(Reader *reader, char expected)
     return 1;
 }
 
+/* Tells whether digits, points and signs are a number of JSON, which a string need not be. */
+static int
+is_json_number(const char *at, const char *end)
+{
+    at += at < end && *at == '-';
+    if (at >= end || (unsigned char)(*at - '0') > 9 || (*at == '0' && at + 1 < end && at[1] != '.'))
+        return 0;
+    const char *point = memchr(at, '.', (size_t)(end - at));
+    return !point || (point + 1 < end && !memchr(point + 1, '.', (size_t)(end - point - 1)));
+}
+
 /* Takes a string or a number that is plain decimal text. 0: something else stands there. */
 static int
 take_number(Reader *reader, const char **text, Py_ssize_t *size)
 {
     skip_space(reader);
     int quoted = reader->at < reader->end && *reader->at == '"';
-    if (!quoted)
-        reader->changes->canonical = 0;
     const char *at = reader->at + quoted;
     *text = at;
     while (at < reader->end && ((unsigned char)(*at - '0') <= 9 || *at == '.' || *at == '-'))
@@ -319,6 +331,11 @@ take_number(Reader *reader, const char **text, Py_ssize_t *size)
     *size = at - *text;
     if (!*size || at >= reader->end || (quoted && *at != '"'))
         return 0;
+    if (!quoted) {
+        reader->changes->canonical = 0;
+        if (!is_json_number(*text, at))
+            return 0;
+    }
     reader->at = at + quoted;
     return 1;
 }
@@ -572,11 +589,23 @@ apply(Side *side, Changes *changes)
     return 0;
 }
 
-/* Drops every level behind the best *depth*; what leaves is added to *changes* as removals. */
+/* Drops every level behind the best *depth* (-1: none); what leaves is added to *changes* as removals. */
 static int
-cut(Side *side, Py_ssize_t depth, Changes *changes, char *texts)
+cut(Side *side, Py_ssize_t depth, Changes *changes)
 {
-    Py_ssize_t extra = side->count - depth;
+    Py_ssize_t extra = depth < 0 ? 0 : side->count - depth;
+    if (extra <= 0)
+        return 0;
+    size_t size = 0;
+    for (Py_ssize_t i = 0; i < extra; i++)
+        size += side->levels[i].price_size;
+    char *texts = PyMem_Malloc(size);
+    if (!texts) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    PyMem_Free(changes->cut_off);
+    changes->cut_off = texts;
     for (Py_ssize_t i = extra - 1; i >= 0; i--) {
         Level *level = &side->levels[i];
         Change *change = changes_add(changes);
@@ -685,26 +714,12 @@ read_list(Changes *changes, int sign, PyObject *levels)
 static PyObject *
 finish(Side *side, Changes *changes, PyObject *given, int as_text, Py_ssize_t depth)
 {
-    char small[512], *texts = small;
-    PyObject *said = NULL;
-    if (put_in_order(changes) || apply(side, changes))
+    if (put_in_order(changes) || apply(side, changes) || cut(side, depth, changes))
         return NULL;
-    if (depth >= 0 && side->count > depth) {
-        Py_ssize_t most = (side->count - depth) * MAX_DIGITS;
-        if (most > (Py_ssize_t)sizeof small && !(texts = PyMem_Malloc((size_t)most)))
-            return PyErr_NoMemory();
-        if (cut(side, depth, changes, texts))
-            goto done;
-    }
-    if (changes->canonical) {
-        Py_INCREF(given);
-        said = given;
-    } else
-        said = as_text ? changes_as_text(changes) : changes_as_list(changes);
-done:
-    if (texts != small)
-        PyMem_Free(texts);
-    return said;
+    if (!changes->canonical)
+        return as_text ? changes_as_text(changes) : changes_as_list(changes);
+    Py_INCREF(given);
+    return given;
 }
 
 static PyObject *
@@ -843,21 +858,27 @@ put_digits(char *at, const char *text, Py_ssize_t size)
     return at;
 }
 
-static PyObject *
-side_digits(Side *side, PyObject *const *arguments, Py_ssize_t count)
+char *
+side_put_digits(const Side *side, Py_ssize_t depth, char *at)
 {
-    Py_ssize_t depth = asked(side, arguments, count);
-    PyObject *bytes = depth < 0 ? NULL : PyBytes_FromStringAndSize(NULL, depth * 2 * MAX_DIGITS);
-    if (!bytes)
-        return NULL;
-    char *at = PyBytes_AS_STRING(bytes);
-    for (Py_ssize_t i = 0; i < depth; i++) {
+    for (Py_ssize_t i = 0; i < Py_MIN(depth, side->count); i++) {
         const Level *level = &side->levels[side->count - 1 - i];
         const char *text = text_of(level);
         at = put_digits(at, text, level->price_size);
         at = put_digits(at, text + level->price_size, level->size_size);
     }
-    return _PyBytes_Resize(&bytes, at - PyBytes_AS_STRING(bytes)) ? NULL : bytes;
+    return at;
+}
+
+static PyObject *
+side_digits(Side *side, PyObject *const *arguments, Py_ssize_t count)
+{
+    Py_ssize_t depth = asked(side, arguments, count);
+    PyObject *bytes = depth < 0 ? NULL : PyBytes_FromStringAndSize(NULL, depth * LEVEL_DIGITS);
+    if (!bytes)
+        return NULL;
+    char *end = side_put_digits(side, depth, PyBytes_AS_STRING(bytes));
+    return _PyBytes_Resize(&bytes, end - PyBytes_AS_STRING(bytes)) ? NULL : bytes;
 }
 
 static PyObject *
@@ -995,9 +1016,9 @@ changes_read(Changes *changes, Side *side, const char *text, const char *end)
 }
 
 int
-changes_apply(Changes *changes, Side *side)
+changes_apply(Changes *changes, Side *side, Py_ssize_t depth)
 {
-    return apply(side, changes);
+    return apply(side, changes) || cut(side, depth, changes) ? -1 : 0;
 }
 
 int
