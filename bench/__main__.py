@@ -15,18 +15,23 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench import cells, latency, pair, startup
+from bench import cells, latency, pair, source, startup
 from bench.cells import Work
 from tickwire.broker import ApacheCluster, EmbeddedBroker, java_and_maven_missing
 
-_FULL = {"tickers": 400_000, "deltas": 300_000, "top20": 200_000, "kraken": 150_000}
+_FULL = {
+    "tickers": 400_000, "deltas": 300_000, "top20": 200_000,
+    "kraken-tickers": 300_000, "kraken-deltas": 200_000, "kraken-top20": 150_000,
+}  # fmt: skip
 _PEER = 10_000
 _QUICK = {"tickers": 100_000, "deltas": 80_000}
 _TITLES = {
     "tickers": "Binance best bid and offer",
     "deltas": "Binance order-book changes, ten levels each",
     "top20": "Binance, the best twenty levels after every change",
-    "kraken": "Kraken order-book changes with checksum",
+    "kraken-tickers": "Kraken best bid and offer",
+    "kraken-deltas": "Kraken order-book changes with checksum",
+    "kraken-top20": "Kraken, the best twenty levels after every change, with checksum",
 }
 _CACHE = cells.ROOT / ".cache"
 
@@ -54,20 +59,30 @@ def chains(where: dict[str, str], counts: dict[str, int], rounds: int) -> list[s
     for kind, count in counts.items():
         for broker, bootstrap in where.items():
             figures: dict[str, list[float]] = defaultdict(list)
-            for _ in range(rounds):
-                both = {cell: cells.run_cell(cell, Work(kind, count), bootstrap) for cell in ("product", "bare")}
-                _note(figures, both)
+            with _frames_kept():
+                for _ in range(rounds):
+                    both = {cell: cells.run_cell(cell, Work(kind, count), bootstrap) for cell in ("product", "bare")}
+                    _note(figures, both)
             lines.append(f"| {_TITLES[kind]} | {broker} | " + " | ".join(_row(figures)) + " |")
             print(lines[-1], file=sys.stderr, flush=True)
     return lines
+
+
+@contextlib.contextmanager
+def _frames_kept() -> Iterator[None]:
+    """Let sources make the same frames once only."""
+    with tempfile.TemporaryDirectory(prefix="tickwire-bench-frames-") as folder:
+        os.environ[source.FOLDER] = folder
+        yield
+        del os.environ[source.FOLDER]
 
 
 def _note(figures: dict[str, list[float]], both: dict[str, dict[str, Any]]) -> None:
     for cell, measured in both.items():
         figures[f"{cell} rate"].append(measured["messages"] / measured["seconds"])
         figures[f"{cell} cpu"].append(measured["cpu_seconds"] / measured["messages"] * 1e6)
-    source = both["product"]["source"]
-    figures["busy"].append(source["cpu_seconds"] / source["seconds"])
+    served = both["product"]["source"]
+    figures["busy"].append(served["cpu_seconds"] / served["seconds"])
     for of in ("rate", "cpu"):
         figures[of].append(figures[f"product {of}"][-1] / figures[f"bare {of}"][-1])
 
@@ -145,7 +160,7 @@ def growth(bootstrap: str) -> list[str]:
     for work in (
         *[Work("tickers", 100_000, symbols=n) for n in (1, 10, 100, 1000)],
         *[Work("deltas", 100_000, symbols=n, levels=25) for n in (1, 10, 100)],
-        *[Work("kraken", 100_000, symbols=n, levels=25) for n in (1, 10, 100, 1000)],
+        *[Work("kraken-deltas", 100_000, symbols=n, levels=25) for n in (1, 10, 100, 1000)],
         *[Work("deltas", 100_000, levels=n) for n in (25, 100, 1000, 5000)],
     ):
         run = cells.run_cell("product", work, bootstrap)

@@ -53,6 +53,20 @@ class KrakenLevel(Struct, gc=False):
     qty: Any
 
 
+class KrakenQuote(Struct, gc=False):
+    symbol: str
+    bid: Any
+    bid_qty: Any
+    ask: Any
+    ask_qty: Any
+    last: Any
+    timestamp: str
+
+
+class KrakenTickerFrame(Struct):
+    data: list[KrakenQuote]
+
+
 class KrakenEntry(Struct):
     symbol: str
     bids: list[KrakenLevel]
@@ -62,6 +76,9 @@ class KrakenEntry(Struct):
 
 class KrakenFrame(Struct):
     data: list[KrakenEntry]
+
+
+_SHAPES: dict[str, Any] = {"tickers": QuoteFrame, "kraken-tickers": KrakenTickerFrame}
 
 
 class Ticker(Struct, tag_field="type", tag="ticker", kw_only=True, gc=False):
@@ -101,7 +118,7 @@ class Side:
         self._keys: list[float] = []
         self._levels: dict[float, tuple[str, str]] = {}
 
-    def change(self, levels: list[tuple[str, str]]) -> None:
+    def change(self, levels: list[tuple[str, str]], depth: int = sys.maxsize) -> None:
         keys, known, sign = self._keys, self._levels, self._sign
         for level in levels:
             key = sign * float(level[0])
@@ -112,6 +129,9 @@ class Side:
                 if key not in known:
                     keys.insert(bisect_left(keys, key), key)
                 known[key] = level
+        for key in keys[depth:]:
+            del known[key]
+        del keys[depth:]
 
     def top(self) -> list[tuple[str, str]]:
         levels = self._levels
@@ -123,12 +143,11 @@ class Chain(WSListener):
 
     def __init__(self, spec: dict[str, Any], producer: Producer) -> None:
         self._producer = producer
-        self._translate = getattr(self, spec["kind"])
-        shapes: dict[str, Any] = {"tickers": QuoteFrame, "kraken": KrakenFrame}
-        decoder = msgspec.json.Decoder(
-            shapes.get(spec["kind"], DepthFrame), float_hook=str if spec["kind"] == "kraken" else None
-        )
-        self._decode = decoder.decode
+        kind: str = spec["kind"]
+        kraken = kind.startswith("kraken-")
+        self._translate = getattr(self, kind.replace("-", "_"))
+        shape = _SHAPES.get(kind, KrakenFrame if kraken else DepthFrame)
+        self._decode = msgspec.json.Decoder(shape, float_hook=str if kraken else None).decode
         self._encode = msgspec.json.Encoder().encode
         listed = spec["names"]
         self._symbols = {n: n.replace("/", "-") if "/" in n else f"{n[:-4]}-USDT" for n in listed}
@@ -148,6 +167,8 @@ class Chain(WSListener):
             return
         if self._skip:
             self._skip -= 1
+            if b'"type":"snapshot","data"' in frame.get_payload_as_bytes():
+                self.kraken_top20(self._decode(frame.get_payload_as_bytes()), 0)
             return
         received_us = time.time_ns() // 1000
         topic, name, event = self._translate(self._decode(frame.get_payload_as_bytes()), received_us)
@@ -185,10 +206,24 @@ class Chain(WSListener):
         best = bids.top(), asks.top()
         return self._book("binance", data.s, "snapshot", best, data.u, data.E * 1000, received_us)
 
-    def kraken(self, frame: KrakenFrame, received_us: int) -> tuple[str, str, OrderBook]:
+    def kraken_tickers(self, frame: KrakenTickerFrame, received_us: int) -> tuple[str, str, Ticker]:
+        data = frame.data[0]
+        return "ticks.v1.raw", data.symbol, Ticker(
+            exchange="kraken", symbol=self._symbols[data.symbol], exchange_symbol=data.symbol, bid=data.bid,
+            bid_size=data.bid_qty, ask=data.ask, ask_size=data.ask_qty, last=data.last, received_us=received_us,
+        )  # fmt: skip
+
+    def kraken_deltas(self, frame: KrakenFrame, received_us: int) -> tuple[str, str, OrderBook]:
         data = frame.data[0]
         sides = [(v.price, v.qty) for v in data.bids], [(v.price, v.qty) for v in data.asks]
         return self._book("kraken", data.symbol, "delta", sides, None, None, received_us)
+
+    def kraken_top20(self, frame: KrakenFrame, received_us: int) -> tuple[str, str, OrderBook]:
+        data = frame.data[0]
+        bids, asks = self._sides[data.symbol]
+        bids.change([(v.price, v.qty) for v in data.bids], 25)
+        asks.change([(v.price, v.qty) for v in data.asks], 25)
+        return self._book("kraken", data.symbol, "snapshot", (bids.top(), asks.top()), None, None, received_us)
 
     def start_book(self, name: str, body: bytes) -> None:
         """Fill a book from its snapshot."""

@@ -28,7 +28,7 @@ OTHERS = set(_ALL[1:]) or OURS  # source; brokers and readers are where the syst
 class Work:
     """What a cell has to do."""
 
-    kind: str  # tickers, deltas, top20 or kraken
+    kind: str  # tickers, deltas or top20, of Binance, or with "kraken-" in front
     count: int
     symbols: int = 5
     start: int = 0  # number of the first symbol
@@ -39,10 +39,10 @@ class Work:
 
     @property
     def channel(self) -> str:
-        return "ticker" if self.kind == "tickers" else "orderbook"
+        return "ticker" if self.kind.endswith("tickers") else "orderbook"
 
     def source(self) -> dict[str, Any]:
-        kind = "deltas" if self.kind == "top20" else self.kind
+        kind = self.kind.replace("top20", "deltas")
         return {
             "kind": kind, "count": self.count, "symbols": self.symbols, "start": self.start, "levels": self.levels,
             "repeat": self.repeat, "rate": self.rate,
@@ -87,7 +87,8 @@ def names_of(work: Work) -> list[str]:
 
 def first_of(work: Work) -> int:
     """How many frames come before those that are measured."""
-    return {"tickers": 0, "kraken": 2 * work.symbols}.get(work.kind, work.symbols)
+    answers = work.symbols if work.kind.startswith("kraken-") else 0
+    return answers + (work.symbols if work.channel == "orderbook" else 0)
 
 
 def start_source(port: int, work: Work) -> subprocess.Popen[str]:

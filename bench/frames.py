@@ -80,22 +80,52 @@ def binance_deltas(count: int, listed: Sequence[str], levels: int = 1000) -> Fee
     return Feed("binance", listed, "orderbook", frames[:symbols], frames[symbols:], bodies)
 
 
+def kraken_tickers(count: int, symbols: int) -> Feed:
+    """*count* best bids and offers, the symbols in turn."""
+    random, listed = Random(4), _kraken_names(symbols)
+    frames = []
+    for i in range(count):
+        bid = 650_000 + random.randint(-50, 50)
+        best = f'"bid":{bid / 10:.1f},"bid_qty":{_size(random)},"ask":{(bid + 1) / 10:.1f},"ask_qty":{_size(random)}'
+        day = '"volume":997038.98383185,"vwap":65010.4,"low":64000.1,"high":66000.9,"change":-17.5,"change_pct":-0.17'
+        data = (
+            f'{{"symbol":"{listed[i % symbols]}",{best},"last":{bid / 10:.1f},{day},"timestamp":"{_kraken_time(i)}"}}'
+        )
+        frames.append(text_frame(f'{{"channel":"ticker","type":"update","data":[{data}]}}'))
+    return Feed("kraken", listed, "ticker", _kraken_answers("ticker", listed), frames, _kraken_listing(listed))
+
+
 def kraken_deltas(count: int, symbols: int) -> Feed:
     """*count* changes of one to four levels with the checksum of the book after each; books are 25 levels deep."""
-    random, listed = Random(3), [f"C{i:04d}/USD" for i in range(symbols)]
+    random, listed = Random(3), _kraken_names(symbols)
     books = [_KrakenBook(random) for _ in listed]
-    first = [
+    first = _kraken_answers("book", listed)
+    first += [text_frame(book.snapshot(name)) for name, book in zip(listed, books, strict=True)]
+    frames = [text_frame(books[i % symbols].update(listed[i % symbols], i)) for i in range(count)]
+    return Feed("kraken", listed, "orderbook", first, frames, _kraken_listing(listed))
+
+
+def _kraken_names(count: int) -> list[str]:
+    return [f"C{i:04d}/USD" for i in range(count)]
+
+
+def _kraken_answers(channel: str, listed: Sequence[str]) -> list[bytes]:
+    return [
         text_frame(
-            f'{{"method":"subscribe","result":{{"channel":"book","symbol":"{name}","depth":25,"snapshot":true}},'
+            f'{{"method":"subscribe","result":{{"channel":"{channel}","symbol":"{name}","depth":25,"snapshot":true}},'
             '"success":true,"time_in":"2026-11-27T12:00:00.000000Z","time_out":"2026-11-27T12:00:00.000001Z"}'
         )
         for name in listed
     ]
-    first += [text_frame(book.snapshot(name)) for name, book in zip(listed, books, strict=True)]
-    frames = [text_frame(books[i % symbols].update(listed[i % symbols], i)) for i in range(count)]
+
+
+def _kraken_listing(listed: Sequence[str]) -> dict[str, bytes]:
     pairs = {f"P{i}": {"wsname": name} for i, name in enumerate(listed)}
-    listing = json.dumps({"error": [], "result": pairs}).encode()
-    return Feed("kraken", listed, "orderbook", first, frames, {"/0/public/AssetPairs": listing})
+    return {"/0/public/AssetPairs": json.dumps({"error": [], "result": pairs}).encode()}
+
+
+def _kraken_time(number: int) -> str:
+    return f"2026-11-27T12:{number // 60_000_000 % 60:02d}:{number // 1_000_000 % 60:02d}.{number % 1_000_000:06d}Z"
 
 
 class _KrakenBook:
@@ -136,10 +166,9 @@ class _KrakenBook:
         digits = "".join(f"{price}{lots}" for side in (1, 0) for price, lots in self._best(side)[:_CHECKED])
         sides = [",".join(f'{{"price":{p // 10}.{p % 10},"qty":{q // 10**8}.{q % 10**8:08d}}}' for p, q in levels)
                  for levels in (bids, asks)]  # fmt: skip
-        time = f"2026-11-27T12:{number // 60_000_000 % 60:02d}:{number // 1_000_000 % 60:02d}.{number % 1_000_000:06d}Z"
         return (
             f'{{"channel":"book","type":"{kind}","data":[{{"symbol":"{name}","bids":[{sides[0]}],"asks":[{sides[1]}],'
-            f'"checksum":{zlib.crc32(digits.encode())},"timestamp":"{time}"}}]}}'
+            f'"checksum":{zlib.crc32(digits.encode())},"timestamp":"{_kraken_time(number)}"}}]}}'
         )
 
 

@@ -20,8 +20,8 @@ _WARM_UP = 500  # messages before measuring
 async def run(spec: dict[str, Any], spill: str) -> None:
     """Read everything and wait until Kafka has acknowledged it."""
     url = f"127.0.0.1:{spec['port']}"
-    top = spec["kind"] == "top20"
-    exchange = "kraken" if spec["kind"] == "kraken" else "binance"
+    top = spec["kind"].endswith("top20")
+    exchange = "kraken" if spec["kind"].startswith("kraken-") else "binance"
     feed_config = FeedConfig(
         exchange=exchange,
         symbols=spec["names"],

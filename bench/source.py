@@ -7,17 +7,21 @@ import base64
 import hashlib
 import itertools
 import json
+import os
+import pickle
 import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import parse_qs, urlsplit
 
 from bench import frames
 from bench.frames import Feed
 
+FOLDER = "TICKWIRE_BENCH_FRAMES"  # of feeds that are used again
 _CHUNK = 256 * 1024
 _ONE_CONNECTION = 200  # symbols; with more the reader may have several, and each gets what it subscribed to
 _MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
@@ -160,7 +164,9 @@ def _texts(stream: BinaryIO) -> Iterator[bytes]:
 def make(spec: dict[str, int | str]) -> Feed:
     """The feed of a specification: ``kind``, ``count``, ``symbols``, and perhaps ``start`` and ``levels``."""
     count, symbols = int(spec["count"]), int(spec["symbols"])
-    if spec["kind"] == "kraken":
+    if spec["kind"] == "kraken-tickers":
+        return frames.kraken_tickers(count, symbols)
+    if spec["kind"] == "kraken-deltas":
         return frames.kraken_deltas(count, symbols)
     listed = frames.names(symbols, int(spec.get("start", 0)))
     if spec["kind"] == "tickers":
@@ -168,10 +174,22 @@ def make(spec: dict[str, int | str]) -> Feed:
     return frames.binance_deltas(count, listed, int(spec.get("levels", 1000)))
 
 
+def _made_once(spec: dict[str, int | str]) -> Feed:
+    """The feed, from the folder of those that were made before, where there is one: making takes as long as serving."""
+    folder = os.environ.get(FOLDER)
+    if folder is None:
+        return make(spec)
+    path = Path(folder, "-".join(str(spec.get(key)) for key in ("kind", "count", "symbols", "start", "levels")))
+    if not path.exists():
+        path.write_bytes(pickle.dumps(make(spec)))
+    feed: Feed = pickle.loads(path.read_bytes())  # noqa: S301 - our own
+    return feed
+
+
 def main() -> None:
     """Serve as the arguments say."""
     spec = json.loads(sys.argv[2])
-    source = Source(make(spec), int(spec.get("rate", 0)), int(spec.get("repeat", 1)))
+    source = Source(_made_once(spec), int(spec.get("rate", 0)), int(spec.get("repeat", 1)))
     source.serve(int(sys.argv[1]))
     print(json.dumps({"seconds": source.seconds, "cpu_seconds": source.cpu_seconds, "sent": source.sent}), flush=True)
 

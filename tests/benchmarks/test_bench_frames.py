@@ -33,8 +33,11 @@ def outputs_of(feed: Feed) -> list[Output]:
     return outputs
 
 
-def test_every_ticker_is_one() -> None:
-    assert sum(isinstance(o, Ticker) for o in outputs_of(frames.binance_tickers(100, frames.names(7)))) == 100
+@pytest.mark.parametrize(
+    "feed", [frames.binance_tickers(100, frames.names(7)), frames.kraken_tickers(100, 7)], ids=["binance", "kraken"]
+)
+def test_every_ticker_is_one(feed: Feed) -> None:
+    assert sum(isinstance(o, Ticker) for o in outputs_of(feed)) == 100
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ numbers = st.one_of(
     st.tuples(digits, st.text("0123456789", max_size=27).map(str.encode)).map(b".".join),
 )
 rarely_odd = st.integers(0, 30).flatmap(lambda n: numbers if n else odd)
-names = st.sampled_from([b"BTCUSDT", b"BTCUSDT", b"ETHUSDT", b"XRPUSDT", b""])
+names = st.sampled_from([b"BTCUSDT", b"BTCUSDT", b"ETHUSDT", b"XRPUSDT", b"", b" BTCUSDT", b"BTCUSDT "])
 update_ids = st.one_of(
     st.integers(0, 2**53 + 2).map(lambda n: b"%d" % n),
     st.sampled_from([b"007", b"-1", b"1.0", b"9" * 30, b'"1"', b"9007199254740993"]),

@@ -121,10 +121,10 @@ times = st.one_of(
 )
 rare_times = st.integers(0, 8).flatmap(lambda n: st.just(_TIME) if n else times)
 names = st.sampled_from([b"BTC/USD", b"BTC/USD", b"ETH/USD"])
-updates = st.tuples(st.just("update"), names, levels, levels, st.sampled_from([0] * 15 + [1]), rare_times)
+updates = st.tuples(st.just("update"), names, levels, levels, st.sampled_from([0] * 15 + [1, 2**32]), rare_times)
 tickers = st.builds(
     ticker_frame,
-    st.sampled_from([b"BTC/USD", b"ETH/USD", b"XRP/USD"]),
+    st.sampled_from([b"BTC/USD", b"ETH/USD", b"XRP/USD", b" BTC/USD", b"BTC/USD "]),
     st.tuples(*[rarely_odd] * 5),
     st.sampled_from([b""] * 9 + [b',"more":1']),
     st.one_of(st.none(), times),

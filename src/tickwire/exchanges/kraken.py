@@ -306,7 +306,7 @@ class Adapter:
         if _checksum(book) != entry.checksum:
             return self._restart(state, "checksum", received_us)
         delta = state.messages.delta(bids, asks, None, exchange_us, received_us)
-        if not state.short and ("orderbook", state.native) not in self._pending:
+        if not state.short:
             state.short = True
             native, canonical, before = state.native, state.symbol.canonical, text_before("bids", delta)
             of_book = book.bids, book.asks, state.messages.depth, _CHECKED_LEVELS

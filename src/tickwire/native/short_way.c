@@ -130,13 +130,9 @@ take_time(const char *at, const char *end, long long *us)
     days += days_before[month - 1] + (month > 2 && leap) + day - 1;
     *us = (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000000;
     at += sizeof form - 1;
-    if (*at == '.') {
-        int places = 0;
-        for (long long unit = 100000; ++at < end && (unsigned char)(*at - '0') <= 9; unit /= 10, places++)
+    if (*at == '.')
+        for (long long unit = 100000; ++at < end && (unsigned char)(*at - '0') <= 9; unit /= 10)
             *us += (*at - '0') * unit;
-        if (!places)
-            return NULL;
-    }
     return at < end && *at == 'Z' ? at + 1 : NULL;
 }
 
@@ -362,7 +358,7 @@ read_sides(ShortWay *way, Line *line, Found *found)
         found->at = changes_read(way->asks, line->asks, found->at, found->end);
         found->shape++;
         if (found->at && match(found) && found->at == found->end)
-            return line->state || found->integers[0].value <= UINT32_MAX;
+            return 1;
     }
     if (!PyErr_Occurred())
         return 0;
