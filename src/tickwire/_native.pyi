@@ -7,12 +7,25 @@ from tickwire.events.running import PlainNumber as Number
 from tickwire.events.running import PlainRunning as Running
 from tickwire.events.short_way import PlainShortWay as ShortWay
 from tickwire.events.side import Side as Side
+from tickwire.events.times import micros as micros
 from tickwire.kafka.flight import Counts as Counts
 from tickwire.kafka.flight import Entry as Entry
 from tickwire.kafka.flight import Flights as Flights
 from tickwire.kafka.flight import Outlet as Outlet
 
-__all__ = ["Applied", "Counts", "Entry", "Flights", "Number", "Outlet", "Relay", "Running", "ShortWay", "Side"]
+__all__ = [
+    "Applied",
+    "Counts",
+    "Entry",
+    "Flights",
+    "Number",
+    "Outlet",
+    "Relay",
+    "Running",
+    "ShortWay",
+    "Side",
+    "micros",
+]
 
 class Relay:
     def __init__(

@@ -51,7 +51,7 @@ PyMODINIT_FUNC
 PyInit__native(void)
 {
     PyObject *module = PyModule_Create(&definition);
-    if (module && (add_numbers(module) || add_side(module) || add_short_way(module) || add_flight(module)
+    if (module && (add_numbers(module) || add_times(module) || add_side(module) || add_short_way(module) || add_flight(module)
                    || add_relay(module)))
         Py_CLEAR(module);
     return module;

@@ -35,6 +35,11 @@ typedef struct {
 extern PyTypeObject *number_type, *running_type, *applied_type;
 int add_numbers(PyObject *module);
 
+/* times.c */
+/* Takes a time in UTC as RFC 3339 writes it; digits after the microseconds are cut. NULL: another form, or no time. */
+const char *take_time(const char *at, const char *end, long long *us);
+int add_times(PyObject *module);
+
 /* side.c */
 typedef struct Side Side;
 typedef struct Changes Changes;
@@ -53,10 +58,8 @@ enum { LEVEL_DIGITS = 160 }; /* of price and size, at most */
 char *side_put_digits(const Side *side, Py_ssize_t depth, char *to); /* see events/side.py, digits */
 int add_side(PyObject *module);
 
-/* short_way.c */
-typedef struct ShortWay ShortWay;
-extern PyTypeObject *short_way_type;
-
+/* shape.c */
+typedef struct Shape Shape;
 enum { INTEGERS = 3, DECIMALS = 5 };
 
 typedef struct {
@@ -69,10 +72,23 @@ typedef struct { /* what a frame is about; everything is borrowed */
     Piece native, integers[INTEGERS], decimals[DECIMALS];
     int integer_count, decimal_count;
     long long us;                 /* the exchange's time; -1: none was read */
-    const char *shape, *at, *end; /* how far it was read */
+    const Shape *shape;
+    Py_ssize_t place; /* in the shape */
+    const char *at, *end; /* how far the frame was read */
     PyObject *known, *symbol;     /* what the short way knows of the symbol; its canonical name */
     Running *running;             /* NULL: a ticker */
 } Found;
+
+enum { SHAPE_SIZE = 256 };
+Shape *shape_new(const char *text); /* to be freed by PyMem_Free */
+/* Matches a frame, whose end stands in *found*, up to levels or to the end. 0: it is of another shape. */
+int shape_begin(const Shape *shape, const char *frame, Found *found);
+int shape_at_levels(const Found *found);
+int shape_go_on(Found *found); /* behind levels */
+
+/* short_way.c */
+typedef struct ShortWay ShortWay;
+extern PyTypeObject *short_way_type;
 
 /* 1: the frame may take the short way, 0: it is for the adapter, -1: an error is set. *runnings*: native name ->
  * Running. */

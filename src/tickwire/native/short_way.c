@@ -6,9 +6,7 @@
  */
 #include "native.h"
 
-enum { WHOLE_DIGITS = 14, PLACES = 24, MAX_SYMBOL = 40, BROKEN = -2, MOST_CHECKED = 25 };
-
-static const uint64_t GREATEST_NUMBER = 1ULL << 53; /* that every JSON reader keeps exact */
+enum { MAX_SYMBOL = 40, BROKEN = -2, MOST_CHECKED = 25 };
 
 static PyObject *crc32; /* zlib's */
 
@@ -23,7 +21,7 @@ typedef struct {
 
 struct ShortWay {
     PyObject_HEAD
-    PyObject *ticker_shape, *depth_shape; /* bytes; see way_init */
+    Shape *ticker, *depth;
     PyObject *tickers;                    /* native name -> (canonical name, the record's text in front of the bid) */
     PyObject *lines;                      /* native name -> Line */
     int by_checksum;                      /* a book's changes come with the checksum of the book after them */
@@ -32,155 +30,7 @@ struct ShortWay {
 
 static PyTypeObject *line_type;
 
-/* ---- Reading ---------------------------------------------------------------------------------------------------- */
-
-/* Takes digits, perhaps a point and more digits, as price_key and is_zero take them without asking Python. */
-static const char *
-take_decimal(const char *at, const char *end, Piece *piece)
-{
-    int zero = 1;
-    const char *start = at;
-    while (at < end && (unsigned char)(*at - '0') <= 9)
-        zero &= *at++ == '0';
-    if (at == start || at - start > WHOLE_DIGITS)
-        return NULL;
-    if (at < end && *at == '.') {
-        const char *point = at++;
-        while (at < end && (unsigned char)(*at - '0') <= 9)
-            zero &= *at++ == '0';
-        if (at - point < 2 || at - point > PLACES + 1)
-            return NULL;
-    }
-    *piece = (Piece){start, at - start, (uint64_t)zero};
-    return at;
-}
-
-static const char *
-take_integer(const char *at, const char *end, Piece *piece)
-{
-    const char *start = at;
-    uint64_t value = 0;
-    while (at < end && (unsigned char)(*at - '0') <= 9 && at - start < 17)
-        value = value * 10 + (uint64_t)(*at++ - '0');
-    if (at == start || (at - start > 1 && *start == '0') || value > GREATEST_NUMBER)
-        return NULL;
-    *piece = (Piece){start, at - start, value};
-    return at;
-}
-
-/* Takes what needs no escape in JSON, as far as "@". */
-static const char *
-take_text(const char *at, const char *end, Piece *text)
-{
-    const char *start = at;
-    while (at < end && *at > ' ' && *at < 0x7f && *at != '"' && *at != '\\' && *at != '@')
-        at++;
-    *text = (Piece){start, at - start, 0};
-    return at;
-}
-
-static int
-is_space(char c)
-{
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
-/* Takes a JSON number that is plain decimal text: one that begins with a needless zero is none. */
-static const char *
-take_json_decimal(const char *at, const char *end, Piece *piece)
-{
-    const char *start = at;
-    at = take_decimal(at, end, piece);
-    return at && start[0] == '0' && start + 1 < at && start[1] != '.' ? NULL : at;
-}
-
-/* Takes any JSON number without an exponent. */
-static const char *
-take_ignored(const char *at, const char *end)
-{
-    Piece ignored;
-    return take_json_decimal(at + (at < end && *at == '-'), end, &ignored);
-}
-
-static int
-two_digits(const char *at)
-{
-    return (at[0] - '0') * 10 + at[1] - '0';
-}
-
-/* Takes a time in UTC as RFC 3339 writes it; digits after the microseconds are cut (see exchanges/numbers.py). */
-static const char *
-take_time(const char *at, const char *end, long long *us)
-{
-    static const char form[] = "0000-00-00T00:00:00";
-    static const int days_before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365};
-    if (end - at < (Py_ssize_t)sizeof form)
-        return NULL;
-    for (size_t i = 0; i < sizeof form - 1; i++)
-        if (form[i] == '0' ? (unsigned char)(at[i] - '0') > 9 : at[i] != form[i])
-            return NULL;
-    int year = two_digits(at) * 100 + two_digits(at + 2), month = two_digits(at + 5), day = two_digits(at + 8);
-    int hour = two_digits(at + 11), minute = two_digits(at + 14), second = two_digits(at + 17);
-    int leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    if (year < 1970 || month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59 || day < 1
-        || day > days_before[month] - days_before[month - 1] + (month == 2 && leap))
-        return NULL;
-    long long before = year - 1;
-    long long days = before * 365 + before / 4 - before / 100 + before / 400 - 719162; /* of the years since 1970 */
-    days += days_before[month - 1] + (month > 2 && leap) + day - 1;
-    *us = (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000000;
-    at += sizeof form - 1;
-    if (*at == '.')
-        for (long long unit = 100000; ++at < end && (unsigned char)(*at - '0') <= 9; unit /= 10)
-            *us += (*at - '0') * unit;
-    return at < end && *at == 'Z' ? at + 1 : NULL;
-}
-
-/* Matches what is left of the frame with the shape, up to levels or to the end. 0: they differ. Between the parts of the
- * JSON text, not within a string, may be spaces. */
-static int
-match(Found *found)
-{
-    const char *at = found->at, *shape = found->shape, *end = found->end;
-    int in_text = 0;
-    Piece ignored;
-    for (; *shape && *shape != '=' && at; shape++) {
-        if (*shape == ')')
-            continue;
-        while (!in_text && at < end && is_space(*at))
-            at++;
-        switch (*shape) {
-        case '(':
-            if (at >= end || *at != shape[1])
-                shape = strchr(shape, ')');
-            break;
-        case '~': at = take_text(at, end, &ignored); break;
-        case '$': at = take_text(at, end, &found->native); break;
-        case '#': at = take_integer(at, end, &found->integers[found->integer_count++]); break;
-        case '%':
-            at = (in_text ? take_decimal : take_json_decimal)(at, end, &found->decimals[found->decimal_count++]);
-            break;
-        case '*': at = take_ignored(at, end); break;
-        case '^': at = take_time(at, end, &found->us); break;
-        default:
-            at = at < end && *at == *shape ? at + 1 : NULL;
-            in_text ^= *shape == '"';
-        }
-    }
-    found->at = at;
-    found->shape = shape;
-    return at != NULL;
-}
-
-static int
-begins(Found *found, const char *frame, PyObject *shape)
-{
-    found->at = frame;
-    found->shape = PyBytes_AS_STRING(shape);
-    found->integer_count = found->decimal_count = 0;
-    found->us = -1;
-    return match(found);
-}
+/* ---- Looking up --------------------------------------------------------------------------------------------------- */
 
 /* What is known of the symbol, borrowed; NULL, perhaps with an error set. */
 static PyObject *
@@ -309,7 +159,7 @@ delta_value(const Line *line, const ShortWay *way, const Running *running, long 
 static int
 find_ticker(ShortWay *way, const char *frame, Found *found)
 {
-    if (!begins(found, frame, way->ticker_shape) || found->at != found->end
+    if (!shape_begin(way->ticker, frame, found) || found->at != found->end
         || !(found->known = look_up(way->tickers, &found->native)))
         return 0;
     found->symbol = PyTuple_GET_ITEM(found->known, 0);
@@ -323,7 +173,7 @@ find_ticker(ShortWay *way, const char *frame, Found *found)
 static int
 find_change(ShortWay *way, PyObject *runnings, const char *frame, Found *found)
 {
-    if (!begins(found, frame, way->depth_shape) || !*found->shape
+    if (!shape_begin(way->depth, frame, found) || !shape_at_levels(found)
         || !(found->known = look_up(way->lines, &found->native)))
         return 0;
     found->running = (Running *)look_up(runnings, &found->native);
@@ -353,11 +203,9 @@ static int
 read_sides(ShortWay *way, Line *line, Found *found)
 {
     found->at = changes_read(way->bids, line->bids, found->at, found->end);
-    found->shape++;
-    if (found->at && match(found) && *found->shape) {
+    if (found->at && shape_go_on(found) && shape_at_levels(found)) {
         found->at = changes_read(way->asks, line->asks, found->at, found->end);
-        found->shape++;
-        if (found->at && match(found) && found->at == found->end)
+        if (found->at && shape_go_on(found) && found->at == found->end)
             return 1;
     }
     if (!PyErr_Occurred())
@@ -525,12 +373,9 @@ change_is_whole(const char *shape)
     return count(shape, '#') == INTEGERS && !count(levels, '#');
 }
 
-/* ShortWay(ticker_shape, depth_shape). In a shape "~" stands for text without "@", "$" for the symbol, "#" for an integer,
- * "%" for a decimal number, "*" for one that nobody wants, "^" for a time, "=" for levels, and what is in parentheses may
- * be missing; everything else stands for itself.
- * A ticker has four numbers (bid, its size, ask, its size), perhaps the last price, a sequence and a time. A change of a
- * book has two lists of levels, and either in front of them the time in ms, its first and last update, or behind them a
- * checksum and a time. */
+/* ShortWay(ticker_shape, depth_shape). A ticker has four numbers (bid, its size, ask, its size), perhaps the last price, a
+ * sequence and a time. A change of a book has two lists of levels, and either in front of them the time in ms, its first
+ * and last update, or behind them a checksum and a time. */
 static int
 way_init(ShortWay *way, PyObject *arguments, PyObject *Py_UNUSED(keywords))
 {
@@ -543,27 +388,25 @@ way_init(ShortWay *way, PyObject *arguments, PyObject *Py_UNUSED(keywords))
         return -1;
     }
     way->by_checksum = count(of_depth, '^');
-    if (way->ticker_shape) {
+    if (way->ticker) {
         PyErr_SetString(PyExc_TypeError, "a ShortWay is made once");
         return -1;
     }
-    Py_INCREF(ticker);
-    Py_INCREF(depth);
-    way->ticker_shape = ticker;
-    way->depth_shape = depth;
+    way->ticker = shape_new(of_ticker);
+    way->depth = shape_new(of_depth);
     way->tickers = PyDict_New();
     way->lines = PyDict_New();
     way->bids = changes_new();
     way->asks = changes_new();
-    return way->tickers && way->lines && way->bids && way->asks ? 0 : -1;
+    return way->ticker && way->depth && way->tickers && way->lines && way->bids && way->asks ? 0 : -1;
 }
 
 static void
 way_free(ShortWay *way)
 {
     PyTypeObject *type = Py_TYPE(way);
-    Py_XDECREF(way->ticker_shape);
-    Py_XDECREF(way->depth_shape);
+    PyMem_Free(way->ticker);
+    PyMem_Free(way->depth);
     Py_XDECREF(way->tickers);
     Py_XDECREF(way->lines);
     if (way->bids)

@@ -1,0 +1,179 @@
+/* Frames of a known shape, read without making anything of them.
+ *
+ * In a shape "~" stands for text without "@", "$" for the symbol, "#" for an integer, "%" for a decimal number, "*" for one
+ * that nobody wants, "^" for a time, "=" for levels, and what is in parentheses may be missing. Everything else stands for
+ * itself, and between the parts of the JSON text may be spaces.
+ */
+#include "native.h"
+
+enum { WHOLE_DIGITS = 14, PLACES = 24 };
+
+static const uint64_t GREATEST_NUMBER = 1ULL << 53; /* that every JSON reader keeps exact */
+
+struct Shape {
+    char text[SHAPE_SIZE];
+    uint8_t run[SHAPE_SIZE];     /* how many characters that stand for themselves follow from here on */
+    uint8_t in_text[SHAPE_SIZE]; /* whether this is within a JSON string, where no spaces may be added */
+};
+
+Shape *
+shape_new(const char *text)
+{
+    size_t size = strlen(text);
+    if (size >= SHAPE_SIZE) {
+        PyErr_Format(PyExc_ValueError, "a shape has at most %d characters", SHAPE_SIZE - 1);
+        return NULL;
+    }
+    Shape *shape = PyMem_Calloc(1, sizeof(Shape));
+    if (!shape)
+        return (Shape *)PyErr_NoMemory();
+    memcpy(shape->text, text, size);
+    for (size_t i = 0, in_text = 0; i < size; i++) {
+        shape->in_text[i] = (uint8_t)in_text;
+        in_text ^= text[i] == '"';
+    }
+    for (size_t i = size; i-- > 0;)
+        shape->run[i] = strchr("~$#%*^=()", text[i]) ? 0 : (uint8_t)(shape->run[i + 1] + 1);
+    return shape;
+}
+
+/* Takes digits, perhaps a point and more digits, as price_key and is_zero take them without asking Python. */
+static const char *
+take_decimal(const char *at, const char *end, Piece *piece)
+{
+    int zero = 1;
+    const char *start = at;
+    while (at < end && (unsigned char)(*at - '0') <= 9)
+        zero &= *at++ == '0';
+    if (at == start || at - start > WHOLE_DIGITS)
+        return NULL;
+    if (at < end && *at == '.') {
+        const char *point = at++;
+        while (at < end && (unsigned char)(*at - '0') <= 9)
+            zero &= *at++ == '0';
+        if (at - point < 2 || at - point > PLACES + 1)
+            return NULL;
+    }
+    *piece = (Piece){start, at - start, (uint64_t)zero};
+    return at;
+}
+
+static const char *
+take_integer(const char *at, const char *end, Piece *piece)
+{
+    const char *start = at;
+    uint64_t value = 0;
+    while (at < end && (unsigned char)(*at - '0') <= 9 && at - start < 17)
+        value = value * 10 + (uint64_t)(*at++ - '0');
+    if (at == start || (at - start > 1 && *start == '0') || value > GREATEST_NUMBER)
+        return NULL;
+    *piece = (Piece){start, at - start, value};
+    return at;
+}
+
+/* Takes what needs no escape in JSON, as far as "@". */
+static const char *
+take_text(const char *at, const char *end, Piece *text)
+{
+    const char *start = at;
+    while (at < end && *at > ' ' && *at < 0x7f && *at != '"' && *at != '\\' && *at != '@')
+        at++;
+    *text = (Piece){start, at - start, 0};
+    return at;
+}
+
+static int
+is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/* Takes a JSON number that is plain decimal text: one that begins with a needless zero is none. */
+static const char *
+take_json_decimal(const char *at, const char *end, Piece *piece)
+{
+    const char *start = at;
+    at = take_decimal(at, end, piece);
+    return at && start[0] == '0' && start + 1 < at && start[1] != '.' ? NULL : at;
+}
+
+/* Takes any JSON number without an exponent. */
+static const char *
+take_ignored(const char *at, const char *end)
+{
+    Piece ignored;
+    return take_json_decimal(at + (at < end && *at == '-'), end, &ignored);
+}
+
+/* Takes one part; NULL: something else stands there. */
+static const char *
+take(Found *found, const Shape *shape, Py_ssize_t place, const char *at)
+{
+    const char *end = found->end;
+    Piece ignored;
+    if (!shape->in_text[place])
+        while (at < end && is_space(*at))
+            at++;
+    switch (shape->text[place]) {
+    case '~': return take_text(at, end, &ignored);
+    case '$': return take_text(at, end, &found->native);
+    case '#': return take_integer(at, end, &found->integers[found->integer_count++]);
+    case '%':
+        return (shape->in_text[place] ? take_decimal : take_json_decimal)(
+            at, end, &found->decimals[found->decimal_count++]);
+    case '*': return take_ignored(at, end);
+    case '^': return take_time(at, end, &found->us);
+    case '(':
+    case ')': return at;
+    default: return at < end && *at == shape->text[place] ? at + 1 : NULL;
+    }
+}
+
+/* Matches what is left of the frame, up to levels or to the end. 0: it is of another shape. */
+static int
+match(Found *found)
+{
+    const Shape *shape = found->shape;
+    const char *at = found->at;
+    Py_ssize_t place = found->place;
+    while (shape->text[place] && shape->text[place] != '=' && at) {
+        int run = shape->run[place];
+        if (run && found->end - at >= run && !memcmp(at, shape->text + place, (size_t)run)) {
+            at += run;
+            place += run;
+            continue;
+        }
+        at = take(found, shape, place, at);
+        if (shape->text[place] == '(' && (at >= found->end || *at != shape->text[place + 1]))
+            while (shape->text[place] != ')')
+                place++;
+        place++;
+    }
+    found->at = at;
+    found->place = place;
+    return at != NULL;
+}
+
+int
+shape_begin(const Shape *shape, const char *frame, Found *found)
+{
+    found->shape = shape;
+    found->at = frame;
+    found->place = 0;
+    found->integer_count = found->decimal_count = 0;
+    found->us = -1;
+    return match(found);
+}
+
+int
+shape_at_levels(const Found *found)
+{
+    return found->shape->text[found->place] == '=';
+}
+
+int
+shape_go_on(Found *found)
+{
+    found->place++;
+    return match(found);
+}
