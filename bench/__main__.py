@@ -215,7 +215,7 @@ def main() -> None:
                 page += ["Not measured: it is not installed (`make bench PEER=1` does that)."]
             else:
                 page += [f"Version {version('cryptofeed')}, frames handed over without a socket.", ""]
-                page += peer(last, rounds=3)
+                page += peer(last, rounds=2)
             page += ["", "## What librdkafka takes", "", *ceiling(where, 400_000, rounds=3)]
             page += ["", "## Consumer", "", *consumer(last, rounds=3)]
             page += ["", "## Start", "", *startup.table(last)]

@@ -15,10 +15,10 @@ from tickwire.broker.ports import free_ports
 
 _GROUPS = Path("/sys/fs/cgroup/cpu")  # https://docs.kernel.org/scheduler/sched-bwc.html
 _PERIOD_US, _QUOTA_US = 10_000, 2_500
-_KINDS = {"tickers": 200_000, "deltas": 150_000}
+_KINDS = {"tickers": 100_000, "deltas": 60_000}
 
 
-def table(bootstrap: str, rounds: int = 3) -> list[str]:
+def table(bootstrap: str, rounds: int = 2) -> list[str]:
     """Rates of one and of two, in turn, and what two give of one's."""
     if not os.access(_GROUPS / "cpu.cfs_quota_us", os.W_OK):
         return ["Not measured: it takes a cgroup (v1) whose processor time this user may limit."]
