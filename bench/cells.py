@@ -36,6 +36,7 @@ class Work:
     repeat: int = 1  # how often the frames are sent; for tickers only
     rate: int = 0  # frames a second; 0: as fast as they are taken
     linger: int = 10
+    since: str = "beginning"  # where the consumer begins
 
     @property
     def channel(self) -> str:
@@ -53,6 +54,7 @@ class Work:
         spec = {
             "kind": self.kind, "count": self.count * self.repeat, "channel": self.channel, "port": port,
             "brokers": brokers, "linger": self.linger, "names": names_of(self), "first": first_of(self),
+            "since": self.since,
         }  # fmt: skip
         return json.dumps(spec)
 

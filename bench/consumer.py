@@ -1,4 +1,4 @@
-"""The consumer as shipped, over what other cells left in the topics. ``python -m bench.consumer SPEC``."""
+"""The consumer as shipped, over what another cell left in the topics. ``python -m bench.consumer SPEC``."""
 
 import json
 import sys
@@ -33,7 +33,7 @@ class Counting:
 
 
 def main() -> None:
-    """Read from the beginning with a handler that does nothing, or the one that rebuilds books."""
+    """Read with a handler that does nothing, or with the one that rebuilds books."""
     spec = json.loads(sys.argv[1])
     kafka = KafkaConfig(enabled=True, brokers=spec["brokers"])
     books = spec["kind"] == "deltas"
@@ -42,7 +42,7 @@ def main() -> None:
         kafka,
         topics=[kafka.orderbook_topic if books else kafka.ticker_topic],
         group=f"bench-{time.time_ns()}",
-        start=parse_start("beginning"),
+        start=parse_start(spec["since"]),
         handler=handler,
         max_records=spec["count"],
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from tickwire.broker.ports import free_ports
 from tickwire.cli.children import Child, get_json, metric
 
-_WATCHED_S = 20.0
+_WATCHED_S = 10.0
 
 
 def table(bootstrap: str, symbols: int = 500) -> list[str]:
@@ -37,7 +37,7 @@ def table(bootstrap: str, symbols: int = 500) -> list[str]:
                 books = metric(metrics_port, "feed_books", state="valid")
     shown = "none came" if first is None else f"{first:.2f} s"
     return [
-        "| symbols | to the first acknowledged record | books valid after 20 s |",
+        "| symbols | to the first acknowledged record | books valid after 10 s |",
         "| --- | --- | --- |",
         f"| {symbols} | {shown} | {books} |",
         "",
