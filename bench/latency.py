@@ -20,8 +20,8 @@ _DEADLINE_S = 60.0
 def table(bootstrap: str) -> list[str]:
     """p50, p99 and p99.9 over rates and lingers, of the product and of the bare chain right after it."""
     lines = [
-        "Tickers; milliseconds from the source's `send` until a consumer's `poll` returns the record. At 10,000/s medians "
-        "of three runs, else one run each.",
+        "Tickers; milliseconds from the source's `send` until a consumer's `poll` returns the record.",
+        "At 10,000/s medians of three runs, else one run each.",
         "",
         "| frames/s | linger, ms | product: p50 | p99 | p99.9 | bare: p50 | p99 | p99.9 |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
