@@ -6,6 +6,7 @@ from typing import Any
 
 from bench import frames
 from tickwire.config.kafka_config import KafkaConfig
+from tickwire.events.running import Running
 from tickwire.events.short_way import Relay
 from tickwire.events.types import OrderBook, Ticker
 from tickwire.exchanges import binance, kraken
@@ -70,23 +71,37 @@ def encode() -> Callable[[], object]:
 def short_way() -> Callable[[], object]:
     """Binance tickers past the adapter: frame to a producer that does nothing."""
     feed = frames.binance_tickers(_FRAMES, frames.names(5))
-    adapter, tally = binance.Adapter(_symbols(feed), ["ticker"], 25), Tally()
+    return _past(binance.Adapter(_symbols(feed), ["ticker"], 25), payloads(feed.frames), {})
+
+
+def kraken_short_way() -> Callable[[], object]:
+    """Kraken order-book changes past the adapter, with the checksum of each."""
+    feed = frames.kraken_deltas(_FRAMES, 1)
+    running = Running()
+    running.valid = True
+    adapter = kraken.Adapter([Symbol("C0000-USD", "C0000/USD")], ["orderbook"], 25)
+    return _past(adapter, payloads(feed.first + feed.frames), {"C0000/USD": running})
+
+
+def _past(
+    adapter: binance.Adapter | kraken.Adapter, inputs: list[bytes], runnings: dict[str, Running]
+) -> Callable[[], object]:
+    tally = Tally()
     publisher = Publisher(KafkaConfig(enabled=True), _Nobody())
     flights = publisher._link.flights  # noqa: SLF001 - in place of Kafka
     flights.produce, flights.ready = lambda *_, **__: None, True
     publisher.outlet.alone = True
-    inputs = payloads(feed.frames)
 
     def long_way(payload: bytes) -> None:
         for output in adapter.receive(payload, _RECEIVED_US):
-            if type(output) is Ticker:
+            if isinstance(output, Ticker | OrderBook):
                 publisher.publish(output)
 
     take: Callable[[bytes], None] = long_way
     counts = tally.frames, tally.events[Ticker], tally.events[OrderBook]
     if Relay is not None:
         around = publisher.outlet, clock, *counts, (Ticker, OrderBook)
-        take = Relay(adapter.short_way, {}, *around, long_way, _Nobody().failed)
+        take = Relay(adapter.short_way, runnings, *around, long_way, _Nobody().failed)
 
     def again() -> object:
         for payload in inputs:
@@ -109,7 +124,14 @@ class _Nobody:
         raise error
 
 
-STAGES = {"tickers": tickers, "deltas": deltas, "kraken": kraken_deltas, "encode": encode, "short way": short_way}
+STAGES = {
+    "tickers": tickers,
+    "deltas": deltas,
+    "kraken": kraken_deltas,
+    "encode": encode,
+    "short way": short_way,
+    "kraken short way": kraken_short_way,
+}
 
 
 def _symbols(feed: frames.Feed) -> list[Symbol]:

@@ -93,6 +93,18 @@ class Chain:
             fetch = self.fetches.pop(0)
             self.session._act(self.adapter.fetched, fetch, body, 5)
 
+    def long_way(self) -> list[bytes]:
+        """The frames that the adapter is given from now on."""
+        taken: list[bytes] = []
+
+        def receive(payload: bytes, received_us: int) -> list[Output]:
+            taken.append(payload)
+            outputs: list[Output] = self.adapter.receive(payload, received_us)
+            return outputs
+
+        self.session._receive = receive
+        return taken
+
     def seen(self) -> dict[str, Any]:
         """Everything that must be the same on both ways."""
         states = self.books.states.values()
@@ -261,14 +273,7 @@ def test_in_snapshot_mode_too(script: list[Any]) -> None:
 
 async def test_the_usual_frames_take_the_short_way_and_any_other_takes_the_long_one() -> None:
     chain = Chain(short=True)
-    taken: list[bytes] = []
-
-    def receive(payload: bytes, received_us: int) -> list[Output]:
-        taken.append(payload)
-        outputs: list[Output] = chain.adapter.receive(payload, received_us)
-        return outputs
-
-    chain.session._receive = receive
+    taken = chain.long_way()
     in_order = [depth(b"BTCUSDT", n, n, b'[["91.00","1"]]', b"[]") for n in range(100, 105)]
     chain.message(in_order[0])
     chain.fetched(snapshot(99))

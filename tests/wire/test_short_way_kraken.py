@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from forms import FORMS, use, use_flight
 from tickwire.events.book import Book
 from tickwire.exchanges import kraken
-from tickwire.exchanges.contract import Output, Symbol
+from tickwire.exchanges.contract import Symbol
 from wire.test_short_way import Chain, damaged, spread
 
 pytestmark = pytest.mark.skipif("compiled" not in FORMS, reason="needs the compiled form")
@@ -212,14 +212,8 @@ def test_a_time_is_read_as_on_the_long_way(time: bytes) -> None:
 
 def chain_that_notes() -> tuple[Chain, list[bytes], Exchange]:
     """A chain, what its adapter was given, and its exchange."""
-    chain, taken, exchange = Chain(short=True, exchange=kraken, symbols=SYMBOLS), [], Exchange()
-
-    def receive(payload: bytes, received_us: int) -> list[Output]:
-        taken.append(payload)
-        outputs: list[Output] = chain.adapter.receive(payload, received_us)
-        return outputs
-
-    chain.session._receive = receive
+    chain, exchange = Chain(short=True, exchange=kraken, symbols=SYMBOLS), Exchange()
+    taken = chain.long_way()
     chain.message(acknowledged(b"BTC/USD"))
     chain.message(exchange.snapshot(b"BTC/USD"))
     chain.message(exchange.update(b"BTC/USD", b"[]", b"[]", 0, _TIME))
