@@ -27,7 +27,7 @@ _FULL = {
 _PEER = 10_000
 _KAFKA = "Apache Kafka"
 _ROUNDS = 3  # where the targets are
-_QUICK = {"tickers": 100_000, "deltas": 80_000}
+_QUICK = {"tickers": 300_000, "deltas": 200_000}
 _TITLES = {
     "tickers": "Binance best bid and offer",
     "deltas": "Binance order-book changes, ten levels each",
