@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from types import ModuleType
 from unittest.mock import patch
 
-from tickwire.events import book, decimals, short_way, side
-from tickwire.exchanges import binance, kraken
+from tickwire.events import book, decimals, short_way, side, times
+from tickwire.exchanges import binance, kraken, numbers
 from tickwire.kafka import flight, full_queue, outage_buffer, producer_link, publisher
 
 FORMS = ["python"]
@@ -24,11 +24,13 @@ def use(form: str) -> Iterator[None]:
     compiled = form == "compiled"
     of_side: ModuleType = _native if compiled else side
     of_numbers: ModuleType = _native if compiled else decimals
+    of_times: ModuleType = _native if compiled else times
     way = short_way.ShortWay if compiled else short_way.PlainShortWay
     with (
         patch.multiple(book, Side=of_side.Side, price_key=of_numbers.price_key, is_zero=of_numbers.is_zero),
         patch.object(binance, "ShortWay", way),
-        patch.object(kraken, "ShortWay", way),
+        patch.object(numbers, "micros", of_times.micros),
+        patch.multiple(kraken, ShortWay=way, micros=of_times.micros),
     ):
         yield
 

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forms import FORMS, use
 from recordings import books
 from tickwire.errors import FrameRejected, UnknownSymbol
 from tickwire.events.decimals import decimal_text
 from tickwire.events.types import Ticker
+from tickwire.exchanges import numbers
 from tickwire.exchanges.contract import Output, Refused, Send, Subscribed, Symbol
 from tickwire.exchanges.kraken import Adapter, derive, read_listing
-from tickwire.exchanges.numbers import micros
 
 BTC = Symbol("BTC-USD", "BTC/USD")
 ETH = Symbol("ETH-USD", "ETH/USD")
@@ -326,6 +327,7 @@ class TestNames:
 
 
 class TestNumbers:
+    @pytest.mark.parametrize("form", FORMS)
     @pytest.mark.parametrize(
         ("timestamp", "expected"),
         [
@@ -335,15 +337,17 @@ class TestNumbers:
             ("2026-11-24T19:00:00.999999999Z", 1_795_546_800_999_999),
         ],
     )
-    def test_times_are_exact_and_finer_digits_are_cut(self, timestamp: str, expected: int) -> None:
-        assert micros(timestamp) == expected
+    def test_times_are_exact_and_finer_digits_are_cut(self, timestamp: str, expected: int, form: str) -> None:
+        with use(form):
+            assert numbers.micros(timestamp) == expected
 
+    @pytest.mark.parametrize("form", FORMS)
     @pytest.mark.parametrize(
         "timestamp", ["", "Z", "2026-11-24T19:00:00", "2026-11-24T19:00:00.-1Z", "2026-13-01T00:00:00Z"]
     )
-    def test_what_is_no_time_in_utc_is_an_error(self, timestamp: str) -> None:
-        with pytest.raises(ValueError, match="time"):
-            micros(timestamp)
+    def test_what_is_no_time_in_utc_is_an_error(self, timestamp: str, form: str) -> None:
+        with use(form), pytest.raises(ValueError, match="time"):
+            numbers.micros(timestamp)
 
     @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=0, max_value=10**12, places=12))
     def test_an_exponent_is_written_out_without_losing_a_digit(self, number: Any) -> None:

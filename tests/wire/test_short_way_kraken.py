@@ -2,8 +2,9 @@
 
 import asyncio
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from forms import FORMS, use, use_flight
 from tickwire.events.book import Book
-from tickwire.exchanges import kraken
+from tickwire.events.times import micros
+from tickwire.exchanges import kraken, numbers
 from tickwire.exchanges.contract import Symbol
 from wire.test_short_way import Chain, damaged, spread
 
@@ -204,10 +206,20 @@ def test_in_snapshot_mode_too(script: list[Any]) -> None:
 
 @given(times)
 @settings(max_examples=300, deadline=None)
-def test_a_time_is_read_as_on_the_long_way(time: bytes) -> None:
-    numbers = (b"1", b"1", b"2", b"2", b"2")
-    long, short = asyncio.run(both([ticker_frame(b"BTC/USD", numbers, time=time)]))
+def test_a_time_is_read_as_in_plain_python(time: bytes) -> None:
+    best = (b"1", b"1", b"2", b"2", b"2")
+    with patch.object(kraken, "micros", micros):
+        long, short = asyncio.run(both([ticker_frame(b"BTC/USD", best, time=time)]))
     assert long == short
+    assert of(numbers.micros, time) == of(micros, time)
+
+
+def of(read: Callable[[str], int], time: bytes) -> int | None:
+    """What is read; None: an error."""
+    try:
+        return read(time.decode())
+    except ValueError:
+        return None
 
 
 def chain_that_notes() -> tuple[Chain, list[bytes], Exchange]:
