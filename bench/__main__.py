@@ -77,14 +77,16 @@ def _frames_kept() -> Iterator[None]:
     """Let sources make the same frames once only."""
     with tempfile.TemporaryDirectory(prefix="tickwire-bench-frames-") as folder:
         os.environ[source.FOLDER] = folder
-        yield
-        del os.environ[source.FOLDER]
+        try:
+            yield
+        finally:
+            del os.environ[source.FOLDER]
 
 
 def _note(figures: dict[str, list[float]], both: dict[str, dict[str, Any]]) -> None:
     for cell, measured in both.items():
-        figures[f"{cell} rate"].append(measured["messages"] / measured["seconds"])
-        figures[f"{cell} cpu"].append(measured["cpu_seconds"] / measured["messages"] * 1e6)
+        figures[f"{cell} rate"].append(measured["rate"])
+        figures[f"{cell} cpu"].append(measured["cpu"])
     served = both["product"]["source"]
     figures["busy"].append(served["cpu_seconds"] / served["seconds"])
     for of in ("rate", "cpu"):
@@ -120,8 +122,8 @@ def peer(bootstrap: str, rounds: int) -> list[str]:
                 "peer": cells.run_cell("peer", Work(kind, _PEER), bootstrap),
             }
             for cell, measured in both.items():
-                figures[f"{cell} rate"].append(measured["messages"] / measured["seconds"])
-                figures[f"{cell} cpu"].append(measured["cpu_seconds"] / measured["messages"] * 1e6)
+                figures[f"{cell} rate"].append(measured["rate"])
+                figures[f"{cell} cpu"].append(measured["cpu"])
             figures["rate"].append(figures["product rate"][-1] / figures["peer rate"][-1])
             figures["cpu"].append(figures["peer cpu"][-1] / figures["product cpu"][-1])
         row = [_spread(figures[f"{cell} rate"], "{:,.0f}") for cell in ("product", "peer")]
@@ -138,8 +140,7 @@ def ceiling(where: dict[str, str], count: int, rounds: int) -> list[str]:
     lines = ["| broker | prepared values, 1/s | CPU µs |", "| --- | --- | --- |"]
     for broker, bootstrap in where.items():
         runs = [cells.run_cell("ceiling", Work("tickers", count), bootstrap) for _ in range(rounds)]
-        rates = [run["messages"] / run["seconds"] for run in runs]
-        cpu = [run["cpu_seconds"] / run["messages"] * 1e6 for run in runs]
+        rates, cpu = [run["rate"] for run in runs], [run["cpu"] for run in runs]
         lines.append(f"| {broker} | {_spread(rates, '{:,.0f}')} | {_spread(cpu, '{:.1f}')} |")
     return lines
 
@@ -154,8 +155,7 @@ def consumer(bootstrap: str, rounds: int) -> list[str]:
         work = Work(kind, count, since=str(time.time_ns() // 1_000_000))
         cells.run_cell("product", work, bootstrap)
         runs = [cells.run_cell("consumer", work, bootstrap) for _ in range(rounds)]
-        rates = [run["messages"] / run["seconds"] for run in runs]
-        cpu = [run["cpu_seconds"] / run["messages"] * 1e6 for run in runs]
+        rates, cpu = [run["rate"] for run in runs], [run["cpu"] for run in runs]
         lines.append(f"| {title} | {count:,} | {_spread(rates, '{:,.0f}')} | {_spread(cpu, '{:.1f}')} |")
     return lines
 
@@ -171,8 +171,7 @@ def growth(bootstrap: str) -> list[str]:
     ):
         run = cells.run_cell("product", work, bootstrap)
         levels = "-" if work.kind == "tickers" else f"{work.levels:,}"
-        cpu = run["cpu_seconds"] / run["messages"] * 1e6
-        lines.append(f"| {work.kind} | {work.symbols:,} | {levels} | {cpu:.1f} | {run['rss_mib']:.0f} |")
+        lines.append(f"| {work.kind} | {work.symbols:,} | {levels} | {run['cpu']:.1f} | {run['rss_mib']:.0f} |")
     return lines
 
 

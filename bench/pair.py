@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from bench import cells
 from bench.cells import Work
@@ -36,8 +35,8 @@ def table(bootstrap: str, rounds: int = 2) -> list[str]:
 def _rate(bootstrap: str, works: list[Work]) -> float:
     with ExitStack() as stack:
         running = [stack.enter_context(_producer(bootstrap, work)) for work in works]
-        measured: list[dict[str, Any]] = [cells.result(process) for process in running]
-    return float(sum(one["messages"] / one["seconds"] for one in measured))
+        rates: list[float] = [cells.result(process)["rate"] for process in running]
+    return sum(rates)
 
 
 @contextlib.contextmanager

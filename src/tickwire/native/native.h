@@ -15,6 +15,22 @@ void plain_free(PyObject *self);                           /* of an object that 
 /* A type of such objects, which Python classes build on. */
 PyTypeObject *add_plain(PyObject *module, const char *name, const char *full_name, int size, PyMemberDef *members);
 
+/* The most digits of a price or size in front of the point and behind it: 128 bits hold that many. */
+enum { WHOLE_DIGITS = 14, PLACES = 24 };
+
+static inline int
+is_space(char c) /* of JSON */
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+static inline char *
+put(char *to, const char *text, Py_ssize_t size) /* returns where it ends */
+{
+    memcpy(to, text, (size_t)size);
+    return to + size;
+}
+
 /* numbers.c: what is counted and numbered for every message; Python classes build on these */
 typedef struct {
     PyObject_HEAD

@@ -6,8 +6,6 @@
  */
 #include "native.h"
 
-enum { WHOLE_DIGITS = 14, PLACES = 24 };
-
 static const uint64_t GREATEST_NUMBER = 1ULL << 53; /* that every JSON reader keeps exact */
 
 struct Shape {
@@ -80,12 +78,6 @@ take_text(const char *at, const char *end, Piece *text)
         at++;
     *text = (Piece){start, at - start, 0};
     return at;
-}
-
-static int
-is_space(char c)
-{
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
 /* Takes a JSON number that is plain decimal text: one that begins with a needless zero is none. */

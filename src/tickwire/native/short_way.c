@@ -46,13 +46,6 @@ look_up(PyObject *names, const Piece *symbol)
 
 /* ---- Writing ---------------------------------------------------------------------------------------------------- */
 
-static char *
-put(char *to, const char *text, Py_ssize_t size)
-{
-    memcpy(to, text, (size_t)size);
-    return to + size;
-}
-
 #define PUT(to, literal) put(to, literal, sizeof literal - 1)
 
 static char *

@@ -11,7 +11,7 @@
 
 typedef __int128 Key;
 
-enum { PLACES = 24, WHOLE_DIGITS = 14, MAX_DIGITS = LEVEL_DIGITS / 2, INLINE_TEXT = 46, STACK_CHANGES = 64 };
+enum { MAX_DIGITS = LEVEL_DIGITS / 2, INLINE_TEXT = 46, STACK_CHANGES = 64 };
 
 static PyObject *raw_type;        /* msgspec.Raw */
 static PyObject *slow_price_key;  /* tickwire.events.decimals.price_key */
@@ -289,7 +289,7 @@ static void
 skip_space(Reader *reader)
 {
     const char *at = reader->at;
-    while (at < reader->end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+    while (at < reader->end && is_space(*at))
         at++;
     if (at != reader->at) {
         reader->changes->canonical = 0;
@@ -405,13 +405,6 @@ write_pair(PyObject *price, PyObject *size)
     Py_XDECREF(price);
     Py_XDECREF(size);
     return pair;
-}
-
-static char *
-put(char *at, const char *text, size_t size)
-{
-    memcpy(at, text, size);
-    return at + size;
 }
 
 static PyObject *
@@ -637,7 +630,7 @@ changes_size(const Changes *changes)
 }
 
 static char *
-put_level(char *at, int first, const char *price, size_t price_size, const char *size, size_t size_size)
+put_level(char *at, int first, const char *price, Py_ssize_t price_size, const char *size, Py_ssize_t size_size)
 {
     at = put(at, first ? "[\"" : ",[\"", first ? 2 : 3);
     at = put(at, price, price_size);
@@ -650,7 +643,7 @@ char *
 changes_write(const Changes *changes, char *at)
 {
     if (changes->canonical)
-        return put(at, changes->text, (size_t)(changes->text_end - changes->text));
+        return put(at, changes->text, changes->text_end - changes->text);
     at = put(at, "[", 1);
     for (Py_ssize_t i = 0; i < changes->count; i++) {
         const Change *change = &changes->items[i];
