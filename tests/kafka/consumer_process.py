@@ -8,8 +8,7 @@ from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka import consumer
 from tickwire.kafka.received import ReceivedRecord
 
-
-_PACE = 20  # records a millisecond, at most: else all of a topic may be done before a test can kill or freeze anything
+_PACE = 20  # records a millisecond, at most: else a topic may be done before a test can kill or freeze anything
 
 
 def main() -> None:
