@@ -11,7 +11,7 @@ setup(
         Extension(
             "tickwire._native",
             sorted(map(str, NATIVE.glob("*.c"))),
-            depends=[str(NATIVE / "native.h")],
+            depends=sorted(map(str, NATIVE.glob("*.h"))),
             extra_compile_args=["-O2", "-std=c11", "-fvisibility=hidden"],
             optional=True,
         )

@@ -1,24 +1,15 @@
-/* What happens to every record on its way to Kafka: the compiled form of kafka/flight.py, and the short way into it.
+/* What happens to every record on its way to Kafka: the compiled form of kafka/flight.py, which says what each class means.
  *
- * flight.py says what each class means; the same tests run on both forms. Outlet has no Python form of its own: it does
- * what Publisher.publish does for an event for which nothing is in the way, and calls that for every other one.
+ * The same tests run on both forms.
  */
-#include "native.h"
-
-enum { IN_MEMORY = -1 };
+#include "flight.h"
 
 static PyObject *record_type;   /* tickwire.records.codec.Record, once it was needed */
 static PyObject *produce_names; /* ("on_delivery", "timestamp", "headers") */
-static PyObject *name_symbol, *name_exchange, *name_received_us, *name_broken, *name_last_ms;
 static PyObject *name_topic, *name_key, *name_value, *name_timestamp_ms, *name_headers;
-static PyTypeObject *entry_type, *flights_type, *counts_type;
+PyTypeObject *entry_type, *flights_type, *counts_type;
 
 /* ---- Counts: what a stream's records became --------------------------------------------------------------------- */
-
-typedef struct {
-    PyObject_HEAD
-    long long events, acknowledged, conflated, dropped, failed, spilled;
-} Counts;
 
 static PyMemberDef counts_members[] = {
     {"events", T_LONGLONG, offsetof(Counts, events), 0, NULL},
@@ -32,27 +23,6 @@ static PyMemberDef counts_members[] = {
 
 /* ---- Entry and Flights ------------------------------------------------------------------------------------------ */
 
-struct Flights;
-
-/* Part of no cycle (what it holds knows nothing of it), so the collector need not look at a hundred thousand. */
-typedef struct Entry {
-    PyObject_HEAD
-    PyObject *stream, *lane;
-    PyObject *record;        /* NULL until somebody asks, and then made of these: */
-    PyObject *route, *value; /* NULL where the record was given */
-    long long timestamp_ms, place;
-    struct Flights *flights; /* where it is on its way, and which holds it then; else NULL */
-    struct Entry *before, *after;
-} Entry;
-
-typedef struct Flights {
-    PyObject_HEAD
-    PyObject *acknowledged, *failed, *produce;
-    Entry *first, *last;
-    Py_ssize_t count;
-    char ready, sampling;
-} Flights;
-
 static PyMemberDef entry_members[] = {
     {"stream", T_OBJECT_EX, offsetof(Entry, stream), READONLY, NULL},
     {"lane", T_OBJECT_EX, offsetof(Entry, lane), READONLY, NULL},
@@ -60,8 +30,8 @@ static PyMemberDef entry_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
-static Entry *
-make_entry(PyTypeObject *type, PyObject *stream, PyObject *lane, PyObject *record, long long place)
+Entry *
+entry_make(PyTypeObject *type, PyObject *stream, PyObject *lane, PyObject *record, long long place)
 {
     Entry *entry = (Entry *)type->tp_alloc(type, 0);
     if (entry) {
@@ -75,8 +45,6 @@ make_entry(PyTypeObject *type, PyObject *stream, PyObject *lane, PyObject *recor
     }
     return entry;
 }
-
-enum { ROUTE_LANE, ROUTE_STREAM, ROUTE_EXCHANGE, ROUTE_TOPIC, ROUTE_KEY, ROUTE_HEADERS, ROUTE_KIND, ROUTE_SIZE };
 
 /* The record, borrowed: few are ever looked at again once they are on their way. */
 static PyObject *
@@ -118,7 +86,7 @@ entry_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
     long long place = IN_MEMORY;
     if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O!OO|L", names, counts_type, &stream, &lane, &record, &place))
         return NULL;
-    return (PyObject *)make_entry(type, stream, lane, record, place);
+    return (PyObject *)entry_make(type, stream, lane, record, place);
 }
 
 static void
@@ -262,9 +230,9 @@ flights_free(Flights *flights)
     Py_DECREF(type);
 }
 
-static int
-hand_over(Flights *flights, Entry *entry, PyObject *topic, PyObject *value, PyObject *key, PyObject *timestamp,
-          PyObject *headers)
+int
+flights_send(Flights *flights, Entry *entry, PyObject *topic, PyObject *value, PyObject *key, PyObject *timestamp,
+             PyObject *headers)
 {
     if (entry->flights) {
         PyErr_SetString(PyExc_ValueError, "the entry is on its way already");
@@ -301,7 +269,7 @@ flights_hand_over(Flights *flights, PyObject *argument)
     PyObject *value = PyObject_GetAttr(record, name_value), *headers = PyObject_GetAttr(record, name_headers);
     PyObject *timestamp = PyObject_GetAttr(record, name_timestamp_ms);
     int failed = !topic || !key || !value || !headers || !timestamp
-                 || hand_over(flights, (Entry *)argument, topic, value, key, timestamp, headers);
+                 || flights_send(flights, (Entry *)argument, topic, value, key, timestamp, headers);
     Py_XDECREF(topic);
     Py_XDECREF(key);
     Py_XDECREF(value);
@@ -372,304 +340,19 @@ static PyType_Spec flights_spec = {
     .slots = flights_slots,
 };
 
-/* ---- Outlet: the short way -------------------------------------------------------------------------------------- */
-
-enum { SERVE_EVERY = 256 }; /* events: reports are taken while frames keep the event loop from its timers */
-struct Outlet {
-    PyObject_HEAD
-    Flights *flights;
-    PyObject *writer;   /* RecordWriter: encodes, and knows the last timestamp, which no later one is below */
-    PyObject *encode;
-    PyObject *behind;   /* the set of topics whose records must wait behind others */
-    PyObject *long_way; /* event -> None */
-    PyObject *not_sent; /* entry, error -> None: the producer did not take it */
-    PyObject *serve;    /* () -> None: take reports */
-    int unserved;
-    PyObject *routes;   /* type of the event -> its symbol -> ROUTE_... */
-    char alone;         /* nobody else wants the events, so they need not be made */
-};
-
-static int
-outlet_init(Outlet *outlet, PyObject *arguments, PyObject *keywords)
-{
-    static char *names[] = {"flights", "writer", "behind", "long_way", "not_sent", "serve", NULL};
-    PyObject *flights, *writer, *behind, *long_way, *not_sent, *serve;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O!OO!OOO", names, flights_type, &flights, &writer,
-                                     &PySet_Type, &behind, &long_way, &not_sent, &serve))
-        return -1;
-    PyObject *encode = PyObject_GetAttrString(writer, "encode"), *routes = PyDict_New();
-    if (!encode || !routes) {
-        Py_XDECREF(encode);
-        Py_XDECREF(routes);
-        return -1;
-    }
-    Py_INCREF(flights);
-    Py_INCREF(writer);
-    Py_INCREF(behind);
-    Py_INCREF(long_way);
-    Py_INCREF(not_sent);
-    Py_INCREF(serve);
-    Py_XSETREF(outlet->flights, (Flights *)flights);
-    Py_XSETREF(outlet->writer, writer);
-    Py_XSETREF(outlet->encode, encode);
-    Py_XSETREF(outlet->behind, behind);
-    Py_XSETREF(outlet->long_way, long_way);
-    Py_XSETREF(outlet->not_sent, not_sent);
-    Py_XSETREF(outlet->serve, serve);
-    Py_XSETREF(outlet->routes, routes);
-    return 0;
-}
-
-static int
-outlet_traverse(Outlet *outlet, visitproc visit, void *arg)
-{
-    Py_VISIT(Py_TYPE(outlet));
-    Py_VISIT(outlet->flights);
-    Py_VISIT(outlet->writer);
-    Py_VISIT(outlet->encode);
-    Py_VISIT(outlet->behind);
-    Py_VISIT(outlet->long_way);
-    Py_VISIT(outlet->not_sent);
-    Py_VISIT(outlet->serve);
-    Py_VISIT(outlet->routes);
-    return 0;
-}
-
-static int
-outlet_drop(Outlet *outlet)
-{
-    Py_CLEAR(outlet->flights);
-    Py_CLEAR(outlet->writer);
-    Py_CLEAR(outlet->encode);
-    Py_CLEAR(outlet->behind);
-    Py_CLEAR(outlet->long_way);
-    Py_CLEAR(outlet->not_sent);
-    Py_CLEAR(outlet->serve);
-    Py_CLEAR(outlet->routes);
-    return 0;
-}
-
-static void
-outlet_free(Outlet *outlet)
-{
-    PyTypeObject *type = Py_TYPE(outlet);
-    PyObject_GC_UnTrack(outlet);
-    outlet_drop(outlet);
-    type->tp_free((PyObject *)outlet);
-    Py_DECREF(type);
-}
-
-int
-outlet_is_free(const Outlet *outlet)
-{
-    return outlet->alone && outlet->flights->ready && !PySet_GET_SIZE(outlet->behind);
-}
-
-PyObject *
-outlet_route(Outlet *outlet, PyObject *type, PyObject *symbol)
-{
-    PyObject *by_symbol = PyDict_GetItemWithError(outlet->routes, type);
-    PyObject *route = by_symbol ? PyDict_GetItemWithError(by_symbol, symbol) : NULL;
-    PyObject *broken = route ? PyObject_GetAttr(PyTuple_GET_ITEM(route, ROUTE_LANE), name_broken) : NULL;
-    Py_XDECREF(broken); /* True and False live for ever */
-    return broken == Py_False ? route : NULL;
-}
-
-/* The route of an event for which nothing is in the way, borrowed; NULL, perhaps with an error: the long way. */
-static PyObject *
-find_route(Outlet *outlet, PyObject *event)
-{
-    if (!outlet->flights->ready || PySet_GET_SIZE(outlet->behind))
-        return NULL;
-    PyObject *symbol = PyObject_GetAttr(event, name_symbol);
-    PyObject *route = symbol ? outlet_route(outlet, (PyObject *)Py_TYPE(event), symbol) : NULL;
-    Py_XDECREF(symbol);
-    if (!route)
-        return NULL;
-    PyObject *exchange = PyObject_GetAttr(event, name_exchange);
-    PyObject *known = PyTuple_GET_ITEM(route, ROUTE_EXCHANGE);
-    int same = exchange && (exchange == known || PyObject_RichCompareBool(exchange, known, Py_EQ) > 0);
-    Py_XDECREF(exchange);
-    return same ? route : NULL;
-}
-
-/* The time in ms, or the last one where that is greater, as RecordWriter.write has it. */
-static PyObject *
-next_timestamp(Outlet *outlet, long long us)
-{
-    PyObject *last = PyObject_GetAttr(outlet->writer, name_last_ms);
-    long long last_ms = last ? PyLong_AsLongLong(last) : -1;
-    if (last_ms == -1 && PyErr_Occurred()) {
-        Py_XDECREF(last);
-        return NULL;
-    }
-    if (us / 1000 <= last_ms)
-        return last;
-    Py_DECREF(last);
-    PyObject *now = PyLong_FromLongLong(us / 1000);
-    if (now && PyObject_SetAttr(outlet->writer, name_last_ms, now))
-        Py_CLEAR(now);
-    return now;
-}
-
-static PyObject *
-tell_not_sent(Outlet *outlet, Entry *entry)
-{
-    PyObject *type, *error, *trace;
-    PyErr_Fetch(&type, &error, &trace);
-    PyErr_NormalizeException(&type, &error, &trace);
-    PyObject *answer = PyObject_CallFunctionObjArgs(outlet->not_sent, (PyObject *)entry, error, NULL);
-    Py_XDECREF(type);
-    Py_XDECREF(error);
-    Py_XDECREF(trace);
-    return answer;
-}
-
-/* Takes reports after some events; *answer* is that of the event, and is let go. */
-static int
-serve_now_and_then(Outlet *outlet, PyObject *answer)
-{
-    if (answer && ++outlet->unserved >= SERVE_EVERY) {
-        outlet->unserved = 0;
-        Py_SETREF(answer, PyObject_CallNoArgs(outlet->serve));
-    }
-    Py_XDECREF(answer);
-    return answer ? 0 : -1;
-}
-
-int
-outlet_send(Outlet *outlet, PyObject *route, PyObject *value, long long received_us)
-{
-    PyObject *stream = PyTuple_GET_ITEM(route, ROUTE_STREAM), *timestamp = next_timestamp(outlet, received_us);
-    Entry *entry =
-        timestamp ? make_entry(entry_type, stream, PyTuple_GET_ITEM(route, ROUTE_LANE), NULL, IN_MEMORY) : NULL;
-    if (!entry) {
-        Py_XDECREF(timestamp);
-        return -1;
-    }
-    Py_INCREF(route);
-    Py_INCREF(value);
-    entry->route = route;
-    entry->value = value;
-    entry->timestamp_ms = PyLong_AsLongLong(timestamp);
-    ((Counts *)stream)->events++;
-    PyObject *answer = NULL;
-    if (!hand_over(outlet->flights, entry, PyTuple_GET_ITEM(route, ROUTE_TOPIC), value,
-                   PyTuple_GET_ITEM(route, ROUTE_KEY), timestamp, PyTuple_GET_ITEM(route, ROUTE_HEADERS))) {
-        answer = Py_None;
-        Py_INCREF(answer);
-    } else
-        answer = tell_not_sent(outlet, entry);
-    Py_DECREF(entry);
-    Py_DECREF(timestamp);
-    return serve_now_and_then(outlet, answer);
-}
-
-static PyObject *
-outlet_publish(Outlet *outlet, PyObject *event)
-{
-    PyObject *route = find_route(outlet, event);
-    if (!route) {
-        if (PyErr_Occurred() || serve_now_and_then(outlet, PyObject_CallOneArg(outlet->long_way, event)))
-            return NULL;
-        Py_RETURN_NONE;
-    }
-    PyObject *received = PyObject_GetAttr(event, name_received_us);
-    long long us = received ? PyLong_AsLongLong(received) : -1;
-    Py_XDECREF(received);
-    if (us < 0) {
-        if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_ValueError, "received_us is negative");
-        return NULL;
-    }
-    PyObject *value = PyObject_CallOneArg(outlet->encode, event);
-    int failed = !value || outlet_send(outlet, route, value, us);
-    Py_XDECREF(value);
-    if (failed)
-        return NULL;
-    Py_RETURN_NONE;
-}
-
-static PyObject *
-outlet_open(Outlet *outlet, PyObject *arguments)
-{
-    PyObject *type, *symbol, *route;
-    if (!PyArg_ParseTuple(arguments, "OUO!", &type, &symbol, &PyTuple_Type, &route))
-        return NULL;
-    if (PyTuple_GET_SIZE(route) != ROUTE_SIZE
-        || !PyObject_TypeCheck(PyTuple_GET_ITEM(route, ROUTE_STREAM), counts_type)) {
-        PyErr_SetString(PyExc_TypeError, "a route is lane, stream, exchange, topic, key, headers, kind");
-        return NULL;
-    }
-    PyObject *by_symbol = PyDict_GetItemWithError(outlet->routes, type);
-    if (!by_symbol) {
-        PyObject *fresh = PyErr_Occurred() ? NULL : PyDict_New();
-        if (!fresh || PyDict_SetItem(outlet->routes, type, fresh)) {
-            Py_XDECREF(fresh);
-            return NULL;
-        }
-        Py_DECREF(fresh);
-        by_symbol = fresh;
-    }
-    if (PyDict_SetItem(by_symbol, symbol, route))
-        return NULL;
-    Py_RETURN_NONE;
-}
-
-static PyMethodDef outlet_methods[] = {
-    {"publish", (PyCFunction)outlet_publish, METH_O, NULL},
-    {"open", (PyCFunction)outlet_open, METH_VARARGS, NULL},
-    {NULL, NULL, 0, NULL},
-};
-
-static PyMemberDef outlet_members[] = {
-    {"alone", T_BOOL, offsetof(Outlet, alone), 0, NULL},
-    {NULL, 0, 0, 0, NULL},
-};
-
-static PyType_Slot outlet_slots[] = {
-    {Py_tp_init, outlet_init},         {Py_tp_new, PyType_GenericNew}, {Py_tp_dealloc, outlet_free},
-    {Py_tp_traverse, outlet_traverse}, {Py_tp_clear, outlet_drop},     {Py_tp_methods, outlet_methods},
-    {Py_tp_members, outlet_members},   {0, NULL},
-};
-
-static PyType_Spec outlet_spec = {
-    .name = "tickwire._native.Outlet",
-    .basicsize = sizeof(Outlet),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-    .slots = outlet_slots,
-};
-
-/* ---- Module ----------------------------------------------------------------------------------------------------- */
-
-PyTypeObject *outlet_type;
-
-static int
-make_names(void)
-{
-    static const struct {
-        PyObject **name;
-        const char *text;
-    } names[] = {
-        {&name_symbol, "symbol"}, {&name_exchange, "exchange"},         {&name_received_us, "received_us"},
-        {&name_broken, "broken"}, {&name_last_ms, "last_ms"},           {&name_topic, "topic"},
-        {&name_key, "key"},       {&name_value, "value"},               {&name_timestamp_ms, "timestamp_ms"},
-        {&name_headers, "headers"},
-    };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!(*names[i].name = PyUnicode_InternFromString(names[i].text)))
-            return -1;
-    produce_names = Py_BuildValue("(sss)", "on_delivery", "timestamp", "headers");
-    return produce_names ? 0 : -1;
-}
-
 int
 add_flight(PyObject *module)
 {
-    return make_names() || !(counts_type = add_plain(module, "Counts", "tickwire._native.Counts", sizeof(Counts), counts_members))
-                   || !(entry_type = add_type(module, "Entry", &entry_spec))
-                   || !(flights_type = add_type(module, "Flights", &flights_spec))
-                   || !(outlet_type = add_type(module, "Outlet", &outlet_spec))
-               ? -1
-               : 0;
+    static const Name names[] = {
+        {&name_topic, "topic"},     {&name_key, "key"},
+        {&name_value, "value"},     {&name_timestamp_ms, "timestamp_ms"},
+        {&name_headers, "headers"},
+    };
+    if (make_names(names, sizeof names / sizeof *names))
+        return -1;
+    counts_type = add_plain(module, "Counts", "tickwire._native.Counts", sizeof(Counts), counts_members);
+    entry_type = add_type(module, "Entry", &entry_spec);
+    flights_type = add_type(module, "Flights", &flights_spec);
+    produce_names = Py_BuildValue("(sss)", "on_delivery", "timestamp", "headers");
+    return counts_type && entry_type && flights_type && produce_names ? 0 : -1;
 }

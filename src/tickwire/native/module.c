@@ -23,6 +23,15 @@ attribute(const char *module_name, const char *name)
     return value;
 }
 
+int
+make_names(const Name *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!(*names[i].name = PyUnicode_InternFromString(names[i].text)))
+            return -1;
+    return 0;
+}
+
 void
 plain_free(PyObject *self)
 {
@@ -50,9 +59,12 @@ static struct PyModuleDef definition = {
 PyMODINIT_FUNC
 PyInit__native(void)
 {
+    static int (*const parts[])(PyObject *) = {
+        add_numbers, add_times, add_decimals, add_changes, add_side, add_short_way, add_flight, add_outlet, add_relay,
+    };
     PyObject *module = PyModule_Create(&definition);
-    if (module && (add_numbers(module) || add_times(module) || add_side(module) || add_short_way(module) || add_flight(module)
-                   || add_relay(module)))
-        Py_CLEAR(module);
+    for (size_t i = 0; module && i < sizeof parts / sizeof *parts; i++)
+        if (parts[i](module))
+            Py_CLEAR(module);
     return module;
 }

@@ -11,6 +11,11 @@
 /* module.c */
 PyTypeObject *add_type(PyObject *module, const char *name, PyType_Spec *spec);
 PyObject *attribute(const char *module, const char *name); /* a new reference */
+typedef struct {
+    PyObject **name;
+    const char *text;
+} Name;
+int make_names(const Name *names, size_t count); /* of attributes */
 void plain_free(PyObject *self);                           /* of an object that holds no others */
 /* A type of such objects, which Python classes build on. */
 PyTypeObject *add_plain(PyObject *module, const char *name, const char *full_name, int size, PyMemberDef *members);
@@ -56,22 +61,30 @@ int add_numbers(PyObject *module);
 const char *take_time(const char *at, const char *end, long long *us);
 int add_times(PyObject *module);
 
-/* side.c */
-typedef struct Side Side;
+/* decimals.c */
+int add_decimals(PyObject *module);
+
+/* changes.c */
 typedef struct Changes Changes;
-extern PyTypeObject *side_type;
 Changes *changes_new(void);
 void changes_clear(Changes *changes);
-/* Reads levels from *text*, which begins with them, and puts them in order; NULL, perhaps with an error set, when that
- * is for Python. Returns where they end. */
-const char *changes_read(Changes *changes, Side *side, const char *text, const char *end);
-/* Then keeps the best *depth* levels (-1: all), and what left is among the changes. -1: an error is set, and the book is
- * of no use. */
-int changes_apply(Changes *changes, Side *side, Py_ssize_t depth);
 Py_ssize_t changes_size(const Changes *changes); /* of their text, at most */
 char *changes_write(const Changes *changes, char *to);
+int add_changes(PyObject *module);
+
+/* side.c */
+typedef struct Side Side;
+/* Reads levels from *text*, which begins with them, and puts them in order; NULL, perhaps with an error set, when that
+ * is for Python. Returns where they end. */
+const char *side_read(const Side *side, Changes *changes, const char *text, const char *end);
+/* Then keeps the best *depth* levels (-1: all), and what left is among the changes. -1: an error is set, and the book is
+ * of no use. */
+int side_apply(Side *side, Changes *changes, Py_ssize_t depth);
 enum { LEVEL_DIGITS = 160 }; /* of price and size, at most */
 char *side_put_digits(const Side *side, Py_ssize_t depth, char *to); /* see events/side.py, digits */
+
+/* side_type.c */
+extern PyTypeObject *side_type;
 int add_side(PyObject *module);
 
 /* shape.c */
@@ -102,6 +115,12 @@ int shape_begin(const Shape *shape, const char *frame, Found *found);
 int shape_at_levels(const Found *found);
 int shape_go_on(Found *found); /* behind levels */
 
+/* values.c */
+/* A record's value: *prefix* is its text in front of the bid, or of the bids. NULL with an error set. */
+PyObject *ticker_value(PyObject *prefix, const Found *found, long long received_us);
+PyObject *delta_value(PyObject *prefix, const Changes *bids, const Changes *asks, const Running *running,
+                      long long received_us);
+
 /* short_way.c */
 typedef struct ShortWay ShortWay;
 extern PyTypeObject *short_way_type;
@@ -114,6 +133,9 @@ int short_way_carry_out(ShortWay *way, Found *found, long long received_us, PyOb
 int add_short_way(PyObject *module);
 
 /* flight.c */
+int add_flight(PyObject *module);
+
+/* outlet.c */
 typedef struct Outlet Outlet;
 extern PyTypeObject *outlet_type;
 int outlet_is_free(const Outlet *outlet);
@@ -121,7 +143,7 @@ int outlet_is_free(const Outlet *outlet);
 PyObject *outlet_route(Outlet *outlet, PyObject *type, PyObject *symbol);
 /* Publishes; -1 with an error set. */
 int outlet_send(Outlet *outlet, PyObject *route, PyObject *value, long long received_us);
-int add_flight(PyObject *module);
+int add_outlet(PyObject *module);
 
 /* relay.c */
 int add_relay(PyObject *module);

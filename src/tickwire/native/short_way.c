@@ -44,109 +44,6 @@ look_up(PyObject *names, const Piece *symbol)
     return known;
 }
 
-/* ---- Writing ---------------------------------------------------------------------------------------------------- */
-
-#define PUT(to, literal) put(to, literal, sizeof literal - 1)
-
-static char *
-put_number(char *to, long long number)
-{
-    char digits[24];
-    int size = 0;
-    unsigned long long left = number < 0 ? 0ULL - (unsigned long long)number : (unsigned long long)number;
-    do
-        digits[size++] = (char)('0' + left % 10);
-    while (left /= 10);
-    if (number < 0)
-        *to++ = '-';
-    while (size)
-        *to++ = digits[--size];
-    return to;
-}
-
-static char *
-put_optional(char *to, long long number)
-{
-    return number < 0 ? PUT(to, "null") : put_number(to, number);
-}
-
-/* A side without size is empty, and so is its price. */
-static char *
-put_pair(char *to, const char *name, Py_ssize_t name_size, const Piece pair[2])
-{
-    if (pair[1].value) {
-        to = PUT(to, "null");
-        to = put(to, name, name_size);
-        return PUT(to, "null");
-    }
-    *to++ = '"';
-    to = put(to, pair[0].text, pair[0].size);
-    *to++ = '"';
-    to = put(to, name, name_size);
-    *to++ = '"';
-    to = put(to, pair[1].text, pair[1].size);
-    *to++ = '"';
-    return to;
-}
-
-static PyObject *
-ticker_value(PyObject *prefix, const Found *found, long long us)
-{
-    Py_ssize_t most = PyBytes_GET_SIZE(prefix) + 200; /* names, quotes, numbers of 20 digits */
-    for (int i = 0; i < found->decimal_count; i++)
-        most += found->decimals[i].size;
-    PyObject *value = PyBytes_FromStringAndSize(NULL, most);
-    if (!value)
-        return NULL;
-    char *to = put(PyBytes_AS_STRING(value), PyBytes_AS_STRING(prefix), PyBytes_GET_SIZE(prefix));
-    to = put_pair(to, ",\"bid_size\":", 12, found->decimals);
-    to = PUT(to, ",\"ask\":");
-    to = put_pair(to, ",\"ask_size\":", 12, found->decimals + 2);
-    to = PUT(to, ",\"last\":");
-    if (found->decimal_count == DECIMALS) {
-        const Piece *last = &found->decimals[DECIMALS - 1];
-        *to++ = '"';
-        to = put(to, last->text, last->size);
-        *to++ = '"';
-    } else
-        to = PUT(to, "null");
-    to = PUT(to, ",\"sequence\":");
-    to = put_optional(to, found->integer_count ? (long long)found->integers[0].value : -1);
-    to = PUT(to, ",\"exchange_us\":");
-    to = put_optional(to, found->us);
-    to = PUT(to, ",\"received_us\":");
-    to = put_number(to, us);
-    *to++ = '}';
-    _PyBytes_Resize(&value, to - PyBytes_AS_STRING(value));
-    return value;
-}
-
-static PyObject *
-delta_value(const Line *line, const ShortWay *way, const Running *running, long long us)
-{
-    Py_ssize_t most = PyBytes_GET_SIZE(line->prefix) + changes_size(way->bids) + changes_size(way->asks) + 250;
-    PyObject *value = PyBytes_FromStringAndSize(NULL, most);
-    if (!value)
-        return NULL;
-    char *to = put(PyBytes_AS_STRING(value), PyBytes_AS_STRING(line->prefix), PyBytes_GET_SIZE(line->prefix));
-    to = changes_write(way->bids, to);
-    to = PUT(to, ",\"asks\":");
-    to = changes_write(way->asks, to);
-    to = PUT(to, ",\"epoch\":");
-    to = put_number(to, running->epoch);
-    to = PUT(to, ",\"book_seq\":");
-    to = put_number(to, running->book_seq);
-    to = PUT(to, ",\"sequence\":");
-    to = put_optional(to, running->sequence);
-    to = PUT(to, ",\"exchange_us\":");
-    to = put_optional(to, running->exchange_us);
-    to = PUT(to, ",\"received_us\":");
-    to = put_number(to, us);
-    *to++ = '}';
-    _PyBytes_Resize(&value, to - PyBytes_AS_STRING(value));
-    return value;
-}
-
 /* ---- The way ---------------------------------------------------------------------------------------------------- */
 
 static int
@@ -195,9 +92,9 @@ short_way_find(ShortWay *way, PyObject *runnings, const char *frame, Py_ssize_t 
 static int
 read_sides(ShortWay *way, Line *line, Found *found)
 {
-    found->at = changes_read(way->bids, line->bids, found->at, found->end);
+    found->at = side_read(line->bids, way->bids, found->at, found->end);
     if (found->at && shape_go_on(found) && shape_at_levels(found)) {
-        found->at = changes_read(way->asks, line->asks, found->at, found->end);
+        found->at = side_read(line->asks, way->asks, found->at, found->end);
         if (found->at && shape_go_on(found) && found->at == found->end)
             return 1;
     }
@@ -240,7 +137,7 @@ short_way_carry_out(ShortWay *way, Found *found, long long received_us, PyObject
     int done = read_sides(way, line, found);
     if (done <= 0)
         return done;
-    if (changes_apply(way->bids, line->bids, line->depth) || changes_apply(way->asks, line->asks, line->depth)) {
+    if (side_apply(line->bids, way->bids, line->depth) || side_apply(line->asks, way->asks, line->depth)) {
         if (line->state)
             line->state->update_id = BROKEN;
         return -1;
@@ -256,7 +153,7 @@ short_way_carry_out(ShortWay *way, Found *found, long long received_us, PyObject
     }
     running->messages++;
     running->book_seq++;
-    *value = delta_value(line, way, running, received_us);
+    *value = delta_value(line->prefix, way->bids, way->asks, running, received_us);
     return *value ? 1 : -1;
 }
 

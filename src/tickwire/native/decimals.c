@@ -1,0 +1,165 @@
+/* Prices and sizes: the compiled form of events/decimals.py, to which all text that is not plain decimal is left. */
+#include "side.h"
+
+enum { MAX_DIGITS = LEVEL_DIGITS / 2 };
+
+static PyObject *slow_price_key; /* tickwire.events.decimals.price_key */
+static PyObject *slow_is_zero;   /* tickwire.events.decimals.is_zero */
+static Key powers[PLACES + 1]; /* of ten */
+
+/* Reads plain decimal text: digits, perhaps a point and more digits, perhaps a minus in front. 0: it is not plain. */
+static int
+read_plain(const char *text, Py_ssize_t size, Key *value)
+{
+    const char *end = text + size;
+    int negative = size > 0 && *text == '-';
+    if (size > MAX_DIGITS)
+        return 0;
+    text += negative;
+    uint64_t whole = 0, fraction = 0, fraction_high = 0;
+    int digits = 0, places = 0;
+    while (text < end && (unsigned char)(*text - '0') <= 9) {
+        if (whole || *text != '0')
+            digits++;
+        if (digits > WHOLE_DIGITS)
+            return 0;
+        whole = whole * 10 + (uint64_t)(*text++ - '0');
+    }
+    if (text == end - size + negative)
+        return 0; /* no digit in front of the point */
+    if (text < end && *text == '.') {
+        text++;
+        while (text < end && (unsigned char)(*text - '0') <= 9 && places < PLACES) {
+            if (places < 18)
+                fraction = fraction * 10 + (uint64_t)(*text - '0');
+            else
+                fraction_high = fraction_high * 10 + (uint64_t)(*text - '0');
+            places++, text++;
+        }
+        if (!places)
+            return 0;
+    }
+    if (text != end)
+        return 0;
+    Key key = (Key)whole * powers[PLACES];
+    if (places <= 18)
+        key += (Key)fraction * powers[PLACES - places];
+    else
+        key += (Key)fraction * powers[PLACES - 18] + (Key)fraction_high * powers[PLACES - places];
+    *value = negative ? -key : key;
+    return 1;
+}
+
+/* 1: zero, 0: a plain number that is not, -1: not plain. */
+static int
+plain_zero(const char *text, Py_ssize_t size)
+{
+    const char *end = text + size, *start = text;
+    int zero = 1;
+    while (text < end && (unsigned char)(*text - '0') <= 9)
+        zero &= *text++ == '0';
+    if (text == start)
+        return -1;
+    if (text < end && *text == '.') {
+        start = ++text;
+        while (text < end && (unsigned char)(*text - '0') <= 9)
+            zero &= *text++ == '0';
+        if (text == start)
+            return -1;
+    }
+    return text == end && size <= MAX_DIGITS ? zero : -1;
+}
+
+static int
+key_from_int(PyObject *number, Key *key)
+{
+    PyObject *shift = PyLong_FromLong(64);
+    PyObject *high = shift ? PyNumber_Rshift(number, shift) : NULL;
+    Py_XDECREF(shift);
+    if (!high)
+        return -1;
+    long long top = PyLong_AsLongLong(high);
+    Py_DECREF(high);
+    if (top == -1 && PyErr_Occurred())
+        return -1;
+    unsigned long long low = PyLong_AsUnsignedLongLongMask(number);
+    if (PyErr_Occurred())
+        return -1;
+    *key = (Key)(((unsigned __int128)(unsigned long long)top << 64) | low);
+    return 0;
+}
+
+PyObject *
+int_from_key(Key key)
+{
+    if (key >= INT64_MIN && key <= INT64_MAX)
+        return PyLong_FromLongLong((long long)key);
+    unsigned char bytes[sizeof key]; /* little-endian, so that it does not matter which the machine is */
+    for (size_t i = 0; i < sizeof key; i++)
+        bytes[i] = (unsigned char)((unsigned __int128)key >> (8 * i));
+    return _PyLong_FromByteArray(bytes, sizeof bytes, 1, 1);
+}
+
+int
+read_price(const char *text, Py_ssize_t size, Key *key)
+{
+    if (read_plain(text, size, key))
+        return 0;
+    PyObject *number = PyObject_CallFunction(slow_price_key, "s#", text, size);
+    if (!number)
+        return -1;
+    int failed = key_from_int(number, key);
+    Py_DECREF(number);
+    return failed;
+}
+
+int
+read_zero(const char *text, Py_ssize_t size)
+{
+    int zero = plain_zero(text, size);
+    if (zero >= 0)
+        return zero;
+    PyObject *answer = PyObject_CallFunction(slow_is_zero, "s#", text, size);
+    if (!answer)
+        return -1;
+    zero = PyObject_IsTrue(answer);
+    Py_DECREF(answer);
+    return zero;
+}
+
+static PyObject *
+native_price_key(PyObject *Py_UNUSED(module), PyObject *text)
+{
+    Key key;
+    if (PyUnicode_CheckExact(text) && PyUnicode_IS_COMPACT_ASCII(text)
+        && read_plain((const char *)PyUnicode_1BYTE_DATA(text), PyUnicode_GET_LENGTH(text), &key))
+        return int_from_key(key);
+    return PyObject_CallOneArg(slow_price_key, text);
+}
+
+static PyObject *
+native_is_zero(PyObject *Py_UNUSED(module), PyObject *text)
+{
+    if (PyUnicode_CheckExact(text) && PyUnicode_IS_COMPACT_ASCII(text)) {
+        int zero = plain_zero((const char *)PyUnicode_1BYTE_DATA(text), PyUnicode_GET_LENGTH(text));
+        if (zero >= 0)
+            return PyBool_FromLong(zero);
+    }
+    return PyObject_CallOneArg(slow_is_zero, text);
+}
+
+int
+add_decimals(PyObject *module)
+{
+    static PyMethodDef functions[] = {
+        {"price_key", native_price_key, METH_O, NULL},
+        {"is_zero", native_is_zero, METH_O, NULL},
+        {NULL, NULL, 0, NULL},
+    };
+    powers[0] = 1;
+    for (int i = 1; i <= PLACES; i++)
+        powers[i] = powers[i - 1] * 10;
+    slow_price_key = attribute("tickwire.events.decimals", "price_key");
+    slow_is_zero = attribute("tickwire.events.decimals", "is_zero");
+    return slow_price_key && slow_is_zero && !PyModule_AddFunctions(module, functions) ? 0 : -1;
+}

@@ -1,0 +1,84 @@
+/* What the parts of an order book's side know of each other: numbers, changes, levels. */
+#ifndef TICKWIRE_SIDE_H
+#define TICKWIRE_SIDE_H
+
+#include "native.h"
+
+enum { INLINE_TEXT = 46, STACK_CHANGES = 64 };
+
+/* decimals.c */
+typedef __int128 Key; /* a price in units of 10^-24 */
+
+/* -1: an error is set, ValueError where the text is no price or size. */
+int read_price(const char *text, Py_ssize_t size, Key *key);
+int read_zero(const char *text, Py_ssize_t size); /* 1: the size is zero, 0: it is not */
+PyObject *int_from_key(Key key);
+
+/* changes.c */
+typedef struct {
+    Key key; /* signed so that the best is the greatest */
+    const char *price, *size;
+    int zero;
+    uint8_t price_size, size_size;
+} Change;
+
+struct Changes {
+    Change *items;
+    Py_ssize_t count, room;
+    int ordered;   /* best first, one a price */
+    int canonical; /* the text is as we would write it */
+    const char *text, *text_end;
+    char *cut_off; /* prices of levels that left the book */
+    Change stack[STACK_CHANGES];
+};
+
+void changes_init(Changes *changes);
+void changes_free(Changes *changes);
+Change *changes_add(Changes *changes); /* NULL with an error set */
+/* Sorts best first and keeps of one price the last that was said. -1: an error is set. */
+int changes_put_in_order(Changes *changes);
+/* Reads [["price","size"],…] or, with names, [{"price":…,"size":…},…], and says where it ends: 1: done, 0: not plain,
+ * -1: an error is set. */
+int changes_read_levels(Changes *changes, int sign, PyObject *names, const char *text, const char *end, const char **stop);
+/* Does the same with text that holds nothing else. */
+int changes_read_text(Changes *changes, int sign, PyObject *names, const char *text, Py_ssize_t text_size);
+int changes_read_list(Changes *changes, int sign, PyObject *levels); /* -1: an error is set */
+PyObject *changes_as_text(const Changes *changes);
+PyObject *changes_as_list(const Changes *changes);
+
+extern PyObject *raw_type; /* msgspec.Raw */
+PyObject *raw_from(PyObject *bytes);                  /* takes the reference */
+PyObject *pair_from(PyObject *price, PyObject *size); /* takes both references */
+
+/* ["price","size"], with a comma in front unless it is the first. */
+static inline char *
+put_level(char *at, int first, const char *price, Py_ssize_t price_size, const char *size, Py_ssize_t size_size)
+{
+    at = put(at, first ? "[\"" : ",[\"", first ? 2 : 3);
+    at = put(at, price, price_size);
+    at = put(at, "\",\"", 3);
+    at = put(at, size, size_size);
+    return put(at, "\"]", 2);
+}
+
+/* side.c */
+typedef struct {
+    Key key;
+    uint8_t price_size, size_size;
+    char text[INLINE_TEXT]; /* price and size, or where they are longer a pointer to them */
+} Level;
+
+struct Side {
+    PyObject_HEAD
+    Level *levels; /* the best stands last */
+    Py_ssize_t count, room;
+    int sign;
+    PyObject *names; /* of price and size where levels are objects, else NULL */
+};
+
+const char *text_of(const Level *level);
+PyObject *pair_of(const Level *level);
+/* Drops the *extra* worst levels. */
+void side_drop(Side *side, Py_ssize_t extra);
+
+#endif

@@ -1,0 +1,253 @@
+/* One side of an order book as Python sees it: the compiled form of events/side.py, which says what each method means.
+ *
+ * The same tests run on both forms. Levels that come as JSON text (msgspec.Raw) are read here, and leave as JSON text, so
+ * that no Python object is made a level.
+ */
+#include "side.h"
+
+static PyObject *slow_read; /* tickwire.events.side.read_levels */
+
+/* Applies what was read, cuts to *depth* (-1: nothing), and says what a reader has to apply. */
+static PyObject *
+finish(Side *side, Changes *changes, PyObject *given, int as_text, Py_ssize_t depth)
+{
+    if (changes_put_in_order(changes) || side_apply(side, changes, depth))
+        return NULL;
+    if (!changes->canonical)
+        return as_text ? changes_as_text(changes) : changes_as_list(changes);
+    Py_INCREF(given);
+    return given;
+}
+
+static PyObject *
+change_from_list(Side *side, PyObject *given, Py_ssize_t depth)
+{
+    PyObject *levels = PySequence_Fast(given, "levels are a sequence, or JSON text as msgspec.Raw");
+    if (!levels)
+        return NULL;
+    Changes changes;
+    changes_init(&changes);
+    PyObject *said = NULL;
+    if (!changes_read_list(&changes, side->sign, levels)) {
+        if (levels != given)
+            changes.canonical = 0;
+        said = finish(side, &changes, given, 0, depth);
+    }
+    changes_free(&changes);
+    Py_DECREF(levels);
+    return said;
+}
+
+static PyObject *
+change_from_text(Side *side, PyObject *given, Py_ssize_t depth)
+{
+    Py_buffer buffer;
+    if (PyObject_GetBuffer(given, &buffer, PyBUF_SIMPLE))
+        return NULL;
+    Changes changes;
+    changes_init(&changes);
+    PyObject *said = NULL;
+    int done = changes_read_text(&changes, side->sign, side->names, buffer.buf, buffer.len);
+    if (done > 0)
+        said = finish(side, &changes, given, 1, depth);
+    changes_free(&changes);
+    PyBuffer_Release(&buffer);
+    if (done)
+        return said;
+    PyObject *list = PyObject_CallFunctionObjArgs(slow_read, given, side->names ? side->names : Py_None, NULL);
+    if (!list)
+        return NULL;
+    said = change_from_list(side, list, depth);
+    Py_DECREF(list);
+    return said;
+}
+
+static PyObject *
+side_change(Side *side, PyObject *const *arguments, Py_ssize_t count)
+{
+    Py_ssize_t depth = -1;
+    if (count < 1 || count > 2) {
+        PyErr_SetString(PyExc_TypeError, "change() takes levels and perhaps a depth");
+        return NULL;
+    }
+    if (count == 2 && arguments[1] != Py_None) {
+        depth = PyLong_AsSsize_t(arguments[1]);
+        if (depth == -1 && PyErr_Occurred())
+            return NULL;
+    }
+    if (Py_IS_TYPE(arguments[0], (PyTypeObject *)raw_type))
+        return change_from_text(side, arguments[0], depth);
+    return change_from_list(side, arguments[0], depth);
+}
+
+/* How many of the best are asked for: *argument* of them, or all. */
+static Py_ssize_t
+asked(const Side *side, PyObject *const *arguments, Py_ssize_t count)
+{
+    if (!count || arguments[0] == Py_None)
+        return side->count;
+    Py_ssize_t depth = PyLong_AsSsize_t(arguments[0]);
+    if (depth < 0) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_ValueError, "a depth is not negative");
+        return -1;
+    }
+    return Py_MIN(depth, side->count);
+}
+
+static PyObject *
+side_top(Side *side, PyObject *const *arguments, Py_ssize_t count)
+{
+    Py_ssize_t depth = asked(side, arguments, count);
+    PyObject *list = depth < 0 ? NULL : PyList_New(depth);
+    for (Py_ssize_t i = 0; list && i < depth; i++) {
+        PyObject *pair = pair_of(&side->levels[side->count - 1 - i]);
+        if (!pair)
+            Py_CLEAR(list);
+        else
+            PyList_SET_ITEM(list, i, pair);
+    }
+    return list;
+}
+
+static PyObject *
+side_text(Side *side, PyObject *const *arguments, Py_ssize_t count)
+{
+    Py_ssize_t depth = asked(side, arguments, count), size = 2;
+    if (depth < 0)
+        return NULL;
+    for (Py_ssize_t i = 0; i < depth; i++) {
+        const Level *level = &side->levels[side->count - 1 - i];
+        size += level->price_size + level->size_size + 8;
+    }
+    size -= depth > 0;
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, size);
+    if (!bytes)
+        return NULL;
+    char *at = put(PyBytes_AS_STRING(bytes), "[", 1);
+    for (Py_ssize_t i = 0; i < depth; i++) {
+        const Level *level = &side->levels[side->count - 1 - i];
+        const char *text = text_of(level);
+        at = put_level(at, !i, text, level->price_size, text + level->price_size, level->size_size);
+    }
+    put(at, "]", 1);
+    return raw_from(bytes);
+}
+
+static PyObject *
+side_digits(Side *side, PyObject *const *arguments, Py_ssize_t count)
+{
+    Py_ssize_t depth = asked(side, arguments, count);
+    PyObject *bytes = depth < 0 ? NULL : PyBytes_FromStringAndSize(NULL, depth * LEVEL_DIGITS);
+    if (!bytes)
+        return NULL;
+    char *end = side_put_digits(side, depth, PyBytes_AS_STRING(bytes));
+    return _PyBytes_Resize(&bytes, end - PyBytes_AS_STRING(bytes)) ? NULL : bytes;
+}
+
+static PyObject *
+side_truncate(Side *side, PyObject *argument)
+{
+    Py_ssize_t depth = asked(side, &argument, 1);
+    if (depth < 0)
+        return NULL;
+    Py_ssize_t extra = side->count - depth;
+    PyObject *dropped = PyList_New(extra);
+    for (Py_ssize_t i = 0; dropped && i < extra; i++) {
+        PyObject *pair = pair_of(&side->levels[extra - 1 - i]);
+        if (!pair)
+            Py_CLEAR(dropped);
+        else
+            PyList_SET_ITEM(dropped, i, pair);
+    }
+    if (!dropped)
+        return NULL;
+    side_drop(side, extra);
+    return dropped;
+}
+
+static PyObject *
+side_best(Side *side, PyObject *Py_UNUSED(ignored))
+{
+    if (!side->count)
+        Py_RETURN_NONE;
+    return pair_of(&side->levels[side->count - 1]);
+}
+
+static PyObject *
+side_best_key(Side *side, PyObject *Py_UNUSED(ignored))
+{
+    if (!side->count)
+        Py_RETURN_NONE;
+    return int_from_key(side->sign * side->levels[side->count - 1].key);
+}
+
+static Py_ssize_t
+side_length(Side *side)
+{
+    return side->count;
+}
+
+static int
+side_init(Side *side, PyObject *arguments, PyObject *keywords)
+{
+    static char *names[] = {"highest_first", "names", NULL};
+    int highest_first;
+    PyObject *of_levels = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|$pO:Side", names, &highest_first, &of_levels))
+        return -1;
+    if (of_levels != Py_None
+        && !(PyTuple_Check(of_levels) && PyTuple_GET_SIZE(of_levels) == 2
+             && PyUnicode_Check(PyTuple_GET_ITEM(of_levels, 0)) && PyUnicode_Check(PyTuple_GET_ITEM(of_levels, 1)))) {
+        PyErr_SetString(PyExc_TypeError, "names are a tuple of two strings");
+        return -1;
+    }
+    side->sign = highest_first ? 1 : -1;
+    Py_XDECREF(side->names);
+    side->names = of_levels == Py_None ? NULL : of_levels;
+    Py_XINCREF(side->names);
+    return 0;
+}
+
+static void
+side_free(Side *side)
+{
+    PyTypeObject *type = Py_TYPE(side);
+    side_drop(side, side->count);
+    PyMem_Free(side->levels);
+    Py_XDECREF(side->names);
+    type->tp_free((PyObject *)side);
+    Py_DECREF(type);
+}
+
+static PyMethodDef side_methods[] = {
+    {"change", (PyCFunction)(void (*)(void))side_change, METH_FASTCALL, NULL},
+    {"top", (PyCFunction)(void (*)(void))side_top, METH_FASTCALL, NULL},
+    {"text", (PyCFunction)(void (*)(void))side_text, METH_FASTCALL, NULL},
+    {"digits", (PyCFunction)(void (*)(void))side_digits, METH_FASTCALL, NULL},
+    {"truncate", (PyCFunction)side_truncate, METH_O, NULL},
+    {"best", (PyCFunction)side_best, METH_NOARGS, NULL},
+    {"best_key", (PyCFunction)side_best_key, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot side_slots[] = {
+    {Py_tp_init, side_init},       {Py_tp_dealloc, side_free},       {Py_tp_methods, side_methods},
+    {Py_sq_length, side_length},   {Py_tp_new, PyType_GenericNew},   {0, NULL},
+};
+
+static PyType_Spec side_spec = {
+    .name = "tickwire._native.Side",
+    .basicsize = sizeof(Side),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = side_slots,
+};
+
+PyTypeObject *side_type;
+
+int
+add_side(PyObject *module)
+{
+    slow_read = attribute("tickwire.events.side", "read_levels");
+    return slow_read && (side_type = add_type(module, "Side", &side_spec)) ? 0 : -1;
+}

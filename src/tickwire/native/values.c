@@ -1,0 +1,103 @@
+/* Values of records, written from what was read in frames: as records/codec.py encodes the same events. */
+#include "native.h"
+
+#define PUT(to, literal) put(to, literal, sizeof literal - 1)
+
+static char *
+put_number(char *to, long long number)
+{
+    char digits[24];
+    int size = 0;
+    unsigned long long left = number < 0 ? 0ULL - (unsigned long long)number : (unsigned long long)number;
+    do
+        digits[size++] = (char)('0' + left % 10);
+    while (left /= 10);
+    if (number < 0)
+        *to++ = '-';
+    while (size)
+        *to++ = digits[--size];
+    return to;
+}
+
+static char *
+put_optional(char *to, long long number)
+{
+    return number < 0 ? PUT(to, "null") : put_number(to, number);
+}
+
+/* A side without size is empty, and so is its price. */
+static char *
+put_pair(char *to, const char *name, Py_ssize_t name_size, const Piece pair[2])
+{
+    if (pair[1].value) {
+        to = PUT(to, "null");
+        to = put(to, name, name_size);
+        return PUT(to, "null");
+    }
+    *to++ = '"';
+    to = put(to, pair[0].text, pair[0].size);
+    *to++ = '"';
+    to = put(to, name, name_size);
+    *to++ = '"';
+    to = put(to, pair[1].text, pair[1].size);
+    *to++ = '"';
+    return to;
+}
+
+PyObject *
+ticker_value(PyObject *prefix, const Found *found, long long received_us)
+{
+    Py_ssize_t most = PyBytes_GET_SIZE(prefix) + 200; /* names, quotes, numbers of 20 digits */
+    for (int i = 0; i < found->decimal_count; i++)
+        most += found->decimals[i].size;
+    PyObject *value = PyBytes_FromStringAndSize(NULL, most);
+    if (!value)
+        return NULL;
+    char *to = put(PyBytes_AS_STRING(value), PyBytes_AS_STRING(prefix), PyBytes_GET_SIZE(prefix));
+    to = put_pair(to, ",\"bid_size\":", 12, found->decimals);
+    to = PUT(to, ",\"ask\":");
+    to = put_pair(to, ",\"ask_size\":", 12, found->decimals + 2);
+    to = PUT(to, ",\"last\":");
+    if (found->decimal_count == DECIMALS) {
+        const Piece *last = &found->decimals[DECIMALS - 1];
+        *to++ = '"';
+        to = put(to, last->text, last->size);
+        *to++ = '"';
+    } else
+        to = PUT(to, "null");
+    to = PUT(to, ",\"sequence\":");
+    to = put_optional(to, found->integer_count ? (long long)found->integers[0].value : -1);
+    to = PUT(to, ",\"exchange_us\":");
+    to = put_optional(to, found->us);
+    to = PUT(to, ",\"received_us\":");
+    to = put_number(to, received_us);
+    *to++ = '}';
+    _PyBytes_Resize(&value, to - PyBytes_AS_STRING(value));
+    return value;
+}
+
+PyObject *
+delta_value(PyObject *prefix, const Changes *bids, const Changes *asks, const Running *running, long long received_us)
+{
+    Py_ssize_t most = PyBytes_GET_SIZE(prefix) + changes_size(bids) + changes_size(asks) + 250;
+    PyObject *value = PyBytes_FromStringAndSize(NULL, most);
+    if (!value)
+        return NULL;
+    char *to = put(PyBytes_AS_STRING(value), PyBytes_AS_STRING(prefix), PyBytes_GET_SIZE(prefix));
+    to = changes_write(bids, to);
+    to = PUT(to, ",\"asks\":");
+    to = changes_write(asks, to);
+    to = PUT(to, ",\"epoch\":");
+    to = put_number(to, running->epoch);
+    to = PUT(to, ",\"book_seq\":");
+    to = put_number(to, running->book_seq);
+    to = PUT(to, ",\"sequence\":");
+    to = put_optional(to, running->sequence);
+    to = PUT(to, ",\"exchange_us\":");
+    to = put_optional(to, running->exchange_us);
+    to = PUT(to, ",\"received_us\":");
+    to = put_number(to, received_us);
+    *to++ = '}';
+    _PyBytes_Resize(&value, to - PyBytes_AS_STRING(value));
+    return value;
+}
