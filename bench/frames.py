@@ -88,9 +88,8 @@ def kraken_tickers(count: int, symbols: int) -> Feed:
         bid = 650_000 + random.randint(-50, 50)
         best = f'"bid":{bid / 10:.1f},"bid_qty":{_size(random)},"ask":{(bid + 1) / 10:.1f},"ask_qty":{_size(random)}'
         day = '"volume":997038.98383185,"vwap":65010.4,"low":64000.1,"high":66000.9,"change":-17.5,"change_pct":-0.17'
-        data = (
-            f'{{"symbol":"{listed[i % symbols]}",{best},"last":{bid / 10:.1f},{day},"timestamp":"{_kraken_time(i)}"}}'
-        )
+        symbol, seen = listed[i % symbols], f'"trades":{47_536 + i},"timestamp":"{_kraken_time(i)}"'
+        data = f'{{"symbol":"{symbol}",{best},"last":{bid / 10:.1f},{day},{seen}}}'
         frames.append(text_frame(f'{{"channel":"ticker","type":"update","data":[{data}]}}'))
     return Feed("kraken", listed, "ticker", _kraken_answers("ticker", listed), frames, _kraken_listing(listed))
 

@@ -133,16 +133,16 @@ def compiled() -> Iterator[None]:
         yield
 
 
-def depth(symbol: bytes, first: object, last: object, bids: bytes, asks: bytes) -> bytes:
+def depth(symbol: bytes, first: object, last: object, bids: bytes, asks: bytes, more: bytes = b"") -> bytes:
     return (
-        b'{"stream":"%s@depth@100ms","data":{"e":"depthUpdate","E":1700000000123,"s":"%s","U":%s,"u":%s,"b":%s,"a":%s}}'
-        % (symbol.lower(), symbol, str(first).encode(), str(last).encode(), bids, asks)
+        b'{"stream":"%s@depth@100ms","data":{"e":"depthUpdate","E":1700000000123,"s":"%s","U":%s,"u":%s,"b":%s,"a":%s%s}}'
+        % (symbol.lower(), symbol, str(first).encode(), str(last).encode(), bids, asks, more)
     )
 
 
-def ticker(symbol: bytes, number: bytes, *numbers: bytes) -> bytes:
-    return b'{"stream":"%s@bookTicker","data":{"u":%s,"s":"%s","b":"%s","B":"%s","a":"%s","A":"%s"}}' % (
-        symbol.lower(), number, symbol, *numbers,
+def ticker(symbol: bytes, number: bytes, *numbers: bytes, more: bytes = b"") -> bytes:
+    return b'{"stream":"%s@bookTicker","data":{"u":%s,"s":"%s","b":"%s","B":"%s","a":"%s","A":"%s"%s}}' % (
+        symbol.lower(), number, symbol, *numbers, more,
     )  # fmt: skip
 
 
@@ -167,7 +167,18 @@ update_ids = st.one_of(
     st.integers(0, 2**53 + 2).map(lambda n: b"%d" % n),
     st.sampled_from([b"007", b"-1", b"1.0", b"9" * 30, b'"1"', b"9007199254740993"]),
 )
-tickers = st.builds(ticker, names, update_ids, rarely_odd, rarely_odd, rarely_odd, rarely_odd)
+# What an exchange may add to its frames, and what only looks like it: another value for what is read, no JSON.
+ADDED = [
+    b',"trades":47536', b', "trades" : 1', b',"x":-0.5', b',"x":"y"', b',"x":"y",\n"z":0', b',"":0',
+    b',"trades":01', b',"x":1e5', b',"x":-', b',"x":null', b',"x":"a b"', b',"x":"a\t"', b',"x" "y"', b',"x":',
+    b",x:1", b'"x":1',
+    b',"x ":1', b',"x\\u0031":1', b',"last":1', b',"bid":7', b',"bids":5', b',"checksum":-1', b',"checksum":5',
+    b',"timestamp":"x"', b',"symbol":"BTC/USD"', b',"u":1', b',"A":"7"', b',"E":-1', b',"e":"x"', b',"s":5',
+    b',"\xff":1', b',"x":"\xff"', b',"%s":1' % (b"n" * 40), b',"%s":1' % (b"n" * 41), b',"%s":1' % (b"n" * 300),
+    b',"l\\u0061st":5', b',"x":1' + b"0" * 30,
+]  # fmt: skip
+rarely_more = st.integers(0, 12).flatmap(lambda n: st.just(b"") if n else st.sampled_from(ADDED))
+tickers = st.builds(ticker, names, update_ids, rarely_odd, rarely_odd, rarely_odd, rarely_odd, more=rarely_more)
 levels = st.lists(st.tuples(rarely_odd, rarely_odd), max_size=5).map(
     lambda pairs: b"[" + b",".join(b'["%s","%s"]' % pair for pair in pairs) + b"]"
 )
@@ -175,7 +186,8 @@ odd_lists = st.sampled_from([b"null", b"[[1,2]]", b'[ ["1","2"] ]', b"[[]]", b"{
 lists = st.integers(0, 40).flatmap(lambda n: levels if n else odd_lists)
 # How many update ids an event covers, and how far its first is from the next one; 0 and 0 are in order.
 steps = st.tuples(st.integers(0, 3), st.sampled_from([0, 0, 0, 0, 0, 0, 0, -1, -3, 1, 5]))
-changes = st.tuples(st.sampled_from([b"BTCUSDT", b"BTCUSDT", b"ETHUSDT", b"XRPUSDT"]), steps, lists, lists)
+books = st.sampled_from([b"BTCUSDT", b"BTCUSDT", b"ETHUSDT", b"XRPUSDT"])
+changes = st.tuples(books, steps, lists, lists, rarely_more)
 actions = st.one_of(
     changes,
     changes,
@@ -226,9 +238,9 @@ def play(chain: Chain, script: list[Any], *, spaced: bool) -> None:
                 frame = damaged(frame, action)
             case bytes():
                 frame = action
-            case (symbol, (width, off), bids, asks):
+            case (symbol, (width, off), bids, asks, more):
                 first = last[symbol] + 1 + off
-                frame = depth(symbol, first, first + width, bids, asks)
+                frame = depth(symbol, first, first + width, bids, asks, more)
                 last[symbol] = max(last[symbol], first + width)
         chain.message(spread(frame) if spaced else frame)
 
@@ -264,6 +276,17 @@ async def test_what_stands_behind_a_frame_is_not_passed_over(more: bytes) -> Non
     assert long == short
 
 
+@pytest.mark.parametrize("more", ADDED)
+async def test_what_is_added_to_a_frame_is_passed_over_only_where_the_adapter_does(more: bytes) -> None:
+    frames = [
+        ticker(b"BTCUSDT", b"7", b"1", b"1", b"2", b"2", more=more),
+        depth(b"BTCUSDT", 101, 101, b"[]", b'[["100.5","3"]]', more),
+        depth(b"BTCUSDT", 102, 102, b"[]", b"[]"),
+    ]
+    long, short = await both(frames)
+    assert long == short
+
+
 @given(st.lists(actions, max_size=15))
 @settings(max_examples=50, deadline=None)
 def test_in_snapshot_mode_too(script: list[Any]) -> None:
@@ -279,11 +302,14 @@ async def test_the_usual_frames_take_the_short_way_and_any_other_takes_the_long_
     chain.fetched(snapshot(99))
     for frame in (USUAL, in_order[1], spread(USUAL), *in_order[2:-1], spread(in_order[-1])):
         chain.message(frame)
+    for more in (b',"T":1', b', "x" : "y","z":-1.5 '):  # as an exchange may add them
+        chain.message(ticker(b"BTCUSDT", b"1", b"1", b"1", b"2", b"2", more=more))
+    chain.message(depth(b"BTCUSDT", 105, 105, b"[]", b"[]", b',"T":1'))
     assert taken == [in_order[0], USUAL]  # the first of each, from which the way learns
     chain.publisher.outlet.alone = False
     chain.message(USUAL)
     assert taken[2:] == [USUAL]
-    assert [topic for topic, *_ in chain.sent].count("ticks.v1.raw") == 3
+    assert [topic for topic, *_ in chain.sent].count("ticks.v1.raw") == 5
 
 
 async def test_while_records_of_its_topic_wait_nothing_takes_the_short_way() -> None:

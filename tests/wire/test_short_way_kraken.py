@@ -16,7 +16,7 @@ from tickwire.events.book import Book
 from tickwire.events.times import micros
 from tickwire.exchanges import kraken, numbers
 from tickwire.exchanges.contract import Symbol
-from wire.test_short_way import Chain, damaged, spread
+from wire.test_short_way import ADDED, Chain, damaged, rarely_more, spread
 
 pytestmark = pytest.mark.skipif("compiled" not in FORMS, reason="needs the compiled form")
 
@@ -31,19 +31,24 @@ def compiled() -> Iterator[None]:
         yield
 
 
-def book_frame(kind: bytes, symbol: bytes, bids: bytes, asks: bytes, checksum: int, time: bytes = _TIME) -> bytes:
+def book_frame(
+    kind: bytes, symbol: bytes, bids: bytes, asks: bytes, checksum: int, time: bytes = _TIME, more: bytes = b""
+) -> bytes:
     # As in https://docs.kraken.com/api/docs/websocket-v2/book, read on 2026-11-28.
     data = b'"symbol":"%s","bids":%s,"asks":%s,"checksum":%d,"timestamp":"%s"' % (symbol, bids, asks, checksum, time)
-    return b'{"channel":"book","type":"%s","data":[{%s}]}' % (kind, data)
+    return b'{"channel":"book","type":"%s","data":[{%s%s}]}' % (kind, data, more)
 
 
-def ticker_frame(symbol: bytes, numbers: tuple[bytes, ...], more: bytes = b"", time: bytes | None = _TIME) -> bytes:
-    # As in https://docs.kraken.com/api/docs/websocket-v2/ticker, read on 2026-11-28; earlier ones had no time.
+def ticker_frame(
+    symbol: bytes, numbers: tuple[bytes, ...], more: bytes = b"", time: bytes | None = _TIME, added: bytes = b""
+) -> bytes:
+    # As in https://docs.kraken.com/api/docs/websocket-v2/ticker, read on 2026-11-28; earlier ones had no time, and in
+    # August 2026 they had a number of trades in front of it, which stands in no example there.
     tail = b"" if time is None else b',"timestamp":"%s"' % time
     return (
         b'{"channel":"ticker","type":"update","data":[{"symbol":"%s","bid":%s,"bid_qty":%s,"ask":%s,"ask_qty":%s,"last":%s,'
-        b'"volume":997038.98383185,"vwap":0.10148,"low":0.09979,"high":0.10285,"change":-0.00017,"change_pct":-0.17%s%s}]}'
-        % (symbol, *numbers, tail, more)
+        b'"volume":997038.98383185,"vwap":0.10148,"low":0.09979,"high":0.10285,"change":-0.00017,"change_pct":-0.17'
+        b"%s%s%s}]}" % (symbol, *numbers, added, tail, more)
     )
 
 
@@ -66,12 +71,12 @@ class Exchange:
         book = self.books[symbol] = Book(msgspec.Raw(bids), msgspec.Raw(asks), _LEVEL)
         return book_frame(b"snapshot", symbol, bids, asks, _checksum(book))
 
-    def update(self, symbol: bytes, bids: bytes, asks: bytes, off: int, time: bytes) -> bytes:
+    def update(self, symbol: bytes, bids: bytes, asks: bytes, off: int, time: bytes, more: bytes = b"") -> bytes:
         try:
             self.books[symbol].apply(msgspec.Raw(bids), msgspec.Raw(asks), 25)
         except ValueError:
             off = 1
-        return book_frame(b"update", symbol, bids, asks, _checksum(self.books[symbol]) + off, time)
+        return book_frame(b"update", symbol, bids, asks, _checksum(self.books[symbol]) + off, time, more)
 
 
 def _checksum(book: Book) -> int:
@@ -123,13 +128,16 @@ times = st.one_of(
 )
 rare_times = st.integers(0, 8).flatmap(lambda n: st.just(_TIME) if n else times)
 names = st.sampled_from([b"BTC/USD", b"BTC/USD", b"ETH/USD"])
-updates = st.tuples(st.just("update"), names, levels, levels, st.sampled_from([0] * 15 + [1, 2**32]), rare_times)
+updates = st.tuples(
+    st.just("update"), names, levels, levels, st.sampled_from([0] * 15 + [1, 2**32]), rare_times, rarely_more
+)
 tickers = st.builds(
     ticker_frame,
     st.sampled_from([b"BTC/USD", b"ETH/USD", b"XRP/USD", b" BTC/USD", b"BTC/USD "]),
     st.tuples(*[rarely_odd] * 5),
-    st.sampled_from([b""] * 9 + [b',"more":1']),
+    rarely_more,
     st.one_of(st.none(), times),
+    rarely_more,
 )
 actions = st.one_of(
     updates,
@@ -170,8 +178,8 @@ def play(chain: Chain, script: list[Any], *, spaced: bool) -> None:
                 continue
             case ("depth", symbol):
                 frame = acknowledged(symbol, 10)
-            case ("update", symbol, bids, asks, off, time):
-                frame = exchange.update(symbol, bids, asks, off, time)
+            case ("update", symbol, bids, asks, off, time, more):
+                frame = exchange.update(symbol, bids, asks, off, time, more)
             case bytes():
                 frame = action
             case int():
@@ -194,6 +202,20 @@ async def both(
 @settings(max_examples=400, deadline=None)
 def test_both_ways_send_and_count_the_same(script: list[Any], spaced: bool) -> None:
     long, short = asyncio.run(both(script, spaced=spaced))
+    assert long == short
+
+
+@pytest.mark.parametrize("more", ADDED)
+async def test_what_is_added_to_a_frame_is_passed_over_only_where_the_adapter_does(more: bytes) -> None:
+    best, change = (b"1", b"1", b"2", b"2", b"2"), levels_of([(b"90.1", b"1.0")])
+    long, short = await both(
+        [
+            ticker_frame(b"BTC/USD", best, added=more),
+            ticker_frame(b"BTC/USD", best, more),
+            ("update", b"BTC/USD", change, b"[]", 0, _TIME, more),
+            ("update", b"BTC/USD", b"[]", change, 0, _TIME, b""),
+        ]
+    )
     assert long == short
 
 
@@ -244,6 +266,16 @@ async def test_the_usual_frames_take_the_short_way_whatever_spaces_they_have() -
     chain.message(spread(exchange.update(b"BTC/USD", levels_of([(b"91.0", b"1.0")]), b"[]", 0, _TIME)))
     assert taken == []
     assert len(chain.sent) == sent + 8
+
+
+async def test_members_that_the_exchange_adds_do_not_matter() -> None:
+    chain, taken, exchange = chain_that_notes()
+    sent = len(chain.sent)
+    for more in (b',"trades":47536', b',"trades":1,"x":"y"', b' , "x" : -0.5 ,"":1'):
+        chain.message(ticker_frame(b"BTC/USD", (b"1", b"1", b"2", b"2", b"2"), more, added=more))
+        chain.message(exchange.update(b"BTC/USD", levels_of([(b"90.1", b"1.0")]), b"[]", 0, _TIME, more))
+    assert taken == []
+    assert len(chain.sent) == sent + 6
 
 
 async def test_a_wrong_checksum_starts_the_book_again() -> None:

@@ -49,8 +49,8 @@ _STALE_DELAYS_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # before asking again for a s
 _NO_DATA = Raw(b"null")
 _TICKER_MARK = b'@bookTicker"'
 # As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
-_TICKER_SHAPE = b'{"stream":"~@bookTicker","data":{"u":#,"s":"$","b":"%","B":"%","a":"%","A":"%"}}'
-_DEPTH_SHAPE = b'{"stream":"~@depth@100ms","data":{"e":"depthUpdate","E":#,"s":"$","U":#,"u":#,"b":=,"a":=}}'
+_TICKER_SHAPE = b'{"stream":"~@bookTicker","data":{"u":#,"s":"$","b":"%","B":"%","a":"%","A":"%"+}}'
+_DEPTH_SHAPE = b'{"stream":"~@depth@100ms","data":{"e":"depthUpdate","E":#,"s":"$","U":#,"u":#,"b":=,"a":=+}}'
 _BROKEN = -2  # no update id: whatever event follows shows a gap
 
 _Number = Annotated[int, Meta(ge=0, le=2**53)]

@@ -68,10 +68,10 @@ _NO_LEVELS = Raw(b"[]")
 # As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
 _TICKER_SHAPE = (
     b'{"channel":"ticker","type":"~","data":[{"symbol":"$","bid":%,"bid_qty":%,"ask":%,"ask_qty":%,"last":%,'
-    b'"volume":*,"vwap":*,"low":*,"high":*,"change":*,"change_pct":*(,"timestamp":"^")}]}'
+    b'"volume":*,"vwap":*,"low":*,"high":*,"change":*,"change_pct":*+(,"timestamp":"^")+}]}'
 )
 _BOOK_SHAPE = (
-    b'{"channel":"book","type":"update","data":[{"symbol":"$","bids":=,"asks":=,"checksum":#,"timestamp":"^"}]}'
+    b'{"channel":"book","type":"update","data":[{"symbol":"$","bids":=,"asks":=,"checksum":#,"timestamp":"^"+}]}'
 )
 _PING = b'{"method":"ping"}'
 

@@ -109,7 +109,8 @@ typedef struct { /* what a frame is about; everything is borrowed */
 } Found;
 
 enum { SHAPE_SIZE = 256 };
-Shape *shape_new(const char *text); /* to be freed by PyMem_Free */
+/* *other* is the shape of the other frames that the adapter reads. To be freed by PyMem_Free. */
+Shape *shape_new(const char *text, const char *other);
 /* Matches a frame, whose end stands in *found*, up to levels or to the end. 0: it is of another shape. */
 int shape_begin(const Shape *shape, const char *frame, Found *found);
 int shape_at_levels(const Found *found);

@@ -1,24 +1,26 @@
 /* Frames of a known shape, read without making anything of them.
  *
- * In a shape "~" stands for text without "@", "$" for the symbol, "#" for an integer, "%" for a decimal number, "*" for one
- * that nobody wants, "^" for a time, "=" for levels, and what is in parentheses may be missing. Everything else stands for
- * itself, and between the parts of the JSON text may be spaces.
+ * In a shape "~" stands for text without "@", "$" for the symbol, "#" for an integer, "%" for a decimal number, "*" for
+ * one that nobody wants, "^" for a time, "=" for levels, "+" for members that an exchange may add, and what is in
+ * parentheses may be missing. Everything else stands for itself, and between the parts of the JSON text may be spaces.
  */
 #include "native.h"
 
+enum { LONGEST_NAME = 40 }; /* of an added member */
 static const uint64_t GREATEST_NUMBER = 1ULL << 53; /* that every JSON reader keeps exact */
 
 struct Shape {
     char text[SHAPE_SIZE];
     uint8_t run[SHAPE_SIZE];     /* how many characters that stand for themselves follow from here on */
     uint8_t in_text[SHAPE_SIZE]; /* whether this is within a JSON string, where no spaces may be added */
+    char known[2 * SHAPE_SIZE];  /* has the name of every member that the adapter may look at */
 };
 
 Shape *
-shape_new(const char *text)
+shape_new(const char *text, const char *other)
 {
     size_t size = strlen(text);
-    if (size >= SHAPE_SIZE) {
+    if (size >= SHAPE_SIZE || strlen(other) >= SHAPE_SIZE) {
         PyErr_Format(PyExc_ValueError, "a shape has at most %d characters", SHAPE_SIZE - 1);
         return NULL;
     }
@@ -26,12 +28,13 @@ shape_new(const char *text)
     if (!shape)
         return (Shape *)PyErr_NoMemory();
     memcpy(shape->text, text, size);
+    snprintf(shape->known, sizeof shape->known, "%s%s", text, other);
     for (size_t i = 0, in_text = 0; i < size; i++) {
         shape->in_text[i] = (uint8_t)in_text;
         in_text ^= text[i] == '"';
     }
     for (size_t i = size; i-- > 0;)
-        shape->run[i] = strchr("~$#%*^=()", text[i]) ? 0 : (uint8_t)(shape->run[i + 1] + 1);
+        shape->run[i] = strchr("~$#%*^=+()", text[i]) ? 0 : (uint8_t)(shape->run[i + 1] + 1);
     return shape;
 }
 
@@ -97,6 +100,48 @@ take_ignored(const char *at, const char *end)
     return take_json_decimal(at + (at < end && *at == '-'), end, &ignored);
 }
 
+static const char *
+skip_spaces(const char *at, const char *end)
+{
+    while (at < end && is_space(*at))
+        at++;
+    return at;
+}
+
+static const char *
+take_string(const char *at, const char *end, Piece *text)
+{
+    if (at >= end || *at != '"')
+        return NULL;
+    at = take_text(at + 1, end, text);
+    return at < end && *at == '"' ? at + 1 : NULL;
+}
+
+/* Skips a number or a string of a name that stands in no shape; NULL: something else stands there. */
+static const char *
+skip_member(const Shape *shape, const char *at, const char *end)
+{
+    Piece name, ignored;
+    char quoted[LONGEST_NAME + 3] = "";
+    at = skip_spaces(at, end);
+    if (at >= end || *at != ',' || !(at = take_string(skip_spaces(at + 1, end), end, &name)) || name.size > LONGEST_NAME
+        || strstr(shape->known, memcpy(quoted, name.text - 1, (size_t)name.size + 2)))
+        return NULL;
+    at = skip_spaces(at, end);
+    if (at >= end || *at != ':')
+        return NULL;
+    at = skip_spaces(at + 1, end);
+    return at < end && *at == '"' ? take_string(at, end, &ignored) : take_ignored(at, end);
+}
+
+static const char *
+skip_members(const Shape *shape, const char *at, const char *end)
+{
+    for (const char *next; (next = skip_member(shape, at, end));)
+        at = next;
+    return at;
+}
+
 /* Takes one part; NULL: something else stands there. */
 static const char *
 take(Found *found, const Shape *shape, Py_ssize_t place, const char *at)
@@ -104,8 +149,7 @@ take(Found *found, const Shape *shape, Py_ssize_t place, const char *at)
     const char *end = found->end;
     Piece ignored;
     if (!shape->in_text[place])
-        while (at < end && is_space(*at))
-            at++;
+        at = skip_spaces(at, end);
     switch (shape->text[place]) {
     case '~': return take_text(at, end, &ignored);
     case '$': return take_text(at, end, &found->native);
@@ -115,6 +159,7 @@ take(Found *found, const Shape *shape, Py_ssize_t place, const char *at)
             at, end, &found->decimals[found->decimal_count++]);
     case '*': return take_ignored(at, end);
     case '^': return take_time(at, end, &found->us);
+    case '+': return skip_members(shape, at, end);
     case '(':
     case ')': return at;
     default: return at < end && *at == shape->text[place] ? at + 1 : NULL;

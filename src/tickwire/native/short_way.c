@@ -282,8 +282,8 @@ way_init(ShortWay *way, PyObject *arguments, PyObject *Py_UNUSED(keywords))
         PyErr_SetString(PyExc_TypeError, "a ShortWay is made once");
         return -1;
     }
-    way->ticker = shape_new(of_ticker);
-    way->depth = shape_new(of_depth);
+    way->ticker = shape_new(of_ticker, of_depth);
+    way->depth = shape_new(of_depth, of_ticker);
     way->tickers = PyDict_New();
     way->lines = PyDict_New();
     way->bids = changes_new();

@@ -206,7 +206,7 @@ def ticker_text(kind: str, book: Book, quote: Quote, time: str) -> str:
         f'"bid":{price(quote.bid)},"bid_qty":{size(quote.bid_lots)},'
         f'"ask":{price(quote.ask)},"ask_qty":{size(quote.ask_lots)},'
         f'"last":{opening},"volume":{size(0)},"vwap":{opening},"low":{opening},"high":{opening},'
-        f'"change":{none},"change_pct":0.00,"timestamp":"{time}"}}]}}'
+        f'"change":{none},"change_pct":0.00,"trades":0,"timestamp":"{time}"}}]}}'
     )
 
 
