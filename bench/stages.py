@@ -101,7 +101,7 @@ def _past(
     counts = tally.frames, tally.events[Ticker], tally.events[OrderBook]
     if Relay is not None:
         around = publisher.outlet, clock, *counts, (Ticker, OrderBook)
-        take = Relay(adapter.short_way, runnings, *around, long_way, _Nobody().failed)
+        take = Relay(adapter.short_way, runnings, {}, *around, long_way, _Nobody().failed)
 
     def again() -> object:
         for payload in inputs:

@@ -8,6 +8,8 @@ from tickwire.events.running import PlainRunning as Running
 from tickwire.events.short_way import PlainShortWay as ShortWay
 from tickwire.events.side import Side as Side
 from tickwire.events.times import micros as micros
+from tickwire.events.top import PlainWritten as Written
+from tickwire.events.top import Top
 from tickwire.kafka.flight import Counts as Counts
 from tickwire.kafka.flight import Entry as Entry
 from tickwire.kafka.flight import Flights as Flights
@@ -24,6 +26,7 @@ __all__ = [
     "Running",
     "ShortWay",
     "Side",
+    "Written",
     "micros",
 ]
 
@@ -32,6 +35,7 @@ class Relay:
         self,
         way: ShortWay,
         runnings: dict[str, Running],
+        tops: dict[str, Top],
         outlet: Outlet,
         clock: Number,
         frames: Number,

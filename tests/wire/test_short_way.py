@@ -48,11 +48,18 @@ class Chain:
     """A session and a publisher whose producer is a list."""
 
     def __init__(
-        self, *, short: bool, mode: str = "delta", exchange: Any = binance, symbols: Sequence[Symbol] = SYMBOLS
+        self,
+        *,
+        short: bool,
+        mode: str = "delta",
+        exchange: Any = binance,
+        symbols: Sequence[Symbol] = SYMBOLS,
+        **more: Any,
     ) -> None:
         self.symbols = symbols
         self.sent: list[tuple[str, bytes, bytes, str]] = []
         self.fetches: list[Fetch] = []
+        self._later = 0.0
         self.tally = Tally()
         self.publisher = Publisher(KafkaConfig(enabled=True), Flow())
         self.publisher._link.flights.produce = self._produce
@@ -61,7 +68,7 @@ class Chain:
         self.errors: list[Exception] = []
         callbacks = Callbacks(self.tally, lambda _: None, lambda _: None)
         callbacks.add(self.publisher.publish, text=True)
-        config = FeedConfig(orderbook_mode=mode)
+        config = FeedConfig(orderbook_mode=mode, **more)
         self.books = Books(symbols, config, callbacks.emit, self.tally, random.Random(1))
         self.adapter = exchange.Adapter(symbols, ["ticker", "orderbook"], 25)
         around = Surroundings(
@@ -92,6 +99,17 @@ class Chain:
         if self.fetches:
             fetch = self.fetches.pop(0)
             self.session._act(self.adapter.fetched, fetch, body, 5)
+
+    def disturb(self, what: str) -> None:
+        """Start a book again, withdraw one, or let the time of every keyframe come."""
+        match what:
+            case "restart":
+                self.session._act(self.adapter.restart, self.symbols[0], "stale", 5)
+            case "withdraw":
+                self.books.withdraw(self.symbols[1])
+            case "keyframes":
+                self._later += 1e9
+                self.books.write_keyframes(self._later)
 
     def long_way(self) -> list[bytes]:
         """The frames that the adapter is given from now on."""
@@ -188,6 +206,7 @@ lists = st.integers(0, 40).flatmap(lambda n: levels if n else odd_lists)
 steps = st.tuples(st.integers(0, 3), st.sampled_from([0, 0, 0, 0, 0, 0, 0, -1, -3, 1, 5]))
 books = st.sampled_from([b"BTCUSDT", b"BTCUSDT", b"ETHUSDT", b"XRPUSDT"])
 changes = st.tuples(books, steps, lists, lists, rarely_more)
+disturbances = st.sampled_from(["restart", "withdraw", "keyframes"])
 actions = st.one_of(
     changes,
     changes,
@@ -195,8 +214,7 @@ actions = st.one_of(
     changes,
     tickers,
     st.just("snapshot"),
-    st.just("restart"),
-    st.just("withdraw"),
+    disturbances,
     st.integers(),
 )
 
@@ -228,11 +246,8 @@ def play(chain: Chain, script: list[Any], *, spaced: bool) -> None:
             case "snapshot":
                 chain.fetched(snapshot(min(last.values())))
                 continue
-            case "restart":
-                chain.session._act(chain.adapter.restart, SYMBOLS[0], "stale", 5)
-                continue
-            case "withdraw":
-                chain.books.withdraw(SYMBOLS[1])
+            case str():
+                chain.disturb(action)
                 continue
             case int():
                 frame = damaged(frame, action)
@@ -287,10 +302,10 @@ async def test_what_is_added_to_a_frame_is_passed_over_only_where_the_adapter_do
     assert long == short
 
 
-@given(st.lists(actions, max_size=15))
-@settings(max_examples=50, deadline=None)
-def test_in_snapshot_mode_too(script: list[Any]) -> None:
-    long, short = asyncio.run(both(script, "snapshot"))
+@given(st.lists(actions, max_size=15), st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_in_snapshot_mode_too(script: list[Any], spaced: bool) -> None:
+    long, short = asyncio.run(both(script, "snapshot", spaced=spaced))
     assert long == short
 
 
@@ -310,6 +325,32 @@ async def test_the_usual_frames_take_the_short_way_and_any_other_takes_the_long_
     chain.message(USUAL)
     assert taken[2:] == [USUAL]
     assert [topic for topic, *_ in chain.sent].count("ticks.v1.raw") == 5
+
+
+@pytest.mark.parametrize("interval_ms", [0, 100])
+async def test_best_levels_take_the_short_way_unless_they_are_written_from_time_to_time(interval_ms: int) -> None:
+    chain = Chain(short=True, mode="snapshot", orderbook_interval_ms=interval_ms, orderbook_depth=2)
+    taken = chain.long_way()
+    chain.message(depth(b"BTCUSDT", 100, 100, b"[]", b"[]"))
+    chain.fetched(snapshot(99))
+    chain.message(depth(b"BTCUSDT", 101, 101, b'[["91.00","1"]]', b"[]"))
+    chain.message(depth(b"BTCUSDT", 102, 102, b'[["91.00","2"]]', b"[]"))
+    sent, learned = len(chain.sent), len(taken)
+    below, best = (b'[["%d.00","7"]]' % price for price in (80, 92))
+    changes = [depth(b"BTCUSDT", 103, 103, below, b"[]"), depth(b"BTCUSDT", 104, 104, best, b"[]")]
+    for change in changes:
+        chain.message(change)
+    assert taken[learned:] == (changes if interval_ms else [])
+    if interval_ms:
+        chain.books.write_changed()
+    assert len(chain.sent) - sent == 1  # the change below them is none of the best levels
+    value = msgspec.json.decode(chain.sent[-1][1])
+    assert value["bids"] == [["92.00", "7"], ["91.00", "2"]]
+    assert (value["reason"], value["depth"], value["sequence"]) == ("update", 2, 104)
+    chain.message(depth(b"BTCUSDT", 105, 105, b'[["92.00","0"],["91.00","0"]]', b"[]"))
+    chain.books.write_changed()
+    value = msgspec.json.decode(chain.sent[-1][1])
+    assert value["bids"] == [["90.00", "1.5"], ["89.00", "1.5"]]
 
 
 async def test_while_records_of_its_topic_wait_nothing_takes_the_short_way() -> None:

@@ -16,7 +16,7 @@ from tickwire.events.book import Book
 from tickwire.events.times import micros
 from tickwire.exchanges import kraken, numbers
 from tickwire.exchanges.contract import Symbol
-from wire.test_short_way import ADDED, Chain, damaged, rarely_more, spread
+from wire.test_short_way import ADDED, Chain, damaged, disturbances, rarely_more, spread
 
 pytestmark = pytest.mark.skipif("compiled" not in FORMS, reason="needs the compiled form")
 
@@ -146,9 +146,8 @@ actions = st.one_of(
     updates,
     tickers,
     st.integers(),
-    st.sampled_from(
-        [("snapshot", b"BTC/USD"), ("snapshot", b"ETH/USD"), ("restart",), ("depth", b"BTC/USD"), ("withdraw",)]
-    ),
+    st.sampled_from([("snapshot", b"BTC/USD"), ("snapshot", b"ETH/USD"), ("depth", b"BTC/USD")]),
+    disturbances,
 )
 
 
@@ -170,11 +169,8 @@ def play(chain: Chain, script: list[Any], *, spaced: bool) -> None:
         match action:
             case ("snapshot", symbol):
                 frame = exchange.snapshot(symbol)
-            case ("restart",):
-                chain.session._act(chain.adapter.restart, SYMBOLS[0], "stale", 5)
-                continue
-            case ("withdraw",):
-                chain.books.withdraw(SYMBOLS[1])
+            case str():
+                chain.disturb(action)
                 continue
             case ("depth", symbol):
                 frame = acknowledged(symbol, 10)
@@ -219,10 +215,10 @@ async def test_what_is_added_to_a_frame_is_passed_over_only_where_the_adapter_do
     assert long == short
 
 
-@given(st.lists(actions, max_size=15))
-@settings(max_examples=50, deadline=None)
-def test_in_snapshot_mode_too(script: list[Any]) -> None:
-    long, short = asyncio.run(both(script, "snapshot"))
+@given(st.lists(actions, max_size=15), st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_in_snapshot_mode_too(script: list[Any], spaced: bool) -> None:
+    long, short = asyncio.run(both(script, "snapshot", spaced=spaced))
     assert long == short
 
 

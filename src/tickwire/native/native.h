@@ -87,6 +87,20 @@ char *side_put_digits(const Side *side, Py_ssize_t depth, char *to); /* see even
 extern PyTypeObject *side_type;
 int add_side(PyObject *module);
 
+/* top.c */
+typedef struct { /* the best levels of a book: as they stand, and as they were last written */
+    PyObject_HEAD
+    PyObject *bids, *asks, *bids_text, *asks_text; /* Side, Side, Raw, Raw */
+    PyObject *prefix;                              /* the record's text in front of the bids; NULL or None at first */
+    Py_ssize_t depth;
+} Top;
+
+extern PyTypeObject *top_type;
+int top_is_ready(const Top *top);
+/* Applies changes. 1: the best levels differ, 0: they do not, -1: an error is set. */
+int top_follow(Top *top, Changes *bids, Changes *asks);
+int add_top(PyObject *module);
+
 /* shape.c */
 typedef struct Shape Shape;
 enum { INTEGERS = 3, DECIMALS = 5 };
@@ -106,6 +120,7 @@ typedef struct { /* what a frame is about; everything is borrowed */
     const char *at, *end; /* how far the frame was read */
     PyObject *known, *symbol;     /* what the short way knows of the symbol; its canonical name */
     Running *running;             /* NULL: a ticker */
+    Top *top;                     /* NULL: the changes themselves are written */
 } Found;
 
 enum { SHAPE_SIZE = 256 };
@@ -121,15 +136,18 @@ int shape_go_on(Found *found); /* behind levels */
 PyObject *ticker_value(PyObject *prefix, const Found *found, long long received_us);
 PyObject *delta_value(PyObject *prefix, const Changes *bids, const Changes *asks, const Running *running,
                       long long received_us);
+PyObject *top_value(const Top *top, const Running *running, long long received_us);
 
 /* short_way.c */
 typedef struct ShortWay ShortWay;
 extern PyTypeObject *short_way_type;
 
 /* 1: the frame may take the short way, 0: it is for the adapter, -1: an error is set. *runnings*: native name ->
- * Running. */
-int short_way_find(ShortWay *way, PyObject *runnings, const char *frame, Py_ssize_t size, Found *found);
-/* Carries out what was found, and makes the record's value. 0: it is for the adapter, and nothing has changed. */
+ * Running; *tops*: native name -> Top, of the books whose best levels are written. */
+int short_way_find(ShortWay *way, PyObject *runnings, PyObject *tops, const char *frame, Py_ssize_t size,
+                   Found *found);
+/* Carries out what was found, and makes the record's value, NULL where there is nothing to write. 0: it is for the
+ * adapter, and nothing has changed. */
 int short_way_carry_out(ShortWay *way, Found *found, long long received_us, PyObject **value);
 int add_short_way(PyObject *module);
 

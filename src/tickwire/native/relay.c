@@ -6,6 +6,7 @@ typedef struct {
     PyObject_HEAD
     ShortWay *way;
     PyObject *runnings; /* native name -> Running, of the books whose changes may take the short way */
+    PyObject *tops;     /* native name -> Top, of those of them whose best levels are written instead */
     Outlet *outlet;
     Number *clock;                    /* the last arrival; the clock never goes back */
     Number *frames, *tickers, *books; /* counts */
@@ -17,21 +18,22 @@ typedef struct {
 static int
 relay_init(Relay *relay, PyObject *arguments, PyObject *Py_UNUSED(keywords))
 {
-    PyObject *way, *runnings, *outlet, *clock, *frames, *tickers, *books, *types, *message, *failed;
-    if (!PyArg_ParseTuple(arguments, "O!O!O!O!O!O!O!O!OO", short_way_type, &way, &PyDict_Type, &runnings, outlet_type,
-                          &outlet, number_type, &clock, number_type, &frames, number_type, &tickers, number_type, &books, &PyTuple_Type,
-                          &types, &message, &failed))
+    PyObject *way, *runnings, *tops, *outlet, *clock, *frames, *tickers, *books, *types, *message, *failed;
+    if (!PyArg_ParseTuple(arguments, "O!O!O!O!O!O!O!O!O!OO", short_way_type, &way, &PyDict_Type, &runnings, &PyDict_Type,
+                          &tops, outlet_type, &outlet, number_type, &clock, number_type, &frames, number_type, &tickers,
+                          number_type, &books, &PyTuple_Type, &types, &message, &failed))
         return -1;
     if (PyTuple_GET_SIZE(types) != 2 || relay->way) {
         PyErr_SetString(PyExc_TypeError, "a relay is made once, with the types of tickers and of order books");
         return -1;
     }
-    PyObject *held[] = {way, runnings, outlet, clock, frames, tickers, books, PyTuple_GET_ITEM(types, 0),
+    PyObject *held[] = {way, runnings, tops, outlet, clock, frames, tickers, books, PyTuple_GET_ITEM(types, 0),
                         PyTuple_GET_ITEM(types, 1), message, failed};
     for (size_t i = 0; i < sizeof held / sizeof *held; i++)
         Py_INCREF(held[i]);
     relay->way = (ShortWay *)way;
     relay->runnings = runnings;
+    relay->tops = tops;
     relay->outlet = (Outlet *)outlet;
     relay->clock = (Number *)clock;
     relay->frames = (Number *)frames;
@@ -49,6 +51,7 @@ relay_traverse(Relay *relay, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(relay));
     Py_VISIT(relay->runnings);
+    Py_VISIT(relay->tops);
     Py_VISIT(relay->outlet);
     Py_VISIT(relay->ticker_type);
     Py_VISIT(relay->book_type);
@@ -62,6 +65,7 @@ relay_drop(Relay *relay)
 {
     Py_CLEAR(relay->way);
     Py_CLEAR(relay->runnings);
+    Py_CLEAR(relay->tops);
     Py_CLEAR(relay->outlet);
     Py_CLEAR(relay->clock);
     Py_CLEAR(relay->frames);
@@ -109,7 +113,8 @@ relay_call(Relay *relay, PyObject *arguments, PyObject *Py_UNUSED(keywords))
     relay->clock->value = us;
     Found found;
     int done = outlet_is_free(relay->outlet)
-               ? short_way_find(relay->way, relay->runnings, PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), &found)
+               ? short_way_find(relay->way, relay->runnings, relay->tops, PyBytes_AS_STRING(frame),
+                                PyBytes_GET_SIZE(frame), &found)
                : 0;
     if (done > 0) {
         route = outlet_route(relay->outlet, found.running ? relay->book_type : relay->ticker_type, found.symbol);
@@ -118,7 +123,7 @@ relay_call(Relay *relay, PyObject *arguments, PyObject *Py_UNUSED(keywords))
     if (!done)
         return PyObject_CallOneArg(relay->message, frame);
     relay->frames->value++;
-    if (done > 0) {
+    if (value) {
         (found.running ? relay->books : relay->tickers)->value++;
         done = outlet_send(relay->outlet, route, value, us) ? -1 : 1;
         Py_DECREF(value);

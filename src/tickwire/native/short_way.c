@@ -61,13 +61,16 @@ find_ticker(ShortWay *way, const char *frame, Found *found)
  * be next in its order:
  * https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams, update procedure, steps 1 to 3. */
 static int
-find_change(ShortWay *way, PyObject *runnings, const char *frame, Found *found)
+find_change(ShortWay *way, PyObject *runnings, PyObject *tops, const char *frame, Found *found)
 {
     if (!shape_begin(way->depth, frame, found) || !shape_at_levels(found)
         || !(found->known = look_up(way->lines, &found->native)))
         return 0;
     found->running = (Running *)look_up(runnings, &found->native);
     if (!found->running || !found->running->valid)
+        return 0;
+    found->top = (Top *)look_up(tops, &found->native);
+    if (found->top ? !top_is_ready(found->top) : PyErr_Occurred() != NULL)
         return 0;
     Line *line = (Line *)found->known;
     found->symbol = line->symbol;
@@ -79,12 +82,12 @@ find_change(ShortWay *way, PyObject *runnings, const char *frame, Found *found)
 }
 
 int
-short_way_find(ShortWay *way, PyObject *runnings, const char *frame, Py_ssize_t size, Found *found)
+short_way_find(ShortWay *way, PyObject *runnings, PyObject *tops, const char *frame, Py_ssize_t size, Found *found)
 {
     found->end = frame + size;
     int done = find_ticker(way, frame, found);
     if (!done && !PyErr_Occurred())
-        done = find_change(way, runnings, frame, found);
+        done = find_change(way, runnings, tops, frame, found);
     return PyErr_Occurred() ? -1 : done;
 }
 
@@ -134,6 +137,7 @@ short_way_carry_out(ShortWay *way, Found *found, long long received_us, PyObject
         return *value ? 1 : -1;
     }
     Line *line = (Line *)found->known;
+    *value = NULL;
     int done = read_sides(way, line, found);
     if (done <= 0)
         return done;
@@ -142,18 +146,18 @@ short_way_carry_out(ShortWay *way, Found *found, long long received_us, PyObject
             line->state->update_id = BROKEN;
         return -1;
     }
-    if (line->state) {
-        line->state->update_id = running->sequence = (long long)found->integers[2].value;
-        running->exchange_us = (long long)found->integers[0].value * 1000;
-    } else {
-        if ((done = is_right(line, found->integers[0].value)) <= 0)
-            return done;
-        running->sequence = -1;
-        running->exchange_us = found->us;
-    }
+    if (line->state)
+        line->state->update_id = (long long)found->integers[2].value;
+    else if ((done = is_right(line, found->integers[0].value)) <= 0)
+        return done;
     running->messages++;
+    if (found->top && (done = top_follow(found->top, way->bids, way->asks)) <= 0)
+        return done ? -1 : 1;
     running->book_seq++;
-    *value = delta_value(line->prefix, way->bids, way->asks, running, received_us);
+    running->sequence = line->state ? line->state->update_id : -1;
+    running->exchange_us = line->state ? (long long)found->integers[0].value * 1000 : found->us;
+    *value = found->top ? top_value(found->top, running, received_us)
+                        : delta_value(line->prefix, way->bids, way->asks, running, received_us);
     return *value ? 1 : -1;
 }
 

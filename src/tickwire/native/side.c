@@ -246,3 +246,26 @@ pair_of(const Level *level)
     return pair_from(PyUnicode_FromStringAndSize(text, level->price_size),
                       PyUnicode_FromStringAndSize(text + level->price_size, level->size_size));
 }
+
+PyObject *
+side_as_text(const Side *side, Py_ssize_t depth)
+{
+    Py_ssize_t size = 2;
+    depth = Py_MIN(depth, side->count);
+    for (Py_ssize_t i = 0; i < depth; i++) {
+        const Level *level = &side->levels[side->count - 1 - i];
+        size += level->price_size + level->size_size + 8;
+    }
+    size -= depth > 0;
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, size);
+    if (!bytes)
+        return NULL;
+    char *at = put(PyBytes_AS_STRING(bytes), "[", 1);
+    for (Py_ssize_t i = 0; i < depth; i++) {
+        const Level *level = &side->levels[side->count - 1 - i];
+        const char *text = text_of(level);
+        at = put_level(at, !i, text, level->price_size, text + level->price_size, level->size_size);
+    }
+    put(at, "]", 1);
+    return raw_from(bytes);
+}

@@ -77,6 +77,7 @@ struct Side {
 };
 
 const char *text_of(const Level *level);
+PyObject *side_as_text(const Side *side, Py_ssize_t depth); /* of the best *depth* levels, as msgspec.Raw */
 PyObject *pair_of(const Level *level);
 /* Drops the *extra* worst levels. */
 void side_drop(Side *side, Py_ssize_t extra);

@@ -113,25 +113,8 @@ side_top(Side *side, PyObject *const *arguments, Py_ssize_t count)
 static PyObject *
 side_text(Side *side, PyObject *const *arguments, Py_ssize_t count)
 {
-    Py_ssize_t depth = asked(side, arguments, count), size = 2;
-    if (depth < 0)
-        return NULL;
-    for (Py_ssize_t i = 0; i < depth; i++) {
-        const Level *level = &side->levels[side->count - 1 - i];
-        size += level->price_size + level->size_size + 8;
-    }
-    size -= depth > 0;
-    PyObject *bytes = PyBytes_FromStringAndSize(NULL, size);
-    if (!bytes)
-        return NULL;
-    char *at = put(PyBytes_AS_STRING(bytes), "[", 1);
-    for (Py_ssize_t i = 0; i < depth; i++) {
-        const Level *level = &side->levels[side->count - 1 - i];
-        const char *text = text_of(level);
-        at = put_level(at, !i, text, level->price_size, text + level->price_size, level->size_size);
-    }
-    put(at, "]", 1);
-    return raw_from(bytes);
+    Py_ssize_t depth = asked(side, arguments, count);
+    return depth < 0 ? NULL : side_as_text(side, depth);
 }
 
 static PyObject *

@@ -76,6 +76,25 @@ ticker_value(PyObject *prefix, const Found *found, long long received_us)
     return value;
 }
 
+/* What stands behind the levels of an order book. */
+static char *
+put_numbers(char *to, const Running *running, const char *reason, long long received_us)
+{
+    to = PUT(to, ",\"epoch\":");
+    to = put_number(to, running->epoch);
+    to = PUT(to, ",\"book_seq\":");
+    to = put_number(to, running->book_seq);
+    to = put(to, reason, (Py_ssize_t)strlen(reason));
+    to = PUT(to, ",\"sequence\":");
+    to = put_optional(to, running->sequence);
+    to = PUT(to, ",\"exchange_us\":");
+    to = put_optional(to, running->exchange_us);
+    to = PUT(to, ",\"received_us\":");
+    to = put_number(to, received_us);
+    *to++ = '}';
+    return to;
+}
+
 PyObject *
 delta_value(PyObject *prefix, const Changes *bids, const Changes *asks, const Running *running, long long received_us)
 {
@@ -87,17 +106,32 @@ delta_value(PyObject *prefix, const Changes *bids, const Changes *asks, const Ru
     to = changes_write(bids, to);
     to = PUT(to, ",\"asks\":");
     to = changes_write(asks, to);
-    to = PUT(to, ",\"epoch\":");
-    to = put_number(to, running->epoch);
-    to = PUT(to, ",\"book_seq\":");
-    to = put_number(to, running->book_seq);
-    to = PUT(to, ",\"sequence\":");
-    to = put_optional(to, running->sequence);
-    to = PUT(to, ",\"exchange_us\":");
-    to = put_optional(to, running->exchange_us);
-    to = PUT(to, ",\"received_us\":");
-    to = put_number(to, received_us);
-    *to++ = '}';
+    to = put_numbers(to, running, "", received_us);
     _PyBytes_Resize(&value, to - PyBytes_AS_STRING(value));
+    return value;
+}
+
+PyObject *
+top_value(const Top *top, const Running *running, long long received_us)
+{
+    Py_buffer bids, asks;
+    if (PyObject_GetBuffer(top->bids_text, &bids, PyBUF_SIMPLE))
+        return NULL;
+    if (PyObject_GetBuffer(top->asks_text, &asks, PyBUF_SIMPLE)) {
+        PyBuffer_Release(&bids);
+        return NULL;
+    }
+    Py_ssize_t before = PyBytes_GET_SIZE(top->prefix);
+    PyObject *value = PyBytes_FromStringAndSize(NULL, before + bids.len + asks.len + 250);
+    if (value) {
+        char *to = put(PyBytes_AS_STRING(value), PyBytes_AS_STRING(top->prefix), before);
+        to = put(to, bids.buf, bids.len);
+        to = PUT(to, ",\"asks\":");
+        to = put(to, asks.buf, asks.len);
+        to = put_numbers(to, running, ",\"reason\":\"update\"", received_us);
+        _PyBytes_Resize(&value, to - PyBytes_AS_STRING(value));
+    }
+    PyBuffer_Release(&bids);
+    PyBuffer_Release(&asks);
     return value;
 }

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable
 from random import Random
 from time import monotonic
 
-from msgspec import Raw
-
 from tickwire.config.feed_config import FeedConfig
 from tickwire.events.book import Book
 from tickwire.events.running import Running
 from tickwire.events.sequencer import Sequencer
+from tickwire.events.top import Top
 from tickwire.events.types import OrderBook
 from tickwire.exchanges.contract import Symbol
+from tickwire.exchanges.messages import text_before
 from tickwire.wire.clock import now_us
 from tickwire.wire.tally import Tally
 
@@ -22,11 +22,11 @@ class BookState:
     """One symbol's book for as long as the feed runs, over all connections."""
 
     __slots__ = (
-        "_quiet_since", "_seen", "book", "book_of", "changed", "invalid", "keyframe_due", "sequencer",
+        "_quiet_since", "_seen", "book_of", "changed", "invalid", "keyframe_due", "sequencer",
         "symbol", "top", "valid",
     )  # fmt: skip
 
-    def __init__(self, symbol: Symbol) -> None:
+    def __init__(self, symbol: Symbol, depth: int) -> None:
         self.symbol = symbol
         self.sequencer = Sequencer()
         self.book_of: BookOf = _no_book  # the adapter's, while there is a connection
@@ -34,8 +34,7 @@ class BookState:
         self.invalid: str | None = None  # why the next start will be one
         self.keyframe_due = float("inf")
         # In snapshot mode:
-        self.book = Book()
-        self.top: tuple[Raw, Raw] | None = None  # as last written
+        self.top = Top(depth)
         self.changed: OrderBook | None = None  # the last delta that is not written yet
         self._seen = 0
         self._quiet_since = 0.0
@@ -62,7 +61,7 @@ class Books:
         tally: Tally,
         random: Random,
     ) -> None:
-        self.states = {symbol.native: BookState(symbol) for symbol in symbols}
+        self.states = {symbol.native: BookState(symbol, config.orderbook_depth) for symbol in symbols}
         self.handle = self._handle_delta_mode if config.orderbook_mode == "delta" else self._handle_snapshot_mode
         self.interval_s = config.orderbook_interval_ms / 1000
         self.keyframe_s = config.orderbook_keyframe_seconds
@@ -72,8 +71,12 @@ class Books:
         tally.resyncing_books.inc(len(self.states))
 
     def runnings(self) -> dict[str, Running]:
-        """The numbers of books whose changes go out as they come, by the exchange's names."""
-        return {name: state.sequencer for name, state in self.states.items()} if self._whole_books else {}
+        """The numbers of books that are written after every change, by the exchange's names."""
+        return {} if self.interval_s else {name: state.sequencer for name, state in self.states.items()}
+
+    def tops(self) -> dict[str, Top]:
+        """The best levels, by the same names, where they are what is written."""
+        return {} if self._whole_books else {name: state.top for name, state in self.states.items()}
 
     def opened(self, symbols: Iterable[Symbol], book_of: BookOf) -> None:
         """Serve *symbols* from a new connection, whose adapter gives their books by *book_of*."""
@@ -131,35 +134,35 @@ class Books:
         state.sequencer.messages += 1
         if message.action == "delta":
             if state.sequencer.valid:
-                state.book.apply(message.bids, message.asks)
+                state.top.book.apply(message.bids, message.asks)
                 state.changed = message
                 if not self.interval_s:
                     self._write_top(state, message)
             return
         state.changed = None
         if message.action == "snapshot":
-            state.book = Book(message.bids, message.asks)
+            state.top.start(message.bids, message.asks)
             message.bids, message.asks = message.bids[: self._depth], message.asks[: self._depth]
             message.depth = self._depth
-            state.top = _top(state.book, self._depth)
         if state.sequencer.stamp(message) is not None:
             self._turned(state, message)
             self._emit(message)
 
     def _write_top(self, state: BookState, message: OrderBook) -> None:
         state.changed = None
-        top = _top(state.book, self._depth)
-        if top != state.top:
-            state.top = top
-            if state.sequencer.update(message, *top, self._depth) is not None:
-                self._emit(message)
+        top = state.top
+        if top.write() and state.sequencer.update(message, top.bids_text, top.asks_text, top.depth) is not None:
+            if top.prefix is None:
+                top.prefix = text_before("bids", message)
+            self._emit(message)
 
     def _write_keyframe(self, state: BookState) -> None:
         if self._whole_books:
             book, depth = state.book_of(state.symbol), None
         else:
-            book, depth = state.book, self._depth
-            state.changed, state.top = None, _top(book, depth)
+            book, depth = state.top.book, self._depth
+            state.changed = None
+            state.top.write()
         message = None if book is None else state.sequencer.keyframe(book, now_us(), depth)
         if message is not None:
             self._emit(message)
@@ -197,7 +200,3 @@ class Books:
 
 def _no_book(_symbol: Symbol) -> None:
     return None
-
-
-def _top(book: Book, depth: int) -> tuple[Raw, Raw]:
-    return book.bids.text(depth), book.asks.text(depth)

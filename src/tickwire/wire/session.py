@@ -121,8 +121,8 @@ class Session:
             return self.message
         events = around.tally.events
         return Relay(
-            way, around.books.runnings(), around.outlet, clock, around.tally.frames, events[Ticker], events[OrderBook],
-            (Ticker, OrderBook), self.message, around.failed,
+            way, around.books.runnings(), around.books.tops(), around.outlet, clock, around.tally.frames,
+            events[Ticker], events[OrderBook], (Ticker, OrderBook), self.message, around.failed,
         )  # fmt: skip
 
     # Called by the connection

@@ -1,0 +1,47 @@
+"""The best levels of a book of our own, as they stand and as they were last written."""
+
+from msgspec import Raw
+
+from tickwire.events.book import Book, Levels, Side
+
+
+class PlainWritten:
+    """What a :class:`Top` keeps where compiled code can reach it too; ``native/top.c`` is the compiled form."""
+
+    __slots__ = ("asks", "asks_text", "bids", "bids_text", "depth", "prefix")
+
+    bids: Side
+    asks: Side
+    bids_text: Raw  # as last written
+    asks_text: Raw
+    prefix: bytes | None  # the text of a record in front of the bids, once there was one
+    depth: int
+
+
+try:
+    from tickwire._native import Written
+except ImportError:
+    Written = PlainWritten  # type: ignore[misc]
+
+
+class Top(Written):
+    """A book, and the best *depth* levels a side of it."""
+
+    __slots__ = ("book",)
+
+    def __init__(self, depth: int) -> None:
+        self.depth, self.prefix = depth, None
+        self.bids_text = self.asks_text = Raw(b"[]")
+        self.start((), ())
+
+    def start(self, bids: Levels, asks: Levels) -> None:
+        """Begin again with these levels, as written."""
+        self.book = Book(bids, asks)
+        self.bids, self.asks = self.book.bids, self.book.asks
+        self.write()
+
+    def write(self) -> bool:
+        """Take the best levels as written, and tell whether they differ from those before."""
+        before = self.bids_text, self.asks_text
+        self.bids_text, self.asks_text = self.bids.text(self.depth), self.asks.text(self.depth)
+        return before != (self.bids_text, self.asks_text)
