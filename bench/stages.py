@@ -8,6 +8,7 @@ from bench import frames
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.events.running import Running
 from tickwire.events.short_way import Relay
+from tickwire.events.top import Top
 from tickwire.events.types import OrderBook, Ticker
 from tickwire.exchanges import binance, kraken
 from tickwire.exchanges.contract import Fetch, Symbol
@@ -83,9 +84,22 @@ def kraken_short_way() -> Callable[[], object]:
     return _past(adapter, payloads(feed.first + feed.frames), {"C0000/USD": running})
 
 
+def kraken_top_short_way() -> Callable[[], object]:
+    """The same, and the best twenty levels after each."""
+    feed = frames.kraken_deltas(_FRAMES, 1)
+    running, top = Running(), Top(20)
+    running.valid, top.prefix = True, b'{"bids":'
+    adapter = kraken.Adapter([Symbol("C0000-USD", "C0000/USD")], ["orderbook"], 25)
+    return _past(adapter, payloads(feed.first + feed.frames), {"C0000/USD": running}, {"C0000/USD": top})
+
+
 def _past(
-    adapter: binance.Adapter | kraken.Adapter, inputs: list[bytes], runnings: dict[str, Running]
+    adapter: binance.Adapter | kraken.Adapter,
+    inputs: list[bytes],
+    runnings: dict[str, Running],
+    tops: dict[str, Top] | None = None,
 ) -> Callable[[], object]:
+    tops = tops or {}
     tally = Tally()
     publisher = Publisher(KafkaConfig(enabled=True), _Nobody())
     flights = publisher._link.flights  # noqa: SLF001 - in place of Kafka
@@ -96,12 +110,14 @@ def _past(
         for output in adapter.receive(payload, _RECEIVED_US):
             if isinstance(output, Ticker | OrderBook):
                 publisher.publish(output)
+            if isinstance(output, OrderBook) and output.action == "snapshot" and tops:
+                tops[output.exchange_symbol].start(output.bids, output.asks)
 
     take: Callable[[bytes], None] = long_way
     counts = tally.frames, tally.events[Ticker], tally.events[OrderBook]
     if Relay is not None:
         around = publisher.outlet, clock, *counts, (Ticker, OrderBook)
-        take = Relay(adapter.short_way, runnings, {}, *around, long_way, _Nobody().failed)
+        take = Relay(adapter.short_way, runnings, tops, *around, long_way, _Nobody().failed)
 
     def again() -> object:
         for payload in inputs:
@@ -131,6 +147,7 @@ STAGES = {
     "encode": encode,
     "short way": short_way,
     "kraken short way": kraken_short_way,
+    "kraken top": kraken_top_short_way,
 }
 
 
