@@ -120,7 +120,6 @@ typedef struct { /* what a frame is about; everything is borrowed */
     const char *at, *end; /* how far the frame was read */
     PyObject *known, *symbol;     /* what the short way knows of the symbol; its canonical name */
     Running *running;             /* NULL: a ticker */
-    Top *top;                     /* NULL: the changes themselves are written */
 } Found;
 
 enum { SHAPE_SIZE = 256 };

@@ -17,6 +17,8 @@ typedef struct {
     Side *bids, *asks;
     Applied *state;            /* NULL: a checksum says whether the book is right */
     Py_ssize_t depth, checked; /* then: levels a side that are kept, and those that it covers */
+    Running *running;          /* its numbers, NULL until they were looked up; a relay has the same ones for ever */
+    Top *top;                  /* NULL: the changes themselves are written */
 } Line;
 
 struct ShortWay {
@@ -57,6 +59,18 @@ find_ticker(ShortWay *way, const char *frame, Found *found)
     return 1;
 }
 
+/* 0: the book has no numbers here, or an error is set. */
+static int
+attach(Line *line, PyObject *runnings, PyObject *tops, const Piece *native)
+{
+    PyObject *running = look_up(runnings, native), *top = running ? look_up(tops, native) : NULL;
+    if (!running || PyErr_Occurred())
+        return 0;
+    line->running = (Running *)Py_NewRef(running);
+    line->top = (Top *)Py_XNewRef(top);
+    return 1;
+}
+
 /* A change may where nothing but the levels can be wrong, or the checksum after them. Where updates are numbered it has to
  * be next in its order:
  * https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams, update procedure, steps 1 to 3. */
@@ -66,13 +80,12 @@ find_change(ShortWay *way, PyObject *runnings, PyObject *tops, const char *frame
     if (!shape_begin(way->depth, frame, found) || !shape_at_levels(found)
         || !(found->known = look_up(way->lines, &found->native)))
         return 0;
-    found->running = (Running *)look_up(runnings, &found->native);
-    if (!found->running || !found->running->valid)
-        return 0;
-    found->top = (Top *)look_up(tops, &found->native);
-    if (found->top ? !top_is_ready(found->top) : PyErr_Occurred() != NULL)
-        return 0;
     Line *line = (Line *)found->known;
+    if (!line->running && !attach(line, runnings, tops, &found->native))
+        return 0;
+    if (!line->running->valid || (line->top && !top_is_ready(line->top)))
+        return 0;
+    found->running = line->running;
     found->symbol = line->symbol;
     if (!line->state)
         return 1;
@@ -151,13 +164,13 @@ short_way_carry_out(ShortWay *way, Found *found, long long received_us, PyObject
     else if ((done = is_right(line, found->integers[0].value)) <= 0)
         return done;
     running->messages++;
-    if (found->top && (done = top_follow(found->top, way->bids, way->asks)) <= 0)
+    if (line->top && (done = top_follow(line->top, way->bids, way->asks)) <= 0)
         return done ? -1 : 1;
     running->book_seq++;
     running->sequence = line->state ? line->state->update_id : -1;
     running->exchange_us = line->state ? (long long)found->integers[0].value * 1000 : found->us;
-    *value = found->top ? top_value(found->top, running, received_us)
-                        : delta_value(line->prefix, way->bids, way->asks, running, received_us);
+    *value = line->top ? top_value(line->top, running, received_us)
+                       : delta_value(line->prefix, way->bids, way->asks, running, received_us);
     return *value ? 1 : -1;
 }
 
@@ -322,6 +335,8 @@ line_free(Line *line)
     Py_XDECREF(line->bids);
     Py_XDECREF(line->asks);
     Py_XDECREF(line->state);
+    Py_XDECREF(line->running);
+    Py_XDECREF(line->top);
     type->tp_free((PyObject *)line);
     Py_DECREF(type);
 }
