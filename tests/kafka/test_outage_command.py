@@ -37,8 +37,8 @@ class Produce:
         self.process = process
         self._folder = folder
 
-    async def end(self, *signals: signal.Signals) -> int:
-        for signum in signals:
+    async def end(self, signum: signal.Signals | None = None) -> int:
+        if signum is not None:
             self.process.send_signal(signum)
         return await asyncio.wait_for(self.process.wait(), 60)
 

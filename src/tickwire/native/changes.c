@@ -239,11 +239,13 @@ changes_read_text(Changes *changes, int sign, PyObject *names, const char *text,
 /* ---- Lists and text, there and back ----------------------------------------------------------------------------- */
 
 PyObject *
-pair_from(PyObject *price, PyObject *size)
+pair_from(const char *price, Py_ssize_t price_size, const char *size, Py_ssize_t size_size)
 {
-    PyObject *pair = price && size ? PyTuple_Pack(2, price, size) : NULL;
-    Py_XDECREF(price);
-    Py_XDECREF(size);
+    PyObject *first = PyUnicode_FromStringAndSize(price, price_size);
+    PyObject *second = PyUnicode_FromStringAndSize(size, size_size);
+    PyObject *pair = first && second ? PyTuple_Pack(2, first, second) : NULL;
+    Py_XDECREF(first);
+    Py_XDECREF(second);
     return pair;
 }
 
@@ -295,8 +297,7 @@ changes_as_list(const Changes *changes)
     PyObject *list = PyList_New(changes->count);
     for (Py_ssize_t i = 0; list && i < changes->count; i++) {
         const Change *change = &changes->items[i];
-        PyObject *pair = pair_from(PyUnicode_FromStringAndSize(change->price, change->price_size),
-                                    PyUnicode_FromStringAndSize(change->size, change->size_size));
+        PyObject *pair = pair_from(change->price, change->price_size, change->size, change->size_size);
         if (!pair)
             Py_CLEAR(list);
         else

@@ -60,7 +60,8 @@ PyMODINIT_FUNC
 PyInit__native(void)
 {
     static int (*const parts[])(PyObject *) = {
-        add_numbers, add_times, add_decimals, add_changes, add_side, add_top, add_short_way, add_flight, add_outlet, add_relay,
+        add_numbers, add_times,     add_decimals, add_changes, add_side,
+        add_top,     add_short_way, add_flight,   add_outlet,  add_relay,
     };
     PyObject *module = PyModule_Create(&definition);
     for (size_t i = 0; module && i < sizeof parts / sizeof *parts; i++)

@@ -95,7 +95,6 @@ typedef struct { /* the best levels of a book: as they stand, and as they were l
     Py_ssize_t depth;
 } Top;
 
-extern PyTypeObject *top_type;
 int top_is_ready(const Top *top);
 /* Applies changes. 1: the best levels differ, 0: they do not, -1: an error is set. */
 int top_follow(Top *top, Changes *bids, Changes *asks);

@@ -4,7 +4,7 @@
  */
 #include "side.h"
 
-const char *
+static const char *
 text_of(const Level *level)
 {
     if (level->price_size + level->size_size <= INLINE_TEXT)
@@ -243,8 +243,7 @@ PyObject *
 pair_of(const Level *level)
 {
     const char *text = text_of(level);
-    return pair_from(PyUnicode_FromStringAndSize(text, level->price_size),
-                      PyUnicode_FromStringAndSize(text + level->price_size, level->size_size));
+    return pair_from(text, level->price_size, text + level->price_size, level->size_size);
 }
 
 PyObject *

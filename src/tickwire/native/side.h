@@ -47,8 +47,8 @@ PyObject *changes_as_text(const Changes *changes);
 PyObject *changes_as_list(const Changes *changes);
 
 extern PyObject *raw_type; /* msgspec.Raw */
-PyObject *raw_from(PyObject *bytes);                  /* takes the reference */
-PyObject *pair_from(PyObject *price, PyObject *size); /* takes both references */
+PyObject *raw_from(PyObject *bytes); /* takes the reference */
+PyObject *pair_from(const char *price, Py_ssize_t price_size, const char *size, Py_ssize_t size_size);
 
 /* ["price","size"], with a comma in front unless it is the first. */
 static inline char *
@@ -76,7 +76,6 @@ struct Side {
     PyObject *names; /* of price and size where levels are objects, else NULL */
 };
 
-const char *text_of(const Level *level);
 PyObject *side_as_text(const Side *side, Py_ssize_t depth); /* of the best *depth* levels, as msgspec.Raw */
 PyObject *pair_of(const Level *level);
 /* Drops the *extra* worst levels. */

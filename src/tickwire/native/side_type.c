@@ -95,19 +95,26 @@ asked(const Side *side, PyObject *const *arguments, Py_ssize_t count)
     return Py_MIN(depth, side->count);
 }
 
+/* The *count* levels behind the best *skipped* ones, best first. */
 static PyObject *
-side_top(Side *side, PyObject *const *arguments, Py_ssize_t count)
+pairs(const Side *side, Py_ssize_t skipped, Py_ssize_t count)
 {
-    Py_ssize_t depth = asked(side, arguments, count);
-    PyObject *list = depth < 0 ? NULL : PyList_New(depth);
-    for (Py_ssize_t i = 0; list && i < depth; i++) {
-        PyObject *pair = pair_of(&side->levels[side->count - 1 - i]);
+    PyObject *list = PyList_New(count);
+    for (Py_ssize_t i = 0; list && i < count; i++) {
+        PyObject *pair = pair_of(&side->levels[side->count - 1 - skipped - i]);
         if (!pair)
             Py_CLEAR(list);
         else
             PyList_SET_ITEM(list, i, pair);
     }
     return list;
+}
+
+static PyObject *
+side_top(Side *side, PyObject *const *arguments, Py_ssize_t count)
+{
+    Py_ssize_t depth = asked(side, arguments, count);
+    return depth < 0 ? NULL : pairs(side, 0, depth);
 }
 
 static PyObject *
@@ -135,17 +142,9 @@ side_truncate(Side *side, PyObject *argument)
     if (depth < 0)
         return NULL;
     Py_ssize_t extra = side->count - depth;
-    PyObject *dropped = PyList_New(extra);
-    for (Py_ssize_t i = 0; dropped && i < extra; i++) {
-        PyObject *pair = pair_of(&side->levels[extra - 1 - i]);
-        if (!pair)
-            Py_CLEAR(dropped);
-        else
-            PyList_SET_ITEM(dropped, i, pair);
-    }
-    if (!dropped)
-        return NULL;
-    side_drop(side, extra);
+    PyObject *dropped = pairs(side, depth, extra);
+    if (dropped)
+        side_drop(side, extra);
     return dropped;
 }
 
