@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 from confluent_kafka import KafkaError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from forms import FORMS, use_flight
@@ -178,7 +178,7 @@ class Run:
         """Let all arrive, over one more restart."""
         await self.restart()
         self.room(10_000)
-        for _ in range(50):
+        for _ in range(50 + self.publisher.recovered().waiting):  # each takes at least one from disk
             self.tick()
             self.deliver(10_000, 1)
         assert await self.publisher.close(0) == 0
@@ -193,6 +193,7 @@ def form(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
+@example([("publish", 12)] * 8)
 def test_nothing_is_lost_or_overtaken_whatever_happens(
     monkeypatch: pytest.MonkeyPatch, todo: list[tuple[Any, ...]]
 ) -> None:
