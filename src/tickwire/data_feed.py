@@ -267,7 +267,13 @@ class WebSocketDataFeed:
         for callback in self.callbacks:
             self._dispatch_to(callback)
         booked = symbols if "orderbook" in self._channels else []
-        books = Books(booked, config, dispatch.emit, self._tally, self._random)
+        depth = exchange.offered(config.orderbook_depth)
+        if booked and depth != config.orderbook_depth:
+            logger.warning(
+                "feed.depth exchange=%s asked=%d taken=%d (the exchange offers no other that is nearer)",
+                exchange.name, config.orderbook_depth, depth,
+            )  # fmt: skip
+        books = Books(booked, config, min(config.orderbook_depth, depth), dispatch.emit, self._tally, self._random)
         stack.callback(books.close)
         around = Surroundings(
             exchange=exchange,
@@ -308,7 +314,8 @@ class WebSocketDataFeed:
                 line.pause()
 
     def _adapter_maker(self, symbols: Sequence[Symbol]) -> Callable[[], AdapterContract]:
-        return lambda: self._module.Adapter(symbols, self._channels, self.config.orderbook_depth)
+        depth = self._module.EXCHANGE.offered(self.config.orderbook_depth)
+        return lambda: self._module.Adapter(symbols, self._channels, depth)
 
     async def _every(self, seconds: float, work: Callable[[float], None]) -> None:
         """Do *work* again and again, but add nothing while what is there is not taken."""

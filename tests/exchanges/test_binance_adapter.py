@@ -205,7 +205,7 @@ class TestBookProcedure:
         assert isinstance(delta, OrderBook)
         spell_out(delta)
         assert delta.exchange_us == 1_700_000_000_102_000
-        assert (delta.received_us, delta.bids, delta.depth) == (1_700_000_000_999_999, [("10.10", "0.50")], 1000)
+        assert (delta.received_us, delta.bids, delta.depth) == (1_700_000_000_999_999, [("10.10", "0.50")], 25)
         assert delta.reason is msgspec.UNSET
 
     def test_levels_leave_in_order_and_each_price_once(self) -> None:

@@ -152,6 +152,14 @@ class TestBook:
         assert [(m.action, m.reason) for m in books(outputs)] == [("invalid", "gap")]
         assert len(sent(outputs)) == 2
 
+    def test_a_broken_frame_of_a_book_leaves_one_alone_whose_name_is_the_beginning_of_its(self) -> None:
+        usdt = Symbol("BTC-USDT", "BTC/USDT")
+        adapter = synced(BTC, usdt)
+        with pytest.raises(FrameRejected, match="malformed"):
+            adapter.receive(book("update", [("70.0", "1.0")], [], 1, "BTC/USDT")[:-9], 2)
+        assert adapter.book(BTC) is not None
+        assert adapter.book(usdt) is None
+
     @pytest.mark.parametrize(
         "bad",
         [

@@ -122,6 +122,19 @@ async def test_snapshot_mode_writes_the_top_when_it_changed_and_only_then(feedin
     assert events[1].sequence == 3
 
 
+@pytest.mark.parametrize(("asked", "written", "warnings"), [(17, 17, 1), (9999, 100, 1), (25, 25, 0)])
+async def test_a_depth_that_is_not_on_offer_is_told_and_nothing_more_is_promised(
+    feeding: Feeding, asked: int, written: int, warnings: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = {"orderbook_mode": "snapshot", "orderbook_depth": asked, "limits": {"book_depths": (10, 25, 100)}}
+    async with ToyServer() as server, feeding(server, **settings) as (_, events):
+        peer = await subscribed(server)
+        await peer.say_book("AX", "whole", 1, bids=[["5", "1"]])
+        await aeventually(lambda: events, "the book")
+    assert events[0].depth == written
+    assert len([r for r in caplog.records if r.name == "tickwire.data_feed"]) == warnings
+
+
 async def test_snapshot_mode_with_an_interval_writes_only_the_newest_state(feeding: Feeding) -> None:
     settings = {"orderbook_mode": "snapshot", "orderbook_depth": 1, "orderbook_interval_ms": 200}
     async with ToyServer() as server, feeding(server, **settings) as (_, events):

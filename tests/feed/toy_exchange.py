@@ -38,6 +38,7 @@ LIMITS: dict[str, Any] = {
     "subscription_silence_s": 60.0,
     "ack_timeout_s": 30.0,
     "max_frame_bytes": 100_000,
+    "book_depths": range(1, 1001),
 }
 
 

@@ -21,6 +21,7 @@ from tickwire.exchanges.contract import Fetch, Output, Send, Symbol
 from tickwire.kafka.publisher import Publisher
 from tickwire.wire.books import Books
 from tickwire.wire.callbacks import Callbacks
+from tickwire.wire.clock import clock, now_us
 from tickwire.wire.session import Session, Surroundings
 from tickwire.wire.subscriptions import Subscriptions
 from tickwire.wire.tally import Tally
@@ -69,7 +70,7 @@ class Chain:
         callbacks = Callbacks(self.tally, lambda _: None, lambda _: None)
         callbacks.add(self.publisher.publish, text=True)
         config = FeedConfig(orderbook_mode=mode, **more)
-        self.books = Books(symbols, config, callbacks.emit, self.tally, random.Random(1))
+        self.books = Books(symbols, config, config.orderbook_depth, callbacks.emit, self.tally, random.Random(1))
         self.adapter = exchange.Adapter(symbols, ["ticker", "orderbook"], 25)
         around = Surroundings(
             exchange=exchange.EXCHANGE,
@@ -392,6 +393,20 @@ async def test_an_error_on_the_short_way_is_told_and_the_next_frame_is_taken() -
     chain.publisher._link.flights.produce = chain._produce
     chain.message(USUAL)
     assert len(chain.sent) == 2
+
+
+@pytest.mark.parametrize(("ahead_s", "taken"), [(300, False), (4000, True)])
+async def test_a_large_step_of_the_clock_back_is_taken_here_too(ahead_s: int, taken: bool) -> None:
+    chain = Chain(short=True)
+    chain.message(USUAL)
+    before = clock.value
+    try:
+        clock.value = before + ahead_s * 1_000_000
+        chain.message(USUAL)
+        assert (clock.value < before + 200_000_000) == taken
+        assert len(chain.sent) == 2
+    finally:
+        clock.value = now_us() if taken else before
 
 
 @pytest.mark.parametrize(

@@ -53,10 +53,11 @@ def total_outcomes(produced: Mapping[str, Any]) -> dict[str, int]:
 
 
 def same_book(own: Mapping[str, Any], rebuilt: Mapping[str, Any] | None) -> bool:
-    """Compare as many levels as the exchange keeps true; a book that was never rebuilt or is empty is not the same."""
+    """Compare as many levels as are promised; a book that was never rebuilt or is empty is not the same."""
     if rebuilt is None or not own["bids"]:
         return False
-    return all(own[side][: rebuilt["depth"]] == rebuilt[side] for side in ("bids", "asks"))
+    depth = rebuilt["depth"]
+    return all(own[side][:depth] == rebuilt[side][:depth] for side in ("bids", "asks"))
 
 
 def report_of(page: Page) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class OrderBook(Struct, tag_field="type", tag="orderbook", kw_only=True):
     exchange: str
     symbol: str
     exchange_symbol: str
-    depth: int | None  # levels a side the exchange keeps true; None: all it sends
+    depth: int | None  # levels a side that are true whatever happens, there may be more; None: nothing is promised
     bids: list[Level]
     asks: list[Level]
     epoch: int = 0

@@ -39,6 +39,7 @@ EXCHANGE = contract.Exchange(
     subscription_silence_s=600.0,  # a quiet pair can go minutes without a change
     ack_timeout_s=10.0,
     max_frame_bytes=4 * 1024 * 1024,
+    book_depths=range(1, 5001),
 )
 
 _SNAPSHOT_WEIGHTS = {1000: 50, 5000: 250}  # up to this limit: this weight; fewer than 1000 levels rot soon
@@ -146,12 +147,12 @@ def derive(symbol: str) -> Symbol:
 class _State(Applied):
     """One symbol's order book on this connection."""
 
-    def __init__(self, symbol: Symbol, limit: int) -> None:
+    def __init__(self, symbol: Symbol, depth: int, limit: int) -> None:
         super().__init__()
         self.symbol = symbol
         self.stream = f"{symbol.native.lower()}@depth@100ms"
         self.path = f"/api/v3/depth?symbol={quote(symbol.native)}&limit={limit}"
-        self.messages = BookMessages(EXCHANGE.name, symbol, limit)
+        self.messages = BookMessages(EXCHANGE.name, symbol, depth)
         self.book: Book | None = None  # None while its snapshot is awaited
         self.update_id = _BROKEN
         self.short = False  # its changes take the short way
@@ -166,8 +167,9 @@ class Adapter:
     """One connection to the combined streams. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
 
     def __init__(self, symbols: Sequence[Symbol], channels: Sequence[Channel], depth: int) -> None:
-        self._limit = min(max(depth, min(_SNAPSHOT_WEIGHTS)), max(_SNAPSHOT_WEIGHTS))
-        self._weight = next(weight for limit, weight in _SNAPSHOT_WEIGHTS.items() if self._limit <= limit)
+        depth = EXCHANGE.offered(depth)
+        limit = max(depth, min(_SNAPSHOT_WEIGHTS))
+        self._weight = next(weight for most, weight in _SNAPSHOT_WEIGHTS.items() if limit <= most)
         self._books: dict[str | None, _State] = {}
         self._tickers: dict[str | None, tuple[Symbol, str]] = {}  # and the stream's name
         self._streams: dict[str, tuple[Channel, Symbol]] = {}
@@ -177,7 +179,7 @@ class Adapter:
                 self._tickers[symbol.native] = (symbol, stream)
                 self._streams[stream] = ("ticker", symbol)
             if "orderbook" in channels:
-                state = self._books[symbol.native] = _State(symbol, self._limit)
+                state = self._books[symbol.native] = _State(symbol, depth, limit)
                 self._streams[state.stream] = ("orderbook", symbol)
         self.short_way = ShortWay(_TICKER_SHAPE, _DEPTH_SHAPE)  # for symbols that were heard of
         self._pending = dict(self._streams)

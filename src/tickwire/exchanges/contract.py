@@ -56,6 +56,11 @@ class Exchange(Struct, frozen=True, kw_only=True):
     subscription_silence_s: float  # how long one book may stay quiet before it is started again
     ack_timeout_s: float
     max_frame_bytes: int
+    book_depths: Sequence[int]  # levels a side that a book may be kept true to, in order
+
+    def offered(self, depth: int) -> int:
+        """The least depth on offer that has *depth* levels, or the greatest where none has."""
+        return next((offered for offered in self.book_depths if offered >= depth), self.book_depths[-1])
 
 
 class Send(Struct, frozen=True):
@@ -114,7 +119,10 @@ class AdapterContract(Protocol):
     """
 
     def __init__(self, symbols: Sequence[Symbol], channels: Sequence[Channel], depth: int) -> None:
-        """Serve *symbols* on *channels*; *depth* is the least number of book levels a side that must be true."""
+        """Serve *symbols* on *channels*; *depth* is the number of book levels a side that must be true.
+
+        It is one of ``EXCHANGE.book_depths`` and goes into every book's messages as what is promised.
+        """
 
     def start(self) -> list[Output]:
         """What to send once the connection is open, in order."""

@@ -40,9 +40,9 @@ EXCHANGE = contract.Exchange(
     subscription_silence_s=600.0,  # a quiet pair can go minutes without a change
     ack_timeout_s=10.0,
     max_frame_bytes=4 * 1024 * 1024,
+    book_depths=(10, 25, 100, 500, 1000),
 )
 
-_DEPTHS = (10, 25, 100, 500, 1000)
 _CHECKED_LEVELS = 10
 _SYMBOLS_PER_MESSAGE = 50
 _NAMES: dict[Channel, str] = {"ticker": "ticker", "orderbook": "book"}  # ours, Kraken's
@@ -164,7 +164,7 @@ class Adapter:
     """One connection to the public endpoint. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
 
     def __init__(self, symbols: Sequence[Symbol], channels: Sequence[Channel], depth: int) -> None:
-        self._depth = next((offered for offered in _DEPTHS if offered >= depth), _DEPTHS[-1])
+        self._depth = EXCHANGE.offered(depth)
         self._symbols = tuple(symbols)
         self._channels = tuple(channels)
         self._tickers: dict[str | None, Symbol] = {}
@@ -362,7 +362,7 @@ class Adapter:
         error = None if frame.success else (frame.error or "no reason")[: contract.MAX_TEXT]
         if error is None or "already subscribed" in error.lower():
             state = self._books.get(native)
-            if state is not None and channel == "orderbook" and result.depth in _DEPTHS:
+            if state and channel == "orderbook" and result.depth and result.depth in EXCHANGE.book_depths:
                 state.messages.depth = result.depth  # what the exchange says counts, not what we asked for
                 self._leave(state)
             return [] if channel is None else self._acknowledge(channel, native)
@@ -399,7 +399,7 @@ class Adapter:
         # The checksum covers ten levels: deeper down a lost update would go unnoticed.
         if b'"book"' in payload:
             for state in self._books.values():
-                if state.native.encode() in payload:
+                if f'"{state.native}"'.encode() in payload:  # with its quotes: BTC/USD is a part of BTC/USDT
                     self._doubt(state)
         return malformed("frame", error)
 

@@ -16,7 +16,7 @@ def text_before(name: str, event: MarketEvent) -> bytes:
 
 
 class BookMessages:
-    """Makes snapshots, deltas and ``invalid``; *depth* is what they say the exchange keeps true."""
+    """Makes snapshots, deltas and ``invalid``; *depth* is what they say is kept true."""
 
     __slots__ = ("_exchange", "_native", "_started", "_symbol", "depth")
 

@@ -29,7 +29,7 @@ class BookState:
         self.last_seq = last_seq
         self.book: Book | None = None
         self.valid = False
-        self.depth: int | None = None  # levels a side that the exchange keeps true; None: all it sends
+        self.depth: int | None = None  # levels a side that are kept true; None: nothing is promised
         self.sequence: int | None = None
         self.older_epoch = -1  # the last one warned about
 

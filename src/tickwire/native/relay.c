@@ -2,13 +2,15 @@
 #include "native.h"
 #include <time.h>
 
+#define SMALL_STEP_US 600000000LL /* as in wire/clock.py, which takes a larger step back */
+
 typedef struct {
     PyObject_HEAD
     ShortWay *way;
     PyObject *runnings; /* native name -> Running, of the books whose changes may take the short way */
     PyObject *tops;     /* native name -> Top, of those of them whose best levels are written instead */
     Outlet *outlet;
-    Number *clock;                    /* the last arrival; the clock never goes back */
+    Number *clock;                    /* the last arrival */
     Number *frames, *tickers, *books; /* counts */
     PyObject *ticker_type, *book_type; /* of the events, as routes are kept under */
     PyObject *message;                 /* the session's: bytes -> None */
@@ -109,7 +111,12 @@ relay_call(Relay *relay, PyObject *arguments, PyObject *Py_UNUSED(keywords))
         return NULL;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    long long us = Py_MAX((long long)now.tv_sec * 1000000 + now.tv_nsec / 1000, relay->clock->value);
+    long long us = (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000, last = relay->clock->value;
+    if (us < last) {
+        if (last - us >= SMALL_STEP_US)
+            return PyObject_CallOneArg(relay->message, frame);
+        us = last;
+    }
     relay->clock->value = us;
     Found found;
     int done = outlet_is_free(relay->outlet)

@@ -51,22 +51,26 @@ class BookState:
 
 
 class Books:
-    """Every book of one feed. Adapters' messages go in by :attr:`handle`; what is to be published leaves by *emit*."""
+    """Every book of one feed. Adapters' messages go in by :attr:`handle`; what is to be published leaves by *emit*.
+
+    In snapshot mode the best *depth* levels a side are written.
+    """
 
     def __init__(
         self,
         symbols: Iterable[Symbol],
         config: FeedConfig,
+        depth: int,
         emit: Callable[[OrderBook], None],
         tally: Tally,
         random: Random,
     ) -> None:
-        self.states = {symbol.native: BookState(symbol, config.orderbook_depth) for symbol in symbols}
+        self.states = {symbol.native: BookState(symbol, depth) for symbol in symbols}
         self.handle = self._handle_delta_mode if config.orderbook_mode == "delta" else self._handle_snapshot_mode
         self.interval_s = config.orderbook_interval_ms / 1000
         self.keyframe_s = config.orderbook_keyframe_seconds
         self._whole_books = config.orderbook_mode == "delta"
-        self._depth = config.orderbook_depth
+        self._depth = depth
         self._emit, self._tally, self._random = emit, tally, random
         tally.resyncing_books.inc(len(self.states))
 

@@ -1,22 +1,35 @@
 """The time at which a frame arrived, in a form that Kafka can index."""
 
+import logging
 import time
 
 from tickwire.events.running import Number
 
+logger = logging.getLogger(__name__)
+
+SMALL_STEP_US = (
+    600 * 1_000_000
+)  # back by less than this: waited out; by more: the clock was wrong before (native/relay.c)
+
 
 class ArrivalClock(Number):
-    """The wall clock in microseconds, which never goes back while this object lives.
+    """The wall clock in microseconds, which never goes back by less than ten minutes while this object lives.
 
-    Kafka timestamps are made from it, and look-ups by time need them in order. Where the system's clock is set back,
-    this one stands still until it is caught up. ``value`` is the last answer.
+    Kafka timestamps are made from it, and look-ups by time need them in order: where the system's clock is set back a
+    little, this one stands still until it is caught up. Where it is set back far, it was ahead before. Kafka refuses
+    times too far in the future, so the new time is taken and the step told. ``value`` is the last answer.
     """
 
     __slots__ = ()
 
     def now_us(self) -> int:
-        """Microseconds since the epoch, at least the last answer."""
-        self.value = now = max(self.value, time.time_ns() // 1000)
+        """Microseconds since the epoch; less than the last answer only after a large step back."""
+        now, last = time.time_ns() // 1000, self.value
+        if now < last:
+            if last - now < SMALL_STEP_US:
+                return last
+            logger.warning("clock.set_back seconds=%.0f (the time was ahead; the new one counts)", (last - now) / 1e6)
+        self.value = now
         return now
 
 
