@@ -21,7 +21,8 @@ from tickwire.errors import TickwireError, UnknownChannel
 from tickwire.exchanges import ExchangeModule
 from tickwire.exchanges.contract import AdapterContract, Channel, Symbol
 from tickwire.wire.books import Books
-from tickwire.wire.callbacks import Callback, Callbacks
+from tickwire.wire.callbacks import Callback, Callbacks, check_callback
+from tickwire.wire.flow import Flow
 from tickwire.wire.line import Gate, Line
 from tickwire.wire.naming import resolve
 from tickwire.wire.rest import Rest
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_CALLBACKS_S = 5.0  # for async callbacks to finish what waits for them
+_CALLBACKS_S = 5.0  # for callbacks to take the last events, and for async ones to finish what waits for them
 _KEYFRAME_LOOK_S = 1.0
 _EXPORT_S = 0.1
 _STAGES = ("acknowledged", "conflated", "dropped", "failed", "spilled", "in_flight")  # where a record of Kafka may be
@@ -44,10 +45,9 @@ class WebSocketDataFeed:
     """Reads *symbols* of one *exchange* on *channels* until :meth:`stop`; reconnects for ever.
 
     What is not given comes from *feed*, or from the ``FEED_*`` settings where that is not given either; *kafka* in the
-    same way from ``KAFKA_*``. :attr:`callbacks` are called with every event, in order: plain functions on the event
-    loop, async ones from a queue each, behind which the sockets wait when it is full. With Kafka enabled and
+    same way from ``KAFKA_*``. :attr:`callbacks` are called with every event, in order. With Kafka enabled and
     confluent-kafka installed the first one publishes to Kafka, which with *offline_start* may be unreachable at first.
-    An object serves one :meth:`run`; with a *share* it serves that part of the symbols, and of every budget.
+    An object serves one :meth:`run`.
 
     Raises :exc:`~tickwire.errors.UnknownExchange`, :exc:`~tickwire.errors.UnknownChannel` and
     :exc:`~tickwire.errors.SettingsError`.
@@ -62,31 +62,36 @@ class WebSocketDataFeed:
         feed: FeedConfig | None = None,
         kafka: KafkaConfig | None = None,
         offline_start: bool = False,
-        share: Share = WHOLE,
+        _share: Share = WHOLE,  # of symbols and budgets, where several processes do the work
     ) -> None:
         given = {"exchange": exchange, "symbols": symbols, "channels": channels}
         given = {name: value for name, value in given.items() if value is not None}
         self.config = load_feed(given) if feed is None else FeedConfig(**(feed.model_dump() | given))
         self._module: ExchangeModule = exchanges.load(self.config.exchange)
         self._channels = _check_channels(self._module, self.config.channels)
-        self._share = share
+        self._share = _share
+        self._flow = Flow(self._module.EXCHANGE.name)
         self.callbacks: list[Callback] = []
         self._shutdown_s = 0.0  # for Kafka to take what is left at the end
         self._tally = Tally()
         self._publisher = self._make_publisher(load_kafka() if kafka is None else kafka, offline_start=offline_start)
         self._random = random.Random()  # noqa: S311 - spreads load, protects nothing
-        self._lines: list[Line] = []
-        self._line_of: dict[str, tuple[Line, Symbol]] = {}
         self._dispatch: Callbacks | None = None
-        self._pauses: set[object] = set()  # who asked not to read
-        self._overflowed: set[str] = set()
-        self._stopping, self._finished = asyncio.Event(), asyncio.Event()
+        self._finished = asyncio.Event()
         self._started = False
-        self._error: TickwireError | None = None
         self._background: asyncio.Task[None] | None = None
 
     def add_callback(self, callback: Callback) -> None:
-        """Call *callback*, plain or async, with every event from now on."""
+        """Call *callback* with every event from now on, in order.
+
+        A plain function runs on the event loop, so it must take microseconds: while it works no socket is read. One
+        that the stream has to wait for is named in the log (``feed.callback_slow``). Slow work belongs in an async
+        function, which has a queue of its own; the sockets wait while 10,000 events are in it. After :meth:`stop`
+        all callbacks have 5 s for what they were given and for the last ``invalid`` of every book.
+
+        Raises :exc:`TypeError` for what cannot be called with an event.
+        """
+        check_callback(callback)
         self.callbacks.append(callback)
         if self._dispatch is not None:
             self._dispatch_to(callback)
@@ -106,15 +111,16 @@ class WebSocketDataFeed:
         finally:
             self._dispatch = None
             self._finished.set()
-        if self._error is not None:
-            raise self._error
+        if self._flow.error is not None:
+            raise self._flow.error
 
     async def stop(self) -> None:
         """Unsubscribe, close the sockets, hand out ``invalid`` for every book, flush; return when all is done.
 
-        A callback that calls this gets control back at once, because the end waits for it.
+        What the exchange says after this call is handed out to nobody. A callback that calls this gets control back at
+        once, because the end waits for it.
         """
-        self._stopping.set()
+        self._flow.stop()
         if self._started and not (self._dispatch is not None and self._dispatch.runs_here()):
             await self._finished.wait()
 
@@ -127,7 +133,7 @@ class WebSocketDataFeed:
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
         """Stop; raise what ended the run in the meantime, unless something else is being raised already."""
-        self._stopping.set()
+        self._flow.stop()
         task = cast("asyncio.Task[None]", self._background)
         await asyncio.wait({task})
         if error is None:
@@ -153,28 +159,6 @@ class WebSocketDataFeed:
             "spill_folder": str(self._publisher.folder) if self._publisher is not None else None,
         }
 
-    # What the publisher may ask for; called on the event loop
-
-    def pause(self) -> None:
-        """Read no socket until :meth:`resume`."""
-        self._pause("publisher")
-
-    def resume(self) -> None:
-        """Read on, if nobody else has asked for a pause."""
-        self._resume("publisher")
-
-    def overflow(self, exchange_symbol: str) -> None:
-        """Start this book again, because records of it could not be stored."""
-        if not self._overflowed:
-            asyncio.get_running_loop().call_soon(self._restart_overflowed)  # not in the middle of a frame
-        self._overflowed.add(exchange_symbol)
-
-    def failed(self, error: TickwireError) -> None:
-        """End the run in order; it then raises *error*."""
-        if self._error is None:
-            self._error = error
-        self._stopping.set()
-
     def _dispatch_to(self, callback: Callback) -> None:
         """Begin to call it. Ours copies levels as they are, and alone needs no events; others want to look at them."""
         dispatch, publisher = cast("Callbacks", self._dispatch), self._publisher
@@ -187,32 +171,6 @@ class WebSocketDataFeed:
         if self._dispatch is not None and self._publisher is not None:
             self._dispatch.failed(self._publisher.publish, error)
 
-    def _restart_overflowed(self) -> None:
-        symbols, self._overflowed = self._overflowed, set()
-        for native in symbols:
-            if (found := self._line_of.get(native)) is not None:
-                line, symbol = found
-                line.restart(symbol, "overflow")
-
-    def _pause(self, who: object) -> None:
-        if not self._pauses:
-            logger.warning("feed.paused exchange=%s (what it reads is not taken fast enough)", self.config.exchange)
-            for line in self._lines:
-                line.pause()
-        self._pauses.add(who)
-
-    def _resume(self, who: object) -> None:
-        if who in self._pauses:
-            self._pauses.remove(who)
-            if not self._pauses:  # not now: whoever resumes may not be done with what it does
-                asyncio.get_running_loop().call_soon(self._read_on)
-
-    def _read_on(self) -> None:
-        for line in self._lines:
-            if self._pauses:  # again, because of what a line had kept
-                return
-            line.resume()
-
     def _make_publisher(self, kafka: KafkaConfig, *, offline_start: bool) -> "Publisher | None":
         if not kafka.enabled:
             return None
@@ -223,7 +181,7 @@ class WebSocketDataFeed:
 
         publisher = Publisher(
             self._share.kafka(kafka),
-            self,
+            self._flow,
             source=self._share.source(self._module.EXCHANGE.name),
             offline_start=offline_start,
             export=self._tally.export,
@@ -237,11 +195,14 @@ class WebSocketDataFeed:
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
         """Do *work* until it fails or :meth:`stop` is called."""
-        working, stopping = asyncio.create_task(work), asyncio.create_task(self._stopping.wait())
+        working, stopping = asyncio.create_task(work), asyncio.create_task(self._flow.stopping.wait())
         try:
             await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
+            self._flow.stop()
+            if self._dispatch is not None:
+                self._dispatch.end_within(_CALLBACKS_S)
             working.cancel()
             await asyncio.wait({working, stopping})
         if working.cancelled():
@@ -249,7 +210,7 @@ class WebSocketDataFeed:
         try:
             working.result()
         except* TickwireError as group:
-            self.failed(cast("TickwireError", group.exceptions[0]))
+            self._flow.failed(cast("TickwireError", group.exceptions[0]))
 
     async def _serve(self, stack: AsyncExitStack) -> None:
         """Open everything, in the order in which *stack* closes it backwards, and read."""
@@ -262,7 +223,7 @@ class WebSocketDataFeed:
             await asyncio.to_thread(self._publisher.open)
             self._publisher.start(asyncio.get_running_loop())
             stack.push_async_callback(self._publisher.close, self._shutdown_s)
-        dispatch = self._dispatch = Callbacks(self._tally, self._pause, self._resume)
+        dispatch = self._dispatch = Callbacks(self._tally, self._flow)
         stack.push_async_callback(dispatch.close, _CALLBACKS_S)
         for callback in self.callbacks:
             self._dispatch_to(callback)
@@ -287,14 +248,14 @@ class WebSocketDataFeed:
             outlet=self._publisher.outlet if self._publisher is not None else None,
             failed=self._publishing_failed,
         )
-        self._make_lines(around, symbols)
+        lines = self._make_lines(around, symbols)
         stack.callback(metrics.LAST_FRAME_AGE.set_function, float)
-        metrics.LAST_FRAME_AGE.set_function(self._last_frame_age)
+        metrics.LAST_FRAME_AGE.set_function(self._flow.last_frame_age)
         stack.callback(self._tally.export)
         async with asyncio.TaskGroup() as tasks:
             if self._publisher is None:  # which does it otherwise
                 tasks.create_task(self._export())
-            for line in self._lines:
+            for line in lines:
                 tasks.create_task(line.run())
             if books.keyframe_s:
                 tasks.create_task(self._every(min(_KEYFRAME_LOOK_S, books.keyframe_s / 10), books.write_keyframes))
@@ -302,16 +263,15 @@ class WebSocketDataFeed:
                 tasks.create_task(self._every(books.interval_s, lambda _: books.write_changed()))
             await asyncio.Event().wait()  # a share may have no symbol
 
-    def _make_lines(self, around: Surroundings, symbols: Sequence[Symbol]) -> None:
+    def _make_lines(self, around: Surroundings, symbols: Sequence[Symbol]) -> list[Line]:
         exchange = self._module.EXCHANGE
         gate = Gate(exchange.connect_interval_s * self._share.of)
         size = exchange.symbols_per_connection
-        for some in [symbols[i : i + size] for i in range(0, len(symbols), size)]:
-            line = Line(around, some, self._adapter_maker(some), gate)
-            self._lines.append(line)
-            self._line_of |= {symbol.native: (line, symbol) for symbol in some}
-            if self._pauses:
-                line.pause()
+        parts = [symbols[i : i + size] for i in range(0, len(symbols), size)]
+        lines = [Line(around, part, self._adapter_maker(part), gate) for part in parts]
+        for line in lines:
+            self._flow.add(line)
+        return lines
 
     def _adapter_maker(self, symbols: Sequence[Symbol]) -> Callable[[], AdapterContract]:
         depth = self._module.EXCHANGE.offered(self.config.orderbook_depth)
@@ -321,7 +281,7 @@ class WebSocketDataFeed:
         """Do *work* again and again, but add nothing while what is there is not taken."""
         while True:
             await asyncio.sleep(seconds)
-            if not self._pauses:
+            if not self._flow.held:
                 work(monotonic())
 
     async def _export(self) -> None:
@@ -338,10 +298,6 @@ class WebSocketDataFeed:
         if plain:
             logger.warning("feed.not_encrypted urls=%s (anyone on the way can read and change the data)", plain)
         return ws_url, rest_url
-
-    def _last_frame_age(self) -> float:
-        """Seconds; called by the thread that serves metrics."""
-        return max((monotonic() - line.last_frame for line in self._lines), default=0.0)
 
 
 def _check_channels(module: ExchangeModule, names: Sequence[str]) -> tuple[Channel, ...]:

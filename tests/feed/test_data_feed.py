@@ -399,5 +399,5 @@ async def test_a_feed_whose_reading_is_paused_can_be_stopped(make_feed: MakeFeed
         feed = make_feed(server)
         async with feed:
             peer = await subscribed(server)
-            feed.pause()
+            feed._flow.pause()
         assert {"unsub": "AX"} in peer.texts

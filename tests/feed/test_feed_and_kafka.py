@@ -115,8 +115,8 @@ async def test_a_publisher_that_fails_ends_the_run_in_order_with_its_error(make_
         peer = await subscribed(server)
         await peer.say_book("AX", "whole", 1)
         await aeventually(lambda: publisher.events, "the snapshot")
-        feed.failed(KafkaFailed("first"))
-        feed.failed(KafkaFailed("second"))
+        feed._flow.failed(KafkaFailed("first"))
+        feed._flow.failed(KafkaFailed("second"))
         with pytest.raises(KafkaFailed, match="first"):
             await running
         assert publisher.steps[-1] == "close after 2"
@@ -131,9 +131,9 @@ async def test_an_overflow_in_the_middle_of_a_frame_restarts_that_book_alone(mak
 
         def no_room(event: Any) -> None:
             if event.sequence == 2:
-                feed.overflow("AX")
-                feed.overflow("AX")
-                feed.overflow("unheard of")
+                feed._flow.overflow("AX")
+                feed._flow.overflow("AX")
+                feed._flow.overflow("unheard of")
 
         feed.add_callback(no_room)
         async with feed:
@@ -152,20 +152,20 @@ async def test_reading_goes_on_when_everybody_who_paused_it_has_room_again(make_
     async with ToyServer() as server:
         feed = make_feed(server, channels=("ticker",))
         feed.add_callback(events.append)
-        feed.pause()  # before anything is open
+        feed._flow.pause()  # before anything is open
         async with feed:
             await aeventually(lambda: server.requests, "the listing")
             await asyncio.sleep(0.2)
             assert server.attempts == []
-            feed.resume()
+            feed._flow.resume()
             peer = await subscribed(server)
-            feed.pause()
-            feed._pause("another")
+            feed._flow.pause()
+            feed._flow.pause("another")
             await peer.say(name="AX", bid="1")
             await asyncio.sleep(0.2)
-            feed.resume()
-            feed.resume()
+            feed._flow.resume()
+            feed._flow.resume()
             await asyncio.sleep(0.2)
             assert events == []
-            feed._resume("another")
+            feed._flow.resume("another")
             await aeventually(lambda: events, "the ticker")

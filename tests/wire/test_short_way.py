@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from forms import FORMS, use, use_flight
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import TickwireError
 from tickwire.events.short_way import ShortWay
 from tickwire.exchanges import binance
 from tickwire.exchanges.contract import Fetch, Output, Send, Symbol
@@ -22,6 +21,7 @@ from tickwire.kafka.publisher import Publisher
 from tickwire.wire.books import Books
 from tickwire.wire.callbacks import Callbacks
 from tickwire.wire.clock import clock, now_us
+from tickwire.wire.flow import Flow
 from tickwire.wire.session import Session, Surroundings
 from tickwire.wire.subscriptions import Subscriptions
 from tickwire.wire.tally import Tally
@@ -30,19 +30,6 @@ pytestmark = pytest.mark.skipif("compiled" not in FORMS, reason="needs the compi
 
 SYMBOLS = [Symbol("BTC-USDT", "BTCUSDT"), Symbol("ETH-USDT", "ETHUSDT")]
 _NOW = re.compile(rb'"(epoch|received_us)":\d+')
-
-
-class Flow:
-    """A feed that takes no part."""
-
-    def pause(self) -> None: ...
-
-    def resume(self) -> None: ...
-
-    def overflow(self, exchange_symbol: str) -> None: ...
-
-    def failed(self, error: TickwireError) -> None:
-        raise error
 
 
 class Chain:
@@ -62,12 +49,13 @@ class Chain:
         self.fetches: list[Fetch] = []
         self._later = 0.0
         self.tally = Tally()
-        self.publisher = Publisher(KafkaConfig(enabled=True), Flow())
+        flow = Flow(exchange.EXCHANGE.name)
+        self.publisher = Publisher(KafkaConfig(enabled=True), flow)
         self.publisher._link.flights.produce = self._produce
         self.publisher._link.flights.ready = True
         self.publisher.outlet.alone = True
         self.errors: list[Exception] = []
-        callbacks = Callbacks(self.tally, lambda _: None, lambda _: None)
+        callbacks = Callbacks(self.tally, flow)
         callbacks.add(self.publisher.publish, text=True)
         config = FeedConfig(orderbook_mode=mode, **more)
         self.books = Books(symbols, config, config.orderbook_depth, callbacks.emit, self.tally, random.Random(1))

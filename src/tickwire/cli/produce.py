@@ -86,7 +86,7 @@ def produce(
             run = lambda: _run_workers(together)  # noqa: E731
         else:
             share = WHOLE if worker is None else _become(worker, worker_channel)
-            source = feed = WebSocketDataFeed(feed=feed_config, kafka=kafka, offline_start=offline_start, share=share)
+            source = feed = WebSocketDataFeed(feed=feed_config, kafka=kafka, offline_start=offline_start, _share=share)
             if worker is None:
                 start_metrics(kafka)
             run = lambda: uvloop.run(_run(feed))  # noqa: E731

@@ -1,11 +1,17 @@
-"""Handing events to callbacks: plain ones at once, async ones through a queue of their own, all in order."""
+"""Handing events to callbacks: plain ones at once, async ones through a queue of their own, all in order.
+
+A plain function runs on the event loop. However slow it is, the loop gets its turn (:class:`Flow.turn`), and the log
+names the function that the stream has to wait for.
+"""
 
 import asyncio
 import inspect
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, TypeAlias, cast
+from functools import partial
+from time import monotonic
+from typing import Any, Protocol, TypeAlias, cast
 
 from tickwire.events.spelling import spell_out
 from tickwire.events.types import MarketEvent, OrderBook
@@ -15,9 +21,29 @@ logger = logging.getLogger(__name__)
 
 HIGH_WATER = 10_000  # events that wait for one callback; then the sockets are read no more
 LOW_WATER = 2_500  # then they are read again
+TURN_S = 0.01  # of callbacks' time; then the event loop has its turn
+_LOOK_S = 1.0  # at least, from one look at the callbacks' times to the next
+_SLOW = 0.5  # of all time: a callback that takes more is named
+_SAY_S = 60.0  # between two warnings
+_CANCEL_S = 1.0  # for async callbacks to end when they are told to
 
 Callback: TypeAlias = Callable[[MarketEvent], None] | Callable[[MarketEvent], Awaitable[None]]
-Pause: TypeAlias = Callable[[object], None]  # for what reason; the same value resumes
+
+
+class Flow(Protocol):
+    """What callbacks ask of the feed."""
+
+    def pause(self, who: object) -> None:
+        """Read no more sockets."""
+
+    def resume(self, who: object) -> None:
+        """Read on."""
+
+    def turn(self) -> None:
+        """Hand out nothing more until the event loop has had its turn."""
+
+    def waiting_s(self) -> float:
+        """For how long what is handed out now had to wait here."""
 
 
 class Callbacks:
@@ -27,23 +53,28 @@ class Callbacks:
     Levels that are JSON text still are read before any callback sees them that does not take them as *text*.
     """
 
-    def __init__(self, tally: Tally, pause: Pause, resume: Pause) -> None:
-        self._tally, self._pause, self._resume = tally, pause, resume
+    def __init__(self, tally: Tally, flow: Flow) -> None:
+        self._tally, self._flow = tally, flow
         self._counts = tally.events
         self._as_text = True  # nobody wants to look at levels
-        self._targets: list[Callable[[MarketEvent], Any]] = []
+        self._targets: list[Callable[[MarketEvent], Any]] = []  # quick ones of ours
+        self._plain: list[_Plain] = []
         self._workers: list[_Worker] = []
         self._logged: set[tuple[int, type[BaseException]]] = set()
+        self._looked_at, self._events_then = monotonic(), 0
+        self._say_at = float("-inf")
+        self._left_s = 0.0  # at the end, for the plain ones
+        self._missed = 0
 
     def add(self, callback: Callback, *, text: bool = False) -> None:
-        """Call *callback* with every event from now on."""
+        """Call *callback* with every event from now on; one that takes *text* is ours, and quick."""
         self._as_text = self._as_text and text
-        if _is_async(callback):
-            worker = _Worker(cast("Callable[[MarketEvent], Awaitable[None]]", callback), self)
-            self._workers.append(worker)
-            self._targets.append(worker.put)
-        else:
+        if text:
             self._targets.append(callback)
+        elif _is_async(callback):
+            self._targets.append(self._new_worker(callback).put)
+        else:
+            self._plain = [*self._plain, _Plain(callback)]  # a new one: this may be a callback that adds another
 
     def emit(self, event: MarketEvent) -> None:
         """Hand out one event."""
@@ -53,8 +84,22 @@ class Callbacks:
         for target in self._targets:
             try:
                 target(event)
-            except Exception as e:  # noqa: BLE001 - somebody else's code; counted and logged
+            except Exception as e:  # noqa: BLE001 - counted and logged
                 self.failed(target, e)
+        if self._plain:
+            at = monotonic()
+            for plain in self._plain:
+                try:
+                    answer: object = plain.callback(event)
+                except Exception as e:  # noqa: BLE001 - somebody else's code; counted and logged
+                    self.failed(plain.callback, e)
+                else:
+                    if answer is not None:
+                        self._answered(plain, event, answer)
+                before, at = at, monotonic()
+                plain.seconds += at - before
+                if plain.seconds >= plain.turn_at:
+                    self._give_turn(plain, event, at)
 
     def failed(self, callback: object, error: BaseException) -> None:
         """Count an exception of a callback."""
@@ -65,36 +110,112 @@ class Callbacks:
 
     def high(self, worker: object) -> None:
         """Read no more: a queue is full."""
-        self._pause(worker)
+        self._flow.pause(worker)
 
     def low(self, worker: object) -> None:
         """Read on."""
-        self._resume(worker)
+        self._flow.resume(worker)
 
     def runs_here(self) -> bool:
         """Whether the caller is one of the async callbacks."""
         return asyncio.current_task() in {worker.task for worker in self._workers}
 
+    def end_within(self, seconds: float) -> None:
+        """Give plain callbacks no more than this time in all for the events that are still to come."""
+        self._left_s = seconds
+        self._plain = [_Plain(partial(self._call_within, plain.callback)) for plain in self._plain]
+
     async def close(self, seconds: float) -> int:
-        """Let the async callbacks finish their queues for at most *seconds*; return how many events they missed."""
+        """Let the async callbacks finish their queues for at most *seconds*; return how many events were missed."""
         await _all_idle(self._workers, seconds)
-        left = sum(worker.stop() for worker in self._workers)
-        await asyncio.gather(*(worker.task for worker in self._workers), return_exceptions=True)
+        left = sum(worker.stop() for worker in self._workers) + self._missed
+        if self._workers:
+            _, deaf = await asyncio.wait([worker.task for worker in self._workers], timeout=_CANCEL_S)
+            for worker in self._workers:
+                if worker.task in deaf:
+                    logger.error("feed.callback_deaf callback=%r (it goes on although it was cancelled)", worker)
         if left:
             logger.error("feed.callbacks_unfinished events=%d seconds=%s", left, seconds)
         return left
 
+    def _new_worker(self, callback: Callback, first: Awaitable[None] | None = None) -> "_Worker":
+        worker = _Worker(cast("Callable[[MarketEvent], Awaitable[None]]", callback), self, first)
+        self._workers.append(worker)
+        return worker
+
+    def _call_within(self, callback: Callback, event: MarketEvent) -> None:
+        """Call one for one of the last events, if there is time left."""
+        if self._left_s <= 0:
+            self._missed += 1
+            return
+        began = monotonic()
+        try:
+            callback(event)
+        except Exception as e:  # noqa: BLE001 - as in emit
+            self.failed(callback, e)
+        self._left_s -= monotonic() - began
+
+    def _answered(self, plain: "_Plain", event: MarketEvent, answer: object) -> None:
+        """Go on as with an async function, which ``lambda event: queue.put(event)`` does not look like but is."""
+        if inspect.isawaitable(answer):
+            self._plain = [other for other in self._plain if other is not plain]
+            worker = self._new_worker(plain.callback, answer)
+            self._targets.append(worker.put)
+            worker.put(event)
+
+    def _give_turn(self, plain: "_Plain", event: MarketEvent, now: float) -> None:
+        plain.turn_at = plain.seconds + TURN_S
+        self._flow.turn()
+        if now - self._looked_at >= _LOOK_S:
+            self._look(event, now)
+
+    def _look(self, event: MarketEvent, now: float) -> None:
+        """Name the slowest plain function, if the stream has to wait for it."""
+        elapsed, events = now - self._looked_at, sum(count.value for count in self._counts.values())
+        slowest = max(self._plain, key=lambda plain: plain.seconds, default=None)
+        if slowest is not None and slowest.seconds >= _SLOW * elapsed and now >= self._say_at:
+            self._say_at = now + _SAY_S
+            sent_us = event.exchange_us
+            behind = 0.0 if sent_us is None else (event.received_us - sent_us) / 1e6
+            logger.warning(
+                "feed.callback_slow callback=%r takes_ms=%.3f of_the_time=%.0f%% behind_s=%.1f "
+                "(a plain function must take microseconds: make it async, or let a thread do its work)",
+                slowest.callback, slowest.seconds / max(events - self._events_then, 1) * 1000,
+                slowest.seconds / elapsed * 100, max(behind, self._flow.waiting_s()),
+            )  # fmt: skip
+        self._looked_at, self._events_then = now, events
+        for plain in self._plain:
+            plain.seconds, plain.turn_at = 0.0, TURN_S
+
+
+class _Plain:
+    """A plain function, the seconds it took since the last look, and at how many the event loop has its turn."""
+
+    __slots__ = ("callback", "seconds", "turn_at")
+
+    def __init__(self, callback: Callback) -> None:
+        self.callback = callback
+        self.seconds, self.turn_at = 0.0, TURN_S
+
 
 class _Worker:
-    """One async callback, its queue, and the task that feeds it."""
+    """One async callback, its queue, and the task that feeds it; *first* is what the first event was answered with."""
 
-    def __init__(self, callback: Callable[[MarketEvent], Awaitable[None]], owner: Callbacks) -> None:
-        self._callback, self._owner = callback, owner
+    def __init__(
+        self,
+        callback: Callable[[MarketEvent], Awaitable[None]],
+        owner: Callbacks,
+        first: Awaitable[None] | None = None,
+    ) -> None:
+        self._callback, self._owner, self._first = callback, owner, first
         self._queue: deque[MarketEvent] = deque()
         self._filled = asyncio.Event()
         self.idle = asyncio.Event()
         self._full = False
         self.task = asyncio.create_task(self._work())
+
+    def __repr__(self) -> str:
+        return repr(self._callback)
 
     def put(self, event: MarketEvent) -> None:
         self._queue.append(event)
@@ -111,13 +232,15 @@ class _Worker:
         return len(self._queue)
 
     async def _work(self) -> None:
+        turn_at = monotonic()
         while True:
             if not self._queue:
                 self._filled.clear()
                 self.idle.set()
                 await self._filled.wait()
+                turn_at = monotonic()
             try:
-                await self._callback(self._queue[0])
+                await self._answer(self._queue[0])
             except asyncio.CancelledError as e:
                 if self.task.cancelling():
                     raise
@@ -128,6 +251,13 @@ class _Worker:
             if self._full and len(self._queue) <= LOW_WATER:
                 self._full = False
                 self._owner.low(self)
+            if monotonic() - turn_at >= TURN_S:  # a callback that waits for nothing leaves nobody else a turn
+                await asyncio.sleep(0)
+                turn_at = monotonic()
+
+    def _answer(self, event: MarketEvent) -> Awaitable[None]:
+        first, self._first = self._first, None
+        return self._callback(event) if first is None else first
 
 
 async def _all_idle(workers: Iterable[_Worker], seconds: float) -> None:
@@ -136,6 +266,21 @@ async def _all_idle(workers: Iterable[_Worker], seconds: float) -> None:
         _, late = await asyncio.wait(waits, timeout=seconds)
         for wait in late:
             wait.cancel()
+
+
+def check_callback(callback: object) -> None:
+    """Raise :exc:`TypeError` for what cannot be called with an event."""
+    wanted = "a callback is a function of one event, plain or async"
+    if not callable(callback):
+        raise TypeError(f"{wanted}, but this is {callback!r}")
+    if inspect.isgeneratorfunction(callback) or inspect.isasyncgenfunction(callback):
+        raise TypeError(f"{wanted}, but {callback!r} is a generator, which does nothing when it is called")
+    try:
+        inspect.signature(callback).bind(None)
+    except ValueError:
+        pass  # a builtin that does not say what it takes
+    except TypeError as e:
+        raise TypeError(f"{wanted}, but {callback!r} cannot be called with one: {e}") from None
 
 
 def _is_async(callback: Callback) -> bool:

@@ -58,6 +58,7 @@ class Connection(WSListener):
         self._parts_type: WSMsgType | None = None
         # Read before a pause and not handed over: picows' buffer grows with what comes at once, to megabytes.
         self._held: deque[tuple[WSMsgType, bool, bytes]] = deque()
+        self._held_since = 0.0
         self._plain = True  # nothing of all this is in the way of a whole text message
         self._given_up: ConnectionLost | None = None
         self._socket: socket.socket | None = None
@@ -165,6 +166,15 @@ class Connection(WSListener):
         if self._transport is not None and not self.paused:
             self._transport.underlying_transport.resume_reading()
 
+    def hand_to(self, message: Callable[[bytes], None]) -> None:
+        """Let *message* take all that comes from now on, what was kept included."""
+        self._message = message
+        self.resume()
+
+    def waiting_s(self) -> float:
+        """For how long what is handed over now was kept, in seconds."""
+        return monotonic() - self._held_since if self._held else 0.0
+
     def give_up(self, lost: ConnectionLost) -> None:
         """Close at once; :meth:`closed` will answer *lost*. Only the first reason counts."""
         if self._given_up is None:
@@ -230,6 +240,8 @@ class Connection(WSListener):
             transport.disconnect()
         elif kind != WSMsgType.PONG:
             if self.paused or self._held:
+                if not self._held:
+                    self._held_since = self.last_frame
                 self._held.append((kind, frame.fin, frame.get_payload_as_bytes()))
             else:
                 self._take(kind, frame.fin, frame.get_payload_as_bytes())

@@ -60,6 +60,15 @@ class Line:
         if self._session is not None:
             self._session.connection.resume()
 
+    def hand_out_no_more(self) -> None:
+        """Count what still comes, and do nothing else with it."""
+        if self._session is not None:
+            self._session.hand_out_no_more()
+
+    def waiting_s(self) -> float:
+        """For how long what is handed over now has waited here, in seconds."""
+        return 0.0 if self._session is None else self._session.connection.waiting_s()
+
     def restart(self, symbol: Symbol, reason: str) -> None:
         """Start a book again; without a connection it is invalid already and starts with the next one."""
         if self._session is not None:

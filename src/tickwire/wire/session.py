@@ -143,7 +143,16 @@ class Session:
         self._frames.add()
         self._reject(reason, detail)
 
+    def _count(self, _payload: bytes) -> None:
+        self._frames.value += 1
+
     # Called by the feed
+
+    def hand_out_no_more(self) -> None:
+        """Count what still comes, and do nothing else with it."""
+        for task in self._fetches.values():
+            task.cancel()
+        self.connection.hand_to(self._count)
 
     def restart(self, symbol: Symbol, reason: str) -> None:
         """Start a book again, for a reason of ours."""

@@ -1,0 +1,105 @@
+"""Whether a feed reads on, and when it ends: what its publisher, its callbacks and the feed itself may ask for."""
+
+import asyncio
+import logging
+from time import monotonic
+
+from tickwire.errors import TickwireError
+from tickwire.exchanges.contract import Symbol
+from tickwire.wire.line import Line
+
+logger = logging.getLogger(__name__)
+
+
+class Flow:
+    """The lines of one feed, read or not. Everything is called on the event loop."""
+
+    def __init__(self, exchange: str) -> None:
+        self._exchange = exchange
+        self._lines: list[Line] = []
+        self._line_of: dict[str, tuple[Line, Symbol]] = {}
+        self._pauses: set[object] = set()  # who asked not to read
+        self._turning = False  # the event loop has its turn
+        self._overflowed: set[str] = set()
+        self.stopping = asyncio.Event()
+        self.error: TickwireError | None = None  # what the run ends with
+
+    def add(self, line: Line) -> None:
+        """Let this line be read as the others are."""
+        self._lines.append(line)
+        self._line_of |= {symbol.native: (line, symbol) for symbol in line.symbols}
+        if self.held:
+            line.pause()
+
+    @property
+    def held(self) -> bool:
+        """Whether nothing is to be handed out now."""
+        return bool(self._pauses) or self._turning or self.stopping.is_set()
+
+    def pause(self, who: object = "publisher") -> None:
+        """Read no socket until :meth:`resume`."""
+        if not self._pauses and not self.stopping.is_set():
+            logger.warning("feed.paused exchange=%s (what it reads is not taken fast enough)", self._exchange)
+            self._hold()
+        self._pauses.add(who)
+
+    def resume(self, who: object = "publisher") -> None:
+        """Read on, if nobody else has asked for a pause."""
+        if who in self._pauses:
+            self._pauses.remove(who)
+            if not self._pauses:  # not now: whoever resumes may not be done with what it does
+                asyncio.get_running_loop().call_soon(self._read_on)
+
+    def turn(self) -> None:
+        """Hand out nothing more until the event loop has had its turn."""
+        if not self.held:
+            self._turning = True
+            self._hold()
+            asyncio.get_running_loop().call_soon(self._turned)
+
+    def overflow(self, exchange_symbol: str) -> None:
+        """Start this book again, because records of it could not be stored."""
+        if not self._overflowed:
+            asyncio.get_running_loop().call_soon(self._restart_overflowed)  # not in the middle of a frame
+        self._overflowed.add(exchange_symbol)
+
+    def failed(self, error: TickwireError) -> None:
+        """End the run in order; it then raises *error*, if it is the first one."""
+        if self.error is None:
+            self.error = error
+        self.stop()
+
+    def stop(self) -> None:
+        """End the run in order, and hand out nothing more of what the exchange says."""
+        self.stopping.set()
+        for line in self._lines:
+            line.hand_out_no_more()
+
+    def waiting_s(self) -> float:
+        """For how long what is handed out now waited here, in seconds; what waits in sockets is not known."""
+        return max((line.waiting_s() for line in self._lines), default=0.0)
+
+    def last_frame_age(self) -> float:
+        """Seconds; called by the thread that serves metrics."""
+        return max((monotonic() - line.last_frame for line in self._lines), default=0.0)
+
+    def _hold(self) -> None:
+        for line in self._lines:
+            line.pause()
+
+    def _turned(self) -> None:
+        self._turning = False
+        self._read_on()
+
+    def _read_on(self) -> None:
+        for line in self._lines:
+            if self.held:  # again, because of what a line had kept
+                return
+            line.resume()
+
+    def _restart_overflowed(self) -> None:
+        symbols, self._overflowed = self._overflowed, set()
+        for native in symbols:
+            if (found := self._line_of.get(native)) is not None and not self.stopping.is_set():
+                line, symbol = found
+                line.restart(symbol, "overflow")
