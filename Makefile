@@ -42,7 +42,7 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports --no-logo
 
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest -n 3 --dist loadfile
 
 faults: $(VENV)/.dev
 	$(BIN)/pytest tests/faults --faults-all

@@ -16,21 +16,24 @@ from brokers import CACHE, Kafka, StartApache
 from tickwire.broker import ApacheCluster, EmbeddedBroker, java_and_maven_missing
 from tickwire.kafka.nodes import visible_nodes
 
-NO_KAFKA = pytest.StashKey[str]()
+NO_KAFKA = "No Kafka: "
 
 
-def skip_without(reason: str, config: pytest.Config) -> None:
+def skip_without(reason: str) -> None:
     """Skip because no Kafka can be had, loudly; or fail when it must be had."""
     if os.environ.get("TICKWIRE_REQUIRE_KAFKA") == "1":
         pytest.fail(f"TICKWIRE_REQUIRE_KAFKA=1: {reason}", pytrace=False)
-    config.stash[NO_KAFKA] = reason
-    pytest.skip(reason)
+    pytest.skip(NO_KAFKA + reason)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say in one line that the tests on a real Kafka did not run, and what they need."""
-    if reason := config.stash.get(NO_KAFKA, None):
-        terminalreporter.write_line(f"THE TESTS ON A REAL KAFKA DID NOT RUN. {reason}", red=True, bold=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line that the tests on a real Kafka did not run, and what they need; also those of other processes."""
+    for report in terminalreporter.stats.get("skipped", []):
+        _, _, reason = report.longrepr
+        if NO_KAFKA in reason:
+            line = f"THE TESTS ON A REAL KAFKA DID NOT RUN. {reason.partition(NO_KAFKA)[2]}"
+            terminalreporter.write_line(line, red=True, bold=True)
+            return
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,7 +59,7 @@ def clean_env(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Kafka]:
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     """A real Kafka, the same for all tests."""
     if brokers := os.environ.get("TICKWIRE_TEST_BROKERS"):
         if not visible_nodes(brokers, 10.0):
@@ -64,23 +67,23 @@ def kafka(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config)
         yield Kafka(brokers)
         return
     if missing := java_and_maven_missing():
-        skip_without(missing, pytestconfig)
+        skip_without(missing)
     with ApacheCluster(1, tmp_path_factory.mktemp("kafka"), CACHE) as cluster:
         yield Kafka(cluster.bootstrap)
 
 
 @pytest.fixture(scope="session")
-def java(pytestconfig: pytest.Config) -> None:
+def java() -> None:
     """What Apache Kafka runs on; skips without it, as the fixtures that start one do."""
     if missing := java_and_maven_missing():
-        skip_without(missing, pytestconfig)
+        skip_without(missing)
 
 
 @pytest.fixture
-def start_apache(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[StartApache]:
+def start_apache(tmp_path: Path) -> Iterator[StartApache]:
     """Start a Kafka of this test's own, ``start_apache(nodes=3, properties={...})``; gone at the test's end."""
     if missing := java_and_maven_missing():
-        skip_without(missing, pytestconfig)
+        skip_without(missing)
     with ExitStack() as stack:
 
         def start(

@@ -1,10 +1,11 @@
 """Waiting for something to become true, with a deadline instead of a sleep."""
 
 import asyncio
-import socket
 import time
 from collections.abc import Callable
 from typing import TypeVar
+
+from tickwire.broker.ports import free_ports
 
 T = TypeVar("T")
 
@@ -34,8 +35,5 @@ async def aeventually(condition: Callable[[], T], what: str, seconds: float = 20
 
 
 def free_port() -> int:
-    """Name a loopback TCP port that nothing listens on now."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port: int = s.getsockname()[1]
-        return port
+    """Name a loopback TCP port that nothing listens on now, and that no outgoing connection is given meanwhile."""
+    return free_ports("127.0.0.1", 1)[0]
