@@ -117,6 +117,7 @@ def test_what_a_reader_is_told_does_the_same_and_has_each_price_once_best_first(
     for levels, highest_first in zip(told, (True, False), strict=True):
         values = [Decimal(price) for price, _ in spelled(levels)]
         assert values == sorted(set(values), reverse=highest_first)
+        assert {size for _, size in spelled(levels) if not Decimal(size)} <= {"0"}
     reader.apply(*told)
     assert (plain.bids.top(), plain.asks.top()) == (reader.bids.top(), reader.asks.top())
 
@@ -130,6 +131,21 @@ def test_a_reader_is_told_what_was_cut_off(start: list[Level], delta: list[Level
     reader.apply(*book.apply(given_, given_, depth))
     assert len(book.bids) <= depth
     assert (book.bids.top(), book.asks.top()) == (reader.bids.top(), reader.asks.top())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[["2","0.00000000"],["1","0.5"]]', '[["2","00"],["1","0.5"]]', "[[2,0.0],[1,0.5]]", "[[2,0e5],[1,0.5]]",
+        "[[2,-0],[1,0.5]]", '[["1","0.5"],["2","0.0"]]',
+    ],
+)  # fmt: skip
+def test_a_removal_has_one_spelling_and_other_sizes_stay(text: str) -> None:
+    told, _ = Book([("2", "9")]).apply(Raw(text.encode()), [])
+    assert spelled(told) == [("2", "0"), ("1", "0.5")]
+    assert msgspec.json.encode(told) == b'[["2","0"],["1","0.5"]]'
+    from_list, _ = Book().apply([("2", "0.000"), ("1", "0.5")], [])
+    assert from_list == [("2", "0"), ("1", "0.5")]
 
 
 def test_a_delta_in_order_is_handed_on_as_it_is() -> None:

@@ -206,7 +206,7 @@ class TestBookProcedure:
         spell_out(delta)
         assert delta.exchange_us == 1_700_000_000_102_000
         assert (delta.received_us, delta.bids, delta.depth) == (1_700_000_000_999_999, [("10.10", "0.50")], 25)
-        assert delta.reason is msgspec.UNSET
+        assert delta.reason is None
 
     def test_levels_leave_in_order_and_each_price_once(self) -> None:
         (delta,) = synced(100).receive(depth(101, 101, bids=[["1", "1"], ["3", "1"], ["1.0", "2"]]), 1)

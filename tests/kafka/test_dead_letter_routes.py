@@ -59,7 +59,8 @@ def test_a_missing_topic_is_no_target() -> None:
 
 
 def test_order_books_need_to_be_allowed_by_source_by_target_and_by_schema() -> None:
-    books = [letter(source_topic=CONFIG.orderbook_topic), letter([("schema", b"orderbook/1")])]
+    schemas = [letter([("schema", schema)]) for schema in (b"orderbook/1", b"orderbook/2")]
+    books = [letter(source_topic=CONFIG.orderbook_topic), *schemas]
     for book in books:
         assert route(book).action == "stay"
         assert route(book, allow_orderbook=True).action == "replay"

@@ -70,6 +70,22 @@ def test_a_book_is_rebuilt_level_by_level() -> None:
     }
 
 
+def test_a_book_of_version_1_goes_on_in_version_2() -> None:
+    """Records of an earlier version, in Kafka or on disk, wrote a removal as the exchange did, and deltas no reason."""
+    delta = (
+        b'{"type":"orderbook","action":"delta","exchange":"kraken","symbol":"BTC-USD","exchange_symbol":"BTC/USD",'
+        b'"depth":10,"bids":[["10","0.00000000"]],"asks":[["12.00","3"]],"epoch":1,"book_seq":1,"sequence":null,'
+        b'"exchange_us":null,"received_us":1}'
+    )
+    state = MarketState()
+    feed(state, START)
+    state(ReceivedRecord("books", 0, 1, KEY.encode(), delta, [("schema", b"orderbook/1")]))
+    assert state.report()["books"][KEY]["asks"] == [("11", "1"), ("12.00", "3")]
+    feed(state, message("delta", 1, 2, [("9", "1")], [("12", "0")]))
+    book = state.report()["books"][KEY]
+    assert (book["valid"], book["bids"], book["asks"]) == (True, [("9", "1")], [("11", "1")])
+
+
 def test_a_jump_is_counted_and_the_book_waits_for_a_snapshot() -> None:
     state = MarketState()
     feed(state, START, message("delta", 1, 2, [("9", "1")]))

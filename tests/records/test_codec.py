@@ -63,10 +63,10 @@ def test_an_order_book_has_exactly_these_bytes() -> None:
         b'"reason":"resync","sequence":null,"exchange_us":1700000000000000,"received_us":1700000000000001}'
     )
     assert (record.topic, record.key) == ("orderbook.v1.raw", b"kraken|BTC-USD")
-    assert record.headers[1] == ("schema", b"orderbook/1")
+    assert record.headers[1] == ("schema", b"orderbook/2")
 
 
-def test_a_delta_has_no_reason() -> None:
+def test_a_delta_has_a_reason_of_null() -> None:
     delta = OrderBook(
         action="delta",
         exchange="kraken",
@@ -81,8 +81,8 @@ def test_a_delta_has_no_reason() -> None:
     )
     assert writer().write(delta).value == (
         b'{"type":"orderbook","action":"delta","exchange":"kraken","symbol":"BTC-USD","exchange_symbol":"BTC/USD",'
-        b'"depth":25,"bids":[["65000.1","0"]],"asks":[],"epoch":3,"book_seq":1,"sequence":null,"exchange_us":null,'
-        b'"received_us":1}'
+        b'"depth":25,"bids":[["65000.1","0"]],"asks":[],"epoch":3,"book_seq":1,"reason":null,"sequence":null,'
+        b'"exchange_us":null,"received_us":1}'
     )
 
 
@@ -134,7 +134,7 @@ order_books = st.builds(
     asks=levels(highest_first=False),
     epoch=micros,
     book_seq=micros,
-    reason=st.sampled_from(["initial", "keyframe", "gap", msgspec.UNSET]),
+    reason=st.sampled_from(["initial", "keyframe", "gap", None]),
     sequence=st.none() | micros,
     exchange_us=st.none() | micros,
     received_us=micros,
@@ -145,6 +145,29 @@ order_books = st.builds(
 def test_what_is_written_is_read_back(event: MarketEvent) -> None:
     record = writer().write(event)
     assert read_event(record.key, record.value, record.headers) == event
+
+
+@given(st.one_of(tickers, order_books))
+def test_every_field_is_in_every_message(event: MarketEvent) -> None:
+    assert list(msgspec.json.decode(writer().write(event).value)) == ["type", *event.__struct_fields__]
+
+
+def test_an_order_book_of_version_1_is_read() -> None:
+    value = (
+        b'{"type":"orderbook","action":"delta","exchange":"binance","symbol":"BTC-USDT","exchange_symbol":"BTCUSDT",'
+        b'"depth":1000,"bids":[["65000.10000000","0.00000000"]],"asks":[],"epoch":3,"book_seq":1,"sequence":5,'
+        b'"exchange_us":null,"received_us":1}'
+    )
+    event = read_event(KEY, value, [("content-type", b"application/json"), ("schema", b"orderbook/1")])
+    assert isinstance(event, OrderBook)
+    assert (event.action, event.bids, event.reason) == ("delta", [("65000.10000000", "0.00000000")], None)
+
+
+@pytest.mark.parametrize("said", [b"orderbook/0", b"orderbook/3", b"ticker/1", b"ticker/2", b"", None])
+def test_an_order_book_of_a_schema_that_is_not_known_is_refused(said: bytes | None) -> None:
+    with pytest.raises(RecordRejected) as caught:
+        read_event(record_key("kraken", "BTC-USD"), msgspec.json.encode(SNAPSHOT), [("schema", said)])
+    assert caught.value.error_type == "schema"
 
 
 def test_unknown_fields_and_headers_are_ignored() -> None:

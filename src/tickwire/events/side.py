@@ -17,6 +17,7 @@ from tickwire.events.types import Level
 
 Levels: TypeAlias = Sequence[Level] | Raw
 Names: TypeAlias = tuple[str, str]  # of price and size, where levels are JSON objects
+_GONE = "0"  # the size of every level that is removed: readers may compare text
 
 
 class _Number(str):
@@ -70,13 +71,15 @@ class Side:
         """Set each level's size, or remove the level where the size is zero; removing what is not there is fine.
 
         Then keep the best *depth* levels. Returns the levels that a reader has to apply to do the same: best first, one
-        a price (the last one said counts), what was cut off as removals.
+        a price (the last one said counts), what was cut off as removals. A removal says ``"0"``, however it came.
 
         Raises :exc:`ValueError` for text that is no level, and has changed nothing then.
         """
         said = read_levels(levels, self._names) if type(levels) is Raw else levels
         keys, known, sign = self._keys, self._levels, self._sign
         changes = [(sign * price_key(price), is_zero(size)) for price, size in said]
+        if any(zero and level[1] != _GONE for (_, zero), level in zip(changes, said, strict=True)):
+            said = [(level[0], _GONE) if zero else level for (_, zero), level in zip(changes, said, strict=True)]
         for (key, zero), level in zip(changes, said, strict=True):
             if zero:
                 if known.pop(key, None) is not None:
@@ -87,7 +90,7 @@ class Side:
                 known[key] = level
         in_place = [key for key, _ in changes]
         if depth is not None and len(keys) > depth:
-            removed = [(price, "0") for price, _ in self.truncate(depth)]
+            removed = [(price, _GONE) for price, _ in self.truncate(depth)]
             said = [*said, *removed]
             in_place += [sign * price_key(price) for price, _ in removed]
         return _in_order(said, in_place)

@@ -6,7 +6,7 @@ The order of fields is the order in which they are written into a record's value
 
 from typing import Literal, TypeAlias
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 
 Micros: TypeAlias = int
 Level: TypeAlias = tuple[str, str]  # price, size
@@ -33,7 +33,7 @@ class Ticker(Struct, tag_field="type", tag="ticker", kw_only=True, gc=False):
 class OrderBook(Struct, tag_field="type", tag="orderbook", kw_only=True):
     """One message of an order book: ``snapshot`` (all of it), ``delta`` (changed levels) or ``invalid`` (do not use).
 
-    ``bids`` run from the highest price down, ``asks`` from the lowest up. In a delta, size zero removes the level.
+    ``bids`` run from the highest price down, ``asks`` from the lowest up. In a delta, size ``"0"`` removes the level.
     On the way from an adapter to Kafka they may be JSON text that nobody has read (:class:`msgspec.Raw`); callbacks get
     lists (:func:`tickwire.events.spelling.spell_out`).
     ``epoch`` and ``book_seq`` are 0 until :class:`tickwire.events.sequencer.Sequencer` stamps them.
@@ -49,8 +49,8 @@ class OrderBook(Struct, tag_field="type", tag="orderbook", kw_only=True):
     epoch: int = 0
     book_seq: int = 0
     # snapshot: initial, resync, reconnect, keyframe, update; invalid: gap, checksum, disconnect, stale, overflow;
-    # absent in a delta
-    reason: str | UnsetType | None = UNSET
+    # None in a delta
+    reason: str | None = None
     sequence: int | None = None  # the exchange's number of the update after which the book stands
     exchange_us: Micros | None = None
     received_us: Micros

@@ -13,6 +13,7 @@ changes_init(Changes *changes)
     changes->count = 0;
     changes->room = STACK_CHANGES;
     changes->ordered = changes->canonical = 1;
+    changes->spare = 0;
     changes->cut_off = NULL;
 }
 
@@ -55,6 +56,8 @@ add_level(Changes *changes, int sign, const char *price, Py_ssize_t price_size, 
     Change *change = changes_add(changes);
     if (!change)
         return -1;
+    if (zero)
+        changes->spare += size_size - 1;
     *change = (Change){.key = sign * key, .price = price, .size = size, .zero = zero,
                        .price_size = (uint8_t)price_size, .size_size = (uint8_t)size_size};
     if (changes->count > 1 && change[-1].key <= change->key)
@@ -228,6 +231,8 @@ int
 changes_read_text(Changes *changes, int sign, PyObject *names, const char *text, Py_ssize_t text_size)
 {
     const char *stop;
+    changes->text = text;
+    changes->text_end = text + text_size;
     int done = changes_read_levels(changes, sign, names, text, text + text_size, &stop);
     if (done <= 0)
         return done;
@@ -257,26 +262,56 @@ raw_from(PyObject *bytes)
     return raw;
 }
 
+/* Every removal is written the same, so that readers may compare text. */
+static const char *
+written_size(const Change *change)
+{
+    return change->zero ? "0" : change->size;
+}
+
+static Py_ssize_t
+written_length(const Change *change)
+{
+    return change->zero ? 1 : change->size_size;
+}
+
 Py_ssize_t
 changes_size(const Changes *changes)
 {
     if (changes->canonical)
-        return changes->text_end - changes->text;
+        return changes->text_end - changes->text - changes->spare;
     Py_ssize_t size = 2;
     for (Py_ssize_t i = 0; i < changes->count; i++)
         size += changes->items[i].price_size + changes->items[i].size_size + 8;
     return size;
 }
 
+/* Copies the text, but for the sizes of removals. */
+static char *
+copy(const Changes *changes, char *at)
+{
+    const char *from = changes->text;
+    Py_ssize_t left = changes->spare;
+    for (const Change *change = changes->items; left; change++) {
+        if (!change->zero)
+            continue;
+        at = put(at, from, change->size - from);
+        *at++ = '0';
+        from = change->size + change->size_size;
+        left -= change->size_size - 1;
+    }
+    return put(at, from, changes->text_end - from);
+}
+
 char *
 changes_write(const Changes *changes, char *at)
 {
     if (changes->canonical)
-        return put(at, changes->text, changes->text_end - changes->text);
+        return copy(changes, at);
     at = put(at, "[", 1);
     for (Py_ssize_t i = 0; i < changes->count; i++) {
         const Change *change = &changes->items[i];
-        at = put_level(at, !i, change->price, change->price_size, change->size, change->size_size);
+        at = put_level(at, !i, change->price, change->price_size, written_size(change), written_length(change));
     }
     return put(at, "]", 1);
 }
@@ -297,7 +332,7 @@ changes_as_list(const Changes *changes)
     PyObject *list = PyList_New(changes->count);
     for (Py_ssize_t i = 0; list && i < changes->count; i++) {
         const Change *change = &changes->items[i];
-        PyObject *pair = pair_from(change->price, change->price_size, change->size, change->size_size);
+        PyObject *pair = pair_from(change->price, change->price_size, written_size(change), written_length(change));
         if (!pair)
             Py_CLEAR(list);
         else

@@ -26,7 +26,8 @@ struct Changes {
     Change *items;
     Py_ssize_t count, room;
     int ordered;   /* best first, one a price */
-    int canonical; /* the text is as we would write it */
+    int canonical; /* the text is as we would write it, but for the sizes of removals */
+    Py_ssize_t spare; /* characters by which those are longer than "0" */
     const char *text, *text_end;
     char *cut_off; /* prices of levels that left the book */
     Change stack[STACK_CHANGES];

@@ -13,7 +13,7 @@ finish(Side *side, Changes *changes, PyObject *given, int as_text, Py_ssize_t de
 {
     if (changes_put_in_order(changes) || side_apply(side, changes, depth))
         return NULL;
-    if (!changes->canonical)
+    if (!changes->canonical || changes->spare)
         return as_text ? changes_as_text(changes) : changes_as_list(changes);
     Py_INCREF(given);
     return given;

@@ -76,7 +76,7 @@ ticker_value(PyObject *prefix, const Found *found, long long received_us)
     return value;
 }
 
-/* What stands behind the levels of an order book. */
+/* What stands behind the levels of an order book; *reason* is JSON. */
 static char *
 put_numbers(char *to, const Running *running, const char *reason, long long received_us)
 {
@@ -84,6 +84,7 @@ put_numbers(char *to, const Running *running, const char *reason, long long rece
     to = put_number(to, running->epoch);
     to = PUT(to, ",\"book_seq\":");
     to = put_number(to, running->book_seq);
+    to = PUT(to, ",\"reason\":");
     to = put(to, reason, (Py_ssize_t)strlen(reason));
     to = PUT(to, ",\"sequence\":");
     to = put_optional(to, running->sequence);
@@ -106,7 +107,7 @@ delta_value(PyObject *prefix, const Changes *bids, const Changes *asks, const Ru
     to = changes_write(bids, to);
     to = PUT(to, ",\"asks\":");
     to = changes_write(asks, to);
-    to = put_numbers(to, running, "", received_us);
+    to = put_numbers(to, running, "null", received_us);
     _PyBytes_Resize(&value, to - PyBytes_AS_STRING(value));
     return value;
 }
@@ -128,7 +129,7 @@ top_value(const Top *top, const Running *running, long long received_us)
         to = put(to, bids.buf, bids.len);
         to = PUT(to, ",\"asks\":");
         to = put(to, asks.buf, asks.len);
-        to = put_numbers(to, running, ",\"reason\":\"update\"", received_us);
+        to = put_numbers(to, running, "\"update\"", received_us);
         _PyBytes_Resize(&value, to - PyBytes_AS_STRING(value));
     }
     PyBuffer_Release(&bids);

@@ -16,7 +16,9 @@ from tickwire.events.types import MarketEvent, OrderBook, Ticker
 
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
 
-SCHEMAS = {"ticker": "ticker/1", "orderbook": "orderbook/1"}
+SCHEMAS = {"ticker": "ticker/1", "orderbook": "orderbook/2"}  # what is written
+# What is read: in orderbook/1 a removal was zero as the exchange wrote it, and a delta had no reason.
+_READ = {Ticker: (b"ticker/1",), OrderBook: (b"orderbook/1", b"orderbook/2")}
 _MAX_TEXT = 200  # characters of a decoder's complaint that are worth repeating
 
 _decode: Callable[[bytes], MarketEvent] = msgspec.json.Decoder(Ticker | OrderBook).decode
@@ -69,7 +71,7 @@ def _headers(kind: str) -> list[tuple[str, bytes]]:
 
 
 def read_event(key: bytes | None, value: bytes | None, headers: Headers = ()) -> MarketEvent:
-    """Decode and validate one record's value.
+    """Decode and validate one record's value, of this version or an earlier one.
 
     Raises :exc:`~tickwire.errors.RecordRejected`: ``deserialize`` for bytes that are no JSON, ``schema`` for JSON of
     another shape or version, ``validate`` for numbers that are none and a key that is not the event's.
@@ -105,10 +107,11 @@ def _unreadable(value: bytes, error: Exception) -> RecordRejected:
 
 
 def _check_schema(event: MarketEvent, headers: Headers) -> None:
-    expected = SCHEMAS["ticker" if type(event) is Ticker else "orderbook"].encode()
+    expected = _READ[type(event)]
     for name, said in headers:
-        if name == "schema" and said != expected:
-            raise RecordRejected("schema", f"the header schema is {said!r}, expected {expected!r}")
+        if name == "schema" and said not in expected:
+            versions = " or ".join(repr(version) for version in expected)
+            raise RecordRejected("schema", f"the header schema is {said!r}, expected {versions}")
 
 
 def _check_ticker(ticker: Ticker) -> None:
