@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tickwire.config.foreign import is_foreign
 from tickwire.config.loading import Setting, load_feed, load_kafka, origins
 from tickwire.errors import InvalidSetting, SettingsError
 
@@ -125,7 +126,7 @@ def test_unknown_names_are_warned_about_once_with_the_closest(
     assert closest == {
         "broker": "KAFKA_BROKERS",
         "feeds": "[kafka] or [feed]",
-        "linger": "KAFKA_LINGER_MS",
+        "linger": "linger_ms",
         "symbol": "FEED_SYMBOLS",
     }
 
@@ -194,3 +195,97 @@ def test_a_secret_file_without_text_is_refused_without_showing_it(
         load_kafka()
     assert caught.value.origin == "environment KAFKA_SASL_PASSWORD_FILE"
     assert CANARY not in str(caught.value)
+
+
+KUBERNETES = {
+    "KAFKA_PORT": "tcp://10.43.0.7:9092",
+    "KAFKA_SERVICE_HOST": "10.43.0.7",
+    "KAFKA_SERVICE_PORT": "9092",
+    "KAFKA_SERVICE_PORT_TCP_CLIENT": "9092",
+    "KAFKA_PORT_9092_TCP": "tcp://10.43.0.7:9092",
+    "KAFKA_PORT_9092_TCP_ADDR": "10.43.0.7",
+    "KAFKA_METRICS_PORT": "tcp://10.43.0.9:9308",
+    "KAFKA_METRICS_SERVICE_HOST": "10.43.0.9",
+    "FEED_EXCHANGE_PORT_80_TCP_PROTO": "tcp",
+}
+IMAGES = {
+    "KAFKA_HEAP_OPTS": "-Xmx1g",
+    "KAFKA_OPTS": "-Dx=y",
+    "KAFKA_LOG_DIRS": "/data",
+    "KAFKA_CFG_NODE_ID": "1",
+    "KAFKA_ADVERTISED_LISTENERS": "PLAINTEXT://kafka:9092",
+    "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "PLAINTEXT:PLAINTEXT",
+    "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
+    "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
+    "KAFKA_PROCESS_ROLES": "broker",
+    "KAFKA_JMX_PORT": "9999",
+}
+
+
+@pytest.mark.parametrize("theirs", [KUBERNETES, IMAGES], ids=["kubernetes", "images"])
+def test_what_others_set_under_our_prefix_is_passed_over_in_one_line(
+    theirs: dict[str, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    without = load_kafka(), load_feed()
+    for name, value in theirs.items():
+        monkeypatch.setenv(name, value)
+    with caplog.at_level(logging.INFO):
+        assert (load_kafka(), load_feed()) == without
+    lines = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert lines == []
+    of_kafka = [record for record in caplog.records if isinstance(record.args, tuple) and "KAFKA" in str(record.args)]
+    assert len(of_kafka) == 1
+
+
+def test_none_of_our_names_looks_like_one_of_theirs() -> None:
+    for each in origins():
+        prefix, _, name = each.variable.partition("_")
+        assert prefix == "TICKWIRE" or not is_foreign(f"{prefix}_", name)
+
+
+def test_the_name_that_kafkas_clients_use_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "a:1,b:2")
+    assert load_kafka().brokers == "a:1,b:2"
+    assert setting("KAFKA_BROKERS").origin == "environment KAFKA_BOOTSTRAP_SERVERS"
+    monkeypatch.setenv("KAFKA_BROKERS", "a:1,b:2")
+    assert load_kafka().brokers == "a:1,b:2"
+    monkeypatch.setenv("KAFKA_BROKERS", "c:3")
+    with pytest.raises(SettingsError, match=r"KAFKA_BROKERS is set twice"):
+        load_kafka()
+
+
+def test_every_list_may_be_a_list_in_the_file() -> None:
+    write('[kafka]\nbrokers = ["a:1", "b:2"]\n[feed]\nsymbols = ["BTC-USDT"]\nchannels = ["ticker"]')
+    assert (load_kafka().brokers, load_feed().symbols, load_feed().channels) == ("a:1,b:2", ("BTC-USDT",), ("ticker",))
+
+
+def test_a_whole_variable_in_a_table_gets_the_name_without_its_prefix(caplog: pytest.LogCaptureFixture) -> None:
+    write('[feed]\nFEED_EXCHANGE = "kraken"')
+    with caplog.at_level(logging.WARNING):
+        load_feed()
+    assert [record.args[2] for record in caplog.records if isinstance(record.args, tuple)] == ["exchange"]
+
+
+@pytest.mark.parametrize("variable", ["KAFKA_GROUP_ID", "KAFKA_CLIENT_ID", "KAFKA_SPILL_DIR", "KAFKA_LINGER_MS"])
+def test_a_carriage_return_is_shown_and_refused(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "10\r")
+    with pytest.raises(InvalidSetting) as caught:
+        load_kafka()
+    assert (caught.value.variable, caught.value.value) == (variable, "'10\\r'")
+    assert caught.value.origin == f"environment {variable}"
+
+
+def test_a_carriage_return_in_a_secret_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD", CANARY + "\r")
+    with pytest.raises(InvalidSetting) as caught:
+        load_kafka()
+    assert "\\r" in caught.value.value
+    assert CANARY not in str(caught.value)
+
+
+def test_a_list_may_be_written_in_lines_but_not_with_carriage_returns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEED_SYMBOLS", "BTC-USDT,\n ETH-USDT\n")
+    assert load_feed().symbols == ("BTC-USDT", "ETH-USDT")
+    monkeypatch.setenv("FEED_SYMBOLS", "BTC-USDT\r,ETH-USDT")
+    with pytest.raises(InvalidSetting, match="FEED_SYMBOLS"):
+        load_feed()

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection
-from typing import Any, Self, get_args
+from typing import Any, Self, get_args, get_origin
 
 from pydantic import ModelWrapValidatorHandler, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -45,6 +45,11 @@ class Settings(BaseSettings):
     def secrets(cls) -> Collection[str]:
         """Names of the settings whose value must never be shown."""
         return [name for name, field in cls.model_fields.items() if SecretStr in get_args(field.annotation)]
+
+    @classmethod
+    def lists(cls) -> Collection[str]:
+        """Names of the settings that hold several values, separated by commas."""
+        return [name for name, field in cls.model_fields.items() if get_origin(field.annotation) is tuple]
 
     @model_validator(mode="wrap")
     @classmethod

@@ -1,6 +1,7 @@
 """Every ``KAFKA_*`` setting: its default, its meaning, and what fits together."""
 
 import re
+from collections.abc import Collection
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -26,6 +27,12 @@ def _upper(value: object) -> object:
 
 def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
+
+
+def _joined(value: object) -> object:
+    """Take a list as well, as files may give one."""
+    several = isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value)
+    return ",".join(value) if several else value  # type: ignore[arg-type]
 
 
 def _brokers(text: str) -> str:
@@ -86,7 +93,7 @@ class KafkaConfig(Settings):
     model_config = SettingsConfigDict(env_prefix="KAFKA_")
 
     enabled: bool = Field(False, description="Publish to Kafka, and allow the commands that use Kafka.")
-    brokers: Annotated[str, AfterValidator(_brokers)] = Field(
+    brokers: Annotated[str, BeforeValidator(_joined), AfterValidator(_brokers)] = Field(
         "localhost:9092", description="Brokers to ask first: host:port, comma-separated, IPv6 in brackets."
     )
     client_id: str = Field("bot-v6", min_length=1, description="Name of this program in the brokers' logs and quotas.")
@@ -191,6 +198,11 @@ class KafkaConfig(Settings):
         "127.0.0.1", min_length=1, description="Address the metrics listen on; 0.0.0.0 opens them to the network."
     )
     metrics_port: int = Field(8000, ge=1, le=65535, description="Port of the metrics.")
+
+    @classmethod
+    def lists(cls) -> Collection[str]:
+        """Add the brokers, which are kept as the client library wants them."""
+        return [*super().lists(), "brokers"]
 
     @property
     def topics(self) -> tuple[str, str]:

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import SecretStr
 
-from tickwire.config.base import HIDDEN, Settings
+from tickwire.config.base import HIDDEN, Settings, without_user_info
 from tickwire.config.feed_config import FeedConfig
+from tickwire.config.foreign import is_foreign, is_service_link
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import InvalidSetting, SettingsError
 
@@ -26,14 +27,17 @@ logger = logging.getLogger(__name__)
 
 _TABLES: dict[type[Settings], str] = {KafkaConfig: "kafka", FeedConfig: "feed"}
 _LINE_END = re.compile(r"\r?\n\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_ALIASES = {"bootstrap_servers": "brokers"}  # the name that Kafka's own clients use
 _S = TypeVar("_S", bound=Settings)
 
 
 class _Layer(NamedTuple):
-    """Values of one source by lower-case name, and what to call the source of one of them."""
+    """Values of one source by lower-case name, what to call the source of one of them, and how a name is written."""
 
     values: Mapping[str, object]
     origin: Callable[[str], str]
+    spell: Callable[[str], str]
 
 
 class _Found(NamedTuple):
@@ -111,7 +115,8 @@ def _build(model: type[_S], found: Mapping[str, _Found]) -> _S:
 
 def _value(model: type[Settings], name: str, entry: _Found) -> object:
     """The value itself, or the content of the file that ``<NAME>_FILE`` names."""
-    if entry.name == name:
+    if entry.name != f"{name}_file":
+        _refuse_control_characters(model, name, entry)
         return entry.value
     path, variable = str(entry.value), model.variable(entry.name)
     try:
@@ -120,6 +125,18 @@ def _value(model: type[Settings], name: str, entry: _Found) -> object:
         shown = f"{path!r} ({_cause(error)})"
         raise InvalidSetting(variable, shown, "the path of a readable text file", entry.origin) from None
     return _LINE_END.sub("", text)
+
+
+def _refuse_control_characters(model: type[Settings], name: str, entry: _Found) -> None:
+    """Raise InvalidSetting for characters that nobody types, which would silently make another name or password."""
+    value = entry.value
+    if isinstance(value, str) and name in model.lists():  # may be written in several lines
+        value = [part.strip(" \t\n") for part in value.split(",")]
+    for text in value if isinstance(value, (list, tuple)) else [value]:
+        if isinstance(text, str) and (found := _CONTROL.search(text)):
+            shown = f"one with {found[0]!r} in it" if name in model.secrets() else repr(without_user_info(text))
+            expected = "text without control characters (lines of a file that end with \\r\\n leave a \\r)"
+            raise InvalidSetting(model.variable(entry.name), shown, expected, entry.origin)
 
 
 def _find(model: type[Settings], overrides: Mapping[str, object] | None) -> dict[str, _Found]:
@@ -131,14 +148,14 @@ def _find(model: type[Settings], overrides: Mapping[str, object] | None) -> dict
             target = _target(model, name)
             origin = layer.origin(name)
             if target is None:
-                _warn_unknown(name, origin, _closest(model, name))
-            elif target in here:
+                _warn_unknown(name, origin, layer.spell(_closest(model, name)))
+            elif target not in here:
+                here[target] = _Found(name, value, origin)
+            elif value != here[target].value or name.endswith("_file"):
                 raise SettingsError(
                     f"{model.variable(target)} is set twice, as {here[target].name} and as {name} ({origin}): "
                     "keep one of them."
                 )
-            else:
-                here[target] = _Found(name, value, origin)
         found |= here
     return found
 
@@ -162,7 +179,7 @@ def _file(model: type[Settings]) -> _Layer:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         if isinstance(error, FileNotFoundError) and not chosen:
-            return _Layer({}, str)
+            return _Layer({}, str, str)
         raise SettingsError(
             f"The settings file {str(path)!r} cannot be read ({_cause(error)}): "
             "correct it, or name another in TICKWIRE_CONFIG."
@@ -176,17 +193,29 @@ def _file(model: type[Settings]) -> _Layer:
             f"In the settings file {str(path)!r}, {_TABLES[model]} should be a table, but is a single value: "
             f"write its settings below a line [{_TABLES[model]}]."
         )
-    return _Layer(table, lambda _: f"file {path}")
+    return _Layer(table, lambda _: f"file {path}", str)
 
 
 def _environment(model: type[Settings]) -> _Layer:
     prefix = model.variable("")
-    values = {
-        variable.removeprefix(prefix).lower(): value
-        for variable, value in os.environ.items()
-        if variable.startswith(prefix) and variable.isupper() and value
-    }
-    return _Layer(values, lambda name: f"environment {model.variable(name)}")
+    values: dict[str, object] = {}
+    foreign: list[str] = []
+    for variable, value in os.environ.items():
+        if variable.startswith(prefix) and variable.isupper() and value:
+            name = variable.removeprefix(prefix)
+            if _is_foreign(model, name, value):
+                foreign.append(variable)
+            else:
+                values[name.lower()] = value
+    if foreign:
+        _tell_foreign(tuple(sorted(foreign)))
+    return _Layer(values, lambda name: f"environment {model.variable(name)}", model.variable)
+
+
+def _is_foreign(model: type[Settings], name: str, value: str) -> bool:
+    prefix = model.variable("")
+    known = _target(model, name.lower()) is not None
+    return is_service_link(name, value) or (not known and is_foreign(prefix, name))
 
 
 def _flags(model: type[Settings], overrides: Mapping[str, object]) -> _Layer:
@@ -194,15 +223,17 @@ def _flags(model: type[Settings], overrides: Mapping[str, object]) -> _Layer:
     for name in values:
         if _target(model, name) is None:
             raise SettingsError(
-                f"There is no setting {model.variable(name)!r}: the closest name is {_closest(model, name)}."
+                f"There is no setting {model.variable(name)!r}: "
+                f"the closest name is {model.variable(_closest(model, name))}."
             )
-    return _Layer(values, lambda _: "command line")
+    return _Layer(values, lambda _: "command line", model.variable)
 
 
 def _names(model: type[Settings]) -> dict[str, str]:
     """Every name that a source may use, and the field it sets."""
     names = {name: name for name in model.model_fields if name != "urls"}
-    return names | {f"{name}_file": name for name in model.secrets()}
+    aliases = {alias: name for alias, name in _ALIASES.items() if name in names}
+    return names | aliases | {f"{name}_file": name for name in model.secrets()}
 
 
 def _target(model: type[Settings], name: str) -> str | None:
@@ -213,10 +244,20 @@ def _target(model: type[Settings], name: str) -> str | None:
 
 
 def _closest(model: type[Settings], name: str) -> str:
-    close = get_close_matches(name, _names(model), n=1, cutoff=0.0)
-    return model.variable(close[0])
+    """The closest name; in a table of the file the whole variable may have been written."""
+    wanted = name.lower().removeprefix(model.variable("").lower())
+    return get_close_matches(wanted, _names(model), n=1, cutoff=0.0)[0]
 
 
 @functools.cache  # once each, however often settings are loaded
 def _warn_unknown(name: str, origin: str, closest: str) -> None:
     logger.warning("settings.unknown name=%r origin=%r closest=%s", name, origin, closest)
+
+
+@functools.cache
+def _tell_foreign(variables: tuple[str, ...]) -> None:
+    logger.info(
+        "settings.passed_over count=%d first=%s (set by Kubernetes for its services, or for an image of Kafka)",
+        len(variables),
+        variables[0],
+    )
