@@ -6,6 +6,10 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
+import tickwire
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -38,3 +42,23 @@ def test_the_wheel_installs_and_its_command_runs(tmp_path: Path) -> None:
     command = (site / "bin" / "tickwire").read_text()
     assert "from tickwire.cli.main import main" in command
     assert "produce" in run(str(site / "bin" / "tickwire"), "--help", PYTHONPATH=str(site))
+
+
+def test_what_programs_import_is_at_the_top_and_costs_nothing_until_it_is_asked_for() -> None:
+    program = """
+import sys
+import tickwire
+assert not [name for name in sys.modules if name.startswith("tickwire.")]
+assert set(tickwire.__all__) <= set(dir(tickwire))
+sys.modules["confluent_kafka"] = None  # as where it is not installed
+for name in tickwire.__all__:
+    getattr(tickwire, name)
+from tickwire import KafkaConfig, WebSocketDataFeed
+WebSocketDataFeed(kafka=KafkaConfig(enabled=False))
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="Tickers"):
+        tickwire.Tickers  # type: ignore[attr-defined]  # noqa: B018

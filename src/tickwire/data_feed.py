@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import logging
 import random
+import threading
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
@@ -12,14 +13,17 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from tickwire import exchanges, metrics
-from tickwire.config.addresses import is_loopback, replace_origin
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.config.loading import load_feed, load_kafka
 from tickwire.config.share import WHOLE, Share
-from tickwire.errors import TickwireError, UnknownChannel
+from tickwire.errors import TickwireError, UnknownSymbol
 from tickwire.exchanges import ExchangeModule
-from tickwire.exchanges.contract import AdapterContract, Channel, Symbol
+from tickwire.exchanges.contract import AdapterContract, Symbol
+from tickwire.exchanges.symbols import Listing
+from tickwire.signals import Stop, run_alone
+from tickwire.wire.arguments import addresses, check_channels, feed_config, kafka_config
+from tickwire.wire.background import Background
+from tickwire.wire.book_now import BookNow
 from tickwire.wire.books import Books
 from tickwire.wire.callbacks import Callback, Callbacks, check_callback
 from tickwire.wire.flow import Flow
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _CALLBACKS_S = 5.0  # for callbacks to take the last events, and for async ones to finish what waits for them
+_END_S = 15.0  # for the goodbyes and callbacks of a feed that is stopped, with room to spare
 _KEYFRAME_LOOK_S = 1.0
 _EXPORT_S = 0.1
 _STAGES = ("acknowledged", "conflated", "dropped", "failed", "spilled", "in_flight")  # where a record of Kafka may be
@@ -64,22 +69,23 @@ class WebSocketDataFeed:
         offline_start: bool = False,
         _share: Share = WHOLE,  # of symbols and budgets, where several processes do the work
     ) -> None:
-        given = {"exchange": exchange, "symbols": symbols, "channels": channels}
-        given = {name: value for name, value in given.items() if value is not None}
-        self.config = load_feed(given) if feed is None else FeedConfig(**(feed.model_dump() | given))
+        self.config = feed_config(exchange, symbols, channels, feed)
+        self._named_by = "the argument symbols" if symbols is not None else None
         self._module: ExchangeModule = exchanges.load(self.config.exchange)
-        self._channels = _check_channels(self._module, self.config.channels)
+        self._channels = check_channels(self._module, self.config.channels)
         self._share = _share
         self._flow = Flow(self._module.EXCHANGE.name)
         self.callbacks: list[Callback] = []
         self._shutdown_s = 0.0  # for Kafka to take what is left at the end
         self._tally = Tally()
-        self._publisher = self._make_publisher(load_kafka() if kafka is None else kafka, offline_start=offline_start)
+        self._publisher = self._make_publisher(kafka_config(kafka), offline_start=offline_start)
         self._random = random.Random()  # noqa: S311 - spreads load, protects nothing
         self._dispatch: Callbacks | None = None
         self._finished = asyncio.Event()
         self._started = False
-        self._background: asyncio.Task[None] | None = None
+        self._background: Background | None = None
+        self._books: Books | None = None
+        self._booked = Listing(())
 
     def add_callback(self, callback: Callback) -> None:
         """Call *callback* with every event from now on, in order.
@@ -125,21 +131,58 @@ class WebSocketDataFeed:
             await self._finished.wait()
 
     async def __aenter__(self) -> Self:
-        """Run in the background."""
-        self._background = asyncio.create_task(self.run())
+        """Run in the background; a feed that fails cancels the body, as a failing task of a TaskGroup does."""
+        self._background = Background(self.run())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
-        """Stop; raise what ended the run in the meantime, unless something else is being raised already."""
+        """Stop; raise what the run failed with, unless something else is being raised already."""
         self._flow.stop()
-        task = cast("asyncio.Task[None]", self._background)
-        await asyncio.wait({task})
-        if error is None:
-            await task
-        elif not task.cancelled() and (failure := task.exception()) is not None:
-            logger.error("feed.failed error=%r", str(failure))
+        await cast("Background", self._background).leave(error)
+
+    async def run_until_signal(self) -> int:
+        """Do as :meth:`run` until SIGINT or SIGTERM comes, or :meth:`stop` is called; return an exit code.
+
+        That is 1 where records are lost, else 0. The second signal ends the process at once. What was done with these
+        signals before is done again afterwards. Only in the main thread.
+        """
+        with Stop() as stop:
+            return await self._run_until(stop)
+
+    def main(self) -> int:
+        """Do as :meth:`run_until_signal` in an event loop of its own (uvloop), and return the exit code.
+
+        ``sys.exit(feed.main())`` is a whole program. A process whose callbacks block does not outlive the first signal
+        by more than 15 s and ``KAFKA_SHUTDOWN_SECONDS``: then it ends at once, and says what it was doing.
+
+        Raises as :meth:`run`, and :exc:`RuntimeError` outside the main thread or where an event loop runs.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("feed.main() listens to signals, so only the main thread can call it: use feed.run()")
+        with Stop(limit_s=_END_S + self._shutdown_s) as stop:
+            return run_alone(self._run_until(stop))
+
+    def book(self, symbol: str, depth: int | None = None) -> BookNow | None:
+        """A copy of the order book of *symbol* as it stands now: the best *depth* levels a side, or all.
+
+        Any spelling will do that the constructor takes. Asked outside of callbacks, in the turn of the event loop in
+        which one is added, it is what the first event of that callback goes on from. Within a plain callback it may
+        be ahead of the event by what else the exchange said in the same message, in an async one by more. With
+        ``FEED_ORDERBOOK_INTERVAL_MS`` it is ahead of what was written last.
+
+        None until the names of symbols are known, shortly after the start. Raises :exc:`KeyError` for a symbol whose
+        book this feed does not read.
+        """
+        if self._books is None:
+            return None
+        try:
+            native = self._booked.resolve(symbol, self.config.exchange).native
+        except UnknownSymbol:
+            known = ", ".join(one.canonical for one in self._booked.symbols) or "none"
+            raise KeyError(f"{symbol!r}: this feed reads the order books of {known}") from None
+        return self._books.look(native, depth)
 
     def accounting(self) -> dict[str, Any]:
         """What this feed took in and handed out, and what became of its records in Kafka (all 0 without Kafka).
@@ -193,6 +236,16 @@ class WebSocketDataFeed:
                 metrics.MESSAGES_PUBLISHED.labels(topic, channel, self._module.EXCHANGE.name)
         return publisher
 
+    async def _run_until(self, stop: Stop) -> int:
+        async with self:
+            waits = {asyncio.create_task(stop.arrives()), asyncio.create_task(self._finished.wait())}
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
+        return 1 if self.accounting()["in_flight"] else 0
+
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
         """Do *work* until it fails or :meth:`stop` is called."""
         working, stopping = asyncio.create_task(work), asyncio.create_task(self._flow.stopping.wait())
@@ -215,10 +268,14 @@ class WebSocketDataFeed:
     async def _serve(self, stack: AsyncExitStack) -> None:
         """Open everything, in the order in which *stack* closes it backwards, and read."""
         exchange, config = self._module.EXCHANGE, self.config
-        ws_url, rest_url = self._addresses()
+        ws_url, rest_url = addresses(exchange, config)
         share, weight = self._share, exchange.rest_weight_per_minute
         rest = await stack.enter_async_context(Rest(rest_url, weight and weight // share.of, self._random.random))
-        symbols = share.take(await resolve(self._module, rest, config.symbols))
+        try:
+            symbols = share.take(await resolve(self._module, rest, config.symbols))
+        except UnknownSymbol as e:
+            e.named_by = self._named_by or e.named_by
+            raise
         if self._publisher is not None:
             await asyncio.to_thread(self._publisher.open)
             self._publisher.start(asyncio.get_running_loop())
@@ -236,6 +293,7 @@ class WebSocketDataFeed:
             )  # fmt: skip
         books = Books(booked, config, min(config.orderbook_depth, depth), dispatch.emit, self._tally, self._random)
         stack.callback(books.close)
+        self._books, self._booked = books, Listing(booked)
         around = Surroundings(
             exchange=exchange,
             ws_url=ws_url,
@@ -281,28 +339,10 @@ class WebSocketDataFeed:
         """Do *work* again and again, but add nothing while what is there is not taken."""
         while True:
             await asyncio.sleep(seconds)
-            if not self._flow.held:
+            if not self._flow.paused:
                 work(monotonic())
 
     async def _export(self) -> None:
         while True:
             self._tally.export()
             await asyncio.sleep(_EXPORT_S)
-
-    def _addresses(self) -> tuple[str, str]:
-        exchange, config = self._module.EXCHANGE, self.config
-        ws, rest = config.ws_url(exchange.name), config.rest_url(exchange.name)
-        ws_url = exchange.ws_url if ws is None else replace_origin(exchange.ws_url, ws)
-        rest_url = exchange.rest_url if rest is None else replace_origin(exchange.rest_url, rest)
-        plain = [url for url in (ws_url, rest_url) if url.startswith(("ws:", "http:")) and not is_loopback(url)]
-        if plain:
-            logger.warning("feed.not_encrypted urls=%s (anyone on the way can read and change the data)", plain)
-        return ws_url, rest_url
-
-
-def _check_channels(module: ExchangeModule, names: Sequence[str]) -> tuple[Channel, ...]:
-    offered = module.EXCHANGE.channels
-    for name in names:
-        if name not in offered:
-            raise UnknownChannel(name, module.EXCHANGE.name, offered)
-    return cast("tuple[Channel, ...]", tuple(names))

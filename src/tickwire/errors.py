@@ -67,10 +67,11 @@ class UnknownSymbol(UsageError):
     def __init__(self, symbol: str, exchange: str, closest: Sequence[str]) -> None:
         super().__init__(symbol)
         self.symbol, self.exchange, self.closest = symbol, exchange, tuple(closest)
+        self.named_by = "FEED_SYMBOLS or --symbols"
 
     def __str__(self) -> str:
         hint = f"; the closest are {', '.join(self.closest)}" if self.closest else ""
-        return f"{self.exchange} does not list the symbol {self.symbol!r}{hint}: check FEED_SYMBOLS or --symbols."
+        return f"{self.exchange} does not list the symbol {self.symbol!r}{hint}: check {self.named_by}."
 
 
 class FeedError(TickwireError):

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tickwire.cli.signals import Stop
+from tickwire.signals import Stop
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
@@ -25,6 +25,20 @@ def test_what_was_done_with_signals_before_is_done_again_afterwards() -> None:
     before = [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)]
     with Stop():
         assert signal.getsignal(signal.SIGTERM) != before[1]
+    assert [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_several_hear_the_same_signal_in_whatever_order_they_end() -> None:
+    before = [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)]
+    first, second = Stop(), Stop()
+    first.__enter__()
+    second.__enter__()
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert first.wait(10)
+    assert second.wait(10)
+    first.__exit__(None, None, None)
+    assert signal.getsignal(signal.SIGTERM) != before[1]
+    second.__exit__(None, None, None)
     assert [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)] == before
 
 
@@ -52,7 +66,7 @@ def test_a_blocking_step_is_interrupted_only_where_it_is_allowed() -> None:
 
 STUBBORN = """
 import time
-from tickwire.cli.signals import Stop
+from tickwire.signals import Stop
 with Stop() as stop:
     print("ready", flush=True)
     stop.wait()

@@ -132,7 +132,7 @@ async def test_a_depth_that_is_not_on_offer_is_told_and_nothing_more_is_promised
         await peer.say_book("AX", "whole", 1, bids=[["5", "1"]])
         await aeventually(lambda: events, "the book")
     assert events[0].depth == written
-    assert len([r for r in caplog.records if r.name == "tickwire.data_feed"]) == warnings
+    assert len([r for r in caplog.records if r.name == "tickwire.wire.arguments"]) == warnings
 
 
 async def test_snapshot_mode_with_an_interval_writes_only_the_newest_state(feeding: Feeding) -> None:
@@ -391,7 +391,7 @@ async def test_plain_text_off_this_machine_is_warned_about_once(
     feed = make_feed(server)
     async with feed:
         await aeventually(lambda: any(r.name == "tickwire.wire.line" for r in caplog.records), "an attempt")
-    assert len([r for r in caplog.records if r.name == "tickwire.data_feed"]) == warnings
+    assert len([r for r in caplog.records if r.name == "tickwire.wire.arguments"]) == warnings
 
 
 async def test_a_feed_whose_reading_is_paused_can_be_stopped(make_feed: MakeFeed) -> None:

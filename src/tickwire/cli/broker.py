@@ -10,9 +10,9 @@ import typer
 
 from tickwire.broker import ApacheCluster, EmbeddedBroker
 from tickwire.broker.apache import VERSION
-from tickwire.cli.signals import Stop
 from tickwire.config.paths import cache_folder
 from tickwire.errors import UsageError
+from tickwire.signals import Stop
 
 
 def broker(

@@ -10,8 +10,8 @@ import typer
 
 from tickwire.cli.allocator import give_memory_back
 from tickwire.cli.common import check_writable, is_terminal, require_kafka, start_metrics
-from tickwire.cli.signals import Stop
 from tickwire.config.loading import load_kafka
+from tickwire.signals import Stop
 
 
 class Output(StrEnum):

@@ -12,10 +12,10 @@ import typer
 from tickwire.cli.accounting import judge, total_outcomes
 from tickwire.cli.children import Child, free_ports, get_json, metric, post
 from tickwire.cli.common import show_table
-from tickwire.cli.signals import Stop
 from tickwire.config.feed_config import FeedConfig
 from tickwire.errors import UsageError
 from tickwire.exchanges import load
+from tickwire.signals import Stop
 
 _READY_S = 30.0
 _DRAIN_S = 60.0

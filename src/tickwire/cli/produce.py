@@ -15,7 +15,6 @@ import uvloop
 from tickwire import exchanges
 from tickwire.cli.allocator import give_memory_back
 from tickwire.cli.common import check_writable, require_kafka, show_table, split_settings, start_metrics
-from tickwire.cli.signals import Stop
 from tickwire.cli.worker import Reporter
 from tickwire.cli.workers import Workers
 from tickwire.config.feed_config import FeedConfig
@@ -24,6 +23,7 @@ from tickwire.config.loading import load_feed, load_kafka
 from tickwire.config.share import WHOLE, Share
 from tickwire.data_feed import WebSocketDataFeed
 from tickwire.errors import UsageError
+from tickwire.signals import Stop
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 import uvloop
 
-from tickwire.cli.signals import Stop
+from tickwire.signals import Stop
 from tickwire.simulator.server import SimulatedExchange
 
 

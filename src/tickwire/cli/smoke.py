@@ -10,7 +10,6 @@ from prometheus_client import start_http_server
 
 from tickwire.cli.children import free_ports
 from tickwire.cli.common import require_kafka
-from tickwire.cli.signals import Stop
 from tickwire.cli.smoke_kafka import some_kafka
 from tickwire.config.environment import for_child
 from tickwire.config.feed_config import FeedConfig
@@ -18,6 +17,7 @@ from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.loading import load_kafka
 from tickwire.data_feed import WebSocketDataFeed
 from tickwire.errors import TickwireError
+from tickwire.signals import Stop
 
 app = typer.Typer(help="Quick checks of an installation.", no_args_is_help=True, rich_markup_mode=None)
 

@@ -20,9 +20,9 @@ from prometheus_client.registry import Collector
 from tickwire import metrics
 from tickwire.cli.accounting import add_reports, report_of
 from tickwire.cli.metrics_page import Family, add_up, exported, only_counts, read_page
-from tickwire.cli.signals import Stop
 from tickwire.cli.worker import LENGTH_BYTES, REQUEST_BYTES
 from tickwire.config.share import Share
+from tickwire.signals import Stop
 from tickwire.wire.backoff import Backoff
 
 logger = logging.getLogger(__name__)

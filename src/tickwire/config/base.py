@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from difflib import get_close_matches
 from typing import Any, Self, get_args, get_origin
 
 from pydantic import ModelWrapValidatorHandler, SecretStr, ValidationError, model_validator
@@ -66,8 +67,11 @@ class Settings(BaseSettings):
         # The last name of the path: an item of a list has a number there, an address of an exchange its own name.
         name = [str(part) for part in first["loc"] if isinstance(part, str)][-1]
         if first["type"] == "extra_forbidden":
-            known = ", ".join(cls.variable(field) for field in cls.model_fields)
-            return SettingsError(f"There is no setting {cls.variable(name)}: expected one of {known}.")
+            close = get_close_matches(name, cls.model_fields, n=1, cutoff=0.0)[0]
+            return SettingsError(
+                f"There is no setting {cls.variable(name)}: the closest is {cls.variable(close)} "
+                f"(as an argument of {cls.__name__}: {close})."
+            )
         shown = HIDDEN if name in cls.secrets() else repr(without_user_info(first["input"]))
         return InvalidSetting(cls.variable(name), shown, _expected(first))
 

@@ -12,6 +12,7 @@ from tickwire.events.top import Top
 from tickwire.events.types import OrderBook
 from tickwire.exchanges.contract import Symbol
 from tickwire.exchanges.messages import text_before
+from tickwire.wire.book_now import BookNow, look
 from tickwire.wire.clock import now_us
 from tickwire.wire.tally import Tally
 
@@ -99,6 +100,12 @@ class Books:
         """Declare a book invalid that the exchange carries no longer."""
         for state in self._of([symbol]):
             self._invalidate(state, "disconnect")
+
+    def look(self, native: str, depth: int | None) -> BookNow:
+        """Copy a book as it stands, its best *depth* levels."""
+        state = self.states[native]
+        book = state.book_of(state.symbol) if self._whole_books else state.top.book
+        return look(state.symbol, state.sequencer, book, state.invalid, depth)
 
     def close(self) -> None:
         """Take the books out of the metrics."""

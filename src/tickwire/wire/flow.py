@@ -34,7 +34,12 @@ class Flow:
     @property
     def held(self) -> bool:
         """Whether nothing is to be handed out now."""
-        return bool(self._pauses) or self._turning or self.stopping.is_set()
+        return self.paused or self._turning
+
+    @property
+    def paused(self) -> bool:
+        """Whether somebody has no room for more, or all is to end."""
+        return bool(self._pauses) or self.stopping.is_set()
 
     def pause(self, who: object = "publisher") -> None:
         """Read no socket until :meth:`resume`."""

@@ -18,8 +18,8 @@ from tickwire.cli.common import printable, show_table
 from tickwire.cli.dlq.audit import Audit
 from tickwire.cli.dlq.options import Brokers, ErrorType, Grep, Key, Since, SourceTopic, Until, load, selection
 from tickwire.cli.dlq.output import scanned
-from tickwire.cli.signals import Stop
 from tickwire.errors import TickwireError
+from tickwire.signals import Stop
 
 if TYPE_CHECKING:  # the command line works without the Kafka library
     from tickwire.config.kafka_config import KafkaConfig

@@ -1,0 +1,142 @@
+"""Ending a program in order: the first signal asks, the second one ends at once."""
+
+import asyncio
+import os
+import select
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import Any, Self, TypeVar
+
+import uvloop
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_LEFT_S = 1.0  # for tasks that are left to end when they are cancelled
+
+T = TypeVar("T")
+
+
+class Stop:
+    """Inside ``with`` (main thread only), the first SIGINT or SIGTERM sets :attr:`requested` and wakes the waiters.
+
+    A second one ends the process at once with 130 or 143, whatever it does then; *last_line* gives what is to be said
+    before. *limit_s* after the first one the process ends in the same way, and says what the main thread was doing.
+    Several at once hear the same signals, in whatever order they begin and end.
+    """
+
+    def __init__(self, last_line: Callable[[], str] | None = None, limit_s: float | None = None) -> None:
+        self.requested = False
+        self._last_line, self._limit_s = last_line, limit_s
+        self._signum = 0
+        self._watch: threading.Thread | None = None
+        self._left = threading.Event()
+        self._interrupting = False
+
+    def __enter__(self) -> Self:
+        # A pipe, not a threading.Event: set() in a handler can meet its own lock, held by the code it interrupted.
+        self._read, self._write = os.pipe()
+        if not _listening:
+            _before.update({signum: signal.signal(signum, _handle) for signum in SIGNALS})
+        _listening.append(self)
+        if self._limit_s is not None:
+            self._watch = threading.Thread(target=self._end_in_time, args=(self._limit_s,), daemon=True)
+            self._watch.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        _listening.remove(self)
+        if not _listening:
+            for signum, handler in _before.items():
+                signal.signal(signum, handler)
+        if self._watch is not None:
+            self._left.set()
+            os.write(self._write, b"\0")
+            self._watch.join()
+        os.close(self._read)
+        os.close(self._write)
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until a signal came, at most *seconds*; say whether it did."""
+        select.select([self._read], [], [], seconds)
+        return self.requested
+
+    async def arrives(self) -> None:
+        """Wait for the signal without blocking the event loop; one task at a time may wait here."""
+        loop = asyncio.get_running_loop()
+        arrived = asyncio.Event()
+        loop.add_reader(self._read, arrived.set)
+        try:
+            await arrived.wait()
+        finally:
+            loop.remove_reader(self._read)
+
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """Let the first signal also raise KeyboardInterrupt here, for steps that block and cannot look at a flag."""
+        self._interrupting = True
+        try:
+            yield
+        finally:
+            self._interrupting = False
+
+    # Called where a signal is handled
+
+    def hear(self, signum: int) -> bool:
+        """Note a signal, and tell whether it is to interrupt what goes on."""
+        self.requested, self._signum = True, signum
+        os.write(self._write, b"\0")
+        return self._interrupting
+
+    def say_last_line(self) -> None:
+        """Say what is to be said before the end."""
+        if self._last_line is not None:  # not print(), which may be what is interrupted
+            os.write(sys.stdout.fileno(), f"{self._last_line()}\n".encode())
+
+    def _end_in_time(self, seconds: float) -> None:
+        """Wait for the first signal, then for the end, in a thread of its own."""
+        select.select([self._read], [], [])
+        if self._left.wait(seconds):
+            return
+        frame = sys._current_frames().get(threading.main_thread().ident or 0)  # noqa: SLF001 - the documented way
+        doing = "".join(traceback.format_stack(frame)) if frame is not None else ""
+        os.write(
+            sys.stderr.fileno(), f"{doing}Not ended {seconds:g} s after a signal, as above: ends at once.\n".encode()
+        )
+        os._exit(128 + self._signum)
+
+
+_listening: list[Stop] = []
+_before: dict[signal.Signals, Any] = {}  # what was done with signals before
+
+
+def _handle(signum: int, _frame: FrameType | None) -> None:
+    if any(stop.requested for stop in _listening):
+        for stop in _listening:
+            stop.say_last_line()
+        os._exit(128 + signum)
+    interrupts = [stop.hear(signum) for stop in _listening]
+    if any(interrupts):
+        raise KeyboardInterrupt
+
+
+def run_alone(work: Coroutine[Any, Any, T]) -> T:
+    """Do *work* in an event loop of its own, and end it within a second whatever tasks are left in it.
+
+    :func:`asyncio.run` waits for ever for a task that will not be cancelled.
+    """
+    loop = uvloop.new_event_loop()
+    try:
+        asyncio.set_event_loop(loop)
+        return loop.run_until_complete(work)
+    finally:
+        if left := asyncio.all_tasks(loop):
+            for task in left:
+                task.cancel()
+            loop.run_until_complete(asyncio.wait(left, timeout=_LEFT_S))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        asyncio.set_event_loop(None)
+        loop.close()

@@ -1,0 +1,79 @@
+"""What a feed is asked for, checked: wrong arguments are named as such, before anything is opened."""
+
+import logging
+from collections.abc import Sequence
+from typing import cast
+
+from tickwire.config.addresses import is_loopback, replace_origin
+from tickwire.config.feed_config import FeedConfig
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.config.loading import load_feed, load_kafka
+from tickwire.errors import InvalidSetting, UnknownChannel
+from tickwire.exchanges import ExchangeModule
+from tickwire.exchanges.contract import Channel, Exchange
+
+logger = logging.getLogger(__name__)
+
+
+def feed_config(
+    exchange: str | None, symbols: Sequence[str] | None, channels: Sequence[str] | None, feed: FeedConfig | None
+) -> FeedConfig:
+    """What is asked for; what is not given comes from *feed*, or else from the settings.
+
+    Raises :exc:`TypeError`, and :exc:`~tickwire.errors.SettingsError` for values that do not fit.
+    """
+    if not isinstance(feed, FeedConfig | None):
+        raise TypeError(f"the argument feed should be a FeedConfig, but is {_shown(feed)}")
+    if not isinstance(exchange, str | None):
+        raise TypeError(f"the argument exchange should be a name such as 'kraken', but is {_shown(exchange)}")
+    given: dict[str, object] = {} if exchange is None else {"exchange": exchange}
+    for name, value, example in (("symbols", symbols, "BTC-USD"), ("channels", channels, "ticker")):
+        if value is None:
+            continue
+        names = value if isinstance(value, list | tuple) else [value]
+        if not all(isinstance(one, str) for one in names):
+            raise TypeError(
+                f"the argument {name} should be a list of names such as [{example!r}], but is {_shown(value)}"
+            )
+        given[name] = value
+    try:
+        return load_feed(given) if feed is None else FeedConfig(**(feed.model_dump() | given))
+    except InvalidSetting as e:
+        name = e.variable.removeprefix("FEED_").lower()
+        if name not in given:
+            raise
+        raise InvalidSetting(f"The argument {name}", e.value, e.expected) from None
+
+
+def kafka_config(kafka: KafkaConfig | None) -> KafkaConfig:
+    """*kafka*, or else the settings. Raises :exc:`TypeError` and :exc:`~tickwire.errors.SettingsError`."""
+    if not isinstance(kafka, KafkaConfig | None):
+        raise TypeError(
+            f"the argument kafka should be a KafkaConfig, such as KafkaConfig(enabled=True), but is {_shown(kafka)}"
+        )
+    return load_kafka() if kafka is None else kafka
+
+
+def check_channels(module: ExchangeModule, names: Sequence[str]) -> tuple[Channel, ...]:
+    """*names*, if the exchange offers them all. Raises :exc:`~tickwire.errors.UnknownChannel`."""
+    offered = module.EXCHANGE.channels
+    for name in names:
+        if name not in offered:
+            raise UnknownChannel(name, module.EXCHANGE.name, offered)
+    return cast("tuple[Channel, ...]", tuple(names))
+
+
+def addresses(exchange: Exchange, config: FeedConfig) -> tuple[str, str]:
+    """Where the exchange's WebSocket and REST are."""
+    ws, rest = config.ws_url(exchange.name), config.rest_url(exchange.name)
+    ws_url = exchange.ws_url if ws is None else replace_origin(exchange.ws_url, ws)
+    rest_url = exchange.rest_url if rest is None else replace_origin(exchange.rest_url, rest)
+    plain = [url for url in (ws_url, rest_url) if url.startswith(("ws:", "http:")) and not is_loopback(url)]
+    if plain:
+        logger.warning("feed.not_encrypted urls=%s (anyone on the way can read and change the data)", plain)
+    return ws_url, rest_url
+
+
+def _shown(value: object) -> str:
+    """A number or list as it is written; of anything else, which may be long or hold a secret, its type."""
+    return repr(value)[:100] if isinstance(value, bool | int | float | list | tuple) else f"a {type(value).__name__}"
