@@ -9,7 +9,6 @@ from typing import Any
 import uvloop
 
 from bench.measuring import Meter, resident_mib
-from tickwire import metrics
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.data_feed import WebSocketDataFeed
@@ -37,11 +36,11 @@ async def run(spec: dict[str, Any], spill: str) -> None:
     )  # fmt: skip
     feed, meter = WebSocketDataFeed(feed=feed_config, kafka=kafka), Meter()
     running = asyncio.create_task(feed.run())
-    while (seen := _frames()) < spec["first"] + min(_WARM_UP, spec["count"] // 10):  # noqa: ASYNC110 - it is a counter
+    while (seen := _frames(feed)) < spec["first"] + min(_WARM_UP, spec["count"] // 10):  # noqa: ASYNC110 - it is a counter
         await asyncio.sleep(0.005)
     meter.begin(seen)
     memory: list[float] = []  # MiB after each tenth of the frames
-    while (seen := _frames()) < spec["first"] + spec["count"] or not _all_acknowledged(feed):
+    while (seen := _frames(feed)) < spec["first"] + spec["count"] or not _all_acknowledged(feed):
         await asyncio.sleep(0.02)
         if seen >= spec["count"] * (len(memory) + 1) // 10:
             memory.append(resident_mib())
@@ -52,8 +51,8 @@ async def run(spec: dict[str, Any], spill: str) -> None:
     await feed.stop()
 
 
-def _frames() -> int:
-    return int(metrics.FRAMES_RECEIVED._value.get())  # noqa: SLF001 - not a page, whose making would be measured too
+def _frames(feed: WebSocketDataFeed) -> int:
+    return int(feed.accounting()["frames_received"])
 
 
 def _all_acknowledged(feed: WebSocketDataFeed) -> bool:

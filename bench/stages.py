@@ -100,7 +100,7 @@ def _past(
     tops: dict[str, Top] | None = None,
 ) -> Callable[[], object]:
     tops = tops or {}
-    tally = Tally()
+    tally = Tally("binance")
     publisher = Publisher(KafkaConfig(enabled=True), _Nobody())
     flights = publisher._link.flights  # noqa: SLF001 - in place of Kafka
     flights.produce, flights.ready = lambda *_, **__: None, True

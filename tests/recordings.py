@@ -18,7 +18,17 @@ from tickwire.errors import FrameRejected
 from tickwire.events.sequencer import Sequencer
 from tickwire.events.spelling import spell_out
 from tickwire.events.types import MarketEvent, OrderBook, Ticker
-from tickwire.exchanges.contract import AdapterContract, Fetch, Output, Reconnect, Refused, Send, Subscribed, Symbol
+from tickwire.exchanges.contract import (
+    AdapterContract,
+    Fetch,
+    Output,
+    Reconnect,
+    Refused,
+    Resync,
+    Send,
+    Subscribed,
+    Symbol,
+)
 from tickwire.records.codec import RecordWriter
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -63,6 +73,9 @@ class Replay:
 
     def _keep(self, us: int, outputs: Iterable[Output]) -> Iterator[tuple[int, Output]]:
         for output in outputs:
+            if isinstance(output, Resync):
+                yield from self._keep(us, self.adapter.resync(output.symbol))
+                continue
             if isinstance(output, Fetch):
                 self._fetches[output.path] = output
             yield us, output

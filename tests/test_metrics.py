@@ -13,15 +13,15 @@ def test_nothing_is_read_in_the_middle_of_an_export() -> None:
     pages: list[str] = []
     reading = threading.Thread(target=lambda: pages.append(generate_latest(registry).decode()))
     with metrics.EXPORT:
-        before = metrics.GAPS._value.get()
-        metrics.GAPS.inc()
+        before = metrics.GAPS.labels("toy")._value.get()
+        metrics.GAPS.labels("toy").inc()
         reading.start()
         reading.join(0.05)
         assert not pages
-        metrics.GAPS.inc()
+        metrics.GAPS.labels("toy").inc()
     eventually(lambda: pages, "the page")
     reading.join(10)
-    assert f"feed_gaps_total {before + 2}" in pages[0]
+    assert f'feed_gaps_total{{exchange="toy"}} {before + 2}' in pages[0]
 
 
 def test_the_page_has_every_metric_and_can_be_asked_for_some() -> None:

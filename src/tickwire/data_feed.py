@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 _CALLBACKS_S = 5.0  # for callbacks to take the last events, and for async ones to finish what waits for them
 _END_S = 15.0  # for the goodbyes and callbacks of a feed that is stopped, with room to spare
-_KEYFRAME_LOOK_S = 1.0
+_KEYFRAME_LOOK_S = _LOOK_S = 1.0
 _EXPORT_S = 0.1
 _STAGES = ("acknowledged", "conflated", "dropped", "failed", "spilled", "in_flight")  # where a record of Kafka may be
 
@@ -77,7 +77,7 @@ class WebSocketDataFeed:
         self._flow = Flow(self._module.EXCHANGE.name)
         self.callbacks: list[Callback] = []
         self._shutdown_s = 0.0  # for Kafka to take what is left at the end
-        self._tally = Tally()
+        self._tally = Tally(self._module.EXCHANGE.name)
         self._publisher = self._make_publisher(kafka_config(kafka), offline_start=offline_start)
         self._random = random.Random()  # noqa: S311 - spreads load, protects nothing
         self._dispatch: Callbacks | None = None
@@ -187,7 +187,8 @@ class WebSocketDataFeed:
     def accounting(self) -> dict[str, Any]:
         """What this feed took in and handed out, and what became of its records in Kafka (all 0 without Kafka).
 
-        ``recovered`` is about records that an earlier run left on disk.
+        ``books`` says of each symbol whether its book is whole, since when, how often it broke, and why and for how
+        long the last time. ``recovered`` is about records that an earlier run left on disk.
         """
         tally = self._tally
         topics = self._publisher.accounting() if self._publisher is not None else {}
@@ -196,6 +197,7 @@ class WebSocketDataFeed:
             "frames_rejected": {reason: count.value for reason, count in tally.rejected.items()},
             "events": {kind: count.value for kind, count in tally.by_type.items()},
             "callback_errors": tally.callback_errors.value,
+            "books": self._books.troubles.account() if self._books is not None else {},
             **{stage: sum(getattr(account, stage) for account in topics.values()) for stage in _STAGES},
             "topics": {topic: asdict(account) for topic, account in topics.items()},
             "recovered": asdict(self._publisher.recovered()) if self._publisher is not None else {},
@@ -272,10 +274,11 @@ class WebSocketDataFeed:
         share, weight = self._share, exchange.rest_weight_per_minute
         rest = await stack.enter_async_context(Rest(rest_url, weight and weight // share.of, self._random.random))
         try:
-            symbols = share.take(await resolve(self._module, rest, config.symbols))
+            found, listed = await resolve(self._module, rest, config.symbols)
         except UnknownSymbol as e:
             e.named_by = self._named_by or e.named_by
             raise
+        symbols = share.take(found)
         if self._publisher is not None:
             await asyncio.to_thread(self._publisher.open)
             self._publisher.start(asyncio.get_running_loop())
@@ -300,21 +303,21 @@ class WebSocketDataFeed:
             rest=rest,
             books=books,
             ticker=dispatch.emit,
-            subscriptions=Subscriptions(exchange.name, len(symbols) * len(self._channels)),
+            subscriptions=Subscriptions(exchange.name, len(symbols) * len(self._channels), listed=listed),
             tally=self._tally,
             random=self._random,
             outlet=self._publisher.outlet if self._publisher is not None else None,
             failed=self._publishing_failed,
         )
         lines = self._make_lines(around, symbols)
-        stack.callback(metrics.LAST_FRAME_AGE.set_function, float)
-        metrics.LAST_FRAME_AGE.set_function(self._flow.last_frame_age)
+        stack.callback(self._tally.show_age(self._flow.last_frame_age))
         stack.callback(self._tally.export)
         async with asyncio.TaskGroup() as tasks:
             if self._publisher is None:  # which does it otherwise
                 tasks.create_task(self._export())
             for line in lines:
                 tasks.create_task(line.run())
+            tasks.create_task(self._every(_LOOK_S, books.troubles.look))
             if books.keyframe_s:
                 tasks.create_task(self._every(min(_KEYFRAME_LOOK_S, books.keyframe_s / 10), books.write_keyframes))
             if books.interval_s:

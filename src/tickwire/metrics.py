@@ -53,18 +53,20 @@ WORKERS = Gauge("feed_workers", "Worker processes by state; silent ones do not a
 WORKER_RESTARTS = Counter("feed_worker_restarts", "Worker processes started again after they died.", ["worker"])
 
 # Feeds
-FRAMES_RECEIVED = Counter("feed_frames_received", "Frames taken from sockets.")
-FRAMES_REJECTED = Counter("feed_frames_rejected", "Frames skipped, by reason.", ["reason"])
-EVENTS = Counter("feed_events", "Market events handed to callbacks.", ["type"])
-GAPS = Counter("feed_gaps", "Breaks in an exchange's sequence.")
-RESYNCS = Counter("feed_resyncs", "Order books started again, by reason.", ["reason"])
-RECONNECTS = Counter("feed_reconnects", "Connections opened again, by reason.", ["reason"])
-BOOKS = Gauge("feed_books", "Order books by state.", ["state"])
-LAST_FRAME_AGE = Gauge("feed_last_frame_age_seconds", "Since the last frame of the quietest connection.")
-CALLBACK_ERRORS = Counter("feed_callback_errors", "Exceptions raised by callbacks.")
+FRAMES_RECEIVED = Counter("feed_frames_received", "Frames taken from sockets.", ["exchange"])
+FRAMES_REJECTED = Counter("feed_frames_rejected", "Frames skipped, by reason.", ["exchange", "reason"])
+EVENTS = Counter("feed_events", "Market events handed to callbacks.", ["exchange", "type"])
+GAPS = Counter("feed_gaps", "Breaks in an exchange's sequence.", ["exchange"])
+RESYNCS = Counter("feed_resyncs", "Order books started again, by reason.", ["exchange", "reason"])
+RECONNECTS = Counter("feed_reconnects", "Connections opened again, by reason.", ["exchange", "reason"])
+BOOKS = Gauge("feed_books", "Order books by state.", ["exchange", "state"])
+LAST_FRAME_AGE = Gauge(
+    "feed_last_frame_age_seconds", "Since the last frame of the exchange's quietest connection.", ["exchange"]
+)
+CALLBACK_ERRORS = Counter("feed_callback_errors", "Exceptions raised by callbacks.", ["exchange"])
 
 REJECT_REASONS = ("malformed", "unknown", "oversize", "binary")
-INVALID_REASONS = ("gap", "checksum", "disconnect", "stale", "overflow")
+INVALID_REASONS = ("gap", "checksum", "crossed", "disconnect", "stale", "overflow")
 RECONNECT_REASONS = ("closed", "connect", "silent", "planned", "protocol", "subscribe")
 EVENT_TYPES = ("ticker", "orderbook")
 OUTCOMES = ("acknowledged", "conflated", "dropped", "failed", "spilled")

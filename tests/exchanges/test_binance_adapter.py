@@ -9,7 +9,7 @@ from tickwire.errors import FrameRejected, UnknownSymbol
 from tickwire.events.spelling import spell_out
 from tickwire.events.types import OrderBook, Ticker
 from tickwire.exchanges.binance import Adapter, derive, read_listing
-from tickwire.exchanges.contract import Channel, Fetch, Output, Reconnect, Refused, Send, Subscribed, Symbol
+from tickwire.exchanges.contract import Channel, Fetch, Output, Reconnect, Refused, Resync, Send, Subscribed, Symbol
 
 BTC = Symbol("BTC-USDT", "BTCUSDT")
 ETH = Symbol("ETH-USDT", "ETHUSDT")
@@ -154,12 +154,14 @@ class TestBookProcedure:
         assert books(outputs) == [("invalid", 100)]
         assert isinstance(outputs[0], OrderBook)
         assert outputs[0].reason == "gap"
-        (fetch,) = fetches(outputs)
+        assert outputs[1:] == [Resync(BTC, "gap")]
         assert adapter.book(BTC) is None
+        assert adapter.receive(depth(104, 104), 3) == []  # kept, and no reason to ask before it is time
+        (fetch,) = fetches(adapter.resync(BTC))
         assert books(adapter.receive(depth(101, 101, "ETHUSDT"), 3)) == [("delta", 101)]
-        assert adapter.receive(depth(104, 105), 3) == []
+        assert adapter.receive(depth(105, 105), 3) == []
         outputs = adapter.fetched(fetch, snapshot(103), 4)
-        assert books(outputs) == [("snapshot", 103), ("delta", 105)]
+        assert books(outputs) == [("snapshot", 103), ("delta", 104), ("delta", 105)]
         assert isinstance(outputs[0], OrderBook)
         assert outputs[0].reason == "resync"
 
@@ -192,13 +194,14 @@ class TestBookProcedure:
             adapter.fetched(fetch, body, 2)
         assert books(adapter.fetched(fetch, snapshot(9), 2)) == [("snapshot", 9)]
 
-    def test_restart_says_invalid_and_fetches(self) -> None:
+    def test_restart_says_invalid_and_a_resync_fetches(self) -> None:
         adapter = synced(100)
         outputs = adapter.restart(BTC, "stale", 9)
         assert books(outputs) == [("invalid", 100)]
-        (fetch,) = fetches(outputs)
+        (fetch,) = fetches(adapter.resync(BTC))
         assert books(adapter.restart(BTC, "stale", 9)) == []
         assert books(adapter.fetched(fetch, snapshot(200), 10)) == [("snapshot", 200)]
+        assert adapter.resync(BTC) == []
 
     def test_times_and_numbers_are_the_exchanges(self) -> None:
         (delta,) = synced(100).receive(depth(101, 102, bids=[["10.10", "0.50"]]), 1_700_000_000_999_999)

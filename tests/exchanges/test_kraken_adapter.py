@@ -14,7 +14,7 @@ from tickwire.errors import FrameRejected, UnknownSymbol
 from tickwire.events.decimals import decimal_text
 from tickwire.events.types import Ticker
 from tickwire.exchanges import numbers
-from tickwire.exchanges.contract import Output, Refused, Send, Subscribed, Symbol
+from tickwire.exchanges.contract import Output, Refused, Resync, Send, Subscribed, Symbol
 from tickwire.exchanges.kraken import Adapter, derive, read_listing
 
 BTC = Symbol("BTC-USD", "BTC/USD")
@@ -116,11 +116,13 @@ class TestBook:
         adapter = synced(BTC, ETH)
         outputs = adapter.receive(book("update", [("100.0", "9.0")], [], 1), 2)
         assert [(m.action, m.reason) for m in books(outputs)] == [("invalid", "checksum")]
-        assert [(r["method"], r["params"]["symbol"]) for r in sent(outputs)] == [
+        assert outputs[1:] == [Resync(BTC, "checksum")]
+        assert adapter.book(BTC) is None
+        assert adapter.pending() == []
+        assert [(r["method"], r["params"]["symbol"]) for r in sent(adapter.resync(BTC))] == [
             ("unsubscribe", ["BTC/USD"]),
             ("subscribe", ["BTC/USD"]),
         ]
-        assert adapter.book(BTC) is None
         assert adapter.pending() == [("orderbook", BTC)]
         (other,) = books(adapter.receive(book("update", [], [], crc(BIDS, ASKS), "ETH/USD"), 2))
         assert other.symbol == "ETH-USD"
@@ -128,12 +130,12 @@ class TestBook:
         (fresh,) = books(adapter.receive(book("snapshot", BIDS, ASKS, crc(BIDS, ASKS)), 3))
         assert (fresh.action, fresh.reason) == ("snapshot", "resync")
         assert adapter.pending() == []
+        assert adapter.resync(BTC) == []
 
     def test_the_checksum_of_a_snapshot_counts_too(self) -> None:
         adapter = Adapter([BTC], ["orderbook"], 10)
         outputs = adapter.receive(book("snapshot", BIDS, ASKS, 1), 1)
-        assert books(outputs) == []
-        assert len(sent(outputs)) == 2
+        assert outputs == [Subscribed("orderbook", BTC), Resync(BTC, "checksum")]
         outputs = synced().receive(book("snapshot", BIDS, ASKS, 1), 1)
         assert [(m.action, m.reason) for m in books(outputs)] == [("invalid", "checksum")]
 
@@ -150,7 +152,7 @@ class TestBook:
         assert adapter.book(ETH) is not None
         outputs = adapter.receive(book("update", [], [], crc(BIDS, ASKS)), 2)
         assert [(m.action, m.reason) for m in books(outputs)] == [("invalid", "gap")]
-        assert len(sent(outputs)) == 2
+        assert outputs[1:] == [Resync(BTC, "gap")]
 
     def test_a_broken_frame_of_a_book_leaves_one_alone_whose_name_is_the_beginning_of_its(self) -> None:
         usdt = Symbol("BTC-USDT", "BTC/USDT")
@@ -184,11 +186,11 @@ class TestBook:
     def test_a_missing_checksum_is_a_wrong_one(self) -> None:
         assert [m.action for m in books(synced().receive(book("update", [], [], None), 2))] == ["invalid"]
 
-    def test_restart_subscribes_again(self) -> None:
+    def test_a_resync_subscribes_again(self) -> None:
         adapter = synced()
         outputs = adapter.restart(BTC, "overflow", 2)
         assert [(m.action, m.reason) for m in books(outputs)] == [("invalid", "overflow")]
-        assert [r["method"] for r in sent(outputs)] == ["unsubscribe", "subscribe"]
+        assert [r["method"] for r in sent(adapter.resync(BTC))] == ["unsubscribe", "subscribe"]
         assert books(adapter.restart(BTC, "overflow", 2)) == []
 
 
@@ -260,6 +262,7 @@ class TestSubscriptions:
     def test_a_book_refused_while_it_restarts_is_named(self) -> None:
         adapter = synced()
         adapter.restart(BTC, "stale", 1)
+        adapter.resync(BTC)
         refusal = answer(success=False, error="Market is closed", symbol="BTC/USD")
         assert adapter.receive(refusal, 1) == [Refused("orderbook", BTC, "Market is closed")]
         assert adapter.pending() == []
@@ -376,4 +379,5 @@ def test_a_retry_asks_for_what_was_not_answered_and_nothing_else() -> None:
 def test_a_retry_asks_again_for_a_book_whose_new_snapshot_did_not_come() -> None:
     adapter = synced()
     adapter.restart(BTC, "stale", 2)
+    adapter.resync(BTC)
     assert [m["method"] for m in sent(adapter.retry())] == ["unsubscribe", "subscribe"]

@@ -60,7 +60,10 @@ async def test_frames_of_the_exchange_become_numbered_events_in_their_order(feed
 
 
 async def test_a_gap_makes_the_book_invalid_until_its_next_snapshot(feeding: Feeding) -> None:
-    before = metrics.GAPS._value.get(), metrics.RESYNCS.labels("gap")._value.get()
+    def counts() -> tuple[float, float]:
+        return metrics.GAPS.labels("toy")._value.get(), metrics.RESYNCS.labels("toy", "gap")._value.get()
+
+    before = counts()
     async with ToyServer() as server, feeding(server) as (_, events):
         peer = await subscribed(server)
         for kind, number in (("whole", 1), ("change", 2), ("change", 4), ("change", 5), ("whole", 9), ("change", 10)):
@@ -74,12 +77,15 @@ async def test_a_gap_makes_the_book_invalid_until_its_next_snapshot(feeding: Fee
     ], found  # fmt: skip
     assert (events[2].reason, events[3].reason) == ("gap", "resync")
     assert events[3].epoch > events[2].epoch
-    assert (metrics.GAPS._value.get(), metrics.RESYNCS.labels("gap")._value.get()) == (before[0] + 1, before[1] + 1)
+    assert (metrics.GAPS.labels("toy")._value.get(), metrics.RESYNCS.labels("toy", "gap")._value.get()) == (
+        before[0] + 1,
+        before[1] + 1,
+    )
 
 
 async def test_books_are_counted_by_state_while_the_feed_runs(feeding: Feeding) -> None:
     def books() -> tuple[float, float]:
-        return metrics.BOOKS.labels("valid")._value.get(), metrics.BOOKS.labels("resyncing")._value.get()
+        return metrics.BOOKS.labels("toy", "valid")._value.get(), metrics.BOOKS.labels("toy", "resyncing")._value.get()
 
     before = books()
     async with ToyServer() as server, feeding(server, names=("A-X", "B-X")):
@@ -277,12 +283,19 @@ async def test_stop_before_and_during_the_start_ends_the_run(make_feed: MakeFeed
         hanging.set()
 
 
-async def test_a_refused_symbol_ends_the_run_and_is_named(make_feed: MakeFeed) -> None:
+async def test_a_refused_symbol_leaves_the_others_alone_and_ends_the_run_where_there_is_no_other(
+    make_feed: MakeFeed, feeding: Feeding
+) -> None:
     async with ToyServer() as server:
         server.refuse = {"BX"}
-        feed = make_feed(server, names=("A-X", "B-X"))
+        async with feeding(server, names=("A-X", "B-X")) as (feed, events):
+            peer = await subscribed(server, 2)
+            await peer.say_book("AX", "whole", 1)
+            await aeventually(lambda: events, "the other book")
+            books = feed.accounting()["books"]
+        assert (books["A-X"]["state"], books["B-X"]["last_reason"]) == ("valid", "refused")
         with pytest.raises(SubscriptionRefused, match="BX"):
-            await asyncio.wait_for(feed.run(), 10)
+            await asyncio.wait_for(make_feed(server, names=("B-X",)).run(), 10)
 
 
 async def test_a_symbol_that_is_refused_later_leaves_the_others_alone_until_none_is_left(make_feed: MakeFeed) -> None:
@@ -366,9 +379,10 @@ async def test_an_order_book_message_is_its_own_object(feeding: Feeding) -> None
         assert events[1].bids == [("2", "1"), ("1", "1")]
 
 
-async def test_the_age_of_the_last_frame_is_that_of_the_quietest_connection(feeding: Feeding) -> None:
-    def age() -> float:
-        return next(iter(metrics.LAST_FRAME_AGE.collect())).samples[0].value
+async def test_the_age_of_the_last_frame_is_that_of_the_quietest_connection_of_all_feeds(feeding: Feeding) -> None:
+    def ages() -> list[float]:
+        samples = next(iter(metrics.LAST_FRAME_AGE.collect())).samples
+        return [sample.value for sample in samples if sample.labels == {"exchange": "toy"}]
 
     limits = {"symbols_per_connection": 1}
     async with ToyServer() as server, feeding(server, names=("A-X", "B-X"), limits=limits):
@@ -377,8 +391,16 @@ async def test_the_age_of_the_last_frame_is_that_of_the_quietest_connection(feed
         for _ in range(10):
             await busy.say(name=busy.texts[0]["sub"], bid="1")
             await asyncio.sleep(0.05)
-        assert 0.4 < age() < 5
-    assert age() == 0
+        assert 0.4 < ages()[0] < 5
+        silent = server.peers[1]
+        async with ToyServer() as other, feeding(other):
+            await subscribed(other)
+            await busy.say(name=busy.texts[0]["sub"], bid="1")
+            assert 0.4 < ages()[0] < 5
+        await silent.say(name=silent.texts[0]["sub"], bid="1")
+        await busy.say(name=busy.texts[0]["sub"], bid="1")
+        await aeventually(lambda: ages()[0] < 0.3, "frames on both connections")
+    assert ages() == []
 
 
 @pytest.mark.parametrize(("host", "warnings"), [("exchange.invalid", 1), ("127.0.0.1", 0)])

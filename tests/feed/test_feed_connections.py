@@ -19,12 +19,13 @@ from support import aeventually, free_port
 from tickwire import metrics
 from tickwire.data_feed import WebSocketDataFeed
 from tickwire.errors import SubscriptionRefused
+from tickwire.events.types import OrderBook
 
 MakeFeed = Callable[..., WebSocketDataFeed]
 
 
 def reconnects(reason: str) -> float:
-    value: float = metrics.RECONNECTS.labels(reason)._value.get()
+    value: float = metrics.RECONNECTS.labels("toy", reason)._value.get()
     return value
 
 
@@ -182,20 +183,112 @@ async def test_a_connection_on_which_no_book_changes_is_replaced_though_it_answe
         assert reconnects("silent") == before + 1
 
 
-async def test_a_connection_is_replaced_before_the_exchange_would_end_it(feeding: Feeding) -> None:
-    before = reconnects("planned")
-    async with ToyServer() as server, feeding(server, limits={"max_connection_s": 1.0}):
-        await subscribed(server, peer=1)
-        assert reconnects("planned") == before + 1
-        assert server.attempts[1] - server.attempts[0] >= 0.9
+async def test_a_book_that_breaks_again_and_again_is_asked_for_ever_less_often(feeding: Feeding) -> None:
+    again = {"again": "AX", "why": "gap"}
+    async with ToyServer() as server, feeding(server) as (feed, events):
+        peer = await subscribed(server)
+        for number in range(0, 200, 10):
+            await peer.say_book("AX", "whole", number)
+            await peer.say_book("AX", "change", number + 5)
+        await length(events, 40)
+        await aeventually(lambda: peer.texts.count(again) >= 4, "one more question, after a while")
+        assert peer.texts.count(again) <= 6
+        book = feed.accounting()["books"]["A-X"]
+    assert (book["state"], book["last_reason"], book["troubles"]) == ("resyncing", "gap", 20)
 
 
-async def test_the_exchange_may_ask_us_to_leave(feeding: Feeding) -> None:
+async def test_a_book_whose_sides_stay_crossed_starts_again(feeding: Feeding) -> None:
+    async with ToyServer() as server, feeding(server, limits={"crossed_s": 0.3}) as (_, events):
+        peer = await subscribed(server)
+        await peer.say_book("AX", "whole", 1, [["1", "1"]], [["2", "1"]])
+        await peer.say_book("AX", "change", 2, [["3", "1"]])
+        await aeventually(lambda: {"again": "AX", "why": "crossed"} in peer.texts, "the new start")
+        await peer.say_book("AX", "whole", 9, [["1", "1"]], [["2", "1"]])
+        await length(events, 4)
+    assert [(e.action, e.reason) for e in events[2:4]] == [("invalid", "crossed"), ("snapshot", "resync")]
+
+
+LEAVING = pytest.mark.parametrize("asked", [False, True], ids=["for its age", "because it was asked to"])
+
+
+@LEAVING
+async def test_a_connection_is_replaced_by_one_whose_books_are_there_already(feeding: Feeding, asked: bool) -> None:
     before = reconnects("planned")
-    async with ToyServer() as server, feeding(server):
-        await (await subscribed(server)).say(leave="maintenance")
-        await subscribed(server, peer=1)
+    limits = {} if asked else {"max_connection_s": 1.0}
+    channels = ("ticker", "orderbook")
+    async with ToyServer() as server, feeding(server, channels=channels, limits=limits) as (_, events):
+        old = await subscribed(server, 2)
+        await old.say_book("AX", "whole", 1, [["1", "1"]])
+        await old.say(name="AX", bid="1")
+        if asked:
+            await old.say(leave="maintenance")
+        new = await subscribed(server, 2, peer=1)
+        await new.say(name="AX", bid="1")
+        await old.say_book("AX", "change", 2, [["1", "2"]])  # the old one serves on
+        await length(events, 3)
+        await new.say_book("AX", "whole", 2, [["1", "2"]])
+        await length(events, 5)
+        await aeventually(old.closed.is_set, "the end of the old connection")
+        await new.say_book("AX", "change", 3, [["1", "3"]])
+        await length(events, 6)
+        assert {"unsub": "AX"} in old.texts
         assert reconnects("planned") == before + 1
+        if not asked:
+            assert server.attempts[1] - server.attempts[0] >= 0.9
+
+    seen = [(getattr(e, "action", "ticker"), getattr(e, "reason", None) or None, e.symbol) for e in events]
+    assert [(action, reason) for action, reason, _ in seen if action != "delta"] == [
+        ("snapshot", "initial"), ("ticker", None), ("snapshot", "reconnect"), ("ticker", None),
+        ("invalid", "disconnect"),
+    ]  # fmt: skip
+    books = [e for e in events if isinstance(e, OrderBook)]
+    assert [(e.book_seq, e.sequence) for e in books] == [(0, 1), (1, 2), (0, 2), (1, 3), (2, 3)]
+    assert books[2].epoch > books[1].epoch
+    assert books[2].bids == [("1", "2")]
+    assert [e.received_us for e in events] == sorted(e.received_us for e in events)
+
+
+async def test_a_connection_that_cannot_be_replaced_yet_goes_on(feeding: Feeding) -> None:
+    async with ToyServer() as server, feeding(server) as (_, events):
+        old = await subscribed(server)
+        await old.say_book("AX", "whole", 1)
+        server.accept = lambda: False
+        await old.say(leave="maintenance")
+        await aeventually(lambda: len(server.attempts) >= 3, "two attempts")
+        await old.say_book("AX", "change", 2)
+        await length(events, 2)
+        server.accept = lambda: True
+        await (await subscribed(server, peer=1)).say_book("AX", "whole", 2)
+        await length(events, 3)
+        assert [e.action for e in events] == ["snapshot", "delta", "snapshot"]
+
+
+async def test_a_connection_that_ends_before_its_successor_is_ready_is_replaced_as_any_other(feeding: Feeding) -> None:
+    before = reconnects("planned"), reconnects("closed")
+    async with ToyServer() as server, feeding(server) as (_, events):
+        old = await subscribed(server)
+        await old.say_book("AX", "whole", 1)
+        await old.say(leave="maintenance")
+        await subscribed(server, peer=1)
+        old.cut()
+        last = await subscribed(server, peer=2)
+        await aeventually(server.peers[1].closed.is_set, "the end of the successor")
+        await last.say_book("AX", "whole", 5)
+        await length(events, 3)
+        assert (reconnects("planned"), reconnects("closed")) == (before[0], before[1] + 1)
+    assert [e.reason for e in events[:3]] == ["initial", "disconnect", "reconnect"]
+
+
+async def test_a_feed_can_be_stopped_while_a_connection_is_being_replaced(feeding: Feeding) -> None:
+    async with ToyServer() as server:
+        async with feeding(server) as (_, events):
+            old = await subscribed(server)
+            await old.say_book("AX", "whole", 1)
+            await old.say(leave="maintenance")
+            new = await subscribed(server, peer=1)
+        await aeventually(lambda: old.closed.is_set() and new.closed.is_set(), "the end of both")
+        assert {"unsub": "AX"} in old.texts
+    assert [(e.action, e.reason) for e in events] == [("snapshot", "initial"), ("invalid", "disconnect")]
 
 
 GARBAGE = [b"", b"}", b"\xff\xfe\x00", b"null", b"[" * 5000, b'{"name": "ZZ"}', b'{"name": 5, "book": {}}']
@@ -281,17 +374,43 @@ async def test_a_snapshot_over_rest_reaches_the_adapter_again_and_again_until_it
         assert [path for _, path in server.requests[1:]] == ["/depth?s=AX"] * 2
 
 
-async def test_a_request_that_the_exchange_refuses_is_a_refused_symbol(make_feed: MakeFeed) -> None:
+async def test_a_refused_request_for_a_symbol_that_nobody_has_seen_is_a_refused_symbol(make_feed: MakeFeed) -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
         return web.json_response({"code": -1121, "msg": "Invalid symbol."}, status=400)
 
-    async with ToyServer(acknowledge=False) as server:
+    async with ToyServer(acknowledge=False, listed=None) as server:
         server.rest = answer
         feed = make_feed(server)
         running = asyncio.create_task(feed.run())
         await (await subscribed(server)).say(name="AX", fetch="/depth")
         with pytest.raises(SubscriptionRefused, match=r"AX.*Invalid symbol"):
             await asyncio.wait_for(running, 10)
+
+
+@pytest.mark.parametrize("status", [302, 400, 403, 404, 451])
+@pytest.mark.parametrize("known", ["listed", "acknowledged"])
+async def test_a_refused_request_for_a_symbol_that_the_exchange_has_is_made_again(
+    feeding: Feeding, status: int, known: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("tickwire.wire.fetches._BASE_S", 0.1)
+    monkeypatch.setattr("tickwire.wire.rest._DEFAULT_BLOCK_S", 0.1)
+    statuses = [status, status, 200]
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if "depth" not in request.path:
+            return web.Response(status=451)
+        return web.json_response({"name": "AX", "book": "whole", "n": 5}, status=statuses.pop(0))
+
+    listed = ("A-X",) if known == "listed" else None
+    async with ToyServer(acknowledge=known == "acknowledged", listed=listed) as server:
+        server.rest = answer
+        async with feeding(server) as (feed, events):
+            await (await subscribed(server)).say(name="AX", fetch="/depth")
+            await aeventually(lambda: events, "the book")
+            assert statuses == []
+            assert feed.accounting()["books"]["A-X"]["state"] == "valid"
+    told = [r for r in caplog.records if r.name == "tickwire.wire.fetches"]
+    assert len(told) == (0 if status == 403 else 1)  # a limit is waited out without a word
 
 
 async def test_the_newest_request_for_a_symbol_replaces_the_one_before(feeding: Feeding) -> None:

@@ -15,6 +15,7 @@ from tickwire.exchanges.contract import (
     Output,
     Reconnect,
     Refused,
+    Resync,
     Send,
     Subscribed,
     Symbol,
@@ -36,6 +37,7 @@ LIMITS: dict[str, Any] = {
     "ping_interval_s": 30.0,
     "silence_s": 60.0,
     "subscription_silence_s": 60.0,
+    "crossed_s": 30.0,
     "ack_timeout_s": 30.0,
     "max_frame_bytes": 100_000,
     "book_depths": range(1, 1001),
@@ -80,6 +82,7 @@ class Adapter:
         self._pending: dict[tuple[Channel, str], None] = {(c, s.native): None for s in symbols for c in channels}
         self._books: dict[str, Book] = {}
         self._numbers: dict[str, int] = {}
+        self._why: dict[str, str] = {}
 
     def start(self) -> list[Output]:
         return [_message(sub=name, on=channel) for channel, name in self._pending]
@@ -137,10 +140,14 @@ class Adapter:
         return self.receive(body, received_us)
 
     def restart(self, symbol: Symbol, reason: str, received_us: int) -> list[Output]:
-        out: list[Output] = [_message(again=symbol.native, why=reason)]
+        out: list[Output] = [Resync(symbol, reason)]
         if self._books.pop(symbol.native, None) is not None:
             out.insert(0, _book(symbol, "invalid", reason, received_us, None, [], []))
+        self._why[symbol.native] = reason
         return out
+
+    def resync(self, symbol: Symbol) -> list[Output]:
+        return [_message(again=symbol.native, why=self._why[symbol.native])]
 
     def stop(self) -> list[Output]:
         return [_message(unsub=name) for name in self._symbols]

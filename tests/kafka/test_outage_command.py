@@ -184,8 +184,8 @@ async def test_every_scrape_finds_each_event_in_one_place(mock: MockCluster, tmp
         for kind, topic in topics.items():
             ends = [f'kafka_records_total{{outcome="{end}",topic="{topic}"}}' for end in OUTCOMES]
             here = sum(page[end] for end in ends) + page[f'kafka_records_in_flight{{topic="{topic}"}}']
-            assert page[f'feed_events_total{{type="{kind}"}}'] == here
-        return sum(page[f'feed_events_total{{type="{kind}"}}'] for kind in topics)
+            assert page[f'feed_events_total{{exchange="binance",type="{kind}"}}'] == here
+        return sum(page[f'feed_events_total{{exchange="binance",type="{kind}"}}'] for kind in topics)
 
     async with (
         SimulatedExchange("binance", symbols=5, rate=3000) as exchange,

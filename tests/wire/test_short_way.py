@@ -48,7 +48,7 @@ class Chain:
         self.sent: list[tuple[str, bytes, bytes, str]] = []
         self.fetches: list[Fetch] = []
         self._later = 0.0
-        self.tally = Tally()
+        self.tally = Tally(exchange.EXCHANGE.name)
         flow = Flow(exchange.EXCHANGE.name)
         self.publisher = Publisher(KafkaConfig(enabled=True), flow)
         self.publisher._link.flights.produce = self._produce
@@ -66,7 +66,7 @@ class Chain:
             rest=cast("Any", None),
             books=self.books,
             ticker=callbacks.emit,
-            subscriptions=Subscriptions(exchange.EXCHANGE.name, 2 * len(symbols)),
+            subscriptions=Subscriptions(exchange.EXCHANGE.name, 2 * len(symbols), listed=True),
             tally=self.tally,
             random=random.Random(1),
             outlet=self.publisher.outlet if short else None,

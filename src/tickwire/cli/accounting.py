@@ -81,14 +81,19 @@ def report_of(page: Page) -> dict[str, Any]:
         "topics": topics,
         "recovered": {"records": sum(recovered.values()), **recovered},
         "spill_folder": None,
+        "books": {},
     }
 
 
 def add_reports(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One accounting of several; the folders of records that wait on disk become one text."""
+    """One accounting of several; the folders of records that wait on disk become one text.
+
+    Of a book the last report counts that has it.
+    """
     added: dict[str, Any] = report_of({})
     for report in reports:
-        _add(added, report)
+        _add(added, {name: value for name, value in report.items() if name != "books"})
+        added["books"] |= report.get("books", {})
     return added
 
 

@@ -48,8 +48,8 @@ class OrderBook(Struct, tag_field="type", tag="orderbook", kw_only=True):
     asks: list[Level]
     epoch: int = 0
     book_seq: int = 0
-    # snapshot: initial, resync, reconnect, keyframe, update; invalid: gap, checksum, disconnect, stale, overflow;
-    # None in a delta
+    # snapshot: initial, resync, reconnect, keyframe, update; invalid: gap, checksum, crossed, disconnect, stale,
+    # overflow; None in a delta
     reason: str | None = None
     sequence: int | None = None  # the exchange's number of the update after which the book stands
     exchange_us: Micros | None = None

@@ -18,7 +18,18 @@ from tickwire.events.running import Applied
 from tickwire.events.short_way import ShortWay
 from tickwire.events.types import Micros, Ticker
 from tickwire.exchanges import contract
-from tickwire.exchanges.contract import Channel, Fetch, Output, Reconnect, Refused, Send, Subscribed, Symbol, malformed
+from tickwire.exchanges.contract import (
+    Channel,
+    Fetch,
+    Output,
+    Reconnect,
+    Refused,
+    Resync,
+    Send,
+    Subscribed,
+    Symbol,
+    malformed,
+)
 from tickwire.exchanges.messages import BookMessages, text_before
 from tickwire.exchanges.symbols import Listing, split_name
 
@@ -37,6 +48,7 @@ EXCHANGE = contract.Exchange(
     ping_interval_s=30.0,  # the exchange pings every 20 s, so this is already late
     silence_s=60.0,
     subscription_silence_s=600.0,  # a quiet pair can go minutes without a change
+    crossed_s=5.0,  # the sequence shows what was lost, not what was wrong in a snapshot or in the book here
     ack_timeout_s=10.0,
     max_frame_bytes=4 * 1024 * 1024,
     book_depths=range(1, 5001),
@@ -47,6 +59,7 @@ _STREAMS_PER_MESSAGE = 200
 _BUFFERED_EVENTS = 3000  # a symbol, while its snapshot is on its way: five minutes at ten events a second
 _QUIET_DELAY_S = 2.0  # after an acknowledgement, when no event has asked for the snapshot
 _STALE_DELAYS_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # before asking again for a snapshot that was too old
+_TOO_OLD = "the snapshot was older than the first event kept"
 _NO_DATA = Raw(b"null")
 _TICKER_MARK = b'@bookTicker"'
 # As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
@@ -159,7 +172,7 @@ class _State(Applied):
         # Where it is full the oldest leave: a snapshot that needs them is too old and is fetched again.
         self.buffer: deque[tuple[_Depth, Micros]] = deque(maxlen=_BUFFERED_EVENTS)
         self.asked: Fetch | None = None
-        self.fetching = False  # the snapshot was asked for, and not merely in case the symbol stays quiet
+        self.fetching = False  # the snapshot was asked for or will be, and not merely in case the symbol stays quiet
         self.tries = 0
 
 
@@ -218,7 +231,7 @@ class Adapter:
             if fetch != state.asked:
                 return []  # a later one is on its way
             state.tries += 1
-            return [self._fetch(state, _STALE_DELAYS_S[min(state.tries, len(_STALE_DELAYS_S)) - 1])]
+            return [self._fetch(state, _STALE_DELAYS_S[min(state.tries, len(_STALE_DELAYS_S)) - 1], _TOO_OLD)]
         # Step 6: the book is the snapshot.
         state.book, state.update_id = book, snapshot.last_update_id
         state.fetching, state.tries = False, 0
@@ -230,9 +243,14 @@ class Adapter:
         return out
 
     def restart(self, symbol: Symbol, reason: str, received_us: Micros) -> list[Output]:
-        """Declare the book invalid and ask for a new snapshot."""
+        """Declare the book invalid; events are kept until its next snapshot."""
         state = self._books.get(symbol.native)
         return [] if state is None else self._restart(state, reason, received_us)
+
+    def resync(self, symbol: Symbol) -> list[Output]:
+        """Ask for a new snapshot."""
+        state = self._books.get(symbol.native)
+        return [] if state is None or state.book is not None else [self._fetch(state)]
 
     def stop(self) -> list[Output]:
         """Unsubscribe from every stream."""
@@ -354,15 +372,15 @@ class Adapter:
 
     def _restart(self, state: _State, reason: str, received_us: Micros) -> list[Output]:
         valid, state.book = state.book is not None, None
-        state.short = False
+        state.short, state.fetching = False, True
         self.short_way.leave(state.symbol.native)
-        fetch = self._fetch(state)
+        again = Resync(state.symbol, reason)
         sequence = state.update_id if state.update_id != _BROKEN else None
-        return [state.messages.invalid(reason, sequence, received_us), fetch] if valid else [fetch]
+        return [state.messages.invalid(reason, sequence, received_us), again] if valid else [again]
 
-    def _fetch(self, state: _State, delay_s: float = 0.0) -> Fetch:
+    def _fetch(self, state: _State, delay_s: float = 0.0, why: str = "") -> Fetch:
         state.fetching = True
-        state.asked = Fetch(state.symbol, state.path, self._weight, delay_s)
+        state.asked = Fetch(state.symbol, state.path, self._weight, delay_s, why)
         return state.asked
 
     def _request(self, method: str, streams: Sequence[str]) -> list[Output]:

@@ -54,6 +54,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
     ping_interval_s: float  # how long without any frame before we ask
     silence_s: float  # how long without any frame before the connection counts as dead
     subscription_silence_s: float  # how long one book may stay quiet before it is started again
+    crossed_s: float | None  # how long a bid may be at or above the asks before the book is started again; None: it may
     ack_timeout_s: float
     max_frame_bytes: int
     book_depths: Sequence[int]  # levels a side that a book may be kept true to, in order
@@ -79,6 +80,14 @@ class Fetch(Struct, frozen=True):
     path: str  # with its query
     weight: int
     delay_s: float = 0.0  # wait so long before asking; 0: as soon as the budget allows
+    why: str = ""  # what was wrong with the answer before
+
+
+class Resync(Struct, frozen=True):
+    """Call :meth:`AdapterContract.resync` for this book: now, or after a while where that happens often."""
+
+    symbol: Symbol
+    reason: str
 
 
 class Subscribed(Struct, frozen=True):
@@ -107,7 +116,7 @@ def malformed(what: str, why: object) -> FrameRejected:
     return FrameRejected("malformed", f"{what}: {why}"[:MAX_TEXT])
 
 
-Output: TypeAlias = Ticker | OrderBook | Send | Fetch | Subscribed | Refused | Reconnect
+Output: TypeAlias = Ticker | OrderBook | Send | Fetch | Resync | Subscribed | Refused | Reconnect
 
 
 class AdapterContract(Protocol):
@@ -134,10 +143,14 @@ class AdapterContract(Protocol):
         """Translate a fetched body. Raises :exc:`~tickwire.errors.FrameRejected`; the feed then fetches again."""
 
     def restart(self, symbol: Symbol, reason: str, received_us: Micros) -> list[Output]:
-        """Start this symbol's book again: an ``invalid`` with *reason* if it was valid, and what the exchange needs.
+        """Give this symbol's book up: an ``invalid`` with *reason* if it was valid, and a :class:`Resync`.
 
-        Called for a book that fell silent (``stale``) or whose records could not be stored (``overflow``).
+        Called for a book that fell silent (``stale``), whose sides crossed (``crossed``) or whose records could not be
+        stored (``overflow``). The adapter does the same where it finds a ``gap`` or a wrong ``checksum``.
         """
+
+    def resync(self, symbol: Symbol) -> list[Output]:
+        """Ask for what starts this symbol's book again; nothing where it has started by itself."""
 
     def stop(self) -> list[Output]:
         """Unsubscribe everything: what to send before the connection is closed."""

@@ -18,7 +18,17 @@ from tickwire.events.decimals import decimal_text
 from tickwire.events.short_way import ShortWay
 from tickwire.events.types import Micros, Ticker
 from tickwire.exchanges import contract
-from tickwire.exchanges.contract import Channel, Fetch, Output, Refused, Send, Subscribed, Symbol, malformed
+from tickwire.exchanges.contract import (
+    Channel,
+    Fetch,
+    Output,
+    Refused,
+    Resync,
+    Send,
+    Subscribed,
+    Symbol,
+    malformed,
+)
 from tickwire.exchanges.messages import BookMessages, text_before
 from tickwire.exchanges.numbers import best, micros
 from tickwire.exchanges.symbols import Listing, split_name
@@ -38,6 +48,7 @@ EXCHANGE = contract.Exchange(
     ping_interval_s=10.0,  # heartbeats come every second when nothing else does
     silence_s=30.0,
     subscription_silence_s=600.0,  # a quiet pair can go minutes without a change
+    crossed_s=5.0,  # the checksum is of the exchange's book, crossed or not
     ack_timeout_s=10.0,
     max_frame_bytes=4 * 1024 * 1024,
     book_depths=(10, 25, 100, 500, 1000),
@@ -205,9 +216,17 @@ class Adapter:
         return []
 
     def restart(self, symbol: Symbol, reason: str, received_us: Micros) -> list[Output]:
-        """Declare the book invalid and subscribe it again."""
+        """Declare the book invalid; its updates are ignored until it is subscribed again."""
         state = self._books.get(symbol.native)
         return [] if state is None else self._restart(state, reason, received_us)
+
+    def resync(self, symbol: Symbol) -> list[Output]:
+        """Subscribe again; both requests at once, because Kraken answers in order and old updates are ignored."""
+        state = self._books.get(symbol.native)
+        if state is None or state.book is not None:
+            return []
+        state.restarting = True
+        return self._again(state)
 
     def stop(self) -> list[Output]:
         """Unsubscribe every channel."""
@@ -323,13 +342,12 @@ class Adapter:
         self._leave(state)
 
     def _restart(self, state: _State, reason: str, received_us: Micros) -> list[Output]:
-        """Subscribe again; both requests at once, because Kraken answers in order and old updates are ignored."""
         out: list[Output] = []
         if state.book is not None:
             out.append(state.messages.invalid(reason, None, received_us))
-        state.book, state.suspect, state.restarting = None, False, True
+        state.book, state.suspect, state.restarting = None, False, False
         self._leave(state)
-        return out + self._again(state)
+        return [*out, Resync(state.symbol, reason)]
 
     def _again(self, state: _State) -> list[Output]:
         return [Send(self._payload(method, "orderbook", [state.symbol])) for method in ("unsubscribe", "subscribe")]

@@ -1,8 +1,10 @@
 """Order books on their way out: numbered, in the form the user wants, repeated as keyframes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
 from time import monotonic
+
+from msgspec.structs import replace
 
 from tickwire.config.feed_config import FeedConfig
 from tickwire.events.book import Book
@@ -12,9 +14,11 @@ from tickwire.events.top import Top
 from tickwire.events.types import OrderBook
 from tickwire.exchanges.contract import Symbol
 from tickwire.exchanges.messages import text_before
+from tickwire.wire.backoff import Restarts
 from tickwire.wire.book_now import BookNow, look
 from tickwire.wire.clock import now_us
 from tickwire.wire.tally import Tally
+from tickwire.wire.troubles import Troubles
 
 BookOf = Callable[[Symbol], Book | None]
 
@@ -23,12 +27,12 @@ class BookState:
     """One symbol's book for as long as the feed runs, over all connections."""
 
     __slots__ = (
-        "_quiet_since", "_seen", "book_of", "changed", "invalid", "keyframe_due", "sequencer",
-        "symbol", "top", "valid",
+        "_crossed_since", "_crossing_told", "_quiet_since", "_seen", "book_of", "changed", "invalid", "keyframe_due",
+        "restarts", "sequencer", "symbol", "top", "valid",
     )  # fmt: skip
 
-    def __init__(self, symbol: Symbol, depth: int) -> None:
-        self.symbol = symbol
+    def __init__(self, symbol: Symbol, depth: int, restarts: Restarts) -> None:
+        self.symbol, self.restarts = symbol, restarts
         self.sequencer = Sequencer()
         self.book_of: BookOf = _no_book  # the adapter's, while there is a connection
         self.valid = False  # as the metric shows it
@@ -39,12 +43,32 @@ class BookState:
         self.changed: OrderBook | None = None  # the last delta that is not written yet
         self._seen = 0
         self._quiet_since = 0.0
+        self._crossed_since: float | None = None
+        self._crossing_told = False
 
     def quiet_s(self, now: float) -> float:
         """For how long this was asked without a message in between; asked once a second or so."""
         if self.sequencer.messages != self._seen:
             self.wake(now)
         return now - self._quiet_since
+
+    def stays_crossed(self, now: float, most_s: float) -> bool:
+        """Whether its sides have been crossed for *most_s* seconds; asked once a second or so.
+
+        It is told once for each time that they cross: where the next snapshot is crossed too, that is how the
+        exchange has it.
+        """
+        book = self.book_of(self.symbol)
+        if book is None:
+            self._crossed_since = None
+        elif not book.crossed():
+            self._crossed_since, self._crossing_told = None, False
+        else:
+            since = self._crossed_since = now if self._crossed_since is None else self._crossed_since
+            if now - since >= most_s and not self._crossing_told:
+                self._crossing_told = True
+                return True
+        return False
 
     def wake(self, now: float) -> None:
         """Begin to measure the quiet."""
@@ -66,7 +90,8 @@ class Books:
         tally: Tally,
         random: Random,
     ) -> None:
-        self.states = {symbol.native: BookState(symbol, depth) for symbol in symbols}
+        self.states = {symbol.native: BookState(symbol, depth, Restarts(random.random)) for symbol in symbols}
+        self.troubles = Troubles(tally.exchange, (state.symbol for state in self.states.values()))
         self.handle = self._handle_delta_mode if config.orderbook_mode == "delta" else self._handle_snapshot_mode
         self.interval_s = config.orderbook_interval_ms / 1000
         self.keyframe_s = config.orderbook_keyframe_seconds
@@ -90,16 +115,49 @@ class Books:
             state.book_of = book_of
             state.wake(monotonic())
 
+    def valid(self, symbols: Iterable[Symbol]) -> list[Symbol]:
+        """Those of *symbols* whose books may be used now."""
+        return [state.symbol for state in self._of(symbols) if state.sequencer.valid]
+
+    def hand_over(self, symbols: Iterable[Symbol], book_of: BookOf, newest: Mapping[str, OrderBook]) -> None:
+        """Serve *symbols* from a connection that was opened beside the one before.
+
+        Its books go on without an ``invalid``, each with a snapshot of a new epoch. *newest* are the last messages of
+        those that are valid there, by the exchange's names; the others begin as on any new connection.
+        """
+        for state in self._of(symbols):
+            state.sequencer.connection_opened()
+            state.book_of = book_of
+            state.wake(monotonic())
+            message, book = newest.get(state.symbol.native), book_of(state.symbol)
+            if message is None or book is None:
+                self._invalidate(state, "disconnect")
+                continue
+            bids, asks = book.bids.top(), book.asks.top()
+            self.handle(replace(message, action="snapshot", bids=bids, asks=asks, received_us=now_us()))
+
     def lost(self, symbols: Iterable[Symbol]) -> None:
         """Declare the books invalid, because their connection ended."""
         for state in self._of(symbols):
             state.book_of = _no_book
             self._invalidate(state, "disconnect")
 
+    def left(self, symbols: Iterable[Symbol]) -> None:
+        """Declare the books invalid, because we are leaving; that is no trouble of theirs."""
+        for state in self._of(symbols):
+            state.book_of = _no_book
+            self._invalidate(state, "disconnect", trouble=False)
+
     def withdraw(self, symbol: Symbol) -> None:
         """Declare a book invalid that the exchange carries no longer."""
         for state in self._of([symbol]):
             self._invalidate(state, "disconnect")
+            self.troubles.note(symbol, "the exchange does not carry it", "refused")
+
+    def resync_delay_s(self, symbol: Symbol, reason: str) -> float:
+        """Note that this book has to be asked for again; return after how many seconds."""
+        self.troubles.note(symbol, "", reason)
+        return self.states[symbol.native].restarts.delay_s(monotonic())
 
     def look(self, native: str, depth: int | None) -> BookNow:
         """Copy a book as it stands, its best *depth* levels."""
@@ -178,24 +236,27 @@ class Books:
         if message is not None:
             self._emit(message)
 
-    def _invalidate(self, state: BookState, reason: str) -> None:
+    def _invalidate(self, state: BookState, reason: str, *, trouble: bool = True) -> None:
         state.changed = None
         message = state.sequencer.invalidate(reason, now_us())
         if message is not None:
-            self._turned(state, message)
+            self._turned(state, message, trouble=trouble)
             self._emit(message)
 
-    def _turned(self, state: BookState, message: OrderBook) -> None:
+    def _turned(self, state: BookState, message: OrderBook, *, trouble: bool = True) -> None:
         """Keep the accounts of a book that became valid or invalid."""
         if message.action == "snapshot":
             if state.invalid is not None:
                 self._tally.resyncs[state.invalid].add()
             state.invalid = None
+            self.troubles.whole(state.symbol)
             if self.keyframe_s:  # not all at once: the first one comes after half a period to a whole one
                 state.keyframe_due = monotonic() + self.keyframe_s * self._random.uniform(0.5, 1.0)
         else:
             state.invalid = str(message.reason)
             state.keyframe_due = float("inf")
+            if trouble:
+                self.troubles.broke(state.symbol, state.invalid)
             if message.reason == "gap":
                 self._tally.gaps.add()
         if state.valid != (message.action == "snapshot"):

@@ -144,6 +144,10 @@ class Connection(WSListener):
         if self._transport is not None:
             self._transport.send(WSMsgType.TEXT, message)
 
+    def hand_to(self, message: Callable[[bytes], None]) -> None:
+        """Let *message* take the text messages from now on."""
+        self._message = message
+
     def ping(self) -> None:
         """Send the WebSocket's own ping."""
         if self._transport is not None:

@@ -2,15 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from time import monotonic
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from tickwire.errors import ConnectionLost
 from tickwire.exchanges.contract import AdapterContract, Symbol
 from tickwire.wire.backoff import Backoff
 from tickwire.wire.session import Session, Surroundings
 
 logger = logging.getLogger(__name__)
+
+_READY_S = 60.0  # for a connection to have all that the one has which it is to replace
+
+Running = asyncio.Task[ConnectionLost]
 
 
 class Gate:
@@ -37,6 +42,8 @@ class Line:
         self.symbols = symbols
         self._around, self._open_adapter, self._gate = around, open_adapter, gate
         self._session: Session | None = None
+        self._successor: Session | None = None
+        self._running: set[Running] = set()  # every session that is not done, leaving ones too
         self._last_frame = monotonic()
         self._reading = asyncio.Event()
         self._reading.set()
@@ -51,14 +58,14 @@ class Line:
     def pause(self) -> None:
         """Read nothing until :meth:`resume`; no connection is opened meanwhile."""
         self._reading.clear()
-        if self._session is not None:
-            self._session.connection.pause()
+        for session in self._sessions():
+            session.connection.pause()
 
     def resume(self) -> None:
         """Read on."""
         self._reading.set()
-        if self._session is not None:
-            self._session.connection.resume()
+        for session in self._sessions():
+            session.connection.resume()
 
     def hand_out_no_more(self) -> None:
         """Count what still comes, and do nothing else with it."""
@@ -77,21 +84,89 @@ class Line:
     async def run(self) -> NoReturn:
         """Serve until cancelled. Raises :exc:`~tickwire.errors.SubscriptionRefused`."""
         backoff = Backoff(self._around.random.random)
-        name = self._around.exchange.name
         while True:
-            await self._reading.wait()
-            await self._gate.turn()
-            session = self._session = Session(self._around, self._open_adapter(), self.symbols)
-            if not self._reading.is_set():
-                session.connection.pause()
-            try:
-                lost = await session.run()
-            finally:
-                self._last_frame = self.last_frame
-                self._session = None
-            self._around.tally.reconnects[lost.reason].add()
-            wait = backoff.delay_s(0.0 if session.opened_at is None else monotonic() - session.opened_at)
-            logger.warning(
-                "feed.reconnect exchange=%s reason=%s wait_s=%.1f detail=%r", name, lost.reason, wait, lost.detail
-            )
+            lost, lived_s = await self._serve()
+            wait = backoff.delay_s(lived_s)
+            self._tell(lost, wait)
             await asyncio.sleep(wait)
+
+    async def _serve(self) -> tuple[ConnectionLost, float]:
+        """Open a connection and serve until one is lost; return why, and how many seconds it lived."""
+        session, running = await self._open(standby=False)
+        self._session = session
+        try:
+            while True:
+                await _happens(session.due.wait(), running)
+                successor = None if running.done() else await self._open_successor(running)
+                if successor is None:
+                    await asyncio.wait({running})
+                    opened_at = session.opened_at
+                    return running.result(), 0.0 if opened_at is None else monotonic() - opened_at
+                session.retire()
+                running.cancel()
+                self._tell(ConnectionLost("planned", session.due_why), 0.0)
+                self._session, self._successor = successor[0], None
+                session, running = successor
+                session.take_over()
+        finally:
+            self._last_frame = self.last_frame
+            await self._end(*self._running)
+            self._session = None
+
+    async def _open_successor(self, running: Running) -> tuple[Session, Running] | None:
+        """Open a connection beside the one that serves and wait until its books are there; None where that one ends."""
+        backoff = Backoff(self._around.random.random)
+        while not running.done():
+            session, task = await self._open(standby=True)
+            self._successor = session
+            ready = await _happens(session.ready(), running, task, within_s=_READY_S)
+            if ready and not task.done() and not running.done():
+                return session, task
+            why = str(task.exception() or task.result()) if task.done() else f"not ready within {_READY_S:g} s"
+            self._successor = None
+            await self._end(task)
+            wait = backoff.delay_s()
+            if not running.done():
+                logger.warning(
+                    "feed.no_successor exchange=%s wait_s=%.1f detail=%r (the present one goes on)",
+                    self._around.exchange.name, wait, why,
+                )  # fmt: skip
+            await asyncio.wait({running}, timeout=wait)
+        return None
+
+    async def _open(self, *, standby: bool) -> tuple[Session, Running]:
+        await self._reading.wait()
+        await self._gate.turn()
+        session = Session(self._around, self._open_adapter(), self.symbols, standby=standby)
+        if not self._reading.is_set():
+            session.connection.pause()
+        task = asyncio.create_task(session.run())
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return session, task
+
+    async def _end(self, *tasks: Running) -> None:
+        """Let sessions leave in order."""
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _tell(self, lost: ConnectionLost, wait_s: float) -> None:
+        self._around.tally.reconnects[lost.reason].add()
+        logger.warning(
+            "feed.reconnect exchange=%s reason=%s wait_s=%.1f detail=%r",
+            self._around.exchange.name, lost.reason, wait_s, lost.detail,
+        )  # fmt: skip
+
+    def _sessions(self) -> list[Session]:
+        return [session for session in (self._session, self._successor) if session is not None]
+
+
+async def _happens(what: Coroutine[Any, Any, Any], *unless: Running, within_s: float | None = None) -> bool:
+    """Wait for *what* until one of the sessions *unless* is done; tell whether it happened."""
+    waiting = asyncio.create_task(what)
+    try:
+        await asyncio.wait({waiting, *unless}, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+        return waiting.done()
+    finally:
+        waiting.cancel()

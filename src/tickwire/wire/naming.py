@@ -15,8 +15,8 @@ logger = logging.getLogger(__name__)
 _LISTING_S = 5.0
 
 
-async def resolve(module: ExchangeModule, rest: Rest, names: Sequence[str]) -> list[Symbol]:
-    """Find each name once, by the exchange's listing, or by rule where that cannot be had.
+async def resolve(module: ExchangeModule, rest: Rest, names: Sequence[str]) -> tuple[list[Symbol], bool]:
+    """Find each name once, by the exchange's listing, or by rule where that cannot be had; tell whether it was there.
 
     Raises :exc:`~tickwire.errors.UnknownSymbol`.
     """
@@ -25,7 +25,7 @@ async def resolve(module: ExchangeModule, rest: Rest, names: Sequence[str]) -> l
         found = [module.derive(name) for name in names]
     else:
         found = [listing.resolve(name, module.EXCHANGE.name) for name in names]
-    return list({symbol.native: symbol for symbol in found}.values())
+    return list({symbol.native: symbol for symbol in found}.values()), listing is not None
 
 
 async def _listing(module: ExchangeModule, rest: Rest) -> Listing | None:

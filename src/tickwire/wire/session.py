@@ -2,34 +2,35 @@
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from time import monotonic
 from typing import Any
 
-from tickwire.errors import ConnectionLost, FrameRejected, RequestRefused, SubscriptionRefused
+from tickwire.errors import ConnectionLost, FrameRejected, SubscriptionRefused
 from tickwire.events.short_way import Relay
 from tickwire.events.types import OrderBook, Ticker
 from tickwire.exchanges.contract import (
     AdapterContract,
-    Channel,
     Exchange,
     Fetch,
     Output,
     Reconnect,
     Refused,
+    Resync,
     Send,
     Subscribed,
     Symbol,
 )
-from tickwire.wire.backoff import Backoff
+from tickwire.wire.answers import Answers
 from tickwire.wire.books import Books
 from tickwire.wire.clock import clock, now_us
 from tickwire.wire.connection import Connection
+from tickwire.wire.fetches import Fetches
 from tickwire.wire.pacer import Pacer
 from tickwire.wire.rest import Rest
+from tickwire.wire.standby import Standby
 from tickwire.wire.subscriptions import Subscriptions
 from tickwire.wire.tally import Tally
 
@@ -41,7 +42,6 @@ _GOODBYE_S = 3.0  # for unsubscribing and its answers
 _QUIET_S = 0.25  # without a frame: the answers are in
 _CLOSE_S = 1.0
 _LOOK_S = 0.02
-_RAREST = 32  # times the time that an answer may take: between two questions about the same subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,40 +62,56 @@ class Surroundings:
 
 
 class Session:
-    """A connection and its adapter; both live once. Made, then :meth:`run`."""
+    """A connection and its adapter; both live once. Made, then :meth:`run`.
 
-    def __init__(self, around: Surroundings, adapter: AdapterContract, symbols: Sequence[Symbol]) -> None:
+    On *standby* it keeps books of its own and hands nothing out, until :meth:`take_over`.
+    """
+
+    def __init__(
+        self, around: Surroundings, adapter: AdapterContract, symbols: Sequence[Symbol], *, standby: bool = False
+    ) -> None:
         self._around, self._adapter, self._symbols = around, adapter, symbols
         self._loop = asyncio.get_running_loop()
         self._receive = adapter.receive
         self._frames = around.tally.frames
-        self.connection = Connection(self, around.exchange.max_frame_bytes, self._short_way())
+        self._serving = not standby
+        self._standby = Standby()
+        message = self.message if standby else self._short_way()
+        self.connection = Connection(self, around.exchange.max_frame_bytes, message)
         self._pacer = Pacer(around.exchange.message_interval_s, self.connection.send)
         self._handlers: dict[type[Output], Callable[[Any], None]] = {
             Ticker: around.ticker,
             OrderBook: around.books.handle,
             Send: self._send,
             Fetch: self._fetch,
+            Resync: self._resync,
             Subscribed: self._carried,
             Refused: self._refused,
             Reconnect: self._asked_to_leave,
         }
-        self._fetches: dict[Symbol, asyncio.Task[None]] = {}
-        self._ack_due: dict[tuple[Channel, Symbol], float] = {}
-        self._asked_again: Counter[tuple[Channel, Symbol]] = Counter()
-        self._answered = False  # the exchange has carried something on this connection
+        if standby:
+            self._handlers |= self._standby.handlers()
+        self._fetches = Fetches(
+            adapter, around.rest, around.books, around.subscriptions, around.random,
+            self._take, self._failed, self._reject,
+        )  # fmt: skip
+        self._resyncs: dict[Symbol, asyncio.TimerHandle] = {}  # books that wait before they are asked for again
+        self._answers = Answers(around.exchange.name, around.exchange.ack_timeout_s)
         self._asked_at = self._leave_at = float("inf")
         self._fatal: SubscriptionRefused | None = None
         self._logged: set[str] = set()
         self.opened_at: float | None = None
+        self.due = asyncio.Event()  # this connection is to be replaced by another one
+        self.due_why = ""
 
     async def run(self) -> ConnectionLost:
         """Serve until the connection ends and say why it did.
 
         Raises :exc:`~tickwire.errors.SubscriptionRefused`. Cancel it to unsubscribe and leave in order.
         """
-        books, connection = self._around.books, self.connection
-        books.opened(self._symbols, self._adapter.book)
+        books, connection, lost_books = self._around.books, self.connection, self._around.books.lost
+        if self._serving:
+            books.opened(self._symbols, self._adapter.book)
         watch = None
         try:
             await connection.open(self._around.ws_url)
@@ -105,11 +121,13 @@ class Session:
         except ConnectionLost as e:
             return e
         except asyncio.CancelledError:
+            lost_books = books.left
             await self._leave(watch)
             raise
         finally:
             self._end(watch)
-            books.lost(self._symbols)
+            if self._serving:
+                lost_books(self._symbols)
         if self._fatal is not None:
             raise self._fatal
         return lost
@@ -159,6 +177,41 @@ class Session:
         if self.opened_at is not None:
             self._act(self._adapter.restart, symbol, reason, now_us())
 
+    async def ready(self) -> None:
+        """Wait until this connection, on standby, has all that the serving one has."""
+        while not self._has_all():  # noqa: ASYNC110 - a look at what frames and answers have brought
+            await asyncio.sleep(_LOOK_S)
+
+    def take_over(self) -> None:
+        """Serve from now on, instead of a session that has just been retired; what it lacks begins as always."""
+        around, standby = self._around, self._standby
+        self._serving = True
+        self._handlers |= {Ticker: around.ticker, OrderBook: around.books.handle, Refused: self._refused}
+        self._handlers[Reconnect] = self._asked_to_leave
+        self.connection.hand_to(self._short_way())
+        around.books.hand_over(self._symbols, self._adapter.book, standby.books)
+        for ticker in standby.tickers.values():
+            # Repeated, because the other connection need not have seen it yet; times in a topic never go back.
+            ticker.received_us = now_us()
+            around.ticker(ticker)
+        self._take(list(standby.refused.values()))
+
+    def retire(self) -> None:
+        """Hand out nothing more; another session serves now. Cancel :meth:`run` then."""
+        self._serving = False
+        self._handlers |= Standby().handlers()
+        self.connection.hand_to(self.message)
+
+    def _has_all(self) -> bool:
+        adapter, standby = self._adapter, self._standby
+        if self.opened_at is None or adapter.pending():
+            return False
+        books = [symbol for symbol in self._around.books.valid(self._symbols) if symbol.native not in standby.refused]
+        return all(symbol.native in standby.books and adapter.book(symbol) is not None for symbol in books)
+
+    def _take(self, outputs: list[Output]) -> None:
+        self._act(lambda: outputs)
+
     def _act(self, translate: Callable[..., list[Output]], *arguments: object) -> None:
         """Do what the adapter says, and survive whatever it makes of hostile input."""
         handlers = self._handlers
@@ -198,7 +251,7 @@ class Session:
         self._pacer.put(send.payload)
 
     def _carried(self, subscribed: Subscribed) -> None:
-        self._answered = True
+        self._answers.any = True
         self._around.subscriptions.carried(subscribed)
 
     def _refused(self, refused: Refused) -> None:
@@ -207,37 +260,29 @@ class Session:
             self._around.books.withdraw(refused.symbol)
 
     def _asked_to_leave(self, reconnect: Reconnect) -> None:
-        raise ConnectionLost("planned", reconnect.why)
+        self._replace(reconnect.why)
 
     def _fetch(self, fetch: Fetch) -> None:
-        before = self._fetches.pop(fetch.symbol, None)
-        if before is not None:
-            before.cancel()
-        self._fetches[fetch.symbol] = self._loop.create_task(self._carry_out(fetch))
+        self._fetches.put(fetch)
 
-    async def _carry_out(self, fetch: Fetch) -> None:
-        try:
-            await asyncio.sleep(fetch.delay_s)
-            outputs = await self._fetched(fetch)
-        except Exception as e:  # noqa: BLE001 - as in _act
-            self._failed(e)
+    def _resync(self, resync: Resync) -> None:
+        symbol = resync.symbol
+        if symbol in self._resyncs:
             return
-        finally:
-            if self._fetches.get(fetch.symbol) is asyncio.current_task():
-                del self._fetches[fetch.symbol]
-        self._act(lambda: outputs)
+        delay_s = self._around.books.resync_delay_s(symbol, resync.reason)
+        if delay_s:
+            self._resyncs[symbol] = self._loop.call_later(delay_s, self._resync_now, symbol)
+        else:
+            self._act(self._adapter.resync, symbol)
 
-    async def _fetched(self, fetch: Fetch) -> list[Output]:
-        backoff = Backoff(self._around.random.random)
-        while True:
-            try:
-                body = await self._around.rest.get(fetch.path, fetch.weight)
-                return self._adapter.fetched(fetch, body, now_us())
-            except RequestRefused as e:
-                return [Refused("orderbook", fetch.symbol, f"status {e.status}: {e.answer}")]
-            except FrameRejected as e:
-                self._reject(e.reason, e.detail)
-                await asyncio.sleep(backoff.delay_s())
+    def _resync_now(self, symbol: Symbol) -> None:
+        del self._resyncs[symbol]
+        self._act(self._adapter.resync, symbol)
+
+    def _replace(self, why: str) -> None:
+        if not self.due.is_set():
+            self.due_why = why
+            self.due.set()
 
     # Deadlines
 
@@ -262,7 +307,7 @@ class Session:
 
     def _forgive(self) -> None:
         """Start all measuring again: what we do not read cannot be late."""
-        self._ack_due.clear()
+        self._answers.forgive()
         now = monotonic()
         for symbol in self._symbols:
             if (state := self._around.books.states.get(symbol.native)) is not None:
@@ -275,36 +320,15 @@ class Session:
         if quiet >= limits.silence_s:
             raise ConnectionLost("silent", f"nothing came for {quiet:.1f} s")
         if now >= self._leave_at:
-            raise ConnectionLost("planned", "before the exchange ends it for its age")
-        again = self._ask_again(now)
+            self._replace("before the exchange ends it for its age")
+        pending, delay_s = self._adapter.pending(), self._pacer.delay_s
+        outputs = self._adapter.retry() if self._answers.overdue(pending, now, delay_s) else []
         if quiet >= limits.ping_interval_s and now - self._asked_at >= limits.ping_interval_s:
             self._asked_at = now
             self._ping()
-        return again + self._restart_stale(now)
-
-    def _ask_again(self, now: float) -> list[Output]:
-        """Ask again for what was not answered in time, ever less often; what works already goes on undisturbed.
-
-        Raises :exc:`~tickwire.errors.ConnectionLost` where the exchange has answered nothing at all.
-        """
-        pending, due = self._adapter.pending(), self._ack_due
-        for done in due.keys() - set(pending):
-            del due[done]
-        timeout = self._around.exchange.ack_timeout_s
-        overdue = [item for item in pending if now >= due.setdefault(item, now + self._pacer.delay_s + timeout)]
-        if not overdue:
-            return []
-        channel, symbol = overdue[0]
-        if not self._answered:
-            raise ConnectionLost("subscribe", f"no answer about {symbol.native} on {channel}")
-        logger.warning(
-            "feed.no_answer exchange=%s subscriptions=%d first=%r channel=%s (asked again)",
-            self._around.exchange.name, len(overdue), symbol.native, channel,
-        )  # fmt: skip
-        for item in pending:
-            self._asked_again[item] += 1
-            due[item] = now + self._pacer.delay_s + timeout * min(2 ** self._asked_again[item], _RAREST)
-        return self._adapter.retry()
+        if self._serving:
+            outputs += self._restart_stale(now) + self._restart_crossed(now)
+        return outputs
 
     def _ping(self) -> None:
         text = self._adapter.ping()
@@ -331,6 +355,15 @@ class Session:
             outputs += self._adapter.restart(state.symbol, "stale", now_us())
         return outputs
 
+    def _restart_crossed(self, now: float) -> list[Output]:
+        """Start books again whose best bid has been at or above their best ask for too long to be true."""
+        most_s = self._around.exchange.crossed_s
+        if most_s is None:
+            return []
+        states = [state for s in self._symbols if (state := self._around.books.states.get(s.native)) is not None]
+        crossed = [state.symbol for state in states if state.stays_crossed(now, most_s)]
+        return [output for symbol in crossed for output in self._adapter.restart(symbol, "crossed", now_us())]
+
     # The end
 
     async def _leave(self, watch: asyncio.Task[None] | None) -> None:
@@ -350,10 +383,11 @@ class Session:
         await self.connection.close(_CLOSE_S)
 
     def _end(self, watch: asyncio.Task[None] | None) -> None:
-        """Leave nothing behind that runs; the cancelled tasks wait for nothing, so they end with the next turn."""
+        """Leave nothing behind that runs."""
         if watch is not None:
             watch.cancel()
-        for task in self._fetches.values():
-            task.cancel()
+        self._fetches.cancel()
+        for timer in self._resyncs.values():
+            timer.cancel()
         self._pacer.clear()
         self.connection.abort()

@@ -9,34 +9,40 @@ logger = logging.getLogger(__name__)
 
 
 class Subscriptions:
-    """Tells a wrong symbol, which is an error, from one that the exchange stopped to carry.
+    """What was acknowledged and what was refused: a refusal of one symbol leaves the others alone.
 
-    *wanted*: how many subscriptions the feed has, one a symbol and channel.
+    *wanted*: how many subscriptions the feed has, one a symbol and channel. *listed*: the symbols are from the
+    exchange's listing.
     """
 
-    def __init__(self, exchange: str, wanted: int) -> None:
-        self._exchange, self._wanted = exchange, wanted
-        self._carried: set[tuple[str, Symbol]] = set()  # at some time
+    def __init__(self, exchange: str, wanted: int, *, listed: bool) -> None:
+        self.exchange, self._wanted, self._listed = exchange, wanted, listed
+        self._carried: set[Symbol] = set()  # at some time, on some channel
         self._refused: set[tuple[str, Symbol]] = set()  # now
 
     def carried(self, answer: Subscribed) -> None:
         """Note what the exchange acknowledged."""
-        self._carried.add((answer.channel, answer.symbol))
+        self._carried.add(answer.symbol)
         self._refused.discard((answer.channel, answer.symbol))
 
     def refused(self, answer: Refused) -> None:
-        """Note what the exchange will not carry.
+        """Note and tell what the exchange will not carry.
 
-        Raises :exc:`~tickwire.errors.SubscriptionRefused` when it never did, or when nothing else is left.
+        Raises :exc:`~tickwire.errors.SubscriptionRefused` when nothing else is left.
         """
         key = (answer.channel, answer.symbol)
+        if len(self._refused | {key}) >= self._wanted:
+            raise SubscriptionRefused(self.exchange, answer.symbol.native, answer.channel, answer.answer)
+        if key not in self._refused:
+            logger.error(
+                "feed.refused exchange=%s symbol=%r channel=%s answer=%r (the others go on)",
+                self.exchange, answer.symbol.native, answer.channel, answer.answer,
+            )  # fmt: skip
         self._refused.add(key)
-        if key not in self._carried or len(self._refused) >= self._wanted:
-            raise SubscriptionRefused(self._exchange, answer.symbol.native, answer.channel, answer.answer)
-        logger.error(
-            "feed.refused exchange=%s symbol=%r channel=%s answer=%r",
-            self._exchange, answer.symbol.native, answer.channel, answer.answer,
-        )  # fmt: skip
+
+    def is_known(self, symbol: Symbol) -> bool:
+        """Whether the exchange has this symbol: it lists it, acknowledged it or sent data of it."""
+        return self._listed or symbol in self._carried
 
     def is_refused(self, channel: str, symbol: Symbol) -> bool:
         """Whether the exchange's last word on this subscription was no."""

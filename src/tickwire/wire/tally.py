@@ -1,6 +1,6 @@
 """What a feed has seen, counted twice: for its own accounting, and for the process's metrics."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import Counter
 
@@ -34,20 +34,24 @@ class Count(Number):
             self._exported = self.value
 
 
-class Tally:
-    """Every counter of a feed. Making it binds all labels, so that their zeros are visible."""
+_ages: dict[str, list[Callable[[], float]]] = {}  # of the running feeds, by exchange
 
-    def __init__(self) -> None:
-        self.frames = Count(metrics.FRAMES_RECEIVED)
-        self.rejected = _bind(metrics.FRAMES_REJECTED, metrics.REJECT_REASONS)
-        self.by_type = _bind(metrics.EVENTS, metrics.EVENT_TYPES)
+
+class Tally:
+    """Every counter of a feed of *exchange*. Making it binds all labels, so that their zeros are visible."""
+
+    def __init__(self, exchange: str) -> None:
+        self.exchange = exchange
+        self.frames = Count(metrics.FRAMES_RECEIVED.labels(exchange))
+        self.rejected = _bind(metrics.FRAMES_REJECTED, exchange, metrics.REJECT_REASONS)
+        self.by_type = _bind(metrics.EVENTS, exchange, metrics.EVENT_TYPES)
         self.events = {Ticker: self.by_type["ticker"], OrderBook: self.by_type["orderbook"]}
-        self.gaps = Count(metrics.GAPS)
-        self.resyncs = _bind(metrics.RESYNCS, metrics.INVALID_REASONS)
-        self.reconnects = _bind(metrics.RECONNECTS, metrics.RECONNECT_REASONS)
-        self.callback_errors = Count(metrics.CALLBACK_ERRORS)
-        self.valid_books = metrics.BOOKS.labels("valid")
-        self.resyncing_books = metrics.BOOKS.labels("resyncing")
+        self.gaps = Count(metrics.GAPS.labels(exchange))
+        self.resyncs = _bind(metrics.RESYNCS, exchange, metrics.INVALID_REASONS)
+        self.reconnects = _bind(metrics.RECONNECTS, exchange, metrics.RECONNECT_REASONS)
+        self.callback_errors = Count(metrics.CALLBACK_ERRORS.labels(exchange))
+        self.valid_books = metrics.BOOKS.labels(exchange, "valid")
+        self.resyncing_books = metrics.BOOKS.labels(exchange, "resyncing")
 
     def export(self) -> None:
         """Bring the metrics of what is counted for every message up to date."""
@@ -58,6 +62,23 @@ class Tally:
         """Count a frame or body that was skipped; a reason that has no label counts as malformed."""
         self.rejected.get(reason, self.rejected["malformed"]).add()
 
+    def show_age(self, age_s: Callable[[], float]) -> Callable[[], None]:
+        """Show the age of this feed's last frame until the returned function is called.
 
-def _bind(counter: Counter, labels: Iterable[str]) -> dict[str, Count]:
-    return {label: Count(counter.labels(label)) for label in labels}
+        The metric of an exchange is that of its feed that has waited longest; without a feed there is none.
+        *age_s* is called by the thread that serves metrics.
+        """
+        exchange, ages = self.exchange, _ages.setdefault(self.exchange, [])
+        ages.append(age_s)
+        metrics.LAST_FRAME_AGE.labels(exchange).set_function(lambda: max((age() for age in tuple(ages)), default=0.0))
+
+        def end() -> None:
+            ages.remove(age_s)
+            if not ages:
+                metrics.LAST_FRAME_AGE.remove(exchange)
+
+        return end
+
+
+def _bind(counter: Counter, exchange: str, labels: Iterable[str]) -> dict[str, Count]:
+    return {label: Count(counter.labels(exchange, label)) for label in labels}

@@ -1,0 +1,125 @@
+"""Which books are not whole, why and since when: a line in the log each, and an account for whoever asks."""
+
+import logging
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from time import monotonic, time
+from typing import Any
+
+from tickwire.exchanges.contract import Symbol
+
+logger = logging.getLogger(__name__)
+
+_CALM_S = 60.0  # between two lines that tell of breaks of the same book; those between them are counted
+_STILL_S = 10.0  # after which a book that is broken still is told again, then after twice as long, and so on
+_RAREST_S = 600.0
+_NAMED = 5  # books in a line
+_BY_OTHERS = frozenset({"disconnect", "refused"})  # these breaks have lines of their own already
+
+
+class Trouble:
+    """What one book went through. Times: the monotonic clock's, in seconds."""
+
+    __slots__ = (
+        "again_at", "began", "broken_since", "count", "detail", "last_s", "quiet_until", "reason", "symbol", "told",
+        "untold",
+    )  # fmt: skip
+
+    def __init__(self, symbol: Symbol) -> None:
+        self.symbol = symbol
+        self.reason = "initial"  # of the last break; at first the book has not come yet
+        self.detail = ""  # what is in the way, in the exchange's words or ours
+        self.count = 0  # breaks
+        self.last_s: float | None = None  # how long the last one took
+        self.began = time()  # of the present state, the wall clock's
+        self.broken_since: float | None = monotonic()
+        self.again_at = monotonic() + _STILL_S
+        self.told = False
+        self.untold = 0
+        self.quiet_until = float("-inf")
+
+    def breaks(self, reason: str) -> None:
+        """Begin to be broken."""
+        now = monotonic()
+        self.reason, self.detail, self.count = reason, "", self.count + 1
+        self.broken_since, self.began, self.again_at = now, time(), now + _STILL_S
+
+    def heals(self) -> float:
+        """Begin to be whole; return the seconds that it took."""
+        since, self.broken_since, self.began = self.broken_since, None, time()
+        self.last_s = 0.0 if since is None else monotonic() - since
+        return self.last_s
+
+
+class Troubles:
+    """The troubles of one feed's books, by the exchange's names."""
+
+    def __init__(self, exchange: str, symbols: Iterable[Symbol]) -> None:
+        self._exchange = exchange
+        self._of = {symbol.native: Trouble(symbol) for symbol in symbols}
+
+    def broke(self, symbol: Symbol, reason: str) -> None:
+        """Tell that a book may not be used any more; not more than once a minute for each."""
+        trouble = self._of[symbol.native]
+        trouble.breaks(reason)
+        now = monotonic()
+        trouble.told = reason not in _BY_OTHERS and now >= trouble.quiet_until
+        if trouble.told:
+            logger.warning(
+                "feed.book_broken exchange=%s symbol=%r reason=%s not_told_before=%d",
+                self._exchange, symbol.native, reason, trouble.untold,
+            )  # fmt: skip
+            trouble.quiet_until, trouble.untold = now + _CALM_S, 0
+        elif reason not in _BY_OTHERS:
+            trouble.untold += 1
+
+    def whole(self, symbol: Symbol) -> None:
+        """Tell that a book may be used again, where it was told that it may not."""
+        trouble = self._of[symbol.native]
+        if trouble.broken_since is None:
+            return
+        seconds = trouble.heals()
+        if trouble.told:
+            logger.warning(
+                "feed.book_whole exchange=%s symbol=%r reason=%s seconds=%.1f",
+                self._exchange, symbol.native, trouble.reason, seconds,
+            )  # fmt: skip
+        trouble.told = False
+
+    def note(self, symbol: Symbol, detail: str, reason: str = "") -> None:
+        """Keep what stands in the way of a book that is not whole, and what is wrong with it now."""
+        trouble = self._of.get(symbol.native)
+        if trouble is not None and trouble.broken_since is not None:
+            trouble.detail, trouble.reason = detail or trouble.detail, reason or trouble.reason
+
+    def look(self, now: float) -> None:
+        """Tell again which books are broken still, each at growing intervals."""
+        late: list[str] = []
+        for trouble in self._of.values():
+            since = trouble.broken_since
+            if since is None or now < trouble.again_at or trouble.reason == "refused":
+                continue
+            trouble.again_at = now + min(now - since, _RAREST_S)
+            trouble.told = True
+            detail = f" ({trouble.detail})" if trouble.detail else ""
+            late.append(f"{trouble.symbol.native} {trouble.reason} for {now - since:.0f} s{detail}")
+        if late:
+            more = f", and {len(late) - _NAMED} more" if len(late) > _NAMED else ""
+            logger.warning(
+                "feed.books_still_broken exchange=%s books=%d which=%r",
+                self._exchange, len(late), ", ".join(late[:_NAMED]) + more,
+            )  # fmt: skip
+
+    def account(self) -> dict[str, dict[str, Any]]:
+        """Each book by its canonical name: its state and since when, how often it broke, why and for how long last."""
+        return {
+            trouble.symbol.canonical: {
+                "state": "valid" if trouble.broken_since is None else "resyncing",
+                "since": datetime.fromtimestamp(trouble.began, UTC).isoformat(timespec="milliseconds"),
+                "troubles": trouble.count,
+                "last_reason": trouble.reason if trouble.count or trouble.broken_since is not None else None,
+                "last_seconds": trouble.last_s if trouble.count else None,
+                "detail": trouble.detail,
+            }
+            for trouble in self._of.values()
+        }
