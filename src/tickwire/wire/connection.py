@@ -145,7 +145,7 @@ class Connection(WSListener):
             self._transport.send(WSMsgType.TEXT, message)
 
     def hand_to(self, message: Callable[[bytes], None]) -> None:
-        """Let *message* take the text messages from now on."""
+        """Let *message* take the text messages from now on, and those that are kept."""
         self._message = message
 
     def ping(self) -> None:
@@ -169,11 +169,6 @@ class Connection(WSListener):
         self._look()
         if self._transport is not None and not self.paused:
             self._transport.underlying_transport.resume_reading()
-
-    def hand_to(self, message: Callable[[bytes], None]) -> None:
-        """Let *message* take all that comes from now on, what was kept included."""
-        self._message = message
-        self.resume()
 
     def waiting_s(self) -> float:
         """For how long what is handed over now was kept, in seconds."""

@@ -45,6 +45,7 @@ class Line:
         self._successor: Session | None = None
         self._running: set[Running] = set()  # every session that is not done, leaving ones too
         self._last_frame = monotonic()
+        self._over = False  # nothing is handed out any more
         self._reading = asyncio.Event()
         self._reading.set()
 
@@ -69,8 +70,9 @@ class Line:
 
     def hand_out_no_more(self) -> None:
         """Count what still comes, and do nothing else with it."""
-        if self._session is not None:
-            self._session.hand_out_no_more()
+        self._over = True
+        for session in self._sessions():
+            session.hand_out_no_more()
 
     def waiting_s(self) -> float:
         """For how long what is handed over now has waited here, in seconds."""
@@ -120,7 +122,7 @@ class Line:
             session, task = await self._open(standby=True)
             self._successor = session
             ready = await _happens(session.ready(), running, task, within_s=_READY_S)
-            if ready and not task.done() and not running.done():
+            if ready and not task.done() and not running.done() and not self._over:
                 return session, task
             why = str(task.exception() or task.result()) if task.done() else f"not ready within {_READY_S:g} s"
             self._successor = None

@@ -168,9 +168,9 @@ class Session:
 
     def hand_out_no_more(self) -> None:
         """Count what still comes, and do nothing else with it."""
-        for task in self._fetches.values():
-            task.cancel()
+        self._fetches.cancel()
         self.connection.hand_to(self._count)
+        self.connection.resume()
 
     def restart(self, symbol: Symbol, reason: str) -> None:
         """Start a book again, for a reason of ours."""
@@ -199,12 +199,11 @@ class Session:
     def retire(self) -> None:
         """Hand out nothing more; another session serves now. Cancel :meth:`run` then."""
         self._serving = False
-        self._handlers |= Standby().handlers()
-        self.connection.hand_to(self.message)
+        self.hand_out_no_more()
 
     def _has_all(self) -> bool:
         adapter, standby = self._adapter, self._standby
-        if self.opened_at is None or adapter.pending():
+        if self.opened_at is None or self.connection.paused or adapter.pending():
             return False
         books = [symbol for symbol in self._around.books.valid(self._symbols) if symbol.native not in standby.refused]
         return all(symbol.native in standby.books and adapter.book(symbol) is not None for symbol in books)
