@@ -1,0 +1,92 @@
+"""Other people's readers on Apache Kafka, with the settings of the documentation, read what the product writes."""
+
+import asyncio
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # exported without saying so
+
+from brokers import Kafka
+from readers.connect import libraries
+from readers.pages import block, history
+from support import eventually
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.kafka.clients import producer_config
+from tickwire.records.codec import Record
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture(scope="module")
+def records() -> list[Record]:
+    return history()
+
+
+@pytest.fixture
+def topic(kafka: Kafka, unique: str, records: list[Record]) -> str:
+    """A topic with the records, compressed as the settings have it when nobody changes them."""
+    name = f"readers-{unique}"
+    config = KafkaConfig(enabled=True, brokers=kafka.bootstrap)
+    assert config.compression == "zstd"
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+    admin.create_topics([NewTopic(name, 6)])[name].result(20)
+    producer = Producer(producer_config(config))
+    for record in records:
+        producer.produce(name, record.value, record.key, headers=[*record.headers])
+    assert producer.flush(20) == 0
+    return name
+
+
+async def test_aiokafka_reads(kafka: Kafka, topic: str, records: list[Record]) -> None:
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest")
+    async with asyncio.timeout(20), consumer:
+        found = [await consumer.getone() for _ in records]
+    assert Counter((message.key, message.value) for message in found) == Counter((r.key, r.value) for r in records)
+
+
+@pytest.fixture
+def sink(kafka: Kafka, topic: str, tmp_path: Path) -> Iterator[Path]:
+    """What a worker with the converters of the documentation writes into a file."""
+    out, worker, connector = (tmp_path / name for name in ("out.txt", "worker.properties", "sink.properties"))
+    settings = {
+        "bootstrap.servers": kafka.bootstrap,
+        "offset.storage.file.filename": tmp_path / "offsets",
+        "listeners": "http://127.0.0.1:0",
+        "plugin.discovery": "service_load",
+    }
+    worker.write_text(block("Kafka Connect", "properties") + "\n" + _properties(settings))
+    sink = {"name": topic, "connector.class": "FileStreamSink", "tasks.max": 1, "topics": topic, "file": out}
+    connector.write_text(_properties(sink))
+    java = ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{libraries()}/*"]
+    with (tmp_path / "connect.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*java, "org.apache.kafka.connect.cli.ConnectStandalone", worker, connector],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            yield out
+        finally:
+            process.kill()
+            process.wait()
+
+
+def test_kafka_connect_reads_with_the_two_converters(sink: Path, records: list[Record]) -> None:
+    def lines() -> list[str]:
+        return sink.read_text().splitlines() if sink.exists() else []
+
+    eventually(lambda: len(lines()) >= len(records), "Connect writes every record", 60)
+    written = Counter(part for line in lines() for part in line[1:-1].split(", ") if part.startswith(("act", "reas")))
+    events = [record.value.decode() for record in records]
+    for action in ("snapshot", "delta", "invalid"):
+        assert written[f"action={action}"] == sum(f'"action":"{action}"' in event for event in events)
+    assert written["reason=null"] == written["action=delta"]
+
+
+def _properties(settings: dict[str, object]) -> str:
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
