@@ -278,9 +278,9 @@ class WebSocketDataFeed:
         except UnknownSymbol as e:
             e.named_by = self._named_by or e.named_by
             raise
-        symbols = share.take(found)
+        symbols = share.take(found, lambda symbol: symbol.canonical)
         if self._publisher is not None:
-            await asyncio.to_thread(self._publisher.open)
+            await self._open(self._publisher)
             self._publisher.start(asyncio.get_running_loop())
             stack.push_async_callback(self._publisher.close, self._shutdown_s)
         dispatch = self._dispatch = Callbacks(self._tally, self._flow)
@@ -324,6 +324,16 @@ class WebSocketDataFeed:
                 tasks.create_task(self._every(books.interval_s, lambda _: books.write_changed()))
             await asyncio.Event().wait()  # a share may have no symbol
 
+    async def _open(self, publisher: "Publisher") -> None:
+        """Open it in a thread, which cannot be cancelled: a feed that is stopped meanwhile gives all back."""
+        opening = asyncio.ensure_future(asyncio.to_thread(publisher.open))
+        try:
+            await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(lambda _: _undo(opening, publisher))
+            await asyncio.wait({opening})
+            raise
+
     def _make_lines(self, around: Surroundings, symbols: Sequence[Symbol]) -> list[Line]:
         exchange = self._module.EXCHANGE
         gate = Gate(exchange.connect_interval_s * self._share.of)
@@ -349,3 +359,8 @@ class WebSocketDataFeed:
         while True:
             self._tally.export()
             await asyncio.sleep(_EXPORT_S)
+
+
+def _undo(opening: "asyncio.Future[None]", publisher: "Publisher") -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        publisher.abandon()

@@ -179,6 +179,20 @@ class OffsetLost(KafkaFailed):
         )
 
 
+class NoHome(UsageError):
+    """Nothing says where this user's files are kept."""
+
+    def __init__(self, variable: str, instead: str = "") -> None:
+        super().__init__(variable, instead)
+        self.variable, self.instead = variable, instead
+
+    def __str__(self) -> str:
+        return (
+            "This user has no home folder (HOME is not set, and the user is unknown to this system): "
+            f"name a folder for tickwire's files with {self.instead}{self.variable} or HOME."
+        )
+
+
 class SpillUnusable(UsageError):
     """The spill folder cannot be opened: its place, its rights, its owner or its format is in the way."""
 

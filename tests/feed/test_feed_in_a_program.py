@@ -326,6 +326,31 @@ async def test_two_exchanges_in_one_task_group(tmp_path: Path) -> None:
         assert sum(counts["events"].values()) == counts["acknowledged"]
 
 
+async def test_a_feed_that_is_stopped_while_kafka_is_asked_gives_its_folder_back(tmp_path: Path) -> None:
+    with MockCluster() as kafka:
+        kafka.create_topic("ticks.v1.raw")
+        kafka.create_topic("orderbook.v1.raw")
+        kafka.set_round_trip(100)
+        async with SimulatedExchange("binance", rate=100) as exchange:
+            stopped, following = (publishing(exchange, kafka.bootstrap, tmp_path) for _ in range(2))
+            publisher = stopped._publisher
+            assert publisher is not None
+            asked, really_open = threading.Event(), publisher.open
+
+            def noticed_open() -> None:
+                asked.set()
+                really_open()
+
+            publisher.open = noticed_open  # type: ignore[method-assign]
+            running = asyncio.create_task(stopped.run())
+            await aeventually(asked.is_set, "Kafka is asked")
+            await stopped.stop()
+            await running
+            kafka.set_round_trip(0)
+            async with following:
+                await aeventually(lambda: following.accounting()["acknowledged"] > 10, "records of the second feed")
+
+
 # Arguments
 
 

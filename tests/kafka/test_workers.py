@@ -227,10 +227,31 @@ def test_wrong_numbers_of_workers_get_a_sentence(
 
 def test_limits_are_shared_and_every_item_belongs_to_one() -> None:
     shares = [Share(index, 3) for index in range(3)]
-    assert sorted(item for share in shares for item in share.take(range(10))) == list(range(10))
+    assert sorted(name for share in shares for name in share.take("ABCDEFGHIJ", str)) == list("ABCDEFGHIJ")
     config = KafkaConfig(queue_max_messages=10, queue_max_bytes=3000, spill_max_bytes=90_000)
     parts = [share.kafka(config) for share in shares]
     assert sum(part.queue_max_messages for part in parts) <= 10
     assert sum(part.queue_max_bytes for part in parts) == 3000
     assert sum(part.spill_max_bytes for part in parts) == 90_000
     assert [Share.read(str(share)) for share in shares] == shares
+
+
+@pytest.mark.parametrize("workers", [2, 3, 8])
+def test_what_else_is_in_the_list_moves_no_symbol_to_another_worker(workers: int) -> None:
+    names = [f"{base}-{quote}" for base in ("BTC", "ETH", "SOL", "XRP", "ADA") for quote in ("USD", "EUR", "USDT")]
+    shares = [Share(index, workers) for index in range(workers)]
+    before = {name: share for share in shares for name in share.take(names, str)}
+    for gone in names:
+        left = [name for name in reversed(names) if name != gone]
+        assert {name: share for share in shares for name in share.take([*left, "NEW-USD"], str)} == {
+            **{name: share for name, share in before.items() if name != gone},
+            "NEW-USD": next(share for share in shares if share.take(["NEW-USD"], str)),
+        }
+
+
+def test_another_number_of_workers_moves_few_symbols_and_all_get_about_as_many() -> None:
+    names = [f"S{number}-USDT" for number in range(1000)]
+    four, five = ([Share(index, of).take(names, str) for index in range(of)] for of in (4, 5))
+    moved = sum(len(set(old) - set(new)) for old, new in zip(four, five, strict=False))
+    assert moved == len(five[4])  # each that moved went to the new one
+    assert all(150 <= len(part) <= 250 for part in five)

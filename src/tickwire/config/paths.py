@@ -3,18 +3,25 @@
 import os
 from pathlib import Path
 
+from tickwire.errors import NoHome
+
 
 def cache_folder() -> Path:
-    """Name this user's folder for fetched files; it may not exist yet."""
+    """Name this user's folder for fetched files; it may not exist yet. Raises :exc:`~tickwire.errors.NoHome`."""
     return _base("XDG_CACHE_HOME", ".cache") / "tickwire"
 
 
 def state_folder() -> Path:
-    """Name this user's folder for files that must outlive a run; it may not exist yet."""
+    """Name this user's folder for files that must outlive a run; it may not exist yet. Raises as the other one."""
     return _base("XDG_STATE_HOME", ".local/state") / "tickwire"
 
 
 def _base(variable: str, otherwise: str) -> Path:
     """The folder that *variable* names; a relative one is ignored, as the specification says."""
     base = Path(os.environ.get(variable, ""))
-    return base if base.is_absolute() else Path.home() / otherwise
+    if base.is_absolute():
+        return base
+    try:
+        return Path.home() / otherwise
+    except RuntimeError:  # neither HOME nor an entry in the password database, as in some containers
+        raise NoHome(variable) from None

@@ -1,8 +1,9 @@
 """What part of a feed's work one process does, when several of them share it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Self, TypeVar
 
 from tickwire.config.kafka_config import KafkaConfig
@@ -35,9 +36,13 @@ class Share:
         """The name under which this share keeps its records on disk."""
         return exchange if self.of == 1 else f"{exchange}.{self}"
 
-    def take(self, items: Sequence[T]) -> list[T]:
-        """This share's items: every *of*-th. All processes must be given the same ones in the same order."""
-        return list(items[self.index :: self.of])
+    def take(self, items: Iterable[T], name: Callable[[T], str]) -> list[T]:
+        """This share's items, by a hash of their *name* alone: what else is in the list moves none of them.
+
+        Each goes to the share that draws the highest number for it, so that another number of shares moves few
+        (https://en.wikipedia.org/wiki/Rendezvous_hashing).
+        """
+        return [item for item in items if _owner(name(item), self.of) == self.index]
 
     def kafka(self, config: KafkaConfig) -> KafkaConfig:
         """The settings with this share's part of every limit on memory and disk."""
@@ -48,3 +53,7 @@ class Share:
 
 
 WHOLE = Share()
+
+
+def _owner(name: str, shares: int) -> int:
+    return max(range(shares), key=lambda index: blake2b(f"{index} {name}".encode(), digest_size=8).digest())

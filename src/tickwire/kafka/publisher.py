@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.paths import state_folder
-from tickwire.errors import KafkaFailed, TickwireError
+from tickwire.errors import KafkaFailed, NoHome, TickwireError
 from tickwire.events.types import MarketEvent, OrderBook
 from tickwire.kafka.clients import connect_check, said
 from tickwire.kafka.full_queue import Blocking, Conflating, Dropping, WhenFull
@@ -109,6 +109,11 @@ class Publisher:
                 raise
             logger.warning("publisher.offline error=%r", str(e))
         self._buffer.open(self.folder)
+
+    def abandon(self) -> None:
+        """Undo :meth:`open`, where nothing was started."""
+        self._link.close()
+        self._buffer.close([], [])
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Serve delivery reports on *loop* from now on."""
@@ -321,8 +326,19 @@ class Publisher:
 
 
 def spill_folder(config: KafkaConfig, source: str) -> Path:
-    """Where a source keeps records that wait on disk; beside it are the folders of other sources and topics."""
-    return (config.spill_dir or state_folder() / "spill").joinpath(source, *config.topics)
+    """Where a source keeps records that wait on disk; beside it are the folders of other sources and topics.
+
+    Raises :exc:`~tickwire.errors.NoHome`.
+    """
+    return spill_root(config).joinpath(source, *config.topics)
+
+
+def spill_root(config: KafkaConfig) -> Path:
+    """Where all records wait on disk. Raises :exc:`~tickwire.errors.NoHome`."""
+    try:
+        return config.spill_dir or state_folder() / "spill"
+    except NoHome as e:
+        raise NoHome(e.variable, "KAFKA_SPILL_DIR, ") from None
 
 
 def _no_room(_entry: Entry) -> bool:
