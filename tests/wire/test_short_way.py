@@ -3,6 +3,7 @@
 import asyncio
 import random
 import re
+import traceback
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
@@ -378,6 +379,8 @@ async def test_an_error_on_the_short_way_is_told_and_the_next_frame_is_taken() -
     chain.publisher._link.flights.produce = broken
     chain.message(USUAL)
     assert [type(error) for error in chain.errors] == [ZeroDivisionError]
+    frames = traceback.extract_tb(chain.errors[0].__traceback__)
+    assert "broken" in [frame.name for frame in frames]  # where it comes from is not lost on the way
     chain.publisher._link.flights.produce = chain._produce
     chain.message(USUAL)
     assert len(chain.sent) == 2
@@ -399,7 +402,19 @@ async def test_a_large_step_of_the_clock_back_is_taken_here_too(ahead_s: int, ta
 
 @pytest.mark.parametrize(
     "shapes",
-    [(b"", b""), (b"$#%%%", b"$###=="), (b"$#%%%%", b"$###="), (b"$#%%%%", b"=$###="), (b"$#%%%%=", b"$###==")],
+    [
+        (b"", b""),
+        (b"$#%%%", b"$###=="),
+        (b"$#%%%%", b"$###="),
+        (b"$#%%%%", b"=$###="),
+        (b"$#%%%%=", b"$###=="),
+        (b"$)%%(%%", b"$###=="),
+        (b"$%%%%(", b"$###=="),
+        (b"$%%%(%)", b"$###=="),
+        (b"($)%%%%", b"$###=="),
+        (b"$((%%%%))", b"$###=="),
+        (b"$%%%%", b")$###=="),
+    ],
 )
 def test_shapes_without_what_is_needed_are_refused(shapes: tuple[bytes, bytes]) -> None:
     with pytest.raises(ValueError, match="a shape has not"):

@@ -181,22 +181,24 @@ static PyType_Spec entry_spec = {
 static PyMemberDef flights_members[] = {
     {"ready", T_BOOL, offsetof(Flights, ready), 0, NULL},
     {"sampling", T_BOOL, offsetof(Flights, sampling), 0, NULL},
-    {"produce", T_OBJECT, offsetof(Flights, produce), 0, NULL},
+    {"produce", T_OBJECT_EX, offsetof(Flights, produce), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
-static int
-flights_init(Flights *flights, PyObject *arguments, PyObject *keywords)
+static PyObject *
+flights_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
     static char *names[] = {"acknowledged", "failed", NULL};
     PyObject *acknowledged, *failed;
     if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OO", names, &acknowledged, &failed))
-        return -1;
-    Py_INCREF(acknowledged);
-    Py_INCREF(failed);
-    Py_XSETREF(flights->acknowledged, acknowledged);
-    Py_XSETREF(flights->failed, failed);
-    return 0;
+        return NULL;
+    Flights *flights = (Flights *)type->tp_alloc(type, 0);
+    if (flights) {
+        flights->acknowledged = Py_NewRef(acknowledged);
+        flights->failed = Py_NewRef(failed);
+        flights->produce = Py_NewRef(Py_None); /* until there is a producer */
+    }
+    return (PyObject *)flights;
 }
 
 static int
@@ -236,6 +238,10 @@ flights_send(Flights *flights, Entry *entry, PyObject *topic, PyObject *value, P
 {
     if (entry->flights) {
         PyErr_SetString(PyExc_ValueError, "the entry is on its way already");
+        return -1;
+    }
+    if (!flights->produce) {
+        PyErr_SetString(PyExc_AttributeError, "produce");
         return -1;
     }
     PyObject *arguments[] = {NULL, topic, value, key, (PyObject *)entry, timestamp, headers};
@@ -328,9 +334,9 @@ static PyMethodDef flights_methods[] = {
 };
 
 static PyType_Slot flights_slots[] = {
-    {Py_tp_init, flights_init},         {Py_tp_new, PyType_GenericNew},       {Py_tp_dealloc, flights_free},
-    {Py_tp_traverse, flights_traverse}, {Py_tp_clear, flights_drop},          {Py_tp_members, flights_members},
-    {Py_tp_methods, flights_methods},   {Py_sq_length, flights_length},       {0, NULL},
+    {Py_tp_new, flights_new},         {Py_tp_dealloc, flights_free},    {Py_tp_traverse, flights_traverse},
+    {Py_tp_clear, flights_drop},      {Py_tp_members, flights_members}, {Py_tp_methods, flights_methods},
+    {Py_sq_length, flights_length},   {0, NULL},
 };
 
 static PyType_Spec flights_spec = {

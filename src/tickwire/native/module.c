@@ -32,6 +32,19 @@ make_names(const Name *names, size_t count)
     return 0;
 }
 
+PyObject *
+take_error(void)
+{
+    PyObject *type, *error, *trace;
+    PyErr_Fetch(&type, &error, &trace);
+    PyErr_NormalizeException(&type, &error, &trace);
+    if (trace)
+        PyException_SetTraceback(error, trace);
+    Py_XDECREF(type);
+    Py_XDECREF(trace);
+    return error;
+}
+
 void
 plain_free(PyObject *self)
 {

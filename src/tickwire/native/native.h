@@ -16,6 +16,7 @@ typedef struct {
     const char *text;
 } Name;
 int make_names(const Name *names, size_t count); /* of attributes */
+PyObject *take_error(void); /* a new reference to the exception that is set, with its traceback; none is set then */
 void plain_free(PyObject *self);                           /* of an object that holds no others */
 /* A type of such objects, which Python classes build on. */
 PyTypeObject *add_plain(PyObject *module, const char *name, const char *full_name, int size, PyMemberDef *members);
@@ -95,6 +96,7 @@ typedef struct { /* the best levels of a book: as they stand, and as they were l
     Py_ssize_t depth;
 } Top;
 
+extern PyTypeObject *top_type; /* Python classes build on it */
 int top_is_ready(const Top *top);
 /* Applies changes. 1: the best levels differ, 0: they do not, -1: an error is set. */
 int top_follow(Top *top, Changes *bids, Changes *asks);

@@ -21,35 +21,26 @@ struct Outlet {
     char alone;         /* nobody else wants the events, so they need not be made */
 };
 
-static int
-outlet_init(Outlet *outlet, PyObject *arguments, PyObject *keywords)
+static PyObject *
+outlet_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
     static char *names[] = {"flights", "writer", "behind", "long_way", "not_sent", "serve", NULL};
     PyObject *flights, *writer, *behind, *long_way, *not_sent, *serve;
     if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O!OO!OOO", names, flights_type, &flights, &writer,
                                      &PySet_Type, &behind, &long_way, &not_sent, &serve))
-        return -1;
-    PyObject *encode = PyObject_GetAttrString(writer, "encode"), *routes = PyDict_New();
-    if (!encode || !routes) {
-        Py_XDECREF(encode);
-        Py_XDECREF(routes);
-        return -1;
-    }
-    Py_INCREF(flights);
-    Py_INCREF(writer);
-    Py_INCREF(behind);
-    Py_INCREF(long_way);
-    Py_INCREF(not_sent);
-    Py_INCREF(serve);
-    Py_XSETREF(outlet->flights, (Flights *)flights);
-    Py_XSETREF(outlet->writer, writer);
-    Py_XSETREF(outlet->encode, encode);
-    Py_XSETREF(outlet->behind, behind);
-    Py_XSETREF(outlet->long_way, long_way);
-    Py_XSETREF(outlet->not_sent, not_sent);
-    Py_XSETREF(outlet->serve, serve);
-    Py_XSETREF(outlet->routes, routes);
-    return 0;
+        return NULL;
+    Outlet *outlet = (Outlet *)type->tp_alloc(type, 0);
+    if (!outlet)
+        return NULL;
+    outlet->flights = (Flights *)Py_NewRef(flights);
+    outlet->writer = Py_NewRef(writer);
+    outlet->behind = Py_NewRef(behind);
+    outlet->long_way = Py_NewRef(long_way);
+    outlet->not_sent = Py_NewRef(not_sent);
+    outlet->serve = Py_NewRef(serve);
+    if (!(outlet->encode = PyObject_GetAttrString(writer, "encode")) || !(outlet->routes = PyDict_New()))
+        Py_CLEAR(outlet);
+    return (PyObject *)outlet;
 }
 
 static int
@@ -147,13 +138,9 @@ next_timestamp(Outlet *outlet, long long us)
 static PyObject *
 tell_not_sent(Outlet *outlet, Entry *entry)
 {
-    PyObject *type, *error, *trace;
-    PyErr_Fetch(&type, &error, &trace);
-    PyErr_NormalizeException(&type, &error, &trace);
+    PyObject *error = take_error();
     PyObject *answer = PyObject_CallFunctionObjArgs(outlet->not_sent, (PyObject *)entry, error, NULL);
-    Py_XDECREF(type);
-    Py_XDECREF(error);
-    Py_XDECREF(trace);
+    Py_DECREF(error);
     return answer;
 }
 
@@ -260,9 +247,9 @@ static PyMemberDef outlet_members[] = {
 };
 
 static PyType_Slot outlet_slots[] = {
-    {Py_tp_init, outlet_init},         {Py_tp_new, PyType_GenericNew}, {Py_tp_dealloc, outlet_free},
-    {Py_tp_traverse, outlet_traverse}, {Py_tp_clear, outlet_drop},     {Py_tp_methods, outlet_methods},
-    {Py_tp_members, outlet_members},   {0, NULL},
+    {Py_tp_new, outlet_new},         {Py_tp_dealloc, outlet_free},     {Py_tp_traverse, outlet_traverse},
+    {Py_tp_clear, outlet_drop},      {Py_tp_methods, outlet_methods},  {Py_tp_members, outlet_members},
+    {0, NULL},
 };
 
 static PyType_Spec outlet_spec = {

@@ -17,18 +17,21 @@ typedef struct {
     PyObject *failed;                  /* Exception -> None */
 } Relay;
 
-static int
-relay_init(Relay *relay, PyObject *arguments, PyObject *Py_UNUSED(keywords))
+static PyObject *
+relay_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords))
 {
     PyObject *way, *runnings, *tops, *outlet, *clock, *frames, *tickers, *books, *types, *message, *failed;
     if (!PyArg_ParseTuple(arguments, "O!O!O!O!O!O!O!O!O!OO", short_way_type, &way, &PyDict_Type, &runnings, &PyDict_Type,
                           &tops, outlet_type, &outlet, number_type, &clock, number_type, &frames, number_type, &tickers,
                           number_type, &books, &PyTuple_Type, &types, &message, &failed))
-        return -1;
-    if (PyTuple_GET_SIZE(types) != 2 || relay->way) {
-        PyErr_SetString(PyExc_TypeError, "a relay is made once, with the types of tickers and of order books");
-        return -1;
+        return NULL;
+    if (PyTuple_GET_SIZE(types) != 2) {
+        PyErr_SetString(PyExc_TypeError, "a relay is made with the types of tickers and of order books");
+        return NULL;
     }
+    Relay *relay = (Relay *)type->tp_alloc(type, 0);
+    if (!relay)
+        return NULL;
     PyObject *held[] = {way, runnings, tops, outlet, clock, frames, tickers, books, PyTuple_GET_ITEM(types, 0),
                         PyTuple_GET_ITEM(types, 1), message, failed};
     for (size_t i = 0; i < sizeof held / sizeof *held; i++)
@@ -45,7 +48,7 @@ relay_init(Relay *relay, PyObject *arguments, PyObject *Py_UNUSED(keywords))
     relay->book_type = PyTuple_GET_ITEM(types, 1);
     relay->message = message;
     relay->failed = failed;
-    return 0;
+    return (PyObject *)relay;
 }
 
 static int
@@ -93,13 +96,9 @@ relay_free(Relay *relay)
 static PyObject *
 tell_failed(Relay *relay)
 {
-    PyObject *type, *error, *trace;
-    PyErr_Fetch(&type, &error, &trace);
-    PyErr_NormalizeException(&type, &error, &trace);
+    PyObject *error = take_error();
     PyObject *answer = PyObject_CallOneArg(relay->failed, error);
-    Py_XDECREF(type);
-    Py_XDECREF(error);
-    Py_XDECREF(trace);
+    Py_DECREF(error);
     return answer;
 }
 
@@ -144,9 +143,8 @@ int
 add_relay(PyObject *module)
 {
     static PyType_Slot slots[] = {
-        {Py_tp_init, relay_init},         {Py_tp_new, PyType_GenericNew}, {Py_tp_dealloc, relay_free},
-        {Py_tp_traverse, relay_traverse}, {Py_tp_clear, relay_drop},      {Py_tp_call, relay_call},
-        {0, NULL},
+        {Py_tp_new, relay_new},     {Py_tp_dealloc, relay_free}, {Py_tp_traverse, relay_traverse},
+        {Py_tp_clear, relay_drop},  {Py_tp_call, relay_call},    {0, NULL},
     };
     static PyType_Spec spec = {
         .name = "tickwire._native.Relay", .basicsize = sizeof(Relay),

@@ -66,6 +66,10 @@ attach(Line *line, PyObject *runnings, PyObject *tops, const Piece *native)
     PyObject *running = look_up(runnings, native), *top = running ? look_up(tops, native) : NULL;
     if (!running || PyErr_Occurred())
         return 0;
+    if (!PyObject_TypeCheck(running, running_type) || (top && !PyObject_TypeCheck(top, top_type))) {
+        PyErr_SetString(PyExc_TypeError, "a book has numbers, and perhaps its best levels");
+        return 0;
+    }
     line->running = (Running *)Py_NewRef(running);
     line->top = (Top *)Py_XNewRef(top);
     return 1;
@@ -260,12 +264,27 @@ count(const char *shape, char what)
     return found;
 }
 
+/* Whether nothing that a ticker needs may be missing: the symbol, and all numbers but a fifth one. */
+static int
+needs_are_sure(const char *shape)
+{
+    int within = 0, decimals = 0;
+    for (; *shape; shape++) {
+        if ((*shape == '(' && within) || (*shape == ')' && !within) || (*shape == '$' && within)
+            || (*shape == '%' && within && decimals < DECIMALS - 1))
+            return 0;
+        within ^= *shape == '(' || *shape == ')';
+        decimals += *shape == '%';
+    }
+    return !within;
+}
+
 static int
 ticker_is_whole(const char *shape)
 {
     int decimals = count(shape, '%');
     return count(shape, '$') == 1 && (decimals == DECIMALS - 1 || decimals == DECIMALS) && count(shape, '#') <= 1
-           && count(shape, '^') <= 1 && !count(shape, '=') && count(shape, '(') == count(shape, ')');
+           && count(shape, '^') <= 1 && !count(shape, '=') && needs_are_sure(shape);
 }
 
 static int
@@ -273,7 +292,7 @@ change_is_whole(const char *shape)
 {
     const char *levels = strchr(shape, '=');
     if (count(shape, '$') != 1 || count(shape, '=') != 2 || count(shape, '%') || strchr(levels, '$')
-        || count(shape, '('))
+        || count(shape, '(') || count(shape, ')'))
         return 0;
     if (count(shape, '^'))
         return count(shape, '^') == 1 && count(levels, '#') == 1 && count(shape, '#') == 1;
@@ -283,29 +302,30 @@ change_is_whole(const char *shape)
 /* ShortWay(ticker_shape, depth_shape). A ticker has four numbers (bid, its size, ask, its size), perhaps the last price, a
  * sequence and a time. A change of a book has two lists of levels, and either in front of them the time in ms, its first
  * and last update, or behind them a checksum and a time. */
-static int
-way_init(ShortWay *way, PyObject *arguments, PyObject *Py_UNUSED(keywords))
+static PyObject *
+way_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords))
 {
     PyObject *ticker, *depth;
     if (!PyArg_ParseTuple(arguments, "SS", &ticker, &depth))
-        return -1;
+        return NULL;
     const char *of_ticker = PyBytes_AS_STRING(ticker), *of_depth = PyBytes_AS_STRING(depth);
     if (!ticker_is_whole(of_ticker) || !change_is_whole(of_depth)) {
         PyErr_SetString(PyExc_ValueError, "a shape has not what a ticker or a change of a book needs");
-        return -1;
+        return NULL;
     }
+    ShortWay *way = (ShortWay *)type->tp_alloc(type, 0);
+    if (!way)
+        return NULL;
     way->by_checksum = count(of_depth, '^');
-    if (way->ticker) {
-        PyErr_SetString(PyExc_TypeError, "a ShortWay is made once");
-        return -1;
-    }
     way->ticker = shape_new(of_ticker, of_depth);
     way->depth = shape_new(of_depth, of_ticker);
     way->tickers = PyDict_New();
     way->lines = PyDict_New();
     way->bids = changes_new();
     way->asks = changes_new();
-    return way->ticker && way->depth && way->tickers && way->lines && way->bids && way->asks ? 0 : -1;
+    if (!way->ticker || !way->depth || !way->tickers || !way->lines || !way->bids || !way->asks)
+        Py_CLEAR(way);
+    return (PyObject *)way;
 }
 
 static void
@@ -355,8 +375,7 @@ add_short_way(PyObject *module)
         {NULL, NULL, 0, NULL},
     };
     static PyType_Slot way_slots[] = {
-        {Py_tp_init, way_init},       {Py_tp_new, PyType_GenericNew}, {Py_tp_dealloc, way_free},
-        {Py_tp_methods, methods},     {0, NULL},
+        {Py_tp_new, way_new}, {Py_tp_dealloc, way_free}, {Py_tp_methods, methods}, {0, NULL},
     };
     static PyType_Slot line_slots[] = {{Py_tp_dealloc, line_free}, {0, NULL}};
     static PyType_Spec way_spec = {

@@ -170,25 +170,26 @@ side_length(Side *side)
     return side->count;
 }
 
-static int
-side_init(Side *side, PyObject *arguments, PyObject *keywords)
+static PyObject *
+side_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
     static char *names[] = {"highest_first", "names", NULL};
-    int highest_first;
+    int highest_first = 0;
     PyObject *of_levels = Py_None;
     if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|$pO:Side", names, &highest_first, &of_levels))
-        return -1;
+        return NULL;
     if (of_levels != Py_None
         && !(PyTuple_Check(of_levels) && PyTuple_GET_SIZE(of_levels) == 2
              && PyUnicode_Check(PyTuple_GET_ITEM(of_levels, 0)) && PyUnicode_Check(PyTuple_GET_ITEM(of_levels, 1)))) {
         PyErr_SetString(PyExc_TypeError, "names are a tuple of two strings");
-        return -1;
+        return NULL;
     }
-    side->sign = highest_first ? 1 : -1;
-    Py_XDECREF(side->names);
-    side->names = of_levels == Py_None ? NULL : of_levels;
-    Py_XINCREF(side->names);
-    return 0;
+    Side *side = (Side *)type->tp_alloc(type, 0);
+    if (side) {
+        side->sign = highest_first ? 1 : -1;
+        side->names = of_levels == Py_None ? NULL : Py_NewRef(of_levels);
+    }
+    return (PyObject *)side;
 }
 
 static void
@@ -214,8 +215,8 @@ static PyMethodDef side_methods[] = {
 };
 
 static PyType_Slot side_slots[] = {
-    {Py_tp_init, side_init},       {Py_tp_dealloc, side_free},       {Py_tp_methods, side_methods},
-    {Py_sq_length, side_length},   {Py_tp_new, PyType_GenericNew},   {0, NULL},
+    {Py_tp_new, side_new},         {Py_tp_dealloc, side_free},       {Py_tp_methods, side_methods},
+    {Py_sq_length, side_length},   {0, NULL},
 };
 
 static PyType_Spec side_spec = {

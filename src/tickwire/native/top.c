@@ -1,6 +1,8 @@
 /* The best levels of a book: the compiled form of what events/top.py keeps. */
 #include "side.h"
 
+PyTypeObject *top_type;
+
 static PyMemberDef top_members[] = {
     {"depth", T_PYSSIZET, offsetof(Top, depth), 0, NULL},
     {"bids", T_OBJECT_EX, offsetof(Top, bids), 0, NULL},
@@ -61,5 +63,5 @@ add_top(PyObject *module)
         .name = "tickwire._native.Written", .basicsize = sizeof(Top),
         .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, .slots = slots,
     };
-    return add_type(module, "Written", &spec) ? 0 : -1;
+    return (top_type = add_type(module, "Written", &spec)) ? 0 : -1;
 }

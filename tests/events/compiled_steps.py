@@ -1,0 +1,159 @@
+"""Thousands of steps with the compiled part, most of them mistakes: types named, made, filled and called in any order.
+
+The first argument is a type to try more often than others, the second one a seed.
+"""
+
+import gc
+import random
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+from msgspec import Raw
+
+from tickwire import _native as native
+
+TICKER = b'{"s":"$","b":%,"B":%,"a":%,"A":%(,"t":"^")+}'
+CHANGE = b'{"E":#,"s":"$","U":#,"u":#,"b":=,"a":=+}'
+CHECKED = b'{"s":"$","b":=,"a":=,"c":#,"t":"^"+}'
+
+focus, seed = sys.argv[1], int(sys.argv[2])
+steps = int(sys.argv[3]) if len(sys.argv) > 3 else 4000
+chance = random.Random(seed)
+types = [value for value in vars(native).values() if isinstance(value, type)]
+functions = [value for value in vars(native).values() if callable(value) and not isinstance(value, type)]
+
+
+def raises(*_arguments: Any, **_more: Any) -> Any:
+    raise ArithmeticError("no")
+
+
+def takes(*_arguments: Any, **_more: Any) -> bytes:
+    return b"value"
+
+
+record = SimpleNamespace(topic="t", key=b"k", value=b"v", headers=[], timestamp_ms=1)
+writer = SimpleNamespace(encode=takes, last_ms=0)
+frames = [
+    b'{"s":"A","b":1,"B":2,"a":3,"A":4}',
+    b'{"s":"A","b":1,"B":2,"a":3,"A":4,"t":"2026-01-01T00:00:00Z","x":1}',
+    b'{"E":1,"s":"A","U":1,"u":1,"b":[["1","2"]],"a":[["3","4"]]}',
+    b'{"E":1,"s":"A","U":2,"u":5,"b":[["1","0"],["0.5","1"]],"a":[]}',
+    b'{"s":"A","b":[["1","2"]],"a":[["3","4"]],"c":1,"t":"2026-01-01T00:00:00.5Z"}',
+    b'{"s":"A"',
+    b"",
+]
+shapes = [
+    TICKER, CHANGE, CHECKED, b"", b"%%%%$", b"$)%(%%%", b"$(%%%%)", b"($)%%%%", b"%%%%$(", b"$==###", b"$###==",
+    b"~@$%%%%(%)#" * 30,
+]  # fmt: skip
+event, lane = SimpleNamespace(symbol="A", exchange="x", received_us=5), SimpleNamespace(broken=False)
+odd: list[Any] = [
+    None, 0, -1, 1, 2**63, -2**63, 2**200, 1.5, "", "A", "1", "1e5", "\u0663", "9" * 200, "0." + "1" * 90, b"", b"A",
+    (), [], {}, set(), {"t"}, ("p", "q"), ("p", 1), [("1", "2"), ("2", "3")], [("1", "2", "3")], [("1",)], [1], [None],
+    [("1", "0"), ("1", "5"), ("x", "1")], [(str(n), "1") for n in range(100)], Raw(b'[["1","2"],["3","0"]]'),
+    Raw(b"[["), Raw(b'[{"p":1,"q":2}]'), Raw(b"[]"), raises, takes, record, writer, {"A": 1}, {"A": None}, int,
+    (int, float), event, lane, *frames, *shapes,
+]  # fmt: skip
+pool: dict[type, list[Any]] = {kind: [] for kind in types}
+
+
+def some(kind: type | None = None) -> Any:
+    """An object of this type, mostly; without a type anything."""
+    if kind is not None and pool[kind] and chance.random() < 0.9:
+        return chance.choice(pool[kind])
+    made = [one for kind in types for one in pool[kind]]
+    return chance.choice(made if made and chance.random() < 0.4 else odd)
+
+
+def usual(kind: type) -> tuple[Any, ...]:
+    """Arguments to make an object with, as they should be, mostly."""
+    n = native
+    match kind.__name__:
+        case "Entry":
+            return some(n.Counts), lane, record
+        case "Flights":
+            return takes, takes
+        case "Outlet":
+            return some(n.Flights), writer, set(), takes, takes, takes
+        case "Relay":
+            tops = chance.choice([{}, {"A": some(n.Written)}])
+            counts = [some(n.Number) for _ in range(4)]
+            of_events = (SimpleNamespace, int)
+            return (some(n.ShortWay), {"A": some(n.Running)}, tops, some(n.Outlet), *counts, of_events, takes, takes)
+        case "ShortWay":
+            return TICKER, chance.choice([CHANGE, CHECKED])
+    return ()
+
+
+def prepare(one: Any) -> None:
+    """Do with an object what makes others work with it, if there is such a thing."""
+    n, number = native, chance.randrange
+    match type(one).__name__:
+        case "Relay":
+            one(chance.choice(frames))
+        case "ShortWay":
+            one.ticker("A", "A", b'{"bid":')
+            if chance.random() < 0.5:
+                one.follow("A", "A", b"x", some(n.Side), some(n.Side), some(n.Applied))
+            one.follow_checked("A", "A", b"x", some(n.Side), some(n.Side), number(30), number(30))
+        case "Outlet":
+            one.open(chance.choice([SimpleNamespace, int]), "A", (lane, some(n.Counts), "x", "t", b"k", [], "kind"))
+            one.alone = True
+        case "Flights":
+            one.ready, one.produce = True, chance.choice([takes, raises])
+            one.hand_over(some(n.Entry))
+        case "Running":
+            one.valid = True
+        case "Written":
+            one.bids, one.asks, one.prefix, one.depth = some(n.Side), some(n.Side), b"x", number(5)
+
+
+def disturb(one: Any) -> None:
+    """Do anything else with it."""
+    name = chance.choice([name for name in dir(one) if not name.startswith("__")] or ["nothing"])
+    arguments = [some() for _ in range(chance.randrange(5))]
+    match chance.randrange(7):
+        case 0:
+            one(*arguments)
+        case 1:
+            one.__init__(*arguments)
+        case 2:
+            repr((len(one), list(one)))
+        case 3:
+            repr((hash(one), one == some()))
+        case 4:
+            setattr(one, name, some())
+        case 5:
+            delattr(one, name)
+        case _:
+            getattr(one, name)(*arguments)
+
+
+def step() -> None:
+    """Make an object, or use one."""
+    kind = getattr(native, focus) if chance.random() < 0.4 else chance.choice(types)
+    match chance.randrange(8):
+        case 0:
+            pool[kind].append(kind(*usual(kind)))
+        case 1:
+            pool[kind].append(kind.__new__(kind, *[some() for _ in range(chance.randrange(3))]))
+        case 2:
+            chance.choice(functions)(some())
+        case 3 | 4:
+            disturb(some(kind))
+        case _:
+            prepare(some(kind))
+    if len(pool[kind]) > 6:
+        del pool[kind][chance.randrange(6)]
+
+
+for number in range(steps):
+    try:
+        step()
+    except Exception:  # noqa: BLE001 - what mistakes are answered with
+        continue
+    if number % 500 == 0:
+        gc.collect()
+for kind in types:
+    sys.stdout.write(f"{kind.__name__} {len(pool[kind])}\n")
