@@ -1,6 +1,7 @@
 """What a replay remembers: exactly the offsets that it was told, through a commit and back."""
 
 import base64
+import tracemalloc
 import zlib
 
 import hypothesis.strategies as st
@@ -24,6 +25,17 @@ def test_it_is_the_set_of_all_offsets_that_were_added(start: int, ranges: list[t
     again = Handled.decode(handled.position, handled.encode())
     assert again.position == handled.position
     assert {offset for offset in range(400) if offset in again} == model
+
+
+@pytest.mark.parametrize("first", [7, 10**9])
+def test_what_is_before_the_first_offset_costs_no_memory(first: int) -> None:
+    handled = Handled(0, [2])
+    tracemalloc.start()
+    handled.add(0, first)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (handled.position, handled.gaps) == (first, False)
+    assert peak < 10_000
 
 
 def test_a_copy_is_another_one() -> None:

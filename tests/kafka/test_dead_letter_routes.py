@@ -77,6 +77,16 @@ def test_what_is_not_whole_or_not_ours_stays() -> None:
     assert route(DeadLetter.of(source(CONFIG, 1))).action == "stay"
 
 
+def test_a_dead_letter_of_another_program_goes_back_under_the_name_of_its_place() -> None:
+    headers: HeaderList = [("trace", b"1"), ("source_topic", CONFIG.ticker_topic.encode()), ("error_type", b"odd")]
+    foreign = DeadLetter.of(source(CONFIG, 5, headers=headers, topic=CONFIG.dlq_topic))
+    assert route(foreign)[:2] == ("replay", CONFIG.ticker_topic)
+    assert split_replay(replay_headers(foreign, "run", "now")) == (
+        [("trace", b"1")],
+        {"replay_count": "1", "replay_of": f"{CONFIG.dlq_topic}-0-5", "replayed_at": "now", "replay_id": "run"},
+    )
+
+
 def test_the_reason_of_the_failure_is_replaced_by_the_way_it_came() -> None:
     headers: HeaderList = [("trace", b"\xff"), ("trace", None)]
     sent = replay_headers(letter(headers, replay_count="1"), "run", "now")

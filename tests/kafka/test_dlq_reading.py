@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from consumer_support import committed, create, send
+from consumer_support import Headers, committed, create, send
 from dlq_support import DOWN, bury, dlq_config, run, source
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka.dead_letter_group import GROUP
 from tickwire.kafka.dead_letter_reader import DeadLetterReader
 from tickwire.kafka.dead_letter_summary import Summary
-from tickwire.kafka.dead_letters import Failure
+from tickwire.kafka.dead_letters import Failure, describe
 
 EVIL = b"\x1b[2J\xc2\x9b31m\nforged: line\r"
 Output = pytest.CaptureFixture[str]
@@ -123,6 +123,27 @@ def test_one_is_shown_whole(config: KafkaConfig, capsys: Output) -> None:
 def _ranges(config: KafkaConfig) -> dict[int, int]:
     with DeadLetterReader(config, config.dlq_topic) as reader:
         return {number: part.end - part.start for number, part in reader.ranges.items()}
+
+
+def test_what_another_program_does_not_tell_is_unknown(config: KafkaConfig, capsys: Output) -> None:
+    headers: Headers = [("source_topic", config.ticker_topic), ("error_type", "process"), ("mine", "x")]
+    send(config, config.dlq_topic, [b"foreign"], headers=headers)
+    assert run("list") == 0
+    assert f"{config.ticker_topic}:?:?" in capsys.readouterr().out
+    assert run("show", "0:0") == 0
+    printed = capsys.readouterr().out
+    assert f"{config.ticker_topic} partition unknown offset unknown, read by unknown" in printed
+    assert "process (unknown): unknown" in printed
+    assert run("show", "0:0", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["source_topic"], told["error_type"], told["error_message"]) == (config.ticker_topic, "process", None)
+    assert [header["name"] for header in told["headers"]] == ["mine"]
+
+
+def test_the_kind_of_an_error_is_told_once(config: KafkaConfig, capsys: Output) -> None:
+    bury(config, [source(config, 0)], describe(ValueError("no price"), 1))
+    assert run("inspect") == 0
+    assert "process (ValueError): no price" in capsys.readouterr().out
 
 
 def test_raw_is_every_byte(config: KafkaConfig, capfdbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError
 
-from consumer_support import committed, create, read_all, send
+from consumer_support import committed, config_for, create, read_all, send
 from dlq_support import DOWN, WRONG_PRICE, bury, dlq_config, run, source
+from kafka.mock_cluster import PRODUCE, MockCluster
 from support import eventually
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed
 from tickwire.kafka.dead_letter_filter import Selection
 from tickwire.kafka.dead_letter_group import GROUP, ReplayBusy, ReplayGroup
+from tickwire.kafka.dead_letter_outbox import NOT_SENT, Outbox, Parcel
 from tickwire.kafka.dead_letter_replay import Replay, ReplayFull, ReplayReport
 from tickwire.kafka.dead_letter_routes import ReplayRules, quarantine_topic
 from tickwire.kafka.dead_letters import HEADERS, DeadLetters, split_headers, split_replay
@@ -132,6 +135,26 @@ def test_the_order_of_a_key_stays(anywhere: KafkaConfig) -> None:
     assert sum(map(len, seen.values())) == 250
 
 
+def test_a_refusal_in_the_middle_keeps_the_order_of_its_key() -> None:
+    with MockCluster() as mock:
+        config = config_for(mock.bootstrap, "x")
+        mock.create_topic(config.ticker_topic, 1)
+        parcels = [
+            Parcel(source(config, i, b"%d" % i, key), config.ticker_topic, [])
+            for i, key in enumerate([b"a", b"a", b"a", None, b"b", b"a"])
+        ]
+        assert Outbox(config).send(parcels[:1]) == [None]
+        mock.push_request_errors(PRODUCE, KafkaError.MSG_SIZE_TOO_LARGE)
+        errors = Outbox(config).send(parcels[1:])
+        assert [error is None for error in errors] == [False, False, True, True, False]
+        assert [error is NOT_SENT for error in errors] == [False, True, False, False, True]
+        left = [parcel for parcel, error in zip(parcels[1:], errors, strict=True) if error is not None]
+        assert Outbox(config).send(left) == [None] * 3
+        sent = read_all(config, config.ticker_topic)
+    assert [record.value for record in sent if record.key == b"a"] == [b"0", b"1", b"2", b"5"]
+    assert len(sent) == 6
+
+
 @pytest.mark.kafka
 def test_what_always_fails_ends_in_the_quarantine_and_never_goes_in_a_circle(config: KafkaConfig) -> None:
     headers: list[tuple[str, bytes | None]] = [("trace", b"1")]
@@ -228,15 +251,27 @@ def test_it_stops_before_it_forgets_what_it_left_out(config: KafkaConfig, monkey
     assert Counter(values(config)) == Counter(b"%d" % i for i in range(800))
 
 
-def test_a_broker_that_keeps_no_metadata_gets_no_replay_out_of_order(
+def test_each_is_sent_once_where_the_broker_keeps_nothing_but_positions(
     embedded: Any, unique: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = ready(dlq_config(embedded.bootstrap, unique, monkeypatch))
-    bury(config, [source(config, 0)])
-    bury(config, [source(config, 1)], DOWN)
-    with pytest.raises(ReplayFull):
-        replay(config, selection=Selection(error_type="process"))
-    assert values(config) == []
+    bury(
+        config,
+        [source(config, 0, b"left out"), *(source(config, i, b"%d" % i) for i in range(1, 6))],
+        WRONG_PRICE,
+        DOWN,
+    )
+    foreign: list[tuple[str, str | bytes | None]] = [("source_topic", config.ticker_topic), ("error_type", "process")]
+    send(config, config.dlq_topic, [b"foreign"], headers=foreign)
+    bury(config, [source(config, 9, b"stays", topic=config.orderbook_topic)])
+    process = Selection(error_type="process")
+    assert replay(config, selection=process).sent.total() == 4
+    again = Replay(config, ReplayRules(process), execute=False, replay_id="dry").run()
+    assert (again.earlier, again.routes.total()) == (4, 0)
+    assert replay(config).sent.total() == 3
+    last = replay(config)
+    assert (last.sent.total(), last.routes.total()) == (0, 1)
+    assert sorted(v for v in values(config) if v) == [b"1", b"2", b"3", b"4", b"5", b"foreign", b"left out"]
 
 
 @pytest.mark.kafka
@@ -347,7 +382,7 @@ def test_what_nobody_can_route_is_told_and_stays(config: KafkaConfig, capsys: Ou
     bury(config, [source(config, 0, topic="some.other.topic")])
     assert run("replay", "--execute") == 0
     printed = capsys.readouterr().out
-    assert "the headers of a dead letter are missing" in printed
+    assert "the headers source_topic and error_type are missing" in printed
     assert "its source is no topic of market data" in printed
     assert run("replay", "--execute", "--target", config.dlq_topic) == 2
     assert run("replay", "--execute", "--target", config.ticker_topic) == 0

@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 8.0
 
+_EMBEDDED = "tansu_cluster"  # the cluster id that every Tansu has unless it was told another one
 _FIRST_WAIT_S = 0.5
 # These do not pass by waiting, unlike a broker that is starting.
 _FINAL = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError._RESOLVE})  # noqa: SLF001
@@ -142,6 +143,11 @@ class ClusterView:
     controller: int
     nodes: tuple[Node, ...]
     topics: Mapping[str, TopicView]
+
+    @property
+    def embedded(self) -> bool:
+        """Whether this is the embedded broker, which differs from Kafka: see ``tickwire broker --help``."""
+        return self.cluster_id == _EMBEDDED
 
 
 class Cluster:

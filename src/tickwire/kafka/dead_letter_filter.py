@@ -5,13 +5,17 @@ from datetime import UTC, datetime
 from typing import Self
 
 from tickwire.errors import UsageError
-from tickwire.kafka.dead_letters import HeaderList, split_headers
+from tickwire.kafka.dead_letters import HeaderList, read_headers
 from tickwire.kafka.received import ReceivedRecord
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record of the dead-letter topic, its headers taken apart. ``ours`` is empty for a record of someone else."""
+    """A record of the dead-letter topic, its headers taken apart.
+
+    ``ours`` has all of :data:`~tickwire.kafka.dead_letters.HEADERS`, or some, :data:`SPECIFIED` among them, where
+    another program wrote it; it is empty for a record that is no dead letter.
+    """
 
     record: ReceivedRecord
     original: HeaderList
@@ -20,7 +24,13 @@ class DeadLetter:
     @classmethod
     def of(cls, record: ReceivedRecord) -> Self:
         """Take one record apart."""
-        return cls(record, *split_headers(record.headers))
+        return cls(record, *read_headers(record.headers))
+
+    @property
+    def id(self) -> str:
+        """Its name: the place of the record that failed; its own place where that is not told."""
+        record = self.record
+        return self.ours.get("dlq_id") or f"{record.topic}-{record.partition}-{record.offset}"
 
 
 @dataclass(frozen=True, slots=True)

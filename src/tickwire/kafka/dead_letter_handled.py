@@ -31,9 +31,12 @@ class Handled:
 
     def add(self, first: int, end: int) -> None:
         """Note the offsets from *first* up to, without, *end*."""
-        first = max(first, self.position)
-        if end > first:
-            self._bits |= ((1 << (end - first)) - 1) << (first - self.position)
+        if first > self.position:
+            if end > first:
+                self._bits |= ((1 << (end - first)) - 1) << (first - self.position)
+        elif end > self.position:  # however far it is: a first offset can be any number
+            self._bits >>= end - self.position
+            self.position = end
             self._advance()
 
     def copy(self) -> "Handled":

@@ -1,6 +1,7 @@
 """Sends dead letters on, byte for byte, and waits for every acknowledgement."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from tickwire.kafka.received import ReceivedRecord
 
 _DELIVERY_S = 30.0
 _LARGEST_MESSAGE = 1_000_000_000  # librdkafka's limit; the topic's own is what counts
-_NOT_SENT = KafkaError(KafkaError._PURGE_QUEUE, "not sent because of the failure before it")  # noqa: SLF001
+NOT_SENT = KafkaError(KafkaError._PURGE_QUEUE, "not sent because of the failure before it")  # noqa: SLF001
 
 
 class Parcel(NamedTuple):
@@ -25,7 +26,10 @@ class Parcel(NamedTuple):
 
 
 class Outbox:
-    """One idempotent producer: the order of a key stays."""
+    """One idempotent producer, and of each key one record on its way: the order of a key stays, also after a failure.
+
+    Idempotence alone does not keep it: of several on their way the first can be refused and the others be taken.
+    """
 
     def __init__(self, config: KafkaConfig) -> None:
         settings = producer_config(config) | {
@@ -42,7 +46,20 @@ class Outbox:
             raise unusable(e) from e
 
     def send(self, parcels: Sequence[Parcel]) -> list[KafkaError | None]:
-        """Send all and wait; for each None, which is the acknowledgement, or why there is none."""
+        """Send all and wait; for each None, which is the acknowledgement, or why there is none.
+
+        After a failure no more are begun: those get :data:`NOT_SENT`.
+        """
+        reports: list[KafkaError | None] = [NOT_SENT] * len(parcels)
+        for turn in _turns(parcels):
+            answers = self._send_together([parcels[number] for number in turn])
+            for number, error in zip(turn, answers, strict=True):
+                reports[number] = error
+            if any(error is not None for error in answers):
+                break
+        return reports
+
+    def _send_together(self, parcels: Sequence[Parcel]) -> list[KafkaError | None]:
         reports: dict[int, KafkaError | None] = {}
         for number, parcel in enumerate(parcels):
 
@@ -68,4 +85,19 @@ class Outbox:
         except KafkaException as e:  # fatal for this producer
             error: KafkaError = e.args[0]
             return error
-        return _NOT_SENT
+        return KafkaError(KafkaError._MSG_TIMED_OUT)  # noqa: SLF001 - a public constant
+
+
+def _turns(parcels: Sequence[Parcel]) -> list[list[int]]:
+    """Their numbers in turns, of which none has a key of a topic twice; what has no key has no order."""
+    turns: list[list[int]] = []
+    before: Counter[tuple[str, bytes]] = Counter()
+    for number, parcel in enumerate(parcels):
+        turn, key = 0, parcel.record.key
+        if key is not None:
+            turn = before[parcel.topic, key]
+            before[parcel.topic, key] += 1
+        if turn == len(turns):
+            turns.append([])
+        turns[turn].append(number)
+    return turns

@@ -20,9 +20,10 @@ from tickwire.kafka.clients import said
 from tickwire.kafka.dead_letter_filter import DeadLetter
 from tickwire.kafka.dead_letter_group import ReplayGroup
 from tickwire.kafka.dead_letter_handled import METADATA_BYTES
-from tickwire.kafka.dead_letter_outbox import Outbox, Parcel
+from tickwire.kafka.dead_letter_outbox import NOT_SENT, Outbox, Parcel
 from tickwire.kafka.dead_letter_quarantine import ensure_quarantine
 from tickwire.kafka.dead_letter_reader import DeadLetterReader, Range
+from tickwire.kafka.dead_letter_recall import sent_before
 from tickwire.kafka.dead_letter_routes import ReplayRules, Route, Router, replay_headers
 from tickwire.kafka.dead_letters import rfc3339
 from tickwire.kafka.topics import Topics
@@ -57,7 +58,7 @@ class ReplayFull(TickwireError):
     def __str__(self) -> str:
         return (
             "Stopped, because which dead letters were left out no longer fits into what Kafka keeps with an offset "
-            f"({METADATA_BYTES} bytes; the embedded broker keeps none): replay or purge the older ones, then run again."
+            f"({METADATA_BYTES} bytes): replay or purge the older ones, then run again."
         )
 
 
@@ -86,6 +87,7 @@ class Replay:
         self._batch_bytes = self._chosen = 0
         self._quarantine_ready = False
         self._begin = 0.0
+        self._recalled: set[str] | None = None
 
     def run(self) -> ReplayReport:
         """Read from what the last runs left to the ends of now, and send on what the rules say.
@@ -94,7 +96,8 @@ class Replay:
         :exc:`ReplayFull` and :exc:`~tickwire.errors.KafkaFailed` at the first record that cannot be sent.
         """
         topic, report = self._config.dlq_topic, self.report
-        self._router = Router(self._config, self._rules, Topics(self._config).view().topics)
+        view = Topics(self._config).view()
+        self._router = Router(self._config, self._rules, view.topics)
         with ExitStack() as stack:
             self._reader = reader = stack.enter_context(DeadLetterReader(self._config, topic))
             self._group = ReplayGroup(self._config, topic)
@@ -105,6 +108,8 @@ class Replay:
             self._handled = self._group.handled({n: (part.start, part.end) for n, part in reader.ranges.items()})
             reader.start_at({number: handled.position for number, handled in self._handled.items()})
             report.ranges = list(reader.ranges.values())
+            if view.embedded:
+                self._recalled = sent_before(self._config, view.topics)
             if report.executed:
                 self._group.test(self._handled)
                 self._outbox = Outbox(self._config)
@@ -141,6 +146,10 @@ class Replay:
                 self.report.earlier += 1
                 continue
             letter = DeadLetter.of(record)
+            if self._recalled is not None and letter.id in self._recalled:
+                self.report.earlier += 1
+                handled.add(record.offset, record.offset + 1)
+                continue
             if not self._rules.selection.matches(letter):
                 self.report.not_selected += 1
                 continue
@@ -174,7 +183,7 @@ class Replay:
         after = {number: handled.copy() for number, handled in self._handled.items()}
         for letter, _ in batch:
             after[letter.record.partition].add(letter.record.offset, letter.record.offset + 1)
-        if not all(map(self._group.has_room, after.values())):
+        if self._recalled is None and not all(map(self._group.has_room, after.values())):
             raise ReplayFull
         if not self._quarantine_ready and any(route.action == "quarantine" for _, route in batch):
             ensure_quarantine(self._config)
@@ -199,7 +208,7 @@ class Replay:
             if error is None:
                 self._handled[record.partition].add(record.offset, record.offset + 1)
                 self.report.sent[route.topic] += 1
-            elif failed is None:
+            elif failed is None and error is not NOT_SENT:
                 failed = KafkaFailed(
                     f"The dead letter at partition {record.partition} offset {record.offset} could not be sent to "
                     f"{route.topic} ({said(error)}), so the replay stopped: correct that and run again."

@@ -70,9 +70,10 @@ class Router:
     def _obstacle(self, letter: DeadLetter, target: str) -> str | None:
         """Why this one can go nowhere."""
         if not letter.ours:
-            return "the headers of a dead letter are missing"
-        if letter.ours["left_out"] != "nothing":
-            return f"incomplete, too large for this topic: {letter.ours['left_out']} left out"
+            return "the headers source_topic and error_type are missing"
+        left_out = letter.ours.get("left_out", "nothing")
+        if left_out != "nothing":
+            return f"incomplete, too large for this topic: {left_out} left out"
         if target not in self._allowed:
             return "its source is no topic of market data"
         if target not in self._there:
@@ -93,7 +94,7 @@ def replay_headers(letter: DeadLetter, replay_id: str, replayed_at: str) -> Head
     return [
         *letter.original,
         ("replay_count", str(count).encode()),
-        ("replay_of", letter.ours["dlq_id"].encode()),
+        ("replay_of", letter.id.encode()),
         ("replayed_at", replayed_at.encode()),
         ("replay_id", replay_id.encode()),
     ]

@@ -35,6 +35,7 @@ HEADERS = (
     "replay_count",
     "left_out",
 )
+SPECIFIED = ("source_topic", "error_type")  # what every dead letter has, also one that another program wrote
 REPLAY_HEADERS = ("replay_count", "replay_of", "replayed_at", "replay_id")
 
 _MESSAGE_BYTES = 1024
@@ -106,6 +107,33 @@ def split_replay(headers: Sequence[tuple[str, bytes | None]]) -> tuple[HeaderLis
     return _take_block(headers, REPLAY_HEADERS)
 
 
+def read_headers(headers: Sequence[tuple[str, bytes | None]]) -> tuple[HeaderList, dict[str, str]]:
+    """Take the headers of a dead letter apart, also where another program wrote it; ours are empty if it is none.
+
+    Such a one has :data:`SPECIFIED` and perhaps others of our names. Only those two are taken out of the record's own
+    headers, as nobody can tell who wrote the others. Of a name that is there twice the last one counts.
+    """
+    original, ours = split_headers(headers)
+    if ours:
+        return original, ours
+    rest, replayed = split_replay(headers)
+    last = {name: number for number, (name, _) in enumerate(rest)}
+    known = {name: text for name in HEADERS if name in last and (text := _text(rest[last[name]][1])) is not None}
+    if not known.keys() >= set(SPECIFIED):
+        return list(headers), {}
+    if count := replay_count(known, replayed):
+        known["replay_count"] = str(count)
+    taken = {last[name] for name in SPECIFIED}
+    return [header for number, header in enumerate(rest) if number not in taken], known
+
+
+def _text(value: bytes | None) -> str | None:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return None
+
+
 def _take_block(
     headers: Sequence[tuple[str, bytes | None]], block: tuple[str, ...]
 ) -> tuple[HeaderList, dict[str, str]]:
@@ -119,10 +147,7 @@ def _take_block(
 
 
 def _texts(block: Sequence[tuple[str, bytes | None]]) -> dict[str, str] | None:
-    try:
-        texts = {name: value.decode() for name, value in block if value is not None}
-    except UnicodeDecodeError:
-        return None
+    texts = {name: text for name, value in block if (text := _text(value)) is not None}
     return texts if len(texts) == len(block) else None
 
 

@@ -1,7 +1,8 @@
 """Dead letters as text for a person and as JSON for tools."""
 
 import base64
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +23,18 @@ def to_json(letter: "DeadLetter") -> dict[str, Any]:
         "partition": record.partition,
         "offset": record.offset,
         "timestamp_ms": record.timestamp_ms,
-        **letter.ours,
+        **_fields(letter),
         **_bytes("key", record.key),
         "headers": [{"name": name, **_bytes("value", value)} for name, value in letter.original],
         **_bytes("value", record.value),
     }
+
+
+def _fields(letter: "DeadLetter") -> dict[str, str | None]:
+    """Our headers; null is what another program that wrote the dead letter does not tell."""
+    from tickwire.kafka.dead_letters import HEADERS  # noqa: PLC0415 - the library may be missing
+
+    return {name: letter.ours.get(name) for name in HEADERS} if letter.ours else {}
 
 
 def _bytes(name: str, data: bytes | None) -> dict[str, str | None]:
@@ -45,20 +53,26 @@ def readable(letter: "DeadLetter", title: str, *, whole: bool = False) -> str:
     record, ours = letter.record, letter.ours
     lines = [("", f"{title}{record.topic} partition {record.partition} offset {record.offset}")]
     if ours:
-        source = f"{ours['source_topic']} partition {ours['source_partition']} offset {ours['source_offset']}"
+        told = defaultdict(lambda: "unknown", ours)
+        source = f"{told['source_topic']} partition {told['source_partition']} offset {told['source_offset']}"
         lines += [
-            ("source", f"{source}, read by {ours['consumer_group']}"),
-            ("failed", f"{ours['failed_at']}, attempts {ours['attempts']}, replays {ours['replay_count']}"),
-            ("error", f"{ours['error_type']} ({ours['error_class']}): {ours['error_message']}"),
+            ("source", f"{source}, read by {told['consumer_group']}"),
+            ("failed", f"{told['failed_at']}, attempts {told['attempts']}, replays {told['replay_count']}"),
+            ("error", f"{told['error_type']} ({told['error_class']}): {_cause(told)}"),
         ]
-        if ours["left_out"] != "nothing":
-            lines.append(("left out", f"{ours['left_out']} (too large for this topic; see the source)"))
+        if (left_out := ours.get("left_out", "nothing")) != "nothing":
+            lines.append(("left out", f"{left_out} (too large for this topic; see the source)"))
     else:
-        lines.append(("error", "unknown: the headers of a dead letter are missing"))
+        lines.append(("error", "unknown: the headers source_topic and error_type are missing"))
     lines.append(("key", shown(record.key, whole=whole)))
     lines += [("header", f"{name} = {shown(value, whole=whole)}") for name, value in letter.original]
     lines.append(("value", shown(record.value, whole=whole)))
     return "\n".join(f"   {name:<9} {printable(text)}" if name else printable(text) for name, text in lines)
+
+
+def _cause(told: Mapping[str, str]) -> str:
+    """The message without the name of its error in front, where that stands beside it already."""
+    return told["error_message"].removeprefix(f"{told['error_class'].rpartition('.')[2]}: ")
 
 
 def shown(data: bytes | None, *, whole: bool = False) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # the command line works without the Kafka library
     from tickwire.kafka.dead_letter_reader import Range, Reading
 
 _LINE_CHARACTERS = 80
+_NO_HEADERS = "the headers source_topic and error_type are missing"
 
 Maximum = Annotated[int, typer.Option("--limit", min=1, help="At most this many, the oldest first.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, with every byte.")]
@@ -191,7 +192,7 @@ def export(
 
 def _row(letter: "DeadLetter") -> dict[str, object]:
     record, ours = letter.record, letter.ours
-    source = f"{ours['source_topic']}:{ours['source_partition']}:{ours['source_offset']}" if ours else "?"
+    source = ":".join(ours.get(f"source_{name}", "?") for name in ("topic", "partition", "offset")) if ours else "?"
     facts = {
         "place": f"{record.partition}:{record.offset}",
         "time": when(record.timestamp_ms),
@@ -199,7 +200,7 @@ def _row(letter: "DeadLetter") -> dict[str, object]:
         "source": source,
         "key": _short(shown(record.key), 40),
         "replays": ours.get("replay_count", "?"),
-        "message": _short(ours.get("error_message", "the headers of a dead letter are missing"), _LINE_CHARACTERS),
+        "message": _short(ours.get("error_message", "unknown" if ours else _NO_HEADERS), _LINE_CHARACTERS),
     }
     return {name: printable(text) for name, text in facts.items()}
 
