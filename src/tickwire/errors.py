@@ -139,10 +139,10 @@ class KafkaMissing(UsageError):
 
 
 class KafkaDisabled(UsageError):
-    """A Kafka command was called although KAFKA_ENABLED is not true."""
+    """A Kafka command was called although KAFKA_ENABLED is false."""
 
     def __str__(self) -> str:
-        return "Kafka is switched off (KAFKA_ENABLED is not true): set KAFKA_ENABLED=true to run this command."
+        return "Kafka is switched off (KAFKA_ENABLED is false): leave it out, or set it to true, to run this command."
 
 
 class KafkaFailed(TickwireError):

@@ -155,6 +155,39 @@ def test_names_that_kafka_refuses_are_refused(topic: str) -> None:
     assert "KAFKA_TICKER_TOPIC" in refusal(ticker_topic=topic)
 
 
+@pytest.mark.parametrize("topic", ["__consumer_offsets", "__x", "_schemas"])
+@pytest.mark.parametrize("name", ["ticker_topic", "orderbook_topic", "dlq_topic"])
+def test_a_topic_of_kafka_itself_is_none_of_ours(name: str, topic: str) -> None:
+    assert "Kafka's own" in refusal(**{name: topic})
+
+
+@pytest.mark.parametrize(
+    ("protocol", "brokers", "mechanism", "secret"),
+    [
+        ("SASL_PLAINTEXT", "kafka-1:9092,127.0.0.1:9092", PLAIN, "kafka-1:9092"),
+        ("SASL_PLAINTEXT", "localhost:9092,[::1]:9092", PLAIN, None),
+        ("SASL_SSL", "kafka-1:9092", PLAIN, None),
+        ("SASL_PLAINTEXT", "kafka-1:9092", {"sasl_mechanism": "SCRAM-SHA-512"}, None),
+    ],
+)
+def test_a_password_that_goes_out_without_encryption_is_named(
+    protocol: Any, brokers: str, mechanism: Any, secret: str | None
+) -> None:
+    config = KafkaConfig(**{**LOGIN, **mechanism, "security_protocol": protocol, "brokers": brokers})
+    named = [text for text in config.unencrypted_secrets if f"to {secret} without" in text]
+    assert (len(named), len(config.unencrypted_secrets)) == ((1, 1) if secret else (0, 0))
+    assert CANARY not in str(config.unencrypted_secrets)
+
+
+@pytest.mark.parametrize(
+    ("url", "count"),
+    [("http://login.example/token", 1), ("https://login.example/token", 0), ("http://127.0.0.1:1/token", 0)],
+)
+def test_a_client_secret_that_goes_out_without_encryption_is_named(url: str, count: int) -> None:
+    values = {**BEARER, **OAUTH, "sasl_oauth_token_endpoint_url": url}
+    assert len(KafkaConfig(**values).unencrypted_secrets) == count
+
+
 def test_the_longest_topic_name_is_accepted() -> None:
     assert KafkaConfig(ticker_topic="x" * 249).ticker_topic == "x" * 249
 

@@ -2,18 +2,17 @@
 
 import json
 import socket
-import threading
 import time
 
 import pytest
 
 from brokers import Kafka
+from consumer_support import create
 from kafka.publishing import config_for
 from support import free_port
 from tickwire.broker import EmbeddedBroker
 from tickwire.cli.main import main
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.kafka.broker_version import broker_version
 from tickwire.kafka.check import Finding, check, healthy
 from tickwire.kafka.topics import ensure_topics
 
@@ -40,24 +39,55 @@ def test_a_healthy_kafka_is_described(kafka: Kafka, unique: str) -> None:
     ensure_topics(config, config.topics)
     findings = found(config)
     assert all(finding.ok for several in findings.values() for finding in several)
-    assert findings["version"][0].text.startswith("Apache Kafka ")
+    assert "embedded" not in findings["cluster"][0].text
     assert [f"{config.ticker_topic} has 3 partitions" in finding.text for finding in findings["topic"]] == [True, False]
     assert " ms, the median of 5 " in findings["round trip"][0].text
 
 
-@pytest.mark.kafka
-def test_the_version_of_the_tested_kafka_is_read(kafka: Kafka) -> None:
-    host, _, port = kafka.bootstrap.rpartition(":")
-    release = broker_version(host, int(port), KafkaConfig(), 5)
-    assert release is not None
-    assert release[0] in "34"
-
-
-def test_an_embedded_broker_is_fine_and_its_version_unknown(embedded: EmbeddedBroker, unique: str) -> None:
+def test_an_embedded_broker_is_fine_and_named(embedded: EmbeddedBroker, unique: str) -> None:
     findings = found(config_for(embedded.bootstrap, unique))
     assert healthy([finding for several in findings.values() for finding in several])
-    assert "does not tell" in findings["version"][0].text
+    assert "the embedded broker" in findings["cluster"][0].text
     assert all("will be created at start" in finding.text for finding in findings["topic"])
+
+
+@pytest.mark.parametrize("anywhere", ["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+def test_a_topic_that_takes_less_than_a_batch_is_a_hint(
+    anywhere: str, unique: str, request: pytest.FixtureRequest
+) -> None:
+    config = config_for(request.getfixturevalue(anywhere).bootstrap, unique, batch_size=20_000)
+    create(config, config.ticker_topic, settings={"max.message.bytes": "10000"})
+    create(config, config.orderbook_topic, settings={"max.message.bytes": "20000"})
+    findings = found(config)
+    [hint] = [finding for finding in findings["topic"] if finding.hint]
+    assert hint.text.startswith(f"{config.ticker_topic} takes 10000 bytes at once")
+    assert "KAFKA_BATCH_SIZE=10000" in hint.text
+    assert healthy([finding for several in findings.values() for finding in several])
+
+
+@pytest.mark.parametrize(("codec", "hinted"), [("zstd", True), ("lz4", True), ("gzip", False), ("none", False)])
+def test_a_codec_that_some_readers_lack_is_a_hint(
+    codec: str, hinted: bool, embedded: EmbeddedBroker, unique: str
+) -> None:
+    findings = list(check(config_for(embedded.bootstrap, unique, compression=codec), 8.0))
+    about = [finding for finding in findings if finding.step == "readers"]
+    assert [(finding.ok, finding.hint, "kafka-python" in finding.text) for finding in about] == [
+        (True, True, True)
+    ] * hinted
+    assert healthy(findings)
+
+
+def test_a_secret_without_encryption_is_a_hint(unique: str) -> None:
+    config = config_for(
+        "nosuch.invalid:9092",
+        unique,
+        security_protocol="SASL_PLAINTEXT",
+        sasl_mechanism="PLAIN",
+        sasl_username="reader",
+        sasl_password="hush-hush",
+    )
+    [_, hint] = [finding for finding in check(config, 1.0) if finding.step == "settings"]
+    assert (hint.state, "KAFKA_SASL_PASSWORD" in hint.text, "hush" in hint.text) == ("hint", True, False)
 
 
 def test_missing_topics_are_trouble_where_they_may_not_be_created(embedded: EmbeddedBroker, unique: str) -> None:
@@ -99,24 +129,6 @@ def test_a_port_that_does_not_speak_kafka_ends_in_time(
     assert code == 1
     assert "Nothing answers as Kafka" in out
     assert time.monotonic() - start < 5
-
-
-@pytest.mark.parametrize(
-    "answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x00\x00\x00\x02ab", b"\x00\x00\x00\x06\x00\x00\x00\x01\x00\x00"]
-)
-def test_an_answer_that_is_not_kafkas_is_no_version(answer: bytes) -> None:
-    def serve() -> None:
-        connection, _ = server.accept()
-        with connection:
-            connection.recv(1000)
-            connection.sendall(answer)
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(10)
-        thread = threading.Thread(target=serve)
-        thread.start()
-        assert broker_version("127.0.0.1", server.getsockname()[1], KafkaConfig(), 5) is None
-        thread.join()
 
 
 def test_the_command_writes_lines_or_json(

@@ -53,6 +53,14 @@ def test_the_producer_is_idempotent_never_gives_up_and_partitions_as_java_does()
     assert settings["queue.buffering.max.kbytes"] == 10
 
 
+def test_kafkas_tools_tell_producers_consumers_and_admin_clients_apart() -> None:
+    config = KafkaConfig(client_id="desk")
+    names = [
+        made["client.id"] for made in (producer_config(config), consumer_config(config, "g"), admin_config(config))
+    ]
+    assert names == ["desk", "desk-tickwire-consumer", "desk-tickwire-admin"]
+
+
 def test_the_consumer_commits_by_itself_and_never_skips() -> None:
     settings = consumer_config(KafkaConfig(), "group-1")
     assert settings["group.id"] == "group-1"

@@ -215,12 +215,39 @@ def test_wrong_usage_is_one_sentence(config: KafkaConfig, capsys: Output, argume
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", ["list", "summary", "export", "replay", "inspect"])
-def test_a_missing_topic_is_one_sentence(
-    embedded: Any, unique: str, monkeypatch: pytest.MonkeyPatch, capsys: Output, command: str
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["list"],
+        ["list", "--since", "2020-01-01"],
+        ["summary"],
+        ["export"],
+        ["inspect"],
+        ["replay"],
+        ["replay", "--execute"],
+        ["purge", "--all", "--topic-name-again"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("broker", ["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+def test_without_a_topic_there_is_nothing_and_it_says_so(
+    broker: str,
+    unique: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Output,
+    command: list[str],
+    request: pytest.FixtureRequest,
+) -> None:
+    config = dlq_config(request.getfixturevalue(broker).bootstrap, unique, monkeypatch)
+    monkeypatch.delenv("KAFKA_DLQ_ENABLED")
+    assert run(*command, *([config.dlq_topic] if command[0] == "purge" else [])) == 0
+    output = capsys.readouterr()
+    assert f"the topic {config.dlq_topic} (KAFKA_DLQ_TOPIC) is not in Kafka yet" in output.out + output.err
+
+
+def test_a_place_in_a_missing_topic_is_one_sentence(
+    embedded: Any, unique: str, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     dlq_config(embedded.bootstrap, unique, monkeypatch)
-    assert run(command) == 1
-    output = capsys.readouterr()
-    assert len(output.err.splitlines()) == 1
-    assert "is not in Kafka" in output.err
+    assert run("show", "0:0") == 2
+    assert "There are no dead letters" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from consumer_support import Headers, committed, config_for, create, run_command
 from tickwire.cli.dlq.output import shown
 from tickwire.cli.dlq.reading import inspect
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import KafkaFailed, Reject
+from tickwire.errors import Reject
 from tickwire.kafka.consumer import run_kafka_consumer
 from tickwire.kafka.dead_letter_reader import read_oldest
 from tickwire.kafka.received import ReceivedRecord
@@ -84,17 +84,20 @@ def test_a_real_dead_letter_says_why(config: KafkaConfig, capsys: pytest.Capture
     assert "process (tickwire.errors.Reject): no price in it" in printed
 
 
-def test_a_missing_topic_is_one_sentence(config: KafkaConfig, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(KafkaFailed, match="is not in Kafka"):
-        read_oldest(config, config.dlq_topic, 1)
-    assert run() == 1
-    assert len(capsys.readouterr().err.splitlines()) == 1
+def test_a_missing_topic_holds_nothing(config: KafkaConfig) -> None:
+    reading = read_oldest(config, config.dlq_topic, 1)
+    assert (reading.letters, reading.ranges, reading.complete) == ([], [], True)
 
 
-def test_switched_off_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("KAFKA_ENABLED", "true")
+def test_looking_needs_no_switch_but_respects_the_one_of_kafka(
+    embedded: Any, unique: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KAFKA_BROKERS", embedded.bootstrap)
+    monkeypatch.setenv("KAFKA_DLQ_TOPIC", f"dlq.{unique}")
+    assert run() == 0
+    monkeypatch.setenv("KAFKA_ENABLED", "false")
     assert run() == 2
-    assert "KAFKA_DLQ_ENABLED=true" in capsys.readouterr().err
+    assert "KAFKA_ENABLED" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tickwire.broker import EmbeddedBroker
 from tickwire.cli.main import main
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed
-from tickwire.kafka.topics import TopicDiffers, Topics, TopicSpec, UnknownTopic, ensure_topics
+from tickwire.kafka.topics import ForeignTopic, TopicDiffers, Topics, TopicSpec, UnknownTopic, ensure_topics
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -141,7 +141,45 @@ def test_wrong_usage(arguments: tuple[str, ...], says: str, capsys: pytest.Captu
     assert says in err
 
 
-def test_it_needs_kafka_to_be_switched_on(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("name", ["__consumer_offsets", "__transaction_state", "__share_group_state", "_schemas"])
+def test_what_belongs_to_kafka_is_neither_deleted_nor_made(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (("--delete", name, "--yes"), ("--delete", name), ("--create", name)):
+        code, _, err = run(capsys, *arguments)
+        assert code == 2
+        assert err.count("\n") == 1
+        assert f"'{name}' belongs to Kafka itself" in err
+    with pytest.raises(ForeignTopic):
+        Topics(KafkaConfig()).delete(name)
+
+
+@pytest.mark.parametrize(
+    ("words", "form"),
+    [
+        (("list",), "tickwire topics --list"),
+        (("delete", "ticks"), "tickwire topics --delete ticks"),
+        (("ls",), "tickwire topics --list"),
+    ],
+)
+def test_a_word_for_an_option_is_answered_with_the_right_form(
+    words: tuple[str, ...], form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(capsys, *words)
+    assert code == 2
+    assert f"`{form}`" in err
+
+
+@pytest.mark.usefixtures("on_embedded")
+def test_it_runs_where_nothing_says_whether_kafka_is_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KAFKA_ENABLED")
+    assert run(capsys, "--list")[0] == 0
+
+
+def test_it_respects_that_kafka_is_switched_off(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAFKA_ENABLED", "false")
     code, _, err = run(capsys, "--list")
     assert code == 2
     assert "KAFKA_ENABLED" in err

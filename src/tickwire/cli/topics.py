@@ -2,8 +2,8 @@
 
 import json
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # the command line works without the Kafka library
 
 
 def topics(
+    words: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the topics that are not Kafka's own.")] = False,
     create: Annotated[str | None, typer.Option(metavar="NAME", help="Create a topic, wait until it is usable.")] = None,
     describe: Annotated[str | None, typer.Option(metavar="NAME", help="Show partitions and settings.")] = None,
@@ -40,20 +41,24 @@ def topics(
 
     \b
     Examples:
-      KAFKA_ENABLED=true tickwire topics --list
-      KAFKA_ENABLED=true tickwire topics --create ticks.v1.raw --partitions 6 --retention-ms 86400000
-      KAFKA_ENABLED=true tickwire topics --describe ticks.v1.raw --json
-      KAFKA_ENABLED=true tickwire topics --delete ticks.v1.raw --yes
+      tickwire topics --list
+      tickwire topics --create ticks.v1.raw --partitions 6 --retention-ms 86400000
+      tickwire topics --describe ticks.v1.raw --json
+      tickwire topics --delete ticks.v1.raw --yes
     """
     options = {"--partitions": partitions, "--retention-ms": retention_ms, "--replication-factor": replication_factor}
+    if words:
+        _explain(words)
     _check_usage({"--list": list_ or None, "--create": create, "--describe": describe, "--delete": delete}, options)
-    config = load_kafka({"brokers": brokers})
+    config = load_kafka({"brokers": brokers}, enabled=True)
     require_kafka(config)
-    if delete is not None and not yes:
-        _confirm(delete)
-    from tickwire.kafka.topics import Topics, TopicSpec  # noqa: PLC0415 - the package imports without the library
+    from tickwire.kafka.topics import Topics, TopicSpec, refuse_foreign  # noqa: PLC0415 - the library may be missing
 
     kafka = Topics(config)
+    if delete is not None:
+        refuse_foreign(delete)
+        if not yes:
+            _confirm(delete)
     if create is not None:
         _create(kafka, TopicSpec(create, partitions, replication_factor, retention_ms), as_json)
     elif describe is not None:
@@ -63,6 +68,14 @@ def topics(
         _say({"topic": delete, "result": "deleted"}, f"deleted {delete}", as_json)
     else:
         _list(kafka, as_json)
+
+
+def _explain(words: Sequence[str]) -> NoReturn:
+    """Name the option that a word such as ``list`` stands for. Raises :exc:`~tickwire.errors.UsageError`."""
+    action, *rest = words
+    form = f"--{action}" if action in {"list", "create", "describe", "delete"} else "--list"
+    command = " ".join(("tickwire topics", form, *(rest if form != "--list" else ())))
+    raise UsageError(f"What to do with topics is an option, not the word {action!r}: write `{command}`.")
 
 
 def _check_usage(actions: Mapping[str, object], options: Mapping[str, object]) -> None:

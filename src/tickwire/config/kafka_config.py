@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from tickwire.config.addresses import check_url
+from tickwire.config.addresses import check_url, is_loopback
 from tickwire.config.base import Settings
 from tickwire.errors import SettingsError
 
@@ -55,9 +55,21 @@ def _is_broker(text: str) -> bool:
     return True
 
 
+def foreign_topic(name: str) -> bool:
+    """Whether a topic is Kafka's own (``__consumer_offsets``, ``__transaction_state``, ...) or the schema registry's.
+
+    Writing to one, deleting or purging it would break what others keep there.
+    """
+    return name.startswith("__") or name == "_schemas"
+
+
 def _topic(text: str) -> str:
     if not _TOPIC.fullmatch(text) or text in {".", ".."}:
         raise ValueError("a topic name: 1 to 249 of the characters a-z, A-Z, 0-9, '.', '_' and '-'")
+    if foreign_topic(text):
+        raise ValueError(
+            "a topic of ours: names that begin with '__' are Kafka's own, _schemas is the schema registry's"
+        )
     return text
 
 
@@ -92,11 +104,19 @@ class KafkaConfig(Settings):
 
     model_config = SettingsConfigDict(env_prefix="KAFKA_")
 
-    enabled: bool = Field(False, description="Publish to Kafka, and allow the commands that use Kafka.")
+    enabled: bool = Field(
+        False,
+        description="Publish to Kafka. Commands whose only purpose is Kafka run without it, but not where it is false.",
+    )
     brokers: Annotated[str, BeforeValidator(_joined), AfterValidator(_brokers)] = Field(
         "localhost:9092", description="Brokers to ask first: host:port, comma-separated, IPv6 in brackets."
     )
-    client_id: str = Field("bot-v6", min_length=1, description="Name of this program in the brokers' logs and quotas.")
+    client_id: str = Field(
+        "bot-v6",
+        min_length=1,
+        description="Name of the producer in the brokers' logs and quotas; consumers add -tickwire-consumer to it, "
+        "admin clients -tickwire-admin.",
+    )
     group_id: str = Field("tickwire", min_length=1, description="Consumer group.")
     group_instance_id: str | None = Field(
         None, min_length=1, description="Name of this consumer in its group, to keep its partitions over a restart."
@@ -208,6 +228,26 @@ class KafkaConfig(Settings):
     def topics(self) -> tuple[str, str]:
         """The topics of market data: tickers, order books."""
         return self.ticker_topic, self.orderbook_topic
+
+    @property
+    def unencrypted_secrets(self) -> list[str]:
+        """Which secrets leave this machine so that anyone on the way can read them, a sentence each."""
+        found = []
+        url = self.sasl_oauth_token_endpoint_url
+        if url is not None and url.startswith("http:") and not is_loopback(url):
+            found.append(
+                f"KAFKA_SASL_OAUTH_CLIENT_SECRET goes to {url} without encryption, so anyone on the way can read it: "
+                "take an https:// address."
+            )
+        if self.security_protocol == "SASL_PLAINTEXT" and self.sasl_mechanism in {"PLAIN", "OAUTHBEARER"}:
+            far = [broker for broker in self.brokers.split(",") if not is_loopback(f"//{broker}")]
+            if far:
+                what = "KAFKA_SASL_PASSWORD goes" if self.sasl_mechanism == "PLAIN" else "OAUTHBEARER tokens go"
+                found.append(
+                    f"{what} to {', '.join(far)} without encryption, so anyone on the way can read it: "
+                    "set KAFKA_SECURITY_PROTOCOL=SASL_SSL, or log in with SCRAM-SHA-512."
+                )
+        return found
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:

@@ -57,12 +57,13 @@ class Setting:
     origin: str
 
 
-def load_kafka(overrides: Mapping[str, object] | None = None) -> KafkaConfig:
+def load_kafka(overrides: Mapping[str, object] | None = None, *, enabled: bool = False) -> KafkaConfig:
     """The ``KAFKA_*`` settings in force. ``overrides`` are flags by field name; None means not given.
 
+    *enabled* is what KAFKA_ENABLED is where no source says it: true for commands whose only purpose is Kafka.
     Raises SettingsError.
     """
-    return _build(KafkaConfig, _find(KafkaConfig, overrides))
+    return _build(KafkaConfig, {"enabled": _Found("enabled", enabled, "default")} | _find(KafkaConfig, overrides))
 
 
 def load_feed(overrides: Mapping[str, object] | None = None) -> FeedConfig:

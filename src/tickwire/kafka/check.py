@@ -9,22 +9,36 @@ from typing import Literal, TypeAlias
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed
-from tickwire.kafka.broker_version import broker_version
-from tickwire.kafka.clients import Cluster, ClusterView, Node
+from tickwire.kafka.clients import Cluster, ClusterView
+from tickwire.kafka.topics import largest_batches
 
 _ROUND_TRIPS = 5
 _REACH_S = 2.0
 
-Step: TypeAlias = Literal["settings", "address", "cluster", "brokers", "version", "topic", "round trip"]
+# Who cannot read a codec without another package; gzip is what every client reads. Tried with Flink 2.2.1,
+# aiokafka 0.14.0, kafka-python 3.0.12, faust-streaming 0.15.3, KafkaJS 2.2.4.
+_LACKS = {
+    "zstd": "Flink's SQL, aiokafka, kafka-python, faust and KafkaJS",
+    "lz4": "aiokafka, kafka-python and KafkaJS",
+    "snappy": "aiokafka, kafka-python and KafkaJS",
+}
+
+Step: TypeAlias = Literal["settings", "address", "cluster", "brokers", "topic", "readers", "round trip"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one step found; ``ok`` False is a reason not to start."""
+    """What one step found; ``ok`` False is a reason not to start, a ``hint`` is only worth knowing."""
 
     step: Step
     ok: bool
     text: str
+    hint: bool = False
+
+    @property
+    def state(self) -> str:
+        """One word for a person."""
+        return "FAILED" if not self.ok else "hint" if self.hint else "ok"
 
 
 def check(config: KafkaConfig, seconds: float) -> Iterator[Finding]:
@@ -36,6 +50,8 @@ def check(config: KafkaConfig, seconds: float) -> Iterator[Finding]:
     protocol = config.security_protocol or "PLAINTEXT"
     login = f" with {config.sasl_mechanism}" if config.sasl_mechanism else ""
     yield Finding("settings", True, f"KAFKA_BROKERS {config.brokers}, {protocol}{login}, client {config.client_id}")
+    for what in config.unencrypted_secrets:
+        yield Finding("settings", True, what, hint=True)
     reachable = False
     addresses = config.brokers.split(",")
     for address in addresses:
@@ -53,9 +69,14 @@ def check(config: KafkaConfig, seconds: float) -> Iterator[Finding]:
         yield Finding("cluster", False, str(e))
         return
     count = len(view.nodes)
-    yield Finding("cluster", True, f"id {view.cluster_id or 'not told'}, {count} broker{'' if count == 1 else 's'}")
-    yield from _brokers(view, config, deadline)
-    yield from _topics(view, config)
+    kind = ", the embedded broker, which differs from Kafka: see `tickwire broker --help`" if view.embedded else ""
+    plural = "" if count == 1 else "s"
+    yield Finding("cluster", True, f"id {view.cluster_id or 'not told'}, {count} broker{plural}{kind}")
+    yield from _brokers(view, deadline)
+    yield from _topics(cluster, view, config, deadline)
+    if lacking := _LACKS.get(config.compression):
+        text = f"KAFKA_COMPRESSION is {config.compression}, for which {lacking} need another package; all read gzip"
+        yield Finding("readers", True, text, hint=True)
     yield _round_trip(cluster, max(deadline - time.monotonic(), 1.0))
 
 
@@ -78,9 +99,8 @@ def _reach(host: str, port: int, seconds: float) -> str | None:
     return None
 
 
-def _brokers(view: ClusterView, config: KafkaConfig, deadline: float) -> Iterator[Finding]:
+def _brokers(view: ClusterView, deadline: float) -> Iterator[Finding]:
     """Every broker is reached under the name that it gives itself: where that fails, producing would."""
-    reachable: Node | None = None
     for node in view.nodes:
         name = f"{node.id} at {node.host}:{node.port}"
         left = min(_REACH_S, deadline - time.monotonic())
@@ -90,17 +110,14 @@ def _brokers(view: ClusterView, config: KafkaConfig, deadline: float) -> Iterato
             advice = trouble.partition(":")[0]
             yield Finding("brokers", False, f"{name} {advice}: correct advertised.listeners of that broker")
         else:
-            reachable = reachable or node
             yield Finding("brokers", True, f"{name} accepts connections")
-    if reachable is not None:
-        release = broker_version(
-            reachable.host, reachable.port, config, min(_REACH_S, max(deadline - time.monotonic(), 0.5))
-        )
-        yield Finding("version", True, f"Apache Kafka {release}" if release else "unknown: this broker does not tell")
 
 
-def _topics(view: ClusterView, config: KafkaConfig) -> Iterator[Finding]:
-    for name in (*config.topics, *([config.dlq_topic] if config.dlq_enabled else [])):
+def _topics(cluster: Cluster, view: ClusterView, config: KafkaConfig, deadline: float) -> Iterator[Finding]:
+    names = (*config.topics, *([config.dlq_topic] if config.dlq_enabled else []))
+    there = [name for name in names if name in view.topics]
+    limits = largest_batches(cluster, there, min(_REACH_S, max(deadline - time.monotonic(), 0.5)))
+    for name in names:
         topic = view.topics.get(name)
         if topic is None and config.create_topics:
             yield Finding("topic", True, f"{name} is missing and will be created at start")
@@ -115,6 +132,16 @@ def _topics(view: ClusterView, config: KafkaConfig) -> Iterator[Finding]:
             yield Finding(
                 "topic", True, f"{name} has {topic.partitions} partitions, {topic.replication} copies of each"
             )
+        if (limit := limits.get(name)) is not None and limit < config.batch_size:
+            yield Finding("topic", True, _too_small(name, limit, config), hint=True)
+
+
+def _too_small(name: str, limit: int, config: KafkaConfig) -> str:
+    size = "as it is" if config.compression == "none" else f"compressed with {config.compression}"
+    return (
+        f"{name} takes {limit} bytes at once (max.message.bytes), which counts {size}, and KAFKA_BATCH_SIZE is "
+        f"{config.batch_size}: raise the one, or set KAFKA_BATCH_SIZE={limit}; larger batches and books are refused"
+    )
 
 
 def _round_trip(cluster: Cluster, seconds: float) -> Finding:

@@ -3,6 +3,7 @@
 Property names and defaults: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 """
 
+import functools
 import logging
 import re
 import time
@@ -45,8 +46,19 @@ class ClientLog:
             logger.debug("kafka.client line=%r", line % arguments)
 
 
+@functools.cache  # once each, however many clients there are
+def _warn_unencrypted(what: str) -> None:
+    logger.warning("kafka.not_encrypted %s", what)
+
+
 def common_config(config: KafkaConfig) -> dict[str, Any]:
-    """Properties of every client: where the brokers are, who we are, and how we log in."""
+    """Properties of every client: where the brokers are, how we log in, and who we are.
+
+    KAFKA_CLIENT_ID is the producer's name; consumers and admin clients add what they are, so that Kafka's own tools
+    tell them apart.
+    """
+    for what in config.unencrypted_secrets:
+        _warn_unencrypted(what)
     settings: dict[str, Any] = {
         "bootstrap.servers": config.brokers,
         "client.id": config.client_id,
@@ -97,6 +109,7 @@ def producer_config(config: KafkaConfig) -> dict[str, Any]:
 def consumer_config(config: KafkaConfig, group: str) -> dict[str, Any]:
     """Properties of a consumer that commits by itself and never skips: a lost offset is an error, not the end."""
     return common_config(config) | {
+        "client.id": f"{config.client_id}-tickwire-consumer",
         "group.id": group,
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
@@ -113,7 +126,7 @@ def consumer_config(config: KafkaConfig, group: str) -> dict[str, Any]:
 
 def admin_config(config: KafkaConfig) -> dict[str, Any]:
     """Properties of an admin client."""
-    return common_config(config)
+    return common_config(config) | {"client.id": f"{config.client_id}-tickwire-admin"}
 
 
 @dataclass(frozen=True, slots=True)

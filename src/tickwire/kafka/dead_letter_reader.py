@@ -14,7 +14,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, UsageError
 from tickwire.kafka.clients import consumer_config, unusable
-from tickwire.kafka.consumer_errors import final_error, for_good
+from tickwire.kafka.consumer_errors import MISSING, final_error, for_good
 from tickwire.kafka.dead_letter_filter import DeadLetter, Selection
 from tickwire.kafka.received import ReceivedRecord
 
@@ -43,7 +43,10 @@ class Reading:
 
 
 class DeadLetterReader:
-    """The records that *topic* held when this was made. Every method may raise :exc:`~tickwire.errors.KafkaFailed`."""
+    """The records that *topic* held when this was made: none, in no partition, while it is not there yet.
+
+    Every method may raise :exc:`~tickwire.errors.KafkaFailed`.
+    """
 
     def __init__(self, config: KafkaConfig, topic: str) -> None:
         self._topic = topic
@@ -55,7 +58,7 @@ class DeadLetterReader:
             raise unusable(e) from e
         try:
             numbers = self._partitions()
-            first = self._look_up(dict.fromkeys(numbers, OFFSET_BEGINNING))
+            first = self._look_up(dict.fromkeys(numbers, OFFSET_BEGINNING)) if numbers else {}
             ends = self._ends(numbers)
         except KafkaException as e:
             self._consumer.close()
@@ -78,6 +81,8 @@ class DeadLetterReader:
 
     def start_at_time(self, time_ms: int) -> None:
         """Leave out what is before the first record of this age; later ones can still be older."""
+        if not self.ranges:
+            return
         try:
             found = self._look_up(dict.fromkeys(self.ranges, time_ms))
         except KafkaException as e:
@@ -134,6 +139,8 @@ class DeadLetterReader:
 
     def _partitions(self) -> list[int]:
         metadata = self._consumer.list_topics(self._topic, timeout=_METADATA_S).topics[self._topic]
+        if metadata.error is not None and metadata.error.code() in MISSING:
+            return []
         if metadata.error is not None:
             failure = final_error(metadata.error, self._topic, None, None)
             raise failure or for_good(metadata.error, self._topic)
@@ -195,6 +202,8 @@ def read_one(config: KafkaConfig, topic: str, partition: int, offset: int) -> De
     """Read the record at this place. Raises :exc:`~tickwire.errors.UsageError` when there is none."""
     with DeadLetterReader(config, topic) as reader:
         part = reader.ranges.get(partition)
+        if not reader.ranges:
+            raise UsageError(f"There are no dead letters: the topic {topic} is not in Kafka.")
         if part is None:
             raise UsageError(f"{topic} has no partition {partition}: expected 0 to {len(reader.ranges) - 1}.")
         first, end = part.start, part.end

@@ -100,6 +100,9 @@ class Replay:
         self._router = Router(self._config, self._rules, view.topics)
         with ExitStack() as stack:
             self._reader = reader = stack.enter_context(DeadLetterReader(self._config, topic))
+            if not reader.ranges:
+                report.ended = "end"
+                return report
             self._group = ReplayGroup(self._config, topic)
             stack.callback(self._group.close)
             if report.executed and not self._group.join(set(reader.ranges), self._stopping):

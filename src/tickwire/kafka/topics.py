@@ -10,7 +10,7 @@ from typing import TypeVar
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import ConfigResource, NewTopic  # type: ignore[attr-defined]  # exported without saying so
 
-from tickwire.config.kafka_config import KafkaConfig
+from tickwire.config.kafka_config import KafkaConfig, foreign_topic
 from tickwire.errors import KafkaFailed, TickwireError, UsageError
 from tickwire.kafka.clients import CONNECT_SECONDS, Cluster, ClusterView, TopicView, explain, said
 
@@ -79,6 +79,21 @@ class UnknownTopic(UsageError):
         )
 
 
+class ForeignTopic(UsageError):
+    """A topic that is not ours to make or to delete."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return (
+            f"The topic {self.name!r} belongs to Kafka itself or to its schema registry, whose users would lose what "
+            "they keep there (committed offsets, transactions, schemas), so tickwire neither creates nor deletes it: "
+            "use Kafka's own tools."
+        )
+
+
 class Topics:
     """The topics of one cluster. Every method blocks and raises :exc:`~tickwire.errors.KafkaFailed`."""
 
@@ -111,8 +126,9 @@ class Topics:
     def create(self, spec: TopicSpec) -> bool:
         """Create a topic and wait until it takes records; False when it exists already as asked.
 
-        Raises :exc:`TopicDiffers`.
+        Raises :exc:`TopicDiffers` and :exc:`ForeignTopic`.
         """
+        refuse_foreign(spec.name)
         if spec.name in self.view().topics:
             self._compare(spec)
             return False
@@ -128,7 +144,11 @@ class Topics:
         return True
 
     def delete(self, name: str) -> None:
-        """Delete a topic with all it holds and wait until it is gone. Raises :exc:`UnknownTopic`."""
+        """Delete a topic with all it holds and wait until it is gone.
+
+        Raises :exc:`UnknownTopic` and :exc:`ForeignTopic`.
+        """
+        refuse_foreign(name)
         topics = self.view().topics
         if name not in topics:
             raise UnknownTopic(name, list(topics))
@@ -212,6 +232,12 @@ class Topics:
             time.sleep(_POLL_S)
 
 
+def refuse_foreign(name: str) -> None:
+    """Raise :exc:`ForeignTopic` for a topic that is not ours to make or to delete."""
+    if foreign_topic(name):
+        raise ForeignTopic(name)
+
+
 class _Exists(KafkaFailed):
     """Another process created the topic since we looked."""
 
@@ -241,6 +267,23 @@ def _advice(error: KafkaError) -> str:
 
 def _number(text: str | None) -> int | None:
     return int(text) if text and text.lstrip("-").isdigit() else None
+
+
+def largest_batches(cluster: Cluster, names: Sequence[str], seconds: float) -> dict[str, int]:
+    """How many bytes of records each topic takes at once; without those of which the broker does not tell it."""
+    if not names:
+        return {}
+    resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
+    deadline = time.monotonic() + seconds
+    found = {}
+    for resource, future in cluster.admin.describe_configs(resources, request_timeout=seconds).items():
+        try:
+            entry = future.result(max(deadline - time.monotonic(), 0.01)).get("max.message.bytes")
+        except (KafkaException, NoAnswer):  # no such request, or no right to it
+            continue
+        if entry is not None and (limit := _number(entry.value)) is not None:
+            found[resource.name] = limit
+    return found
 
 
 def ensure_topics(config: KafkaConfig, names: Sequence[str]) -> ClusterView:

@@ -9,7 +9,7 @@ app = typer.Typer(help="Look at dead letters, replay them, remove them.", no_arg
 
 @app.callback()
 def root() -> None:
-    """Look at dead letters, replay them, remove them. All commands need KAFKA_ENABLED and KAFKA_DLQ_ENABLED."""
+    """Look at dead letters, replay them, remove them."""
 
 
 app.command()(reading.inspect)

@@ -22,13 +22,12 @@ Brokers = Annotated[str | None, typer.Option(help="KAFKA_BROKERS: host:port, com
 
 
 def load(brokers: str | None) -> KafkaConfig:
-    """Load the settings. Raises :exc:`~tickwire.errors.UsageError` while Kafka or dead letters are off."""
-    config = load_kafka({"brokers": brokers})
+    """Load the settings. Raises :exc:`~tickwire.errors.UsageError` while Kafka is off.
+
+    KAFKA_DLQ_ENABLED is for consumers: what they buried is there whatever it says now.
+    """
+    config = load_kafka({"brokers": brokers}, enabled=True)
     require_kafka(config)
-    if not config.dlq_enabled:
-        raise UsageError(
-            "Dead letters are switched off (KAFKA_DLQ_ENABLED is not true): set KAFKA_DLQ_ENABLED=true to look at them."
-        )
     return config
 
 

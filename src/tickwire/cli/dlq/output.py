@@ -114,6 +114,14 @@ def scanned(ranges: "Sequence[Range]") -> str:
     return ", ".join(parts)
 
 
+def no_topic(topic: str) -> str:
+    """Why there is nothing to see, and how that changes."""
+    return (
+        f"0 dead letters: the topic {printable(topic)} (KAFKA_DLQ_TOPIC) is not in Kafka yet; "
+        "a consumer with KAFKA_DLQ_ENABLED=true creates it."
+    )
+
+
 def coverage(ranges: "Sequence[Range]", *, complete: bool, stopped: str) -> dict[str, Any]:
     """The same for tools: ``from`` and ``to`` are the first offset and the one after the last, ``end`` the topic's."""
     return {

@@ -10,6 +10,7 @@ import typer
 from tickwire.cli.common import printable, show_table
 from tickwire.cli.dlq.audit import Audit
 from tickwire.cli.dlq.options import Brokers, load
+from tickwire.cli.dlq.output import no_topic
 from tickwire.errors import TickwireError, UsageError
 
 if TYPE_CHECKING:  # the command line works without the Kafka library
@@ -49,6 +50,9 @@ def purge(
             f"Removing dead letters needs the topic's name: add --topic-name-again {topic}, or use a terminal."
         )
     ranges = dead_letter_purge.plan_purge(config, topic, before_ms)
+    if not ranges:
+        print(json.dumps({"topic": topic, "removed": [], "error": None}) if as_json else no_topic(topic))
+        return
     offsets = sum(part.end - part.start for part in ranges)
     if topic_name_again is None:
         show_table([{"partition": p.partition, "from": p.start, "up to": p.end - 1} for p in ranges if p.end > p.start])

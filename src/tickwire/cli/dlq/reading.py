@@ -11,7 +11,7 @@ import typer
 
 from tickwire.cli.common import check_writable, printable, show_table
 from tickwire.cli.dlq.options import Brokers, ErrorType, Grep, Key, Since, SourceTopic, Until, load, selection
-from tickwire.cli.dlq.output import coverage, hex_dump, readable, scanned, shown, to_json, when
+from tickwire.cli.dlq.output import coverage, hex_dump, no_topic, readable, scanned, shown, to_json, when
 from tickwire.errors import UsageError
 
 if TYPE_CHECKING:  # the command line works without the Kafka library
@@ -34,8 +34,8 @@ def inspect(
 
     \b
     Examples:
-      KAFKA_ENABLED=true KAFKA_DLQ_ENABLED=true tickwire dlq inspect --max 5
-      KAFKA_ENABLED=true KAFKA_DLQ_ENABLED=true tickwire dlq inspect --json | jq .error_type
+      tickwire dlq inspect --max 5
+      tickwire dlq inspect --json | jq .error_type
     """
     config = load(brokers)
     from tickwire.kafka.dead_letter_reader import read_oldest  # noqa: PLC0415 - the library may be missing
@@ -216,6 +216,8 @@ def _say_end(reading: "Reading", topic: str, option: str, *, as_json: bool) -> N
 
 def _end(count: int, ranges: "Sequence[Range]", topic: str, *, complete: bool, option: str) -> str:
     """Say whether this is all, so that "nothing found" differs from "not looked everywhere"."""
+    if not ranges:
+        return no_topic(topic)
     places = f"offsets looked at: {scanned(ranges)}"
     if complete:
         return f"{count} dead letters, all that match in {topic} ({places})."

@@ -17,7 +17,7 @@ from rich.progress import Progress
 from tickwire.cli.common import printable, show_table
 from tickwire.cli.dlq.audit import Audit
 from tickwire.cli.dlq.options import Brokers, ErrorType, Grep, Key, Since, SourceTopic, Until, load, selection
-from tickwire.cli.dlq.output import scanned
+from tickwire.cli.dlq.output import no_topic, scanned
 from tickwire.errors import TickwireError
 from tickwire.signals import Stop
 
@@ -150,6 +150,9 @@ def _show(report: "ReplayReport", topic: str) -> None:
         for (route, error_type), count in report.routes.most_common()
     ]
     show_table(rows)
+    if not report.ranges and report.ended != "signal":
+        print(no_topic(topic))
+        return
     chosen: Counter[str] = Counter()
     for (route, _), count in report.routes.items():
         chosen[route.action] += count
