@@ -92,6 +92,20 @@ async def test_the_controls_show_the_books_the_numbers_and_stop_the_market() -> 
         assert (await get(exchange.rest_url + "/nothing"))[0] == 404
 
 
+async def test_a_frozen_market_goes_on_when_it_is_thawed() -> None:
+    async with SimulatedExchange("binance", 2, 500, seed=9) as exchange, reading(exchange) as reader:
+        await aeventually(lambda: reader.frames > 50, "frames")
+        url = exchange.rest_url + "/simulator/"
+        await get(url + "freeze", "POST")
+        stopped = exchange.stats["steps"]
+        assert await get(url + "unfreeze", "POST") == (200, {"frozen": False})
+        assert exchange.stats["frozen"] is False
+        await aeventually(lambda: exchange.stats["steps"] > stopped + 100, "the market to go on")
+        await exchange.freeze()
+        await aeventually(reader.equal, "equal books")
+        assert reader.gaps == 0
+
+
 async def test_the_controls_refuse_other_machines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aiohttp.web.BaseRequest.remote", "192.0.2.1")
     async with SimulatedExchange("binance", 1) as exchange:

@@ -32,6 +32,19 @@ def broker(
     Without --apache it is the embedded broker: up at once, everything in memory, enough for a demo.
 
     \b
+    The embedded broker (Tansu) answers otherwise than Kafka in this:
+      - the end of a partition is told as the first record of the last batch,
+        so lags are a little off and --from end reads a few old records again;
+      - a time after the last record finds the first one: --from TIME then
+        starts at the beginning;
+      - a group waits about 5 s until it gets its partitions (Kafka: 1 s);
+      - nothing is kept with a committed offset: dlq replay reads all it sent
+        to know what it did;
+      - records cannot be removed: no dlq purge;
+      - the newer group protocol (KAFKA_GROUP_PROTOCOL=consumer) is not there.
+    With --apache none of this holds.
+
+    \b
     Examples:
       tickwire broker
       tickwire broker --port 19092

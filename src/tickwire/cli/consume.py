@@ -56,7 +56,7 @@ def consume(
       KAFKA_ENABLED=true tickwire consume --group storage --handler my_handlers:store --concurrency 4
     """
     give_memory_back()
-    config = load_kafka({"group_id": group, "brokers": brokers, "consumer_concurrency": concurrency})
+    config = load_kafka({"group_id": group, "brokers": brokers, "consumer_concurrency": concurrency}, enabled=True)
     require_kafka(config)
     # The Kafka library may be missing, so what needs it is imported after that was checked.
     from tickwire.cli.consume_output import JsonLines, LiveTable, PlainLines, Watch  # noqa: PLC0415

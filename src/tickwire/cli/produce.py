@@ -65,7 +65,7 @@ def produce(
     """
     give_memory_back()
     kafka_values, feed_values = split_settings(settings or [])
-    kafka = load_kafka(kafka_values | _given(brokers=brokers))
+    kafka = load_kafka(kafka_values | _given(brokers=brokers), enabled=True)
     require_kafka(kafka)
     feed_config = load_feed(feed_values | _given(exchange=exchange, symbols=symbols, channels=channels))
     if report is not None:

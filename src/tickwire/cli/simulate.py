@@ -37,7 +37,8 @@ def simulate(
 
     \b
     Controls on the same port, for this machine alone: GET /simulator/books?depth=10, GET /simulator/stats,
-    POST /simulator/freeze (stop the market), POST /simulator/fault?name=drop (once, now).
+    POST /simulator/freeze (stop the market), POST /simulator/unfreeze (let it go on),
+    POST /simulator/fault?name=drop (once, now).
 
     \b
     Examples:

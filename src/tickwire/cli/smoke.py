@@ -51,9 +51,9 @@ def e2e(
 ) -> None:
     """Send marked records and a poison one through Kafka and look where they arrive; uses topics of its own.
 
-    Example: KAFKA_ENABLED=true tickwire smoke e2e
+    Example: tickwire smoke e2e
     """
-    config = load_kafka()
+    config = load_kafka(enabled=True)
     require_kafka(config)
     from tickwire.cli.round_trip import round_trip  # noqa: PLC0415 - the package imports without the library
 
@@ -63,13 +63,13 @@ def e2e(
 
 @app.command(name="all")
 def everything() -> None:
-    """Run every check, on Docker Compose's Kafka, on a running one, or on the embedded one; say which.
+    """Run every check, on the Kafka in KAFKA_BROKERS, on Docker Compose's, or on the embedded one; say which.
 
     Example: tickwire smoke all
     """
     results = {"validate_kafka_smoke": _run(["smoke", "wiring"], {})}
     with Stop(), some_kafka(load_kafka()) as kafka:
-        print(f"Kafka: {kafka.what} at {kafka.bootstrap}", flush=True)
+        print(f"Kafka: {kafka}", flush=True)
         env = {"KAFKA_ENABLED": "true", "KAFKA_BROKERS": kafka.bootstrap}
         results["kafka_check"] = _run(["check"], env)
         results["kafka_topics --list"] = _run(["topics", "--list"], env)

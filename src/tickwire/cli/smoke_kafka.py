@@ -1,9 +1,10 @@
-"""Some Kafka to run the smoke checks on: Docker Compose's, a running one, or the embedded one."""
+"""Some Kafka to run the smoke checks on: the one in KAFKA_BROKERS, Docker Compose's, or the embedded one."""
 
 import contextlib
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,49 +13,69 @@ from tickwire.broker import EmbeddedBroker
 from tickwire.config.kafka_config import KafkaConfig
 
 _COMPOSE_FILE = Path("docker-compose.kafka.yml")
+_COMPOSE = ("compose", "-f", str(_COMPOSE_FILE))
 _COMPOSE_BOOTSTRAP = "localhost:9092"
+_START_S = 300
 
 
 @dataclass(frozen=True, slots=True)
 class SomeKafka:
-    """Where it answers and what it is."""
+    """Where it answers, and what it is."""
 
     bootstrap: str
     what: str
+
+    def __str__(self) -> str:
+        return f"{self.bootstrap} ({self.what})"
 
 
 @contextlib.contextmanager
 def some_kafka(config: KafkaConfig) -> Iterator[SomeKafka]:
     """Give the first that works, and stop afterwards what was started here."""
-    if _compose("ps", "--quiet", output=True):
-        yield SomeKafka(_COMPOSE_BOOTSTRAP, "Docker Compose, already up")
-    elif _compose("up", "-d", "--wait"):
-        try:
-            yield SomeKafka(_COMPOSE_BOOTSTRAP, "Docker Compose, started for this")
-        finally:
-            _compose("down")
-    elif _running(config.brokers):
+    if _running(config.brokers):
         yield SomeKafka(config.brokers, "already running")
+        return
+    none = f"nothing listens at {config.brokers}"
+    docker = _engine()
+    if docker is None:
+        none += " and no Docker engine answers"
+    elif _said([docker, *_COMPOSE, "ps", "--quiet"], seconds=60):
+        yield SomeKafka(_COMPOSE_BOOTSTRAP, f"Docker Compose, already up; {none}")
+        return
+    elif _started(docker):
+        try:
+            yield SomeKafka(_COMPOSE_BOOTSTRAP, f"Docker Compose, started for this, because {none}")
+        finally:
+            _said([docker, *_COMPOSE, "down"], seconds=60)
+        return
     else:
-        with EmbeddedBroker(port=0) as broker:
-            yield SomeKafka(broker.bootstrap, "embedded, because no Docker engine answers and no Kafka runs")
+        none += " and Docker Compose did not start one"
+    with EmbeddedBroker(port=0) as broker:
+        yield SomeKafka(broker.bootstrap, f"embedded, because {none}")
 
 
-def _compose(*arguments: str, output: bool = False) -> bool:
-    """Run one compose command; True when it succeeded and, with *output*, when it said something too."""
+def _engine() -> str | None:
+    """The docker command, where there are an engine that answers and a file that says what to start."""
     docker = shutil.which("docker")
-    if docker is None or not _COMPOSE_FILE.exists() or _output([docker, "info"], seconds=10) is None:
-        return False
-    said = _output([docker, "compose", "-f", str(_COMPOSE_FILE), *arguments], seconds=300)
-    return bool(said) if output else said is not None
+    if docker is None or not _COMPOSE_FILE.exists() or _said([docker, "info"], seconds=10) is None:
+        return None
+    return docker
 
 
-def _output(command: list[str], *, seconds: float) -> bytes | None:
+def _started(docker: str) -> bool:
+    minutes = _START_S // 60
+    print(f"Starting Docker Compose's Kafka; the first time it fetches an image (at most {minutes} min).", flush=True)
+    return _said([docker, *_COMPOSE, "up", "-d", "--wait"], seconds=_START_S, shown=True) is not None
+
+
+def _said(command: list[str], *, seconds: float, shown: bool = False) -> bytes | None:
+    """Run to its end and return what it said; None when it failed. *shown*: it says that to standard error instead."""
+    output = (sys.stderr, sys.stderr) if shown else (subprocess.PIPE, subprocess.DEVNULL)
     try:
-        done = subprocess.run(command, capture_output=True, timeout=seconds, check=False)  # noqa: S603 - fixed words
+        done = subprocess.run(command, stdout=output[0], stderr=output[1], timeout=seconds, check=False)  # noqa: S603 - fixed
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout if done.returncode == 0 else None
+    return (done.stdout or b"") if done.returncode == 0 else None
 
 
 def _running(brokers: str) -> bool:

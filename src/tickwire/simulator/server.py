@@ -62,7 +62,8 @@ class SimulatedExchange:
         self.sent: Counter[str] = Counter()
         self.answers: Counter[str] = Counter()
         self._rate, self._seed, self._host, self._port = rate, seed, host, port
-        self._frozen = False
+        self._going = asyncio.Event()  # while the market is not frozen
+        self._going.set()
         self._steps = 0
         self._gaps: dict[tuple[Client, Channel], None] = {}  # missed a message and got none since
         self._tasks: list[asyncio.Task[None]] = []
@@ -136,7 +137,7 @@ class SimulatedExchange:
         return {
             "exchange": self.dialect.name,
             "seed": self._seed,
-            "frozen": self._frozen,
+            "frozen": not self._going.is_set(),
             "steps": self._steps,
             "frames": dict(self.sent),
             "answers": dict(self.answers),
@@ -150,11 +151,12 @@ class SimulatedExchange:
         self.faults.arm(name)
 
     async def freeze(self) -> int:
-        """Stop the market for good and wait until every client took what it was sent; return the bytes still left.
+        """Stop the market until :meth:`unfreeze`; wait until every client took what it was sent.
 
-        A book message that a fault left out is followed by one more step, so that the client can notice.
+        Returns the bytes still left. A book message that a fault left out is followed by one more step, so that the
+        client can notice.
         """
-        self._frozen = True
+        self._going.clear()
         while self._gaps:
             client, channel = next(iter(self._gaps))
             if client.silent or client.session not in channel.subscribers:
@@ -169,6 +171,10 @@ class SimulatedExchange:
             await asyncio.sleep(_WAIT_S)
         return self._unwritten()
 
+    def unfreeze(self) -> None:
+        """Let the market go on; nothing makes up for the pause."""
+        self._going.set()
+
     def leave(self, client: Client) -> None:
         """Forget a client whose connection ended."""
         client.session.close()
@@ -177,7 +183,10 @@ class SimulatedExchange:
     async def _run_market(self) -> None:
         loop = asyncio.get_running_loop()
         last = loop.time()
-        while not self._frozen:
+        while True:
+            if not self._going.is_set():
+                await self._going.wait()
+                last = loop.time()
             if any(client.blocked for client in self.clients.values()):
                 await asyncio.sleep(_WAIT_S)
                 last = loop.time()  # nobody makes up for the pause

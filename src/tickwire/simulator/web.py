@@ -36,6 +36,7 @@ class Frontend:
         router.add_get(_CONTROL + "books", self._books)
         router.add_get(_CONTROL + "stats", self._stats)
         router.add_post(_CONTROL + "freeze", self._freeze)
+        router.add_post(_CONTROL + "unfreeze", self._unfreeze)
         router.add_post(_CONTROL + "fault", self._fault)
         router.add_get("/{path:.*}", self._get)
         return application
@@ -54,6 +55,11 @@ class Frontend:
     async def _freeze(self, request: web.Request) -> web.Response:
         _check_local(request)
         return web.json_response({"frozen": True, "unwritten": await self._exchange.freeze()})
+
+    async def _unfreeze(self, request: web.Request) -> web.Response:
+        _check_local(request)
+        self._exchange.unfreeze()
+        return web.json_response({"frozen": False})
 
     async def _fault(self, request: web.Request) -> web.Response:
         _check_local(request)
