@@ -74,6 +74,19 @@ class UnknownSymbol(UsageError):
         return f"{self.exchange} does not list the symbol {self.symbol!r}{hint}: check {self.named_by}."
 
 
+class UnclearSymbol(UnknownSymbol):
+    """There is no listing to find this name in, and where its base ends would be a guess."""
+
+    def __init__(self, symbol: str, exchange: str) -> None:
+        super().__init__(symbol, exchange, ())
+
+    def __str__(self) -> str:
+        return (
+            f"The listing of {self.exchange} cannot be had now, and without it the base and the quote of the symbol "
+            f"{self.symbol!r} are a guess: write it as BASE-QUOTE, such as BTC-USDT, in {self.named_by}."
+        )
+
+
 class FeedError(TickwireError):
     """The exchange side failed; connecting again may help."""
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tickwire.errors import FrameRejected, UnknownSymbol
+from tickwire.errors import FrameRejected, UnclearSymbol, UnknownSymbol
 from tickwire.events.spelling import spell_out
 from tickwire.events.types import OrderBook, Ticker
 from tickwire.exchanges.binance import Adapter, derive, read_listing
@@ -331,8 +331,10 @@ class TestNames:
         }
     )
 
-    def test_the_listing_has_what_trades(self) -> None:
-        assert read_listing(self.LISTING).symbols == (BTC,)
+    def test_the_listing_has_what_rests_too(self) -> None:
+        listing = read_listing(self.LISTING)
+        assert listing.symbols == (BTC, Symbol("OLD-USDT", "OLDUSDT"))
+        assert listing.resting == {"OLDUSDT": "BREAK"}
 
     @pytest.mark.parametrize("body", [b"", b"[]", b'{"symbols":[{}]}', b'{"code":-1003,"msg":"x"}'])
     def test_a_body_that_is_no_listing_is_rejected(self, body: bytes) -> None:
@@ -343,9 +345,17 @@ class TestNames:
     def test_names_are_derived_however_they_are_written(self, text: str) -> None:
         assert derive(text) == BTC
 
-    def test_the_longest_known_quote_wins(self) -> None:
+    def test_the_known_quote_behind_a_known_base_counts(self) -> None:
         assert derive("ETHFDUSD") == Symbol("ETH-FDUSD", "ETHFDUSD")
-        assert derive("LRCBTC") == Symbol("LRC-BTC", "LRCBTC")
+        assert derive("XLMBTC") == Symbol("XLM-BTC", "XLMBTC")
+        assert derive("BNBUSD") == Symbol("BNB-USD", "BNBUSD")
+        assert derive("NEWUSDT") == Symbol("NEW-USDT", "NEWUSDT")
+
+    @pytest.mark.parametrize("text", ["BTCUSD1", "ETHEURI", "BTCAEUR", "XRPRLUSD", "NEWBUSD", "SOLBNSOL", "NEWTRY"])
+    def test_what_would_be_a_guess_is_refused_and_may_be_written_apart(self, text: str) -> None:
+        with pytest.raises(UnclearSymbol, match="BASE-QUOTE"):
+            derive(text)
+        assert derive(f"{text[:3]}-{text[3:]}") == Symbol(f"{text[:3]}-{text[3:]}", text)
 
     @pytest.mark.parametrize("text", ["", "USDT", "XYZ", "BTC-", "-USDT", "BTC-USDT&limit=1", "BTC-USDT-PERP"])
     def test_a_name_that_cannot_be_split_is_unknown(self, text: str) -> None:

@@ -15,7 +15,8 @@ from tickwire.events.decimals import decimal_text
 from tickwire.events.types import Ticker
 from tickwire.exchanges import numbers
 from tickwire.exchanges.contract import Output, Refused, Resync, Send, Subscribed, Symbol
-from tickwire.exchanges.kraken import Adapter, derive, read_listing
+from tickwire.exchanges.kraken import EXCHANGE, Adapter, derive, read_listing
+from tickwire.exchanges.symbols import joined
 
 BTC = Symbol("BTC-USD", "BTC/USD")
 ETH = Symbol("ETH-USD", "ETH/USD")
@@ -316,7 +317,24 @@ class TestNames:
         }
         listing = read_listing(msgspec.json.encode({"error": [], "result": pairs}))
         assert [s.native for s in listing.symbols] == ["BTC/USD", "ETH/BTC", "DOGE/USD"]
-        assert listing.resolve("btcusd", "kraken") == BTC
+        for text in ("btcusd", "XBT/USD", "xbtusd", "XXBTZUSD", "BTC-USD"):
+            assert listing.resolve(text, "kraken") == BTC
+
+    def test_tokenized_assets_are_listed_by_themselves_and_keep_their_letters(self) -> None:
+        apple = Symbol("AAPLx-USD", "AAPLx/USD")
+        pairs = {"AAPLxUSD": {"altname": "AAPLxUSD", "wsname": "AAPLx/USD", "status": "cancel_only"}}
+        currencies = read_listing(msgspec.json.encode({"error": [], "result": {"XXBTZUSD": {"wsname": "XBT/USD"}}}))
+        listing = joined([currencies, read_listing(msgspec.json.encode({"error": [], "result": pairs}))])
+        assert listing.symbols == (BTC, apple)
+        assert listing.resting == {"AAPLx/USD": "cancel_only"}
+        for text in ("AAPLx/USD", "AAPLx-USD", "aaplxusd", "AAPLX-USD"):
+            assert listing.resolve(text, "kraken") == apple
+        assert listing.resolve("XBTUSD", "kraken") == BTC
+        assert any("tokenized_asset" in path for path in EXCHANGE.listing_paths)
+
+    @pytest.mark.parametrize("text", ["AAPLx/USD", "AAPLx-usd", " AAPLx_USD"])
+    def test_a_derived_name_keeps_its_letters(self, text: str) -> None:
+        assert derive(text) == Symbol("AAPLx-USD", "AAPLx/USD")
 
     @pytest.mark.parametrize(
         "body", [b"", b"{}", b'{"error":["EGeneral:Too many requests"]}', b'{"error":[],"result":1}']

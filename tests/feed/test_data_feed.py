@@ -15,6 +15,8 @@ from tickwire import metrics
 from tickwire.data_feed import WebSocketDataFeed
 from tickwire.errors import SubscriptionRefused, UnknownChannel, UnknownExchange, UnknownSymbol
 from tickwire.events.types import OrderBook, Ticker
+from tickwire.exchanges.contract import Symbol
+from tickwire.exchanges.symbols import Listing
 
 MakeFeed = Callable[..., WebSocketDataFeed]
 
@@ -336,6 +338,25 @@ async def test_a_listing_that_cannot_be_had_does_not_stop_a_feed(
             peer = await subscribed(server)
             await peer.say_book("NEWX", "whole", 1)
             await aeventually(lambda: events, "an event")
+    assert len([r for r in caplog.records if r.name == "tickwire.wire.naming"]) == 1
+
+
+async def test_where_a_part_of_the_listing_is_missing_names_that_are_not_found_are_derived(feeding: Feeding) -> None:
+    limits = {"listing_paths": ("/listing", "/tokens"), "symbols_per_connection": 9}
+    async with ToyServer(listed=("A-X",)) as server, feeding(server, names=("A-X", "NEW-X"), limits=limits):
+        peer = await subscribed(server, 2)
+        assert {text["sub"] for text in peer.texts} == {"AX", "NEWX"}
+
+
+async def test_a_symbol_that_is_listed_and_does_not_trade_is_waited_for(
+    feeding: Feeding, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    listing = Listing([Symbol("A-X", "AX"), Symbol("B-X", "BX")], resting={"BX": "HALT"})
+    monkeypatch.setattr("feed.toy_exchange.read_listing", lambda _: listing)
+    async with ToyServer() as server, feeding(server, names=("A-X", "B-X")) as (_, events):
+        peer = await subscribed(server, 2)
+        await peer.say_book("BX", "whole", 1)
+        await aeventually(lambda: events, "its book")
     assert len([r for r in caplog.records if r.name == "tickwire.wire.naming"]) == 1
 
 

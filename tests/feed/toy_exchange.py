@@ -26,7 +26,7 @@ LIMITS: dict[str, Any] = {
     "name": "toy",
     "ws_url": "wss://toy.invalid/ws",
     "rest_url": "https://toy.invalid",
-    "listing_path": "/listing",
+    "listing_paths": ("/listing",),
     "listing_weight": 1,
     "channels": ("ticker", "orderbook"),
     "symbols_per_connection": 2,

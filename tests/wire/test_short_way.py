@@ -67,7 +67,7 @@ class Chain:
             rest=cast("Any", None),
             books=self.books,
             ticker=callbacks.emit,
-            subscriptions=Subscriptions(exchange.EXCHANGE.name, 2 * len(symbols), listed=True),
+            subscriptions=Subscriptions(exchange.EXCHANGE.name, 2 * len(symbols), listed=symbols),
             tally=self.tally,
             random=random.Random(1),
             outlet=self.publisher.outlet if short else None,

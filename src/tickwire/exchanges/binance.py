@@ -37,7 +37,7 @@ EXCHANGE = contract.Exchange(
     name="binance",
     ws_url="wss://stream.binance.com:9443/stream",
     rest_url="https://api.binance.com",
-    listing_path="/api/v3/exchangeInfo",
+    listing_paths=("/api/v3/exchangeInfo",),
     listing_weight=20,
     channels=("ticker", "orderbook"),
     symbols_per_connection=400,  # 1024 streams a connection, up to two a symbol, room left
@@ -143,17 +143,21 @@ _decode_listing = msgspec.json.Decoder(_ExchangeInfo).decode
 
 
 def read_listing(body: bytes) -> Listing:
-    """Read ``/api/v3/exchangeInfo``: what trades now. Raises :exc:`~tickwire.errors.FrameRejected`."""
+    """Read ``/api/v3/exchangeInfo``, what does not trade now included.
+
+    Raises :exc:`~tickwire.errors.FrameRejected`.
+    """
     try:
         listed = _decode_listing(body).symbols
     except contract.UNREADABLE as e:
         raise malformed("exchangeInfo", e) from None
-    return Listing(Symbol(f"{s.base}-{s.quote}", s.symbol) for s in listed if s.status == "TRADING")
+    symbols = [Symbol(f"{s.base}-{s.quote}", s.symbol) for s in listed]
+    return Listing(symbols, resting={s.symbol: s.status for s in listed if s.status != "TRADING"})
 
 
 def derive(symbol: str) -> Symbol:
-    """Name a symbol by rule. Raises :exc:`~tickwire.errors.UnknownSymbol`."""
-    base, quoted = split_name(symbol, EXCHANGE.name)
+    """Name a symbol by rule. Raises :exc:`~tickwire.errors.UnclearSymbol`."""
+    base, quoted = split_name(symbol.upper(), EXCHANGE.name)
     return Symbol(f"{base}-{quoted}", base + quoted)
 
 

@@ -7,7 +7,7 @@ An exchange is one module in this package. It has four public names, read by :mo
 ``Adapter``
     a class that follows :class:`AdapterContract`; synchronous and pure, one object a connection, no clock, no socket.
 ``read_listing(body)``
-    the body of ``EXCHANGE.listing_path`` → :class:`~tickwire.exchanges.symbols.Listing`; raises
+    one body of ``EXCHANGE.listing_paths`` → :class:`~tickwire.exchanges.symbols.Listing`; raises
     :exc:`~tickwire.errors.FrameRejected` when the body is not what the exchange documents.
 ``derive(symbol)``
     a name by rule, for when no listing could be fetched: the user's text → :class:`Symbol`.
@@ -43,8 +43,8 @@ class Exchange(Struct, frozen=True, kw_only=True):
     name: str
     ws_url: str  # where the stream is, with its path
     rest_url: str  # scheme and host of the REST interface
-    listing_path: str
-    listing_weight: int  # what fetching the listing costs of `rest_weight_per_minute`
+    listing_paths: tuple[str, ...]  # together they give everything that is listed
+    listing_weight: int  # what fetching one of them costs of `rest_weight_per_minute`
     channels: tuple[Channel, ...]
     symbols_per_connection: int
     message_interval_s: float  # least time between two messages that we send on one connection

@@ -37,7 +37,8 @@ EXCHANGE = contract.Exchange(
     name="kraken",
     ws_url="wss://ws.kraken.com/v2",
     rest_url="https://api.kraken.com",
-    listing_path="/0/public/AssetPairs",
+    # Without a class it gives currencies alone.
+    listing_paths=("/0/public/AssetPairs", "/0/public/AssetPairs?aclass_base=tokenized_asset"),
     listing_weight=1,
     channels=("ticker", "orderbook"),
     symbols_per_connection=200,  # no limit is documented
@@ -58,6 +59,7 @@ _CHECKED_LEVELS = 10
 _SYMBOLS_PER_MESSAGE = 50
 _NAMES: dict[Channel, str] = {"ticker": "ticker", "orderbook": "book"}  # ours, Kraken's
 _CHANNELS: dict[str | None, Channel] = {"ticker": "ticker", "book": "orderbook"}
+_TRADING = frozenset({"online", "limit_only", "post_only", "reduce_only"})
 _OLD_ASSETS = {"XBT": "BTC", "XDG": "DOGE"}  # names of the REST interface, names of the WebSocket v2
 _QUOTES = (
     "USD",
@@ -124,7 +126,9 @@ class _Frame(Struct):
 
 
 class _Pair(Struct):
-    wsname: str | None = None
+    wsname: str | None = None  # as WebSocket v1 spells it
+    altname: str | None = None
+    status: str = "online"
 
 
 class _AssetPairs(Struct):
@@ -144,12 +148,22 @@ def read_listing(body: bytes) -> Listing:
         raise malformed("AssetPairs", e) from None
     if pairs.error:
         raise malformed("AssetPairs", f"the exchange answered {pairs.error!r}")
-    names = (pair.wsname.partition("/") for pair in pairs.result.values() if pair.wsname)
-    return Listing(_symbol(base, quote) for base, slash, quote in names if slash)
+    symbols: list[Symbol] = []
+    spellings: dict[str, Symbol] = {}
+    resting: dict[str, str] = {}
+    for name, pair in pairs.result.items():
+        base, slash, quote = (pair.wsname or "").partition("/")
+        if slash:
+            symbol = _symbol(base, quote)
+            symbols.append(symbol)
+            spellings |= {spelling: symbol for spelling in (name, pair.altname, pair.wsname) if spelling}
+            if pair.status not in _TRADING:
+                resting[symbol.native] = pair.status
+    return Listing(symbols, spellings, resting)
 
 
 def derive(symbol: str) -> Symbol:
-    """Name a symbol by rule. Raises :exc:`~tickwire.errors.UnknownSymbol`."""
+    """Name a symbol by rule. Raises :exc:`~tickwire.errors.UnclearSymbol`."""
     return _symbol(*split_name(symbol, EXCHANGE.name, _QUOTES))
 
 

@@ -1,12 +1,12 @@
 """Names of tradable symbols: what an exchange lists, and what a user may write for it."""
 
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from tickwire.errors import UnknownSymbol
+from tickwire.errors import UnclearSymbol, UnknownSymbol
 from tickwire.exchanges.contract import Symbol
 
-# Quote assets, longest first where one ends another, for deriving names without a listing.
+# Quote assets, for deriving names without a listing.
 QUOTES = (
     "FDUSD", "USDT", "USDC", "TUSD", "USDP", "BUSD", "BIDR", "IDRT", "USD", "EUR", "GBP", "TRY", "BRL", "AUD", "JPY",
     "ARS", "MXN", "PLN", "RON", "ZAR", "UAH", "RUB", "NGN", "CZK", "COP", "DAI", "BTC", "ETH", "BNB", "XRP", "TRX",
@@ -14,41 +14,113 @@ QUOTES = (
 )  # fmt: skip
 
 
-class Listing:
-    """Everything an exchange lists, found by canonical name, by its own name, or by either without separators."""
+# The three that no other asset's name ends with: what stands before them is the base, whatever it is.
+_SURE_QUOTES = frozenset({"USDT", "USDC", "FDUSD"})
+# Before any other quote only these are a base for sure: XRPRLUSD is XRP-RLUSD, although it ends with USD.
+_BASES = frozenset(
+    [
+        "BTC",
+        "XBT",
+        "ETH",
+        "XRP",
+        "SOL",
+        "ADA",
+        "DOGE",
+        "XDG",
+        "DOT",
+        "LTC",
+        "BCH",
+        "BNB",
+        "LINK",
+        "AVAX",
+        "TRX",
+        "POL",
+        "SHIB",
+        "UNI",
+        "ATOM",
+        "XLM",
+        "ETC",
+        "FIL",
+        "NEAR",
+        "APT",
+        "ARB",
+        "OP",
+        "SUI",
+        "TON",
+        "PEPE",
+        "ICP",
+        "HBAR",
+        "AAVE",
+        "XMR",
+        "ALGO",
+        "VET",
+        "XTZ",
+        "USDT",
+        "USDC",
+    ]
+)
 
-    def __init__(self, symbols: Iterable[Symbol]) -> None:
+
+class Listing:
+    """Everything an exchange lists, found by canonical name, by its own name, or by either without separators.
+
+    *spellings*: other names that the exchange has for some symbols. *resting*: by their own names, symbols that are
+    listed and do not trade now, with what the exchange says of them.
+    """
+
+    def __init__(
+        self,
+        symbols: Iterable[Symbol],
+        spellings: Mapping[str, Symbol] | None = None,
+        resting: Mapping[str, str] | None = None,
+    ) -> None:
         self.symbols = tuple(symbols)
+        self.spellings, self.resting = dict(spellings or {}), dict(resting or {})
         self._by_text: dict[str, Symbol] = {}
-        for symbol in self.symbols:
+        for symbol in sorted(self.symbols, key=lambda symbol: symbol.native in self.resting):
             for text in (_squeeze(symbol.canonical), _squeeze(symbol.native)):
                 self._by_text.setdefault(text, symbol)
+        for spelling, symbol in self.spellings.items():
+            self._by_text.setdefault(_squeeze(spelling), symbol)
         for symbol in self.symbols:  # exact names win over squeezed ones
             self._by_text[symbol.canonical] = symbol
             self._by_text[symbol.native] = symbol
 
+    def find(self, text: str) -> Symbol | None:
+        """Find what the user wrote, None where it is not listed."""
+        return self._by_text.get(text) or self._by_text.get(text.upper()) or self._by_text.get(_squeeze(text))
+
     def resolve(self, text: str, exchange: str) -> Symbol:
         """Find what the user wrote. Raises :exc:`~tickwire.errors.UnknownSymbol` with the closest names."""
-        found = self._by_text.get(text) or self._by_text.get(text.upper()) or self._by_text.get(_squeeze(text))
+        found = self.find(text)
         if found is None:
             near = difflib.get_close_matches(_squeeze(text), self._by_text, n=12, cutoff=0.5)
             raise UnknownSymbol(text, exchange, list(dict.fromkeys(self._by_text[n].canonical for n in near))[:3])
         return found
 
 
-def split_name(text: str, exchange: str, quotes: Collection[str] = QUOTES) -> tuple[str, str]:
-    """Split a user's text into base and quote: at its separator, or before the longest of *quotes* at the end.
+def joined(parts: Sequence[Listing]) -> Listing:
+    """One listing of several parts."""
+    symbols = dict.fromkeys(symbol for part in parts for symbol in part.symbols)
+    spellings = {text: symbol for part in parts for text, symbol in part.spellings.items()}
+    return Listing(symbols, spellings, {name: status for part in parts for name, status in part.resting.items()})
 
-    Raises :exc:`~tickwire.errors.UnknownSymbol`.
+
+def split_name(text: str, exchange: str, quotes: Collection[str] = QUOTES) -> tuple[str, str]:
+    """Split a user's text into base and quote: at its separator, or before one of *quotes* where that is no guess.
+
+    A name of capital and small letters keeps them. Raises :exc:`~tickwire.errors.UnclearSymbol`.
     """
-    name = text.strip().upper()
-    base, separator, quote = name.replace("/", "-").replace("_", "-").partition("-")
+    name = text.strip().replace("/", "-").replace("_", "-")
+    base, separator, quote = name.partition("-")
     if not separator:
-        quote = max((q for q in quotes if name.endswith(q)), key=len, default="")
-        base = name.removesuffix(quote)
+        name = name.upper()
+        splits = [(name.removesuffix(quote), quote) for quote in quotes if name.endswith(quote) and name != quote]
+        sure = [(base, quote) for base, quote in splits if quote in _SURE_QUOTES or base in _BASES]
+        base, quote = sure[0] if len(sure) == 1 else ("", "")
     if not (base.isalnum() and quote.isalnum()):
-        raise UnknownSymbol(text, exchange, [])
-    return base, quote
+        raise UnclearSymbol(text, exchange)
+    return (base.upper() if base.islower() else base), (quote.upper() if quote.islower() else quote)
 
 
 def _squeeze(text: str) -> str:

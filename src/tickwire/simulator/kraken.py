@@ -82,10 +82,11 @@ class Kraken:
         return chain(self.tickers.values(), *(depths.values() for depths in self.depths.values()))
 
     def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:  # noqa: ARG002 - part of the protocol
-        """``/0/public/AssetPairs``: everything listed."""
+        """``/0/public/AssetPairs``: everything listed of the class asked for, which is currencies alone."""
         if path != "/0/public/AssetPairs":
             return Answer(404, msgspec.json.encode({"error": ["EGeneral:Unknown method"]}).decode(), {})
-        pairs = dict(_listed(book.instrument) for book in self.market.books)
+        currencies = query.get("aclass_base", "currency") == "currency"
+        pairs = dict(_listed(book.instrument) for book in self.market.books if currencies)
         return Answer(200, msgspec.json.encode({"error": [], "result": pairs}).decode(), {})
 
     def refuse(self, status: int) -> Answer:

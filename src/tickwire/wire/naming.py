@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from tickwire.errors import FeedError
 from tickwire.exchanges import ExchangeModule
 from tickwire.exchanges.contract import Symbol
-from tickwire.exchanges.symbols import Listing
+from tickwire.exchanges.symbols import Listing, joined
 from tickwire.wire.rest import Rest
 
 logger = logging.getLogger(__name__)
@@ -15,25 +15,42 @@ logger = logging.getLogger(__name__)
 _LISTING_S = 5.0
 
 
-async def resolve(module: ExchangeModule, rest: Rest, names: Sequence[str]) -> tuple[list[Symbol], bool]:
-    """Find each name once, by the exchange's listing, or by rule where that cannot be had; tell whether it was there.
+async def resolve(module: ExchangeModule, rest: Rest, names: Sequence[str]) -> tuple[list[Symbol], Collection[Symbol]]:
+    """Find each name once, by the exchange's listing, or by rule where that cannot be had; tell which are listed.
 
-    Raises :exc:`~tickwire.errors.UnknownSymbol`.
+    Raises :exc:`~tickwire.errors.UnknownSymbol`, and :exc:`~tickwire.errors.UnclearSymbol` where there is no listing.
     """
-    listing = await _listing(module, rest)
-    if listing is None:
-        found = [module.derive(name) for name in names]
-    else:
-        found = [listing.resolve(name, module.EXCHANGE.name) for name in names]
-    return list({symbol.native: symbol for symbol in found}.values()), listing is not None
-
-
-async def _listing(module: ExchangeModule, rest: Rest) -> Listing | None:
     exchange = module.EXCHANGE
+    parts = await _parts(module, rest)
+    listing, whole = joined(parts), len(parts) == len(exchange.listing_paths)
+    listed, found = [], []
+    for name in names:
+        symbol = listing.resolve(name, exchange.name) if whole else listing.find(name)
+        if symbol is not None:
+            listed.append(symbol)
+        found.append(symbol or module.derive(name))
+    resting = {symbol.native: listing.resting[symbol.native] for symbol in listed if symbol.native in listing.resting}
+    if resting:
+        said = ", ".join(f"{name} {status}" for name, status in resting.items())
+        logger.warning("feed.not_trading exchange=%s symbols=%r (listed; waited for)", exchange.name, said)
+    return list({symbol.native: symbol for symbol in found}.values()), frozenset(listed)
+
+
+async def _parts(module: ExchangeModule, rest: Rest) -> list[Listing]:
+    """Fetch the listing's parts, those that can be had within the time."""
+    exchange, parts, why = module.EXCHANGE, [], ""
     try:
         async with asyncio.timeout(_LISTING_S):
-            return module.read_listing(await rest.get(exchange.listing_path, exchange.listing_weight))
-    except (FeedError, TimeoutError) as e:
-        why = str(e) or f"nothing within {_LISTING_S} s; {rest.last_trouble}"
-        logger.warning("feed.no_listing exchange=%s why=%r (names are derived by rule)", exchange.name, why)
-        return None
+            for path in exchange.listing_paths:
+                try:
+                    parts.append(module.read_listing(await rest.get(path, exchange.listing_weight)))
+                except FeedError as e:
+                    why = str(e)
+    except TimeoutError:
+        why = f"nothing within {_LISTING_S} s; {rest.last_trouble}"
+    if why:
+        logger.warning(
+            "feed.no_listing exchange=%s parts=%d of=%d why=%r (names that are not found are derived by rule)",
+            exchange.name, len(parts), len(exchange.listing_paths), why,
+        )  # fmt: skip
+    return parts

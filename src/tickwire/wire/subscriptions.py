@@ -1,6 +1,7 @@
 """What the exchange carries for us, over all connections of a feed."""
 
 import logging
+from collections.abc import Collection
 
 from tickwire.errors import SubscriptionRefused
 from tickwire.exchanges.contract import Refused, Subscribed, Symbol
@@ -11,11 +12,11 @@ logger = logging.getLogger(__name__)
 class Subscriptions:
     """What was acknowledged and what was refused: a refusal of one symbol leaves the others alone.
 
-    *wanted*: how many subscriptions the feed has, one a symbol and channel. *listed*: the symbols are from the
-    exchange's listing.
+    *wanted*: how many subscriptions the feed has, one a symbol and channel. *listed*: the symbols that were found in
+    the exchange's listing.
     """
 
-    def __init__(self, exchange: str, wanted: int, *, listed: bool) -> None:
+    def __init__(self, exchange: str, wanted: int, *, listed: Collection[Symbol]) -> None:
         self.exchange, self._wanted, self._listed = exchange, wanted, listed
         self._carried: set[Symbol] = set()  # at some time, on some channel
         self._refused: set[tuple[str, Symbol]] = set()  # now
@@ -42,7 +43,7 @@ class Subscriptions:
 
     def is_known(self, symbol: Symbol) -> bool:
         """Whether the exchange has this symbol: it lists it, acknowledged it or sent data of it."""
-        return self._listed or symbol in self._carried
+        return symbol in self._listed or symbol in self._carried
 
     def is_refused(self, channel: str, symbol: Symbol) -> bool:
         """Whether the exchange's last word on this subscription was no."""
