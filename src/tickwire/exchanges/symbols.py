@@ -17,48 +17,11 @@ QUOTES = (
 # The three that no other asset's name ends with: what stands before them is the base, whatever it is.
 _SURE_QUOTES = frozenset({"USDT", "USDC", "FDUSD"})
 # Before any other quote only these are a base for sure: XRPRLUSD is XRP-RLUSD, although it ends with USD.
-_BASES = frozenset(
-    [
-        "BTC",
-        "XBT",
-        "ETH",
-        "XRP",
-        "SOL",
-        "ADA",
-        "DOGE",
-        "XDG",
-        "DOT",
-        "LTC",
-        "BCH",
-        "BNB",
-        "LINK",
-        "AVAX",
-        "TRX",
-        "POL",
-        "SHIB",
-        "UNI",
-        "ATOM",
-        "XLM",
-        "ETC",
-        "FIL",
-        "NEAR",
-        "APT",
-        "ARB",
-        "OP",
-        "SUI",
-        "TON",
-        "PEPE",
-        "ICP",
-        "HBAR",
-        "AAVE",
-        "XMR",
-        "ALGO",
-        "VET",
-        "XTZ",
-        "USDT",
-        "USDC",
-    ]
-)
+_BASES = frozenset((
+    "BTC", "XBT", "ETH", "XRP", "SOL", "ADA", "DOGE", "XDG", "DOT", "LTC", "BCH", "BNB", "LINK", "AVAX", "TRX", "POL",
+    "SHIB", "UNI", "ATOM", "XLM", "ETC", "FIL", "NEAR", "APT", "ARB", "OP", "SUI", "TON", "PEPE", "ICP", "HBAR", "AAVE",
+    "XMR", "ALGO", "VET", "XTZ", "USDT", "USDC",
+))  # fmt: skip
 
 
 class Listing:
