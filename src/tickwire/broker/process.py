@@ -36,7 +36,7 @@ class BrokerProcess:
         self._log = log
         if sys.platform == "linux":
             command = [sys.executable, "-IS", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command]
-        self._process = _starter.submit(
+        starting = _starter.submit(
             lambda: subprocess.Popen(  # noqa: S603 - no shell; the command is ours
                 command,
                 stdin=subprocess.DEVNULL,
@@ -45,7 +45,14 @@ class BrokerProcess:
                 env=env,
                 start_new_session=True,  # Ctrl-C is for us; we then stop the broker in order
             )
-        ).result()
+        )
+        try:
+            self._process = starting.result()
+        except BaseException:
+            if starting.exception() is None:  # a signal came while it was being started
+                starting.result().kill()
+                starting.result().wait()
+            raise
 
     @property
     def pid(self) -> int:
