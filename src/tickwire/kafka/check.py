@@ -75,8 +75,8 @@ def check(config: KafkaConfig, seconds: float) -> Iterator[Finding]:
     yield from _brokers(view, deadline)
     yield from _topics(cluster, view, config, deadline)
     if lacking := _LACKS.get(config.compression):
-        text = f"KAFKA_COMPRESSION is {config.compression}, for which {lacking} need another package; all read gzip"
-        yield Finding("readers", True, text, hint=True)
+        text = f"KAFKA_COMPRESSION is {config.compression}, for which {lacking} need another package"
+        yield Finding("readers", True, f"{text} (docs/message-format.md); all read gzip", hint=True)
     yield _round_trip(cluster, max(deadline - time.monotonic(), 1.0))
 
 
