@@ -60,6 +60,9 @@ GAPS = Counter("feed_gaps", "Breaks in an exchange's sequence.", ["exchange"])
 RESYNCS = Counter("feed_resyncs", "Order books started again, by reason.", ["exchange", "reason"])
 RECONNECTS = Counter("feed_reconnects", "Connections opened again, by reason.", ["exchange", "reason"])
 BOOKS = Gauge("feed_books", "Order books by state.", ["exchange", "state"])
+SILENT_BOOKS = Gauge(
+    "feed_silent_books", "Valid order books that are silent for oddly long while others go on.", ["exchange"]
+)
 LAST_FRAME_AGE = Gauge(
     "feed_last_frame_age_seconds", "Since the last frame of the exchange's quietest connection.", ["exchange"]
 )

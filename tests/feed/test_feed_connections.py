@@ -183,6 +183,34 @@ async def test_a_connection_on_which_no_book_changes_is_replaced_though_it_answe
         assert reconnects("silent") == before + 1
 
 
+async def test_a_book_that_is_silent_for_oddly_long_is_shown_while_others_go_on(
+    feeding: Feeding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent() -> float:
+        value: float = metrics.SILENT_BOOKS.labels("toy")._value.get()
+        return value
+
+    monkeypatch.setattr("tickwire.wire.rhythm._WATCHED_S", 0.0)
+    monkeypatch.setattr("tickwire.wire.rhythm._LEAST_S", 0.5)
+    monkeypatch.setattr("tickwire.wire.rhythm._TIMES", 0.0)
+    limits = {"ping_interval_s": 0.5}
+    async with ToyServer() as server, feeding(server, names=("A-X", "B-X"), limits=limits) as (_, events):
+        peer = await subscribed(server, 2)
+        await peer.say_book("AX", "whole", 1)
+        await peer.say_book("BX", "whole", 1)
+        number = 1
+        async with asyncio.timeout(20):
+            while not silent():
+                number += 1
+                await peer.say_book("BX", "change", number)
+                await asyncio.sleep(0.05)
+        assert silent() == 1
+        await peer.say_book("AX", "change", 2)
+        await aeventually(lambda: not silent(), "it is heard")
+        assert not [e for e in events if e.action == "invalid"]
+    assert silent() == 0
+
+
 async def test_a_book_that_breaks_again_and_again_is_asked_for_ever_less_often(feeding: Feeding) -> None:
     again = {"again": "AX", "why": "gap"}
     async with ToyServer() as server, feeding(server) as (feed, events):

@@ -17,10 +17,13 @@ from tickwire.exchanges.messages import text_before
 from tickwire.wire.backoff import Restarts
 from tickwire.wire.book_now import BookNow, look
 from tickwire.wire.clock import now_us
+from tickwire.wire.rhythm import Rhythm
 from tickwire.wire.tally import Tally
 from tickwire.wire.troubles import Troubles
 
 BookOf = Callable[[Symbol], Book | None]
+
+_GOES_ON_S = 5.0  # since a book's last message
 
 
 class BookState:
@@ -28,7 +31,7 @@ class BookState:
 
     __slots__ = (
         "_crossed_since", "_crossing_told", "_quiet_since", "_seen", "book_of", "changed", "invalid", "keyframe_due",
-        "restarts", "sequencer", "symbol", "top", "valid",
+        "restarts", "rhythm", "sequencer", "silent", "symbol", "top", "valid",
     )  # fmt: skip
 
     def __init__(self, symbol: Symbol, depth: int, restarts: Restarts) -> None:
@@ -43,12 +46,15 @@ class BookState:
         self.changed: OrderBook | None = None  # the last delta that is not written yet
         self._seen = 0
         self._quiet_since = 0.0
+        self.rhythm = Rhythm()
+        self.silent = False  # for oddly long, as the metric shows it
         self._crossed_since: float | None = None
         self._crossing_told = False
 
     def quiet_s(self, now: float) -> float:
         """For how long this was asked without a message in between; asked once a second or so."""
         if self.sequencer.messages != self._seen:
+            self.rhythm.pause(now - self._quiet_since)
             self.wake(now)
         return now - self._quiet_since
 
@@ -114,6 +120,7 @@ class Books:
             state.sequencer.connection_opened()
             state.book_of = book_of
             state.wake(monotonic())
+            state.rhythm.begin(monotonic())
 
     def valid(self, symbols: Iterable[Symbol]) -> list[Symbol]:
         """Those of *symbols* whose books may be used now."""
@@ -129,12 +136,24 @@ class Books:
             state.sequencer.connection_opened()
             state.book_of = book_of
             state.wake(monotonic())
+            state.rhythm.begin(monotonic())
             message, book = newest.get(state.symbol.native), book_of(state.symbol)
             if message is None or book is None:
                 self._invalidate(state, "disconnect")
                 continue
             bids, asks = book.bids.top(), book.asks.top()
             self.handle(replace(message, action="snapshot", bids=bids, asks=asks, received_us=now_us()))
+
+    def watch(self, symbols: Iterable[Symbol], now: float) -> None:
+        """Tell which books are silent for oddly long while others of the same connection go on; *now* is monotonic."""
+        looks = [(state, state.quiet_s(now)) for state in self._of(symbols)]
+        others = any(quiet_s < _GOES_ON_S for _, quiet_s in looks)
+        for state, quiet_s in looks:
+            odd = state.sequencer.valid and state.rhythm.is_odd(quiet_s, now)
+            if odd != state.silent and (others or state.silent):
+                state.silent = odd
+                self._tally.silent_books.inc(1 if odd else -1)
+                self.troubles.silent(state.symbol, quiet_s if odd else None, state.rhythm)
 
     def lost(self, symbols: Iterable[Symbol]) -> None:
         """Declare the books invalid, because their connection ended."""
@@ -170,6 +189,7 @@ class Books:
         valid = sum(state.valid for state in self.states.values())
         self._tally.valid_books.dec(valid)
         self._tally.resyncing_books.dec(len(self.states) - valid)
+        self._tally.silent_books.dec(sum(state.silent for state in self.states.values()))
 
     def write_keyframes(self, now: float) -> None:
         """Repeat every valid book whose time has come; *now* is the monotonic clock's."""

@@ -327,6 +327,7 @@ class Session:
             self._ping()
         if self._serving:
             outputs += self._restart_stale(now) + self._restart_crossed(now)
+            self._around.books.watch(self._symbols, now)
         return outputs
 
     def _ping(self) -> None:

@@ -52,6 +52,7 @@ class Tally:
         self.callback_errors = Count(metrics.CALLBACK_ERRORS.labels(exchange))
         self.valid_books = metrics.BOOKS.labels(exchange, "valid")
         self.resyncing_books = metrics.BOOKS.labels(exchange, "resyncing")
+        self.silent_books = metrics.SILENT_BOOKS.labels(exchange)
 
     def export(self) -> None:
         """Bring the metrics of what is counted for every message up to date."""
