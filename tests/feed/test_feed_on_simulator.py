@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from support import aeventually
 from tickwire.config.feed_config import FeedConfig
@@ -11,6 +12,7 @@ from tickwire.config.kafka_config import KafkaConfig
 from tickwire.data_feed import WebSocketDataFeed
 from tickwire.events.book import Book
 from tickwire.events.types import OrderBook
+from tickwire.exchanges import binance, kraken
 from tickwire.simulator.server import SimulatedExchange
 
 DEPTH = 10
@@ -51,7 +53,7 @@ class Reader:
         if event.action == "snapshot":
             if event.reason == "keyframe":
                 book = self.books[event.symbol]
-                assert (event.bids, event.asks) == (book.bids.top(event.depth), book.asks.top(event.depth))
+                assert (event.bids, event.asks) == (book.bids.top(), book.asks.top())
             self.books[event.symbol] = Book(event.bids, event.asks)
         elif event.action == "invalid":
             del self.books[event.symbol]
@@ -97,3 +99,24 @@ async def test_the_books_are_the_exchanges_after_every_fault(name: str, mode: st
     assert {"malformed", "unknown", "binary", "oversize"} == {r for r, n in counts["frames_rejected"].items() if n}
     assert {"initial", "gap" if name == "binary" else "disconnect", "reconnect"} <= reader.reasons
     assert reader.books == {}
+
+
+@pytest.mark.parametrize("module", [binance, kraken])
+@pytest.mark.parametrize("mode", ["delta", "snapshot"])
+async def test_books_go_over_to_a_new_connection_without_being_invalid(
+    module: Any, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = {"max_connection_s": 2.0, "connect_interval_s": 0.1}
+    monkeypatch.setattr(module, "EXCHANGE", replace(module.EXCHANGE, **limits))
+    async with SimulatedExchange(module.EXCHANGE.name, symbols=3, rate=300) as exchange:
+        reader, starts = Reader(), []
+        feed = feed_of(exchange, orderbook_mode=mode)
+        feed.add_callback(reader)
+        feed.add_callback(lambda e: starts.append(e.symbol) if getattr(e, "reason", None) == "reconnect" else None)
+        async with feed:
+            await aeventually(lambda: len(starts) >= 6, "two new connections", seconds=60)
+            await exchange.freeze()
+            await aeventually(lambda: reader.tops() == truth(exchange), "the exchange's books", seconds=60)
+            assert not reader.reasons & {"gap", "checksum", "crossed", "disconnect", "stale"}
+            assert all(book["troubles"] == 0 for book in feed.accounting()["books"].values())
+    assert feed.accounting()["callback_errors"] == 0

@@ -386,6 +386,45 @@ async def test_an_error_on_the_short_way_is_told_and_the_next_frame_is_taken() -
     assert len(chain.sent) == 2
 
 
+async def test_a_session_that_takes_over_sends_by_the_short_way_and_the_retired_one_sends_nothing() -> None:
+    chain = Chain(short=True, symbols=SYMBOLS[:1])
+    old = chain.session
+    frames = [depth(b"BTCUSDT", n, n, b'[["91.00","1"]]', b"[]") for n in range(100, 106)]
+    for frame in frames[:3]:
+        old.connection._message(frame)
+        chain.fetched(snapshot(99))
+    adapter = binance.Adapter(SYMBOLS[:1], ["ticker", "orderbook"], 25)
+    new = Session(old._around, adapter, SYMBOLS[:1], standby=True)
+    new._handlers[Fetch] = chain.fetches.append
+    sent = len(chain.sent)
+    for frame in frames[1:3]:
+        new.connection._message(frame)
+        if chain.fetches:
+            new._act(adapter.fetched, chain.fetches.pop(), snapshot(100), 5)
+    new.connection._message(USUAL)
+    assert len(chain.sent) == sent
+    old.retire()
+    new.take_over()
+    taken: list[bytes] = []
+
+    def receive(payload: bytes, received_us: int) -> list[Output]:
+        taken.append(payload)
+        return adapter.receive(payload, received_us)
+
+    new._receive = receive
+    for frame in frames[3:]:
+        old.connection._message(frame)
+        new.connection._message(frame)
+    assert taken == []
+    values = [msgspec.json.decode(value) for topic, value, *_ in chain.sent[sent:]]
+    assert [(v["type"], v.get("action"), v.get("book_seq"), v["sequence"]) for v in values] == [
+        ("orderbook", "snapshot", 0, 102), ("ticker", None, None, values[1]["sequence"]),
+        *[("orderbook", "delta", n, 102 + n) for n in (1, 2, 3)],
+    ]  # fmt: skip
+    assert values[0]["reason"] == "reconnect"
+    assert chain.books.states["BTCUSDT"].valid
+
+
 @pytest.mark.parametrize(("ahead_s", "taken"), [(300, False), (4000, True)])
 async def test_a_large_step_of_the_clock_back_is_taken_here_too(ahead_s: int, taken: bool) -> None:
     chain = Chain(short=True)
