@@ -1,6 +1,5 @@
 """Records through their handler: done, tried again later, a dead letter, or the reason to stop."""
 
-import asyncio
 import inspect
 import logging
 import random
@@ -16,6 +15,7 @@ from tickwire.errors import ProcessingFailed, TickwireError, TooManyDeadLetters
 from tickwire.kafka.dead_letters import DeadLetters, Failure, describe
 from tickwire.kafka.dlq_limit import DlqLimit
 from tickwire.kafka.dlq_writer import DlqWriter
+from tickwire.kafka.handler_loop import HandlerLoop
 from tickwire.kafka.handlers import Handler
 from tickwire.kafka.lanes import BLOCKED, Lane
 from tickwire.kafka.received import ReceivedRecord
@@ -27,6 +27,7 @@ MAX_UNCOMMITTED = 5_000
 
 FIRST_BACKOFF_SECONDS = 0.1  # doubled each time up to the next number; each wait is anything up to that (full jitter)
 MOST_BACKOFF_SECONDS = 5.0
+_LOOP_END_S = 2.0  # for tasks of asynchronous handlers to end when they are cancelled
 _SLICE_S = 0.05  # how long one partition keeps its worker from others
 
 
@@ -68,11 +69,11 @@ class Processor:
         wake: Callable[[Lane], None],
         failed: Callable[[BaseException], None],
     ) -> None:
-        self._handler, self._see, self._ended, self._wake = handler, see, ended, wake
+        self._handler, self._see, self._ended, self._wake, self._failed = handler, see, ended, wake, failed
         self._max_attempts = config.max_attempts
         self._limit = DlqLimit(config.dlq_max_ratio, config.dlq_max_consecutive)
         self._writer = DlqWriter(dead_letters, failed) if dead_letters is not None else None
-        self._loop: _LoopThread | None = None
+        self._loop: HandlerLoop | None = None
         self._left = max_records
         self._lock = threading.Lock()  # guards the two above
 
@@ -111,8 +112,8 @@ class Processor:
         """End the threads. What is not written to the dead letters stays uncommitted."""
         if self._writer is not None:
             self._writer.stop()
-        if self._loop is not None:
-            self._loop.stop()
+        if self._loop is not None and not self._loop.stop(_LOOP_END_S):
+            logger.warning("consumer.handler_unfinished seconds=%g thread=tickwire-handler", _LOOP_END_S)
 
     def _run_through(self, lane: Lane) -> tuple[float, Exception | None]:
         """Hand records of the batch over until one fails, or the time is over."""
@@ -209,37 +210,8 @@ class Processor:
     def _wait_for(self, awaitable: Awaitable[Any]) -> None:
         with self._lock:
             if self._loop is None:
-                self._loop = _LoopThread()
+                self._loop = HandlerLoop(self._failed)
         self._loop.run(awaitable)
-
-
-class _LoopThread:
-    """The event loop of asynchronous handlers, so that what they started in the background runs between records too."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="tickwire-handler", daemon=True)
-        self._thread.start()
-
-    def run(self, awaitable: Awaitable[Any]) -> None:
-        asyncio.run_coroutine_threadsafe(_await(awaitable), self._loop).result()
-
-    def stop(self) -> None:
-        asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-
-async def _await(awaitable: Awaitable[Any]) -> None:
-    await awaitable
-
-
-async def _cancel_others() -> None:
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
 
 
 def _why(failure: Failure) -> str:
