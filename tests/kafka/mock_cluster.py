@@ -13,7 +13,16 @@ from typing import Self
 import confluent_kafka
 
 # https://kafka.apache.org/protocol#protocol_api_keys
-PRODUCE, FETCH, LIST_OFFSETS, METADATA, OFFSET_COMMIT, HEARTBEAT, INIT_PRODUCER_ID = 0, 1, 2, 3, 8, 12, 22
+PRODUCE, FETCH, LIST_OFFSETS, METADATA, OFFSET_COMMIT, OFFSET_FETCH, HEARTBEAT, INIT_PRODUCER_ID = (
+    0,
+    1,
+    2,
+    3,
+    8,
+    9,
+    12,
+    22,
+)
 
 _PRODUCER = 0
 

@@ -16,7 +16,7 @@ from confluent_kafka import KafkaError
 
 from consumer_support import committed, config_for, create, read_all, send
 from dlq_support import DOWN, WRONG_PRICE, bury, dlq_config, run, source
-from kafka.mock_cluster import PRODUCE, MockCluster
+from kafka.mock_cluster import OFFSET_FETCH, PRODUCE, MockCluster
 from support import eventually
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed
@@ -153,6 +153,17 @@ def test_a_refusal_in_the_middle_keeps_the_order_of_its_key() -> None:
         sent = read_all(config, config.ticker_topic)
     assert [record.value for record in sent if record.key == b"a"] == [b"0", b"1", b"2", b"5"]
     assert len(sent) == 6
+
+
+@pytest.mark.parametrize("code", [KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS])
+def test_a_coordinator_that_is_only_being_made_is_waited_for(code: int) -> None:
+    with MockCluster() as mock:
+        config = config_for(mock.bootstrap, "x")
+        mock.create_topic(config.dlq_topic, 1)
+        mock.push_request_errors(OFFSET_FETCH, *[code] * 5)
+        group = ReplayGroup(config, config.dlq_topic)
+        assert group.handled({0: (3, 9)})[0].position == 3
+        group.close()
 
 
 @pytest.mark.kafka

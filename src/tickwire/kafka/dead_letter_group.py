@@ -1,7 +1,7 @@
 """The consumer group of the replay: it admits one process at a time and keeps what was dealt with."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import TimeoutError as NoAnswer
 from typing import Any
 
@@ -16,6 +16,7 @@ from tickwire.kafka.dead_letter_handled import METADATA_BYTES, Handled
 GROUP = "dlq-replay-tool"
 _QUERY_S = 15.0
 _SESSION_MS = 6_000  # the shortest that brokers allow: so long a killed replay keeps its place
+_AGAIN_S = 0.2
 _VACANT_S = 10.0
 _JOIN_S = 30.0
 
@@ -50,15 +51,8 @@ class ReplayGroup:
 
     def handled(self, ranges: Mapping[int, tuple[int, int]]) -> dict[int, Handled]:
         """What was dealt with, by partition; *ranges* are the first offset and the end that each has now."""
-        query = [TopicPartition(self._topic, number) for number in ranges]
-        try:
-            answer = self._consumer.committed(query, timeout=_QUERY_S)
-        except KafkaException as e:
-            raise KafkaFailed(f"The offsets of the group {GROUP} cannot be read ({said(e)}): try again.") from e
         found = {}
-        for entry in answer:
-            if entry.error is not None:
-                raise KafkaFailed(f"The offsets of the group {GROUP} cannot be read ({said(entry.error)}): try again.")
+        for entry in self._committed(ranges):
             first, end = ranges[entry.partition]
             handled = Handled.decode(max(entry.offset, 0), entry.metadata)
             if handled.position > end:  # the topic lost records; Kafka itself forgets the offsets of deleted topics
@@ -97,8 +91,7 @@ class ReplayGroup:
     def test(self, handled: Mapping[int, Handled]) -> None:
         """Commit what is known already: this shows before anything is sent whether commits work and what is kept."""
         self.commit(handled)
-        answer = self._consumer.committed([TopicPartition(self._topic, number) for number in handled], timeout=_QUERY_S)
-        self._keeps_metadata = all(entry.metadata for entry in answer)
+        self._keeps_metadata = all(entry.metadata for entry in self._committed(handled))
 
     def has_room(self, handled: Handled) -> bool:
         """Tell whether this fits into a commit."""
@@ -122,6 +115,22 @@ class ReplayGroup:
     def close(self) -> None:
         """Leave the group."""
         self._consumer.close()
+
+    def _committed(self, numbers: Iterable[int]) -> list[TopicPartition]:
+        """Ask for the group's offsets, again while its coordinator moves or, on a new cluster, is only being made."""
+        query = [TopicPartition(self._topic, number) for number in numbers]
+        deadline = time.monotonic() + _QUERY_S
+        while True:
+            try:
+                answer = self._consumer.committed(query, timeout=max(deadline - time.monotonic(), 1.0))
+                error = next((entry.error for entry in answer if entry.error is not None), None)
+            except KafkaException as e:
+                error = e.args[0]
+            if error is None:
+                return answer
+            if error.code() not in _COORDINATOR_MOVES or time.monotonic() >= deadline:
+                raise KafkaFailed(f"The offsets of the group {GROUP} cannot be read ({said(error)}): try again.")
+            time.sleep(_AGAIN_S)
 
     def _poll(self, seconds: float) -> None:
         message = self._consumer.poll(seconds)  # serves the group; records come through another consumer
@@ -157,6 +166,13 @@ def _not_committed(error: KafkaError) -> TickwireError:
     )
 
 
+_COORDINATOR_MOVES = frozenset(
+    {
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    }
+)
 _LOST_PLACE = frozenset(
     {
         KafkaError.ILLEGAL_GENERATION,
