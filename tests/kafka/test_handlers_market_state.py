@@ -43,14 +43,17 @@ def message(
     return result
 
 
-def received(event: MarketEvent, partition: int = 0) -> ReceivedRecord:
+def received(event: MarketEvent, partition: int = 0, offset: int = 0) -> ReceivedRecord:
     record = WRITER.write(event)
-    return ReceivedRecord(record.topic, partition, 0, record.key, record.value, record.headers)
+    return ReceivedRecord(record.topic, partition, offset, record.key, record.value, record.headers)
 
 
-def feed(state: MarketState, *messages: MarketEvent) -> None:
+def feed(state: MarketState, *messages: MarketEvent, partition: int = 0, begin: int | None = None) -> None:
+    """Let *state* take messages as Kafka has them: each behind the last, or from the offset *begin* on."""
+    offset = sum(state.records.values()) if begin is None else begin
     for event in messages:
-        state(received(event))
+        state(received(event, partition, offset))
+        offset += 1
 
 
 START = message("snapshot", 1, 0, [("10", "1")], [("11", "1")])
@@ -106,15 +109,18 @@ def test_a_lost_start_of_an_epoch_is_a_jump() -> None:
 def test_records_delivered_again_change_nothing() -> None:
     state = MarketState()
     delta = message("delta", 1, 1, [("10", "7")])
-    feed(state, START, delta, START, delta)
+    feed(state, START, delta)
+    feed(state, START, delta, begin=0)
     assert (state.jumps, state.duplicates) == (0, 2)
     assert state.report()["books"][KEY]["bids"] == [("10", "7")]
 
 
-def test_records_of_an_older_epoch_change_nothing() -> None:
+def test_records_of_an_older_epoch_delivered_again_change_nothing() -> None:
     state = MarketState()
-    feed(state, START, message("snapshot", 5, 0, [("20", "1")], reason="resync"), START, message("delta", 1, 1))
+    feed(state, START, message("delta", 1, 1), message("snapshot", 5, 0, [("20", "1")], reason="resync"))
+    feed(state, START, message("delta", 1, 1), begin=0)
     assert (state.jumps, state.duplicates, state.older_epochs) == (0, 0, 2)
+    assert state.report()["books"][KEY]["valid"]
     assert state.report()["books"][KEY]["bids"] == [("20", "1")]
 
 
@@ -152,11 +158,67 @@ def test_a_partition_that_went_away_and_came_back_makes_no_jump() -> None:
     assert (state.jumps, state.books[KEY].book) == (0, None)
 
 
-def test_the_last_ticker_is_kept_and_an_older_one_is_not() -> None:
+def bid(state: MarketState) -> str:
+    shown: str = state.report()["tickers"]["binance|BTC-USDT"]["bid"]
+    return shown
+
+
+def test_the_last_ticker_is_kept_and_one_delivered_again_is_not() -> None:
     state = MarketState()
-    feed(state, ticker(bid="1", received_us=10), ticker(bid="2", received_us=20), ticker(bid="1", received_us=10))
-    assert state.report()["tickers"]["binance|BTC-USDT"]["bid"] == "2"
+    feed(state, ticker(bid="1", received_us=10), ticker(bid="2", received_us=20))
+    feed(state, ticker(bid="1", received_us=10), begin=0)
+    assert bid(state) == "2"
     assert (state.duplicates, state.report()["records"]) == (1, {"ticker": 3})
+
+
+def test_a_ticker_behind_the_last_is_newer_whatever_its_clock_said() -> None:
+    state = MarketState()
+    feed(state, ticker(bid="1", received_us=20), ticker(bid="2", received_us=10))
+    assert (bid(state), state.duplicates) == ("2", 0)
+
+
+def test_of_tickers_in_two_partitions_the_later_arrival_is_kept() -> None:
+    state = MarketState()
+    feed(state, ticker(bid="2", received_us=20), partition=3, begin=0)
+    feed(state, ticker(bid="1", received_us=10), partition=0, begin=700)
+    assert bid(state) == "2"
+
+
+def test_a_producer_started_again_with_an_earlier_clock_is_followed() -> None:
+    state = MarketState()
+    feed(state, message("snapshot", 9, 0, [("10", "1")]), message("delta", 9, 1, [("10", "2")]))
+    feed(state, message("snapshot", 3, 0, [("20", "1")]), message("delta", 3, 1, [("20", "5")]))
+    shown = state.report()["books"][KEY]
+    assert (shown["valid"], shown["epoch"], shown["bids"]) == (True, 3, [("20", "5")])
+    assert (state.set_back, state.jumps) == (1, 0)
+
+
+def test_an_epoch_that_an_earlier_one_follows_in_kafka_is_not_shown_as_valid() -> None:
+    state = MarketState()
+    feed(state, message("snapshot", 9, 0, [("10", "1")]), message("delta", 3, 7, [("20", "5")]))
+    assert not state.report()["books"][KEY]["valid"]
+    feed(state, message("snapshot", 3, 8, [("20", "6")], reason="keyframe"))
+    shown = state.report()["books"][KEY]
+    assert (shown["valid"], shown["bids"]) == (True, [("20", "6")])
+
+
+def test_copies_of_an_earlier_epoch_end_with_the_book_that_was_there() -> None:
+    """A producer that is replaced sends again what it had on its way, of two epochs here."""
+    state = MarketState()
+    old, new = message("delta", 1, 1, [("10", "2")]), message("snapshot", 2, 0, [("20", "1")], reason="resync")
+    feed(state, START, old, new, old, new, message("delta", 2, 1, [("20", "3")]))
+    shown = state.report()["books"][KEY]
+    assert (shown["valid"], shown["epoch"], shown["bids"], state.jumps) == (True, 2, [("20", "3")], 0)
+
+
+def test_what_is_left_in_the_partition_that_a_key_has_moved_from_changes_nothing() -> None:
+    state = MarketState()
+    feed(state, message("snapshot", 2, 0, [("20", "1")], reason="resync"), partition=3, begin=0)
+    feed(state, START, message("delta", 1, 1), message("invalid", 1, 2, reason="gap"), partition=0, begin=500)
+    feed(state, message("delta", 2, 1, [("20", "3")]), partition=3, begin=1)
+    shown = state.report()["books"][KEY]
+    assert (shown["valid"], shown["epoch"], shown["bids"]) == (True, 2, [("20", "3")])
+    assert (state.jumps, state.duplicates, state.set_back) == (0, 0, 0)
 
 
 levels = st.dictionaries(st.integers(1, 30), st.integers(0, 3), max_size=4)
@@ -204,7 +266,9 @@ def test_lost_and_repeated_records_end_in_the_right_book_or_none(stream: list[Or
     at = data.draw(st.integers(0, len(kept)))
     back = data.draw(st.integers(0, at))
     state = MarketState()
-    feed(state, *kept[:at], *kept[back:at], *kept[at:])
+    feed(state, *kept[:at], begin=0)
+    feed(state, *kept[back:at], begin=back)
+    feed(state, *kept[at:], begin=at)
 
     jumps, bids = model(kept)
     assert state.jumps == jumps

@@ -18,37 +18,59 @@ class BookState:
     """One symbol's book as far as Kafka has told.
 
     ``book`` is None until a snapshot came and after a message was missed. It stays as it last was when the feed
-    declares it invalid, for whoever wants to look at it; ``valid`` says whether it may be used.
+    declares it invalid, for whoever wants to look at it; :attr:`valid` says whether it may be used.
     """
 
-    __slots__ = ("book", "depth", "epoch", "last_seq", "older_epoch", "partition", "sequence", "valid")
+    __slots__ = (
+        "book",
+        "depth",
+        "epoch",
+        "last_seq",
+        "offset",
+        "older_epoch",
+        "overtaken",
+        "partition",
+        "sequence",
+        "whole",
+    )
 
     def __init__(self, partition: tuple[str, int], epoch: int, last_seq: int) -> None:
         self.partition = partition
+        self.offset = -1  # of the last message, in that partition
         self.epoch = epoch
         self.last_seq = last_seq
         self.book: Book | None = None
-        self.valid = False
+        self.whole = False  # nothing is missing, and the feed has not declared it invalid
+        self.overtaken = False  # Kafka has messages of an earlier epoch behind it: nobody writes this epoch any more
         self.depth: int | None = None  # levels a side that are kept true; None: nothing is promised
         self.sequence: int | None = None
         self.older_epoch = -1  # the last one warned about
+
+    @property
+    def valid(self) -> bool:
+        """Whether the book is the exchange's, as far as Kafka has told."""
+        return self.whole and not self.overtaken
 
 
 class MarketState:
     """Keeps the last ticker and the book of every key, and reports every break in ``book_seq``.
 
-    A record delivered again is recognised by its numbers, counted and ignored. After a break the book is not used until
+    Messages of a key count in the order in which Kafka has them. One delivered again, from an offset that was passed,
+    is counted and ignored. A snapshot behind the last message starts the book anew, also with an earlier epoch: its
+    producer was started again with a clock that was set back, or elsewhere. After a break the book is not used until
     the next snapshot, and a keyframe is one. A key first met in the middle of an epoch waits for one, too.
-    Threads may share it.
+    When a key has moved to another partition, epochs and numbers alone say what is newer. Threads may share it.
     """
 
     def __init__(self) -> None:
         self.records: Counter[str] = Counter()  # by type
         self.jumps = 0
         self.duplicates = 0
-        self.older_epochs = 0  # records of an epoch before the one already seen, ignored
+        self.older_epochs = 0  # messages of an epoch before the one already seen
+        self.set_back = 0  # books that began anew with an earlier epoch than they had
         self.books: dict[str, BookState] = {}
         self.tickers: dict[str, Ticker] = {}
+        self._ticker_at: dict[str, tuple[str, int, int]] = {}  # topic, partition and offset of each
         self._lock = threading.Lock()
 
     def __call__(self, record: ReceivedRecord) -> None:
@@ -63,18 +85,24 @@ class MarketState:
             self._order_book(key, event, record)
             self.records["orderbook"] += 1
         elif type(event) is Ticker:
-            last = self.tickers.get(key)
-            if last is not None and event.received_us < last.received_us:
-                self.duplicates += 1  # one symbol's tickers are in order of arrival, so this one was here before
-            else:
-                self.tickers[key] = event
+            self._ticker(key, event, record)
             self.records["ticker"] += 1
+
+    def _ticker(self, key: str, ticker: Ticker, record: ReceivedRecord) -> None:
+        last, at = self.tickers.get(key), self._ticker_at.get(key)
+        here = record.topic, record.partition, record.offset
+        behind = at is not None and at[:2] == here[:2] and here[2] > at[2]
+        if last is not None and not behind and ticker.received_us < last.received_us:
+            self.duplicates += 1  # it was here before, or its partition is read later than the one of the last
+        else:
+            self.tickers[key], self._ticker_at[key] = ticker, here
 
     def revoked(self, topic: str, partition: int) -> None:
         """Forget the books of a partition that goes to another consumer, which reads on where we do not."""
         here = (topic, partition)
         with self._lock:
             self.books = {key: state for key, state in self.books.items() if state.partition != here}
+            self._ticker_at = {key: at for key, at in self._ticker_at.items() if at[:2] != here}
 
     def report(self) -> dict[str, Any]:
         """Counts, books and last tickers, ready for JSON."""
@@ -83,6 +111,7 @@ class MarketState:
             "jumps": self.jumps,
             "duplicates": self.duplicates,
             "older_epochs": self.older_epochs,
+            "set_back": self.set_back,
             "books": {key: _shown(state) for key, state in sorted(self.books.items())},
             "tickers": {
                 key: {"bid": t.bid, "bid_size": t.bid_size, "ask": t.ask, "ask_size": t.ask_size}
@@ -94,43 +123,52 @@ class MarketState:
     def _order_book(self, key: str, message: OrderBook, record: ReceivedRecord) -> None:
         if message.book_seq == 0 and message.action != "snapshot":
             raise RecordRejected("validate", f"an epoch begins with a snapshot, but this {message.action} is its first")
+        here = record.topic, record.partition
         state = self.books.get(key)
-        if state is None:
-            # Whatever came before is not ours to know.
-            state = self.books[key] = BookState((record.topic, record.partition), message.epoch, message.book_seq)
-        elif not self._follows(key, state, message):
+        if state is None:  # whatever came before is not ours to know
+            state = self.books[key] = BookState(here, message.epoch, message.book_seq)
+        elif not self._follows(key, state, message, behind=here == state.partition and record.offset > state.offset):
             return
+        state.partition, state.offset = here, record.offset
         if message.action == "snapshot":
-            state.book, state.valid = Book(message.bids, message.asks), True
+            state.book, state.whole = Book(message.bids, message.asks), True
         elif message.action == "invalid":
-            state.valid = False
-        elif state.valid and state.book is not None:
+            state.whole = False
+        elif state.whole and state.book is not None:
             state.book.apply(message.bids, message.asks)
         state.sequence, state.depth = message.sequence, message.depth
 
-    def _follows(self, key: str, state: BookState, message: OrderBook) -> bool:
-        """Move on to the message's number; False when the message is to be ignored."""
+    def _follows(self, key: str, state: BookState, message: OrderBook, *, behind: bool) -> bool:
+        """Move on to the message's number; False when the message is to be ignored.
+
+        *behind*: Kafka has it behind the last one in the same partition, so it is newer whatever its epoch.
+        """
         epoch, seq = message.epoch, message.book_seq
         if epoch == state.epoch:
+            state.overtaken = False
             if seq <= state.last_seq:
                 self.duplicates += 1
                 return False
             expected = state.last_seq + 1
         elif epoch < state.epoch:
             self._older(key, state, epoch)
-            return False
+            if message.action != "snapshot" or not behind:
+                state.overtaken |= behind
+                return False
+            self.set_back += 1
+            expected = 0
         else:
             expected = 0
         if seq != expected:
             self.jumps += 1
             metrics.BOOK_SEQ_JUMPS.inc()
             logger.warning("consumer.jump key=%r epoch=%d expected=%d got=%d", key, epoch, expected, seq)
-            state.book, state.valid = None, False
-        state.epoch, state.last_seq = epoch, seq
+            state.book, state.whole = None, False
+        state.epoch, state.last_seq, state.overtaken = epoch, seq, False
         return True
 
     def _older(self, key: str, state: BookState, epoch: int) -> None:
-        """Count a record of an earlier epoch: delivered again, or a producer whose clock was set back."""
+        """Count a message of an earlier epoch: delivered again, or of a producer whose clock was set back."""
         self.older_epochs += 1
         if state.older_epoch != epoch:
             state.older_epoch = epoch
