@@ -13,6 +13,7 @@ from tickwire.cli.common import printable
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import TickwireError
 from tickwire.events.types import OrderBook, Ticker
+from tickwire.kafka import start_positions
 from tickwire.kafka.received import ReceivedRecord
 from tickwire.records.codec import RecordWriter
 
@@ -58,8 +59,8 @@ def committed(config: KafkaConfig, topic: str, partitions: int = 1, group: str |
     """What the group has committed, by partition."""
     consumer = Consumer({"bootstrap.servers": config.brokers, "group.id": group or config.group_id})
     try:
-        answer = consumer.committed([TopicPartition(topic, number) for number in range(partitions)], timeout=20)
-        return [p.offset if p.offset >= 0 else None for p in answer]
+        known = start_positions.committed(consumer, [(topic, number) for number in range(partitions)])
+        return [known.get((topic, number)) for number in range(partitions)]
     finally:
         consumer.close()
 

@@ -11,6 +11,7 @@ import typer
 from tickwire.cli.allocator import give_memory_back
 from tickwire.cli.common import check_writable, is_terminal, require_kafka, start_metrics
 from tickwire.config.loading import load_kafka
+from tickwire.errors import UsageError
 from tickwire.signals import Stop
 
 
@@ -26,8 +27,14 @@ def consume(
     topics: Annotated[str | None, typer.Option(help="Topics, comma-separated; our two topics if not given.")] = None,
     group: Annotated[str | None, typer.Option(help="KAFKA_GROUP_ID: the consumer group.")] = None,
     start: Annotated[
-        str, typer.Option("--from", metavar="START", help="committed, beginning, end, an ISO 8601 time or Unix ms.")
+        str,
+        typer.Option(
+            "--from",
+            metavar="START",
+            help="Where a group that has read nothing begins: committed, beginning, end, an ISO 8601 time or Unix ms.",
+        ),
     ] = "committed",
+    reset: Annotated[bool, typer.Option("--reset", help="Move the group to --from, whatever it has read.")] = False,
     maximum: Annotated[int | None, typer.Option("--max", min=1, help="End after this many records.")] = None,
     handler: Annotated[
         str | None,
@@ -46,13 +53,14 @@ def consume(
     Without --handler every record is checked, order books are rebuilt, and every missing message is reported.
     A handler takes one record (topic, partition, offset, key, value, headers, timestamp_ms, event); its offset is
     committed after it returned. What it raises makes the record a dead letter (KAFKA_DLQ_ENABLED=true) or ends this
-    command. A new group begins at the beginning.
+    command. A group begins once, at --from or at the beginning, and goes on from there after every restart and
+    whichever member has a partition; --reset moves it, if it has no member at that time.
 
     \b
     Examples:
       KAFKA_ENABLED=true tickwire consume
       KAFKA_ENABLED=true tickwire consume --topics ticks.v1.raw --from end --format json
-      KAFKA_ENABLED=true tickwire consume --from 2026-01-31T12:00:00Z --max 1000
+      KAFKA_ENABLED=true tickwire consume --reset --from 2026-01-31T12:00:00Z --max 1000
       KAFKA_ENABLED=true tickwire consume --group storage --handler my_handlers:store --concurrency 4
     """
     give_memory_back()
@@ -66,6 +74,8 @@ def consume(
     from tickwire.kafka.start_positions import parse_start  # noqa: PLC0415
 
     begin = parse_start(start)
+    if reset and begin.kind == "committed":
+        raise UsageError("--reset says to move the group, but not where to: add --from beginning, end or a time.")
     names = None if topics is None else [name for part in topics.split(",") if (name := part.strip())]
     state = MarketState() if handler is None else None
     called = state if handler is None else load_handler(handler)
@@ -85,6 +95,7 @@ def consume(
                 config,
                 topics=names,
                 start=begin,
+                reset=reset,
                 handler=called,
                 max_records=maximum,
                 stopping=lambda: stop.requested,

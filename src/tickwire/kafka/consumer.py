@@ -27,6 +27,7 @@ from tickwire.kafka.commits import Commits
 from tickwire.kafka.consumer_errors import final_error, for_good, log_client_error
 from tickwire.kafka.consumer_report import ConsumerReport, Observer
 from tickwire.kafka.dead_letters import ERROR_TYPES, DeadLetters
+from tickwire.kafka.group_start import start_group
 from tickwire.kafka.handlers import Handler
 from tickwire.kafka.lanes import Lane, Workers
 from tickwire.kafka.market_state import MarketState
@@ -62,6 +63,7 @@ def run_kafka_consumer(
     topics: Sequence[str] | None = None,
     group: str | None = None,
     start: Start = COMMITTED,
+    reset: bool = False,
     handler: Handler | None = None,
     max_records: int | None = None,
     stopping: Callable[[], bool] = lambda: False,
@@ -71,6 +73,7 @@ def run_kafka_consumer(
 
     Without *topics*, *group* and *handler*: the topics and the group of *config*, and a new
     :class:`~tickwire.kafka.market_state.MarketState`. See :mod:`tickwire.kafka.handlers` for what a handler may do.
+    *start* is for topics of which the group has committed nothing yet; with *reset*, for all of them.
 
     Raises :exc:`~tickwire.errors.UsageError` for a subscription that cannot be, :exc:`~tickwire.errors.KafkaFailed`,
     :exc:`~tickwire.errors.ProcessingFailed` for a record that cannot be processed while dead letters are off, and
@@ -81,7 +84,10 @@ def run_kafka_consumer(
     prepare_topics(config, topics)
     dead_letters = DeadLetters(config, group) if config.dlq_enabled else None
     _show_zeros(config, topics)
-    return _Runner(config, group, topics, start, handler or MarketState(), observer).run(
+    begun = {}
+    if start.kind != "committed":
+        begun = start_group(consumer_config(config, group), group, start, topics, reset=reset)
+    return _Runner(config, group, topics, begun, handler or MarketState(), observer).run(
         dead_letters, max_records, stopping
     )
 
@@ -97,7 +103,8 @@ def _show_zeros(config: KafkaConfig, topics: Sequence[str]) -> None:
 
 
 def _member_settings(config: KafkaConfig, group: str) -> dict[str, Any]:
-    settings = consumer_config(config, group)
+    # The end of a partition says how far it is read: offsets may hold no record (transactions), or be there no more.
+    settings = consumer_config(config, group) | {"enable.partition.eof": True}
     if config.group_protocol == "consumer":
         # The broker assigns and sets the times: https://cwiki.apache.org/confluence/x/HhD1D (KIP-848).
         del settings["partition.assignment.strategy"]
@@ -117,13 +124,12 @@ class _Runner:
         config: KafkaConfig,
         group: str,
         topics: Sequence[str],
-        start: Start,
+        begun: dict[Partition, int],
         handler: Handler,
         observer: Observer | None,
     ) -> None:
         self._config = config
         self._topics = list(topics)
-        self._start = start
         self._handler = handler
         self._observer = observer
         self._on_revoked: Callable[[str, int], object] | None = getattr(handler, "revoked", None)
@@ -131,7 +137,7 @@ class _Runner:
         self._lanes: dict[Partition, Lane] = {}
         self._paused: set[Lane] = set()
         self._report = ConsumerReport(topics)
-        self._first: dict[Partition, int] = {}  # where each partition was begun by this process
+        self._begun = begun  # where partitions are begun of which the group has committed nothing
         self._since_commit = 0
         self._commit_at = self._tick_at = 0.0
         self._closing = False
@@ -209,7 +215,10 @@ class _Runner:
             if error is not None:
                 self._give(partition, batch, lanes)
                 batch, partition = [], None
-                self._client_error(error, message)
+                if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public constant
+                    self._at_end((message.topic() or "", message.partition() or 0), message.offset() or 0)
+                else:
+                    self._client_error(error, message)
                 continue
             record = ReceivedRecord.from_message(message)
             if partition is None or record.partition != partition[1] or record.topic != partition[0]:
@@ -225,8 +234,18 @@ class _Runner:
             return  # read ahead before the partition went to another consumer
         lanes.add(lane)
         lane.taken += len(batch)
+        lane.next, lane.at_end = batch[-1].offset + 1, False
         lane.taken_bytes += sum([len(record.value or b"") for record in batch])
         self._workers.of(lane.partition).put(lane, batch)
+
+    def _at_end(self, partition: Partition, offset: int) -> None:
+        """Note that Kafka has nothing more before *offset*; what is left out there holds no record for us."""
+        lane = self._lanes.get(partition)
+        if lane is None or offset < lane.next:
+            return
+        if offset > lane.next:
+            self._workers.of(partition).put(lane, offset)
+        lane.next, lane.at_end = offset, True
 
     def _make_room(self, lanes: set[Lane]) -> None:
         """Wait a moment for handlers that are behind; pause the partitions of those that stay so."""
@@ -304,9 +323,11 @@ class _Runner:
         metrics.CONSUMER_SKIPPED.labels(lost.topic).inc(skipped)
         if first >= lost.offset:
             self._workers.of(partition).put(lane, first)
+            lane.next = first
         else:  # a new topic of the same name: its offsets begin anew, and so do our counts
             self._workers.close([lane], DRAIN_SECONDS, lambda: self._processor.stuck)
             self._open_lane(partition, Position(first, lost.offset))
+            self._tell_revoked(partition)
         # Not seek(), which is refused (_STATE) for a partition that has stopped because of its offset.
         self._consumer.incremental_unassign([TopicPartition(*partition)])
         self._consumer.incremental_assign([TopicPartition(*partition, first)])
@@ -315,13 +336,9 @@ class _Runner:
         self._lanes[partition] = Lane(partition, self._tracker.assign(partition, position.offset, position.committed))
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        names = [(p.topic, p.partition) for p in partitions]
-        positions = resolve(consumer, self._start, [name for name in names if name not in self._first])
-        for name, position in resolve(consumer, COMMITTED, [name for name in names if name in self._first]).items():
-            unknown = position.committed is None
-            positions[name] = Position(self._first[name], None) if unknown else position
+        positions = resolve(consumer, [(p.topic, p.partition) for p in partitions], self._begun)
         for name, position in positions.items():
-            self._first.setdefault(name, position.offset)
+            self._begun.setdefault(name, position.offset)
             self._open_lane(name, position)
         self._report.assigned = len(self._tracker.assigned())
         logger.info("consumer.assigned partitions=%s", _shown(positions))
@@ -358,17 +375,23 @@ class _Runner:
                 if lane in self._paused:
                     self._paused.remove(lane)
                     self._consumer.resume([TopicPartition(*name)])  # else it stays paused when it comes back
-            if self._on_revoked is not None:
-                self._workers.of(name).call(partial(self._on_revoked, *name))
+            self._tell_revoked(name)
         for lane in self._lanes.values():
             self._wake(lane)
+
+    def _tell_revoked(self, partition: Partition) -> None:
+        if self._on_revoked is not None:
+            self._workers.of(partition).call(partial(self._on_revoked, *partition))
 
     def _tick(self, now: float) -> None:
         self._tick_at = now + TICK_SECONDS
         for name, progress in self._tracker.assigned().items():
-            known = self._consumer.get_watermark_offsets(TopicPartition(*name), cached=True)
-            if known is not None and known[1] >= 0:
-                self._report.set_lag(name, max(0, known[1] - progress.position))
+            lane, end = self._lanes[name], 0
+            if not lane.at_end:
+                known = self._consumer.get_watermark_offsets(TopicPartition(*name), cached=True)
+                end = known[1] if known is not None else -1
+            if end >= 0:
+                self._report.set_lag(name, max(0, max(end, lane.next) - progress.position))
         if self._observer is not None:
             self._observer.tick(self._report)
 

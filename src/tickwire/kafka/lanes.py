@@ -20,10 +20,14 @@ BLOCKED = float("inf")
 
 
 class Lane:
-    """One partition during one assignment. The polling thread writes ``taken*``, its worker everything else."""
+    """One partition during one assignment.
+
+    The polling thread writes ``taken*``, ``next`` and ``at_end``, its worker everything else.
+    """
 
     __slots__ = (
         "at",
+        "at_end",
         "attempts",
         "batch",
         "blocked",
@@ -31,6 +35,7 @@ class Lane:
         "ended",
         "ended_bytes",
         "letter",
+        "next",
         "partition",
         "progress",
         "queue",
@@ -50,6 +55,8 @@ class Lane:
         self.attempts = 0  # on that record
         self.letter = False  # its dead letter is being written
         self.taken = self.taken_bytes = 0
+        self.next = progress.position  # the offset behind what was taken
+        self.at_end = False  # and Kafka had nothing behind that, when last asked
         self.ended = self.ended_bytes = 0
         self.closed = False  # begin no more records
         self.scheduled = self.blocked = self.woken = False  # the worker's lock guards these
