@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -14,7 +15,9 @@ from tickwire.kafka.consumer_report import ConsumerReport
 logger = logging.getLogger(__name__)
 
 _LOOK_S = 0.05
-_MISSING_S = 5.0  # a topic that is gone for this long is not merely unknown to some broker yet
+_MISSING_S = 10.0  # a topic that is gone for this long is not merely unknown to some broker yet
+_ASK_S = 5.0
+_ANSWER_S = 60.0  # librdkafka answers before, with an error of its own if need be (socket.timeout.ms); this is for bugs
 
 
 class Commits:
@@ -23,12 +26,18 @@ class Commits:
     def __init__(self, tracker: CommitTracker, report: ConsumerReport, confirmed: Callable[[Partition], None]) -> None:
         self._tracker, self._report, self._confirmed = tracker, report, confirmed
         self._missing_since: dict[str, float] = {}
-        self._sent = 0  # commits that are not answered
+        self._sent: deque[float] = deque()  # when the commits were sent that are not answered
 
     @property
     def in_flight(self) -> bool:
         """Whether an answer is still to come."""
-        return self._sent > 0
+        return bool(self._sent)
+
+    def missing(self, topic: str) -> None:
+        """Note that Kafka does not know *topic* now; brokers say so for a moment after a restart, too."""
+        if topic not in self._missing_since:
+            self._missing_since[topic] = time.monotonic()
+            logger.warning("consumer.topic_missing topic=%s (waiting %g s for it)", topic, _MISSING_S)
 
     def send(self, consumer: Consumer) -> bool:
         """Send what is due without waiting; False while an earlier commit is not answered, so that none overtakes.
@@ -36,10 +45,15 @@ class Commits:
         Raises :exc:`~tickwire.errors.KafkaFailed` when a topic has gone: only its commits tell.
         """
         now = time.monotonic()
-        for topic, since in self._missing_since.items():
+        for topic, since in list(self._missing_since.items()):
             if now - since > _MISSING_S:
-                raise gone(topic)
-        if self.in_flight:
+                if not _exists(consumer, topic):
+                    raise gone(topic)
+                del self._missing_since[topic]
+        if self._sent and now - self._sent[0] > _ANSWER_S:
+            logger.error("consumer.commit_unanswered seconds=%g (sent again)", _ANSWER_S)
+            self._sent.clear()
+        if self._sent:
             return False
         due = self._tracker.due()
         if due:
@@ -76,19 +90,20 @@ class Commits:
 
     def answered(self, error: KafkaError | None, partitions: Sequence[TopicPartition]) -> None:
         """Take Kafka's answer; what it refused stays due."""
-        self._sent -= 1
+        if self._sent:
+            self._sent.popleft()
         refused = {p.topic: problem for p in partitions if (problem := error or p.error) is not None}
         self._take([p for p in partitions if (error or p.error) is None])
         for topic, problem in refused.items():
             if problem.code() in MISSING:
-                self._missing_since.setdefault(topic, time.monotonic())
+                self.missing(topic)
             metrics.CONSUMER_ERRORS.labels(topic).inc()
             logger.warning("consumer.commit_failed topic=%s code=%s error=%r", topic, problem.name(), problem.str())
 
     def _commit(self, consumer: Consumer, due: dict[Partition, int]) -> None:
         offsets = [TopicPartition(topic, number, offset) for (topic, number), offset in due.items()]
         consumer.commit(offsets=offsets, asynchronous=True)
-        self._sent += 1
+        self._sent.append(time.monotonic())
 
     def _take(self, stored: Sequence[TopicPartition]) -> None:
         """Note what Kafka has stored; the same may be said twice."""
@@ -102,3 +117,13 @@ class Commits:
             self._report.commits[topic] += 1
             metrics.CONSUMER_COMMITS.labels(topic).inc()
             self._missing_since.pop(topic, None)
+
+
+def _exists(consumer: Consumer, topic: str) -> bool:
+    """Ask the brokers; False only when they say so."""
+    try:
+        there = consumer.list_topics(topic, timeout=_ASK_S).topics.get(topic)
+    except KafkaException as e:
+        logger.warning("consumer.client_error error=%r", str(e))
+        return True
+    return there is not None and (there.error is None or there.error.code() not in MISSING)

@@ -24,7 +24,7 @@ from tickwire.errors import KafkaFailed, OffsetLost
 from tickwire.kafka.clients import consumer_config, unusable
 from tickwire.kafka.commit_tracker import CommitTracker, Partition
 from tickwire.kafka.commits import Commits
-from tickwire.kafka.consumer_errors import final_error, for_good, log_client_error
+from tickwire.kafka.consumer_errors import MISSING, final_error, for_good, log_client_error
 from tickwire.kafka.consumer_report import ConsumerReport, Observer
 from tickwire.kafka.dead_letters import ERROR_TYPES, DeadLetters
 from tickwire.kafka.group_start import start_group
@@ -140,7 +140,7 @@ class _Runner:
         self._begun = begun  # where partitions are begun of which the group has committed nothing
         self._since_commit = 0
         self._commit_at = self._tick_at = 0.0
-        self._closing = False
+        self._closing = self._leaving = False
         # What other threads leave here.
         self._ended: deque[Ended] = deque()
         self._failures: deque[BaseException] = deque()
@@ -302,6 +302,8 @@ class _Runner:
             self._skip(final)
         elif final is not None:
             raise final
+        elif error.code() in MISSING:
+            self._commits.missing(topic)
         else:
             logger.warning("consumer.client_error topic=%s code=%s error=%r", topic, error.name(), error.str())
 
@@ -347,6 +349,7 @@ class _Runner:
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if not self._closing:
             self._drain([lane for p in partitions if (lane := self._lanes.get((p.topic, p.partition)))])
+        if not self._leaving:  # then nothing is asked any more
             self._commits.send_and_look(self._consumer, REVOKE_COMMIT_SECONDS)
         self._give_up(partitions, "revoked")
 
@@ -413,20 +416,21 @@ class _Runner:
         )
 
     def _commit_all(self, until: float) -> bool:
-        """Send the last commit behind those that are on their way; say whether Kafka has confirmed everything."""
+        """Send the last commit behind those that are on their way; say whether Kafka has confirmed everything.
+
+        What is refused is sent again: others may come and go in the group at the same time, and no commit is taken
+        meanwhile.
+        """
         try:
-            self._await_answers(until)
-            self._commits.send(self._consumer)
-            self._await_answers(until)
+            while time.monotonic() < until and (self._commits.in_flight or self._tracker.due()):
+                self._commits.send(self._consumer)
+                self._consumer.poll(_BUSY_POLL_S)
         except (KafkaException, KafkaFailed) as e:
             logger.warning("consumer.client_error error=%r", str(e))
         return not self._tracker.due()
 
-    def _await_answers(self, until: float) -> None:
-        while self._commits.in_flight and time.monotonic() < until:
-            self._consumer.poll(_BUSY_POLL_S)
-
     def _leave(self, until: float) -> None:
+        self._leaving = True
         # A thread, because it may hang for as long as Kafka does not answer.
         leaving = threading.Thread(target=self._consumer.close, name="tickwire-leave", daemon=True)
         leaving.start()

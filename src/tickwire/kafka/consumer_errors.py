@@ -28,13 +28,11 @@ _TWICE = frozenset({KafkaError.FENCED_INSTANCE_ID, _UNRELEASED_INSTANCE_ID})
 
 
 def final_error(error: KafkaError, topic: str, partition: int | None, offset: int | None) -> KafkaFailed | None:
-    """The error to end with; None when the client goes on by itself."""
+    """The error to end with; None when the client goes on by itself, for the time being if the topic is missing."""
     code = error.code()
     if code == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - auto.offset.reset is "error"
         return OffsetLost(topic, -1 if partition is None else partition, -1 if offset is None else offset)
-    if code in MISSING:
-        return gone(topic)
-    if error.fatal() or not (error.retriable() or code in _PASSING):
+    if error.fatal() or not (error.retriable() or code in _PASSING or code in MISSING):
         return for_good(error, topic)
     return None
 

@@ -184,6 +184,8 @@ class DeadLetters:
         original, replayed = split_replay(original)
         ours = self._headers(record, failure, replay_count(copied, replayed))
         for step, left_out in enumerate(_LEFT_OUT):
+            if step == 0 and record.unreadable is not None:
+                continue
             headers: HeaderList = [*(original if step < 1 else ()), *ours, ("left_out", left_out.encode())]
             value = record.value if step < 2 else None
             key = record.key if step < 3 else None

@@ -7,11 +7,11 @@ import threading
 import time
 import traceback
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import ProcessingFailed, TickwireError, TooManyDeadLetters
+from tickwire.errors import ProcessingFailed, RecordRejected, TickwireError, TooManyDeadLetters
 from tickwire.kafka.dead_letters import DeadLetters, Failure, describe
 from tickwire.kafka.dlq_limit import DlqLimit
 from tickwire.kafka.dlq_writer import DlqWriter
@@ -132,7 +132,7 @@ class Processor:
                     see(record)
             lane.attempts += 1
             try:
-                result = handler(record)
+                result = handler(record) if record.unreadable is None else _refuse(record.unreadable)
                 if result is not None and inspect.isawaitable(result):
                     self._wait_for(result)
             except Exception as error:  # noqa: BLE001 - a handler may raise anything; it is logged, counted and kept
@@ -212,6 +212,10 @@ class Processor:
             if self._loop is None:
                 self._loop = HandlerLoop(self._failed)
         self._loop.run(awaitable)
+
+
+def _refuse(why: str) -> NoReturn:
+    raise RecordRejected("deserialize", why)
 
 
 def _why(failure: Failure) -> str:

@@ -18,20 +18,28 @@ class ReceivedRecord(Struct, gc=False):
     value: bytes | None
     headers: Headers = ()
     timestamp_ms: int | None = None  # Unix milliseconds; None: the record has no time
+    unreadable: str | None = None  # why its headers cannot be read; they are empty then
     _event: MarketEvent | None = None
 
     @classmethod
     def from_message(cls, message: Any) -> Self:
         """Take over a ``confluent_kafka.Message`` that is no error, whose declared types allow for one."""
         kind, timestamp = message.timestamp()
+        headers, unreadable = (), None
+        try:
+            headers = message.headers() or ()
+        except Exception as e:  # noqa: BLE001 - brokers keep any bytes, and the library makes text of the names
+            # SystemError in confluent-kafka 2.16.1; its cause says more.
+            unreadable = f"its headers cannot be read: {e.__cause__ or e}"
         return cls(
             message.topic(),
             message.partition(),
             message.offset(),
             message.key(),
             message.value(),
-            message.headers() or (),
+            headers,
             timestamp if kind else None,
+            unreadable,
         )
 
     @property
