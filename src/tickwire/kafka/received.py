@@ -1,11 +1,16 @@
 """One record as a handler gets it."""
 
+from operator import methodcaller
 from typing import Any, Self
 
 from msgspec import Struct
 
 from tickwire.events.types import MarketEvent
 from tickwire.records.codec import Headers, read_event
+
+# Not message.headers(): for a name that is no text, confluent-kafka 2.16.1 returns None with an exception set; a call
+# that the interpreter has specialized does not look, and the exception comes out of some later call. This one looks.
+_headers = methodcaller("headers")
 
 
 class ReceivedRecord(Struct, gc=False):
@@ -27,7 +32,7 @@ class ReceivedRecord(Struct, gc=False):
         kind, timestamp = message.timestamp()
         headers, unreadable = (), None
         try:
-            headers = message.headers() or ()
+            headers = _headers(message) or ()
         except Exception as e:  # noqa: BLE001 - brokers keep any bytes, and the library makes text of the names
             # SystemError in confluent-kafka 2.16.1; its cause says more.
             unreadable = f"its headers cannot be read: {e.__cause__ or e}"
