@@ -10,7 +10,7 @@
 set -euo pipefail
 work=$(mktemp -d)
 broker=
-trap '[ -z "$broker" ] || kill -9 "$broker"; rm -rf "$work"' EXIT
+trap '[ -z "$broker" ] || { kill -9 "$broker"; wait "$broker" 2> /dev/null; } || true; rm -rf "$work"' EXIT
 cat > "$work/pom.xml" <<'EOF'
 <project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion><groupId>finding</groupId><artifactId>finding</artifactId><version>1</version>
