@@ -69,7 +69,7 @@ LAST_FRAME_AGE = Gauge(
 CALLBACK_ERRORS = Counter("feed_callback_errors", "Exceptions raised by callbacks.", ["exchange"])
 
 REJECT_REASONS = ("malformed", "unknown", "oversize", "binary")
-INVALID_REASONS = ("gap", "checksum", "crossed", "disconnect", "stale", "overflow")
+INVALID_REASONS = ("gap", "checksum", "crossed", "disconnect", "stale", "overflow", "moved")
 RECONNECT_REASONS = ("closed", "connect", "silent", "planned", "protocol", "subscribe")
 EVENT_TYPES = ("ticker", "orderbook")
 OUTCOMES = ("acknowledged", "conflated", "dropped", "failed", "spilled")

@@ -57,6 +57,7 @@ def noting_producer(journal: Journal, overrides: dict[str, Any]) -> type[conflue
     class NotingProducer(confluent_kafka.Producer):
         def __init__(self, settings: dict[str, Any]) -> None:
             super().__init__(settings | overrides)
+            self._queue_bytes = settings["queue.buffering.max.kbytes"] * 1024
 
         def produce(  # type: ignore[override]
             self, topic: str, value: bytes, key: bytes, *, on_delivery: Callable[..., None], **more: Any
@@ -74,6 +75,10 @@ def noting_producer(journal: Journal, overrides: dict[str, Any]) -> type[conflue
                 super().produce(topic, value, key, on_delivery=note, **more)
             except KafkaException as e:
                 journal.write("refused", *message, e.args[0].name())
+                raise
+            except BufferError:
+                if len(value) > self._queue_bytes:
+                    journal.write("refused", *message, "never fits")
                 raise
 
     return NotingProducer
@@ -161,8 +166,8 @@ class Program:
     def resume(self) -> None:
         self._reading.set()
 
-    def overflow(self, exchange_symbol: str) -> None:
-        self.report["overflows"] += 1
+    def restart(self, exchange_symbol: str, reason: str) -> None:
+        self.report["overflows"] += reason == "overflow"
         asyncio.get_running_loop().call_soon(self._restart, exchange_symbol)
 
     def failed(self, error: TickwireError) -> None:

@@ -144,7 +144,7 @@ def test_row_11_a_producer_that_lost_its_place_is_replaced_and_nothing_is_lost(
 
 
 def test_row_12_one_oversized_message_fails_alone_where_the_client_sees_it(mock_bench: Bench) -> None:
-    child = mock_bench.start_producer()
+    child = mock_bench.start_producer({"queue_max_bytes": 1 << 20})
     child.order("big K0 1500000")
     mock_bench.await_acknowledged(500, child)
     assert child.stop() == 0

@@ -131,9 +131,9 @@ async def test_an_overflow_in_the_middle_of_a_frame_restarts_that_book_alone(mak
 
         def no_room(event: Any) -> None:
             if event.sequence == 2:
-                feed._flow.overflow("AX")
-                feed._flow.overflow("AX")
-                feed._flow.overflow("unheard of")
+                feed._flow.restart("AX", "overflow")
+                feed._flow.restart("AX", "overflow")
+                feed._flow.restart("unheard of", "overflow")
 
         feed.add_callback(no_room)
         async with feed:

@@ -32,8 +32,8 @@ class NotingFeed:
     def resume(self) -> None:
         self.asked.append("resume")
 
-    def overflow(self, exchange_symbol: str) -> None:
-        self.asked.append(f"overflow {exchange_symbol}")
+    def restart(self, exchange_symbol: str, reason: str) -> None:
+        self.asked.append(f"{reason} {exchange_symbol}")
 
     def failed(self, error: TickwireError) -> None:
         self.errors.append(error)
@@ -101,6 +101,7 @@ async def running(config: KafkaConfig, feed: NotingFeed, *, offline_start: bool 
         yield publisher
     finally:
         publisher._timer.cancel()
+        publisher._looking.cancel()
 
 
 def topics_on(mock: MockCluster, config: KafkaConfig, partitions: int = 1) -> None:

@@ -41,7 +41,7 @@ def test_librdkafka_accepts_every_property() -> None:
 
 def test_the_producer_is_idempotent_never_gives_up_and_partitions_as_java_does() -> None:
     settings = producer_config(
-        KafkaConfig(compression="lz4", linger_ms=3, batch_size=999, queue_max_messages=77, queue_max_bytes=10_240)
+        KafkaConfig(compression="lz4", linger_ms=3, batch_size=999, queue_max_messages=77, queue_max_bytes=2_097_152)
     )
     assert settings["acks"] == "all"
     assert settings["enable.idempotence"] is True
@@ -50,7 +50,8 @@ def test_the_producer_is_idempotent_never_gives_up_and_partitions_as_java_does()
     assert settings["compression.type"] == "lz4"
     assert (settings["linger.ms"], settings["batch.size"]) == (3, 999)
     assert settings["queue.buffering.max.messages"] == 77
-    assert settings["queue.buffering.max.kbytes"] == 10
+    assert settings["queue.buffering.max.kbytes"] == 2048
+    assert settings["message.max.bytes"] == 1_000_000_000, "the limit of the topic counts"
 
 
 def test_kafkas_tools_tell_producers_consumers_and_admin_clients_apart() -> None:

@@ -193,6 +193,17 @@ def test_times_never_go_back_on_either_way(short: Short) -> None:
     assert short.writer.write(early).timestamp_ms == late.received_us // 1000
 
 
+def test_a_clock_that_is_set_back_far_is_followed_on_either_way(short: Short) -> None:
+    late, early = ticker(0), ticker(0)
+    late.received_us += 600_000_000
+    short.outlet.publish(late)
+    short.outlet.publish(early)
+    late_ms, early_ms = late.received_us // 1000, early.received_us // 1000
+    assert [named["timestamp"] for _, named in short.way.calls] == [late_ms, early_ms]
+    late.received_us -= 1000
+    assert [short.writer.write(event).timestamp_ms for event in (late, early)] == [late_ms - 1, late_ms - 1]
+
+
 def _not_ready(short: Short) -> None:
     short.way.flights.ready = False
 

@@ -266,7 +266,7 @@ async def test_a_producer_that_is_lost_again_and_again_ends_the_run_and_keeps_th
 async def test_a_refused_record_of_the_disk_lets_no_delta_follow_it(
     mock: MockCluster, unique: str, tmp_path: Path
 ) -> None:
-    config, feed = made(mock, unique, tmp_path), NotingFeed()
+    config, feed = made(mock, unique, tmp_path, queue_max_bytes=1 << 20), NotingFeed()
     mock.set_down()
     async with running(config, feed, offline_start=True) as publisher:
         publisher.publish(book("snapshot", 0, "A-USDT", levels=40_000))

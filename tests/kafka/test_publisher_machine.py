@@ -61,6 +61,9 @@ class FakeLink:
         self.kafka = FakeKafka()
         self.opened = self.roomy = True
 
+    def partitions(self, _topic: str) -> int | None:
+        return None
+
     @property
     def busy(self) -> int:
         return len(self._queue)

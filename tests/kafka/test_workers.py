@@ -228,10 +228,10 @@ def test_wrong_numbers_of_workers_get_a_sentence(
 def test_limits_are_shared_and_every_item_belongs_to_one() -> None:
     shares = [Share(index, 3) for index in range(3)]
     assert sorted(name for share in shares for name in share.take("ABCDEFGHIJ", str)) == list("ABCDEFGHIJ")
-    config = KafkaConfig(queue_max_messages=10, queue_max_bytes=3000, spill_max_bytes=90_000)
+    config = KafkaConfig(queue_max_messages=10, queue_max_bytes=3 << 20, spill_max_bytes=90_000)
     parts = [share.kafka(config) for share in shares]
     assert sum(part.queue_max_messages for part in parts) <= 10
-    assert sum(part.queue_max_bytes for part in parts) == 3000
+    assert sum(part.queue_max_bytes for part in parts) == 3 << 20
     assert sum(part.spill_max_bytes for part in parts) == 90_000
     assert [Share.read(str(share)) for share in shares] == shares
 

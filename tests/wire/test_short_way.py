@@ -361,7 +361,9 @@ async def test_what_the_producer_does_not_take_waits_as_on_the_long_way() -> Non
     def full(*_: object, **__: object) -> None:
         raise BufferError
 
-    chain.publisher._link.flights.produce = full
+    link = cast("Any", chain.publisher._link)
+    link._producer = ["a record, so it is full"]
+    link.flights.produce = full
     chain.message(USUAL)
     chain.message(USUAL)
     account = chain.publisher.accounting()["ticks.v1.raw"]

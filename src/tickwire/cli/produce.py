@@ -72,6 +72,7 @@ def produce(
         check_writable(report, "--report")
     if worker is None:
         _check_workers(workers, feed_config)
+        Share(0, workers).kafka(kafka)  # raises where a share is too small
         _send_leftovers(kafka, feed_config.exchange, workers)
     with ExitStack() as stack:
         source: WebSocketDataFeed | Workers

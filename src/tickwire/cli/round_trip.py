@@ -87,7 +87,7 @@ class _NoFeed:
     def resume(self) -> None:
         """Nothing reads a socket here."""
 
-    def overflow(self, exchange_symbol: str) -> None:
+    def restart(self, exchange_symbol: str, reason: str) -> None:  # noqa: ARG002 - the publisher's
         """Note that a record could not be sent."""
         self.error = RoundTripFailed(f"a record of {exchange_symbol} could not be sent")
 

@@ -13,6 +13,7 @@ from tickwire.config.addresses import check_url, is_loopback
 from tickwire.config.base import Settings
 from tickwire.errors import SettingsError
 
+LEAST_QUEUE_BYTES = 1_048_576  # a record as large as topics take by default must fit in
 _BROKER = re.compile(r"(?:\[(?P<ipv6>[^\]]*)\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")  # org.apache.kafka.common.internals.Topic
 _LOGIN = ("sasl_username", "sasl_password")
@@ -164,7 +165,10 @@ class KafkaConfig(Settings):
         100_000, ge=1, le=2_147_483_647, description="Records that may wait in the producer's queue."
     )
     queue_max_bytes: int = Field(
-        67_108_864, ge=1024, le=2_147_483_647, description="Bytes that may wait in the producer's queue."
+        67_108_864,
+        ge=LEAST_QUEUE_BYTES,
+        le=2_147_483_647,
+        description="Bytes that may wait in the producer's queue; a worker's share is at least 1048576 as well.",
     )
     when_full_ticker: Annotated[WhenFullTicker, BeforeValidator(_lower)] = Field(
         "conflate",

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Self, TypeVar
 
-from tickwire.config.kafka_config import KafkaConfig
+from tickwire.config.kafka_config import LEAST_QUEUE_BYTES, KafkaConfig
+from tickwire.errors import SettingsError
 
 T = TypeVar("T")
 
@@ -45,9 +46,17 @@ class Share:
         return [item for item in items if _owner(name(item), self.of) == self.index]
 
     def kafka(self, config: KafkaConfig) -> KafkaConfig:
-        """The settings with this share's part of every limit on memory and disk."""
+        """The settings with this share's part of every limit on memory and disk.
+
+        Raises :exc:`~tickwire.errors.SettingsError` when a part is too small to work with.
+        """
         if self.of == 1:
             return config
+        if config.queue_max_bytes // self.of < LEAST_QUEUE_BYTES:
+            raise SettingsError(
+                f"KAFKA_QUEUE_MAX_BYTES should be at least {LEAST_QUEUE_BYTES} for each of {self.of} workers, so that "
+                f"a large message fits, but is {config.queue_max_bytes}: raise it, or start fewer workers."
+            )
         parts = {name: max(1, getattr(config, name) // self.of) for name in _LIMITS}
         return config.model_copy(update=parts)
 

@@ -49,7 +49,7 @@ class OrderBook(Struct, tag_field="type", tag="orderbook", kw_only=True):
     epoch: int = 0
     book_seq: int = 0
     # snapshot: initial, resync, reconnect, keyframe, update; invalid: gap, checksum, crossed, disconnect, stale,
-    # overflow; None in a delta
+    # overflow, moved; None in a delta
     reason: str | None = None
     sequence: int | None = None  # the exchange's number of the update after which the book stands
     exchange_us: Micros | None = None

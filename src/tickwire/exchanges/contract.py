@@ -145,8 +145,9 @@ class AdapterContract(Protocol):
     def restart(self, symbol: Symbol, reason: str, received_us: Micros) -> list[Output]:
         """Give this symbol's book up: an ``invalid`` with *reason* if it was valid, and a :class:`Resync`.
 
-        Called for a book that fell silent (``stale``), whose sides crossed (``crossed``) or whose records could not be
-        stored (``overflow``). The adapter does the same where it finds a ``gap`` or a wrong ``checksum``.
+        Called for a book that fell silent (``stale``), whose sides crossed (``crossed``), or whose records could not be
+        stored (``overflow``) or go to another partition from now on (``moved``). The adapter does the same where it
+        finds a ``gap`` or a wrong ``checksum``.
         """
 
     def resync(self, symbol: Symbol) -> list[Output]:

@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 8.0
 
+LARGEST_MESSAGE = 1_000_000_000  # what librdkafka allows; the topic's own limit counts, after compression
+
 _EMBEDDED = "tansu_cluster"  # the cluster id that every Tansu has unless it was told another one
 _FIRST_WAIT_S = 0.5
 # These do not pass by waiting, unlike a broker that is starting.
@@ -97,6 +99,7 @@ def producer_config(config: KafkaConfig) -> dict[str, Any]:
         "enable.idempotence": True,
         # 0 = for ever. Any other value drops records out of the middle of a key in an outage, in spite of idempotence.
         "message.timeout.ms": 0,
+        "message.max.bytes": LARGEST_MESSAGE,
         "queue.buffering.max.messages": config.queue_max_messages,
         "queue.buffering.max.kbytes": config.queue_max_bytes // 1024,
         "partitioner": "murmur2_random",  # Java's, so that others who join on our keys find the same partitions

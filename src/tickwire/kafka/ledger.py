@@ -105,18 +105,33 @@ class Lane:
 
     A book is ``broken`` from the loss of one of its records until its next snapshot: of what is published, nothing may
     follow but that. It has a ``hole`` while the same is true of what is sent to Kafka, which is behind when records
-    wait on disk.
+    wait; it is ``mending`` while the snapshot that closes the hole is among these.
     """
 
-    __slots__ = ("broken", "exchange_symbol", "hole", "is_book", "restart_at", "routed", "stream")
+    __slots__ = (
+        "broken",
+        "exchange_symbol",
+        "hole",
+        "is_book",
+        "mending",
+        "refused_at",
+        "refused_bytes",
+        "refused_times",
+        "restart_at",
+        "routed",
+        "stream",
+    )
 
     def __init__(self, stream: Stream, exchange_symbol: str, *, is_book: bool) -> None:
         self.stream = stream
         self.exchange_symbol = exchange_symbol
         self.is_book = is_book
-        self.broken = self.hole = False
+        self.broken = self.hole = self.mending = False
         self.routed = False  # its events know the short way to the producer
         self.restart_at = 0.0  # the earliest time to ask for the next start, in the loop's seconds
+        self.refused_times = 0  # how often Kafka would not have a record, lately
+        self.refused_at = 0.0  # when it last would not
+        self.refused_bytes = 0  # the size of a record that was too large; 0: none was
 
 
 class Ledger:
@@ -142,9 +157,9 @@ class Ledger:
         self._lanes[record.topic][record.key] = lane
         return lane
 
-    def lanes(self) -> list[Lane]:
-        """Every lane there is."""
-        return [lane for lanes in self._lanes.values() for lane in lanes.values()]
+    def books(self) -> list[Lane]:
+        """Every lane of a book."""
+        return [lane for lanes in self._lanes.values() for lane in lanes.values() if lane.is_book]
 
     def stream(self, record: Record, *, recovered: bool = False) -> Stream:
         """Find or make the stream that counts *record*."""

@@ -61,7 +61,7 @@ class _Nobody:
     def resume(self) -> None:
         """Nothing is read."""
 
-    def overflow(self, exchange_symbol: str) -> None:
+    def restart(self, exchange_symbol: str, reason: str) -> None:
         """Leave it: the book starts anew with whoever serves it next."""
 
     def failed(self, error: TickwireError) -> None:

@@ -11,12 +11,11 @@ from pathlib import Path
 
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import RecordRejected, SpillFailed, SpillFull, TickwireError
-from tickwire.events.types import OrderBook
+from tickwire.errors import SpillFailed, SpillFull, TickwireError
 from tickwire.kafka.full_queue import Send
 from tickwire.kafka.ledger import IN_MEMORY, Entry, Lane, Ledger, RecoveredAccount
 from tickwire.kafka.spill import SpillLog
-from tickwire.records.codec import Record, read_event
+from tickwire.records.codec import Record, read_head
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +128,7 @@ class OutageBuffer:
                 self._read_more(log)
             while self._read and self._sent < self._most_sent:
                 number, record = self._read[0]
-                if not self._hand_over(log, number, record, send):
+                if not self._hand_over(number, record, send):
                     return
                 self._read.popleft()
                 self._read_older -= self._is_older(number)
@@ -141,7 +140,7 @@ class OutageBuffer:
         return iter(())
 
     def ended(self, entry: Entry) -> None:
-        """Take note that a record from the disk was acknowledged or refused."""
+        """Take note that a record from the disk was acknowledged, refused or dropped."""
         self._sent -= 1
         entry.stream.spilled -= 1
         if self._log is not None:
@@ -214,12 +213,17 @@ class OutageBuffer:
             while batch := log.read(_READ):
                 for number, record in batch:
                     lane_ = self._ledger.lane(record)
-                    if lane_ is not None and lane_.hole and not closes_hole(lane_, record):
-                        self._drop(log, number, record, lane_)
+                    if lane_ is not None and lane_.hole:
+                        self._close_or_drop(log, number, record, lane_)
         except SpillFailed as e:
             self._failed(e)
 
-    def _drop(self, log: SpillLog, number: int, record: Record, lane: Lane) -> None:
+    def _close_or_drop(self, log: SpillLog, number: int, record: Record, lane: Lane) -> None:
+        action = read_head(record.value).action
+        if action == "snapshot":
+            lane.hole = False
+        if action in {"snapshot", "invalid"}:
+            return
         log.acknowledge(number)
         if self._is_older(number):
             stream = self._ledger.stream(record, recovered=True)
@@ -267,7 +271,7 @@ class OutageBuffer:
         older = min(damaged, self._older)
         self._older -= older
         self._lost_older += older
-        books = [lane for lane in self._ledger.lanes() if lane.is_book]
+        books = self._ledger.books()
         if damaged > older and books:
             books[0].stream.spilled -= damaged - older
             books[0].stream.failed += damaged - older
@@ -277,13 +281,10 @@ class OutageBuffer:
     def _is_older(self, number: int) -> bool:
         return self._own_from is None or number < self._own_from
 
-    def _hand_over(self, log: SpillLog, number: int, record: Record, send: Send) -> bool:
+    def _hand_over(self, number: int, record: Record, send: Send) -> bool:
         older = self._is_older(number)
-        lane = self._ledger.lane(record) or self._ledger.open_lane(record, _exchange_symbol(record))
+        lane = self._ledger.lane(record) or self._ledger.open_lane(record, read_head(record.value).exchange_symbol)
         stream = self._ledger.stream(record, recovered=True) if older else lane.stream
-        if lane.hole and not closes_hole(lane, record):
-            self._drop(log, number, record, lane)
-            return True
         # Counted first: a record that can never be sent ends within the call.
         self._sent += 1
         stream.events += older
@@ -294,23 +295,3 @@ class OutageBuffer:
         stream.events -= older
         stream.spilled -= older
         return False
-
-
-def _exchange_symbol(record: Record) -> str:
-    try:
-        return read_event(record.key, record.value, record.headers).exchange_symbol
-    except RecordRejected:  # written by another version: it is sent as it is
-        return ""
-
-
-def closes_hole(lane: Lane, record: Record) -> bool:
-    """Whether *record* may follow a hole: an invalidation may, and a snapshot makes the book whole."""
-    try:
-        event = read_event(record.key, record.value, record.headers)
-    except RecordRejected:
-        return False
-    if not isinstance(event, OrderBook) or event.action == "delta":
-        return False
-    if event.action == "snapshot":
-        lane.hole = False
-    return True

@@ -1,4 +1,8 @@
-"""The way to Kafka: a producer, and the next one when it is lost. What it was handed and is not reported on is kept."""
+"""The way to Kafka: a producer, and the next one when it is lost. What it was handed and is not reported on is kept.
+
+Every record that waited passes here, so here is where a book's hole opens and closes: nothing is handed over behind a
+lost record of a book but an invalidation and the snapshot that makes it whole.
+"""
 
 import logging
 import time
@@ -11,12 +15,16 @@ from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.kafka.clients import producer_config, said, unusable
-from tickwire.kafka.ledger import IN_MEMORY, Entry, Flights
+from tickwire.kafka.ledger import IN_MEMORY, Entry, Flights, Lane
+from tickwire.kafka.refused_batches import OF_A_BATCH, KafkasClock, RefusedBatches, at_present, is_from_the_future
+from tickwire.records.codec import read_head
 
 logger = logging.getLogger(__name__)
 
 _FIRST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 10.0
+_LAST_REPORTS_S = 2.0  # for what is on its way when a batch was refused: what is not reported on is sent twice
+_ANSWER_S = 1.0
 _CALM_S = 60.0  # after so long without a loss, the next one is the first again
 _MOST_LOSSES = 12  # in a row: about a minute
 _MOST_BY_RECORD = 4  # which limits the wait to a second
@@ -24,6 +32,10 @@ _MOST_BY_RECORD = 4  # which limits the wait to a second
 # Without it the library sends what is behind a batch that the broker refused before we learn of the refusal. With it,
 # that ends the producer, and we decide what goes next.
 _GAPLESS = {"enable.gapless.guarantee": True}
+# For records of which one may be at fault; of each lane, one at a time is on its way.
+_ONE_BY_ONE = {"batch.num.messages": 1, "linger.ms": 0}
+# A hole: an invalidation, and a snapshot makes the book whole.
+_MAY_FOLLOW = frozenset({"snapshot", "invalid"})
 # Our own purge; says nothing about what became of the record.
 _PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001
 # The producer's place in its sequence is lost, so it is at its end, not the record. librdkafka calls only some of these
@@ -62,8 +74,8 @@ _WOULD_RETRY = frozenset(
 class ProducerLink:
     """Hands records to a producer, in order. Not open, or between two producers, it has no room.
 
-    *stored* is told of acknowledged records that are on disk, *refused* of those that can never be sent, *failed* once,
-    when there is no going on; *skip* says, and counts, which records of a lost producer must not be sent again.
+    *stored* is told of acknowledged records that are on disk, *refused* of those that can never be sent, *dropped* of
+    those that must not follow a hole, *failed* once, when there is no going on.
     The plain ``Producer`` is used, because the library's asyncio producer and its batches lose headers.
     """
 
@@ -73,30 +85,38 @@ class ProducerLink:
         *,
         stored: Callable[[Entry], None],
         refused: Callable[[Entry, KafkaError], None],
+        dropped: Callable[[Entry], None],
         failed: Callable[[TickwireError], None],
-        skip: Callable[[Entry], bool],
         heard: Callable[[KafkaError], None],
     ) -> None:
         self._config = config
-        self._stored, self._refused, self._skip, self._give_up, self._heard = stored, refused, skip, failed, heard
+        self._stored, self._refused, self._dropped, self._give_up, self._heard = stored, refused, dropped, failed, heard
         self.flights = Flights(self._acknowledged, self._not_delivered)
         self._again: deque[Entry] = deque()  # of a lost producer, after those and before everything else
+        self._refusals = RefusedBatches(config.batch_size)
+        self._clock = KafkasClock()
+        self._one_by_one = 0  # so many of `_again`, from its head
+        self._careful = False  # the producer is the one for these
+        self._busy: set[Lane] = set()  # that have a record on its way in it
+        self._queue_bytes = config.queue_max_bytes // 1024 * 1024  # as the library is told
         self._error: TickwireError | None = None
         self._lost: str | None = None  # why
         self._losses = 0
         self._lost_at = self._replace_at = 0.0
         self._cause = ""
-        self._by_record = False  # whether a record was refused since
+        self._unsent = 0  # how many reports said of a lost producer that it does not send a record
         self._full_at = 0  # how many records it had when it was full
 
     def open(self) -> None:
         """Make the producer, which connects by itself. Raises :exc:`~tickwire.errors.KafkaFailed`."""
+        self._careful = self._one_by_one > 0
+        more = _ONE_BY_ONE if self._careful else _GAPLESS | {"batch.size": self._refusals.batch_size}
         try:
-            self._producer = Producer(producer_config(self._config) | _GAPLESS | {"error_cb": self._heard})
+            self._producer = Producer(producer_config(self._config) | more | {"error_cb": self._heard})
         except KafkaException as e:
             raise unusable(e) from e
         self.flights.produce = self._producer.produce
-        self.flights.ready = True
+        self.flights.ready = not self._careful
 
     @property
     def opened(self) -> bool:
@@ -152,14 +172,30 @@ class ProducerLink:
             self._serve(self._producer.flush, 0.1)
 
     def send(self, entry: Entry) -> bool:
-        """Hand one record over; False when there is no room for it."""
-        return self.flights.ready and self._hand_over(entry)
+        """Hand one record over, or end it; False when there is no room for it."""
+        return self.flights.ready and self._pass(entry)
+
+    def partitions(self, topic: str) -> int | None:
+        """Ask Kafka how many partitions a topic has, by which the producer goes from now on; None without an answer.
+
+        Blocks; any thread may call it.
+        """
+        if not self.opened:
+            return None
+        try:
+            found = self._producer.list_topics(topic, timeout=_ANSWER_S).topics.get(topic)
+        except KafkaException:  # it is logged elsewhere that Kafka does not answer
+            return None
+        return None if found is None or not found.partitions else len(found.partitions)
 
     def not_taken(self, entry: Entry, error: Exception) -> bool:
         """Note why the producer did not take a record; False when it may take it later."""
         if isinstance(error, BufferError):
-            self._full_at = self.busy
-            return False
+            if self._can_fit(entry):
+                self._full_at = self.busy
+                return False
+            self._refused(entry, KafkaError(KafkaError.MSG_SIZE_TOO_LARGE, "larger than KAFKA_QUEUE_MAX_BYTES"))
+            return True
         if not isinstance(error, KafkaException):
             raise error
         cause: KafkaError = error.args[0]
@@ -169,16 +205,30 @@ class ProducerLink:
         self._refused(entry, cause)
         return True
 
-    def _hand_over(self, entry: Entry) -> bool:
+    def _can_fit(self, entry: Entry) -> bool:
+        return len(entry.record.value) <= self._queue_bytes and len(self._producer) > 0
+
+    def _pass(self, entry: Entry) -> bool:
+        lane = entry.lane
+        action = read_head(entry.record.value).action if lane.hole else ""
+        if lane.hole and action not in _MAY_FOLLOW:
+            self._dropped(entry)
+            return True
+        if is_from_the_future(entry):
+            entry = at_present(entry)
         try:
             self.flights.hand_over(entry)
         except (BufferError, KafkaException) as e:
             return self.not_taken(entry, e)
+        if action == "snapshot":
+            lane.hole = lane.mending = False
         return True
 
     def _acknowledged(self, entry: Entry, message: Message) -> None:
         """Take the report of a record that waited on disk, or the first one of this poll. It is counted already."""
         try:
+            if self._careful or len(self._refusals):
+                self._note_stored(entry)
             if entry.place != IN_MEMORY:
                 self._stored(entry)
             else:
@@ -189,15 +239,41 @@ class ProducerLink:
 
     def _not_delivered(self, entry: Entry, error: KafkaError) -> None:
         try:
+            code = error.code()
             if _lost(error):
+                self._unsent += 1
                 self._lose(error.name(), said(error))
-            elif error.code() not in _PURGED and not (self._lost is not None and error.code() in _WOULD_RETRY):
-                self._by_record = True
+            elif code in _PURGED or (self._lost is not None and code in _WOULD_RETRY):
+                self._unsent += 1
+            elif code in OF_A_BATCH and not self._careful:
+                self._unsent += 1
+                self._refusals.add(entry, error)
+                self.flights.sampling = True
+            else:
                 self.flights.end(entry)
-                self._refused(entry, error)
+                self._busy.discard(entry.lane)
+                if code == KafkaError.INVALID_TIMESTAMP:
+                    self._clock.refused(error)
+                    self._again.appendleft(entry)
+                    self._one_by_one += 1
+                else:
+                    self._refused(entry, error)
         except Exception as e:  # as above
             logger.exception("producer.report_failed")
             self._fail(repr(e))
+
+    def _note_stored(self, entry: Entry) -> None:
+        """Take note of each record that is stored while some are in doubt."""
+        self.flights.sampling = True
+        if not self._careful:
+            self._refusals.acknowledged(entry)
+            return
+        self._busy.discard(entry.lane)
+        if self._clock.disagrees:
+            self._clock.agreed()
+            for i in range(self._one_by_one):  # it was nothing else
+                self._again[i] = at_present(self._again[i])
+            self._one_by_one = 0
 
     def _serve(self, call: Callable[[float], object], seconds: float) -> None:
         """Let the library run our callbacks; its fatal errors come out here and nowhere else."""
@@ -217,7 +293,6 @@ class ProducerLink:
         # It must not go on behind the hole; what Kafka has already may still be acknowledged.
         self._producer.purge(in_flight=False, blocking=False)
         now = time.monotonic()
-        self._by_record = False
         self._losses = 1 if now - self._lost_at > _CALM_S else self._losses + 1
         self._lost_at = now
         self._cause = f"{reason}: {cause}"
@@ -225,27 +300,67 @@ class ProducerLink:
         logger.error("producer.lost reason=%s cause=%r in_flight=%d", reason, cause, self.busy)
 
     def _go_on(self) -> None:
-        if self._lost is not None and self._error is None and time.monotonic() >= self._replace_at:
+        if self._error is None and self._lost is None and len(self._refusals):
+            self._lose("REFUSED", "it is not to go on behind a batch that was refused")
+        if self._error is None and self._lost is not None and self._is_over():
             self._replace()
+        elif self._error is None and self._careful and not self._one_by_one and not len(self.flights):
+            self._open_next()  # the doubts are over
+        self._send_again()
+        going = self._lost is None and self._error is None
+        self.flights.ready = going and not self._careful and not self._again
+
+    def _is_over(self) -> bool:
+        """Whether the next producer may begin; where a batch was refused, the others' reports are waited for."""
+        now = time.monotonic()
+        waiting = len(self._refusals) and len(self.flights) > self._unsent and now < self._lost_at + _LAST_REPORTS_S
+        return now >= self._replace_at and not waiting
+
+    def _send_again(self) -> None:
         again = self._again
-        while again and self._lost is None and (self._skip(again[0]) or self._hand_over(again[0])):
+        while again and self._lost is None and self._error is None:
+            entry = again[0]
+            if self._careful and not self._may_be_next(entry):
+                return
+            before = len(self.flights)
+            if not self._pass(at_present(entry) if self._clock.disagrees else entry):
+                return
             again.popleft()
-        self.flights.ready = self._lost is None and self._error is None and not self._again
+            if self._careful:
+                self._one_by_one -= 1
+                self.flights.sampling = True
+                if len(self.flights) > before:
+                    self._busy.add(entry.lane)
+
+    def _may_be_next(self, entry: Entry) -> bool:
+        if self._clock.disagrees:
+            return self._one_by_one > 0 and not self._busy and self._clock.is_time_to_look
+        return self._one_by_one > 0 and entry.lane not in self._busy
 
     def _replace(self) -> None:
-        if self._by_record:  # a record's fault, which is counted; such losses may come again and again
+        if len(self._refusals):  # a record's fault, which is counted; such losses may come again and again
             self._losses = min(self._losses - 1, _MOST_BY_RECORD)
         if self._losses > _MOST_LOSSES:
             self._fail(self._cause)
             return
         metrics.PRODUCER_RECREATED.labels(str(self._lost)).inc()
+        taken_back = self.flights.take_back()
+        self._unsent = 0
+        if self._careful:
+            self._again.extendleft(reversed(taken_back))
+            self._one_by_one += len(taken_back)
+        else:
+            self._again, self._one_by_one = self._refusals.sort_out((*taken_back, *self._again), self._refused)
+        self._open_next()
+
+    def _open_next(self) -> None:
         try:
             self.open()
         except KafkaFailed as e:
             self._fail(str(e))
             return
+        self._busy.clear()
         self._lost = None
-        self._again = deque((*self.flights.take_back(), *self._again))
 
     def _fail(self, cause: str) -> None:
         self.flights.ready = False

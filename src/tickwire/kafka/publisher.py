@@ -21,7 +21,8 @@ from tickwire.kafka.clients import connect_check, said
 from tickwire.kafka.full_queue import Blocking, Conflating, Dropping, WhenFull
 from tickwire.kafka.ledger import IN_MEMORY, Accounting, Entry, Lane, Ledger, Outlet, RecoveredAccount
 from tickwire.kafka.outage import OutageWatch
-from tickwire.kafka.outage_buffer import OutageBuffer, closes_hole
+from tickwire.kafka.outage_buffer import OutageBuffer
+from tickwire.kafka.partition_watch import PartitionWatch
 from tickwire.kafka.producer_link import ProducerLink
 from tickwire.kafka.topics import ensure_topics
 from tickwire.records.codec import Record, RecordWriter
@@ -29,7 +30,11 @@ from tickwire.records.codec import Record, RecordWriter
 logger = logging.getLogger(__name__)
 
 _TICK_S = 0.005
-_RESTART_S = 10.0  # least time between two starts of a book because of us: each costs the exchange a snapshot
+# Least time between two starts of a book because of us: each costs the exchange a snapshot. Twice as long after each
+# record that Kafka would not have, up to the longest.
+_RESTART_S = 10.0
+_LONGEST_RESTART_S = 600.0
+_CALM_S = 1200.0  # without one, after which the next one is the first again
 _LOOK_S = 2.0  # for Kafka to answer, and between two looks, after a start without it
 
 
@@ -42,8 +47,11 @@ class Flow(Protocol):
     def resume(self) -> None:
         """Read again."""
 
-    def overflow(self, exchange_symbol: str) -> None:
-        """Declare this book invalid (``overflow``) and start it again: one of its records could not be stored."""
+    def restart(self, exchange_symbol: str, reason: str) -> None:
+        """Declare this book invalid and start it again.
+
+        *reason* is ``overflow``: one of its records could not be stored; or ``moved``: partitions were added.
+        """
 
     def failed(self, error: TickwireError) -> None:
         """End the run with *error*: nothing can be published any more. Called once."""
@@ -78,7 +86,7 @@ class Publisher:
             config,
             stored=self._buffer.ended,
             refused=self._refused,
-            skip=self._skip,
+            dropped=self._drop,
             failed=self._fail,
             heard=self._watch.heard,
         )
@@ -94,6 +102,9 @@ class Publisher:
         self._refusals: set[tuple[str, int]] = set()
         self._left: list[Entry] | None = None  # at the end: what is neither acknowledged nor on disk
         self._connecting: asyncio.Task[None] | None = None
+        self._partitions = PartitionWatch(
+            config.topics, self._link.partitions, lambda *found: self._carefully(lambda: self._moved(*found))
+        )
         self._failed = False
 
     def open(self) -> None:
@@ -122,6 +133,7 @@ class Publisher:
             self._behind.update(self._config.topics)
         if not self._link.opened:
             self._connecting = loop.create_task(self._connect())
+        self._looking = loop.create_task(self._partitions.run())
         self._timer = loop.call_later(_TICK_S, self._tick)
 
     def _publish(self, event: MarketEvent) -> None:
@@ -131,9 +143,9 @@ class Publisher:
             self._open_route(lane, event, record)
         stream = lane.stream
         stream.events += 1
-        if lane.broken and not self._continues(lane, event):
-            stream.dropped += 1
-        elif record.topic in self._behind:
+        if lane.broken and self._is_held_back(lane, event, record):
+            return
+        if record.topic in self._behind:
             self._waits[record.topic].hold(lane, record)
         elif not self._send(Entry(stream, lane, record)):
             self._wait(lane, record)
@@ -161,11 +173,10 @@ class Publisher:
         self._timer.cancel()
         if self._connecting is not None:
             self._connecting.cancel()
+        self._looking.cancel()
         deadline = time.monotonic() + seconds
         while self._can_deliver() and time.monotonic() < deadline:
-            self._drain()
-            # Only while flush runs does the producer not linger; a slice is as long as the loop can do without us.
-            self._link.flush(0.01)
+            self._carefully(self._finish)
             await asyncio.sleep(0)
         self._link.close()
         self._left = self._buffer.close(list(self._link.entries()), list(self._waiting()))
@@ -175,6 +186,11 @@ class Publisher:
         if self._left:
             logger.error("publisher.lost records=%d", len(self._left))
         return len(self._left)
+
+    def _finish(self) -> None:
+        self._drain()
+        # Only while flush runs does the producer not linger; a slice is as long as the loop can do without us.
+        self._link.flush(0.01)
 
     def _places(self, config: KafkaConfig) -> dict[str, WhenFull]:
         """Choose where the records of each topic wait; topics that block wait in one line."""
@@ -230,6 +246,10 @@ class Publisher:
         if entry.place != IN_MEMORY:
             self._buffer.ended(entry)
         code = error.code()
+        lane.refused_times = 1 + (lane.refused_times if self._loop.time() < lane.refused_at + _CALM_S else 0)
+        lane.refused_at = self._loop.time()
+        if code == KafkaError.MSG_SIZE_TOO_LARGE:
+            lane.refused_bytes = len(record.value)
         if (record.topic, code) not in self._refusals:
             self._refusals.add((record.topic, code))
             logger.error(
@@ -242,14 +262,13 @@ class Publisher:
             )
         self._break(lane)
 
-    def _skip(self, entry: Entry) -> bool:
-        """Drop what was behind a refused record of its book when the producer was lost."""
-        if not entry.lane.hole or closes_hole(entry.lane, entry.record):
-            return False
+    def _drop(self, entry: Entry) -> None:
+        """Drop what was behind a lost record of its book. Where nothing is on its way to mend it, it begins again."""
         entry.stream.dropped += 1
         if entry.place != IN_MEMORY:
             self._buffer.ended(entry)
-        return True
+        if not entry.lane.broken and not entry.lane.mending:
+            self._break(entry.lane)
 
     def _lose(self, lane: Lane) -> None:
         """Drop the newest record of a lane."""
@@ -262,20 +281,37 @@ class Publisher:
         """Let nothing of a book follow what was lost on the way to Kafka, on disk or new, until it is whole again."""
         if lane.is_book:
             lane.broken = lane.hole = True
+            lane.mending = False
             self._broken[lane] = None
 
-    def _continues(self, lane: Lane, event: MarketEvent) -> bool:
-        """Whether *event* may follow what a broken book lost: an invalidation may, and a snapshot makes it whole."""
+    def _is_held_back(self, lane: Lane, event: MarketEvent, record: Record) -> bool:
+        """Count what may not follow what a broken book lost; an invalidation may, and a snapshot makes it whole."""
         if type(event) is not OrderBook or event.action == "delta":
-            return False
+            lane.stream.dropped += 1
+            return True
         if event.action == "snapshot":
+            if lane.refused_bytes and len(record.value) >= lane.refused_bytes:
+                lane.stream.failed += 1  # as the one before it did, at the cost of a producer
+                return True
             lane.broken = False
+            lane.mending = lane.hole
             self._broken.pop(lane, None)
-            if self._link.ready and not self._behind:  # it goes out now
-                lane.hole = False
-        return True
+        return False
 
     def _tick(self) -> None:
+        self._timer = self._loop.call_later(_TICK_S, self._tick)
+        self._carefully(self._serve)
+
+    def _carefully(self, work: Callable[[], None]) -> None:
+        """Do *work*; a defect that shows in it ends the run, and not the serving alone."""
+        try:
+            work()
+        except Exception as e:
+            if not self._failed:
+                logger.exception("publisher.defect")
+            self._fail(KafkaFailed(f"Publishing failed by a defect ({e!r}), so nothing can be published: run again."))
+
+    def _serve(self) -> None:
         self._link.poll()
         if self._behind:
             self._drain()
@@ -283,7 +319,6 @@ class Publisher:
             self._restart_books()
         self._buffer.sync()
         self._export()
-        self._timer = self._loop.call_later(_TICK_S, self._tick)
 
     def _drain(self) -> None:
         """Hand over what waits: first what an earlier run left, then the rest."""
@@ -307,8 +342,16 @@ class Publisher:
         now = self._loop.time()
         for lane in [lane for lane in self._broken if lane.restart_at <= now]:
             del self._broken[lane]
-            lane.restart_at = now + _RESTART_S
-            self._flow.overflow(lane.exchange_symbol)
+            lane.refused_bytes = 0  # one more may be tried
+            lane.restart_at = now + min(_RESTART_S * 2 ** max(0, lane.refused_times - 1), _LONGEST_RESTART_S)
+            self._flow.restart(lane.exchange_symbol, "overflow")
+
+    def _moved(self, topic: str, partitions: int) -> None:
+        """Let every book begin again: its key may go to another partition from now on."""
+        books = self._ledger.books() if topic == self._config.orderbook_topic else []
+        logger.warning("publisher.partitions topic=%s now=%d restarted_books=%d", topic, partitions, len(books))
+        for lane in books:
+            self._flow.restart(lane.exchange_symbol, "moved")
 
     def _fail(self, error: TickwireError) -> None:
         if not self._failed:

@@ -6,11 +6,12 @@
 PyTypeObject *outlet_type;
 static PyObject *name_symbol, *name_exchange, *name_received_us, *name_broken, *name_last_ms;
 
+enum { SMALL_STEP_MS = 600000 }; /* as in records/codec.py */
 enum { SERVE_EVERY = 256 }; /* events: reports are taken while frames keep the event loop from its timers */
 struct Outlet {
     PyObject_HEAD
     Flights *flights;
-    PyObject *writer;   /* RecordWriter: encodes, and knows the last timestamp, which no later one is below */
+    PyObject *writer;   /* RecordWriter: encodes, and knows the last timestamp */
     PyObject *encode;
     PyObject *behind;   /* the set of topics whose records must wait behind others */
     PyObject *long_way; /* event -> None */
@@ -116,7 +117,7 @@ find_route(Outlet *outlet, PyObject *event)
     return same ? route : NULL;
 }
 
-/* The time in ms, or the last one where that is greater, as RecordWriter.write has it. */
+/* The time in ms, or the last one where that is a little greater, as RecordWriter.write has it. */
 static PyObject *
 next_timestamp(Outlet *outlet, long long us)
 {
@@ -126,7 +127,7 @@ next_timestamp(Outlet *outlet, long long us)
         Py_XDECREF(last);
         return NULL;
     }
-    if (us / 1000 <= last_ms)
+    if (us / 1000 <= last_ms && last_ms < us / 1000 + SMALL_STEP_MS)
         return last;
     Py_DECREF(last);
     PyObject *now = PyLong_FromLongLong(us / 1000);

@@ -1,7 +1,8 @@
 """Market events as Kafka records, and back.
 
-topic by type, key ``exchange|symbol``, value JSON, Kafka timestamp = ``received_us`` in milliseconds, which never goes
-back, so that look-ups by time work. Headers are few and constant: ``content-type`` and ``schema``.
+topic by type, key ``exchange|symbol``, value JSON, Kafka timestamp = ``received_us`` in milliseconds, which goes back
+by nothing less than ten minutes, so that look-ups by time work. Headers are few and constant: ``content-type`` and
+``schema``.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,6 +23,9 @@ _READ = {Ticker: (b"ticker/1",), OrderBook: (b"orderbook/1", b"orderbook/2")}
 _MAX_TEXT = 200  # characters of a decoder's complaint that are worth repeating
 
 _decode: Callable[[bytes], MarketEvent] = msgspec.json.Decoder(Ticker | OrderBook).decode
+
+
+SMALL_STEP_MS = 600_000  # back by less than this is waited out, a larger step is taken, as in wire/clock.py
 
 
 class Record(Struct, gc=False):
@@ -56,8 +60,12 @@ class RecordWriter:
         key = self._keys.get(names)
         if key is None:
             key = self._keys[names] = record_key(*names)
-        # Deltas that waited for their snapshot arrived before it, and clocks are set back; look-ups need an order.
-        timestamp_ms = self.last_ms = max(event.received_us // 1000, self.last_ms)
+        # Deltas that waited for their snapshot arrived before it, and clocks are set back a little; look-ups need an
+        # order. A clock that is set back far was ahead, and Kafka refuses times from the future (native/outlet.c).
+        timestamp_ms = event.received_us // 1000
+        if timestamp_ms < self.last_ms < timestamp_ms + SMALL_STEP_MS:
+            timestamp_ms = self.last_ms
+        self.last_ms = timestamp_ms
         return Record(topic, key, self.encode(event), headers, timestamp_ms, kind, exchange)
 
 
@@ -68,6 +76,24 @@ def record_key(exchange: str, symbol: str) -> bytes:
 
 def _headers(kind: str) -> list[tuple[str, bytes]]:
     return [("content-type", b"application/json"), ("schema", SCHEMAS[kind].encode())]
+
+
+class Head(Struct, gc=False):
+    """What a record that waited says of itself; empty where it does not."""
+
+    action: str = ""
+    exchange_symbol: str = ""
+
+
+_read_head: Callable[[bytes], Head] = msgspec.json.Decoder(Head).decode
+
+
+def read_head(value: bytes) -> Head:
+    """Read little of a value, and check nothing: it is our own, or that of another version of ours."""
+    try:
+        return _read_head(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Head()
 
 
 def read_event(key: bytes | None, value: bytes | None, headers: Headers = ()) -> MarketEvent:

@@ -20,7 +20,7 @@ class Flow:
         self._line_of: dict[str, tuple[Line, Symbol]] = {}
         self._pauses: set[object] = set()  # who asked not to read
         self._turning = False  # the event loop has its turn
-        self._overflowed: set[str] = set()
+        self._restarts: dict[str, str] = {}  # exchange's own name of a symbol -> why its book is to start again
         self.stopping = asyncio.Event()
         self.error: TickwireError | None = None  # what the run ends with
 
@@ -62,11 +62,11 @@ class Flow:
             self._hold()
             asyncio.get_running_loop().call_soon(self._turned)
 
-    def overflow(self, exchange_symbol: str) -> None:
-        """Start this book again, because records of it could not be stored."""
-        if not self._overflowed:
-            asyncio.get_running_loop().call_soon(self._restart_overflowed)  # not in the middle of a frame
-        self._overflowed.add(exchange_symbol)
+    def restart(self, exchange_symbol: str, reason: str) -> None:
+        """Start this book again: the publisher's reason is what its ``invalid`` says."""
+        if not self._restarts:
+            asyncio.get_running_loop().call_soon(self._restart_books)  # not in the middle of a frame
+        self._restarts[exchange_symbol] = reason
 
     def failed(self, error: TickwireError) -> None:
         """End the run in order; it then raises *error*, if it is the first one."""
@@ -102,9 +102,9 @@ class Flow:
                 return
             line.resume()
 
-    def _restart_overflowed(self) -> None:
-        symbols, self._overflowed = self._overflowed, set()
-        for native in symbols:
+    def _restart_books(self) -> None:
+        restarts, self._restarts = self._restarts, {}
+        for native, reason in restarts.items():
             if (found := self._line_of.get(native)) is not None and not self.stopping.is_set():
                 line, symbol = found
-                line.restart(symbol, "overflow")
+                line.restart(symbol, reason)
