@@ -1,6 +1,7 @@
 """Topics are created, compared, described, listed and deleted; the command says clearly what it did."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from tickwire.broker import EmbeddedBroker
 from tickwire.cli.main import main
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed
+from tickwire.kafka.clients import ClusterView
 from tickwire.kafka.topics import ForeignTopic, TopicDiffers, Topics, TopicSpec, UnknownTopic, ensure_topics
 
 
@@ -53,6 +55,28 @@ def test_a_topics_life(kafka: Kafka, unique: str) -> None:
 
 def test_a_topics_life_on_the_embedded_broker(embedded: EmbeddedBroker, unique: str) -> None:
     life_of_a_topic(embedded.bootstrap, f"life.{unique}")
+
+
+@pytest.mark.kafka
+def test_a_topic_that_another_process_makes_at_the_same_time_is_waited_for(
+    kafka: Kafka, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kafka says that the name is taken before every answer lists the topic."""
+    name, looks = f"race.{unique}", iter(range(3))
+    config = KafkaConfig(brokers=kafka.bootstrap, topic_partitions=2)
+    Topics(config).create(TopicSpec(name, partitions=5))
+    view = Topics.view
+
+    def late(topics: Topics, seconds: float = 5.0) -> ClusterView:
+        seen = view(topics, seconds)
+        if next(looks, None) is None:
+            return seen
+        return replace(seen, topics={other: there for other, there in seen.topics.items() if other != name})
+
+    monkeypatch.setattr(Topics, "view", late)
+    Topics(config).ensure([name])
+    assert next(looks, None) is None
+    assert Topics(config).describe(name).view.partitions == 5
 
 
 @pytest.mark.kafka

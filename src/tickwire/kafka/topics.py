@@ -129,18 +129,9 @@ class Topics:
         Raises :exc:`TopicDiffers` and :exc:`ForeignTopic`.
         """
         refuse_foreign(spec.name)
-        if spec.name in self.view().topics:
+        if spec.name in self.view().topics or not self._make(spec):
             self._compare(spec)
             return False
-        try:
-            self._create(spec)
-        except _Exists:  # another process was faster
-            self._compare(spec)
-            return False
-        self._await(
-            lambda topics: spec.name in topics.topics and not topics.topics[spec.name].leaderless,
-            f"The topic {spec.name} was created but has no leader after {_PROPAGATION_S:g} s: look at the brokers.",
-        )
         return True
 
     def delete(self, name: str) -> None:
@@ -169,7 +160,20 @@ class Topics:
                 f"Kafka has no topic {', '.join(missing)} and KAFKA_CREATE_TOPICS is false: create it with {commands}."
             )
         for name in missing:
-            self.create(TopicSpec(name, self._config.topic_partitions, self._config.topic_replication))
+            self._make(TopicSpec(name, self._config.topic_partitions, self._config.topic_replication))
+
+    def _make(self, spec: TopicSpec) -> bool:
+        """Create a topic and wait until every broker asked knows it; False when another process was faster."""
+        try:
+            self._create(spec)
+            made = True
+        except _Exists:  # which brokers say before they list it
+            made = False
+        self._await(
+            lambda topics: spec.name in topics.topics and not topics.topics[spec.name].leaderless,
+            f"The topic {spec.name} was created but has no leader after {_PROPAGATION_S:g} s: look at the brokers.",
+        )
+        return made
 
     def _create(self, spec: TopicSpec) -> None:
         new = NewTopic(
