@@ -231,6 +231,29 @@ async def test_the_program_that_looks_at_events_runs(tmp_path: Path) -> None:
     assert code == 0, err
 
 
+SLOW = """
+import sys, time
+from tickwire import KafkaConfig, OrderBook, WebSocketDataFeed
+def slow(event):
+    time.sleep(0.02)
+    if isinstance(event, OrderBook):
+        print(event.action, flush=True)
+feed = WebSocketDataFeed("kraken", ["BTC/USD"], kafka=KafkaConfig(enabled=False))
+feed.add_callback(slow)
+sys.exit(feed.main())
+"""
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+async def test_a_slow_callback_does_not_keep_a_program_from_ending_in_order(
+    signum: signal.Signals, tmp_path: Path
+) -> None:
+    exchange = SimulatedExchange("kraken", symbols=["BTC-USD"], rate=300)
+    code, out, err = await ended(SLOW, {"delta"}, signum, tmp_path, exchange)
+    assert code == 0, err
+    assert out.splitlines()[-1] == "invalid"
+
+
 STUCK = """
 import sys, time
 from tickwire import KafkaConfig, WebSocketDataFeed, data_feed
