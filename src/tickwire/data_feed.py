@@ -201,7 +201,7 @@ class WebSocketDataFeed:
             **{stage: sum(getattr(account, stage) for account in topics.values()) for stage in _STAGES},
             "topics": {topic: asdict(account) for topic, account in topics.items()},
             "recovered": asdict(self._publisher.recovered()) if self._publisher is not None else {},
-            "spill_folder": str(self._publisher.folder) if self._publisher is not None else None,
+            "spill_folder": str(self._publisher.place.folder) if self._publisher is not None else None,
         }
 
     def _dispatch_to(self, callback: Callback) -> None:
@@ -227,7 +227,7 @@ class WebSocketDataFeed:
         publisher = Publisher(
             self._share.kafka(kafka),
             self._flow,
-            source=self._share.source(self._module.EXCHANGE.name),
+            source=self._module.EXCHANGE.name,
             offline_start=offline_start,
             export=self._tally.export,
         )
@@ -280,6 +280,8 @@ class WebSocketDataFeed:
             raise
         symbols = share.take(found, lambda symbol: symbol.canonical)
         if self._publisher is not None:
+            ours, all_ = ([symbol.canonical for symbol in those] for those in (symbols, found))
+            self._publisher.place.serve(self._channels, ours, all_, names=share.index == 0)
             await self._open(self._publisher)
             self._publisher.start(asyncio.get_running_loop())
             stack.push_async_callback(self._publisher.close, self._shutdown_s)
@@ -294,7 +296,15 @@ class WebSocketDataFeed:
                 "feed.depth exchange=%s asked=%d taken=%d (the exchange offers no other that is nearer)",
                 exchange.name, config.orderbook_depth, depth,
             )  # fmt: skip
-        books = Books(booked, config, min(config.orderbook_depth, depth), dispatch.emit, self._tally, self._random)
+        books = Books(
+            booked,
+            config,
+            min(config.orderbook_depth, depth),
+            dispatch.emit,
+            self._tally,
+            self._random,
+            self._publisher.place.epochs if self._publisher is not None else None,
+        )
         stack.callback(books.close)
         self._books, self._booked = books, Listing(booked)
         around = Surroundings(

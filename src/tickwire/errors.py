@@ -220,6 +220,29 @@ class SpillUnusable(UsageError):
         )
 
 
+class SpillInUse(SpillUnusable):
+    """Somebody else has the spill folder; *owner* is the process's number, or ``unknown``."""
+
+    def __init__(self, folder: str, owner: str, what: str = "is using it") -> None:
+        super().__init__(folder, f"process {owner} {what}", "stop that process")
+        self.owner = owner
+
+
+class SpillOfAnotherCluster(UsageError):
+    """Records wait on disk for another Kafka cluster than the one that is reached."""
+
+    def __init__(self, folder: str, theirs: str, ours: str) -> None:
+        super().__init__(folder, theirs, ours)
+        self.folder, self.theirs, self.ours = folder, theirs, ours
+
+    def __str__(self) -> str:
+        return (
+            f"Records that wait in {self.folder} are for the Kafka cluster {self.theirs}, not for {self.ours}: "
+            "name that cluster's brokers with KAFKA_BROKERS, or see `tickwire spill list` and decide with "
+            "`tickwire spill send` or `tickwire spill drop`."
+        )
+
+
 class SpillFull(TickwireError):
     """The spill has no room for this record; acknowledged segments make room. ``reason`` is ``budget`` or ``disk``."""
 

@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tickwire.config.kafka_config import KafkaConfig
-from tickwire.config.paths import cache_folder, state_folder
+from tickwire.config.paths import cache_folder, spill_root, state_folder
 from tickwire.errors import NoHome
-from tickwire.kafka.publisher import spill_root
 
 
 @pytest.mark.parametrize("value", [None, "", "relative/folder"])
@@ -39,4 +37,4 @@ def test_a_user_without_a_home_gets_a_sentence_that_names_what_to_set(monkeypatc
     with pytest.raises(NoHome, match="XDG_STATE_HOME"):
         state_folder()
     with pytest.raises(NoHome, match="KAFKA_SPILL_DIR"):
-        spill_root(KafkaConfig())
+        spill_root(None)

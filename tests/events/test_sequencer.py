@@ -126,6 +126,13 @@ def test_an_epoch_grows_though_the_clock_stands() -> None:
     assert epochs == [5, 6, 7]
 
 
+def test_an_epoch_is_above_those_of_earlier_runs_though_the_clock_was_set_back() -> None:
+    sequencer = Sequencer(last_epoch=9)
+    assert sequencer.epoch == 0  # nothing has begun
+    epochs = [m.epoch for m in (sequencer.stamp(message("snapshot", at)) for at in (5_000, 6_000, 20_000)) if m]
+    assert epochs == [10, 11, 20]
+
+
 def test_a_keyframe_has_the_whole_book_and_the_last_numbers_of_the_exchange() -> None:
     sequencer = Sequencer()
     sequencer.stamp(message("snapshot", 1_000))

@@ -47,13 +47,22 @@ def test_a_feed_is_made_without_importing_the_library() -> None:
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
+class FakePlace:
+    """Records nothing."""
+
+    folder = Path("unused")
+    epochs = None
+
+    def serve(self, kinds: object, symbols: object, of: object, *, names: bool) -> None: ...
+
+
 class FakePublisher:
     """Records what a feed does with its publisher."""
 
     def __init__(self, fail: bool = False) -> None:
         self.steps: list[str] = []
         self.events: list[Any] = []
-        self.folder = Path("unused")
+        self.place = FakePlace()
         self.outlet = None
         self._fail = fail
 

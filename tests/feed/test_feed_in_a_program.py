@@ -19,7 +19,7 @@ from feed.toy_server import ToyServer
 from kafka.mock_cluster import MockCluster
 from support import aeventually, eventually
 from tickwire import FeedConfig, KafkaConfig, WebSocketDataFeed
-from tickwire.errors import SubscriptionRefused
+from tickwire.errors import SpillInUse, SubscriptionRefused
 from tickwire.simulator.server import SimulatedExchange
 
 MakeFeed = Callable[..., WebSocketDataFeed]
@@ -327,7 +327,7 @@ async def test_two_feeds_of_one_process_work_and_fail_alone(make_feed: MakeFeed)
 
 def publishing(exchange: SimulatedExchange, brokers: str, folder: Path, **settings: Any) -> WebSocketDataFeed:
     config = FeedConfig(
-        exchange=exchange.dialect.name, symbols=list(exchange.books(1)), urls=urls_of(exchange), **settings
+        exchange=exchange.dialect.name, urls=urls_of(exchange), **{"symbols": list(exchange.books(1))} | settings
     )
     return WebSocketDataFeed(feed=config, kafka=KafkaConfig(enabled=True, brokers=brokers, spill_dir=folder))
 
@@ -372,3 +372,47 @@ async def test_a_feed_that_is_stopped_while_kafka_is_asked_gives_its_folder_back
             kafka.set_round_trip(0)
             async with following:
                 await aeventually(lambda: following.accounting()["acknowledged"] > 10, "records of the second feed")
+
+
+async def test_two_feeds_of_one_exchange_with_other_symbols_and_a_third_with_one_of_them(tmp_path: Path) -> None:
+    with MockCluster() as kafka:
+        kafka.create_topic("ticks.v1.raw")
+        kafka.create_topic("orderbook.v1.raw")
+        async with SimulatedExchange("binance", symbols=3, rate=100) as exchange:
+            names = list(exchange.books(1))
+            one, other, third = (
+                publishing(exchange, kafka.bootstrap, tmp_path, symbols=part)
+                for part in (names[:2], names[2:], names[1:])
+            )
+            async with one, other:
+                await aeventually(
+                    lambda: all(f.accounting()["acknowledged"] > 20 for f in (one, other)), "both publish"
+                )
+                with pytest.raises(SpillInUse, match="publishes"):
+                    await third.run()
+
+
+def raise_epoch(folder: Path, last: int) -> None:
+    """Let a folder be as a run leaves it whose clock was an hour ahead."""
+    kept = folder / "epoch"
+    assert int(kept.read_text()) == last
+    kept.write_text(str(last + 3_600_000))
+
+
+async def test_epochs_grow_over_a_restart_with_a_clock_that_was_an_hour_ahead(tmp_path: Path) -> None:
+    epochs: list[list[int]] = []
+    with MockCluster() as kafka:
+        kafka.create_topic("ticks.v1.raw")
+        kafka.create_topic("orderbook.v1.raw")
+        async with SimulatedExchange("binance", rate=100) as exchange:
+            for _ in range(3):
+                feed = publishing(exchange, kafka.bootstrap, tmp_path, channels=["orderbook"])
+                seen: list[int] = []
+                feed.add_callback(lambda event, seen=seen: seen.append(event.epoch))
+                async with feed:
+                    await aeventually(lambda seen=seen: len(seen) > 10, "order books")  # type: ignore[misc]
+                epochs.append(seen)
+                raise_epoch(Path(feed.accounting()["spill_folder"]), max(seen))
+    first, second, third = epochs
+    assert min(second) > max(first) + 3_600_000
+    assert min(third) > max(second) + 3_600_000

@@ -26,7 +26,7 @@ from kafka.publishing import (
     ticker,
     topics_on,
 )
-from support import aeventually, free_port
+from support import aeventually
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import SpillUnusable
 from tickwire.kafka.ledger import TopicAccount
@@ -292,7 +292,7 @@ async def test_damage_on_disk_is_counted_and_the_rest_is_delivered_in_order(
             for number in range(50):
                 publisher.publish(book("delta" if number else "snapshot", number, "A-USDT"))
             assert await publisher.close(0) == 0
-    (segment,) = publisher.folder.glob("*.spill")
+    (segment,) = publisher.place.folder.glob("*.spill")
     data = bytearray(segment.read_bytes())
     data[len(data) // 2] ^= 1
     segment.write_bytes(data)
@@ -307,7 +307,7 @@ async def test_damage_on_disk_is_counted_and_the_rest_is_delivered_in_order(
 
 async def test_what_is_accepted_on_disk_survives_a_kill(mock: MockCluster, unique: str, tmp_path: Path) -> None:
     config = made(mock, unique, tmp_path)
-    offline = json.loads(config.model_dump_json(exclude_none=True)) | {"brokers": f"127.0.0.1:{free_port()}"}
+    offline = json.loads(config.model_dump_json(exclude_none=True))
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
     command = [sys.executable, "-m", "kafka.outage_process", json.dumps(offline)]
 
@@ -321,7 +321,8 @@ async def test_what_is_accepted_on_disk_survives_a_kill(mock: MockCluster, uniqu
                     process.send_signal(signal.SIGKILL)
         return accepted
 
-    accepted = await asyncio.to_thread(read_until_killed)
+    with mock.down():
+        accepted = await asyncio.to_thread(read_until_killed)
     async with running(config, NotingFeed()) as publisher:
         assert publisher.recovered().records >= accepted > 500
         assert await publisher.close(30) == 0

@@ -9,7 +9,7 @@ import typer
 import typer.main
 
 from tickwire import __version__
-from tickwire.cli import broker, check, config, consume, demo, dlq, exchanges, produce, simulate, smoke, topics
+from tickwire.cli import broker, check, config, consume, demo, dlq, exchanges, produce, simulate, smoke, spill, topics
 from tickwire.cli.common import printable
 from tickwire.errors import TickwireError
 
@@ -49,6 +49,7 @@ app.command()(demo.demo)
 app.add_typer(config.app, name="config")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(smoke.app, name="smoke")
+app.add_typer(spill.app, name="spill")
 
 
 def main(arguments: Sequence[str] | None = None, *, path: Sequence[str] = (), name: str | None = None) -> None:

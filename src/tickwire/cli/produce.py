@@ -12,13 +12,11 @@ from typing import Annotated, Any
 import typer
 import uvloop
 
-from tickwire import exchanges
 from tickwire.cli.allocator import give_memory_back
 from tickwire.cli.common import check_writable, require_kafka, show_table, split_settings, start_metrics
 from tickwire.cli.worker import Reporter
 from tickwire.cli.workers import Workers
 from tickwire.config.feed_config import FeedConfig
-from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.loading import load_feed, load_kafka
 from tickwire.config.share import WHOLE, Share
 from tickwire.data_feed import WebSocketDataFeed
@@ -73,7 +71,6 @@ def produce(
     if worker is None:
         _check_workers(workers, feed_config)
         Share(0, workers).kafka(kafka)  # raises where a share is too small
-        _send_leftovers(kafka, feed_config.exchange, workers)
     with ExitStack() as stack:
         source: WebSocketDataFeed | Workers
         run: Callable[[], int]
@@ -114,19 +111,6 @@ def _check_workers(workers: int, config: FeedConfig) -> None:
             f"--workers {workers} is more than there are symbols ({len(config.symbols)}): "
             "each worker needs at least one, so name more symbols or take fewer workers."
         )
-
-
-def _send_leftovers(kafka: KafkaConfig, exchange: str, workers: int) -> None:
-    """Send what producers that shared the work in another way left on disk, before anything newer is sent."""
-    from tickwire.kafka import leftovers  # noqa: PLC0415 - its library may be missing
-
-    for source in leftovers.others(kafka, exchanges.load(exchange).EXCHANGE.name, workers):
-        logger.warning("produce.leftovers source=%s (records of another number of workers are sent first)", source)
-        with Stop() as stop:
-            found = asyncio.run(leftovers.send(kafka, source, lambda stop=stop: stop.requested))  # type: ignore[misc]
-        print(f"Records that {source} left on disk: {found.acknowledged} sent, {found.waiting} wait there still.")
-        if found.waiting:
-            raise typer.Exit(1)
 
 
 def _become(worker: str, channel: int) -> Share:

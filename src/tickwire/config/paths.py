@@ -16,6 +16,14 @@ def state_folder() -> Path:
     return _base("XDG_STATE_HOME", ".local/state") / "tickwire"
 
 
+def spill_root(given: Path | None) -> Path:
+    """Name the folder of records that wait for Kafka: the one that is *given*, or one in :func:`state_folder`."""
+    try:
+        return given or state_folder() / "spill"
+    except NoHome as e:
+        raise NoHome(e.variable, "KAFKA_SPILL_DIR, ") from None
+
+
 def _base(variable: str, otherwise: str) -> Path:
     """The folder that *variable* names; a relative one is ignored, as the specification says."""
     base = Path(os.environ.get(variable, ""))

@@ -33,10 +33,6 @@ class Share:
     def __str__(self) -> str:
         return f"{self.index + 1}-of-{self.of}"
 
-    def source(self, exchange: str) -> str:
-        """The name under which this share keeps its records on disk."""
-        return exchange if self.of == 1 else f"{exchange}.{self}"
-
     def take(self, items: Iterable[T], name: Callable[[T], str]) -> list[T]:
         """This share's items, by a hash of their *name* alone: what else is in the list moves none of them.
 

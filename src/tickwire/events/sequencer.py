@@ -1,8 +1,8 @@
 """Numbers the messages of order books, so that a reader can prove that none is missing.
 
 ``epoch`` grows with every new start of a book, across restarts of the program too: it is the start's Unix milliseconds,
-or the last epoch + 1 where that is greater. ``book_seq`` is 0 on the snapshot that starts an epoch and grows by exactly
-one with every message of the epoch, keyframes and ``invalid`` included.
+or the last epoch + 1 where that is greater, an earlier run's included. ``book_seq`` is 0 on the snapshot that starts an
+epoch and grows by exactly one with every message of the epoch, keyframes and ``invalid`` included.
 """
 
 from typing import cast
@@ -13,12 +13,16 @@ from tickwire.events.types import Action, Level, Micros, OrderBook
 
 
 class Sequencer(Running):
-    """Numbers of one symbol's book. It outlives connections; adapters, which do not, leave the numbers to it."""
+    """Numbers of one symbol's book. It outlives connections; adapters, which do not, leave the numbers to it.
 
-    __slots__ = ("_connected_before", "_new_connection", "last")
+    *last_epoch* is one that no epoch of an earlier run is above.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_connected_before", "_last_epoch", "_new_connection", "last")
+
+    def __init__(self, last_epoch: int = 0) -> None:
         super().__init__()
+        self._last_epoch = last_epoch
         self._connected_before = False
         self._new_connection = True
         self.last: OrderBook | None = None  # a message of this book, as a pattern for keyframes and `invalid`
@@ -38,7 +42,7 @@ class Sequencer(Running):
                 return None
             self.valid = message.action == "delta"
             return self._continue(message)
-        self.epoch = max(message.received_us // 1000, self.epoch + 1)
+        self.epoch = self._last_epoch = max(message.received_us // 1000, self._last_epoch + 1)
         self.book_seq = -1
         if self._new_connection:
             message.reason = "reconnect" if self._connected_before else "initial"

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from prometheus_client import Gauge
+
 from tickwire import metrics
 from tickwire.kafka.flight import IN_MEMORY
 from tickwire.records.codec import Record
@@ -138,14 +140,12 @@ class Ledger:
     """Lanes and streams."""
 
     def __init__(self, topics: Iterable[str]) -> None:
-        self._lanes: dict[str, dict[bytes, Lane]] = {topic: {} for topic in topics}
+        # What waits on disk may be for other topics, which the settings no longer name.
+        self._lanes: dict[str, dict[bytes, Lane]] = collections.defaultdict(dict)
         self._streams: dict[tuple[str, str, bool], Stream] = {}
-        self._open = {topic: metrics.IN_FLIGHT.labels(topic) for topic in self._lanes}
-        for topic in self._lanes:  # which makes their zeros visible
-            metrics.DELIVERY_ERRORS.labels(topic)
-            metrics.QUEUE_DROPS.labels(topic)
-            for outcome in metrics.OUTCOMES:
-                metrics.RECORDS.labels(topic, outcome)
+        self._open: dict[str, Gauge] = {}
+        for topic in topics:
+            self._see(topic)
 
     def lane(self, record: Record) -> Lane | None:
         """Find the lane of *record*; None if it is the first of its key."""
@@ -153,6 +153,8 @@ class Ledger:
 
     def open_lane(self, record: Record, exchange_symbol: str) -> Lane:
         """Make the lane of a key's first record."""
+        if record.topic not in self._open:
+            self._see(record.topic)
         lane = Lane(self.stream(record), exchange_symbol, is_book=record.kind == "orderbook")
         self._lanes[record.topic][record.key] = lane
         return lane
@@ -160,6 +162,14 @@ class Ledger:
     def books(self) -> list[Lane]:
         """Every lane of a book."""
         return [lane for lanes in self._lanes.values() for lane in lanes.values() if lane.is_book]
+
+    def _see(self, topic: str) -> None:
+        """Begin to count a topic; its zeros become visible."""
+        self._open[topic] = metrics.IN_FLIGHT.labels(topic)
+        metrics.DELIVERY_ERRORS.labels(topic)
+        metrics.QUEUE_DROPS.labels(topic)
+        for outcome in metrics.OUTCOMES:
+            metrics.RECORDS.labels(topic, outcome)
 
     def stream(self, record: Record, *, recovered: bool = False) -> Stream:
         """Find or make the stream that counts *record*."""
@@ -173,7 +183,7 @@ class Ledger:
     def accounting(self, in_memory: Iterable[Entry]) -> Accounting:
         """Count where everything is; *in_memory* is all that has not ended and is not on disk."""
         open_ = collections.Counter(entry.stream.topic for entry in in_memory if entry.place == IN_MEMORY)
-        return {topic: self._account(topic, open_[topic]) for topic in self._lanes}
+        return {topic: self._account(topic, open_[topic]) for topic in self._open}
 
     def recovered(self, records: int, lost: int) -> RecoveredAccount:
         """Count what became of the *records* that were found on disk, of which *lost* were damaged."""

@@ -7,7 +7,6 @@ So while anything on disk has not been handed over, new records go behind it.
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
@@ -61,20 +60,14 @@ class OutageBuffer:
         self._full_until = 0.0
         self._full = False  # and said so
 
-    def open(self, folder: Path) -> None:
-        """Take the folder and find what an earlier run left; blocks. Raises :exc:`~tickwire.errors.SpillUnusable`."""
-        self._log = log = SpillLog.open(
-            folder, max_bytes=self._config.spill_max_bytes, fsync_ms=self._config.spill_fsync_ms
-        )
-        found = log.recovered
-        for sentence in found.sentences:
-            logger.warning("spill.damage folder=%s: %s", folder, sentence)
-        if found.records:
-            logger.warning("spill.found folder=%s records=%d (they are sent first)", folder, found.records)
-        metrics.SPILL_LOST.inc(found.lost_records)
-        self._lost_older = found.lost_records
-        self._found = found.records + found.lost_records
-        self._older = self._unread = found.records
+    def open(self, log: SpillLog, lost: int) -> None:
+        """Take the log with what an earlier run left in it, of which *lost* records are damaged."""
+        self._log = log
+        if log.records:
+            logger.warning("spill.found folder=%s records=%d (they are sent first)", log.folder, log.records)
+        self._lost_older = lost
+        self._found = log.records + lost
+        self._older = self._unread = log.records
         self.export()
 
     def __len__(self) -> int:

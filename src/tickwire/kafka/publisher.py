@@ -14,15 +14,15 @@ from confluent_kafka import KafkaError
 
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.config.paths import state_folder
-from tickwire.errors import KafkaFailed, NoHome, TickwireError
+from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.events.types import MarketEvent, OrderBook
-from tickwire.kafka.clients import connect_check, said
+from tickwire.kafka.clients import CONNECT_SECONDS, said
 from tickwire.kafka.full_queue import Blocking, Conflating, Dropping, WhenFull
 from tickwire.kafka.ledger import IN_MEMORY, Accounting, Entry, Lane, Ledger, Outlet, RecoveredAccount
 from tickwire.kafka.outage import OutageWatch
 from tickwire.kafka.outage_buffer import OutageBuffer
 from tickwire.kafka.partition_watch import PartitionWatch
+from tickwire.kafka.place import Place
 from tickwire.kafka.producer_link import ProducerLink
 from tickwire.kafka.topics import ensure_topics
 from tickwire.records.codec import Record, RecordWriter
@@ -60,9 +60,9 @@ class Flow(Protocol):
 class Publisher:
     """Takes events now, sees to their fate later. ``open``, then ``start``, then ``publish``; ``close`` at the end.
 
-    *source* names whose events they are; each source and pair of topics has a folder of its own for records that wait
-    on disk. With *offline_start* Kafka may be unreachable at the start. *export* brings metrics up to date that are to
-    agree with ours whenever they are read.
+    *source* names whose events they are, ``place.serve`` which; so :class:`~tickwire.kafka.place.Place` finds the
+    folder for records that wait on disk, unless it is given as *folder*. With *offline_start* Kafka may be unreachable
+    at the start. *export* brings metrics up to date that are to agree with ours whenever they are read.
     """
 
     def __init__(
@@ -73,9 +73,10 @@ class Publisher:
         source: str = "feed",
         offline_start: bool = False,
         export: Callable[[], None] = lambda: None,
+        folder: Path | None = None,
     ) -> None:
         self._config, self._flow, self._offline_start, self._export_more = config, flow, offline_start, export
-        self.folder = spill_folder(config, source)
+        self.place = Place(config, source, folder)
         self._writer = RecordWriter(*config.topics)
         self._ledger = Ledger(config.topics)
         self._buffer = OutageBuffer(
@@ -110,20 +111,38 @@ class Publisher:
     def open(self) -> None:
         """Make sure that Kafka answers and that the topics exist, take the folder; blocks, so call it in a thread.
 
-        Raises :exc:`~tickwire.errors.KafkaFailed` and :exc:`~tickwire.errors.SpillUnusable`.
+        Raises :exc:`~tickwire.errors.KafkaFailed`, :exc:`~tickwire.errors.SpillUnusable` and
+        :exc:`~tickwire.errors.SpillOfAnotherCluster`.
         """
+        cluster = self._ask()
+        home = self.place.settle(cluster)
+        self._buffer.open(home.log, home.lost)
+        if cluster is not None:
+            try:
+                self._begin_sending()
+            except KafkaFailed as e:
+                if not self._offline_start:
+                    self.abandon()
+                    raise
+                logger.warning("publisher.offline error=%r", str(e))
+
+    def _ask(self) -> str | None:
         try:
-            ensure_topics(self._config, self._config.topics)
-            self._link.open()
+            return self.place.ask(CONNECT_SECONDS)
         except KafkaFailed as e:
             if not self._offline_start:
                 raise
             logger.warning("publisher.offline error=%r", str(e))
-        self._buffer.open(self.folder)
+            return None
+
+    def _begin_sending(self) -> None:
+        ensure_topics(self._config, self.place.topics)
+        self._link.open()
 
     def abandon(self) -> None:
         """Undo :meth:`open`, where nothing was started."""
         self._link.close()
+        self.place.close()
         self._buffer.close([], [])
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -179,6 +198,7 @@ class Publisher:
             self._carefully(self._finish)
             await asyncio.sleep(0)
         self._link.close()
+        self.place.close()
         self._left = self._buffer.close(list(self._link.entries()), list(self._waiting()))
         with metrics.EXPORT:
             self._export_more()
@@ -221,8 +241,8 @@ class Publisher:
         """Begin to send as soon as Kafka answers and has the topics."""
         while not self._link.opened:
             try:
-                await asyncio.to_thread(connect_check, self._config, _LOOK_S)
-                await asyncio.to_thread(ensure_topics, self._config, self._config.topics)
+                self.place.agree(await asyncio.to_thread(self.place.ask, _LOOK_S))
+                await asyncio.to_thread(ensure_topics, self._config, self.place.topics)
                 self._link.open()
             except KafkaFailed as e:
                 logger.debug("publisher.still_offline error=%r", str(e))
@@ -366,22 +386,6 @@ class Publisher:
         self._buffer.export()
         waiting = sum(map(len, {p for p in self._waits.values() if p is not self._buffer}))
         self._watch.look(time.monotonic(), acknowledged, self._link.busy + waiting)
-
-
-def spill_folder(config: KafkaConfig, source: str) -> Path:
-    """Where a source keeps records that wait on disk; beside it are the folders of other sources and topics.
-
-    Raises :exc:`~tickwire.errors.NoHome`.
-    """
-    return spill_root(config).joinpath(source, *config.topics)
-
-
-def spill_root(config: KafkaConfig) -> Path:
-    """Where all records wait on disk. Raises :exc:`~tickwire.errors.NoHome`."""
-    try:
-        return config.spill_dir or state_folder() / "spill"
-    except NoHome as e:
-        raise NoHome(e.variable, "KAFKA_SPILL_DIR, ") from None
 
 
 def _no_room(_entry: Entry) -> bool:

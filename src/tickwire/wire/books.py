@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from random import Random
 from time import monotonic
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -34,9 +35,9 @@ class BookState:
         "restarts", "rhythm", "sequencer", "silent", "symbol", "top", "valid",
     )  # fmt: skip
 
-    def __init__(self, symbol: Symbol, depth: int, restarts: Restarts) -> None:
+    def __init__(self, symbol: Symbol, depth: int, restarts: Restarts, last_epoch: int = 0) -> None:
         self.symbol, self.restarts = symbol, restarts
-        self.sequencer = Sequencer()
+        self.sequencer = Sequencer(last_epoch)
         self.book_of: BookOf = _no_book  # the adapter's, while there is a connection
         self.valid = False  # as the metric shows it
         self.invalid: str | None = None  # why the next start will be one
@@ -81,10 +82,20 @@ class BookState:
         self._seen, self._quiet_since = self.sequencer.messages, now
 
 
+class KeptEpochs(Protocol):
+    """Where epochs outlive this process."""
+
+    last: int
+    """No epoch above it was given out before this run."""
+
+    def given(self, epoch: int) -> None:
+        """Keep one that is given out now."""
+
+
 class Books:
     """Every book of one feed. Adapters' messages go in by :attr:`handle`; what is to be published leaves by *emit*.
 
-    In snapshot mode the best *depth* levels a side are written.
+    In snapshot mode the best *depth* levels a side are written. Without *epochs* they grow with the clock alone.
     """
 
     def __init__(
@@ -95,8 +106,11 @@ class Books:
         emit: Callable[[OrderBook], None],
         tally: Tally,
         random: Random,
+        epochs: KeptEpochs | None = None,
     ) -> None:
-        self.states = {symbol.native: BookState(symbol, depth, Restarts(random.random)) for symbol in symbols}
+        last = epochs.last if epochs is not None else 0
+        self.states = {symbol.native: BookState(symbol, depth, Restarts(random.random), last) for symbol in symbols}
+        self._epochs = epochs
         self.troubles = Troubles(tally.exchange, (state.symbol for state in self.states.values()))
         self.handle = self._handle_delta_mode if config.orderbook_mode == "delta" else self._handle_snapshot_mode
         self.interval_s = config.orderbook_interval_ms / 1000
@@ -266,6 +280,8 @@ class Books:
     def _turned(self, state: BookState, message: OrderBook, *, trouble: bool = True) -> None:
         """Keep the accounts of a book that became valid or invalid."""
         if message.action == "snapshot":
+            if self._epochs is not None:
+                self._epochs.given(message.epoch)
             if state.invalid is not None:
                 self._tally.resyncs[state.invalid].add()
             state.invalid = None

@@ -1,8 +1,9 @@
 """The outage buffer: records that wait on disk, in order, until Kafka has acknowledged them."""
 
-from tickwire.kafka.spill.folder import check_free
-from tickwire.kafka.spill.log import SpillLog
+from tickwire.kafka.spill.epochs import Epochs
+from tickwire.kafka.spill.home import Disk, Home, Work, served, settle, take
+from tickwire.kafka.spill.log import SpillLog, unusable
+from tickwire.kafka.spill.owner import Owner
 from tickwire.kafka.spill.recovery import Recovery
-from tickwire.kafka.spill.segment import SUFFIX
 
-__all__ = ["SUFFIX", "Recovery", "SpillLog", "check_free"]
+__all__ = ["Disk", "Epochs", "Home", "Owner", "Recovery", "SpillLog", "Work", "served", "settle", "take", "unusable"]

@@ -1,4 +1,4 @@
-"""What the folder holds besides records: the lock, and the file that says what is done with."""
+"""What a folder holds besides records: the lock, and the file that says what is done with."""
 
 import fcntl
 import os
@@ -7,11 +7,11 @@ from pathlib import Path
 import google_crc32c
 import msgspec
 
-from tickwire.errors import SpillUnusable
+from tickwire.errors import SpillInUse
 from tickwire.kafka.spill.numbers import NumberSet
 
-_LOCK = "lock"
-_DONE = "acknowledged"
+LOCK = "lock"
+DONE = "acknowledged"
 _CHECKSUM_BYTES = 4
 TEMPORARY = ".tmp"
 
@@ -19,15 +19,15 @@ TEMPORARY = ".tmp"
 def lock(folder: Path) -> int:
     """Take the folder for this process and return the open lock file; closing it, or dying, gives it back.
 
-    Raises SpillUnusable when another process has it, and OSError.
+    Raises SpillInUse when somebody has it, this process included, and OSError.
     """
-    fd = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    fd = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         owner = os.pread(fd, 20, 0).decode("ascii", "replace").strip() or "unknown"
         os.close(fd)
-        raise SpillUnusable(str(folder), f"process {owner} is using it", "stop that process") from None
+        raise SpillInUse(str(folder), owner) from None
     os.ftruncate(fd, 0)
     try:
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
@@ -35,15 +35,6 @@ def lock(folder: Path) -> int:
         # A full disk: the number is only there for people, the lock holds without it.
         os.ftruncate(fd, 0)
     return fd
-
-
-def check_free(folder: Path) -> None:
-    """Make sure that no process uses the folder. Raises SpillUnusable."""
-    try:
-        if (folder / _LOCK).exists():
-            os.close(lock(folder))
-    except OSError as e:
-        raise SpillUnusable(str(folder), e.strerror or str(e), "make it writable for this user") from e
 
 
 def sync_folder(folder: Path) -> None:
@@ -58,19 +49,19 @@ def sync_folder(folder: Path) -> None:
 def save_done(folder: Path, done: NumberSet) -> None:
     """Replace the file that says which records need not be sent again, at once and for good. Raises OSError."""
     body = msgspec.msgpack.encode(done.runs())
-    temporary = folder / (_DONE + TEMPORARY)
+    temporary = folder / (DONE + TEMPORARY)
     with temporary.open("wb") as file:
         file.write(google_crc32c.value(body).to_bytes(_CHECKSUM_BYTES, "little") + body)
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(folder / _DONE)
+    temporary.replace(folder / DONE)
     sync_folder(folder)
 
 
 def load_done(folder: Path) -> NumberSet | None:
     """Read what :func:`save_done` wrote; None when the file is damaged. Raises OSError."""
     try:
-        data = (folder / _DONE).read_bytes()
+        data = (folder / DONE).read_bytes()
     except FileNotFoundError:
         return NumberSet()
     checksum, body = data[:_CHECKSUM_BYTES], data[_CHECKSUM_BYTES:]

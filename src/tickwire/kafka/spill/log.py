@@ -27,6 +27,11 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[str, bytes, bytes, list[tuple[str, bytes]], int, str, str]).decode
 
 
+def decode(body: bytes) -> Record:
+    """Read what was appended. Raises msgspec.DecodeError."""
+    return Record(*_decode(body))
+
+
 class SpillLog:
     """A strictly first-in, first-out log of records in a folder of its own, for one process and one thread.
 
@@ -43,7 +48,7 @@ class SpillLog:
     ) -> None:
         self.recovered = found.recovery
         self.damaged = 0  # records that were intact at the start and that read() could not read any more
-        self._folder, self._lock, self._max_bytes = folder, lock, max_bytes
+        self.folder, self._lock, self._max_bytes = folder, lock, max_bytes
         self._segment_bytes = min(_SEGMENT_BYTES, max_bytes // _SEGMENTS_AT_LEAST)
         self._segments, self._done, self._next = found.segments, found.done, found.next
         self._active: Segment | None = None  # the last segment, when this process created it at the end
@@ -76,7 +81,7 @@ class SpillLog:
             if lock >= 0:
                 os.close(lock)
             if isinstance(e, OSError):
-                raise _unusable(folder, e) from e
+                raise unusable(folder, e) from e
             raise
         return log
 
@@ -112,7 +117,7 @@ class SpillLog:
             active = None
             size += HEADER_BYTES
         if self._bytes + size > self._max_bytes:
-            raise SpillFull(str(self._folder), "budget")
+            raise SpillFull(str(self.folder), "budget")
         try:
             if active is None:
                 active = self._begin_segment()
@@ -136,10 +141,10 @@ class SpillLog:
             return
         bodies = [_encode(msgspec.structs.astuple(record)) for record in records]
         if self._bytes + HEADER_BYTES + sum(FRAME_BYTES + len(body) for body in bodies) > self._max_bytes:
-            raise SpillFull(str(self._folder), "budget")
+            raise SpillFull(str(self.folder), "budget")
         try:
             # These numbers may have been used before; the saved list must have forgotten them.
-            folders.save_done(self._folder, self._done)
+            folders.save_done(self.folder, self._done)
             segment = self._write_first(bodies)
         except OSError as e:
             raise self._failure(e) from e
@@ -164,7 +169,7 @@ class SpillLog:
                 expected = number + 1
                 if number not in self._done:
                     try:
-                        found.append((number, Record(*_decode(frame.body))))
+                        found.append((number, decode(frame.body)))
                     except msgspec.DecodeError:
                         self._lost(number, expected)
         except OSError as e:
@@ -202,52 +207,10 @@ class SpillLog:
         now = self._monotonic()
         if now >= self._due:
             self._due = now + self._every
-            self._flush()
+            self.flush()
 
-    def close(self) -> None:
-        """Do what :meth:`sync` does, close all files and give the folder back."""
-        try:
-            self._flush()
-        finally:
-            self._reader.close()
-            if self._active is not None:
-                self._active.close()
-            os.close(self._lock)
-
-    @property
-    def _first(self) -> int:
-        return self._segments[0].first if self._segments else self._next
-
-    def _write_first(self, bodies: Sequence[builtins.bytes]) -> Segment:
-        first = self._first - len(bodies)
-        path = path_of(self._folder, first)
-        segment = Segment.create(path.with_suffix(folders.TEMPORARY), first)
-        try:
-            for body in bodies:
-                segment.append(body)
-            segment.sync()
-            segment.path = segment.path.rename(path)
-            folders.sync_folder(self._folder)
-        except OSError:
-            segment.remove()
-            raise
-        segment.close()
-        return segment
-
-    def _begin_segment(self) -> Segment:
-        # The file before is complete on disk first: only the newest may have a torn end.
-        if self._active is not None:
-            self._active.sync()
-        segment = Segment.create(path_of(self._folder, self._next), self._next)
-        self._bytes += segment.size
-        if self._active is not None:
-            self._active.close()
-        self._segments.append(segment)
-        self._active = segment
-        folders.sync_folder(self._folder)
-        return segment
-
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Do what :meth:`sync` does, due or not."""
         try:
             if self._unsynced and self._active is not None:
                 self._active.sync()
@@ -261,6 +224,49 @@ class SpillLog:
             raise self._failure(e) from e
         self._save_done()
 
+    def close(self) -> None:
+        """Do what :meth:`sync` does, close all files and give the folder back."""
+        try:
+            self.flush()
+        finally:
+            self._reader.close()
+            if self._active is not None:
+                self._active.close()
+            os.close(self._lock)
+
+    @property
+    def _first(self) -> int:
+        return self._segments[0].first if self._segments else self._next
+
+    def _write_first(self, bodies: Sequence[builtins.bytes]) -> Segment:
+        first = self._first - len(bodies)
+        path = path_of(self.folder, first)
+        segment = Segment.create(path.with_suffix(folders.TEMPORARY), first)
+        try:
+            for body in bodies:
+                segment.append(body)
+            segment.sync()
+            segment.path = segment.path.rename(path)
+            folders.sync_folder(self.folder)
+        except OSError:
+            segment.remove()
+            raise
+        segment.close()
+        return segment
+
+    def _begin_segment(self) -> Segment:
+        # The file before is complete on disk first: only the newest may have a torn end.
+        if self._active is not None:
+            self._active.sync()
+        segment = Segment.create(path_of(self.folder, self._next), self._next)
+        self._bytes += segment.size
+        if self._active is not None:
+            self._active.close()
+        self._segments.append(segment)
+        self._active = segment
+        folders.sync_folder(self.folder)
+        return segment
+
     def _remove_finished(self) -> None:
         removed = False
         while self._segments and self._segments[0] is not self._active:
@@ -273,7 +279,7 @@ class SpillLog:
             self._bytes -= segment.size
             removed = True
         if removed:
-            folders.sync_folder(self._folder)
+            folders.sync_folder(self.folder)
             self._done.discard_below(self._first)
             self._done_unsaved = True
 
@@ -281,12 +287,12 @@ class SpillLog:
         if not self._done_unsaved:
             return
         try:
-            folders.save_done(self._folder, self._done)
+            folders.save_done(self.folder, self._done)
         except OSError as e:
             if e.errno not in _DISK_FULL:
                 raise self._failure(e) from e
             # The older list stays and is true; until there is room, a crash means more records sent twice.
-            logger.warning("spill.acknowledged_not_saved folder=%s cause=%s", self._folder, e.strerror)
+            logger.warning("spill.acknowledged_not_saved folder=%s cause=%s", self.folder, e.strerror)
             return
         self._done_unsaved = False
 
@@ -296,15 +302,16 @@ class SpillLog:
             self.damaged += count
             self._records -= count
             self._done_unsaved = True
-            logger.error("spill.damaged folder=%s records=%d first=%d", self._folder, count, start)
+            logger.error("spill.damaged folder=%s records=%d first=%d", self.folder, count, start)
 
     def _failure(self, error: OSError) -> TickwireError:
         if error.errno in _DISK_FULL:
-            return SpillFull(str(self._folder), "disk")
-        return SpillFailed(str(self._folder), error.strerror or str(error))
+            return SpillFull(str(self.folder), "disk")
+        return SpillFailed(str(self.folder), error.strerror or str(error))
 
 
-def _unusable(folder: Path, error: OSError) -> SpillUnusable:
+def unusable(folder: Path, error: OSError) -> SpillUnusable:
+    """Say why a folder cannot be used."""
     reason = (error.strerror or str(error)).lower()
     if error.filename is not None and Path(error.filename) != folder:
         reason += f": {Path(error.filename).name}"

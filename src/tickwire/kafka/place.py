@@ -1,0 +1,90 @@
+"""Where a publisher's records wait on disk, and for which cluster they are."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.config.paths import spill_root
+from tickwire.kafka.clients import ClusterView, connect_check
+from tickwire.kafka.spill import Disk, Epochs, Home, Owner, Work, served, settle, take, unusable
+from tickwire.records.codec import record_key
+
+# Ids that every cluster of a kind has: the embedded broker's, https://github.com/tansu-io/tansu
+_NO_IDS = frozenset({None, "", "tansu_cluster"})
+
+
+class Place:
+    """A folder below ``KAFKA_SPILL_DIR``: the one of what *source* serves, or *folder* as it is."""
+
+    def __init__(self, config: KafkaConfig, source: str, folder: Path | None = None) -> None:
+        """Choose it. Raises :exc:`~tickwire.errors.NoHome`."""
+        self._config, self._source, self._given = config, source, folder
+        self._root = spill_root(config.spill_dir)
+        self._work = Work()
+        self.folder = folder or self._root / source
+        self.home: Home | None = None
+
+    def serve(self, kinds: Iterable[str], symbols: Iterable[str], of: Sequence[str], *, names: bool) -> None:
+        """Say what is published: events of these *kinds* of canonical *symbols*, and *of* which by all workers.
+
+        *names*: say at the start what waits on disk and nobody sends.
+        """
+        serves, all_ = (
+            frozenset(served(kind, record_key(self._source, symbol)) for kind in kinds for symbol in those)
+            for those in (tuple(symbols), of)
+        )
+        self._work = Work(serves, serves | all_, names)
+
+    def ask(self, seconds: float) -> str:
+        """Ask the brokers for the name of their cluster. Raises :exc:`~tickwire.errors.KafkaFailed`."""
+        return cluster_name(connect_check(self._config, seconds), self._config)
+
+    def settle(self, cluster: str | None) -> Home:
+        """Take the folder, with what waits elsewhere for the same keys; blocks. *cluster* is None before it is reached.
+
+        Raises :exc:`~tickwire.errors.SpillUnusable` and :exc:`~tickwire.errors.SpillOfAnotherCluster`.
+        """
+        config = self._config
+        disk = Disk(self._root, config.spill_max_bytes, config.spill_fsync_ms)
+        ours = Owner(cluster=cluster, brokers=brokers_of(config), topics=config.topics)
+        if self._given is not None:
+            self.home = take(disk, self._given, ours)
+        else:
+            self.home = settle(disk, self._source, self._work, ours)
+        self.folder = self.home.folder
+        return self.home
+
+    def agree(self, cluster: str) -> None:
+        """Let what waits go to the *cluster* that is reached at last. Raises as :meth:`settle`."""
+        if self.home is not None:
+            try:
+                self.home.agree(cluster, brokers_of(self._config))
+            except OSError as e:
+                raise unusable(self.folder, e) from e
+
+    def close(self) -> None:
+        """Keep the last epoch, before the log is closed by who writes it."""
+        if self.home is not None:
+            self.home.epochs.close()
+
+    @property
+    def epochs(self) -> Epochs | None:
+        """The epochs of order books that are kept with what waits; None before the folder is taken."""
+        return None if self.home is None else self.home.epochs
+
+    @property
+    def topics(self) -> Sequence[str]:
+        """The topics that are needed: the settings', and those of older records."""
+        return self._config.topics if self.home is None else self.home.owner.topics
+
+
+def brokers_of(config: KafkaConfig) -> str:
+    """KAFKA_BROKERS in one order."""
+    return ",".join(sorted(config.brokers.split(",")))
+
+
+def cluster_name(view: ClusterView, config: KafkaConfig) -> str:
+    """The cluster's id; where that tells nothing, also its address, which is all that is left to tell it by."""
+    if view.cluster_id in _NO_IDS:
+        return f"{view.cluster_id or 'without id'} at {brokers_of(config)}"
+    return str(view.cluster_id)

@@ -1,0 +1,288 @@
+"""The folder of one producer: which one it is, what it takes over from others, and whose cluster its records are for.
+
+Below the root are ``SOURCE/NAME`` folders, the name a hash of what their producer serves: so producers with other
+symbols work side by side, and two with the same are noticed. A producer takes the records of what it serves out of
+every folder that nobody uses, before it writes its first: so a key's records are in one folder, in their order,
+whatever list or number of workers there was before. What nobody serves stays, and is named.
+
+Earlier versions had ``SOURCE/TICKER_TOPIC/ORDERBOOK_TOPIC`` folders, which are emptied in the same way.
+"""
+
+import fcntl
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+
+from tickwire import metrics
+from tickwire.errors import SpillFull, SpillInUse, SpillOfAnotherCluster, SpillUnusable
+from tickwire.kafka.spill.epochs import EPOCH, Epochs, read_epoch
+from tickwire.kafka.spill.folder import DONE, LOCK, lock
+from tickwire.kafka.spill.log import SpillLog, unusable
+from tickwire.kafka.spill.owner import OWNER, Owner, load_owner, replace, save_owner
+from tickwire.kafka.spill.segment import SUFFIX
+
+logger = logging.getLogger(__name__)
+
+_TURN = "turn"  # locked by who looks around below the root, so that nobody takes a folder meanwhile
+_DEPTHS = ("*/*", "*/*/*")  # of folders below the root: ours, and those of earlier versions
+_NO_LIMIT = 1 << 62
+_BATCH = 10_000  # records that are moved at once, with one wait for the disk
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a producer serves, as :func:`served` names it; *of* is what it and its fellow workers serve together.
+
+    *names* says whether it is the one of them that names what nobody serves.
+    """
+
+    serves: frozenset[str] = frozenset()
+    of: frozenset[str] = frozenset()
+    names: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """Where records wait, and how many."""
+
+    root: Path
+    max_bytes: int
+    fsync_ms: int
+
+
+class Home:
+    """A folder that is taken for this process."""
+
+    def __init__(self, folder: Path, disk: Disk) -> None:
+        """Take it as it is. Raises SpillUnusable and OSError."""
+        self.folder = folder
+        self.log, self.lost = _open(folder, disk.max_bytes, disk.fsync_ms)
+        self.owner = load_owner(folder)
+        self.epochs = Epochs(folder, read_epoch(folder))
+
+    def agree(self, cluster: str, brokers: str) -> None:
+        """Let the records go to the cluster that is reached.
+
+        Raises SpillOfAnotherCluster when it is not theirs, and OSError.
+        """
+        ours = msgspec.structs.replace(self.owner, cluster=cluster, brokers=brokers)
+        if self.log.records:
+            _check(self.folder, self.owner, ours)
+        self.sign(ours)
+
+    def sign(self, owner: Owner) -> None:
+        """Keep whose the records are. Raises OSError."""
+        if owner != self.owner:
+            save_owner(self.folder, owner)
+            self.owner = owner
+
+    def take_over(self, folder: Path, work: Work) -> int:
+        """Put the records of what *work* serves behind our own; return how many nobody of it serves.
+
+        Raises SpillUnusable, SpillOfAnotherCluster, SpillFailed and OSError.
+        """
+        log, lost = _open(folder, _NO_LIMIT, 0)
+        self.lost += lost
+        try:
+            strays = self._move(folder, log, work)
+        finally:
+            log.close()
+        if log.empty:
+            remove(folder)
+        return strays
+
+    def _move(self, folder: Path, log: SpillLog, work: Work) -> int:
+        strays, agreed = 0, False
+        while batch := log.read(_BATCH):
+            names = [served(record.kind, record.key) for _, record in batch]
+            strays += sum(name not in work.of for name in names)
+            ours = [pair for pair, name in zip(batch, names, strict=True) if name in work.serves]
+            if not ours:
+                continue
+            if not agreed:
+                self._agree_with(folder)
+                agreed = True
+            topics = {*self.owner.topics, *(record.topic for _, record in ours)}
+            self.sign(msgspec.structs.replace(self.owner, topics=tuple(sorted(topics))))
+            moved: list[int] = []
+            try:
+                moved.extend(self.log.append(record) for _, record in ours)
+            except SpillFull as e:
+                for number in moved:  # they are where they were
+                    self.log.acknowledge(number)
+                reason = f"it has no room for what waits in {folder}"
+                raise SpillUnusable(str(self.folder), reason, "raise KAFKA_SPILL_MAX_BYTES or free its disk") from e
+            self.log.flush()
+            for number, _ in ours:
+                log.acknowledge(number)
+        return strays
+
+    def _agree_with(self, folder: Path) -> None:
+        theirs = load_owner(folder)
+        if self.owner.cluster is None and self.log.empty and not theirs.unknown:  # decided when Kafka is reached
+            self.sign(msgspec.structs.replace(self.owner, cluster=theirs.cluster, brokers=theirs.brokers))
+        _check(folder, theirs, self.owner)
+
+
+def served(kind: str, key: bytes) -> str:
+    """Name what records of this type and key are about."""
+    return f"{kind} {key.decode(errors='replace')}"
+
+
+def settle(disk: Disk, source: str, work: Work, ours: Owner) -> Home:
+    """Take the folder of a producer of *source*, with all that waits elsewhere for the same keys; blocks.
+
+    *ours* says where its records go. Where the cluster is not known yet, :meth:`Home.agree` decides later.
+
+    Raises SpillUnusable, SpillOfAnotherCluster and SpillFailed.
+    """
+    folder = disk.root / source / _name(work.serves)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with turn(disk.root):
+            home = Home(folder, disk)
+            try:
+                _settle(home, disk.root, work, ours)
+            except BaseException:
+                home.log.close()
+                raise
+    except OSError as e:
+        raise unusable(folder, e) from e
+    return home
+
+
+def take(disk: Disk, folder: Path, ours: Owner) -> Home:
+    """Take one folder as it is, whatever it serves, for the cluster of *ours*. Raises as :func:`settle`."""
+    try:
+        with turn(disk.root):
+            home = Home(folder, disk)
+            try:
+                if ours.cluster is not None:
+                    home.agree(ours.cluster, ours.brokers)
+            except BaseException:
+                home.log.close()
+                raise
+    except OSError as e:
+        raise unusable(folder, e) from e
+    return home
+
+
+@contextmanager
+def turn(root: Path) -> Iterator[None]:
+    """Keep others from taking or removing folders below *root*. Raises OSError."""
+    fd = os.open(root / _TURN, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def waiting(root: Path) -> list[Path]:
+    """Every folder with records, somebody's or not."""
+    return sorted({file.parent for deep in _DEPTHS for file in root.glob(f"{deep}/*{SUFFIX}")})
+
+
+def source_of(root: Path, folder: Path) -> str:
+    """Whose events wait there: the exchange."""
+    return re.sub(r"\.\d+-of-\d+$", "", folder.relative_to(root).parts[0])
+
+
+def user_of(folder: Path) -> str | None:
+    """The number of the process that uses a folder, None where there is none; ask within :func:`turn`.
+
+    Raises OSError.
+    """
+    try:
+        os.close(lock(folder))
+    except SpillInUse as e:
+        return e.owner
+    return None
+
+
+def remove(folder: Path) -> None:
+    """Delete a folder that nobody uses, and those around it in which nothing else is; its epoch stays. Raises OSError.
+
+    Call it within :func:`turn`.
+    """
+    epoch, family = read_epoch(folder), folder.parent
+    if epoch > read_epoch(family):
+        replace(family / EPOCH, str(epoch).encode())
+    for file in (*folder.glob(f"*{SUFFIX}"), *(folder / name for name in (DONE, EPOCH, OWNER, LOCK))):
+        file.unlink(missing_ok=True)
+    with suppress(OSError):  # something else is in one of them
+        for empty in (folder, *folder.parents[:2]):
+            empty.rmdir()
+
+
+def _settle(home: Home, root: Path, work: Work, ours: Owner) -> None:
+    before, empty = home.owner, home.log.empty
+    topics = ours.topics if empty else tuple(sorted({*ours.topics, *before.topics}))
+    home.sign(msgspec.structs.replace(before, topics=topics, serves=tuple(sorted(work.serves))))
+    if ours.cluster is not None:
+        home.agree(ours.cluster, ours.brokers)
+    elif empty:
+        home.sign(msgspec.structs.replace(home.owner, cluster=None, brokers=ours.brokers))
+    family = home.folder.parent
+    idle = {folder for folder in waiting(root) if folder != home.folder}
+    used = {file.parent for deep in _DEPTHS for file in root.glob(f"{deep}/{LOCK}")} - {home.folder}
+    beside = sorted(folder for folder in used | idle if source_of(root, folder) == family.name)
+    home.epochs = Epochs(home.folder, max((home.epochs.last, *map(read_epoch, (family, *beside)))))
+    for folder in beside:
+        try:
+            strays = home.take_over(folder, work)
+        except SpillInUse as e:
+            _refuse_same_work(folder, work, e.owner)
+            strays = 0
+        if not strays:
+            idle.discard(folder)
+    if work.names:
+        _name_unowned({folder for folder in idle if user_of(folder) is None})
+
+
+def _refuse_same_work(folder: Path, work: Work, process: str) -> None:
+    owner = load_owner(folder)
+    both = sorted(work.serves.intersection(owner.serves))
+    if both:
+        raise SpillInUse(str(folder), process, f"publishes {both[0]} too")
+    if owner.unknown and not owner.serves:  # an earlier version, which does not say what it serves
+        raise SpillInUse(str(folder), process)
+
+
+def _check(folder: Path, theirs: Owner, ours: Owner) -> None:
+    if not theirs.is_for_cluster_of(ours):
+        raise SpillOfAnotherCluster(str(folder), str(theirs), str(ours))
+    if theirs.unknown:
+        logger.warning("spill.adopted folder=%s cluster=%s (an earlier version did not keep which one)", folder, ours)
+
+
+def _open(folder: Path, max_bytes: int, fsync_ms: int) -> tuple[SpillLog, int]:
+    """Open a log; log and count what is damaged."""
+    log = SpillLog.open(folder, max_bytes=max_bytes, fsync_ms=fsync_ms)
+    found = log.recovered
+    for sentence in found.sentences:
+        logger.warning("spill.damage folder=%s: %s", folder, sentence)
+    metrics.SPILL_LOST.inc(found.lost_records)
+    metrics.SPILL_CUT.inc(found.torn_bytes)
+    return log, found.lost_records
+
+
+def _name_unowned(idle: set[Path]) -> None:
+    """Say in one line what waits on disk and nobody sends."""
+    if idle:
+        size = sum(file.stat().st_size for folder in idle for file in folder.glob(f"*{SUFFIX}"))
+        logger.warning(
+            "spill.unowned folders=%d bytes=%d first=%s (nobody sends these: see `tickwire spill list`)",
+            len(idle), size, min(idle),
+        )  # fmt: skip
+
+
+def _name(serves: frozenset[str]) -> str:
+    return blake2b(" ".join(sorted(serves)).encode(), digest_size=6).hexdigest() if serves else "all"
