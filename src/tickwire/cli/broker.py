@@ -34,9 +34,8 @@ def broker(
     \b
     The embedded broker (Tansu) answers otherwise than Kafka in this:
       - the end of a partition is told as the first record of the last batch,
-        so lags are a little off and --from end reads a few old records again;
-      - a time after the last record finds the first one: --from TIME then
-        starts at the beginning;
+        and a time after the last record finds the first one: tickwire goes by
+        the records instead, other programs may read too much or too little;
       - a group waits about 5 s until it gets its partitions (Kafka: 1 s);
       - nothing is kept with a committed offset: dlq replay reads all it sent
         to know what it did;
