@@ -81,7 +81,10 @@ EXPORT = threading.Lock()  # held while numbers that belong together are brought
 class _Together(Collector):
     def collect(self) -> Iterable[Metric]:
         with EXPORT:
-            return list(REGISTRY.collect())
+            found = list(REGISTRY.collect())
+        for metric in found:  # when each count began is of no use here, and would be a third of the page
+            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
+        return found
 
 
 def consistent_registry() -> CollectorRegistry:

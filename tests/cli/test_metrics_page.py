@@ -3,6 +3,8 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.registry import Collector
 
+from openmetrics import read_strictly
+from tickwire import metrics
 from tickwire.cli.accounting import add_reports, report_of
 from tickwire.cli.metrics_page import Family, add_up, by_label, exported, only_counts, read_page, total
 
@@ -72,3 +74,18 @@ def test_a_killed_process_is_accounted_for_by_its_metrics() -> None:
     assert added["acknowledged"] == 11
     assert added["topics"]["t"] == {"events": 13, "acknowledged": 11, "in_flight": 0, "unsettled": 2}
     assert added["spill_folder"] == "/a, /b"
+
+
+def test_strict_readers_take_the_page_of_several_processes() -> None:
+    metrics.GAPS.labels("toy").inc()
+    metrics.DELIVERY_SECONDS.observe(0.5)
+    one = read_page(generate_latest(metrics.consistent_registry()).decode())
+
+    class Whole(Collector):
+        def collect(self) -> list[object]:  # type: ignore[override]
+            return list(exported(add_up(one, [one, only_counts(one)])))
+
+    registry = CollectorRegistry()
+    registry.register(Whole())
+    families = read_strictly(registry)
+    assert {family.name for family in families} == set(one)

@@ -29,12 +29,16 @@ Page = Mapping[str, Family]
 
 def read_page(text: str) -> dict[str, Family]:
     """Read what an exporter serves."""
+    return page_of(text_string_to_metric_families(text))
+
+
+def page_of(metrics: Iterable[Metric]) -> dict[str, Family]:
+    """The page that an exporter of these *metrics* would serve."""
     page: dict[str, Family] = {}
-    for metric in text_string_to_metric_families(text):
+    for metric in metrics:
         family = page[metric.name] = Family(metric.type, metric.documentation)
         for sample in metric.samples:
-            if not sample.name.endswith("_created"):
-                family.values[sample.name, tuple(sorted(sample.labels.items()))] = sample.value
+            family.values[sample.name, tuple(sorted(sample.labels.items()))] = sample.value
     return page
 
 
