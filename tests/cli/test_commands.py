@@ -139,3 +139,9 @@ def test_the_examples_in_the_help_stand_one_a_line(command: str) -> None:
     assert not [line for line in lines if "\\b" in line]
     first = next(i for i, line in enumerate(lines) if line.startswith("Example"))
     assert f"tickwire {command}" in lines[first if ": " in lines[first] else first + 1]
+
+
+def test_a_terminal_without_utf_8_gets_escapes_and_no_traceback() -> None:
+    done = tickwire("config", "show", PYTHONIOENCODING="ascii", KAFKA_CLIENT_ID="币é")
+    assert done.returncode == 0, done.stderr
+    assert "KAFKA_CLIENT_ID\t\\u5e01\\u00e9\t" in done.stdout

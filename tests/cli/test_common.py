@@ -1,12 +1,14 @@
 """Output is safe for terminals, and flags become settings."""
 
+import codecs
+import json
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickwire.cli.common import UnwritableFile, check_writable, printable, split_settings
+from tickwire.cli.common import UnwritableFile, check_writable, json_escapes, printable, split_settings
 from tickwire.errors import UsageError
 
 
@@ -43,3 +45,10 @@ def test_an_unwritable_report_is_named_before_the_run(tmp_path: Path) -> None:
         check_writable(tmp_path / "missing" / "report.json", "--report")
     assert "missing" in str(caught.value)
     assert caught.value.exit_code == 1
+
+
+@given(st.text(), st.sampled_from(["ascii", "latin-1", "cp1252", "utf-8"]))
+def test_what_an_encoding_lacks_is_written_so_that_json_stays_json(text: str, encoding: str) -> None:
+    codecs.register_error("tickwire", json_escapes)
+    line = json.dumps(text, ensure_ascii=False)
+    assert json.loads(line.encode(encoding, "tickwire").decode(encoding)) == text

@@ -125,7 +125,7 @@ def test_unknown_names_are_warned_about_once_with_the_closest(
     closest = {record.args[0]: record.args[2] for record in caplog.records if isinstance(record.args, tuple)}
     assert closest == {
         "broker": "KAFKA_BROKERS",
-        "feeds": "[kafka] or [feed]",
+        "feeds": "[kafka] or [feed] or [log]",
         "linger": "linger_ms",
         "symbol": "FEED_SYMBOLS",
     }

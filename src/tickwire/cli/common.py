@@ -1,5 +1,6 @@
 """What several commands need: the Kafka switch, the metrics exporter, output that is safe for terminals."""
 
+import importlib
 import importlib.util
 import sys
 import unicodedata
@@ -7,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, start_http_server
+from rich.console import Console
+from rich.text import Text
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaDisabled, KafkaMissing, PortTaken, TickwireError, UsageError
@@ -51,6 +54,26 @@ def _escape(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+def json_escapes(error: UnicodeError) -> tuple[str, int]:
+    r"""Write what an encoding lacks as JSON does, e.g. ``\u5e01``: an error handler for codecs."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    pairs = zip(units[::2], units[1::2], strict=True)
+    return "".join(f"\\u{high:02x}{low:02x}" for high, low in pairs), error.end
+
+
+def compiled() -> str:
+    """Why the compiled part is missing; empty where it is there."""
+    try:
+        importlib.import_module("tickwire._native")
+    except ModuleNotFoundError:
+        return "several times slower; where a C compiler and Python's headers are, install it again"
+    except ImportError as e:
+        return str(e)
+    return ""
+
+
 def split_settings(pairs: Sequence[str]) -> tuple[dict[str, object], dict[str, object]]:
     """Sort ``NAME=VALUE`` flags into overrides of the KAFKA_* and of the FEED_* settings.
 
@@ -88,6 +111,11 @@ class UnwritableFile(TickwireError):
 
     def __str__(self) -> str:
         return f"Cannot write {str(self.path)!r} ({self.cause}): name a file in a writable folder with {self.option}."
+
+
+def show(text: str, style: str = "") -> None:
+    """Print a line, in colour on a terminal that has them (and no NO_COLOR)."""
+    Console(highlight=False, soft_wrap=True).print(Text(text, style=style))
 
 
 def show_table(rows: Sequence[Mapping[str, object]]) -> None:

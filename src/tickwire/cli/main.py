@@ -1,17 +1,24 @@
 """The command ``tickwire``: puts the commands together and turns errors into one sentence and an exit code."""
 
-import logging
+import codecs
+import io
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import typer.main
 
 from tickwire import __version__
 from tickwire.cli import broker, check, config, consume, demo, dlq, exchanges, produce, simulate, smoke, spill, topics
-from tickwire.cli.common import printable
+from tickwire.cli.common import compiled, json_escapes
+from tickwire.cli.logs import say_error, start_logging
+from tickwire.config.loading import load_log
 from tickwire.errors import TickwireError
+
+_HELP_COLUMNS = 120  # at most, in terminals that have them
+# Of a wrong option or argument. The class that both typer's own click and an installed one derive this from.
+_TyperError: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
 app = typer.Typer(
     name="tickwire",
@@ -25,14 +32,18 @@ app = typer.Typer(
 
 def _version(value: bool) -> None:
     if value:
-        print(f"tickwire {__version__}")
+        missing = compiled()
+        print(f"tickwire {__version__} ({f'not compiled: {missing}' if missing else 'compiled'})")
         raise typer.Exit
 
 
 @app.callback()
 def root(
     _version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print the version, whether compiled, and end."
+        ),
     ] = False,
 ) -> None:
     """Exchange market data into Kafka, every message accounted for."""
@@ -58,15 +69,38 @@ def main(arguments: Sequence[str] | None = None, *, path: Sequence[str] = (), na
     Without *arguments* the process's own count. A script calls this with the *path* of the command that it stands for,
     and its own *name* for the help.
     """
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    _write_what_no_encoding_has()
     command = typer.main.get_command(app)
     for part in path:
         command = command.commands[part]  # type: ignore[attr-defined]  # a group's; typer names no type for it
     try:
-        command.main(args=None if arguments is None else list(arguments), prog_name=name)
+        if not {"--help", "--version"} & set(given):  # which answer whatever the settings are
+            start_logging(load_log())
+        sys.exit(command.main(args=given, prog_name=name, standalone_mode=False, max_content_width=_HELP_COLUMNS))
     except TickwireError as e:
-        print(f"error: {printable(str(e))}", file=sys.stderr)
+        say_error(e)
         sys.exit(e.exit_code)
+    except _TyperError as e:
+        sys.exit(_say_usage(e))
+    except typer.Abort:  # a question was not answered
+        sys.exit(1)
     except BrokenPipeError:  # the reader of our output has gone, as in `| head`
         sys.stderr.close()
         sys.exit(1)
+
+
+def _say_usage(error: Any) -> int:
+    """Say what is wrong with the arguments as every other error is said; without any, show the help."""
+    if not error.message or error.message == error.ctx.get_help():
+        error.show()
+    else:
+        say_error(f"{error.format_message().rstrip('.')}: see `{error.ctx.command_path} --help`.")
+    return int(error.exit_code)
+
+
+def _write_what_no_encoding_has() -> None:
+    """Let standard output write every text, whatever its encoding: what that lacks as JSON writes it."""
+    codecs.register_error("tickwire", json_escapes)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="tickwire")

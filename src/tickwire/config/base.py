@@ -81,6 +81,11 @@ def without_user_info(value: object) -> object:
     return _USER_INFO.sub(rf"\1{HIDDEN}@", value) if isinstance(value, str) else value
 
 
+def lower(value: object) -> object:
+    """Text in lower case and without blanks around it; leave other types to pydantic."""
+    return value.strip().lower() if isinstance(value, str) else value
+
+
 def comma_list(value: object) -> object:
     """Split comma-separated text, keep the order, drop blanks and repetitions; leave other types to pydantic."""
     parts = value.split(",") if isinstance(value, str) else value

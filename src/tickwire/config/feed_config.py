@@ -8,14 +8,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from tickwire.config.addresses import check_origin
-from tickwire.config.base import Settings, comma_list, without_user_info
+from tickwire.config.base import Settings, comma_list, lower, without_user_info
 from tickwire.errors import InvalidSetting, SettingsError
 
 _SCHEMES = {"ws": ("wss", "ws"), "rest": ("https", "http")}
-
-
-def _lower(value: object) -> object:
-    return value.strip().lower() if isinstance(value, str) else value
 
 
 def _some(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -37,12 +33,12 @@ class FeedConfig(Settings):
     model_config = SettingsConfigDict(env_prefix="FEED_")
     URL_NAME: ClassVar[re.Pattern[str]] = re.compile(r"[a-z0-9_]+_(ws|rest)_url")
 
-    exchange: Annotated[str, BeforeValidator(_lower)] = Field("binance", min_length=1, description="Exchange to read.")
+    exchange: Annotated[str, BeforeValidator(lower)] = Field("binance", min_length=1, description="Exchange to read.")
     symbols: Names = Field(
         ("BTCUSDT",), description="Symbols, comma-separated, in the exchange's spelling or ours (BTC-USDT)."
     )
     channels: Names = Field(("ticker", "orderbook"), description="Channels, comma-separated.")
-    orderbook_mode: Annotated[Literal["delta", "snapshot"], BeforeValidator(_lower)] = Field(
+    orderbook_mode: Annotated[Literal["delta", "snapshot"], BeforeValidator(lower)] = Field(
         "delta", description="delta: every change of the book; snapshot: its top levels after changes."
     )
     orderbook_depth: int = Field(

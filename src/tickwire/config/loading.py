@@ -21,11 +21,12 @@ from tickwire.config.base import HIDDEN, Settings, without_user_info
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.foreign import is_foreign, is_service_link
 from tickwire.config.kafka_config import KafkaConfig
+from tickwire.config.log_config import LogConfig
 from tickwire.errors import InvalidSetting, SettingsError
 
 logger = logging.getLogger(__name__)
 
-_TABLES: dict[type[Settings], str] = {KafkaConfig: "kafka", FeedConfig: "feed"}
+_TABLES: dict[type[Settings], str] = {KafkaConfig: "kafka", FeedConfig: "feed", LogConfig: "log"}
 _LINE_END = re.compile(r"\r?\n\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ALIASES = {"bootstrap_servers": "brokers"}  # the name that Kafka's own clients use
@@ -74,6 +75,11 @@ def load_feed(overrides: Mapping[str, object] | None = None) -> FeedConfig:
     return _build(FeedConfig, _find(FeedConfig, overrides))
 
 
+def load_log() -> LogConfig:
+    """The ``TICKWIRE_LOG_*`` settings in force. Raises SettingsError."""
+    return _build(LogConfig, _find(LogConfig, None))
+
+
 def origins(kafka: Mapping[str, object] | None = None, feed: Mapping[str, object] | None = None) -> tuple[Setting, ...]:
     """Every setting in force with where it came from; arguments are flags as in `load_kafka` and `load_feed`.
 
@@ -81,7 +87,7 @@ def origins(kafka: Mapping[str, object] | None = None, feed: Mapping[str, object
     """
     path, chosen = _file_path()
     file = Setting("TICKWIRE_CONFIG", str(path), "environment TICKWIRE_CONFIG" if chosen else "default")
-    return (*_settings(KafkaConfig, kafka), *_settings(FeedConfig, feed), file)
+    return (*_settings(KafkaConfig, kafka), *_settings(FeedConfig, feed), *_settings(LogConfig, None), file)
 
 
 def _settings(model: type[Settings], overrides: Mapping[str, object] | None) -> list[Setting]:
