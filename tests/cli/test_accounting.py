@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tickwire.cli.accounting import judge
+from tickwire.cli.accounting import add_reports, droppable, judge, last_line, losses, stages
+from tickwire.config.kafka_config import KafkaConfig
 
 BOOK = {"bids": [["1.00", "2"]], "asks": [["1.01", "3"]]}
 
@@ -65,3 +66,72 @@ def test_one_number_off_is_found(path: tuple[str, ...], value: object) -> None:
         target = target[name]
     target[path[-1]] = value
     assert not all(check.ok for check in judge(**run))
+
+
+TOPICS = {"ticker": "ticks.v1.raw", "orderbook": "orderbook.v1.raw"}
+OUTCOMES = ("events", "acknowledged", "conflated", "dropped", "failed", "spilled", "in_flight")
+
+
+def accounting(recovered: dict[str, int] | None = None, **ticks: int) -> dict[str, Any]:
+    """What a feed says, where the records of tickers ended as *ticks* and there were no others."""
+    topics = {topic: dict.fromkeys(OUTCOMES, 0) for topic in TOPICS.values()}
+    topics["ticks.v1.raw"] |= ticks | {"events": sum(ticks.values())}
+    return {
+        "frames_received": 12,
+        "frames_rejected": {"malformed": 0},
+        "events": {"ticker": sum(ticks.values()), "orderbook": 0},
+        **{stage: sum(account[stage] for account in topics.values()) for stage in OUTCOMES[1:]},
+        "topics": topics,
+        "recovered": recovered or {},
+        "spill_folder": "folder",
+    }
+
+
+def test_only_what_was_asked_for_and_what_is_not_0_has_a_row() -> None:
+    report = accounting(acknowledged=3, failed=1)
+    assert stages(report, {"ticker": "ticks.v1.raw"}) == {
+        "frames received": 12,
+        "events (ticker)": 4,
+        "ticks.v1.raw acknowledged": 3,
+        "ticks.v1.raw failed": 1,
+    }
+    assert stages(report, TOPICS)["orderbook.v1.raw acknowledged"] == 0
+
+
+@pytest.mark.parametrize("outcome", ["failed", "dropped", "in_flight"])
+def test_a_record_that_is_lost_is_a_loss(outcome: str) -> None:
+    assert not losses(accounting(acknowledged=3, conflated=2, spilled=1))
+    [sentence] = losses(accounting(None, acknowledged=3, **{outcome: 7}))
+    assert sentence.startswith("7 records are LOST")
+
+
+@pytest.mark.parametrize("outcome", ["failed", "dropped", "lost"])
+def test_a_record_of_an_earlier_run_that_is_lost_is_a_loss(outcome: str) -> None:
+    assert not losses(accounting({"records": 9, "acknowledged": 2, "waiting": 7}))
+    [sentence] = losses(accounting({"records": 9, "acknowledged": 2, outcome: 7}))
+    assert sentence.startswith("7 records")
+
+
+def test_what_a_setting_chose_to_drop_is_no_loss() -> None:
+    report = accounting(acknowledged=3, dropped=7)
+    assert not losses(report, ["ticks.v1.raw"])
+    assert losses(report, ["orderbook.v1.raw"])
+
+
+def test_dropping_is_chosen_topic_by_topic() -> None:
+    assert droppable(KafkaConfig()) == []
+    assert droppable(KafkaConfig(when_full_ticker="drop")) == ["ticks.v1.raw"]
+    assert droppable(KafkaConfig(when_full_orderbook="invalidate")) == ["orderbook.v1.raw"]
+
+
+def test_the_last_line_says_what_is_lost_and_what_waits() -> None:
+    assert last_line(accounting(acknowledged=3)) == "Nothing remains to be delivered."
+    line = last_line(accounting(failed=2, spilled=5))
+    assert "2 records are LOST" in line
+    assert "5 records wait in folder" in line
+
+
+def test_the_books_of_several_processes_are_put_together() -> None:
+    ours = {"BTC-USDT": {"state": "valid", "troubles": 1, "last_seconds": 0.5}}
+    theirs = {"ETH-USDT": {"state": "valid", "troubles": 0, "last_seconds": None}}
+    assert add_reports([{"books": ours}, {"books": theirs}, {"books": ours}])["books"] == ours | theirs

@@ -193,7 +193,10 @@ def test_an_error_of_one_worker_ends_all_with_its_sentence(
     names = ",".join([*exchange.symbols, "NONSUCHUSDT"])
     with produce(exchange, mock, tmp_path, 2, FEED_SYMBOLS=names) as program:
         assert program.wait() == 2
-    assert "NONSUCHUSDT" in program.log.read_text()
+    assert program.output.read_text() == ""
+    errors = [line for line in program.log.read_text().splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert "NONSUCHUSDT" in errors[0]
     assert report_of(tmp_path)["acknowledged"] == in_topics(mock)
 
 

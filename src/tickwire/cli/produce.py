@@ -4,26 +4,34 @@ import asyncio
 import json
 import logging
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, NamedTuple
 
 import typer
 import uvloop
 
+from tickwire import metrics
+from tickwire.cli.accounting import droppable, last_line, losses, stages
 from tickwire.cli.allocator import give_memory_back
-from tickwire.cli.common import check_writable, require_kafka, show_table, split_settings, start_metrics
+from tickwire.cli.common import check_writable, printable, require_kafka, show_table, split_settings, start_metrics
+from tickwire.cli.logs import start_logging
+from tickwire.cli.metrics_page import page_of
+from tickwire.cli.produce_output import Progress, progress, say_start
 from tickwire.cli.worker import Reporter
-from tickwire.cli.workers import Workers
+from tickwire.cli.workers import SAID, Workers
 from tickwire.config.feed_config import FeedConfig
-from tickwire.config.loading import load_feed, load_kafka
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.config.loading import load_feed, load_kafka, load_log
 from tickwire.config.share import WHOLE, Share
 from tickwire.data_feed import WebSocketDataFeed
-from tickwire.errors import UsageError
+from tickwire.errors import TickwireError, UsageError
 from tickwire.signals import Stop
 
 logger = logging.getLogger(__name__)
+
+_TICK_S = 1.0
 
 
 def produce(
@@ -68,40 +76,67 @@ def produce(
     feed_config = load_feed(feed_values | _given(exchange=exchange, symbols=symbols, channels=channels))
     if report is not None:
         check_writable(report, "--report")
+    asked = _topics(feed_config, kafka)
     if worker is None:
         _check_workers(workers, feed_config)
         Share(0, workers).kafka(kafka)  # raises where a share is too small
+        say_start(feed_config, kafka, asked, workers)
+    task = _Task(asked, droppable(kafka), report)
     with ExitStack() as stack:
         source: WebSocketDataFeed | Workers
-        run: Callable[[], int]
+        run: Callable[[Progress], int]
         if workers > 1:
             passed = _given(exchange=exchange, symbols=symbols, channels=channels, brokers=brokers)
             arguments = [f"--{name}={value}" for name, value in passed.items()]
             arguments += [f"--set={pair}" for pair in settings or []] + ["--offline-start"] * offline_start
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tickwire-workers-")))
             source = together = Workers(workers, arguments, folder)
-            start_metrics(kafka, together.registry)
-            run = lambda: _run_workers(together)  # noqa: E731
+            run = lambda watch: _run_workers(together, watch)  # noqa: E731
         else:
             share = WHOLE if worker is None else _become(worker, worker_channel)
             source = feed = WebSocketDataFeed(feed=feed_config, kafka=kafka, offline_start=offline_start, _share=share)
+            run = lambda watch: uvloop.run(_run(feed, watch, task))  # noqa: E731
+        watch = Progress()
+        if worker is None:
+            registry = source.registry if isinstance(source, Workers) else metrics.consistent_registry()
+            start_metrics(kafka, registry)
+            watch = progress(lambda: page_of(registry.collect()), asked, kafka)
+        try:
+            _account_for(source, task, lambda: run(watch))
+        except TickwireError as e:
             if worker is None:
-                start_metrics(kafka)
-            run = lambda: uvloop.run(_run(feed))  # noqa: E731
-        _account_for(source, run, report)
+                raise
+            print(f"{SAID}{printable(str(e))}")  # for the first process, which says it once for all
+            raise typer.Exit(e.exit_code) from None
 
 
-def _account_for(source: "WebSocketDataFeed | Workers", run: Callable[[], int], report: Path | None) -> None:
-    """Run, and show where every message went, however it ends."""
+class _Task(NamedTuple):
+    """What a run was asked to do: topics by channel, those whose records may be dropped, where to write a report."""
+
+    topics: Mapping[str, str]
+    given_up: Collection[str]
+    report: Path | None
+
+
+def _topics(feed: FeedConfig, kafka: KafkaConfig) -> dict[str, str]:
+    topics = {"ticker": kafka.ticker_topic, "orderbook": kafka.orderbook_topic}
+    return {channel: topic for channel, topic in topics.items() if channel in feed.channels}
+
+
+def _account_for(source: "WebSocketDataFeed | Workers", task: _Task, run: Callable[[], int]) -> None:
+    """Run, and show where every message went, however it ends; an error before there was any is its sentence alone."""
+    code: int | None = None
     try:
         code = run()
     finally:
         accounting = source.accounting()
-        _show(accounting)
-        if report is not None:
-            report.write_text(json.dumps(accounting, indent=1) + "\n")
-    print(_last_line(accounting))
-    if code or accounting["in_flight"] or accounting.get("unsettled"):
+        if task.report is not None:
+            task.report.write_text(json.dumps(accounting, indent=1) + "\n")
+        if code is not None or any(stages(accounting, {}).values()):
+            rows = stages(accounting, task.topics)
+            show_table([{"stage": name, "count": count} for name, count in rows.items()])
+            print(last_line(accounting, task.given_up))
+    if code or losses(accounting, task.given_up):
         raise typer.Exit(code or 1)
 
 
@@ -120,62 +155,28 @@ def _become(worker: str, channel: int) -> Share:
         Reporter(channel).start()
     except (ValueError, OSError) as e:
         raise UsageError(f"--worker is for processes that --workers starts ({e}): leave it out.") from None
-    for handler in logging.getLogger().handlers:
-        handler.setFormatter(logging.Formatter(f"%(asctime)s %(levelname)s [{share}] %(message)s"))
+    start_logging(load_log(), str(share))
     return share
 
 
-def _run_workers(workers: Workers) -> int:
-    with Stop(workers.last_words) as stop:
-        return workers.run(stop)
+def _run_workers(workers: Workers, watch: Progress) -> int:
+    with watch, Stop(workers.last_words) as stop:
+        return workers.run(stop, watch.tick)
 
 
 def _given(**values: str | None) -> dict[str, object]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-async def _run(feed: WebSocketDataFeed) -> int:
-    with Stop(lambda: _last_line(feed.accounting(), at_once=True)) as stop:
+async def _run(feed: WebSocketDataFeed, watch: Progress, task: _Task) -> int:
+    with watch, Stop(lambda: last_line(feed.accounting(), task.given_up, at_once=True)) as stop:
         running = asyncio.ensure_future(feed.run())
         asked = asyncio.ensure_future(stop.arrives())
-        await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
+        while not (running.done() or asked.done()):
+            await asyncio.wait({running, asked}, timeout=_TICK_S, return_when=asyncio.FIRST_COMPLETED)
+            watch.tick()
         asked.cancel()
         if not running.done():
             await feed.stop()
         await running
     return 0
-
-
-def _show(accounting: Mapping[str, Any]) -> None:
-    """Print where every message went, one line a stage."""
-    rows: dict[str, object] = {
-        "frames received": accounting["frames_received"],
-        **{f"frames rejected ({reason})": n for reason, n in accounting["frames_rejected"].items() if n},
-        **{f"events ({kind})": n for kind, n in accounting["events"].items()},
-        **{
-            f"{topic} {outcome.replace('_', ' ')}": n
-            for topic, account in accounting["topics"].items()
-            for outcome, n in account.items()
-            if outcome != "events"
-        },
-    }
-    if accounting["recovered"].get("records"):
-        rows |= {f"from an earlier run: {outcome}": n for outcome, n in accounting["recovered"].items()}
-    show_table([{"stage": stage, "count": count} for stage, count in rows.items()])
-
-
-def _last_line(accounting: Mapping[str, Any], *, at_once: bool = False) -> str:
-    """Say what remains; *at_once*: at the second signal, when Kafka may yet store what it was sent."""
-    on_disk = accounting["spilled"] + accounting["recovered"].get("waiting", 0)
-    words = []
-    if lost := accounting["in_flight"]:
-        why = "the second signal left no time to write them to disk" if at_once else "the disk had no room for them"
-        words.append(f"{lost} records are LOST: Kafka did not acknowledge them, and {why}.")
-    if unsettled := accounting.get("unsettled"):
-        words.append(
-            f"{unsettled} records were with workers that died: those in memory are LOST unless Kafka has them, "
-            "those on disk were found by the worker that followed."
-        )
-    if on_disk:
-        words.append(f"{on_disk} records wait in {accounting['spill_folder']} and are sent first by the next start.")
-    return " ".join(words) or "Nothing remains to be delivered."

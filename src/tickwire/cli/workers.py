@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from tickwire.cli.accounting import add_reports, report_of
 from tickwire.cli.metrics_page import Family, add_up, exported, only_counts, read_page
 from tickwire.cli.worker import LENGTH_BYTES, REQUEST_BYTES
 from tickwire.config.share import Share
+from tickwire.errors import TickwireError
 from tickwire.signals import Stop
 from tickwire.wire.backoff import Backoff
 
@@ -32,6 +33,7 @@ _LOOK_S = 1.0  # between two looks at what a worker has counted: so much of it i
 _ANSWER_S = 2.0
 _LAST_WORDS_S = 2.0
 _HEAD_BYTES = REQUEST_BYTES + LENGTH_BYTES
+SAID = "error: "  # before the sentence with which a worker ends, on its standard output
 _STATES = ("running", "silent", "down")
 
 
@@ -149,6 +151,17 @@ class Worker:
         return report
 
 
+class WorkerFailed(TickwireError):
+    """A worker ended with an error of its own, which *sentence* says."""
+
+    def __init__(self, sentence: str, exit_code: int) -> None:
+        super().__init__(sentence, exit_code)
+        self.sentence, self.exit_code = sentence, exit_code
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
 class Workers(Collector):
     """All workers; as a collector, their metrics and ours on one page."""
 
@@ -160,11 +173,14 @@ class Workers(Collector):
         self.registry.register(self)
         self._asked = False
         self._code = 0
+        self._error: WorkerFailed | None = None
 
-    def run(self, stop: Stop) -> int:
+    def run(self, stop: Stop, tick: Callable[[], None]) -> int:
         """Serve until *stop* is requested or a worker ends with an error, which ends all; return the exit code.
 
-        A worker that is killed is started again.
+        A worker that is killed is started again. *tick* is called all the time, so as to show how things stand.
+
+        Raises :exc:`WorkerFailed` with the first such error.
         """
         look_at = 0.0
         while not self._all_ended(stop):
@@ -174,10 +190,13 @@ class Workers(Collector):
                 for worker in self._workers:
                     worker.look()
             self._show_states()
+            tick()
             if stop.wait(_TICK_S) and not self._asked:
                 self._ask_all_to_end()
             elif self._asked:
                 time.sleep(_TICK_S)
+        if self._error is not None:
+            raise self._error
         return self._code
 
     def accounting(self) -> dict[str, Any]:
@@ -213,8 +232,11 @@ class Workers(Collector):
         return not running and (self._asked or stop.requested)
 
     def _ended(self, worker: Worker, code: int, *, unasked: bool) -> None:
-        if code > 0:  # it has said why, and would again
+        if code > 0:  # for a reason that would be there again
             self._code = self._code or code
+            said = worker.last_words(0)
+            if self._error is None and said.startswith(SAID):
+                self._error = WorkerFailed(said.removeprefix(SAID), code)
         if not unasked:
             return
         if code > 0:

@@ -1,0 +1,157 @@
+"""What ``tickwire produce`` shows while it runs: what it was told to do, then a live table, or a line now and then."""
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from tickwire.cli.common import compiled, is_terminal, printable
+from tickwire.cli.logs import log_to
+from tickwire.cli.metrics_page import Page, by_label, total
+from tickwire.config.feed_config import FeedConfig
+from tickwire.config.kafka_config import KafkaConfig
+
+logger = logging.getLogger(__name__)
+
+_LINE_S = 30.0
+_TABLE_S = 1.0
+_NAMED = 5
+_TROUBLE = {
+    "feed_frames_rejected_total": "frames rejected",
+    "feed_resyncs_total": "books started again",
+    "feed_reconnects_total": "reconnects",
+    "feed_callback_errors_total": "callback errors",
+    "kafka_producer_recreated_total": "producers replaced",
+    "kafka_spill_lost_total": "records damaged on disk",
+    "feed_worker_restarts_total": "workers started again",
+}
+_LOST = {"dropped", "failed"}
+
+
+def say_start(feed: FeedConfig, kafka: KafkaConfig, asked: Mapping[str, str], workers: int) -> None:
+    """Log what this run is going to do; *asked* are the topics by channel."""
+    missing = compiled()
+    more = f",… ({len(feed.symbols)})" if len(feed.symbols) > _NAMED else ""
+    logger.info(
+        "produce.start exchange=%s symbols=%s%s channels=%s topics=%s brokers=%s metrics=%s workers=%d compiled=%s",
+        feed.exchange, ",".join(feed.symbols[:_NAMED]), more, ",".join(feed.channels), ",".join(asked.values()),
+        kafka.brokers, metrics_address(kafka), workers, "no" if missing else "yes",
+    )  # fmt: skip
+    if missing:
+        logger.warning("produce.not_compiled (%s)", missing)
+
+
+def metrics_address(kafka: KafkaConfig) -> str:
+    """Where the metrics are."""
+    return f"http://{kafka.metrics_host}:{kafka.metrics_port}/metrics" if kafka.metrics_enabled else "off"
+
+
+class Progress:
+    """Shows nothing: what a worker does is shown by the first process."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        pass
+
+    def tick(self) -> None:
+        """Show how things stand, when it is time; to be called once a second or more often."""
+
+
+class Lines(Progress):
+    """A line in the log every half a minute."""
+
+    def __init__(self, page: Callable[[], Page], every_s: float = _LINE_S) -> None:
+        self._page, self._every_s = page, every_s
+        self._at = time.monotonic()
+        self._events = 0
+
+    def tick(self) -> None:
+        """Write the line when it is time."""
+        now = time.monotonic()
+        seconds = now - self._at
+        if seconds < self._every_s:
+            return
+        page = self._page()
+        events, before = total(page, "feed_events_total"), self._events
+        logger.info(
+            "produce.progress events_s=%.0f acknowledged=%d in_flight=%d on_disk=%d books_valid=%d books=%d trouble=%r",
+            (events - before) / seconds,
+            total(page, "kafka_records_total", outcome="acknowledged"),
+            total(page, "kafka_records_in_flight"), total(page, "kafka_spill_records"),
+            total(page, "feed_books", state="valid"), total(page, "feed_books"), trouble(page),
+        )  # fmt: skip
+        self._at, self._events = now, events
+
+
+class ProducerTable(Progress):
+    """A table that follows the records of each topic, once a second."""
+
+    def __init__(self, page: Callable[[], Page], topics: Mapping[str, str], metrics: str) -> None:
+        self._page, self._topics, self._metrics = page, topics, metrics
+        self._console = Console()
+        self._live = Live(console=self._console, auto_refresh=False)
+        self._at = time.monotonic()
+        self._events = dict.fromkeys(topics.values(), 0)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        log_to(sys.stderr)  # the table's own stream, which writes above the table
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._live.stop()
+        log_to(sys.stderr)
+
+    def tick(self) -> None:
+        """Draw the table anew, when it is time."""
+        now = time.monotonic()
+        seconds = now - self._at
+        if seconds >= _TABLE_S:
+            self._live.update(self._draw(self._page(), seconds), refresh=True)
+            self._at = now
+
+    def _draw(self, page: Page, seconds: float) -> Group:
+        table = Table("topic", "events/s", "acknowledged", "in flight", "conflated", "lost", box=None, pad_edge=False)
+        for topic in self._topics.values():
+            ended = by_label(page, "kafka_records_total", "outcome", topic=topic)
+            in_flight = total(page, "kafka_records_in_flight", topic=topic)
+            events = sum(ended.values()) + in_flight
+            rate, self._events[topic] = (events - self._events[topic]) / seconds, events
+            lost = sum(ended.get(outcome, 0) for outcome in _LOST)
+            counts = (ended.get("acknowledged", 0), in_flight, ended.get("conflated", 0))
+            style = "red" if lost else ""
+            table.add_row(printable(topic), f"{rate:.0f}", *map(str, counts), Text(str(lost), style=style))
+        return Group(table, self._below(page))
+
+    def _below(self, page: Page) -> Text:
+        books, valid = total(page, "feed_books"), total(page, "feed_books", state="valid")
+        text = Text()
+        if books:
+            text.append(f"books {valid} of {books} valid, ", style="green" if valid == books else "yellow")
+        text.append(f"{total(page, 'kafka_spill_records')} records on disk, metrics {self._metrics}")
+        if troubles := trouble(page):
+            text.append(f"\n{troubles}", style="yellow")
+        return text
+
+
+def progress(page: Callable[[], Page], topics: Mapping[str, str], kafka: KafkaConfig) -> Progress:
+    """What fits where standard output leads."""
+    return ProducerTable(page, topics, metrics_address(kafka)) if is_terminal() else Lines(page)
+
+
+def trouble(page: Page) -> str:
+    """Everything that went wrong so far, counted; empty where nothing did."""
+    counts = {words: total(page, name) for name, words in _TROUBLE.items()}
+    counts["reconnects"] -= total(page, "feed_reconnects_total", reason="planned")
+    lost = by_label(page, "kafka_records_total", "outcome")
+    counts |= {f"records {outcome}": lost.get(outcome, 0) for outcome in sorted(_LOST)}
+    return ", ".join(f"{count} {words}" for words, count in counts.items() if count)
