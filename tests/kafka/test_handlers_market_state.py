@@ -92,7 +92,7 @@ def test_a_book_of_version_1_goes_on_in_version_2() -> None:
 def test_a_jump_is_counted_and_the_book_waits_for_a_snapshot() -> None:
     state = MarketState()
     feed(state, START, message("delta", 1, 2, [("9", "1")]))
-    assert (state.jumps, state.books[KEY].book) == (1, None)
+    assert (state.jumps, state.books[KEY].book, state.books[KEY].reason) == (1, None, "jump")
     feed(state, message("delta", 1, 3, [("9", "2")]))
     assert (state.jumps, state.books[KEY].book) == (1, None)
     feed(state, message("snapshot", 1, 4, [("8", "1")], reason="keyframe"))
@@ -137,9 +137,11 @@ def test_an_invalid_book_stays_as_it_was_but_is_not_valid_until_the_next_snapsho
     feed(state, START, message("invalid", 1, 1, reason="gap"), message("delta", 1, 2, [("10", "5")]))
     shown = state.report()["books"][KEY]
     assert (shown["valid"], shown["bids"], shown["book_seq"], state.jumps) == (False, [("10", "1")], 2, 0)
+    assert state.books[KEY].reason == "gap"
     feed(state, message("snapshot", 2, 0, [("9", "1")], reason="resync"))
     shown = state.report()["books"][KEY]
     assert (shown["valid"], shown["bids"], state.jumps) == (True, [("9", "1")], 0)
+    assert state.books[KEY].reason is None
 
 
 def test_an_epoch_that_begins_with_a_delta_is_refused() -> None:

@@ -19,7 +19,7 @@ from tickwire.errors import TickwireError
 
 _POLL_S = 0.05
 _STOP_S = 30.0
-_TAIL_LINES = 5
+_TAIL_CHARACTERS = 200
 
 
 class ChildFailed(TickwireError):
@@ -91,8 +91,15 @@ class Child:
             raise ChildFailed(self.command, f"ended with {code}", self._tail())
 
     def _tail(self) -> str:
-        lines = self._log.read_text(errors="replace").strip().splitlines()
-        return " / ".join(line.strip() for line in lines[-_TAIL_LINES:])
+        return cause(self._log.read_text(errors="replace"))
+
+
+def cause(log: str) -> str:
+    """What a log has to say of a failure: its last error, else its last line, not too much of it."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    last = (errors or lines or [""])[-1]
+    return last if len(last) <= _TAIL_CHARACTERS else f"{last[:_TAIL_CHARACTERS]}…"
 
 
 def free_ports(count: int) -> list[int]:

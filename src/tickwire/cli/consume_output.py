@@ -1,20 +1,22 @@
 """What ``tickwire consume`` shows: JSON lines, plain lines, or a live table."""
 
 import base64
-import logging
 import re
 import sys
 import time
+from collections import Counter
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
 import msgspec
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from tickwire.cli.common import printable
+from tickwire.cli.logs import log_to
 from tickwire.events.book import Side
 from tickwire.kafka.consumer_report import ConsumerReport
 from tickwire.kafka.market_state import BookState, MarketState
@@ -22,6 +24,9 @@ from tickwire.kafka.received import ReceivedRecord
 
 _LINE_SECONDS = 5.0
 _BOOKS_IN_LINE = 5
+_ALWAYS = 4  # columns that a table has in the narrowest window
+_GAP = 2
+_STYLES = {"valid": "green", "waits": "yellow", "closed": "dim"}
 # Control and direction characters that JSON allows in a string; they are written as JSON escapes.
 _UNSAFE = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
 
@@ -107,12 +112,39 @@ class PlainLines(Watch):
 
 def summary(report: ConsumerReport, state: MarketState | None) -> str:
     """The counts in one line."""
-    text = f"{report.consumed.total()} records, lag {sum(report.lag.values())}"
+    words = [f"{report.consumed.total()} records", f"lag {sum(report.lag.values())}"]
     if state is not None:
-        valid = sum(book.valid for book in state.books.copy().values())
-        text += f", books {valid} of {len(state.books)} valid, {state.jumps} jumps"
-    dead = report.dead_letters.total()
-    return f"{text}, {dead} dead letters" if dead else text
+        words += [*_of_books(state), f"{state.jumps} jumps"]
+    if dead := report.dead_letters.total():
+        words.append(f"{dead} dead letters")
+    return ", ".join(words)
+
+
+def _of_books(state: MarketState) -> list[str]:
+    """How many books may be used, and why the others may not."""
+    books = list(state.books.copy().values())
+    states = Counter(_word(book) for book in books)
+    words = []
+    if states["valid"] or states["waits"] or not books:
+        words.append(f"books {states['valid']} of {states['valid'] + states['waits']} valid")
+    if states["waits"]:
+        reasons = Counter(_why(book) for book in books if _word(book) == "waits")
+        shown = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
+        words.append(f"{states['waits']} wait for a snapshot ({printable(shown)})")
+    if states["closed"]:
+        words.append(f"{states['closed']} books closed by their feed")
+    return words
+
+
+def _word(book: BookState) -> str:
+    """``valid``; ``closed``: its feed has ended or lost its connection; ``waits`` for a snapshot to begin with."""
+    if book.valid:
+        return "valid"
+    return "closed" if book.reason == "disconnect" else "waits"
+
+
+def _why(book: BookState) -> str:
+    return "another producer writes it" if book.whole else book.reason or "none came yet"
 
 
 def best_prices(state: MarketState) -> str:
@@ -134,10 +166,10 @@ def _sides(state: BookState) -> tuple[Side | None, Side | None]:
 class LiveTable(Watch):
     """A table that follows the books, twice a second."""
 
-    def __init__(self, state: MarketState | None) -> None:
+    def __init__(self, state: MarketState | None, console: Console | None = None) -> None:
         super().__init__()
         self._state = state
-        self._console = Console()
+        self._console = console or Console()
         self._live = Live(console=self._console, auto_refresh=False)
         self._at = time.monotonic()
         self._seen = 0
@@ -145,43 +177,64 @@ class LiveTable(Watch):
 
     def __enter__(self) -> Self:
         self._live.start()
-        self._log_to(sys.stderr)  # the table's own stream, which writes above the table
+        log_to(sys.stderr)  # the table's own stream, which writes above the table
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._live.stop()
-        self._log_to(sys.stderr)
+        log_to(sys.stderr)
 
     def tick(self, report: ConsumerReport) -> None:
         """Draw the table anew."""
         super().tick(report)
         now = time.monotonic()
-        seconds, seen = max(now - self._at, 1e-3), report.consumed.total()
+        self._live.update(self.view(report, max(now - self._at, 1e-3)), refresh=True)
+        self._at, self._seen = now, report.consumed.total()
+
+    def view(self, report: ConsumerReport, seconds: float) -> RenderableType:
+        """What is on the screen, *seconds* after the last time."""
+        seen = report.consumed.total()
+        if not seen:
+            return Text(
+                f"{report.assigned} partitions, waits for records" if report.assigned else "Waits for partitions"
+            )
         table = self._topics(report) if self._state is None else self._books(self._state, report, seconds)
         rate = (seen - self._seen) / seconds
-        table.caption = f"{summary(report, self._state)}, {rate:.0f} records/s, {report.assigned} partitions"
-        self._live.update(table, refresh=True)
-        self._at, self._seen = now, seen
+        return Group(table, Text(f"{summary(report, self._state)}, {rate:.0f} records/s, {report.assigned} partitions"))
 
     def _topics(self, report: ConsumerReport) -> Table:
-        table = Table("topic", "processed", "dead letters", "commits")
+        rows = []
         for topic in sorted(report.consumed):
             counts = (report.processed[topic], report.dead_letters[topic], report.commits[topic])
-            table.add_row(topic, *map(str, counts))
-        return table
+            rows.append((topic, *map(str, counts)))
+        return self._table(("topic", "processed", "dead letters", "commits"), rows)
 
     def _books(self, state: MarketState, report: ConsumerReport, seconds: float) -> Table:
-        table = Table("key", "book", "bid", "ask", "book_seq", "book/s", "lag")
         keys = sorted({*state.books.copy(), *state.tickers.copy()})  # handlers run beside this
         room = max(1, self._console.height - 8)
+        rows = []
         for key in keys[:room]:
             book = state.books.get(key)
             cells = _book_cells(book, self._rate(key, book, seconds), report) if book else ("", "", "", "", "", "")
             if not cells[1] and (ticker := state.tickers.get(key)) is not None:
-                cells = (cells[0], ticker.bid or "", ticker.ask or "", *cells[3:])
-            table.add_row(*(Text(printable(cell)) for cell in (key, *cells)))
+                cells = (cells[0], short_number(ticker.bid or ""), short_number(ticker.ask or ""), *cells[3:])
+            rows.append((key, *cells))
+        table = self._table(("key", "book", "bid", "ask", "book_seq", "book/s", "lag"), rows)
         if len(keys) > room:
             table.add_row(f"… and {len(keys) - room} more")
+        return table
+
+    def _table(self, heading: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+        """A table without the last columns where the window is too narrow for all; no cell of a column is cut then."""
+        widths = [max(map(len, column)) for column in zip(heading, *rows, strict=True)]
+        shown = len(heading)
+        while shown > _ALWAYS and sum(widths[:shown]) + _GAP * (shown - 1) > self._console.width:
+            shown -= 1
+        table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
+        for name in heading[:shown]:
+            table.add_column(name, no_wrap=True)
+        for row in rows:
+            table.add_row(*(Text(printable(cell), style=_STYLES.get(cell, "")) for cell in row[:shown]))
         return table
 
     def _rate(self, key: str, book: BookState, seconds: float) -> float:
@@ -189,19 +242,19 @@ class LiveTable(Watch):
         self._numbers[key] = book.epoch, book.last_seq
         return (book.last_seq - last if epoch == book.epoch else book.last_seq) / seconds
 
-    def _log_to(self, stream: Any) -> None:
-        for handler in logging.getLogger().handlers:
-            if isinstance(handler, logging.StreamHandler):
-                handler.setStream(stream)
-
 
 def _book_cells(state: BookState, rate: float, report: ConsumerReport) -> tuple[str, ...]:
     bid, ask = (side.best() if side else None for side in _sides(state))
     return (
-        "valid" if state.valid else "waits",
-        bid[0] if bid else "",
-        ask[0] if ask else "",
+        _word(state),
+        short_number(bid[0]) if bid else "",
+        short_number(ask[0]) if ask else "",
         str(state.last_seq),
         f"{rate:.0f}",
         str(report.lag.get(state.partition, "")),
     )
+
+
+def short_number(text: str) -> str:
+    """A number for reading: without the zeros at its end that an exchange may write."""
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -2,24 +2,39 @@
 
 import contextlib
 import json
+import socket
 import tempfile
 import time
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
 from tickwire.cli.accounting import judge, total_outcomes
 from tickwire.cli.children import Child, free_ports, get_json, metric, post
-from tickwire.cli.common import show_table
+from tickwire.cli.common import show, show_table
 from tickwire.config.feed_config import FeedConfig
-from tickwire.errors import UsageError
+from tickwire.errors import TickwireError, UsageError
 from tickwire.exchanges import load
 from tickwire.signals import Stop
 
 _READY_S = 30.0
 _DRAIN_S = 60.0
 _ALL_LEVELS = 100_000
+_REACH_S = 5.0
+_HTTPS = 443
+
+
+class NoExchange(TickwireError):
+    """The real exchange cannot be reached from here."""
+
+    def __init__(self, host: str, cause: str) -> None:
+        super().__init__(host, cause)
+        self.host, self.cause = host, cause
+
+    def __str__(self) -> str:
+        return f"{self.host} cannot be reached ({self.cause}): without LIVE=1 (--live) the demo needs no internet."
 
 
 def demo(
@@ -46,7 +61,10 @@ def demo(
             f"--symbols {symbols!r} names symbols, which the simulated exchange does not have: "
             "give their number, or add --live (LIVE=1) to read the real exchange."
         )
-    load(exchange)
+    module = load(exchange)
+    if live:
+        _reach(module.EXCHANGE.ws_url)
+    print("Starting a Kafka, the exchange, the producer and the consumer: about 10 seconds.", flush=True)
     with tempfile.TemporaryDirectory(prefix="tickwire-demo-") as folder, Stop() as stop:
         run = _Demo(exchange, symbols, rate, Path(folder), live=live)
         with run.processes:
@@ -56,6 +74,15 @@ def demo(
             run.end()
     if not run.judge():
         raise typer.Exit(1)
+
+
+def _reach(url: str) -> None:
+    address = urlsplit(url)
+    host = address.hostname or ""
+    try:
+        socket.create_connection((host, address.port or _HTTPS), timeout=_REACH_S).close()
+    except OSError as e:
+        raise NoExchange(host, e.strerror or str(e)) from None
 
 
 class _Demo:
@@ -98,13 +125,14 @@ class _Demo:
             {**kafka, **feed, "KAFKA_METRICS_PORT": str(self.producer_port)},
         )
         self.producer.until(lambda: self._produced("feed_events_total") > 0, "the first event", _READY_S)
+        self.started = time.monotonic()
         self.consumer = self._spawn(
             "consume",
             ["--from", "beginning", "--report", str(self.folder / "consumed.json")],
             {**kafka, "KAFKA_METRICS_PORT": str(self.consumer_port)},
             shown=True,
         )
-        self.started = time.monotonic()
+        self.consumer.until(lambda: self._consumed("kafka_consumer_records_total") > 0, "the first record", _READY_S)
 
     def drain(self) -> None:
         """Let the exchange stand still and wait until everything it sent has been acknowledged by Kafka."""
@@ -148,14 +176,12 @@ class _Demo:
         show_table([{"stage": name, "count": value} for name, value in rows.items()])
         checks = list(judge(p, c, self.sent, self.books))
         for check in checks:
-            print(
-                f"{'ok    ' if check.ok else 'WRONG '} {check.what}: {check.left} = {check.right}".replace(
-                    " = 0: ", ": "
-                )
-            )
+            line = f"{'ok    ' if check.ok else 'WRONG '} {check.what}: {check.left} = {check.right}"
+            show(line.replace(" = 0: ", ": "), "green" if check.ok else "red")
         good = all(check.ok for check in checks)
         verdict = "every message accounted for" if good else "the sums do not agree"
-        print(f"Demo {'passed' if good else 'FAILED'}: {verdict}; {events / self.seconds:,.0f} events a second.")
+        line = f"Demo {'passed' if good else 'FAILED'}: {verdict}; {events / self.seconds:,.0f} events a second."
+        show(line, "bold green" if good else "bold red")
         return good
 
     def _spawn(

@@ -45,6 +45,7 @@ REVOKE_COMMIT_SECONDS = 10.0  # how long a partition that is taken away waits fo
 CLOSE_SECONDS = 15.0
 TICK_SECONDS = 0.5
 _BATCH = 500  # records of one poll, at most
+_NAMED = 3  # partitions in one line of the log
 _POLL_S = 0.2  # how late a stop is noticed
 _BUSY_POLL_S = 0.02  # how late it is noticed that handlers are done
 _PATIENCE_S = 0.05  # a full partition is paused after that; pausing throws away what was read ahead
@@ -440,4 +441,7 @@ class _Runner:
 
 
 def _shown(positions: dict[Partition, Position]) -> str:
-    return ",".join(f"{topic}-{number}@{position.offset}" for (topic, number), position in positions.items())
+    """The first few partitions with where they are read from, and how many there are more."""
+    first = [f"{topic}-{number}@{position.offset}" for (topic, number), position in [*positions.items()][:_NAMED]]
+    more = len(positions) - len(first)
+    return ",".join(first) + (f" and {more} more" if more else "")

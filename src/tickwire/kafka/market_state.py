@@ -18,7 +18,8 @@ class BookState:
     """One symbol's book as far as Kafka has told.
 
     ``book`` is None until a snapshot came and after a message was missed. It stays as it last was when the feed
-    declares it invalid, for whoever wants to look at it; :attr:`valid` says whether it may be used.
+    declares it invalid, for whoever wants to look at it; :attr:`valid` says whether it may be used, and ``reason`` why
+    not: the feed's own, ``jump``, or None before the first snapshot.
     """
 
     __slots__ = (
@@ -30,6 +31,7 @@ class BookState:
         "older_epoch",
         "overtaken",
         "partition",
+        "reason",
         "sequence",
         "whole",
     )
@@ -41,6 +43,7 @@ class BookState:
         self.last_seq = last_seq
         self.book: Book | None = None
         self.whole = False  # nothing is missing, and the feed has not declared it invalid
+        self.reason: str | None = None
         self.overtaken = False  # Kafka has messages of an earlier epoch behind it: nobody writes this epoch any more
         self.depth: int | None = None  # levels a side that are kept true; None: nothing is promised
         self.sequence: int | None = None
@@ -131,9 +134,9 @@ class MarketState:
             return
         state.partition, state.offset = here, record.offset
         if message.action == "snapshot":
-            state.book, state.whole = Book(message.bids, message.asks), True
+            state.book, state.whole, state.reason = Book(message.bids, message.asks), True, None
         elif message.action == "invalid":
-            state.whole = False
+            state.whole, state.reason = False, message.reason
         elif state.whole and state.book is not None:
             state.book.apply(message.bids, message.asks)
         state.sequence, state.depth = message.sequence, message.depth
@@ -163,7 +166,7 @@ class MarketState:
             self.jumps += 1
             metrics.BOOK_SEQ_JUMPS.inc()
             logger.warning("consumer.jump key=%r epoch=%d expected=%d got=%d", key, epoch, expected, seq)
-            state.book, state.whole = None, False
+            state.book, state.whole, state.reason = None, False, "jump"
         state.epoch, state.last_seq, state.overtaken = epoch, seq, False
         return True
 
