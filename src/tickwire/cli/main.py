@@ -92,10 +92,12 @@ def main(arguments: Sequence[str] | None = None, *, path: Sequence[str] = (), na
 
 def _say_usage(error: Any) -> int:
     """Say what is wrong with the arguments as every other error is said; without any, show the help."""
-    if not error.message or error.message == error.ctx.get_help():
+    context = getattr(error, "ctx", None)
+    if context is not None and error.message in {"", context.get_help()}:
         error.show()
-    else:
-        say_error(f"{error.format_message().rstrip('.')}: see `{error.ctx.command_path} --help`.")
+        return int(error.exit_code)
+    command = "tickwire" if context is None else context.command_path
+    say_error(f"{error.format_message().rstrip('.')}: see `{command} --help`.")
     return int(error.exit_code)
 
 

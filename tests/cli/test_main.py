@@ -1,0 +1,76 @@
+"""The command line itself: version, help, and one form for everything that is wrong with the arguments."""
+
+import logging
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tickwire import __version__
+from tickwire.cli.main import main
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def run(*arguments: str) -> int | str | None:
+    """Run the command line and return its exit code."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments, name="tickwire")
+    return ended.value.code
+
+
+def test_the_version_says_that_the_compiled_part_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "tickwire._native", None)
+    assert run("--version") == 0
+    assert capsys.readouterr().out.startswith(f"tickwire {__version__} (not compiled: ")
+
+
+def test_the_version_says_that_the_compiled_part_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("tickwire._native", reason="installed where no compiler was")
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"tickwire {__version__} (compiled)\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["--nope", "nope", "produce --workers x", "produce --workers 0", "exchanges x", "dlq nope", "demo --seconds"],
+)
+def test_wrong_usage_is_said_like_every_other_error(arguments: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*arguments.split()) == 2
+    shown = capsys.readouterr()
+    [line] = shown.err.splitlines()
+    assert line.startswith("error: ")
+    assert "--help" in line
+    assert shown.out == ""
+
+
+@pytest.mark.parametrize("arguments", ["", "dlq"])
+def test_no_command_shows_the_commands(arguments: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*arguments.split()) == 2
+    assert "Commands:" in capsys.readouterr().err
+
+
+def test_help_uses_a_wide_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    assert run("--help") == 0
+    shown = capsys.readouterr().out
+    assert "publish it to Kafka until Ctrl-C." in shown
+
+
+def test_help_and_version_need_no_settings_that_can_be_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TICKWIRE_LOG_LEVEL", "loud")
+    assert run("produce", "--help") == 0
+    assert run("--version") == 0
+    assert run("exchanges") == 2
+    assert "TICKWIRE_LOG_LEVEL" in capsys.readouterr().err
