@@ -8,7 +8,7 @@ from typing import Any
 from bench.measuring import Meter
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka.consumer import run_kafka_consumer
-from tickwire.kafka.handlers import Handler
+from tickwire.kafka.handlers import RecordHandler
 from tickwire.kafka.market_state import MarketState
 from tickwire.kafka.start_positions import parse_start
 
@@ -18,7 +18,7 @@ _WARM_UP = 2000
 class Counting:
     """A handler that begins and ends the measurement around another one."""
 
-    def __init__(self, handler: Handler, count: int) -> None:
+    def __init__(self, handler: RecordHandler, count: int) -> None:
         self._handler, self._count, self._seen = handler, count, 0
         self.meter = Meter()
 

@@ -311,6 +311,17 @@ class ProcessingFailed(TickwireError):
         )
 
 
+class HandlerNotClosed(TickwireError):
+    """``close()`` of the handler failed, or did not end in time; every offset was committed before."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"close() of the handler {self.why}: see to what it had open; offsets were committed before."
+
+
 class TooManyDeadLetters(TickwireError):
     """So many records cannot be processed that the handler is more likely wrong than the data."""
 

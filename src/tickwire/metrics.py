@@ -42,6 +42,9 @@ CONSUMER_ERRORS = Counter("kafka_consumer_errors", "Records that could not be pr
 CONSUMER_LAG = Gauge("kafka_consumer_lag", "Records between the stored offset and the end.", ["topic", "partition"])
 CONSUMER_RECORDS = Counter("kafka_consumer_records", "Records by the way they ended.", ["topic", "result"])
 CONSUMER_SKIPPED = Counter("kafka_consumer_skipped", "Records that retention removed before they were read.", ["topic"])
+CONSUMER_RETRIES = Counter(
+    "kafka_consumer_retries", "Attempts of a handler that failed in a way that may pass; another follows.", ["topic"]
+)
 BOOK_SEQ_JUMPS = Counter("kafka_consumer_book_seq_jumps", "Breaks in book_seq seen by the default handler.")
 DLQ_PUBLISHED = Counter(
     "kafka_dlq_published",

@@ -1,5 +1,6 @@
 """The consumer when Kafka hands over what cannot be read, does not know a topic for a moment, or never answers."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
@@ -15,6 +16,7 @@ from tickwire.kafka.commits import Commits
 from tickwire.kafka.consumer import run_kafka_consumer
 from tickwire.kafka.consumer_errors import final_error
 from tickwire.kafka.consumer_report import ConsumerReport
+from tickwire.kafka.received import ReceivedRecord
 
 UNREADABLE = b"\xff\xfename"
 MANY = [str(i).encode() for i in range(200)]
@@ -39,6 +41,27 @@ def test_a_header_name_that_is_no_text_makes_one_dead_letter_and_the_partition_m
     told = [dict(letter.headers) for letter in letters]
     assert [(each["left_out"], each["error_type"]) for each in told] == [(b"headers", b"deserialize")] * 2
     assert [each["source_offset"] for each in told] == [b"0", str(len(MANY) + 1).encode()]
+
+
+class Batches:
+    """A handler that takes records in batches."""
+
+    def __init__(self) -> None:
+        self.values: list[bytes | None] = []
+
+    def batch(self, records: Sequence[ReceivedRecord]) -> None:
+        self.values += [record.value for record in records]
+
+
+def test_a_header_name_that_is_no_text_is_handed_to_no_batch_either(embedded: EmbeddedBroker, unique: str) -> None:
+    config = config_for(embedded.bootstrap, unique, dlq_enabled=True)
+    create(config, config.ticker_topic)
+    send(config, config.ticker_topic, MANY[:3])
+    produce(config.brokers, config.ticker_topic, b"bad", UNREADABLE)
+    seen = Batches()
+    run_kafka_consumer(config, topics=[config.ticker_topic], handler=seen, max_records=4)
+    assert seen.values == MANY[:3]
+    assert [letter.value for letter in read_all(config, config.dlq_topic)] == [b"bad"]
 
 
 def test_without_dead_letters_a_header_name_that_is_no_text_ends_it_with_a_sentence(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tickwire.errors import UsageError
-from tickwire.kafka.handlers import load_handler
+from tickwire.kafka.handlers import batching, load_handler
 
 MODULE = """
 import sys
@@ -14,6 +14,9 @@ class Sink:
     def write(self, record): return "written"
 sink = Sink()
 number = 5
+class Table:
+    def batch(self, records): return "stored"
+table = Table()
 """
 
 
@@ -28,11 +31,34 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unique: str) -> str:
 
 
 def test_a_function_of_a_module_in_the_current_folder(module: str) -> None:
-    assert load_handler(f"{module}:store")(None) == "stored"  # type: ignore[arg-type]
+    assert load_handler(f"{module}:store")(None) == "stored"  # type: ignore[operator, arg-type]
+
+
+def test_an_object_that_takes_batches(module: str) -> None:
+    handler = load_handler(f"{module}:table")
+    found = batching(handler)
+    assert found is not None
+    assert (found.call([]), found.records, found.seconds) == ("stored", 500, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("batch_records", 0, "whole number of at least 1, but is 0"),
+        ("batch_records", "many", "whole number of at least 1, but is 'many'"),
+        ("batch_seconds", -1, "from 0 to 3600, but is -1"),
+        ("batch", None, "neither called with a record nor has it a method batch"),
+    ],
+)
+def test_batches_that_cannot_be(module: str, name: str, value: object, said: str) -> None:
+    handler = load_handler(f"{module}:table")
+    setattr(handler, name, value)
+    with pytest.raises(UsageError, match=said):
+        batching(handler)
 
 
 def test_a_method_of_an_object(module: str) -> None:
-    assert load_handler(f"{module}:sink.write")(None) == "written"  # type: ignore[arg-type]
+    assert load_handler(f"{module}:sink.write")(None) == "written"  # type: ignore[operator, arg-type]
 
 
 @pytest.mark.parametrize("name", ["store", "module:", ":store", "", "../x:store", "a b:c"])

@@ -20,7 +20,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import KafkaFailed, OffsetLost
+from tickwire.errors import KafkaFailed, OffsetLost, TickwireError
 from tickwire.kafka.clients import consumer_config, unusable
 from tickwire.kafka.commit_tracker import CommitTracker, Partition
 from tickwire.kafka.commits import Commits
@@ -88,7 +88,7 @@ def run_kafka_consumer(
     begun = {}
     if start.kind != "committed":
         begun = start_group(consumer_config(config, group), group, start, topics, reset=reset)
-    return _Runner(config, group, topics, begun, handler or MarketState(), observer).run(
+    return _Runner(config, group, topics, begun, MarketState() if handler is None else handler, observer).run(
         dead_letters, max_records, stopping
     )
 
@@ -99,6 +99,7 @@ def _show_zeros(config: KafkaConfig, topics: Sequence[str]) -> None:
         metrics.CONSUMER_COMMITS.labels(topic)
         metrics.CONSUMER_ERRORS.labels(topic)
         metrics.CONSUMER_SKIPPED.labels(topic)
+        metrics.CONSUMER_RETRIES.labels(topic)
         for error_type in ERROR_TYPES if config.dlq_enabled else ():
             metrics.DLQ_PUBLISHED.labels(config.dlq_topic, topic, error_type)
 
@@ -399,18 +400,19 @@ class _Runner:
         if self._observer is not None:
             self._observer.tick(self._report)
 
-    def _close(self) -> KafkaFailed | None:
+    def _close(self) -> TickwireError | None:
         """Finish what is begun, commit and leave; each for a limited time, because Kafka may not answer."""
         self._closing = True
         self._drain(list(self._lanes.values()))
-        self._workers.stop(_JOIN_S)
+        idle = self._workers.stop(_JOIN_S)
         self._processor.close()
         self._tick(time.monotonic())
         until = time.monotonic() + CLOSE_SECONDS
         committed = self._commit_all(until)
         self._leave(until)
+        unclosed = self._processor.end_handler(max(1.0, until - time.monotonic()), idle)
         if committed:
-            return None
+            return unclosed
         return KafkaFailed(
             f"Kafka did not confirm the last commit within {CLOSE_SECONDS:g} s: what was handled since the one before "
             "will be delivered again; check that the brokers answer (`tickwire check`)."

@@ -1,28 +1,66 @@
-"""What is done with each record: a function of yours, or :class:`MarketState`.
+"""What is done with the records: a function of yours, an object with ``batch``, or :class:`MarketState`.
 
-A handler is any callable, plain or ``async def``, that takes one :class:`~tickwire.kafka.received.ReceivedRecord`.
-Returning means that the record is processed and its offset may be committed. Raising means that it is not:
-:exc:`~tickwire.errors.Reject` says that the record is wrong and never will be processed; after errors that may pass
-(time-outs, connection errors, :exc:`~tickwire.errors.TryAgain`) it is tried again, up to KAFKA_MAX_ATTEMPTS times
-with a growing wait in which only its partition stands still; anything else counts as wrong at once.
-Records may come twice, after a crash or when another consumer takes a partition over.
-
-A handler runs in a thread of its own, ``async def`` on one event loop. With KAFKA_CONSUMER_CONCURRENCY above 1, records
-of different partitions come at the same time, from several threads; those of one partition stay in their order.
-
-A handler with a method ``revoked(topic, partition)`` is told when a partition goes to another consumer.
+``docs/handlers.md`` says what a handler may do, raise and expect.
 """
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from tickwire.errors import UsageError
 from tickwire.kafka.received import ReceivedRecord
 
-Handler: TypeAlias = Callable[[ReceivedRecord], Any]  # what it returns is awaited if it can be, else ignored
+BATCH_RECORDS = 500
+BATCH_SECONDS = 1.0
+
+# Plain or ``async def``: what it returns is awaited if it can be, else ignored.
+RecordHandler: TypeAlias = Callable[[ReceivedRecord], Any]
+
+
+class BatchHandler(Protocol):
+    """Takes many records of one partition at once, in their order; all of them are done when it returns.
+
+    Optional attributes: ``batch_records``, how many at most (500), and ``batch_seconds``, how long the first one waits
+    for others (1.0).
+    """
+
+    def batch(self, records: Sequence[ReceivedRecord], /) -> Any:
+        """Process them all, or raise; plain or ``async def``."""
+
+
+Handler: TypeAlias = RecordHandler | BatchHandler
+
+
+class Batching(NamedTuple):
+    """How a handler wants its batches."""
+
+    call: Callable[[Sequence[ReceivedRecord]], Any]
+    records: int
+    seconds: float
+
+
+def batching(handler: Handler) -> Batching | None:
+    """How *handler* wants its batches; None: it is called with one record.
+
+    Raises :exc:`~tickwire.errors.UsageError`.
+    """
+    if callable(handler):
+        return None
+    call = getattr(handler, "batch", None)
+    if not callable(call):
+        raise UsageError(
+            f"The handler {handler!r} can be neither called with a record nor has it a method batch(records): "
+            "expected one of the two."
+        )
+    records = getattr(handler, "batch_records", BATCH_RECORDS)
+    seconds = getattr(handler, "batch_seconds", BATCH_SECONDS)
+    if not isinstance(records, int) or records < 1:
+        raise UsageError(f"batch_records of the handler should be a whole number of at least 1, but is {records!r}.")
+    if not isinstance(seconds, int | float) or not 0 <= seconds <= 3600:
+        raise UsageError(f"batch_seconds of the handler should be a number from 0 to 3600, but is {seconds!r}.")
+    return Batching(call, records, seconds)
 
 
 def load_handler(name: str) -> Handler:
@@ -48,9 +86,10 @@ def load_handler(name: str) -> Handler:
             handler = getattr(handler, part)
         except AttributeError:
             raise UsageError(f"The module {module_name!r} has no {attribute!r}: correct --handler {name}.") from None
-    if not callable(handler) or isinstance(handler, type):
+    if isinstance(handler, type) or not (callable(handler) or callable(getattr(handler, "batch", None))):
         raise UsageError(
             f"--handler {name} is a {'class' if isinstance(handler, type) else type(handler).__name__}: "
-            "expected a function, or an object that can be called with one record."
+            "expected a function, or an object that can be called with one record or has a method batch(records)."
         )
-    return handler
+    found: Handler = handler
+    return found

@@ -30,6 +30,7 @@ class Lane:
         "at_end",
         "attempts",
         "batch",
+        "begun",
         "blocked",
         "closed",
         "ended",
@@ -40,6 +41,8 @@ class Lane:
         "progress",
         "queue",
         "scheduled",
+        "since",
+        "singly",
         "taken",
         "taken_bytes",
         "woken",
@@ -53,6 +56,10 @@ class Lane:
         self.batch: Sequence[ReceivedRecord] = ()
         self.at = 0  # the record of the batch that is next
         self.attempts = 0  # on that record
+        # For handlers that take batches:
+        self.begun = 0  # records from there on that are handed over together
+        self.singly = False  # or one by one, because together they failed
+        self.since = 0.0  # when the first of those that wait was seen; monotonic
         self.letter = False  # its dead letter is being written
         self.taken = self.taken_bytes = 0
         self.next = progress.position  # the offset behind what was taken
