@@ -1,5 +1,6 @@
 """The consumer when Kafka hands over what cannot be read, does not know a topic for a moment, or never answers."""
 
+import time
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from kafka.raw_producer import produce
 from tickwire.broker import EmbeddedBroker
 from tickwire.errors import KafkaFailed, ProcessingFailed
 from tickwire.kafka import commits as commits_module
+from tickwire.kafka import consumer as consumer_module
 from tickwire.kafka.commit_tracker import CommitTracker
 from tickwire.kafka.commits import Commits
 from tickwire.kafka.consumer import run_kafka_consumer
@@ -62,6 +64,26 @@ def test_a_header_name_that_is_no_text_is_handed_to_no_batch_either(embedded: Em
     run_kafka_consumer(config, topics=[config.ticker_topic], handler=seen, max_records=4)
     assert seen.values == MANY[:3]
     assert [letter.value for letter in read_all(config, config.dlq_topic)] == [b"bad"]
+
+
+def test_a_group_protocol_that_the_broker_lacks_is_named_instead_of_silence(
+    embedded: EmbeddedBroker, unique: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(consumer_module, "_JOINING_S", 0.0)
+    config = config_for(embedded.bootstrap, unique, group_protocol="consumer")
+    create(config, config.ticker_topic)
+
+    def told() -> bool:
+        return any(r.name == consumer_module.__name__ and r.levelname == "WARNING" for r in caplog.records)
+
+    until = time.monotonic() + 20
+    run_kafka_consumer(
+        config,
+        topics=[config.ticker_topic],
+        handler=Collector(),
+        stopping=lambda: told() or time.monotonic() > until,
+    )
+    assert told()
 
 
 def test_without_dead_letters_a_header_name_that_is_no_text_ends_it_with_a_sentence(

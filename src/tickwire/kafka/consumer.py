@@ -50,6 +50,7 @@ _POLL_S = 0.2  # how late a stop is noticed
 _BUSY_POLL_S = 0.02  # how late it is noticed that handlers are done
 _PATIENCE_S = 0.05  # a full partition is paused after that; pausing throws away what was read ahead
 _JOIN_S = 0.5
+_JOINING_S = 15.0  # after that it is said that the group gives us nothing
 
 _SETTINGS: dict[str, Any] = {
     # The heartbeats come from librdkafka's own thread, so a crashed consumer is replaced after 10 s instead of 45.
@@ -142,6 +143,7 @@ class _Runner:
         self._begun = begun  # where partitions are begun of which the group has committed nothing
         self._since_commit = 0
         self._commit_at = self._tick_at = 0.0
+        self._joining_until = float("inf")
         self._closing = self._leaving = False
         # What other threads leave here.
         self._ended: deque[Ended] = deque()
@@ -188,6 +190,7 @@ class _Runner:
         return self._report
 
     def _read(self, max_records: int | None, stopping: Callable[[], bool]) -> None:
+        self._joining_until = time.monotonic() + _JOINING_S
         poll, consume = self._consumer.poll, self._consumer.consume
         while not stopping():
             busy = any(lane.waiting for lane in self._lanes.values())
@@ -340,6 +343,7 @@ class _Runner:
         self._lanes[partition] = Lane(partition, self._tracker.assign(partition, position.offset, position.committed))
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._joining_until = float("inf")
         positions = resolve(consumer, [(p.topic, p.partition) for p in partitions], self._begun)
         for name, position in positions.items():
             self._begun.setdefault(name, position.offset)
@@ -390,6 +394,14 @@ class _Runner:
 
     def _tick(self, now: float) -> None:
         self._tick_at = now + TICK_SECONDS
+        if now > self._joining_until:
+            self._joining_until = float("inf")
+            advice = (
+                "KAFKA_GROUP_PROTOCOL=consumer needs Kafka 4.0 or newer: classic works everywhere"
+                if self._config.group_protocol == "consumer"
+                else "others of the group may be slow to let go; `tickwire check` says whether the brokers answer"
+            )
+            logger.warning("consumer.no_partitions seconds=%g (%s)", _JOINING_S, advice)
         for name, progress in self._tracker.assigned().items():
             lane, end = self._lanes[name], 0
             if not lane.at_end:
