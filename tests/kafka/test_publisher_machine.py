@@ -18,6 +18,7 @@ from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka import producer_link
 from tickwire.kafka import publisher as module
 from tickwire.kafka.ledger import Entry
+from tickwire.kafka.place import Place
 from tickwire.records.codec import Record
 
 SYMBOLS = ("A-USDT", "B-USDT", "C-USDT")
@@ -220,5 +221,6 @@ def test_nothing_is_lost_or_overtaken_whatever_happens(
 
     monkeypatch.setattr(module, "ProducerLink", FakeLink)
     monkeypatch.setattr(module, "ensure_topics", lambda *_: None)
+    monkeypatch.setattr(Place, "ask", lambda *_: "cluster")
     monkeypatch.setattr(FakeLink, "open", lambda _: None, raising=False)
     asyncio.run(run())

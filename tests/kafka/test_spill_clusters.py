@@ -80,10 +80,11 @@ async def leave(mock: MockCluster, config: KafkaConfig, symbol: str = SYMBOL, *,
 
 
 def spill(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    """Run ``tickwire spill``: exit code, and what was written; of JSON standard output alone."""
     with pytest.raises(SystemExit) as ended:
         main.main(["spill", *arguments])
     out, err = capsys.readouterr()
-    return int(ended.value.code or 0), out + err
+    return int(ended.value.code or 0), out if "--json" in arguments else out + err
 
 
 async def test_a_start_against_another_cluster_is_refused_and_sends_nothing(

@@ -77,7 +77,8 @@ def main(arguments: Sequence[str] | None = None, *, path: Sequence[str] = (), na
     try:
         if not {"--help", "--version"} & set(given):  # which answer whatever the settings are
             start_logging(load_log())
-        sys.exit(command.main(args=given, prog_name=name, standalone_mode=False, max_content_width=_HELP_COLUMNS))
+        code = command.main(args=given, prog_name=name, standalone_mode=False, max_content_width=_HELP_COLUMNS)
+        sys.exit(code or 0)
     except TickwireError as e:
         say_error(e)
         sys.exit(e.exit_code)
