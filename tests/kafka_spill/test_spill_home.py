@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
 from kafka_spill.spill_support import fast_folder, open_log
 from tickwire.errors import SpillInUse, SpillOfAnotherCluster, SpillUnusable
@@ -247,3 +248,14 @@ def test_few_epochs_are_written_to_the_disk(root: Path) -> None:
     assert len(files) == 1
     home.epochs.close()
     assert int(path.read_text()) == 1_000_499
+
+
+def test_bytes_that_are_cut_off_the_end_between_two_runs_are_counted(root: Path) -> None:
+    (file,) = left_by_run(root, "A").glob("*.spill")
+    file.write_bytes(file.read_bytes()[:-3])
+    before = REGISTRY.get_sample_value("kafka_spill_cut_bytes_total") or 0
+    home = start(root, "A")
+    cut = home.log.recovered.torn_bytes
+    assert cut > 0
+    assert REGISTRY.get_sample_value("kafka_spill_cut_bytes_total") == before + cut
+    assert waits(home.log) == {"A": [0, 1]}
