@@ -73,7 +73,7 @@ def test_killed_in_the_middle_and_run_again_every_record_is_in_the_table(
     finally:
         process.terminate()
         code = process.wait()
-        assert code == 0
+    assert code == 0
     assert rows() == [(1_700_000_000_000_000 + i, i) for i in range(RECORDS)]
 
 

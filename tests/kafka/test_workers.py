@@ -149,7 +149,8 @@ def test_what_another_number_of_workers_left_on_disk_is_sent_first(
     exchange: Exchange, mock: MockCluster, tmp_path: Path, first: int, then: int
 ) -> None:
     with mock.down(), produce(exchange, mock, tmp_path, first, "--offline-start") as program:
-        program.until(lambda: program.metric("kafka_records_in_flight", topic=BOOKS) > 50, "books wait")
+        waiting = "kafka_records_in_flight"
+        program.until(lambda: all_books(program) and program.metric(waiting, topic=BOOKS) > 50, "all books wait")
         program.ask_to_end()
         assert program.wait() == 0
     before = report_of(tmp_path)

@@ -5,18 +5,51 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import BinaryIO
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import BinaryIO, TypeAlias
 
 from tickwire.errors import KafkaFailed
 
 logger = logging.getLogger(__name__)
 
-# Linux kills the child when the *thread* that started it ends (prctl(2), PR_SET_PDEATHSIG), so all children are
-# started by one thread that lives as long as this process, whoever calls.
-_starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tickwire-broker")
+Popen: TypeAlias = "subprocess.Popen[bytes]"
+
+
+class _Starter:
+    """Starts all children in one thread, whoever calls.
+
+    Linux kills the child when the *thread* that started it ends (prctl(2), PR_SET_PDEATHSIG), so that has to live as
+    long as this process. It is a daemon and no executor's: a signal may interrupt whoever is just making it, and an
+    executor then waits at the exit for a thread that it does not know.
+    """
+
+    def __init__(self) -> None:
+        self._work: SimpleQueue[tuple[Future[Popen], Callable[[], Popen]]] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def submit(self, start: Callable[[], Popen]) -> Future[Popen]:
+        """Have *start* called there."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="tickwire-broker", daemon=True)
+            self._thread.start()
+        started: Future[Popen] = Future()
+        self._work.put((started, start))
+        return started
+
+    def _run(self) -> None:
+        while True:
+            started, start = self._work.get()
+            try:
+                started.set_result(start())
+            except Exception as e:  # noqa: BLE001 - whoever waits for it raises it
+                started.set_exception(e)
+
+
+_starter = _Starter()
 
 # Runs in the child before the broker replaces it; a preexec_fn would not be safe beside other threads.
 # PR_SET_PDEATHSIG is 1. The parent may be gone before prctl: then its id has changed and nobody is left to serve.
