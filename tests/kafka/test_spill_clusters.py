@@ -5,12 +5,13 @@ import json
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from kafka.mock_cluster import MockCluster
-from kafka.publishing import NotingFeed, book, config_for, numbers_of, topics_on
+from kafka.publishing import T0, NotingFeed, book, config_for, numbers_of, topics_on
 from support import aeventually
 from tickwire.cli import main
 from tickwire.config.kafka_config import KafkaConfig
@@ -168,7 +169,7 @@ def test_the_command_lists_sends_and_drops(
     assert [(row["exchange"], row["records"], row["topics"], row["process"]) for row in rows] == [
         ("binance", 10, {config.orderbook_topic: 10}, None)
     ] * 3
-    assert rows[0]["oldest"] == "2023-11-14T22:13:20Z"
+    assert datetime.fromisoformat(rows[0]["oldest"]) == datetime.fromtimestamp(T0 // 1_000_000, UTC)
 
     code, said = call("send", "--brokers", other.brokers)
     assert code == 1
