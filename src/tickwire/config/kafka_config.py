@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 from pydantic_settings import SettingsConfigDict
 
 from tickwire.config.addresses import check_url, is_loopback
-from tickwire.config.base import Settings
+from tickwire.config.base import Settings, lower
 from tickwire.errors import SettingsError
 
 LEAST_QUEUE_BYTES = 1_048_576  # a record as large as topics take by default must fit in
@@ -24,10 +24,6 @@ _TLS = ("ssl_ca_location", "ssl_certificate_location", "ssl_key_location", "ssl_
 
 def _upper(value: object) -> object:
     return value.strip().upper() if isinstance(value, str) else value
-
-
-def _lower(value: object) -> object:
-    return value.strip().lower() if isinstance(value, str) else value
 
 
 def _joined(value: object) -> object:
@@ -122,7 +118,7 @@ class KafkaConfig(Settings):
     group_instance_id: str | None = Field(
         None, min_length=1, description="Name of this consumer in its group, to keep its partitions over a restart."
     )
-    group_protocol: Annotated[GroupProtocol, BeforeValidator(_lower)] = Field(
+    group_protocol: Annotated[GroupProtocol, BeforeValidator(lower)] = Field(
         "classic", description="classic, or consumer (KIP-848), which needs Kafka 4.0."
     )
 
@@ -156,7 +152,7 @@ class KafkaConfig(Settings):
     topic_replication: int = Field(
         -1, ge=-1, le=32767, description="Copies of each partition of a topic we create; -1 is the broker's default."
     )
-    compression: Annotated[Compression, BeforeValidator(_lower)] = Field(
+    compression: Annotated[Compression, BeforeValidator(lower)] = Field(
         "zstd", description="none, gzip, snappy, lz4 or zstd."
     )
     linger_ms: int = Field(10, ge=0, le=900_000, description="Milliseconds to wait for more records in a batch.")
@@ -170,12 +166,12 @@ class KafkaConfig(Settings):
         le=2_147_483_647,
         description="Bytes that may wait in the producer's queue; a worker's share is at least 1048576 as well.",
     )
-    when_full_ticker: Annotated[WhenFullTicker, BeforeValidator(_lower)] = Field(
+    when_full_ticker: Annotated[WhenFullTicker, BeforeValidator(lower)] = Field(
         "conflate",
         description="While the queue is full: conflate keeps the newest ticker a symbol, block stops reading, "
         "drop drops.",
     )
-    when_full_orderbook: Annotated[WhenFullOrderBook, BeforeValidator(_lower)] = Field(
+    when_full_orderbook: Annotated[WhenFullOrderBook, BeforeValidator(lower)] = Field(
         "spill",
         description="While the queue is full: spill writes to disk, block stops reading, invalidate gives the book up "
         "until there is room.",
@@ -205,7 +201,7 @@ class KafkaConfig(Settings):
     max_attempts: int = Field(
         10, ge=1, le=1000, description="Attempts at a record whose handler fails in a way that may pass."
     )
-    on_offset_lost: Annotated[OnOffsetLost, BeforeValidator(_lower)] = Field(
+    on_offset_lost: Annotated[OnOffsetLost, BeforeValidator(lower)] = Field(
         "stop", description="stop, or go on at the earliest record, when retention removed what was to be read next."
     )
 
