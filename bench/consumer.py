@@ -7,10 +7,10 @@ from typing import Any
 
 from bench.measuring import Meter
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.kafka.consumer import run_kafka_consumer
-from tickwire.kafka.handlers import RecordHandler
-from tickwire.kafka.market_state import MarketState
-from tickwire.kafka.start_positions import parse_start
+from tickwire.kafka.consuming.consumer import run_kafka_consumer
+from tickwire.kafka.consuming.handlers import RecordHandler
+from tickwire.kafka.consuming.market_state import MarketState
+from tickwire.kafka.consuming.positions import parse_start
 
 _WARM_UP = 2000
 

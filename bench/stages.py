@@ -12,7 +12,7 @@ from tickwire.events.top import Top
 from tickwire.events.types import OrderBook, Ticker
 from tickwire.exchanges import binance, kraken
 from tickwire.exchanges.contract import Fetch, Symbol
-from tickwire.kafka.publisher import Publisher
+from tickwire.kafka.producing.publisher import Publisher
 from tickwire.records.codec import RecordWriter
 from tickwire.wire.clock import clock
 from tickwire.wire.tally import Tally

@@ -13,7 +13,7 @@ from tickwire.cli.common import printable
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import TickwireError
 from tickwire.events.types import OrderBook, Ticker
-from tickwire.kafka import start_positions
+from tickwire.kafka.consuming import positions
 from tickwire.kafka.received import ReceivedRecord
 from tickwire.records.codec import RecordWriter
 
@@ -59,7 +59,7 @@ def committed(config: KafkaConfig, topic: str, partitions: int = 1, group: str |
     """What the group has committed, by partition."""
     consumer = Consumer({"bootstrap.servers": config.brokers, "group.id": group or config.group_id})
     try:
-        known = start_positions.committed(consumer, [(topic, number) for number in range(partitions)])
+        known = positions.committed(consumer, [(topic, number) for number in range(partitions)])
         return [known.get((topic, number)) for number in range(partitions)]
     finally:
         consumer.close()

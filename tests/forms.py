@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from tickwire.events import book, decimals, short_way, side, times
 from tickwire.exchanges import binance, kraken, numbers
-from tickwire.kafka import flight, full_queue, outage_buffer, producer_link, publisher
+from tickwire.kafka.producing import in_flight, outage_buffer, producer_link, publisher, when_full
 
 FORMS = ["python"]
 try:
@@ -38,11 +38,11 @@ def use(form: str) -> Iterator[None]:
 @contextmanager
 def use_flight(form: str) -> Iterator[None]:
     """Let publishers be made whose records are on their way in this form."""
-    of: ModuleType = _native if form == "compiled" else flight
+    of: ModuleType = _native if form == "compiled" else in_flight
     with (
         patch.multiple(publisher, Entry=of.Entry, Outlet=of.Outlet),
         patch.multiple(producer_link, Flights=of.Flights),
-        patch.multiple(full_queue, Entry=of.Entry),
+        patch.multiple(when_full, Entry=of.Entry),
         patch.multiple(outage_buffer, Entry=of.Entry),
     ):
         yield

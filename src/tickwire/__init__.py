@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from tickwire.data_feed import WebSocketDataFeed
     from tickwire.errors import Reject, TickwireError, TryAgain
     from tickwire.events.types import MarketEvent, OrderBook, Ticker
-    from tickwire.kafka.market_state import MarketState
+    from tickwire.kafka.consuming.market_state import MarketState
     from tickwire.wire.book_now import BookNow
 
 __version__ = "0.1.0"
@@ -34,7 +34,7 @@ _HOMES = {
     "FeedConfig": "tickwire.config.feed_config",
     "KafkaConfig": "tickwire.config.kafka_config",
     "MarketEvent": "tickwire.events.types",
-    "MarketState": "tickwire.kafka.market_state",
+    "MarketState": "tickwire.kafka.consuming.market_state",
     "OrderBook": "tickwire.events.types",
     "Reject": "tickwire.errors",
     "Ticker": "tickwire.events.types",

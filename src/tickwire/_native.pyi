@@ -10,10 +10,10 @@ from tickwire.events.side import Side as Side
 from tickwire.events.times import micros as micros
 from tickwire.events.top import PlainWritten as Written
 from tickwire.events.top import Top
-from tickwire.kafka.flight import Counts as Counts
-from tickwire.kafka.flight import Entry as Entry
-from tickwire.kafka.flight import Flights as Flights
-from tickwire.kafka.flight import Outlet as Outlet
+from tickwire.kafka.producing.in_flight import Counts as Counts
+from tickwire.kafka.producing.in_flight import Entry as Entry
+from tickwire.kafka.producing.in_flight import Flights as Flights
+from tickwire.kafka.producing.in_flight import Outlet as Outlet
 
 __all__ = [
     "Applied",

@@ -35,7 +35,7 @@ from tickwire.wire.subscriptions import Subscriptions
 from tickwire.wire.tally import Tally
 
 if TYPE_CHECKING:
-    from tickwire.kafka.publisher import Publisher
+    from tickwire.kafka.producing.publisher import Publisher
 
 logger = logging.getLogger(__name__)
 
@@ -222,7 +222,7 @@ class WebSocketDataFeed:
         if importlib.util.find_spec("confluent_kafka") is None:
             logger.warning("feed.no_kafka (KAFKA_ENABLED is true, but confluent-kafka is not installed)")
             return None
-        from tickwire.kafka.publisher import Publisher  # noqa: PLC0415 - its library may be missing
+        from tickwire.kafka.producing.publisher import Publisher  # noqa: PLC0415 - its library may be missing
 
         publisher = Publisher(
             self._share.kafka(kafka),

@@ -7,8 +7,8 @@ from rich.console import Console
 
 from tickwire.cli.consume_output import LiveTable, short_number, summary
 from tickwire.events.book import Book
-from tickwire.kafka.consumer_report import ConsumerReport
-from tickwire.kafka.market_state import BookState, MarketState
+from tickwire.kafka.consuming.market_state import BookState, MarketState
+from tickwire.kafka.consuming.report import ConsumerReport
 
 TOPIC = "orderbook.v1.raw"
 

@@ -118,7 +118,7 @@ def main() -> None:
     journal = Journal(settings.journal)
     steps = Steps(*settings.die)
     patch_library(settings, journal, steps)
-    from tickwire.kafka.consumer import run_kafka_consumer  # noqa: PLC0415 - after Consumer was replaced
+    from tickwire.kafka.consuming.consumer import run_kafka_consumer  # noqa: PLC0415 - after Consumer was replaced
 
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())

@@ -146,7 +146,7 @@ class Program:
     """Feeds the publisher and does what it asks for, as a feed does."""
 
     def __init__(self, settings: Settings, journal: Journal) -> None:
-        from tickwire.kafka.publisher import Publisher  # noqa: PLC0415 - after Producer was replaced
+        from tickwire.kafka.producing.publisher import Publisher  # noqa: PLC0415 - after Producer was replaced
 
         config = KafkaConfig(enabled=True, **settings.kafka)
         self._settings, self._journal = settings, journal

@@ -12,7 +12,7 @@ from faults.bench import Bench, Child, of_topic
 from faults.checker import Place, check_reading
 from kafka.mock_cluster import OFFSET_COMMIT, MockCluster
 from support import eventually
-from tickwire.kafka.processing import MAX_UNCOMMITTED
+from tickwire.kafka.consuming.processing import MAX_UNCOMMITTED
 
 PARTITIONS = 2
 # A killed consumer's place in the group is taken over at once by the next process of the same name.

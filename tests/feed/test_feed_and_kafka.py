@@ -17,7 +17,7 @@ from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.data_feed import WebSocketDataFeed
 from tickwire.errors import KafkaFailed
-from tickwire.kafka.ledger import RecoveredAccount
+from tickwire.kafka.producing.ledger import RecoveredAccount
 
 MakeFeed = Callable[..., WebSocketDataFeed]
 

@@ -14,7 +14,7 @@ from kafka.mock_cluster import MockCluster
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import TickwireError
 from tickwire.events.types import Action, OrderBook, Ticker
-from tickwire.kafka.publisher import Publisher
+from tickwire.kafka.producing.publisher import Publisher
 from tickwire.records.codec import read_event
 
 # An hour ago: Kafka forgets an idempotent producer whose records are a day old, when it starts again after a crash

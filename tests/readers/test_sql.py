@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from readers.pages import TOPIC, block, history, write_values
-from tickwire.kafka.market_state import MarketState
+from tickwire.kafka.consuming.market_state import MarketState
 from tickwire.kafka.received import ReceivedRecord
 from tickwire.records.codec import Record
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from faults.checker import Content, Place
 from tickwire.cli.accounting import same_book, total_outcomes
-from tickwire.kafka.processing import MAX_UNCOMMITTED
+from tickwire.kafka.consuming.processing import MAX_UNCOMMITTED
 
 Books = Mapping[str, Mapping[str, Any]]
 

@@ -18,7 +18,7 @@ from tickwire.config.kafka_config import KafkaConfig
 from tickwire.events.short_way import ShortWay
 from tickwire.exchanges import binance
 from tickwire.exchanges.contract import Fetch, Output, Send, Symbol
-from tickwire.kafka.publisher import Publisher
+from tickwire.kafka.producing.publisher import Publisher
 from tickwire.wire.books import Books
 from tickwire.wire.callbacks import Callbacks
 from tickwire.wire.clock import clock, now_us

@@ -25,8 +25,8 @@ def check(
     """
     config = load_kafka({"brokers": brokers}, enabled=True)
     require_kafka(config)
-    from tickwire.kafka.check import check as look  # noqa: PLC0415 - the package imports without the library
-    from tickwire.kafka.check import healthy  # noqa: PLC0415
+    from tickwire.kafka.admin.check import check as look  # noqa: PLC0415 - the package imports without the library
+    from tickwire.kafka.admin.check import healthy  # noqa: PLC0415
 
     findings = []
     for finding in look(config, timeout):

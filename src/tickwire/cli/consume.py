@@ -68,10 +68,10 @@ def consume(
     require_kafka(config)
     # The Kafka library may be missing, so what needs it is imported after that was checked.
     from tickwire.cli.consume_output import JsonLines, LiveTable, PlainLines, Watch  # noqa: PLC0415
-    from tickwire.kafka.consumer import run_kafka_consumer  # noqa: PLC0415
-    from tickwire.kafka.handlers import load_handler  # noqa: PLC0415
-    from tickwire.kafka.market_state import MarketState  # noqa: PLC0415
-    from tickwire.kafka.start_positions import parse_start  # noqa: PLC0415
+    from tickwire.kafka.consuming.consumer import run_kafka_consumer  # noqa: PLC0415
+    from tickwire.kafka.consuming.handlers import load_handler  # noqa: PLC0415
+    from tickwire.kafka.consuming.market_state import MarketState  # noqa: PLC0415
+    from tickwire.kafka.consuming.positions import parse_start  # noqa: PLC0415
 
     begin = parse_start(start)
     if reset and begin.kind == "committed":

@@ -18,8 +18,8 @@ from rich.text import Text
 from tickwire.cli.common import printable
 from tickwire.cli.logs import log_to
 from tickwire.events.book import Side
-from tickwire.kafka.consumer_report import ConsumerReport
-from tickwire.kafka.market_state import BookState, MarketState
+from tickwire.kafka.consuming.market_state import BookState, MarketState
+from tickwire.kafka.consuming.report import ConsumerReport
 from tickwire.kafka.received import ReceivedRecord
 
 _LINE_SECONDS = 5.0

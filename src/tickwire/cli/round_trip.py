@@ -14,13 +14,13 @@ from pathlib import Path
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import TickwireError
 from tickwire.events.types import Ticker
-from tickwire.kafka.consumer import run_kafka_consumer
-from tickwire.kafka.dead_letter_reader import read_oldest
-from tickwire.kafka.publisher import Publisher
+from tickwire.kafka.admin.topics import Topics, UnknownTopic
+from tickwire.kafka.consuming.consumer import run_kafka_consumer
+from tickwire.kafka.consuming.positions import Start
+from tickwire.kafka.dead_letters.reader import read_oldest
+from tickwire.kafka.producing.publisher import Publisher
 from tickwire.kafka.raw import send_raw
 from tickwire.kafka.received import ReceivedRecord
-from tickwire.kafka.start_positions import Start
-from tickwire.kafka.topics import Topics, UnknownTopic
 
 _FLUSH_S = 20.0
 _ARRIVE_S = 45.0

@@ -81,7 +81,7 @@ def send(
     config = load_kafka({"brokers": brokers})
     require_kafka(config)
     from tickwire.kafka.clients import connect_check  # noqa: PLC0415 - its library may be missing
-    from tickwire.kafka.place import brokers_of, cluster_name  # noqa: PLC0415
+    from tickwire.kafka.producing.place import brokers_of, cluster_name  # noqa: PLC0415
 
     directory = spill_root(config.spill_dir)
     chosen = _choose(_find(directory), folders)
@@ -139,7 +139,7 @@ def drop(
 
 def _send(config: KafkaConfig, directory: Path, found: _Found, present: Owner) -> bool:
     """Send one folder, and say what became of it; False when something stays."""
-    from tickwire.kafka import leftovers  # noqa: PLC0415 - its library may be missing
+    from tickwire.kafka.producing import leftovers  # noqa: PLC0415 - its library may be missing
 
     topics = tuple(sorted(found.contents.topics))
     with _turn(directory):

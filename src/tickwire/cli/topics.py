@@ -12,7 +12,7 @@ from tickwire.config.loading import load_kafka
 from tickwire.errors import UsageError
 
 if TYPE_CHECKING:  # the command line works without the Kafka library
-    from tickwire.kafka.topics import Topics, TopicSpec
+    from tickwire.kafka.admin.topics import Topics, TopicSpec
 
 
 def topics(
@@ -52,7 +52,7 @@ def topics(
     _check_usage({"--list": list_ or None, "--create": create, "--describe": describe, "--delete": delete}, options)
     config = load_kafka({"brokers": brokers}, enabled=True)
     require_kafka(config)
-    from tickwire.kafka.topics import Topics, TopicSpec, refuse_foreign  # noqa: PLC0415 - the library may be missing
+    from tickwire.kafka.admin.topics import Topics, TopicSpec, refuse_foreign  # noqa: PLC0415 - the library may be missing
 
     kafka = Topics(config)
     if delete is not None:

@@ -1,1 +1,1 @@
-"""Kafka clients, publisher, consumer, dead letters and topics; knows no exchange."""
+"""Kafka: clients, and a room each for producing, consuming, dead letters, topics and the spill; knows no exchange."""

@@ -10,7 +10,7 @@ from tickwire.config.loading import load_kafka
 from tickwire.errors import UsageError
 
 if TYPE_CHECKING:  # the command line works without the Kafka library
-    from tickwire.kafka.dead_letter_filter import Selection
+    from tickwire.kafka.dead_letters.selection import Selection
 
 Since = Annotated[str | None, typer.Option(metavar="TIME", help="Not older: ISO 8601 (UTC), or Unix milliseconds.")]
 Until = Annotated[str | None, typer.Option(metavar="TIME", help="Only older than this.")]
@@ -40,8 +40,8 @@ def selection(
     grep: str | None,
 ) -> "Selection":
     """Make the conditions of the options. Raises :exc:`~tickwire.errors.UsageError`."""
-    from tickwire.kafka.dead_letter_filter import Selection, parse_time  # noqa: PLC0415 - the library may be missing
-    from tickwire.kafka.dead_letters import ERROR_TYPES  # noqa: PLC0415
+    from tickwire.kafka.dead_letters.headers import ERROR_TYPES  # noqa: PLC0415
+    from tickwire.kafka.dead_letters.selection import Selection, parse_time  # noqa: PLC0415 - the library may be missing
 
     if error_type is not None and error_type not in ERROR_TYPES:
         raise UsageError(f"--error-type {error_type!r} is none: expected {', '.join(ERROR_TYPES)}.")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tickwire.cli.common import printable
 
 if TYPE_CHECKING:  # the command line works without the Kafka library
-    from tickwire.kafka.dead_letter_filter import DeadLetter
-    from tickwire.kafka.dead_letter_reader import Range
+    from tickwire.kafka.dead_letters.reader import Range
+    from tickwire.kafka.dead_letters.selection import DeadLetter
 
 _SHOWN_BYTES = 400
 _HEX_BYTES = 64
@@ -32,7 +32,7 @@ def to_json(letter: "DeadLetter") -> dict[str, Any]:
 
 def _fields(letter: "DeadLetter") -> dict[str, str | None]:
     """Our headers; null is what another program that wrote the dead letter does not tell."""
-    from tickwire.kafka.dead_letters import HEADERS  # noqa: PLC0415 - the library may be missing
+    from tickwire.kafka.dead_letters.headers import HEADERS  # noqa: PLC0415 - the library may be missing
 
     return {name: letter.ours.get(name) for name in HEADERS} if letter.ours else {}
 

@@ -14,7 +14,7 @@ from tickwire.cli.dlq.output import no_topic
 from tickwire.errors import TickwireError, UsageError
 
 if TYPE_CHECKING:  # the command line works without the Kafka library
-    from tickwire.kafka.dead_letter_reader import Range
+    from tickwire.kafka.dead_letters.reader import Range
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +40,8 @@ def purge(
     if everything == (before is not None):
         raise UsageError("What to remove is not clear: give either --before TIME or --all.")
     config = load(brokers)
-    from tickwire.kafka import dead_letter_purge  # noqa: PLC0415 - the library may be missing
-    from tickwire.kafka.dead_letter_filter import parse_time  # noqa: PLC0415
+    from tickwire.kafka.dead_letters import purge as purging  # noqa: PLC0415 - the library may be missing
+    from tickwire.kafka.dead_letters.selection import parse_time  # noqa: PLC0415
 
     topic = config.dlq_topic
     before_ms = None if before is None else parse_time("--before", before)
@@ -49,7 +49,7 @@ def purge(
         raise UsageError(
             f"Removing dead letters needs the topic's name: add --topic-name-again {topic}, or use a terminal."
         )
-    ranges = dead_letter_purge.plan_purge(config, topic, before_ms)
+    ranges = purging.plan_purge(config, topic, before_ms)
     if not ranges:
         print(json.dumps({"topic": topic, "removed": [], "error": None}) if as_json else no_topic(topic))
         return
@@ -62,7 +62,7 @@ def purge(
     audit = Audit()
     cause: str | None = "interrupted"
     try:
-        dead_letter_purge.purge(config, topic, ranges)
+        purging.purge(config, topic, ranges)
         cause = None
     except TickwireError as e:
         cause = str(e)

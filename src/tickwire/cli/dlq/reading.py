@@ -15,8 +15,8 @@ from tickwire.cli.dlq.output import coverage, hex_dump, no_topic, readable, scan
 from tickwire.errors import UsageError
 
 if TYPE_CHECKING:  # the command line works without the Kafka library
-    from tickwire.kafka.dead_letter_filter import DeadLetter
-    from tickwire.kafka.dead_letter_reader import Range, Reading
+    from tickwire.kafka.dead_letters.reader import Range, Reading
+    from tickwire.kafka.dead_letters.selection import DeadLetter
 
 _LINE_CHARACTERS = 80
 _NO_HEADERS = "the headers source_topic and error_type are missing"
@@ -38,7 +38,7 @@ def inspect(
       tickwire dlq inspect --json | jq .error_type
     """
     config = load(brokers)
-    from tickwire.kafka.dead_letter_reader import read_oldest  # noqa: PLC0415 - the library may be missing
+    from tickwire.kafka.dead_letters.reader import read_oldest  # noqa: PLC0415 - the library may be missing
 
     reading = read_oldest(config, config.dlq_topic, maximum)
     for number, letter in enumerate(reading.letters, 1):
@@ -66,7 +66,7 @@ def list_(
     """
     config = load(brokers)
     wanted = selection(since, until, error_type, source_topic, key, grep)
-    from tickwire.kafka.dead_letter_reader import read_oldest  # noqa: PLC0415 - the library may be missing
+    from tickwire.kafka.dead_letters.reader import read_oldest  # noqa: PLC0415 - the library may be missing
 
     reading = read_oldest(config, config.dlq_topic, limit, wanted)
     if as_json:
@@ -97,8 +97,8 @@ def summary(
     """
     config = load(brokers)
     wanted = selection(since, until, error_type, source_topic, key, grep)
-    from tickwire.kafka.dead_letter_reader import DeadLetterReader  # noqa: PLC0415 - the library may be missing
-    from tickwire.kafka.dead_letter_summary import Summary  # noqa: PLC0415
+    from tickwire.kafka.dead_letters.reader import DeadLetterReader  # noqa: PLC0415 - the library may be missing
+    from tickwire.kafka.dead_letters.summary import Summary  # noqa: PLC0415
 
     counts = Summary()
     with DeadLetterReader(config, config.dlq_topic) as reader:
@@ -139,7 +139,7 @@ def show(
     if not all(part.isascii() and part.isdigit() and len(part) < 19 for part in (partition, offset)):
         raise UsageError(f"{place!r} is no place: expected PARTITION:OFFSET such as 0:17.")
     config = load(brokers)
-    from tickwire.kafka.dead_letter_reader import read_one  # noqa: PLC0415 - the library may be missing
+    from tickwire.kafka.dead_letters.reader import read_one  # noqa: PLC0415 - the library may be missing
 
     letter = read_one(config, config.dlq_topic, int(partition), int(offset))
     if raw:
@@ -174,7 +174,7 @@ def export(
     """
     config = load(brokers)
     wanted = selection(since, until, error_type, source_topic, key, grep)
-    from tickwire.kafka.dead_letter_reader import DeadLetterReader  # noqa: PLC0415 - the library may be missing
+    from tickwire.kafka.dead_letters.reader import DeadLetterReader  # noqa: PLC0415 - the library may be missing
 
     count = 0
     with ExitStack() as stack:

@@ -23,8 +23,8 @@ from tickwire.signals import Stop
 
 if TYPE_CHECKING:  # the command line works without the Kafka library
     from tickwire.config.kafka_config import KafkaConfig
-    from tickwire.kafka.dead_letter_replay import ReplayReport
-    from tickwire.kafka.dead_letter_routes import ReplayRules
+    from tickwire.kafka.dead_letters.replay.routes import ReplayRules
+    from tickwire.kafka.dead_letters.replay.run import ReplayReport
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def replay(
       tickwire dlq replay --error-type process --since 2026-01-31T12:00:00Z --rate 100 --execute
     """
     config = load(brokers)
-    from tickwire.kafka.dead_letter_routes import ReplayRules  # noqa: PLC0415 - the library may be missing
+    from tickwire.kafka.dead_letters.replay.routes import ReplayRules  # noqa: PLC0415 - the library may be missing
 
     wanted = selection(since, until, error_type, source_topic, key, grep)
     rules = ReplayRules(wanted, target, max_replays, allow_orderbook, limit, rate)
@@ -77,7 +77,7 @@ def replay(
 
 
 def _run(config: "KafkaConfig", rules: "ReplayRules", audit: Audit | None) -> "ReplayReport":
-    from tickwire.kafka.dead_letter_replay import Replay  # noqa: PLC0415 - the library may be missing
+    from tickwire.kafka.dead_letters.replay.run import Replay  # noqa: PLC0415 - the library may be missing
 
     with Stop() as stop, ExitStack() as stack:
         replay_id = secrets.token_hex(8)

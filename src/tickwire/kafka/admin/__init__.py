@@ -1,0 +1,1 @@
+"""Topics, and whether an installation can reach Kafka."""

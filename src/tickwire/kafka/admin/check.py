@@ -1,0 +1,158 @@
+"""Is Kafka there, is it the right one, and is what we need in it? One finding a step; what is wrong says what to do."""
+
+import socket
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import KafkaFailed
+from tickwire.kafka.admin.topics import largest_batches
+from tickwire.kafka.clients import Cluster, ClusterView
+
+_ROUND_TRIPS = 5
+_REACH_S = 2.0
+
+# Who cannot read a codec without another package; gzip is what every client reads. Tried with Flink 2.2.1,
+# aiokafka 0.14.0, kafka-python 3.0.12, faust-streaming 0.15.3, KafkaJS 2.2.4.
+_LACKS = {
+    "zstd": "Flink's SQL, aiokafka, kafka-python, faust and KafkaJS",
+    "lz4": "aiokafka, kafka-python and KafkaJS",
+    "snappy": "aiokafka, kafka-python and KafkaJS",
+}
+
+Step: TypeAlias = Literal["settings", "address", "cluster", "brokers", "topic", "readers", "round trip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one step found; ``ok`` False is a reason not to start, a ``hint`` is only worth knowing."""
+
+    step: Step
+    ok: bool
+    text: str
+    hint: bool = False
+
+    @property
+    def state(self) -> str:
+        """One word for a person."""
+        return "FAILED" if not self.ok else "hint" if self.hint else "ok"
+
+
+def check(config: KafkaConfig, seconds: float) -> Iterator[Finding]:
+    """Look at everything, one step after the other, in about *seconds*; stops where the next step makes no sense.
+
+    Writes nothing to Kafka.
+    """
+    deadline = time.monotonic() + seconds
+    protocol = config.security_protocol or "PLAINTEXT"
+    login = f" with {config.sasl_mechanism}" if config.sasl_mechanism else ""
+    yield Finding("settings", True, f"KAFKA_BROKERS {config.brokers}, {protocol}{login}, client {config.client_id}")
+    for what in config.unencrypted_secrets:
+        yield Finding("settings", True, what, hint=True)
+    reachable = False
+    addresses = config.brokers.split(",")
+    for address in addresses:
+        host, _, port = address.rpartition(":")
+        trouble = _reach(host.strip("[]"), int(port), min(_REACH_S, seconds / 2 / len(addresses)))
+        reachable = reachable or trouble is None
+        # One of several may be down without harm.
+        yield Finding("address", trouble is None, f"{address} {trouble or 'accepts connections'}")
+    if not reachable:
+        return
+    try:
+        cluster = Cluster(config)
+        view = cluster.view(max(deadline - time.monotonic(), 1.0))
+    except KafkaFailed as e:
+        yield Finding("cluster", False, str(e))
+        return
+    count = len(view.nodes)
+    kind = ", the embedded broker, which differs from Kafka: see `tickwire broker --help`" if view.embedded else ""
+    plural = "" if count == 1 else "s"
+    yield Finding("cluster", True, f"id {view.cluster_id or 'not told'}, {count} broker{plural}{kind}")
+    yield from _brokers(view, deadline)
+    yield from _topics(cluster, view, config, deadline)
+    if lacking := _LACKS.get(config.compression):
+        text = f"KAFKA_COMPRESSION is {config.compression}, for which {lacking} need another package"
+        yield Finding("readers", True, f"{text} (docs/message-format.md); all read gzip", hint=True)
+    yield _round_trip(cluster, max(deadline - time.monotonic(), 1.0))
+
+
+def healthy(findings: list[Finding]) -> bool:
+    """Tell whether a feed can start: an address that does not answer is no obstacle while another one does."""
+    others = [finding for finding in findings if finding.step != "address"]
+    return all(finding.ok for finding in others) and any(finding.step == "cluster" for finding in others)
+
+
+def _reach(host: str, port: int, seconds: float) -> str | None:
+    """Open a connection and close it; None when that works, else what is wrong and what to do."""
+    try:
+        socket.create_connection((host, port), timeout=seconds).close()
+    except socket.gaierror as e:
+        return f"has an unknown host ({e.strerror}): correct KAFKA_BROKERS"
+    except TimeoutError:
+        return f"does not answer within {seconds:g} s: look for a firewall or a wrong address in KAFKA_BROKERS"
+    except OSError as e:
+        return f"does not accept connections ({e.strerror or e}): start Kafka there, or correct KAFKA_BROKERS"
+    return None
+
+
+def _brokers(view: ClusterView, deadline: float) -> Iterator[Finding]:
+    """Every broker is reached under the name that it gives itself: where that fails, producing would."""
+    for node in view.nodes:
+        name = f"{node.id} at {node.host}:{node.port}"
+        left = min(_REACH_S, deadline - time.monotonic())
+        if left <= 0:
+            yield Finding("brokers", False, f"{name} was not tried for want of time: allow more with --timeout")
+        elif trouble := _reach(node.host, node.port, left):
+            advice = trouble.partition(":")[0]
+            yield Finding("brokers", False, f"{name} {advice}: correct advertised.listeners of that broker")
+        else:
+            yield Finding("brokers", True, f"{name} accepts connections")
+
+
+def _topics(cluster: Cluster, view: ClusterView, config: KafkaConfig, deadline: float) -> Iterator[Finding]:
+    names = (*config.topics, *([config.dlq_topic] if config.dlq_enabled else []))
+    there = [name for name in names if name in view.topics]
+    limits = largest_batches(cluster, there, min(_REACH_S, max(deadline - time.monotonic(), 0.5)))
+    for name in names:
+        topic = view.topics.get(name)
+        if topic is None and config.create_topics:
+            yield Finding("topic", True, f"{name} is missing and will be created at start")
+        elif topic is None:
+            yield Finding(
+                "topic", False, f"{name} is missing: create it with `python -m scripts.kafka_topics --create {name}`"
+            )
+        elif topic.leaderless:
+            numbers = ", ".join(map(str, topic.leaderless))
+            yield Finding("topic", False, f"{name} has no leader for partition {numbers}: look at the brokers")
+        else:
+            yield Finding(
+                "topic", True, f"{name} has {topic.partitions} partitions, {topic.replication} copies of each"
+            )
+        if (limit := limits.get(name)) is not None and limit < config.batch_size:
+            yield Finding("topic", True, _too_small(name, limit, config), hint=True)
+
+
+def _too_small(name: str, limit: int, config: KafkaConfig) -> str:
+    size = "as it is" if config.compression == "none" else f"compressed with {config.compression}"
+    return (
+        f"{name} takes {limit} bytes at once (max.message.bytes), which counts {size}, and KAFKA_BATCH_SIZE is "
+        f"{config.batch_size}: raise the one, or set KAFKA_BATCH_SIZE={limit}; larger batches and books are refused"
+    )
+
+
+def _round_trip(cluster: Cluster, seconds: float) -> Finding:
+    times: list[float] = []
+    deadline = time.monotonic() + seconds
+    while len(times) < _ROUND_TRIPS and (left := deadline - time.monotonic()) > 0:
+        start = time.monotonic()
+        try:
+            cluster.view(left)
+        except KafkaFailed as e:
+            return Finding("round trip", False, str(e))
+        times.append(time.monotonic() - start)
+    median = statistics.median(times) * 1000
+    return Finding("round trip", True, f"{median:.1f} ms, the median of {len(times)} metadata requests")

@@ -1,0 +1,1 @@
+"""Records from Kafka to a handler, at least once, with manual commits."""

@@ -1,0 +1,461 @@
+"""Reads topics as a member of a consumer group, at least once.
+
+The offset of a record is committed only after its handler returned or its dead letter was acknowledged. Commits are
+sent every :data:`COMMIT_RECORDS` records or :data:`COMMIT_SECONDS` seconds, when a partition is taken away, and at the
+end. A crash repeats at most what was handled since the last commit that Kafka answered, and never more than
+:data:`~tickwire.kafka.consuming.processing.MAX_UNCOMMITTED` records of a partition: handling waits there for an answer.
+
+Handlers run in threads of their own, so a slow one never keeps this process from polling and never costs it its group.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from tickwire import metrics
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import KafkaFailed, OffsetLost, TickwireError
+from tickwire.kafka.clients import consumer_config, unusable
+from tickwire.kafka.codes import MISSING, final_error, for_good, log_client_error
+from tickwire.kafka.consuming.commits import Commits
+from tickwire.kafka.consuming.group_start import start_group
+from tickwire.kafka.consuming.handlers import Handler
+from tickwire.kafka.consuming.market_state import MarketState
+from tickwire.kafka.consuming.partitions import Lane, Workers
+from tickwire.kafka.consuming.positions import COMMITTED, Position, Start, earliest, resolve
+from tickwire.kafka.consuming.processing import Ended, Processor
+from tickwire.kafka.consuming.progress import CommitTracker, Partition
+from tickwire.kafka.consuming.report import ConsumerReport, Observer
+from tickwire.kafka.consuming.subscription import prepare_topics
+from tickwire.kafka.dead_letters.headers import ERROR_TYPES, DeadLetters
+from tickwire.kafka.received import ReceivedRecord
+
+logger = logging.getLogger(__name__)
+
+COMMIT_RECORDS = 500
+COMMIT_SECONDS = 1.0
+DRAIN_SECONDS = 10.0  # how long a record that is begun may go on when its partition is taken away, or at the end
+REVOKE_COMMIT_SECONDS = 10.0  # how long a partition that is taken away waits for its last commit
+CLOSE_SECONDS = 15.0
+TICK_SECONDS = 0.5
+_BATCH = 500  # records of one poll, at most
+_NAMED = 3  # partitions in one line of the log
+_POLL_S = 0.2  # how late a stop is noticed
+_BUSY_POLL_S = 0.02  # how late it is noticed that handlers are done
+_PATIENCE_S = 0.05  # a full partition is paused after that; pausing throws away what was read ahead
+_JOIN_S = 0.5
+_JOINING_S = 15.0  # after that it is said that the group gives us nothing
+
+_SETTINGS: dict[str, Any] = {
+    # The heartbeats come from librdkafka's own thread, so a crashed consumer is replaced after 10 s instead of 45.
+    "session.timeout.ms": 10_000,
+    "heartbeat.interval.ms": 3_000,
+}
+
+
+def run_kafka_consumer(
+    config: KafkaConfig,
+    *,
+    topics: Sequence[str] | None = None,
+    group: str | None = None,
+    start: Start = COMMITTED,
+    reset: bool = False,
+    handler: Handler | None = None,
+    max_records: int | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+    observer: Observer | None = None,
+) -> ConsumerReport:
+    """Hand every record of *topics* to *handler* until *stopping* says yes or *max_records* are done; blocks.
+
+    Without *topics*, *group* and *handler*: the topics and the group of *config*, and a new
+    :class:`~tickwire.kafka.consuming.market_state.MarketState`. See :mod:`tickwire.kafka.consuming.handlers` for what
+    a handler may do. *start* is for topics of which the group has committed nothing yet; with *reset*, for all of them.
+
+    Raises :exc:`~tickwire.errors.UsageError` for a subscription that cannot be, :exc:`~tickwire.errors.KafkaFailed`,
+    :exc:`~tickwire.errors.ProcessingFailed` for a record that cannot be processed while dead letters are off, and
+    :exc:`~tickwire.errors.TooManyDeadLetters`. Everything handled before is committed then.
+    """
+    topics = config.topics if topics is None else tuple(dict.fromkeys(topics))
+    group = group or config.group_id
+    prepare_topics(config, topics)
+    dead_letters = DeadLetters(config, group) if config.dlq_enabled else None
+    _show_zeros(config, topics)
+    begun = {}
+    if start.kind != "committed":
+        begun = start_group(consumer_config(config, group), group, start, topics, reset=reset)
+    return _Runner(config, group, topics, begun, MarketState() if handler is None else handler, observer).run(
+        dead_letters, max_records, stopping
+    )
+
+
+def _show_zeros(config: KafkaConfig, topics: Sequence[str]) -> None:
+    """Bind the labels that are known, which makes their zeros visible."""
+    for topic in topics:
+        metrics.CONSUMER_COMMITS.labels(topic)
+        metrics.CONSUMER_ERRORS.labels(topic)
+        metrics.CONSUMER_SKIPPED.labels(topic)
+        metrics.CONSUMER_RETRIES.labels(topic)
+        for error_type in ERROR_TYPES if config.dlq_enabled else ():
+            metrics.DLQ_PUBLISHED.labels(config.dlq_topic, topic, error_type)
+
+
+def _member_settings(config: KafkaConfig, group: str) -> dict[str, Any]:
+    # The end of a partition says how far it is read: offsets may hold no record (transactions), or be there no more.
+    settings = consumer_config(config, group) | {"enable.partition.eof": True}
+    if config.group_protocol == "consumer":
+        # The broker assigns and sets the times: https://cwiki.apache.org/confluence/x/HhD1D (KIP-848).
+        del settings["partition.assignment.strategy"]
+        settings["group.protocol"] = "consumer"
+    else:
+        settings |= _SETTINGS
+    if config.group_instance_id is not None:
+        settings["group.instance.id"] = config.group_instance_id
+    return settings
+
+
+class _Runner:
+    """The thread that polls and commits; everything here runs on it unless it says otherwise."""
+
+    def __init__(
+        self,
+        config: KafkaConfig,
+        group: str,
+        topics: Sequence[str],
+        begun: dict[Partition, int],
+        handler: Handler,
+        observer: Observer | None,
+    ) -> None:
+        self._config = config
+        self._topics = list(topics)
+        self._handler = handler
+        self._observer = observer
+        self._on_revoked: Callable[[str, int], object] | None = getattr(handler, "revoked", None)
+        self._tracker = CommitTracker()
+        self._lanes: dict[Partition, Lane] = {}
+        self._paused: set[Lane] = set()
+        self._report = ConsumerReport(topics)
+        self._begun = begun  # where partitions are begun of which the group has committed nothing
+        self._since_commit = 0
+        self._commit_at = self._tick_at = 0.0
+        self._joining_until = float("inf")
+        self._closing = self._leaving = False
+        # What other threads leave here.
+        self._ended: deque[Ended] = deque()
+        self._failures: deque[BaseException] = deque()
+        self._progress = threading.Event()
+        self._commits = Commits(self._tracker, self._report, self._wake_again)
+        callbacks = {"on_commit": self._commits.answered, "error_cb": log_client_error}
+        try:
+            self._consumer = Consumer(_member_settings(config, group) | callbacks)
+        except KafkaException as e:
+            raise unusable(e) from e
+
+    def run(
+        self, dead_letters: DeadLetters | None, max_records: int | None, stopping: Callable[[], bool]
+    ) -> ConsumerReport:
+        """Read until the end, then commit and leave the group; also after an error."""
+        see = None if self._observer is None else self._observer.record
+        self._processor = Processor(
+            self._config,
+            self._handler,
+            dead_letters,
+            max_records,
+            see,
+            self._note_ended,
+            self._wake,
+            self._note_failure,
+        )
+        self._workers = Workers(self._config.consumer_concurrency, self._processor.work, self._note_failure)
+        try:
+            self._consumer.subscribe(
+                self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+            )
+            self._read(max_records, stopping)
+        except BaseException as error:
+            trouble = self._close()
+            if trouble is not None:
+                logger.error("consumer.close_failed error=%r", str(trouble))  # noqa: TRY400 - the first error matters
+            if isinstance(error, KafkaException):
+                raise for_good(error.args[0]) from error
+            raise
+        trouble = self._close()
+        if trouble is not None:
+            raise trouble
+        return self._report
+
+    def _read(self, max_records: int | None, stopping: Callable[[], bool]) -> None:
+        self._joining_until = time.monotonic() + _JOINING_S
+        poll, consume = self._consumer.poll, self._consumer.consume
+        while not stopping():
+            busy = any(lane.waiting for lane in self._lanes.values())
+            message = poll(_BUSY_POLL_S if busy else _POLL_S)
+            if message is not None:
+                self._make_room(self._take([message, *consume(_BATCH - 1, 0)]))
+            self._collect()
+            if self._failures:
+                raise self._failures[0]
+            if max_records is not None and self._report.consumed.total() >= max_records:
+                return
+            self._resume()
+            now = time.monotonic()
+            if (now >= self._commit_at or self._since_commit >= COMMIT_RECORDS) and self._commits.send(self._consumer):
+                self._since_commit = 0
+                self._commit_at = now + COMMIT_SECONDS
+            if now >= self._tick_at:
+                self._tick(now)
+
+    def _take(self, messages: Iterable[Message]) -> set[Lane]:
+        """Give records to the workers; return the lanes that got some."""
+        lanes: set[Lane] = set()
+        batch: list[ReceivedRecord] = []
+        partition: Partition | None = None
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                self._give(partition, batch, lanes)
+                batch, partition = [], None
+                if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public constant
+                    self._at_end((message.topic() or "", message.partition() or 0), message.offset() or 0)
+                else:
+                    self._client_error(error, message)
+                continue
+            record = ReceivedRecord.from_message(message)
+            if partition is None or record.partition != partition[1] or record.topic != partition[0]:
+                self._give(partition, batch, lanes)
+                batch, partition = [], (record.topic, record.partition)
+            batch.append(record)
+        self._give(partition, batch, lanes)
+        return lanes
+
+    def _give(self, partition: Partition | None, batch: list[ReceivedRecord], lanes: set[Lane]) -> None:
+        lane = None if partition is None else self._lanes.get(partition)
+        if lane is None or not batch:
+            return  # read ahead before the partition went to another consumer
+        lanes.add(lane)
+        lane.taken += len(batch)
+        lane.next, lane.at_end = batch[-1].offset + 1, False
+        lane.taken_bytes += sum([len(record.value or b"") for record in batch])
+        self._workers.of(lane.partition).put(lane, batch)
+
+    def _at_end(self, partition: Partition, offset: int) -> None:
+        """Note that Kafka has nothing more before *offset*; what is left out there holds no record for us."""
+        lane = self._lanes.get(partition)
+        if lane is None or offset < lane.next:
+            return
+        if offset > lane.next:
+            self._workers.of(partition).put(lane, offset)
+        lane.next, lane.at_end = offset, True
+
+    def _make_room(self, lanes: set[Lane]) -> None:
+        """Wait a moment for handlers that are behind; pause the partitions of those that stay so."""
+        until = time.monotonic() + _PATIENCE_S
+        while full := [lane for lane in lanes if lane not in self._paused and lane.holds(1)]:
+            if time.monotonic() >= until or self._failures:
+                self._consumer.pause([TopicPartition(*lane.partition) for lane in full])
+                self._paused.update(full)
+                return
+            self._progress.clear()
+            self._progress.wait(_PATIENCE_S / 5)
+            self._collect()
+
+    def _resume(self) -> None:
+        ready = [lane for lane in self._paused if not lane.holds(0.5)]
+        if ready:
+            self._consumer.resume([TopicPartition(*lane.partition) for lane in ready])
+            self._paused.difference_update(ready)
+
+    def _collect(self) -> None:
+        """Take what the other threads left."""
+        while self._ended:
+            lane, processed, dead_letters = self._ended.popleft()
+            self._since_commit += processed + dead_letters
+            if processed:
+                self._report.count(lane.partition[0], "processed", processed)
+            if dead_letters:
+                self._report.count(lane.partition[0], "dead_letter", dead_letters)
+
+    def _note_ended(self, ended: Ended) -> None:
+        """In any thread."""
+        self._ended.append(ended)
+        self._progress.set()
+
+    def _note_failure(self, error: BaseException) -> None:
+        """In any thread."""
+        self._failures.append(error)
+        self._progress.set()
+
+    def _wake(self, lane: Lane) -> None:
+        """In any thread."""
+        self._workers.of(lane.partition).wake(lane)
+
+    def _wake_again(self, partition: Partition) -> None:
+        """Let a partition go on that waited for its commit."""
+        if (lane := self._lanes.get(partition)) is not None:
+            self._wake(lane)
+
+    def _client_error(self, error: KafkaError, message: Message) -> None:
+        topic = message.topic() or ""
+        metrics.CONSUMER_ERRORS.labels(topic).inc()
+        final = final_error(error, topic, message.partition(), message.offset())
+        if isinstance(final, OffsetLost) and self._config.on_offset_lost == "earliest":
+            self._skip(final)
+        elif final is not None:
+            raise final
+        elif error.code() in MISSING:
+            self._commits.missing(topic)
+        else:
+            logger.warning("consumer.client_error topic=%s code=%s error=%r", topic, error.name(), error.str())
+
+    def _skip(self, lost: OffsetLost) -> None:
+        """Go on at the earliest record there is, behind what is still waiting for its handler."""
+        partition = lost.topic, lost.partition
+        lane = self._lanes.get(partition)
+        if lane is None:
+            return
+        first = earliest(self._consumer, partition)
+        skipped = max(0, first - lost.offset)
+        logger.warning(
+            "consumer.offset_lost topic=%s partition=%d offset=%d earliest=%d skipped=%d",
+            *partition,
+            lost.offset,
+            first,
+            skipped,
+        )
+        metrics.CONSUMER_SKIPPED.labels(lost.topic).inc(skipped)
+        if first >= lost.offset:
+            self._workers.of(partition).put(lane, first)
+            lane.next = first
+        else:  # a new topic of the same name: its offsets begin anew, and so do our counts
+            self._workers.close([lane], DRAIN_SECONDS, lambda: self._processor.stuck)
+            self._open_lane(partition, Position(first, lost.offset))
+            self._tell_revoked(partition)
+        # Not seek(), which is refused (_STATE) for a partition that has stopped because of its offset.
+        self._consumer.incremental_unassign([TopicPartition(*partition)])
+        self._consumer.incremental_assign([TopicPartition(*partition, first)])
+
+    def _open_lane(self, partition: Partition, position: Position) -> None:
+        self._lanes[partition] = Lane(partition, self._tracker.assign(partition, position.offset, position.committed))
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._joining_until = float("inf")
+        positions = resolve(consumer, [(p.topic, p.partition) for p in partitions], self._begun)
+        for name, position in positions.items():
+            self._begun.setdefault(name, position.offset)
+            self._open_lane(name, position)
+        self._report.assigned = len(self._tracker.assigned())
+        logger.info("consumer.assigned partitions=%s", _shown(positions))
+        consumer.incremental_assign([TopicPartition(*name, position.offset) for name, position in positions.items()])
+
+    def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if not self._closing:
+            self._drain([lane for p in partitions if (lane := self._lanes.get((p.topic, p.partition)))])
+        if not self._leaving:  # then nothing is asked any more
+            self._commits.send_and_look(self._consumer, REVOKE_COMMIT_SECONDS)
+        self._give_up(partitions, "revoked")
+
+    def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Commit nothing: another consumer may have these partitions already."""
+        self._give_up(partitions, "lost")
+
+    def _drain(self, lanes: Sequence[Lane]) -> None:
+        """Begin nothing more, and wait for the records that are with their handlers."""
+        if not self._workers.close(lanes, DRAIN_SECONDS, lambda: self._processor.stuck):
+            logger.warning("consumer.handler_unfinished seconds=%g", DRAIN_SECONDS)
+        self._collect()
+
+    def _give_up(self, partitions: Sequence[TopicPartition], how: str) -> None:
+        names = [(p.topic, p.partition) for p in partitions]
+        self._tracker.lose(names)
+        if self._closing:
+            return
+        self._report.assigned = len(self._tracker.assigned())
+        logger.info("consumer.%s partitions=%s", how, names)
+        for name in names:
+            self._report.forget_lag(name)
+            lane = self._lanes.pop(name, None)
+            if lane is not None:
+                lane.closed = True
+                if lane in self._paused:
+                    self._paused.remove(lane)
+                    self._consumer.resume([TopicPartition(*name)])  # else it stays paused when it comes back
+            self._tell_revoked(name)
+        for lane in self._lanes.values():
+            self._wake(lane)
+
+    def _tell_revoked(self, partition: Partition) -> None:
+        if self._on_revoked is not None:
+            self._workers.of(partition).call(partial(self._on_revoked, *partition))
+
+    def _tick(self, now: float) -> None:
+        self._tick_at = now + TICK_SECONDS
+        if now > self._joining_until:
+            self._joining_until = float("inf")
+            advice = (
+                "KAFKA_GROUP_PROTOCOL=consumer needs Kafka 4.0 or newer: classic works everywhere"
+                if self._config.group_protocol == "consumer"
+                else "others of the group may be slow to let go; `tickwire check` says whether the brokers answer"
+            )
+            logger.warning("consumer.no_partitions seconds=%g (%s)", _JOINING_S, advice)
+        for name, progress in self._tracker.assigned().items():
+            lane, end = self._lanes[name], 0
+            if not lane.at_end:
+                known = self._consumer.get_watermark_offsets(TopicPartition(*name), cached=True)
+                end = known[1] if known is not None else -1
+            if end >= 0:
+                self._report.set_lag(name, max(0, max(end, lane.next) - progress.position))
+        if self._observer is not None:
+            self._observer.tick(self._report)
+
+    def _close(self) -> TickwireError | None:
+        """Finish what is begun, commit and leave; each for a limited time, because Kafka may not answer."""
+        self._closing = True
+        self._drain(list(self._lanes.values()))
+        idle = self._workers.stop(_JOIN_S)
+        self._processor.close()
+        self._tick(time.monotonic())
+        until = time.monotonic() + CLOSE_SECONDS
+        committed = self._commit_all(until)
+        self._leave(until)
+        unclosed = self._processor.end_handler(max(1.0, until - time.monotonic()), idle)
+        if committed:
+            return unclosed
+        return KafkaFailed(
+            f"Kafka did not confirm the last commit within {CLOSE_SECONDS:g} s: what was handled since the one before "
+            "will be delivered again; check that the brokers answer (`tickwire check`)."
+        )
+
+    def _commit_all(self, until: float) -> bool:
+        """Send the last commit behind those that are on their way; say whether Kafka has confirmed everything.
+
+        What is refused is sent again: others may come and go in the group at the same time, and no commit is taken
+        meanwhile.
+        """
+        try:
+            while time.monotonic() < until and (self._commits.in_flight or self._tracker.due()):
+                self._commits.send(self._consumer)
+                self._consumer.poll(_BUSY_POLL_S)
+        except (KafkaException, KafkaFailed) as e:
+            logger.warning("consumer.client_error error=%r", str(e))
+        return not self._tracker.due()
+
+    def _leave(self, until: float) -> None:
+        self._leaving = True
+        # A thread, because it may hang for as long as Kafka does not answer.
+        leaving = threading.Thread(target=self._consumer.close, name="tickwire-leave", daemon=True)
+        leaving.start()
+        leaving.join(max(1.0, until - time.monotonic()))
+        if leaving.is_alive():
+            logger.warning("consumer.leave_hangs seconds=%g", CLOSE_SECONDS)
+
+
+def _shown(positions: dict[Partition, Position]) -> str:
+    """The first few partitions with where they are read from, and how many there are more."""
+    first = [f"{topic}-{number}@{position.offset}" for (topic, number), position in [*positions.items()][:_NAMED]]
+    more = len(positions) - len(first)
+    return ",".join(first) + (f" and {more} more" if more else "")

@@ -1,0 +1,153 @@
+"""A start that is not ``committed`` is the group's, and once: it becomes the first offsets that the group commits.
+
+Were it every member's own, a partition that moves to another member, or a process that is started again, would skip
+what came meanwhile (``end``) or read everything again (``beginning``).
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from tickwire.errors import KafkaFailed, UsageError
+from tickwire.kafka.clients import unusable
+from tickwire.kafka.codes import for_good
+from tickwire.kafka.consuming.positions import Start, committed, look_up_start, passes
+from tickwire.kafka.consuming.progress import Partition
+
+logger = logging.getLogger(__name__)
+
+_ANSWER_S = 30.0
+_LEAVING_S = 3.0
+_POLL_S = 0.2
+# The group has members, which commit for it: only they may.
+_AT_WORK = frozenset(
+    {
+        KafkaError.UNKNOWN_MEMBER_ID,
+        KafkaError.ILLEGAL_GENERATION,
+        KafkaError.REBALANCE_IN_PROGRESS,
+        KafkaError.NON_EMPTY_GROUP,
+        KafkaError.FENCED_INSTANCE_ID,
+        KafkaError.STALE_MEMBER_EPOCH,
+        KafkaError.GROUP_ID_NOT_FOUND,
+    }
+)
+
+
+def start_group(
+    settings: dict[str, Any], group: str, start: Start, topics: Sequence[str], *, reset: bool
+) -> dict[Partition, int]:
+    """Commit the offsets of *start* for *group* in those of *topics* where it has committed nothing; return them.
+
+    A topic of which the group knows any partition is left as it is: its other partitions were added later, and all
+    that is in them is new. With *reset* all of them are moved, for which the group must have no member, as
+    ``kafka-consumer-groups --reset-offsets`` demands. *settings* are those of a consumer.
+
+    Raises :exc:`~tickwire.errors.UsageError` for a group that has members, and :exc:`~tickwire.errors.KafkaFailed`.
+    """
+    answers: list[KafkaError | None] = []
+    callbacks = {"on_commit": lambda error, partitions: answers.append(_first_error(error, partitions))}
+    try:
+        consumer = Consumer(settings | {"group.id": group, "enable.partition.eof": True} | callbacks)
+    except KafkaException as e:
+        raise unusable(e) from e
+    try:
+        wanted = _without_commits(consumer, start, topics, reset=reset)
+        offsets = _find(consumer, start, wanted)
+        error = _commit(consumer, offsets, answers, reset=reset) if offsets else None
+    except KafkaException as e:
+        raise for_good(e.args[0]) from e
+    finally:
+        consumer.close()
+    if error is not None:
+        if error.code() not in _AT_WORK:
+            raise for_good(error)
+        if reset:
+            raise UsageError(
+                f"The group {group} has members, so --reset cannot move it: stop them first, or leave --reset out."
+            )
+        logger.info("consumer.start_left from=%s group=%r (others of the group have begun already)", start, group)
+        return {}
+    return offsets
+
+
+def _without_commits(consumer: Consumer, start: Start, topics: Sequence[str], *, reset: bool) -> list[Partition]:
+    """The partitions that *start* is for."""
+    wanted: list[Partition] = []
+    kept: list[str] = []
+    for topic in topics:
+        there = consumer.list_topics(topic, timeout=_ANSWER_S).topics[topic]
+        partitions = [(topic, number) for number in sorted(there.partitions)]
+        if reset or not committed(consumer, partitions):
+            wanted += partitions
+        else:
+            kept.append(topic)
+    if kept:
+        logger.warning(
+            "consumer.start_kept from=%s topics=%s (the group has read them and goes on there; --reset moves it)",
+            start,
+            ",".join(kept),
+        )
+    return wanted
+
+
+def _find(consumer: Consumer, start: Start, partitions: Sequence[Partition]) -> dict[Partition, int]:
+    """Look the offsets up, and then at the records there: not every broker answers questions for ends and times right.
+
+    The embedded one (Tansu 0.6) gives the first record of the last batch as the end, and 0 for a time that no record
+    has reached. From Apache Kafka's answers the first look is the last.
+    """
+    offsets = look_up_start(consumer, start, partitions) if partitions else {}
+    if start.kind == "beginning" or not offsets:
+        return offsets
+    looking = set(offsets)
+    consumer.assign([TopicPartition(*name, offset) for name, offset in offsets.items()])
+    until = time.monotonic() + _ANSWER_S
+    while looking:
+        message = consumer.poll(_POLL_S)
+        if message is None:
+            if time.monotonic() > until:
+                raise KafkaFailed(
+                    f"Kafka did not give the records at --from {start} within {_ANSWER_S:g} s: check that the brokers "
+                    "answer (`tickwire check`)."
+                )
+            continue
+        error, name = message.error(), (message.topic() or "", message.partition() or 0)
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public constant
+            if not error.retriable():
+                raise KafkaException(error)
+        elif name in looking:
+            offset = message.offset() or 0
+            if error is not None or (start.kind == "time" and message.timestamp()[1] >= start.time_ms):
+                offsets[name] = offset
+                looking.remove(name)
+    consumer.unassign()
+    return offsets
+
+
+def _commit(
+    consumer: Consumer, offsets: dict[Partition, int], answers: list[KafkaError | None], *, reset: bool
+) -> KafkaError | None:
+    """Commit, and return what Kafka said at last. With *reset* a member may just be leaving."""
+    until = time.monotonic() + _ANSWER_S
+    left = time.monotonic() + _LEAVING_S if reset else 0.0
+    while True:
+        answers.clear()
+        consumer.commit(offsets=[TopicPartition(*name, offset) for name, offset in offsets.items()])
+        while not answers:
+            consumer.poll(_POLL_S)
+            if time.monotonic() > until:
+                raise KafkaFailed(
+                    f"Kafka did not confirm where the group begins within {_ANSWER_S:g} s: check that the brokers "
+                    "answer (`tickwire check`) and run again."
+                )
+        error, now = answers[0], time.monotonic()
+        if error is None or now > until or not (passes(error) or (now < left and error.code() in _AT_WORK)):
+            return error
+        consumer.poll(_POLL_S)
+
+
+def _first_error(error: KafkaError | None, partitions: Sequence[TopicPartition]) -> KafkaError | None:
+    return error or next((p.error for p in partitions if p.error is not None), None)

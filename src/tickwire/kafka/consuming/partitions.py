@@ -1,0 +1,236 @@
+"""Partitions side by side: each is pinned to one worker thread, which takes its records in order.
+
+The polling thread puts batches in and never waits for a handler. A partition that has to wait (back-off, a dead letter
+under way, a commit that Kafka has not answered) leaves its worker to the others.
+"""
+
+import heapq
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from typing import TypeAlias
+
+from tickwire.kafka.consuming.progress import Partition, Progress
+from tickwire.kafka.received import ReceivedRecord
+
+QUEUE_RECORDS = 2_000  # a partition that has so many records waiting is paused
+QUEUE_BYTES = 8 * 1024 * 1024  # or so many bytes; what one poll returned comes on top of both
+BLOCKED = float("inf")
+
+
+class Lane:
+    """One partition during one assignment.
+
+    The polling thread writes ``taken*``, ``next`` and ``at_end``, its worker everything else.
+    """
+
+    __slots__ = (
+        "at",
+        "at_end",
+        "attempts",
+        "batch",
+        "begun",
+        "blocked",
+        "closed",
+        "ended",
+        "ended_bytes",
+        "letter",
+        "next",
+        "partition",
+        "progress",
+        "queue",
+        "scheduled",
+        "since",
+        "singly",
+        "taken",
+        "taken_bytes",
+        "woken",
+    )
+
+    def __init__(self, partition: Partition, progress: Progress) -> None:
+        self.partition = partition
+        self.progress = progress
+        # Batches of records; a number is an offset to go on at, because what is before it is gone.
+        self.queue: deque[Sequence[ReceivedRecord] | int] = deque()
+        self.batch: Sequence[ReceivedRecord] = ()
+        self.at = 0  # the record of the batch that is next
+        self.attempts = 0  # on that record
+        # For handlers that take batches:
+        self.begun = 0  # records from there on that are handed over together
+        self.singly = False  # or one by one, because together they failed
+        self.since = 0.0  # when the first of those that wait was seen; monotonic
+        self.letter = False  # its dead letter is being written
+        self.taken = self.taken_bytes = 0
+        self.next = progress.position  # the offset behind what was taken
+        self.at_end = False  # and Kafka had nothing behind that, when last asked
+        self.ended = self.ended_bytes = 0
+        self.closed = False  # begin no more records
+        self.scheduled = self.blocked = self.woken = False  # the worker's lock guards these
+
+    @property
+    def waiting(self) -> int:
+        """Records taken from Kafka and not ended."""
+        return self.taken - self.ended
+
+    def holds(self, share: float) -> bool:
+        """Tell whether more than *share* of the room is taken."""
+        room = self.taken - self.ended <= share * QUEUE_RECORDS
+        return not room or self.taken_bytes - self.ended_bytes > share * QUEUE_BYTES
+
+
+Work: TypeAlias = Callable[[Lane], float]
+
+
+class Worker:
+    """A thread that takes its lanes in turn.
+
+    *work* does a slice and returns how many seconds the lane has to wait; :data:`BLOCKED` is until :meth:`wake`.
+    What it raises goes to *failed*.
+    """
+
+    def __init__(self, name: str, work: Work, failed: Callable[[BaseException], None]) -> None:
+        self._work, self._failed = work, failed
+        self._changed = threading.Condition()
+        self._ready: deque[Lane] = deque()
+        self._later: list[tuple[float, int, Lane]] = []
+        self._calls: deque[Callable[[], object]] = deque()
+        self._running: Lane | None = None
+        self._turn = 0
+        self._stopped = False
+        self.lanes = 0  # how many are pinned here
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def put(self, lane: Lane, item: Sequence[ReceivedRecord] | int) -> None:
+        """Add to what waits in a lane."""
+        with self._changed:
+            lane.queue.append(item)
+            if not lane.scheduled:
+                lane.scheduled = True
+                self._ready.append(lane)
+                self._changed.notify_all()
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Call a function between two records."""
+        with self._changed:
+            self._calls.append(function)
+            self._changed.notify_all()
+
+    def wake(self, lane: Lane) -> None:
+        """Look at a lane again that may have been blocked."""
+        with self._changed:
+            lane.woken = True
+            if lane.blocked:
+                lane.blocked = False
+                self._ready.append(lane)
+            self._changed.notify_all()
+
+    def close(self, lanes: Collection[Lane], until: float, hopeless: Callable[[], bool]) -> bool:
+        """Begin nothing more of *lanes*; wait for what is begun. False: not done at the monotonic time *until*.
+
+        A dead letter under way counts as begun, unless it is *hopeless* to wait for one.
+        """
+        with self._changed:
+            for lane in lanes:
+                lane.closed = True
+            return self._changed.wait_for(
+                lambda: self._running not in lanes and (hopeless() or not any(lane.letter for lane in lanes)),
+                max(0.0, until - time.monotonic()),
+            )
+
+    def stop(self) -> None:
+        """End the thread after the record it is at."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the end of the thread."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                lane = self._next()
+                self._running = lane
+            if self._stopped:
+                return
+            try:
+                wait = self._call() if lane is None else self._work(lane)
+            except BaseException as error:  # noqa: BLE001 - the polling thread raises it
+                wait = 0.0
+                if lane is not None:
+                    lane.closed = True
+                self._failed(error)
+            with self._changed:
+                self._running = None
+                if lane is not None:
+                    self._reschedule(lane, wait)
+                self._changed.notify_all()
+
+    def _next(self) -> Lane | None:
+        """Wait for the next lane; None when there is something to call, or the end has come."""
+        while True:
+            now = time.monotonic()
+            while self._later and self._later[0][0] <= now:
+                self._ready.append(heapq.heappop(self._later)[2])
+            if self._stopped or self._calls:
+                return None
+            if self._ready:
+                lane = self._ready.popleft()
+                lane.woken = False
+                return lane
+            self._changed.wait(self._later[0][0] - now if self._later else None)
+
+    def _call(self) -> float:
+        self._calls.popleft()()
+        return 0.0
+
+    def _reschedule(self, lane: Lane, wait: float) -> None:
+        if lane.closed:
+            lane.queue.clear()
+        elif wait == BLOCKED and not lane.woken:
+            lane.blocked = True
+        elif 0.0 < wait < BLOCKED:
+            self._turn += 1  # two lanes are never compared
+            heapq.heappush(self._later, (time.monotonic() + wait, self._turn, lane))
+        elif wait or lane.queue or lane.at < len(lane.batch):
+            self._ready.append(lane)
+        else:
+            lane.scheduled = False
+
+
+class Workers:
+    """The worker threads. A partition that comes back gets the worker that it had."""
+
+    def __init__(self, number: int, work: Work, failed: Callable[[BaseException], None]) -> None:
+        self._workers = [Worker(f"tickwire-worker-{i}", work, failed) for i in range(number)]
+        self._pinned: dict[Partition, Worker] = {}
+
+    def of(self, partition: Partition) -> Worker:
+        """The worker of a partition; a new partition goes to the one that has the fewest."""
+        worker = self._pinned.get(partition)
+        if worker is None:
+            worker = self._pinned[partition] = min(self._workers, key=lambda worker: worker.lanes)
+            worker.lanes += 1
+        return worker
+
+    def close(self, lanes: Collection[Lane], seconds: float, hopeless: Callable[[], bool]) -> bool:
+        """Begin nothing more of *lanes* and wait at most *seconds* for what is begun; tell whether that was enough."""
+        until = time.monotonic() + seconds
+        by_worker: dict[Worker, list[Lane]] = {}
+        for lane in lanes:
+            lane.closed = True
+            by_worker.setdefault(self.of(lane.partition), []).append(lane)
+        done = [worker.close(its, until, hopeless) for worker, its in by_worker.items()]
+        return all(done)
+
+    def stop(self, seconds: float) -> bool:
+        """End the threads; False when one still is at a record after *seconds*."""
+        for worker in self._workers:
+            worker.stop()
+        until = time.monotonic() + seconds
+        done = [worker.join(max(0.0, until - time.monotonic())) for worker in self._workers]
+        return all(done)

@@ -1,0 +1,142 @@
+"""Where a consumer begins: ``committed``, ``beginning``, ``end`` or a time.
+
+Always resolved to offsets, never left to ``auto.offset.reset``, which skips or repeats without a word.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
+
+from tickwire.errors import UsageError
+from tickwire.kafka.consuming.progress import Partition
+
+_QUERY_S = 30.0
+_AGAIN_S = 0.1
+_PASSING = frozenset(
+    {
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.UNSTABLE_OFFSET_COMMIT,  # a transaction that commits offsets of the group is under way
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.OFFSET_NOT_AVAILABLE,
+        KafkaError._TRANSPORT,  # noqa: SLF001 - public constants of the library, in spite of their names
+        KafkaError._WAIT_COORD,  # noqa: SLF001
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where to begin; ``time_ms`` (Unix milliseconds) belongs to ``time``."""
+
+    kind: Literal["committed", "beginning", "end", "time"]
+    time_ms: int = 0
+
+    def __str__(self) -> str:
+        return str(self.time_ms) if self.kind == "time" else self.kind
+
+
+COMMITTED = Start("committed")
+
+
+def parse_start(text: str) -> Start:
+    """Read ``committed``, ``beginning``, ``end``, Unix milliseconds or an ISO 8601 time (UTC unless it says otherwise).
+
+    Raises :exc:`~tickwire.errors.UsageError`.
+    """
+    match text:
+        case "committed" | "beginning" | "end":
+            return Start(text)
+    if text.isascii() and text.isdigit() and len(text) <= 15:
+        return Start("time", int(text))
+    try:
+        time = datetime.fromisoformat(text)
+        time = time if time.tzinfo else time.replace(tzinfo=UTC)
+        milliseconds = int(time.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        milliseconds = -1
+    if milliseconds < 0:
+        raise UsageError(
+            f"--from {text!r} is no start: expected committed, beginning, end, an ISO 8601 time "
+            "such as 2026-01-31T12:00:00Z, or Unix milliseconds."
+        )
+    return Start("time", milliseconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where to begin in one partition, and what the group had committed there, if anything."""
+
+    offset: int
+    committed: int | None
+
+
+def resolve(
+    consumer: Consumer, partitions: Sequence[Partition], begun: Mapping[Partition, int]
+) -> dict[Partition, Position]:
+    """Find the offsets to go on at: what the group has committed, else what *begun* says, else the beginning.
+
+    Raises ``KafkaException``.
+    """
+    known = committed(consumer, partitions)
+    offsets = {partition: begun[partition] for partition in partitions if partition in begun} | known
+    offsets |= _look_up(consumer, [partition for partition in partitions if partition not in offsets], OFFSET_BEGINNING)
+    return {partition: Position(offsets[partition], known.get(partition)) for partition in partitions}
+
+
+def earliest(consumer: Consumer, partition: Partition) -> int:
+    """The first offset that a partition has now. Raises ``KafkaException``."""
+    return _look_up(consumer, [partition], OFFSET_BEGINNING)[partition]
+
+
+def look_up_start(consumer: Consumer, start: Start, partitions: Sequence[Partition]) -> dict[Partition, int]:
+    """The offsets that *start*, which is not ``committed``, means now. Raises ``KafkaException``."""
+    if start.kind == "beginning":
+        return _look_up(consumer, partitions, OFFSET_BEGINNING)
+    offsets = _look_up(consumer, partitions, OFFSET_END)
+    if start.kind == "time":
+        found = _look_up(consumer, partitions, start.time_ms)
+        # A negative answer: nothing is that young, so what comes next is.
+        offsets |= {partition: offset for partition, offset in found.items() if offset >= 0}
+    return offsets
+
+
+def committed(consumer: Consumer, partitions: Sequence[Partition]) -> dict[Partition, int]:
+    """What the group has committed; partitions without are left out. Raises ``KafkaException``."""
+    query = [TopicPartition(*partition) for partition in partitions]
+    return _ask(lambda seconds: consumer.committed(query, timeout=seconds), least=0)
+
+
+def _look_up(consumer: Consumer, partitions: Sequence[Partition], time: int) -> dict[Partition, int]:
+    """Ask for offsets by time; OFFSET_BEGINNING and OFFSET_END stand for themselves in this request (ListOffsets)."""
+    if not partitions:
+        return {}
+    query = [TopicPartition(*partition, time) for partition in partitions]
+    return _ask(lambda seconds: consumer.offsets_for_times(query, timeout=seconds), least=OFFSET_END)
+
+
+def _ask(question: Callable[[float], list[TopicPartition]], least: int) -> dict[Partition, int]:
+    """Ask until there is an answer: a coordinator or a leader that has just moved says so, and nothing is wrong."""
+    until = time.monotonic() + _QUERY_S
+    while True:
+        try:
+            answer = question(max(0.1, until - time.monotonic()))
+            error = next((entry.error for entry in answer if entry.error is not None), None)
+        except KafkaException as e:
+            error = e.args[0]
+        if error is None:
+            return {(entry.topic, entry.partition): entry.offset for entry in answer if entry.offset >= least}
+        if not passes(error) or time.monotonic() >= until:
+            raise KafkaException(error)
+        time.sleep(_AGAIN_S)
+
+
+def passes(error: KafkaError) -> bool:
+    """Whether a request may succeed a moment later."""
+    return error.retriable() or error.code() in _PASSING

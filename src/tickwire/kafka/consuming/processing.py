@@ -1,0 +1,349 @@
+"""Records through their handler: done, tried again later, a dead letter, or the reason to stop."""
+
+import inspect
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple, NoReturn
+
+from tickwire import metrics
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import HandlerNotClosed, ProcessingFailed, RecordRejected, TickwireError, TooManyDeadLetters
+from tickwire.kafka.consuming.handler_errors import HandlerErrors
+from tickwire.kafka.consuming.handler_loop import HandlerLoop
+from tickwire.kafka.consuming.handlers import Batching, Handler, RecordHandler, batching
+from tickwire.kafka.consuming.partitions import BLOCKED, Lane
+from tickwire.kafka.dead_letters.headers import DeadLetters, Failure, describe
+from tickwire.kafka.dead_letters.limit import DlqLimit
+from tickwire.kafka.dead_letters.writer import DlqWriter
+from tickwire.kafka.received import ReceivedRecord
+
+logger = logging.getLogger(__name__)
+
+# A partition goes no further than this ahead of what Kafka has confirmed, so a crash repeats at most so many of it.
+MAX_UNCOMMITTED = 5_000
+
+FIRST_BACKOFF_SECONDS = 0.1  # doubled each time up to the next number; each wait is anything up to that (full jitter)
+MOST_BACKOFF_SECONDS = 5.0
+_LOOP_END_S = 2.0  # for tasks of asynchronous handlers to end when they are cancelled
+_LOOK_S = 0.02  # how often is looked whether a batch has filled up
+_SLICE_S = 0.05  # how long one partition keeps its worker from others
+
+
+class Ended(NamedTuple):
+    """How many records of a lane ended in which way."""
+
+    lane: Lane
+    processed: int
+    dead_letters: int
+
+
+def is_transient(error: BaseException) -> bool:
+    """Tell whether the same record may succeed a moment later."""
+    if isinstance(error, TickwireError):
+        return error.retryable
+    return isinstance(error, (TimeoutError, ConnectionError))
+
+
+def longest_backoff(attempts: int) -> float:
+    """The longest wait in seconds after so many attempts."""
+    return float(min(FIRST_BACKOFF_SECONDS * 2 ** min(attempts - 1, 30), MOST_BACKOFF_SECONDS))
+
+
+class Processor:
+    """Works on lanes; shared by all workers. Without *dead_letters* a record that cannot be processed is the end.
+
+    At most *max_records* are begun. *see* is called with each before its handler, *ended* with what was done, *wake*
+    when a lane may go on, *failed* with what goes wrong beside the workers.
+    """
+
+    def __init__(
+        self,
+        config: KafkaConfig,
+        handler: Handler,
+        dead_letters: DeadLetters | None,
+        max_records: int | None,
+        see: Callable[[ReceivedRecord], None] | None,
+        ended: Callable[[Ended], None],
+        wake: Callable[[Lane], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self._handler, self._see, self._ended, self._wake, self._failed = handler, see, ended, wake, failed
+        self._batching = batching(handler)
+        self._errors = HandlerErrors(handler)
+        self._max_attempts = config.max_attempts
+        self._limit = DlqLimit(config.dlq_max_ratio, config.dlq_max_consecutive)
+        self._writer = DlqWriter(dead_letters, failed) if dead_letters is not None else None
+        self._loop: HandlerLoop | None = None
+        self._left = max_records
+        self._lock = threading.Lock()  # guards the two above
+
+    def work(self, lane: Lane) -> float:
+        """Take records of a lane for a moment; return how long it has to wait before the next, in seconds.
+
+        Raises :exc:`~tickwire.errors.ProcessingFailed`, :exc:`~tickwire.errors.TooManyDeadLetters`, and what an
+        observer raises: the record is not done.
+        """
+        if lane.letter:
+            return BLOCKED
+        if self._batching is None:
+            if not _take_next(lane):
+                return 0.0
+        else:
+            _take_up_to(lane, self._batching.records)
+        before, error = lane.at, None
+        try:
+            wait, error = self._run_through(lane) if self._batching is None else self._run_batch(lane, self._batching)
+        finally:
+            if lane.at > before:
+                self._count(lane, lane.at - before, 0)
+        if error is None or lane.closed:  # what fails while we stop is left for the next time
+            return wait
+        return self._failed_attempt(lane, error)
+
+    @property
+    def stuck(self) -> bool:
+        """Tell whether the dead-letter topic takes nothing now."""
+        return self._writer is not None and self._writer.stuck
+
+    def close(self) -> None:
+        """End the writing of dead letters. What is not written stays uncommitted."""
+        if self._writer is not None:
+            self._writer.stop()
+
+    def end_handler(self, seconds: float, idle: bool) -> TickwireError | None:
+        """Call ``close()`` of the handler if it has one and is *idle*, and end its event loop; return what failed."""
+        close = getattr(self._handler, "close", None)
+        trouble = self._closed(close, seconds) if callable(close) and idle else None
+        if self._loop is not None and not self._loop.stop(_LOOP_END_S):
+            logger.warning("consumer.handler_unfinished seconds=%g thread=tickwire-handler", _LOOP_END_S)
+        return trouble
+
+    def _closed(self, close: Callable[[], Any], seconds: float) -> HandlerNotClosed | None:
+        errors: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                self._wait_for(close())
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is logged and ends the consumer
+                errors.append(error)
+
+        thread = threading.Thread(target=run, name="tickwire-close", daemon=True)  # it may never end
+        thread.start()
+        thread.join(seconds)
+        if thread.is_alive():
+            logger.warning("consumer.handler_not_closed seconds=%g", seconds)
+            return HandlerNotClosed(f"did not end within {seconds:.0f} s")
+        if not errors:
+            return None
+        logger.warning("consumer.handler_not_closed", exc_info=errors[0])
+        return HandlerNotClosed(f"failed ({type(errors[0]).__name__}: {str(errors[0])[:300]})")
+
+    def _run_through(self, lane: Lane) -> tuple[float, Exception | None]:
+        """Hand records of the batch over until one fails, or the time is over."""
+        handler: RecordHandler = self._handler  # type: ignore[assignment]  # it is no BatchHandler here
+        see, progress, batch = self._see, lane.progress, lane.batch
+        begin, finish, clock = progress.begin, progress.finish, time.monotonic
+        until = clock() + _SLICE_S
+        for at in range(lane.at, len(batch)):
+            if lane.closed:
+                break
+            record = batch[at]
+            if lane.attempts == 0:
+                if progress.uncommitted >= MAX_UNCOMMITTED or not self._granted(1):
+                    return BLOCKED, None
+                begin(record.offset)
+                if see is not None:
+                    see(record)
+            lane.attempts += 1
+            try:
+                result = handler(record) if record.unreadable is None else _refuse(record.unreadable)
+                if result is not None:
+                    self._wait_for(result)
+            except Exception as error:  # noqa: BLE001 - a handler may raise anything; it is logged, counted and kept
+                return 0.0, error
+            lane.attempts = 0
+            if not finish(record.offset):  # lost meanwhile
+                self._not_done(1)
+                lane.closed = True
+                break
+            lane.at = at + 1
+            lane.ended += 1
+            lane.ended_bytes += len(record.value or b"")
+            if clock() >= until:
+                break
+        return 0.0, None
+
+    def _run_batch(self, lane: Lane, batching: Batching) -> tuple[float, Exception | None]:
+        """Hand a batch over once it is large or old enough, or one record of a batch that failed."""
+        if lane.closed:
+            return 0.0, None
+        wait = 0.0 if lane.begun else self._begin_batch(lane, batching)
+        if not lane.begun:
+            return wait, None
+        records = lane.batch[lane.at : lane.at + (1 if lane.singly else lane.begun)]
+        lane.attempts += 1
+        try:
+            for record in records:
+                if record.unreadable is not None:
+                    _refuse(record.unreadable)
+            self._wait_for(batching.call(records))
+        except Exception as error:  # noqa: BLE001 - as above
+            return 0.0, error
+        lane.attempts = 0
+        for number, record in enumerate(records):
+            if not lane.progress.finish(record.offset):  # lost meanwhile
+                self._not_done(len(records) - number)
+                lane.closed = True
+                break
+            _end_one(lane, record)
+        return 0.0, None
+
+    def _begin_batch(self, lane: Lane, batching: Batching) -> float:
+        """Begin the records that are due; else return how long to wait. Those that wait are nobody's yet."""
+        waiting = len(lane.batch) - lane.at
+        room = MAX_UNCOMMITTED - lane.progress.uncommitted
+        if not waiting or room <= 0:
+            return BLOCKED if waiting else 0.0
+        wanted = min(waiting, batching.records, room)
+        full = wanted == batching.records or lane.queue or lane.holds(1) or self._left_at_most(wanted)
+        if not full and (left := lane.since + batching.seconds - time.monotonic()) > 0:
+            return min(left, _LOOK_S)
+        granted = self._granted(wanted)
+        if not granted:
+            return BLOCKED
+        for record in lane.batch[lane.at : lane.at + granted]:
+            lane.progress.begin(record.offset)
+            if self._see is not None:
+                self._see(record)
+        lane.begun, lane.singly, lane.since = granted, False, time.monotonic()
+        return 0.0
+
+    def _granted(self, number: int) -> int:
+        """How many of so many records may be begun; they count as begun."""
+        if self._left is None:
+            return number
+        with self._lock:
+            granted = min(number, self._left)
+            self._left -= granted
+            return granted
+
+    def _left_at_most(self, number: int) -> bool:
+        return self._left is not None and self._left <= number
+
+    def _not_done(self, number: int) -> None:
+        """Let other records be begun in place of those that another consumer handles again."""
+        if self._left is not None:
+            with self._lock:
+                self._left += number
+
+    def _failed_attempt(self, lane: Lane, error: Exception) -> float:
+        record, attempts = lane.batch[lane.at], lane.attempts
+        together = 1 if lane.singly else max(1, lane.begun)
+        where = f"topic={record.topic} partition={record.partition} offset={record.offset}"
+        if is_transient(error) and attempts < self._max_attempts:
+            metrics.CONSUMER_RETRIES.labels(record.topic).inc()
+            if attempts == 1:
+                self._errors.log(f"consumer.retry {where} records={together} error={_said(error)!r}", error)
+            return random.uniform(0.001, longest_backoff(attempts))  # noqa: S311 - spreads load, guards nothing
+        if together > 1:
+            self._errors.log(
+                f"consumer.batch_failed {where} records={together} error={_said(error)!r} attempts={attempts}", error
+            )
+            lane.singly, lane.attempts = True, 0
+            return 0.0
+        return self._reject(lane, record, error)
+
+    def _reject(self, lane: Lane, record: ReceivedRecord, error: Exception) -> float:
+        attempts = lane.attempts
+        failure = describe(error, attempts)
+        self._errors.log(
+            f"consumer.rejected topic={record.topic} partition={record.partition} offset={record.offset} "
+            f"type={failure.error_type} error={failure.message!r} attempts={attempts}",
+            error,
+        )
+        metrics.CONSUMER_ERRORS.labels(record.topic).inc()
+        if self._writer is None:
+            raise ProcessingFailed(record.topic, record.partition, record.offset, _why(failure)) from error
+        too_many = self._limit.dead()
+        if too_many is not None:
+            raise TooManyDeadLetters(record.topic, record.partition, record.offset, too_many, _why(failure)) from error
+
+        def done(written: bool) -> None:
+            if written and lane.progress.finish(record.offset):
+                _end_one(lane, record)
+                lane.attempts = 0
+                self._count(lane, 0, 1)
+            else:
+                lane.closed = True  # given up, or lost meanwhile
+            lane.letter = False
+            self._wake(lane)
+
+        lane.letter = True
+        self._writer.submit(record, failure, lambda: lane.progress.ours, done)
+        return BLOCKED
+
+    def _count(self, lane: Lane, processed: int, dead_letters: int) -> None:
+        if processed:
+            self._limit.good(processed)
+        self._ended(Ended(lane, processed, dead_letters))
+
+    def _wait_for(self, result: object) -> None:
+        """Await what a handler returned, if it can be."""
+        if inspect.isawaitable(result):
+            self._event_loop().run(result)
+
+    def _event_loop(self) -> HandlerLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = HandlerLoop(self._failed)
+            return self._loop
+
+
+def _take_next(lane: Lane) -> bool:
+    """Let the lane have a record to go on with; False when none waits."""
+    while lane.at == len(lane.batch):
+        if lane.closed or not lane.queue:
+            return False
+        item = lane.queue.popleft()
+        if isinstance(item, int):
+            lane.progress.skip(item)
+        else:
+            lane.batch, lane.at = item, 0
+    return True
+
+
+def _take_up_to(lane: Lane, number: int) -> None:
+    """Let the lane have so many records, as far as they wait and no offset to go on at is between them."""
+    while len(lane.batch) - lane.at < number and lane.queue and not lane.closed:
+        rest = lane.batch[lane.at :]
+        if isinstance(lane.queue[0], int) and rest:
+            return  # these first
+        item = lane.queue.popleft()
+        if isinstance(item, int):
+            lane.progress.skip(item)
+            continue
+        if not rest:
+            lane.since = time.monotonic()
+        lane.batch, lane.at = [*rest, *item], 0
+
+
+def _end_one(lane: Lane, record: ReceivedRecord) -> None:
+    lane.at += 1
+    lane.begun = max(0, lane.begun - 1)  # 0 when records come one by one
+    lane.ended += 1
+    lane.ended_bytes += len(record.value or b"")
+
+
+def _refuse(why: str) -> NoReturn:
+    raise RecordRejected("deserialize", why)
+
+
+def _why(failure: Failure) -> str:
+    return f"{failure.error_type}: {failure.message[:300]}"
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,215 @@
+"""Reads dead letters without a group: nothing is committed, so reading moves nothing.
+
+What is read is bounded by the ends that the partitions had at the start, and every reading tells how far it came.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import KafkaFailed, UsageError
+from tickwire.kafka.clients import consumer_config, unusable
+from tickwire.kafka.codes import MISSING, final_error, for_good
+from tickwire.kafka.dead_letters.selection import DeadLetter, Selection
+from tickwire.kafka.received import ReceivedRecord
+
+_METADATA_S = 8.0
+_QUERY_S = 15.0
+_SILENCE_S = 15.0  # without a record or an end: the brokers do not answer
+
+
+@dataclass(slots=True)
+class Range:
+    """The offsets of one partition: from ``start`` up to, without, ``end``; those before ``reached`` were looked at."""
+
+    partition: int
+    start: int
+    end: int
+    reached: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was found, oldest first. ``complete``: nothing else in the topic fits."""
+
+    letters: Sequence[DeadLetter]
+    ranges: Sequence[Range]
+    complete: bool
+
+
+class DeadLetterReader:
+    """The records that *topic* held when this was made: none, in no partition, while it is not there yet.
+
+    Every method may raise :exc:`~tickwire.errors.KafkaFailed`.
+    """
+
+    def __init__(self, config: KafkaConfig, topic: str) -> None:
+        self._topic = topic
+        settings = {"enable.partition.eof": True, "fetch.wait.max.ms": 50}  # ends are reported soon
+        try:
+            # The library wants a group's name, but a group is joined by subscribing only.
+            self._consumer = Consumer(consumer_config(config, f"{config.group_id}-reader") | settings)
+        except KafkaException as e:
+            raise unusable(e) from e
+        try:
+            numbers = self._partitions()
+            first = self._look_up(dict.fromkeys(numbers, OFFSET_BEGINNING)) if numbers else {}
+            ends = self._ends(numbers)
+        except KafkaException as e:
+            self._consumer.close()
+            raise for_good(e.args[0], topic) from e
+        except BaseException:
+            self._consumer.close()
+            raise
+        self.ranges = {number: Range(number, first[number], ends[number], first[number]) for number in numbers}
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything up to the ends was looked at."""
+        return all(part.reached >= part.end for part in self.ranges.values())
+
+    def start_at(self, offsets: Mapping[int, int]) -> None:
+        """Leave out what is before these offsets."""
+        for number, offset in offsets.items():
+            part = self.ranges[number]
+            part.start = part.reached = min(max(part.start, offset), part.end)
+
+    def start_at_time(self, time_ms: int) -> None:
+        """Leave out what is before the first record of this age; later ones can still be older."""
+        if not self.ranges:
+            return
+        try:
+            found = self._look_up(dict.fromkeys(self.ranges, time_ms))
+        except KafkaException as e:
+            raise for_good(e.args[0], self._topic) from e
+        # A negative answer: nothing is that young.
+        self.start_at({n: offset if offset >= 0 else self.ranges[n].end for n, offset in found.items()})
+
+    def read(self, part: Range) -> Iterator[ReceivedRecord]:
+        """Read one partition from where it was left up to its end; every record that is handed out counts as seen."""
+        if part.reached >= part.end:
+            return
+        try:
+            self._consumer.assign([TopicPartition(self._topic, part.partition, part.reached)])
+            while part.reached < part.end:
+                message = self._next()
+                offset = message.offset() or 0
+                if message.partition() != part.partition:
+                    continue
+                if message.error() is not None or offset >= part.end:  # the end; offsets before it may be unused
+                    part.reached = part.end
+                    return
+                part.reached = offset + 1
+                yield ReceivedRecord.from_message(message)
+        except KafkaException as e:
+            raise for_good(e.args[0], self._topic) from e
+
+    def select(self, part: Range, selection: Selection, limit: int | None = None) -> Iterator[DeadLetter]:
+        """Read what is selected, at most *limit*. Having found that many, it looks whether there is one more."""
+        left = limit
+        for record in self.read(part):
+            letter = DeadLetter.of(record)
+            if selection.matches(letter):
+                if left == 0:
+                    part.reached = record.offset
+                    return
+                yield letter
+                left = None if left is None else left - 1
+
+    def select_all(self, selection: Selection, limit: int | None) -> Iterator[DeadLetter]:
+        """Read what is selected, partition after partition, at most *limit* altogether."""
+        if selection.since_ms is not None:
+            self.start_at_time(selection.since_ms)
+        left = limit
+        for part in self.ranges.values():
+            for letter in self.select(part, selection, left):
+                yield letter
+                left = None if left is None else left - 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._consumer.close()
+
+    def _partitions(self) -> list[int]:
+        metadata = self._consumer.list_topics(self._topic, timeout=_METADATA_S).topics[self._topic]
+        if metadata.error is not None and metadata.error.code() in MISSING:
+            return []
+        if metadata.error is not None:
+            failure = final_error(metadata.error, self._topic, None, None)
+            raise failure or for_good(metadata.error, self._topic)
+        return sorted(metadata.partitions)
+
+    def _look_up(self, times: Mapping[int, int]) -> dict[int, int]:
+        """Ask for offsets by time; OFFSET_BEGINNING and OFFSET_END stand for themselves in this request."""
+        query = [TopicPartition(self._topic, number, time_ms) for number, time_ms in times.items()]
+        answer = self._consumer.offsets_for_times(query, timeout=_QUERY_S)
+        for entry in answer:
+            if entry.error is not None:
+                raise KafkaException(entry.error)
+        return {entry.partition: entry.offset for entry in answer}
+
+    def _ends(self, numbers: Sequence[int]) -> dict[int, int]:
+        """Find the ends by reading on from the end: what a broker answers about it can be short by a batch (Tansu)."""
+        self._consumer.assign([TopicPartition(self._topic, number, OFFSET_END) for number in numbers])
+        ends: dict[int, int] = {}
+        while len(ends) < len(numbers):
+            message = self._next()
+            if message.error() is not None:
+                ends[message.partition() or 0] = message.offset() or 0
+        return ends
+
+    def _next(self) -> Message:
+        """Wait for a record or for the end of a partition, which is the only error that is handed out."""
+        deadline = time.monotonic() + _SILENCE_S
+        while time.monotonic() < deadline:
+            message = self._consumer.poll(0.2)
+            if message is None:
+                continue
+            error = message.error()
+            if error is None or error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public constant
+                return message
+            if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - a public constant
+                raise KafkaFailed(
+                    f"Records of {self._topic} partition {message.partition()} were removed while they were read, "
+                    "by its retention or by a purge: run again."
+                )
+            if (failure := final_error(error, self._topic, message.partition(), message.offset())) is not None:
+                raise failure
+        raise KafkaFailed(f"Kafka sent nothing of {self._topic} for {_SILENCE_S:g} s: check it with `tickwire check`.")
+
+
+def read_oldest(config: KafkaConfig, topic: str, maximum: int, selection: Selection | None = None) -> Reading:
+    """Read the oldest *maximum* records of *topic* that are selected. Raises :exc:`~tickwire.errors.KafkaFailed`."""
+    wanted = selection or Selection()
+    with DeadLetterReader(config, topic) as reader:
+        if wanted.since_ms is not None:
+            reader.start_at_time(wanted.since_ms)
+        parts = reader.ranges.values()
+        letters = [letter for part in parts for letter in reader.select(part, wanted, maximum)]
+    # Each partition is in order, and its oldest are here; together they hold the oldest of all.
+    letters.sort(key=lambda letter: (letter.record.timestamp_ms or 0, letter.record.partition, letter.record.offset))
+    return Reading(letters[:maximum], list(parts), reader.complete and len(letters) <= maximum)
+
+
+def read_one(config: KafkaConfig, topic: str, partition: int, offset: int) -> DeadLetter:
+    """Read the record at this place. Raises :exc:`~tickwire.errors.UsageError` when there is none."""
+    with DeadLetterReader(config, topic) as reader:
+        part = reader.ranges.get(partition)
+        if not reader.ranges:
+            raise UsageError(f"There are no dead letters: the topic {topic} is not in Kafka.")
+        if part is None:
+            raise UsageError(f"{topic} has no partition {partition}: expected 0 to {len(reader.ranges) - 1}.")
+        first, end = part.start, part.end
+        reader.start_at({partition: offset})
+        record = next(reader.read(part), None) if first <= offset < end else None
+        if record is None or record.offset != offset:
+            held = f"it holds {first} to {end - 1}" if first < end else "it is empty"
+            raise UsageError(f"{topic} partition {partition} has no offset {offset}: {held}.")
+        return DeadLetter.of(record)

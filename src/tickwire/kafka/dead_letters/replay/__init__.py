@@ -1,0 +1,1 @@
+"""Dead letters sent to where they came from, each once for what was handled."""

@@ -1,0 +1,103 @@
+"""Sends dead letters on, byte for byte, and waits for every acknowledgement."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.kafka.clients import producer_config, unusable
+from tickwire.kafka.dead_letters.headers import HeaderList
+from tickwire.kafka.received import ReceivedRecord
+
+_DELIVERY_S = 30.0
+_LARGEST_MESSAGE = 1_000_000_000  # librdkafka's limit; the topic's own is what counts
+NOT_SENT = KafkaError(KafkaError._PURGE_QUEUE, "not sent because of the failure before it")  # noqa: SLF001
+
+
+class Parcel(NamedTuple):
+    """A record, the topic that it goes to and the headers that it gets."""
+
+    record: ReceivedRecord
+    topic: str
+    headers: HeaderList
+
+
+class Outbox:
+    """One idempotent producer, and of each key one record on its way: the order of a key stays, also after a failure.
+
+    Idempotence alone does not keep it: of several on their way the first can be refused and the others be taken.
+    """
+
+    def __init__(self, config: KafkaConfig) -> None:
+        settings = producer_config(config) | {
+            "linger.ms": 0,
+            "batch.num.messages": 1,  # a broker refuses a batch as a whole; so the one that is too large fails alone
+            "message.max.bytes": _LARGEST_MESSAGE,
+            "message.timeout.ms": int(_DELIVERY_S * 1000),  # what is not delivered is not committed
+            "queue.buffering.max.messages": 10_000,
+            "queue.buffering.max.kbytes": 2_097_151,  # librdkafka's largest; the batch is what is bounded
+        }
+        try:
+            self._producer = Producer(settings)
+        except KafkaException as e:
+            raise unusable(e) from e
+
+    def send(self, parcels: Sequence[Parcel]) -> list[KafkaError | None]:
+        """Send all and wait; for each None, which is the acknowledgement, or why there is none.
+
+        After a failure no more are begun: those get :data:`NOT_SENT`.
+        """
+        reports: list[KafkaError | None] = [NOT_SENT] * len(parcels)
+        for turn in _turns(parcels):
+            answers = self._send_together([parcels[number] for number in turn])
+            for number, error in zip(turn, answers, strict=True):
+                reports[number] = error
+            if any(error is not None for error in answers):
+                break
+        return reports
+
+    def _send_together(self, parcels: Sequence[Parcel]) -> list[KafkaError | None]:
+        reports: dict[int, KafkaError | None] = {}
+        for number, parcel in enumerate(parcels):
+
+            def reported(error: KafkaError | None, _message: Message, number: int = number) -> None:
+                reports[number] = error
+
+            record = parcel.record
+            headers: list[tuple[str, str | bytes | None]] = [*parcel.headers]
+            try:
+                self._producer.produce(parcel.topic, record.value, record.key, headers=headers, on_delivery=reported)
+            except KafkaException as e:
+                reports[number] = e.args[0]
+                break
+        otherwise = self._wait()
+        return [reports.get(number, otherwise) for number in range(len(parcels))]
+
+    def _wait(self) -> KafkaError:
+        """Wait until nothing is in flight; what has no report then failed for the reason that this returns."""
+        deadline = time.monotonic() + _DELIVERY_S + 5  # librdkafka reports by then; this only guards the loop
+        try:
+            while len(self._producer) and time.monotonic() < deadline:
+                self._producer.poll(0.1)
+        except KafkaException as e:  # fatal for this producer
+            error: KafkaError = e.args[0]
+            return error
+        return KafkaError(KafkaError._MSG_TIMED_OUT)  # noqa: SLF001 - a public constant
+
+
+def _turns(parcels: Sequence[Parcel]) -> list[list[int]]:
+    """Their numbers in turns, of which none has a key of a topic twice; what has no key has no order."""
+    turns: list[list[int]] = []
+    before: Counter[tuple[str, bytes]] = Counter()
+    for number, parcel in enumerate(parcels):
+        turn, key = 0, parcel.record.key
+        if key is not None:
+            turn = before[parcel.topic, key]
+            before[parcel.topic, key] += 1
+        if turn == len(turns):
+            turns.append([])
+        turns[turn].append(number)
+    return turns

@@ -1,0 +1,83 @@
+"""Which dead letters are meant: by time, error, source, key, text."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+from tickwire.errors import UsageError
+from tickwire.kafka.dead_letters.headers import HeaderList, read_headers
+from tickwire.kafka.received import ReceivedRecord
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record of the dead-letter topic, its headers taken apart.
+
+    ``ours`` has all of :data:`~tickwire.kafka.dead_letters.headers.HEADERS`, or some, :data:`SPECIFIED` among them,
+    where another program wrote it; it is empty for a record that is no dead letter.
+    """
+
+    record: ReceivedRecord
+    original: HeaderList
+    ours: dict[str, str]
+
+    @classmethod
+    def of(cls, record: ReceivedRecord) -> Self:
+        """Take one record apart."""
+        return cls(record, *read_headers(record.headers))
+
+    @property
+    def id(self) -> str:
+        """Its name: the place of the record that failed; its own place where that is not told."""
+        record = self.record
+        return self.ours.get("dlq_id") or f"{record.topic}-{record.partition}-{record.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Conditions that all have to hold; None asks for nothing. Times are Unix milliseconds of the dead letters."""
+
+    since_ms: int | None = None  # at or after
+    until_ms: int | None = None  # before
+    error_type: str | None = None
+    source_topic: str | None = None
+    key: str | None = None  # the whole key
+    grep: str | None = None  # in the value or in the error message
+
+    def matches(self, letter: DeadLetter) -> bool:
+        """Tell whether all conditions hold."""
+        record, ours = letter.record, letter.ours
+        time_ms = record.timestamp_ms or 0
+        return (
+            (self.since_ms is None or time_ms >= self.since_ms)
+            and (self.until_ms is None or time_ms < self.until_ms)
+            and self.error_type in {None, ours.get("error_type")}
+            and self.source_topic in {None, ours.get("source_topic")}
+            and (self.key is None or record.key == self.key.encode("utf-8", "surrogateescape"))
+            and (self.grep is None or self._found(self.grep, letter))
+        )
+
+    @staticmethod
+    def _found(text: str, letter: DeadLetter) -> bool:
+        value = letter.record.value or b""
+        return text.encode("utf-8", "surrogateescape") in value or text in letter.ours.get("error_message", "")
+
+
+def parse_time(option: str, text: str) -> int:
+    """Read Unix milliseconds, or an ISO 8601 time, which is UTC unless it says otherwise, as Unix milliseconds.
+
+    Raises :exc:`~tickwire.errors.UsageError`.
+    """
+    if text.isascii() and text.isdigit() and len(text) <= 15:
+        return int(text)
+    try:
+        time = datetime.fromisoformat(text)
+        milliseconds = int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        milliseconds = -1
+    if milliseconds < 0:
+        raise UsageError(
+            f"{option} {text!r} is no time: expected an ISO 8601 time such as 2026-01-31T12:00:00Z, "
+            "or Unix milliseconds."
+        )
+    return milliseconds

@@ -1,0 +1,142 @@
+"""Records on their way to Kafka, in plain Python.
+
+``native/flight.c`` is the compiled form; :mod:`tickwire.kafka.producing.ledger` chooses.
+
+An :class:`Entry` is one record from when the producer takes it until its report, and is what the producer calls then.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from confluent_kafka import KafkaError, Message
+
+from tickwire.events.types import MarketEvent
+from tickwire.records.codec import Record, RecordWriter
+
+# The lane, its stream, and the record's exchange, topic, key, headers and kind, which are the same for all of it.
+Route: TypeAlias = tuple[Any, Any, str, str, bytes, list[tuple[str, bytes]], str]
+
+SERVE_EVERY = 256  # events
+IN_MEMORY = -1  # the place of a record that is not on disk
+
+
+class Counts:
+    """What became of some records. ``spilled`` wait on disk and leave that column when Kafka acknowledges them."""
+
+    __slots__ = ("acknowledged", "conflated", "dropped", "events", "failed", "spilled")
+
+    def __init__(self) -> None:
+        self.events = self.acknowledged = self.conflated = self.dropped = self.failed = self.spilled = 0
+
+
+class Entry:
+    """A record on its way: who counts it, its lane, itself, and its number on disk or :data:`IN_MEMORY`."""
+
+    __slots__ = ("flights", "lane", "place", "record", "stream")
+
+    def __init__(self, stream: Any, lane: Any, record: Record, place: int = IN_MEMORY) -> None:
+        self.stream, self.lane, self.record, self.place = stream, lane, record, place
+        self.flights: Flights | None = None  # where it is on its way
+
+    def __call__(self, error: KafkaError | None, message: Message) -> None:
+        """Take the producer's report."""
+        flights = self.flights
+        if flights is None:
+            return  # was taken back: what became of it is not ours any more
+        if error is not None:
+            flights.failed(self, error)
+            return
+        flights.end(self)
+        self.stream.acknowledged += 1
+        if flights.sampling or self.place != IN_MEMORY:
+            flights.sampling = False
+            flights.acknowledged(self, message)
+
+
+class Flights:
+    """Everything that was handed over and is not reported on, in that order.
+
+    *acknowledged* is told of entries that are on disk, and of any one after ``sampling`` was set; they are counted
+    already. *failed* is told of errors, and the entry stays until :meth:`end`. ``produce`` is the producer's;
+    ``ready`` says whether it may be called.
+    """
+
+    def __init__(
+        self, acknowledged: Callable[[Entry, Message], None], failed: Callable[[Entry, KafkaError], None]
+    ) -> None:
+        self.acknowledged, self.failed = acknowledged, failed
+        self.produce: Callable[..., None] | None = None
+        self.ready = self.sampling = False
+        self._entries: dict[Entry, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def hand_over(self, entry: Entry) -> None:
+        """Call ``produce``; raises what that raises, and the entry is not on its way then."""
+        if entry.flights is not None:
+            raise ValueError("the entry is on its way already")
+        record = entry.record
+        self._entries[entry] = None
+        entry.flights = self
+        try:
+            self.produce(  # type: ignore[misc]  # set before anything is handed over
+                record.topic,
+                record.value,
+                record.key,
+                on_delivery=entry,
+                timestamp=record.timestamp_ms,
+                headers=record.headers,
+            )
+        except BaseException:
+            if entry.flights is not None:
+                self.end(entry)
+            raise
+
+    def end(self, entry: Entry) -> None:
+        """Take one out. Raises :exc:`KeyError` when it is not on its way."""
+        del self._entries[entry]
+        entry.flights = None
+
+    def entries(self) -> list[Entry]:
+        """Everything, the oldest first."""
+        return list(self._entries)
+
+    def take_back(self) -> list[Entry]:
+        """The same, and nothing is on its way any more; reports that still come are ignored."""
+        entries, self._entries = self.entries(), {}
+        for entry in entries:
+            entry.flights = None
+        return entries
+
+
+class Outlet:
+    """The short way to the producer, for events for which nothing is in the way. It is compiled or it is not there.
+
+    *long_way* is the publisher's own; *not_sent* is told of entries that the producer did not take, and why. *serve*
+    takes reports; it is called now and then, because many frames can keep the event loop from its timers. Records
+    whose topic is *behind* others, books that are broken, and producers that are not ready take the long way.
+    """
+
+    def __init__(
+        self,
+        flights: Flights,  # noqa: ARG002
+        writer: RecordWriter,  # noqa: ARG002
+        behind: set[str],  # noqa: ARG002
+        long_way: Callable[[MarketEvent], None],
+        not_sent: Callable[[Entry, Exception], None],  # noqa: ARG002
+        serve: Callable[[], None],
+    ) -> None:
+        self._long_way, self._serve, self._unserved = long_way, serve, 0
+        self.alone = False  # nobody else wants the events
+
+    def publish(self, event: MarketEvent) -> None:
+        """Take one event."""
+        self._long_way(event)
+        self._unserved += 1
+        if self._unserved >= SERVE_EVERY:
+            self._unserved = 0
+            self._serve()
+
+    def open(self, kind: type[MarketEvent], symbol: str, route: Route) -> None:
+        """Let events of this type and symbol take the short way."""

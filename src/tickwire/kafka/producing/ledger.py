@@ -1,0 +1,221 @@
+"""What became of every record: counted once, as it ends, and exported a few hundred times a second, not per record.
+
+``events = acknowledged + conflated + dropped + failed + spilled + in flight`` holds whenever no method of the publisher
+is running. ``spilled`` records wait on disk and leave that column when Kafka acknowledges them. What an earlier run
+left on disk is counted apart, because its events are not of this run.
+"""
+
+import collections
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from prometheus_client import Gauge
+
+from tickwire import metrics
+from tickwire.kafka.producing.in_flight import IN_MEMORY
+from tickwire.records.codec import Record
+
+try:
+    from tickwire._native import Counts, Entry, Flights, Outlet
+except ImportError:  # installed where no compiler was; the same in Python, only slower
+    from tickwire.kafka.producing.in_flight import Counts, Entry, Flights, Outlet
+
+__all__ = [
+    "IN_MEMORY",
+    "OUTCOMES",
+    "Accounting",
+    "Counts",
+    "Entry",
+    "Flights",
+    "Lane",
+    "Ledger",
+    "Outlet",
+    "RecoveredAccount",
+    "Stream",
+    "TopicAccount",
+]
+
+OUTCOMES = ("acknowledged", "conflated", "dropped", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class TopicAccount:
+    """Where the records of one topic are. ``in_flight`` are in memory and have not ended; ``spilled`` wait on disk."""
+
+    events: int = 0
+    acknowledged: int = 0
+    conflated: int = 0
+    dropped: int = 0
+    failed: int = 0
+    spilled: int = 0
+    in_flight: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveredAccount:
+    """What became of the records that an earlier run left on disk; ``lost`` were damaged there."""
+
+    records: int = 0
+    acknowledged: int = 0
+    dropped: int = 0
+    failed: int = 0
+    lost: int = 0
+    waiting: int = 0
+
+
+Accounting: TypeAlias = dict[str, TopicAccount]  # by topic
+
+
+class Stream(Counts):
+    """Counts of one topic, type and exchange; those of an earlier run's records (*recovered*) have their own."""
+
+    __slots__ = ("_counters", "_exported", "_published", "_queue", "recovered", "topic")
+
+    def __init__(self, topic: str, kind: str, exchange: str, *, recovered: bool = False) -> None:
+        super().__init__()
+        self.topic, self.recovered = topic, recovered
+        self._exported = (0,) * len(OUTCOMES)
+        self._published = metrics.MESSAGES_PUBLISHED.labels(topic, kind, exchange)
+        counter = metrics.SPILL_RECOVERED if recovered else metrics.RECORDS
+        self._counters = [counter.labels(topic, outcome) for outcome in OUTCOMES]
+        self._queue = metrics.QUEUE_DROPS.labels(topic), metrics.DELIVERY_ERRORS.labels(topic)
+
+    @property
+    def open(self) -> int:
+        """How many records have not ended, on disk or not."""
+        return self.events - self.acknowledged - self.conflated - self.dropped - self.failed
+
+    def export(self) -> None:
+        """Add to the metrics what was counted since the last call."""
+        now = (self.acknowledged, self.conflated, self.dropped, self.failed)
+        before, self._exported = self._exported, now
+        if now == before:
+            return
+        added = [new - old for new, old in zip(now, before, strict=True)]
+        for counter, count in zip(self._counters, added, strict=True):
+            counter.inc(count)
+        acknowledged, _, dropped, failed = added
+        self._published.inc(acknowledged)
+        drops, errors = self._queue
+        drops.inc(dropped)
+        errors.inc(failed)
+
+
+class Lane:
+    """All records of one key of one topic, which Kafka keeps in order.
+
+    A book is ``broken`` from the loss of one of its records until its next snapshot: of what is published, nothing may
+    follow but that. It has a ``hole`` while the same is true of what is sent to Kafka, which is behind when records
+    wait; it is ``mending`` while the snapshot that closes the hole is among these.
+    """
+
+    __slots__ = (
+        "broken",
+        "exchange_symbol",
+        "hole",
+        "is_book",
+        "mending",
+        "refused_at",
+        "refused_bytes",
+        "refused_times",
+        "restart_at",
+        "routed",
+        "stream",
+    )
+
+    def __init__(self, stream: Stream, exchange_symbol: str, *, is_book: bool) -> None:
+        self.stream = stream
+        self.exchange_symbol = exchange_symbol
+        self.is_book = is_book
+        self.broken = self.hole = self.mending = False
+        self.routed = False  # its events know the short way to the producer
+        self.restart_at = 0.0  # the earliest time to ask for the next start, in the loop's seconds
+        self.refused_times = 0  # how often Kafka would not have a record, lately
+        self.refused_at = 0.0  # when it last would not
+        self.refused_bytes = 0  # the size of a record that was too large; 0: none was
+
+
+class Ledger:
+    """Lanes and streams."""
+
+    def __init__(self, topics: Iterable[str]) -> None:
+        # What waits on disk may be for other topics, which the settings no longer name.
+        self._lanes: dict[str, dict[bytes, Lane]] = collections.defaultdict(dict)
+        self._streams: dict[tuple[str, str, bool], Stream] = {}
+        self._open: dict[str, Gauge] = {}
+        for topic in topics:
+            self._see(topic)
+
+    def lane(self, record: Record) -> Lane | None:
+        """Find the lane of *record*; None if it is the first of its key."""
+        return self._lanes[record.topic].get(record.key)
+
+    def open_lane(self, record: Record, exchange_symbol: str) -> Lane:
+        """Make the lane of a key's first record."""
+        if record.topic not in self._open:
+            self._see(record.topic)
+        lane = Lane(self.stream(record), exchange_symbol, is_book=record.kind == "orderbook")
+        self._lanes[record.topic][record.key] = lane
+        return lane
+
+    def books(self) -> list[Lane]:
+        """Every lane of a book."""
+        return [lane for lanes in self._lanes.values() for lane in lanes.values() if lane.is_book]
+
+    def _see(self, topic: str) -> None:
+        """Begin to count a topic; its zeros become visible."""
+        self._open[topic] = metrics.IN_FLIGHT.labels(topic)
+        metrics.DELIVERY_ERRORS.labels(topic)
+        metrics.QUEUE_DROPS.labels(topic)
+        for outcome in metrics.OUTCOMES:
+            metrics.RECORDS.labels(topic, outcome)
+
+    def stream(self, record: Record, *, recovered: bool = False) -> Stream:
+        """Find or make the stream that counts *record*."""
+        name = (record.topic, record.exchange, recovered)
+        stream = self._streams.get(name)
+        if stream is None:
+            stream = Stream(record.topic, record.kind, record.exchange, recovered=recovered)
+            self._streams[name] = stream
+        return stream
+
+    def accounting(self, in_memory: Iterable[Entry]) -> Accounting:
+        """Count where everything is; *in_memory* is all that has not ended and is not on disk."""
+        open_ = collections.Counter(entry.stream.topic for entry in in_memory if entry.place == IN_MEMORY)
+        return {topic: self._account(topic, open_[topic]) for topic in self._open}
+
+    def recovered(self, records: int, lost: int) -> RecoveredAccount:
+        """Count what became of the *records* that were found on disk, of which *lost* were damaged."""
+        streams = [stream for stream in self._streams.values() if stream.recovered]
+        acknowledged, dropped, failed = (
+            sum(getattr(s, name) for s in streams) for name in ("acknowledged", "dropped", "failed")
+        )
+        waiting = records - lost - acknowledged - dropped - failed
+        return RecoveredAccount(records, acknowledged, dropped, failed, lost, waiting)
+
+    def export(self) -> int:
+        """Bring the metrics up to date. Returns how many records were acknowledged in all."""
+        open_ = dict.fromkeys(self._open, 0)
+        acknowledged = 0
+        for stream in self._streams.values():
+            stream.export()
+            acknowledged += stream.acknowledged
+            if not stream.recovered:
+                open_[stream.topic] += stream.open
+        for topic, gauge in self._open.items():
+            gauge.set(open_[topic])
+        return acknowledged
+
+    def export_end(self) -> None:
+        """Do the same at the end of the run, when what waits on disk has ended as ``spilled``."""
+        self.export()
+        for topic, gauge in self._open.items():
+            spilled = sum(s.spilled for s in self._streams.values() if s.topic == topic and not s.recovered)
+            metrics.RECORDS.labels(topic, "spilled").inc(spilled)
+            gauge.dec(spilled)
+
+    def _account(self, topic: str, in_flight: int) -> TopicAccount:
+        streams = [stream for stream in self._streams.values() if stream.topic == topic and not stream.recovered]
+        counts = {name: sum(getattr(stream, name) for stream in streams) for name in ("events", *OUTCOMES, "spilled")}
+        return TopicAccount(**counts, in_flight=in_flight)

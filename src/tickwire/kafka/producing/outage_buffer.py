@@ -1,0 +1,290 @@
+"""The publisher's side of the spill: order books go through the disk in an outage, and at the end what is left does.
+
+One order holds for each key across memory and disk: what was handed to the producer, what waits on disk, what is new.
+So while anything on disk has not been handed over, new records go behind it.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+
+from tickwire import metrics
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import SpillFailed, SpillFull, TickwireError
+from tickwire.kafka.producing.ledger import IN_MEMORY, Entry, Lane, Ledger, RecoveredAccount
+from tickwire.kafka.producing.when_full import Send
+from tickwire.kafka.spill import SpillLog
+from tickwire.records.codec import Record, read_head
+
+logger = logging.getLogger(__name__)
+
+_READ = 500  # records at once, and in one turn of the loop
+_OVERHEAD_BYTES = 256  # of a record on disk besides its value
+_FULL_S = 30.0  # before a full disk is tried again
+
+
+class OutageBuffer:
+    """Takes records when the producer has no room, and hands them over later, in order.
+
+    *lose* is told of the lane of each record that found no room here, *broke* of lanes that lost records already on
+    disk, *failed* when the disk fails. It is one of the :class:`~tickwire.kafka.producing.when_full.WhenFull`;
+    what it holds is on disk, so ``entries`` is empty.
+    """
+
+    def __init__(
+        self,
+        config: KafkaConfig,
+        ledger: Ledger,
+        clock: Callable[[], float],
+        *,
+        lose: Callable[[Lane], None],
+        broke: Callable[[Lane], None],
+        failed: Callable[[TickwireError], None],
+    ) -> None:
+        self._config, self._ledger, self._clock = config, ledger, clock
+        self._lose, self._broke, self._failed = lose, broke, failed
+        self._log: SpillLog | None = None
+        self._found = 0  # records of an earlier run
+        self._older = 0  # of these, how many have not been read
+        self._unread = 0  # records, of any run, that have not been read
+        self._read: deque[tuple[int, Record]] = deque()  # and not been handed over
+        self._read_older = 0  # of these, how many are of an earlier run
+        self._own_from: int | None = None  # number of this run's first record
+        self._lost_older = 0
+        self._damaged = 0
+        self._sent = 0  # handed over and not ended
+        self._most_sent = max(1, config.queue_max_messages // 2)  # the rest of the queue is for what is new
+        # What is in memory must still fit in at the end.
+        queue = config.queue_max_bytes + config.queue_max_messages * _OVERHEAD_BYTES
+        self._reserve = min(queue, config.spill_max_bytes // 2)
+        self._full_until = 0.0
+        self._full = False  # and said so
+
+    def open(self, log: SpillLog, lost: int) -> None:
+        """Take the log with what an earlier run left in it, of which *lost* records are damaged."""
+        self._log = log
+        if log.records:
+            logger.warning("spill.found folder=%s records=%d (they are sent first)", log.folder, log.records)
+        self._lost_older = lost
+        self._found = log.records + lost
+        self._older = self._unread = log.records
+        self.export()
+
+    def __len__(self) -> int:
+        """How many records on disk have not been handed to the producer."""
+        return self._unread + len(self._read)
+
+    @property
+    def recovering(self) -> bool:
+        """Whether records of an earlier run have not been handed over: nothing of this run may overtake them."""
+        return self._older + self._read_older > 0
+
+    @property
+    def records(self) -> int:
+        """How many records on disk are not acknowledged."""
+        return 0 if self._log is None else self._log.records
+
+    @property
+    def room(self) -> int:
+        """How many bytes may be added before books are given up."""
+        return 0 if self._log is None else max(0, self._log.room_bytes - self._reserve)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether books that were given up may start again: some room for a snapshot and what follows."""
+        most = self._config.spill_max_bytes - self._reserve
+        roomy = self._clock() >= self._full_until and self.room >= most // 8
+        self._full = self._full and not roomy
+        return roomy
+
+    def recovered(self) -> RecoveredAccount:
+        """What became of an earlier run's records."""
+        return self._ledger.recovered(self._found, self._lost_older)
+
+    def hold(self, lane: Lane, record: Record) -> None:
+        """Write it behind everything else, or lose it when the budget or the disk is full."""
+        log = self._log
+        if log is None or self.room < len(record.value) + _OVERHEAD_BYTES:
+            self._refuse(lane, "budget")
+        elif self._clock() < self._full_until:
+            self._refuse(lane, "disk")
+        else:
+            self._append(log, lane, record)
+
+    def drain(self, send: Send) -> None:
+        """Hand over what is on disk, the oldest first, as far as there is room."""
+        log = self._log
+        if log is None:
+            return
+        try:
+            if not self._read and self._unread:
+                self._read_more(log)
+            while self._read and self._sent < self._most_sent:
+                number, record = self._read[0]
+                if not self._hand_over(number, record, send):
+                    return
+                self._read.popleft()
+                self._read_older -= self._is_older(number)
+        except SpillFailed as e:
+            self._failed(e)
+
+    def entries(self) -> Iterator[Entry]:
+        """Nothing is only in memory here."""
+        return iter(())
+
+    def ended(self, entry: Entry) -> None:
+        """Take note that a record from the disk was acknowledged, refused or dropped."""
+        self._sent -= 1
+        entry.stream.spilled -= 1
+        if self._log is not None:
+            try:
+                self._log.acknowledge(entry.place)
+            except SpillFailed as e:
+                self._failed(e)
+
+    def sync(self) -> None:
+        """When it is due, make the disk have it all; blocks for as long as the disk takes."""
+        if self._log is not None and (self._log.records or self._log.bytes):
+            try:
+                self._log.sync()
+            except SpillFailed as e:
+                self._failed(e)
+
+    def export(self) -> None:
+        """Bring the metrics up to date."""
+        if self._log is not None:
+            metrics.SPILL_RECORDS.set(self._log.records)
+            metrics.SPILL_BYTES.set(self._log.bytes)
+            metrics.SPILL_ROOM.set(self._log.room_bytes)
+
+    def close(self, handed_over: Sequence[Entry], waiting: Sequence[Entry]) -> list[Entry]:
+        """Write what is left to disk in its order, for the next start, and close; return what is lost.
+
+        *handed_over* went to the producer and was not acknowledged, some of it from the disk; *waiting* is behind it.
+        """
+        log, self._log = self._log, None
+        if log is None:
+            return [entry for entry in (*handed_over, *waiting) if entry.place == IN_MEMORY]
+        lost = self._keep(log, handed_over, waiting)
+        try:
+            log.close()
+        except SpillFailed as e:
+            self._failed(e)
+        metrics.SPILL_RECORDS.set(log.records)
+        metrics.SPILL_BYTES.set(log.bytes)
+        return lost
+
+    def _keep(self, log: SpillLog, handed_over: Sequence[Entry], waiting: Sequence[Entry]) -> list[Entry]:
+        # Up to the last record that is in memory alone, all is written again, so that their order stays as it is.
+        # Everything unread is behind that. A crash in between means duplicates.
+        last = max((i for i, entry in enumerate(handed_over) if entry.place == IN_MEMORY), default=-1)
+        left = deque((*handed_over[: last + 1], *waiting))
+        try:
+            log.prepend([entry.record for entry in handed_over[: last + 1]])
+            for _ in range(last + 1):
+                entry = left.popleft()
+                if entry.place == IN_MEMORY:
+                    entry.stream.spilled += 1
+                else:
+                    log.acknowledge(entry.place)
+            while left:
+                log.append(left[0].record)
+                left.popleft().stream.spilled += 1
+        except (SpillFull, SpillFailed) as e:
+            lost = [entry for entry in left if entry.place == IN_MEMORY]
+            logger.error("spill.not_kept records=%d error=%r", len(lost), str(e))  # noqa: TRY400 - says it all
+            self._drop_behind(log, lost)
+            return lost
+        return []
+
+    def _drop_behind(self, log: SpillLog, lost: Sequence[Entry]) -> None:
+        """Take the changes of books off the disk that would follow a hole."""
+        for entry in lost:
+            entry.lane.hole = entry.lane.is_book
+        try:
+            log.rewind()
+            while batch := log.read(_READ):
+                for number, record in batch:
+                    lane_ = self._ledger.lane(record)
+                    if lane_ is not None and lane_.hole:
+                        self._close_or_drop(log, number, record, lane_)
+        except SpillFailed as e:
+            self._failed(e)
+
+    def _close_or_drop(self, log: SpillLog, number: int, record: Record, lane: Lane) -> None:
+        action = read_head(record.value).action
+        if action == "snapshot":
+            lane.hole = False
+        if action in {"snapshot", "invalid"}:
+            return
+        log.acknowledge(number)
+        if self._is_older(number):
+            stream = self._ledger.stream(record, recovered=True)
+            stream.events += 1
+        else:
+            stream = lane.stream
+            stream.spilled -= 1
+        stream.dropped += 1
+
+    def _append(self, log: SpillLog, lane: Lane, record: Record) -> None:
+        try:
+            number = log.append(record)
+        except SpillFull as e:
+            self._full_until = self._clock() + _FULL_S
+            self._refuse(lane, e.reason)
+        except SpillFailed as e:
+            self._lose(lane)
+            self._failed(e)
+        else:
+            if self._own_from is None:
+                self._own_from = number
+            lane.stream.spilled += 1
+            self._unread += 1
+
+    def _refuse(self, lane: Lane, reason: str) -> None:
+        if not self._full:
+            self._full = True
+            logger.error("spill.full reason=%s records=%d (books are invalidated)", reason, self.records)
+        self._lose(lane)
+
+    def _read_more(self, log: SpillLog) -> None:
+        batch = log.read(_READ)
+        damaged, self._damaged = log.damaged - self._damaged, log.damaged
+        older = sum(self._is_older(number) for number, _ in batch)
+        self._read.extend(batch)
+        self._unread -= len(batch) + damaged
+        self._read_older += older
+        self._older -= older
+        if damaged:
+            self._count_damage(damaged)
+
+    def _count_damage(self, damaged: int) -> None:
+        """Count records that the disk does not give back. Nobody knows whose they were, so every book has a hole."""
+        metrics.SPILL_LOST.inc(damaged)
+        older = min(damaged, self._older)
+        self._older -= older
+        self._lost_older += older
+        books = self._ledger.books()
+        if damaged > older and books:
+            books[0].stream.spilled -= damaged - older
+            books[0].stream.failed += damaged - older
+        for lane in books:
+            self._broke(lane)
+
+    def _is_older(self, number: int) -> bool:
+        return self._own_from is None or number < self._own_from
+
+    def _hand_over(self, number: int, record: Record, send: Send) -> bool:
+        older = self._is_older(number)
+        lane = self._ledger.lane(record) or self._ledger.open_lane(record, read_head(record.value).exchange_symbol)
+        stream = self._ledger.stream(record, recovered=True) if older else lane.stream
+        # Counted first: a record that can never be sent ends within the call.
+        self._sent += 1
+        stream.events += older
+        stream.spilled += older
+        if send(Entry(stream, lane, record, number)):
+            return True
+        self._sent -= 1
+        stream.events -= older
+        stream.spilled -= older
+        return False

@@ -1,0 +1,58 @@
+"""Tells a person about an outage: when it began, how much waits, when it is over."""
+
+import logging
+from datetime import UTC, datetime
+
+from confluent_kafka import KafkaError
+
+from tickwire.kafka.clients import said
+from tickwire.kafka.producing.outage_buffer import OutageBuffer
+
+logger = logging.getLogger(__name__)
+
+_EVERY_S = 10.0
+_SILENT_S = 5.0  # without an acknowledgement, though there is something to acknowledge
+_ALL_DOWN = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001 - a public constant, in spite of its name
+
+
+class OutageWatch:
+    """Logs one line when Kafka stops acknowledging, one every ten seconds after that, and one when it is back."""
+
+    def __init__(self, buffer: OutageBuffer, now: float) -> None:
+        self._buffer = buffer
+        self._complaints: set[int] = set()
+        self._acknowledged = 0
+        self._progress_at = now
+        self._since: datetime | None = None
+        self._next_line = 0.0
+
+    def heard(self, error: KafkaError) -> None:
+        """Log what the client says about its connections, each kind once until Kafka is back; it goes on by itself."""
+        if error.code() not in self._complaints:
+            self._complaints.add(error.code())
+            logger.warning("publisher.trouble code=%s error=%r", error.name(), said(error))
+
+    def look(self, now: float, acknowledged: int, in_memory: int) -> None:
+        """Take note of how far it is: acknowledged in all, and not acknowledged in memory."""
+        waiting = in_memory + self._buffer.records
+        if acknowledged > self._acknowledged or not waiting:
+            if acknowledged > self._acknowledged:
+                self._complaints.clear()
+            self._acknowledged, self._progress_at = acknowledged, now
+            if self._since is not None:
+                logger.info("publisher.recovered since=%s waiting=%d", self._since.isoformat(), waiting)
+                self._since = None
+            return
+        silent = now - self._progress_at
+        if self._since is None and (silent >= _SILENT_S or _ALL_DOWN in self._complaints):
+            self._since = datetime.fromtimestamp(datetime.now(UTC).timestamp() - silent, UTC)
+            self._next_line = now
+        if self._since is not None and now >= self._next_line:
+            self._next_line = now + _EVERY_S
+            logger.warning(
+                "publisher.outage since=%s in_memory=%d spilled=%d room_bytes=%d",
+                self._since.isoformat(timespec="seconds"),
+                in_memory,
+                self._buffer.records,
+                self._buffer.room,
+            )

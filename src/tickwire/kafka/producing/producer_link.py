@@ -1,0 +1,382 @@
+"""The way to Kafka: a producer, and the next one when it is lost. What it was handed and is not reported on is kept.
+
+Every record that waited passes here, so here is where a book's hole opens and closes: nothing is handed over behind a
+lost record of a book but an invalidation and the snapshot that makes it whole.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from tickwire import metrics
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import KafkaFailed, TickwireError
+from tickwire.kafka.clients import producer_config, said, unusable
+from tickwire.kafka.producing.ledger import IN_MEMORY, Entry, Flights, Lane
+from tickwire.kafka.producing.refused_batches import (
+    OF_A_BATCH,
+    KafkasClock,
+    RefusedBatches,
+    at_present,
+    is_from_the_future,
+)
+from tickwire.records.codec import read_head
+
+logger = logging.getLogger(__name__)
+
+_FIRST_WAIT_S = 0.05
+_LONGEST_WAIT_S = 10.0
+_LAST_REPORTS_S = 2.0  # for what is on its way when a batch was refused: what is not reported on is sent twice
+_ANSWER_S = 1.0
+_CALM_S = 60.0  # after so long without a loss, the next one is the first again
+_MOST_LOSSES = 12  # in a row: about a minute
+_MOST_BY_RECORD = 4  # which limits the wait to a second
+
+# Without it the library sends what is behind a batch that the broker refused before we learn of the refusal. With it,
+# that ends the producer, and we decide what goes next.
+_GAPLESS = {"enable.gapless.guarantee": True}
+# For records of which one may be at fault; of each lane, one at a time is on its way.
+_ONE_BY_ONE = {"batch.num.messages": 1, "linger.ms": 0}
+# A hole: an invalidation, and a snapshot makes the book whole.
+_MAY_FOLLOW = frozenset({"snapshot", "invalid"})
+# Our own purge; says nothing about what became of the record.
+_PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001
+# The producer's place in its sequence is lost, so it is at its end, not the record. librdkafka calls only some of these
+# fatal, and would go on behind the hole after the others. Numbers are public constants, in spite of their names.
+_PRODUCER_LOST = frozenset(
+    {
+        KafkaError._FATAL,  # noqa: SLF001
+        KafkaError._FENCED,  # noqa: SLF001
+        KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER,
+        KafkaError.UNKNOWN_PRODUCER_ID,
+        KafkaError.INVALID_PRODUCER_EPOCH,
+        KafkaError.INVALID_PRODUCER_ID_MAPPING,
+        KafkaError.PRODUCER_FENCED,
+        KafkaError._GAPLESS_GUARANTEE,  # noqa: SLF001
+    }
+)
+# Of a lost producer these only say that it did not try again.
+_WOULD_RETRY = frozenset(
+    {
+        KafkaError._TRANSPORT,  # noqa: SLF001
+        KafkaError._TIMED_OUT,  # noqa: SLF001
+        KafkaError._MSG_TIMED_OUT,  # noqa: SLF001
+        KafkaError._RETRY,  # noqa: SLF001
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.NETWORK_EXCEPTION,
+        KafkaError.NOT_ENOUGH_REPLICAS,
+        KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+        KafkaError.KAFKA_STORAGE_ERROR,
+    }
+)
+
+
+class ProducerLink:
+    """Hands records to a producer, in order. Not open, or between two producers, it has no room.
+
+    *stored* is told of acknowledged records that are on disk, *refused* of those that can never be sent, *dropped* of
+    those that must not follow a hole, *failed* once, when there is no going on.
+    The plain ``Producer`` is used, because the library's asyncio producer and its batches lose headers.
+    """
+
+    def __init__(
+        self,
+        config: KafkaConfig,
+        *,
+        stored: Callable[[Entry], None],
+        refused: Callable[[Entry, KafkaError], None],
+        dropped: Callable[[Entry], None],
+        failed: Callable[[TickwireError], None],
+        heard: Callable[[KafkaError], None],
+    ) -> None:
+        self._config = config
+        self._stored, self._refused, self._dropped, self._give_up, self._heard = stored, refused, dropped, failed, heard
+        self.flights = Flights(self._acknowledged, self._not_delivered)
+        self._again: deque[Entry] = deque()  # of a lost producer, after those and before everything else
+        self._refusals = RefusedBatches(config.batch_size)
+        self._clock = KafkasClock()
+        self._one_by_one = 0  # so many of `_again`, from its head
+        self._careful = False  # the producer is the one for these
+        self._busy: set[Lane] = set()  # that have a record on its way in it
+        self._queue_bytes = config.queue_max_bytes // 1024 * 1024  # as the library is told
+        self._error: TickwireError | None = None
+        self._lost: str | None = None  # why
+        self._losses = 0
+        self._lost_at = self._replace_at = 0.0
+        self._cause = ""
+        self._unsent = 0  # how many reports said of a lost producer that it does not send a record
+        self._full_at = 0  # how many records it had when it was full
+
+    def open(self) -> None:
+        """Make the producer, which connects by itself. Raises :exc:`~tickwire.errors.KafkaFailed`."""
+        self._careful = self._one_by_one > 0
+        more = _ONE_BY_ONE if self._careful else _GAPLESS | {"batch.size": self._refusals.batch_size}
+        try:
+            self._producer = Producer(producer_config(self._config) | more | {"error_cb": self._heard})
+        except KafkaException as e:
+            raise unusable(e) from e
+        self.flights.produce = self._producer.produce
+        self.flights.ready = not self._careful
+
+    @property
+    def opened(self) -> bool:
+        """Whether there has been a producer."""
+        return hasattr(self, "_producer")
+
+    @property
+    def ready(self) -> bool:
+        """Whether it may have room: it is open, not between two producers, and has not failed."""
+        return self.flights.ready
+
+    @property
+    def busy(self) -> int:
+        """How many records are not reported on."""
+        return len(self.flights) + len(self._again)
+
+    @property
+    def queued(self) -> int:
+        """How many records the producer has."""
+        return len(self._producer) if self.opened else 0
+
+    @property
+    def roomy(self) -> bool:
+        """Whether there is much room: never full so far, or half empty since."""
+        if self.busy * 2 <= self._full_at:
+            self._full_at = 0
+        return self.flights.ready and not self._full_at
+
+    def entries(self) -> Iterator[Entry]:
+        """Everything that was handed over and is not reported on, in that order."""
+        yield from self.flights.entries()
+        yield from self._again
+
+    def poll(self) -> None:
+        """Serve the reports; replace a lost producer when it is time."""
+        if not self.opened:
+            return
+        self.flights.sampling = True  # one a tick: enough for a histogram, and next to nothing a record
+        self._serve(self._producer.poll, 0.0)
+        self._go_on()
+
+    def flush(self, seconds: float) -> None:
+        """Do the same, and let the producer not linger for *seconds*."""
+        if self.opened:
+            self._serve(self._producer.flush, seconds)
+            self._go_on()
+
+    def close(self) -> None:
+        """Take back what is not acknowledged: nothing of it is sent from now on, unless it is on its way already."""
+        self.flights.ready = False
+        if self.opened:
+            self._producer.purge(blocking=False)
+            self._serve(self._producer.flush, 0.1)
+
+    def send(self, entry: Entry) -> bool:
+        """Hand one record over, or end it; False when there is no room for it."""
+        return self.flights.ready and self._pass(entry)
+
+    def partitions(self, topic: str) -> int | None:
+        """Ask Kafka how many partitions a topic has, by which the producer goes from now on; None without an answer.
+
+        Blocks; any thread may call it.
+        """
+        if not self.opened:
+            return None
+        try:
+            found = self._producer.list_topics(topic, timeout=_ANSWER_S).topics.get(topic)
+        except KafkaException:  # it is logged elsewhere that Kafka does not answer
+            return None
+        return None if found is None or not found.partitions else len(found.partitions)
+
+    def not_taken(self, entry: Entry, error: Exception) -> bool:
+        """Note why the producer did not take a record; False when it may take it later."""
+        if isinstance(error, BufferError):
+            if self._can_fit(entry):
+                self._full_at = self.busy
+                return False
+            self._refused(entry, KafkaError(KafkaError.MSG_SIZE_TOO_LARGE, "larger than KAFKA_QUEUE_MAX_BYTES"))
+            return True
+        if not isinstance(error, KafkaException):
+            raise error
+        cause: KafkaError = error.args[0]
+        if _lost(cause):
+            self._lose(cause.name(), said(error))
+            return False
+        self._refused(entry, cause)
+        return True
+
+    def _can_fit(self, entry: Entry) -> bool:
+        return len(entry.record.value) <= self._queue_bytes and len(self._producer) > 0
+
+    def _pass(self, entry: Entry) -> bool:
+        lane = entry.lane
+        action = read_head(entry.record.value).action if lane.hole else ""
+        if lane.hole and action not in _MAY_FOLLOW:
+            self._dropped(entry)
+            return True
+        if is_from_the_future(entry):
+            entry = at_present(entry)
+        try:
+            self.flights.hand_over(entry)
+        except (BufferError, KafkaException) as e:
+            return self.not_taken(entry, e)
+        if action == "snapshot":
+            lane.hole = lane.mending = False
+        return True
+
+    def _acknowledged(self, entry: Entry, message: Message) -> None:
+        """Take the report of a record that waited on disk, or the first one of this poll. It is counted already."""
+        try:
+            if self._careful or len(self._refusals):
+                self._note_stored(entry)
+            if entry.place != IN_MEMORY:
+                self._stored(entry)
+            else:
+                metrics.DELIVERY_SECONDS.observe(message.latency() or 0.0)
+        except Exception as e:  # the library would carry it into whatever call serves the next report
+            logger.exception("producer.report_failed")
+            self._fail(repr(e))
+
+    def _not_delivered(self, entry: Entry, error: KafkaError) -> None:
+        try:
+            code = error.code()
+            if _lost(error):
+                self._unsent += 1
+                self._lose(error.name(), said(error))
+            elif code in _PURGED or (self._lost is not None and code in _WOULD_RETRY):
+                self._unsent += 1
+            elif code in OF_A_BATCH and not self._careful:
+                self._unsent += 1
+                self._refusals.add(entry, error)
+                self.flights.sampling = True
+            else:
+                self.flights.end(entry)
+                self._busy.discard(entry.lane)
+                if code == KafkaError.INVALID_TIMESTAMP:
+                    self._clock.refused(error)
+                    self._again.appendleft(entry)
+                    self._one_by_one += 1
+                else:
+                    self._refused(entry, error)
+        except Exception as e:  # as above
+            logger.exception("producer.report_failed")
+            self._fail(repr(e))
+
+    def _note_stored(self, entry: Entry) -> None:
+        """Take note of each record that is stored while some are in doubt."""
+        self.flights.sampling = True
+        if not self._careful:
+            self._refusals.acknowledged(entry)
+            return
+        self._busy.discard(entry.lane)
+        if self._clock.disagrees:
+            self._clock.agreed()
+            for i in range(self._one_by_one):  # it was nothing else
+                self._again[i] = at_present(self._again[i])
+            self._one_by_one = 0
+
+    def _serve(self, call: Callable[[float], object], seconds: float) -> None:
+        """Let the library run our callbacks; its fatal errors come out here and nowhere else."""
+        try:
+            call(seconds)
+        except KafkaException as e:
+            self._lose(e.args[0].name(), said(e))
+        except SystemError as e:  # a fatal error while a callback was being called
+            self._lose("_FATAL", str(e.__cause__ or e))
+
+    def _lose(self, reason: str, cause: str) -> None:
+        """Take note that this producer is at its end."""
+        if self._lost is not None or self._error is not None:
+            return
+        self.flights.ready = False
+        self._lost = reason
+        # It must not go on behind the hole; what Kafka has already may still be acknowledged.
+        self._producer.purge(in_flight=False, blocking=False)
+        now = time.monotonic()
+        self._losses = 1 if now - self._lost_at > _CALM_S else self._losses + 1
+        self._lost_at = now
+        self._cause = f"{reason}: {cause}"
+        self._replace_at = now + min(_FIRST_WAIT_S * 2 ** (self._losses - 1), _LONGEST_WAIT_S)
+        logger.error("producer.lost reason=%s cause=%r in_flight=%d", reason, cause, self.busy)
+
+    def _go_on(self) -> None:
+        if self._error is None and self._lost is None and len(self._refusals):
+            self._lose("REFUSED", "it is not to go on behind a batch that was refused")
+        if self._error is None and self._lost is not None and self._is_over():
+            self._replace()
+        elif self._error is None and self._careful and not self._one_by_one and not len(self.flights):
+            self._open_next()  # the doubts are over
+        self._send_again()
+        going = self._lost is None and self._error is None
+        self.flights.ready = going and not self._careful and not self._again
+
+    def _is_over(self) -> bool:
+        """Whether the next producer may begin; where a batch was refused, the others' reports are waited for."""
+        now = time.monotonic()
+        waiting = len(self._refusals) and len(self.flights) > self._unsent and now < self._lost_at + _LAST_REPORTS_S
+        return now >= self._replace_at and not waiting
+
+    def _send_again(self) -> None:
+        again = self._again
+        while again and self._lost is None and self._error is None:
+            entry = again[0]
+            if self._careful and not self._may_be_next(entry):
+                return
+            before = len(self.flights)
+            if not self._pass(at_present(entry) if self._clock.disagrees else entry):
+                return
+            again.popleft()
+            if self._careful:
+                self._one_by_one -= 1
+                self.flights.sampling = True
+                if len(self.flights) > before:
+                    self._busy.add(entry.lane)
+
+    def _may_be_next(self, entry: Entry) -> bool:
+        if self._clock.disagrees:
+            return self._one_by_one > 0 and not self._busy and self._clock.is_time_to_look
+        return self._one_by_one > 0 and entry.lane not in self._busy
+
+    def _replace(self) -> None:
+        if len(self._refusals):  # a record's fault, which is counted; such losses may come again and again
+            self._losses = min(self._losses - 1, _MOST_BY_RECORD)
+        if self._losses > _MOST_LOSSES:
+            self._fail(self._cause)
+            return
+        metrics.PRODUCER_RECREATED.labels(str(self._lost)).inc()
+        taken_back = self.flights.take_back()
+        self._unsent = 0
+        if self._careful:
+            self._again.extendleft(reversed(taken_back))
+            self._one_by_one += len(taken_back)
+        else:
+            self._again, self._one_by_one = self._refusals.sort_out((*taken_back, *self._again), self._refused)
+        self._open_next()
+
+    def _open_next(self) -> None:
+        try:
+            self.open()
+        except KafkaFailed as e:
+            self._fail(str(e))
+            return
+        self._busy.clear()
+        self._lost = None
+
+    def _fail(self, cause: str) -> None:
+        self.flights.ready = False
+        if self._error is None:
+            self._error = KafkaFailed(
+                f"The Kafka producer failed for good ({cause}), so nothing can be published: run again."
+            )
+            logger.error("producer.failed cause=%r in_flight=%d", cause, self.busy)
+            self._give_up(self._error)
+
+
+def _lost(error: KafkaError) -> bool:
+    return error.fatal() or error.code() in _PRODUCER_LOST

@@ -1,0 +1,392 @@
+"""Publishes market events: each ends once, as the ledger says, and no book's records have a hidden hole.
+
+Everything happens on the event loop's thread: a timer serves the delivery reports, so the accounting needs no locks.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+from confluent_kafka import KafkaError
+
+from tickwire import metrics
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import KafkaFailed, TickwireError
+from tickwire.events.types import MarketEvent, OrderBook
+from tickwire.kafka.admin.topics import ensure_topics
+from tickwire.kafka.clients import CONNECT_SECONDS, said
+from tickwire.kafka.producing.ledger import IN_MEMORY, Accounting, Entry, Lane, Ledger, Outlet, RecoveredAccount
+from tickwire.kafka.producing.outage_buffer import OutageBuffer
+from tickwire.kafka.producing.outage_watch import OutageWatch
+from tickwire.kafka.producing.partition_watch import PartitionWatch
+from tickwire.kafka.producing.place import Place
+from tickwire.kafka.producing.producer_link import ProducerLink
+from tickwire.kafka.producing.when_full import Blocking, Conflating, Dropping, WhenFull
+from tickwire.records.codec import Record, RecordWriter
+
+logger = logging.getLogger(__name__)
+
+_TICK_S = 0.005
+# Least time between two starts of a book because of us: each costs the exchange a snapshot. Twice as long after each
+# record that Kafka would not have, up to the longest.
+_RESTART_S = 10.0
+_LONGEST_RESTART_S = 600.0
+_CALM_S = 1200.0  # without one, after which the next one is the first again
+_LOOK_S = 2.0  # for Kafka to answer, and between two looks, after a start without it
+
+
+class Flow(Protocol):
+    """What the publisher asks of the feed that calls it, always on the event loop."""
+
+    def pause(self) -> None:
+        """Stop reading sockets: there is no room for more."""
+
+    def resume(self) -> None:
+        """Read again."""
+
+    def restart(self, exchange_symbol: str, reason: str) -> None:
+        """Declare this book invalid and start it again.
+
+        *reason* is ``overflow``: one of its records could not be stored; or ``moved``: partitions were added.
+        """
+
+    def failed(self, error: TickwireError) -> None:
+        """End the run with *error*: nothing can be published any more. Called once."""
+
+
+class Publisher:
+    """Takes events now, sees to their fate later. ``open``, then ``start``, then ``publish``; ``close`` at the end.
+
+    *source* names whose events they are, ``place.serve`` which; so :class:`~tickwire.kafka.producing.place.Place` finds
+    the folder for records that wait on disk, unless it is given as *folder*. With *offline_start* Kafka may be
+    unreachable at the start. *export* brings metrics up to date that are to agree with ours whenever they are read.
+    """
+
+    def __init__(
+        self,
+        config: KafkaConfig,
+        flow: Flow,
+        *,
+        source: str = "feed",
+        offline_start: bool = False,
+        export: Callable[[], None] = lambda: None,
+        folder: Path | None = None,
+    ) -> None:
+        self._config, self._flow, self._offline_start, self._export_more = config, flow, offline_start, export
+        self.place = Place(config, source, folder)
+        self._writer = RecordWriter(*config.topics)
+        self._ledger = Ledger(config.topics)
+        self._buffer = OutageBuffer(
+            config, self._ledger, time.monotonic, lose=self._lose, broke=self._break, failed=self._fail
+        )
+        self._watch = OutageWatch(self._buffer, time.monotonic())
+        self._link = ProducerLink(
+            config,
+            stored=self._buffer.ended,
+            refused=self._refused,
+            dropped=self._drop,
+            failed=self._fail,
+            heard=self._watch.heard,
+        )
+        self._send = self._link.send
+        self._behind: set[str] = set()  # topics whose records must wait behind others
+        self.outlet = Outlet(
+            self._link.flights, self._writer, self._behind, self._publish, self._not_sent, self._link.poll
+        )
+        self.publish: Callable[[MarketEvent], None] = self.outlet.publish
+        """Takes one event; never waits, never raises because of Kafka."""
+        self._waits = self._places(config)
+        self._broken: dict[Lane, None] = {}  # books that the feed has not been asked to start again
+        self._refusals: set[tuple[str, int]] = set()
+        self._left: list[Entry] | None = None  # at the end: what is neither acknowledged nor on disk
+        self._connecting: asyncio.Task[None] | None = None
+        self._partitions = PartitionWatch(
+            config.topics, self._link.partitions, lambda *found: self._carefully(lambda: self._moved(*found))
+        )
+        self._failed = False
+
+    def open(self) -> None:
+        """Make sure that Kafka answers and that the topics exist, take the folder; blocks, so call it in a thread.
+
+        Raises :exc:`~tickwire.errors.KafkaFailed`, :exc:`~tickwire.errors.SpillUnusable` and
+        :exc:`~tickwire.errors.SpillOfAnotherCluster`.
+        """
+        cluster = self._ask()
+        home = self.place.settle(cluster)
+        self._buffer.open(home.log, home.lost)
+        if cluster is not None:
+            try:
+                self._begin_sending()
+            except KafkaFailed as e:
+                if not self._offline_start:
+                    self.abandon()
+                    raise
+                logger.warning("publisher.offline error=%r", str(e))
+
+    def _ask(self) -> str | None:
+        try:
+            return self.place.ask(CONNECT_SECONDS)
+        except KafkaFailed as e:
+            if not self._offline_start:
+                raise
+            logger.warning("publisher.offline error=%r", str(e))
+            return None
+
+    def _begin_sending(self) -> None:
+        ensure_topics(self._config, self.place.topics)
+        self._link.open()
+
+    def abandon(self) -> None:
+        """Undo :meth:`open`, where nothing was started."""
+        self._link.close()
+        self.place.close()
+        self._buffer.close([], [])
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Serve delivery reports on *loop* from now on."""
+        self._loop = loop
+        if self._buffer.recovering:
+            self._behind.update(self._config.topics)
+        if not self._link.opened:
+            self._connecting = loop.create_task(self._connect())
+        self._looking = loop.create_task(self._partitions.run())
+        self._timer = loop.call_later(_TICK_S, self._tick)
+
+    def _publish(self, event: MarketEvent) -> None:
+        record = self._writer.write(event)
+        lane = self._ledger.lane(record) or self._ledger.open_lane(record, event.exchange_symbol)
+        if not lane.routed:
+            self._open_route(lane, event, record)
+        stream = lane.stream
+        stream.events += 1
+        if lane.broken and self._is_held_back(lane, event, record):
+            return
+        if record.topic in self._behind:
+            self._waits[record.topic].hold(lane, record)
+        elif not self._send(Entry(stream, lane, record)):
+            self._wait(lane, record)
+
+    def _open_route(self, lane: Lane, event: MarketEvent, record: Record) -> None:
+        """Let the events that follow take the short way, as long as nothing is in it."""
+        lane.routed = True
+        route = lane, lane.stream, record.exchange, record.topic, record.key, record.headers, record.kind
+        self.outlet.open(type(event), event.symbol, route)
+
+    def _not_sent(self, entry: Entry, error: Exception) -> None:
+        if not self._link.not_taken(entry, error):
+            self._wait(entry.lane, entry.record)
+
+    def accounting(self) -> Accounting:
+        """Where every event is, by topic."""
+        return self._ledger.accounting(self._in_memory())
+
+    def recovered(self) -> RecoveredAccount:
+        """What became of the records that an earlier run left on disk."""
+        return self._buffer.recovered()
+
+    async def close(self, seconds: float) -> int:
+        """Deliver what is left for at most *seconds*, write the rest to disk; return how many records are lost."""
+        self._timer.cancel()
+        if self._connecting is not None:
+            self._connecting.cancel()
+        self._looking.cancel()
+        deadline = time.monotonic() + seconds
+        while self._can_deliver() and time.monotonic() < deadline:
+            self._carefully(self._finish)
+            await asyncio.sleep(0)
+        self._link.close()
+        self.place.close()
+        self._left = self._buffer.close(list(self._link.entries()), list(self._waiting()))
+        with metrics.EXPORT:
+            self._export_more()
+            self._ledger.export_end()
+        if self._left:
+            logger.error("publisher.lost records=%d", len(self._left))
+        return len(self._left)
+
+    def _finish(self) -> None:
+        self._drain()
+        # Only while flush runs does the producer not linger; a slice is as long as the loop can do without us.
+        self._link.flush(0.01)
+
+    def _places(self, config: KafkaConfig) -> dict[str, WhenFull]:
+        """Choose where the records of each topic wait; topics that block wait in one line."""
+        blocking = Blocking(config.max_block_ms / 1000, time.monotonic, self._lose, self._flow.pause, self._flow.resume)
+        tickers: dict[str, WhenFull] = {"conflate": Conflating(), "block": blocking, "drop": Dropping(self._lose)}
+        books: dict[str, WhenFull] = {"spill": self._buffer, "block": blocking, "invalidate": Dropping(self._lose)}
+        return {
+            config.ticker_topic: tickers[config.when_full_ticker],
+            config.orderbook_topic: books[config.when_full_orderbook],
+        }
+
+    def _in_memory(self) -> Iterator[Entry]:
+        if self._left is not None:
+            yield from self._left
+        else:
+            yield from self._link.entries()
+            yield from self._waiting()
+
+    def _waiting(self) -> Iterator[Entry]:
+        for place in dict.fromkeys(self._waits.values()):
+            yield from place.entries()
+
+    def _can_deliver(self) -> bool:
+        left = self._link.busy or len(self._buffer) or any(map(len, self._waits.values()))
+        return bool(left) and self._link.opened and not self._failed
+
+    async def _connect(self) -> None:
+        """Begin to send as soon as Kafka answers and has the topics."""
+        while not self._link.opened:
+            try:
+                self.place.agree(await asyncio.to_thread(self.place.ask, _LOOK_S))
+                await asyncio.to_thread(ensure_topics, self._config, self.place.topics)
+                self._link.open()
+            except KafkaFailed as e:
+                logger.debug("publisher.still_offline error=%r", str(e))
+                await asyncio.sleep(_LOOK_S)
+            except TickwireError as e:
+                self._fail(e)
+                return
+
+    def _wait(self, lane: Lane, record: Record) -> None:
+        """Let the first record wait for which there was no room."""
+        metrics.QUEUE_FULL.labels(record.topic).inc()
+        place = self._waits[record.topic]
+        place.hold(lane, record)
+        if len(place):
+            self._behind.update(topic for topic, other in self._waits.items() if other is place)
+
+    def _refused(self, entry: Entry, error: KafkaError) -> None:
+        """Count a record that can never be sent; the others go on."""
+        lane, record = entry.lane, entry.record
+        entry.stream.failed += 1
+        if entry.place != IN_MEMORY:
+            self._buffer.ended(entry)
+        code = error.code()
+        lane.refused_times = 1 + (lane.refused_times if self._loop.time() < lane.refused_at + _CALM_S else 0)
+        lane.refused_at = self._loop.time()
+        if code == KafkaError.MSG_SIZE_TOO_LARGE:
+            lane.refused_bytes = len(record.value)
+        if (record.topic, code) not in self._refusals:
+            self._refusals.add((record.topic, code))
+            logger.error(
+                "publisher.refused topic=%s key=%r bytes=%d code=%s error=%r (logged once)",
+                record.topic,
+                record.key,
+                len(record.value),
+                error.name(),
+                said(error),
+            )
+        self._break(lane)
+
+    def _drop(self, entry: Entry) -> None:
+        """Drop what was behind a lost record of its book. Where nothing is on its way to mend it, it begins again."""
+        entry.stream.dropped += 1
+        if entry.place != IN_MEMORY:
+            self._buffer.ended(entry)
+        if not entry.lane.broken and not entry.lane.mending:
+            self._break(entry.lane)
+
+    def _lose(self, lane: Lane) -> None:
+        """Drop the newest record of a lane."""
+        lane.stream.dropped += 1
+        if lane.is_book:
+            lane.broken = True
+            self._broken[lane] = None
+
+    def _break(self, lane: Lane) -> None:
+        """Let nothing of a book follow what was lost on the way to Kafka, on disk or new, until it is whole again."""
+        if lane.is_book:
+            lane.broken = lane.hole = True
+            lane.mending = False
+            self._broken[lane] = None
+
+    def _is_held_back(self, lane: Lane, event: MarketEvent, record: Record) -> bool:
+        """Count what may not follow what a broken book lost; an invalidation may, and a snapshot makes it whole."""
+        if type(event) is not OrderBook or event.action == "delta":
+            lane.stream.dropped += 1
+            return True
+        if event.action == "snapshot":
+            if lane.refused_bytes and len(record.value) >= lane.refused_bytes:
+                lane.stream.failed += 1  # as the one before it did, at the cost of a producer
+                return True
+            lane.broken = False
+            lane.mending = lane.hole
+            self._broken.pop(lane, None)
+        return False
+
+    def _tick(self) -> None:
+        self._timer = self._loop.call_later(_TICK_S, self._tick)
+        self._carefully(self._serve)
+
+    def _carefully(self, work: Callable[[], None]) -> None:
+        """Do *work*; a defect that shows in it ends the run, and not the serving alone."""
+        try:
+            work()
+        except Exception as e:
+            if not self._failed:
+                logger.exception("publisher.defect")
+            self._fail(KafkaFailed(f"Publishing failed by a defect ({e!r}), so nothing can be published: run again."))
+
+    def _serve(self) -> None:
+        self._link.poll()
+        if self._behind:
+            self._drain()
+        if self._broken:
+            self._restart_books()
+        self._buffer.sync()
+        self._export()
+
+    def _drain(self) -> None:
+        """Hand over what waits: first what an earlier run left, then the rest."""
+        self._buffer.drain(self._send)
+        older = self._buffer.recovering
+        for place in dict.fromkeys(self._waits.values()):
+            if place is not self._buffer:
+                place.drain(_no_room if older else self._send)
+        if not older:
+            waiting = [topic for topic, place in self._waits.items() if len(place)]
+            self._behind.clear()
+            self._behind.update(waiting)
+
+    def _restart_books(self) -> None:
+        """Ask for new starts when there is room for their snapshots."""
+        place = self._waits[self._config.orderbook_topic]
+        if len(place) and not (place is self._buffer and self._buffer.has_room):
+            return
+        if not len(place) and not self._link.roomy:
+            return
+        now = self._loop.time()
+        for lane in [lane for lane in self._broken if lane.restart_at <= now]:
+            del self._broken[lane]
+            lane.refused_bytes = 0  # one more may be tried
+            lane.restart_at = now + min(_RESTART_S * 2 ** max(0, lane.refused_times - 1), _LONGEST_RESTART_S)
+            self._flow.restart(lane.exchange_symbol, "overflow")
+
+    def _moved(self, topic: str, partitions: int) -> None:
+        """Let every book begin again: its key may go to another partition from now on."""
+        books = self._ledger.books() if topic == self._config.orderbook_topic else []
+        logger.warning("publisher.partitions topic=%s now=%d restarted_books=%d", topic, partitions, len(books))
+        for lane in books:
+            self._flow.restart(lane.exchange_symbol, "moved")
+
+    def _fail(self, error: TickwireError) -> None:
+        if not self._failed:
+            self._failed = True
+            self._flow.failed(error)
+
+    def _export(self) -> None:
+        with metrics.EXPORT:
+            self._export_more()
+            acknowledged = self._ledger.export()
+        metrics.PRODUCER_QUEUE.set(self._link.queued)
+        self._buffer.export()
+        waiting = sum(map(len, {p for p in self._waits.values() if p is not self._buffer}))
+        self._watch.look(time.monotonic(), acknowledged, self._link.busy + waiting)
+
+
+def _no_room(_entry: Entry) -> bool:
+    return False

@@ -1,0 +1,140 @@
+"""What becomes of the records of a batch that Kafka refused. It refuses all of a batch, whichever record is at fault.
+
+A batch that is too large is sent again as smaller ones. A record whose time is far from the present gets the present
+time, because that may have been the cause. Others that may have been at fault are sent again one by one. A record has
+failed when it was refused alone.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+
+import msgspec
+from confluent_kafka import KafkaError
+
+from tickwire.kafka.clients import said
+from tickwire.kafka.producing.ledger import Entry, Lane
+from tickwire.records.codec import SMALL_STEP_MS
+
+logger = logging.getLogger(__name__)
+
+_TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
+# The library's name for what was fine itself: https://cwiki.apache.org/confluence/display/KAFKA/KIP-467
+_NEIGHBOUR = KafkaError._INVALID_DIFFERENT_RECORD  # noqa: SLF001 - a public constant, in spite of its name
+# More than one record from the future is INVALID_RECORD, and with it a batch that has one is INVALID_TIMESTAMP.
+OF_A_BATCH = _TOO_LARGE | {KafkaError.INVALID_RECORD, KafkaError.INVALID_TIMESTAMP, _NEIGHBOUR}
+
+
+class RefusedBatches:
+    """The records of refused batches, until a producer takes over that sends them again."""
+
+    def __init__(self, batch_size: int) -> None:
+        self.batch_size = batch_size  # of the next producer, in bytes
+        self._errors: dict[Entry, KafkaError] = {}
+        self._lanes: set[Lane] = set()  # theirs
+        self._overtaken: set[Lane] = set()
+
+    def __len__(self) -> int:
+        return len(self._errors)
+
+    def add(self, entry: Entry, error: KafkaError) -> None:
+        """Take one of a refused batch."""
+        self._errors[entry] = error
+        self._lanes.add(entry.lane)
+
+    def acknowledged(self, entry: Entry) -> None:
+        """Take note of what was stored: a refused record of the same lane is older, and cannot follow it any more.
+
+        Kafka takes what is behind the first batch of a producer though it refused that.
+        """
+        if entry.lane in self._lanes:
+            self._overtaken.add(entry.lane)
+
+    def sort_out(
+        self, entries: Iterable[Entry], failed: Callable[[Entry, KafkaError], None]
+    ) -> tuple[deque[Entry], int]:
+        """Return what is to be sent again, in the order of *entries*, and how much of its head goes one by one.
+
+        *failed* is told of the records that can never be sent.
+        """
+        errors, overtaken = self._errors, self._overtaken
+        self._errors, self._lanes, self._overtaken = {}, set(), set()
+        again: deque[Entry] = deque()
+        one_by_one, too_large = 0, False
+        for entry in entries:
+            error = errors.get(entry)
+            if error is None:
+                again.append(entry)
+            elif entry.lane in overtaken or self._was_alone(entry, error, len(errors)):
+                failed(entry, error)
+            elif is_from_another_time(entry):
+                again.append(at_present(entry))
+            else:
+                again.append(entry)
+                if error.code() in _TOO_LARGE:
+                    too_large = True
+                elif error.code() != _NEIGHBOUR:
+                    one_by_one = len(again)
+        if too_large:
+            self.batch_size = max(1, self.batch_size // 2)
+            logger.warning("producer.smaller_batches bytes=%d (a topic takes no larger ones)", self.batch_size)
+        return again, one_by_one
+
+    def _was_alone(self, entry: Entry, error: KafkaError, refused: int) -> bool:
+        """Whether it is certain that the record was refused for its own sake."""
+        if error.code() in _TOO_LARGE:
+            return refused == 1 or len(entry.record.value) >= self.batch_size
+        return refused == 1 and error.code() == KafkaError.INVALID_RECORD and not is_from_another_time(entry)
+
+
+class KafkasClock:
+    """Whether Kafka refuses the present time, because this machine's clock or its own is wrong."""
+
+    _WAIT_S = 1.0
+
+    def __init__(self) -> None:
+        self.disagrees = False
+        self._look_at = 0.0
+
+    @property
+    def is_time_to_look(self) -> bool:
+        """Whether a record may be sent to find out."""
+        return time.monotonic() >= self._look_at
+
+    def refused(self, error: KafkaError) -> None:
+        """Take note that a record was refused alone because of its time."""
+        self._look_at = time.monotonic() + self._WAIT_S
+        if not self.disagrees:
+            self.disagrees = True
+            logger.error(
+                "producer.time_refused error=%r (records wait: compare the clocks of this machine and of the brokers, "
+                "and see message.timestamp.after.max.ms of the topic)",
+                said(error),
+            )
+
+    def agreed(self) -> None:
+        """Take note that a record was stored."""
+        if self.disagrees:
+            self.disagrees = False
+            logger.info("producer.time_accepted")
+
+
+def is_from_another_time(entry: Entry) -> bool:
+    """Whether a record's time is so far from the present that Kafka may refuse it for that."""
+    return abs(entry.record.timestamp_ms - _now_ms()) >= SMALL_STEP_MS
+
+
+def is_from_the_future(entry: Entry) -> bool:
+    """Whether a record's time is one that a right clock cannot have shown."""
+    return entry.record.timestamp_ms >= _now_ms() + SMALL_STEP_MS
+
+
+def at_present(entry: Entry) -> Entry:
+    """The same record, not on its way, with the present time."""
+    record = msgspec.structs.replace(entry.record, timestamp_ms=_now_ms())
+    return type(entry)(entry.stream, entry.lane, record, entry.place)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

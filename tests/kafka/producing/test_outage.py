@@ -1,0 +1,356 @@
+"""Outages, on a mock cluster: what does not fit into the queue waits on disk, in order, over restarts and kills."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError
+
+from kafka.mock_cluster import PRODUCE, MockCluster
+from kafka.publishing import (
+    NotingFeed,
+    book,
+    config_for,
+    metric,
+    numbers_of,
+    publish_round,
+    running,
+    sums_agree,
+    ticker,
+    topics_on,
+)
+from support import aeventually
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import SpillUnusable
+from tickwire.kafka.producing.ledger import TopicAccount
+from tickwire.kafka.producing.publisher import Publisher
+
+SYMBOLS = ("A-USDT", "B-USDT", "C-USDT")
+
+
+@pytest.fixture
+def mock() -> Iterator[MockCluster]:
+    with MockCluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode != 0:
+        pytest.skip("mounting needs root")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def made(mock: MockCluster, unique: str, folder: Path, **values: Any) -> KafkaConfig:
+    config = config_for(mock.bootstrap, unique, spill_dir=folder, **{"queue_max_messages": 20} | values)
+    topics_on(mock, config, 2)
+    return config
+
+
+def assert_all_there(config: KafkaConfig, rounds: int) -> None:
+    assert numbers_of(config, config.orderbook_topic) == {symbol: list(range(rounds)) for symbol in SYMBOLS}
+    for numbers in numbers_of(config, config.ticker_topic).values():
+        assert numbers == sorted(set(numbers))
+        assert numbers[-1] == rounds - 1
+
+
+async def test_what_the_queue_cannot_hold_is_delivered_after_the_outage_in_order(
+    mock: MockCluster, unique: str, tmp_path: Path
+) -> None:
+    config, feed = made(mock, unique, tmp_path), NotingFeed()
+    async with running(config, feed) as publisher:
+        with mock.down():
+            for number in range(100):
+                publish_round(publisher, number)
+                assert sums_agree(publisher)
+            assert publisher.accounting()[config.orderbook_topic].spilled > 250
+            assert publisher.accounting()[config.ticker_topic].conflated > 250
+            await aeventually(lambda: metric("kafka_spill_records") == publisher._buffer.records, "the metric")
+        for number in range(100, 200):  # while it drains
+            publish_round(publisher, number)
+            assert sums_agree(publisher)
+            await asyncio.sleep(0.002)
+        await aeventually(lambda: not len(publisher._buffer), "the disk is drained", 30)
+        for number in range(200, 250):
+            publish_round(publisher, number)
+            await asyncio.sleep(0.001)
+        assert await publisher.close(30) == 0
+        assert sums_agree(publisher)
+        accounting = publisher.accounting()
+    assert accounting[config.orderbook_topic] == TopicAccount(events=750, acknowledged=750)
+    tickers = accounting[config.ticker_topic]
+    assert tickers.acknowledged + tickers.conflated == 750
+    assert sum(map(len, numbers_of(config, config.ticker_topic).values())) == tickers.acknowledged
+    assert_all_there(config, 250)
+    assert feed.asked == []
+    assert metric("kafka_records_total", topic=config.ticker_topic, outcome="conflated") == tickers.conflated
+
+
+async def test_what_is_left_at_the_end_is_sent_first_by_the_next_start(
+    mock: MockCluster, unique: str, tmp_path: Path
+) -> None:
+    config, feed = made(mock, unique, tmp_path), NotingFeed()
+    with mock.down():
+        for start in range(3):
+            async with running(config, feed, offline_start=True) as publisher:
+                for number in range(start * 50, start * 50 + 50):
+                    publish_round(publisher, number)
+                assert await publisher.close(0.1) == 0
+                assert sums_agree(publisher)
+                assert publisher.accounting()[config.orderbook_topic].spilled == 150
+            assert metric("kafka_records_in_flight", topic=config.orderbook_topic) == 0
+    async with running(config, feed) as publisher:
+        assert publisher.recovered().records >= 450
+        for number in range(150, 160):
+            publish_round(publisher, number)
+            assert sums_agree(publisher)
+        assert await publisher.close(30) == 0
+        recovered = publisher.recovered()
+        assert (recovered.acknowledged, recovered.waiting) == (recovered.records, 0)
+        assert publisher.accounting()[config.orderbook_topic] == TopicAccount(events=30, acknowledged=30)
+    assert_all_there(config, 160)
+    assert publisher._buffer.records == 0
+
+
+async def test_records_in_the_queue_at_the_end_come_before_those_on_disk(
+    mock: MockCluster, unique: str, tmp_path: Path
+) -> None:
+    config, feed = made(mock, unique, tmp_path), NotingFeed()
+    async with running(config, feed) as publisher:
+        with mock.down():
+            for number in range(50):
+                publish_round(publisher, number)
+            assert publisher._link.busy == 20
+            assert await publisher.close(0.1) == 0
+            assert publisher.accounting()[config.orderbook_topic].spilled == 150
+    async with running(config, feed) as publisher:
+        assert await publisher.close(30) == 0
+    assert_all_there(config, 50)
+
+
+async def test_a_start_without_kafka_sends_when_kafka_comes(mock: MockCluster, unique: str, tmp_path: Path) -> None:
+    config, feed = made(mock, unique, tmp_path), NotingFeed()
+    mock.set_down()
+    async with running(config, feed, offline_start=True) as publisher:
+        for number in range(30):
+            publish_round(publisher, number)
+        assert publisher.accounting()[config.orderbook_topic] == TopicAccount(events=90, spilled=90)
+        mock.set_up()
+        await aeventually(lambda: publisher.accounting()[config.orderbook_topic].acknowledged == 90, "delivered", 30)
+        assert await publisher.close(10) == 0
+    assert_all_there(config, 30)
+
+
+async def test_a_full_budget_invalidates_books_and_loses_no_record_between_two_others(
+    mock: MockCluster, unique: str, tmp_path: Path
+) -> None:
+    config, feed = made(mock, unique, tmp_path, spill_max_bytes=65_536), NotingFeed()
+    async with running(config, feed) as publisher:
+        with mock.down():
+            for number in range(400):
+                publish_round(publisher, number)
+                assert sums_agree(publisher)
+            account = publisher.accounting()[config.orderbook_topic]
+            assert account.dropped > 500
+            assert feed.asked == []
+        await aeventually(lambda: len(feed.asked) == 3, "the books start again when there is room")
+        assert sorted(feed.asked) == ["overflow AUSDT", "overflow BUSDT", "overflow CUSDT"]
+        for symbol in SYMBOLS:
+            publisher.publish(book("invalid", 400, symbol))
+            publisher.publish(book("snapshot", 401, symbol))
+            publisher.publish(book("delta", 402, symbol))
+        assert await publisher.close(30) == 0
+        assert sums_agree(publisher)
+        account = publisher.accounting()[config.orderbook_topic]
+        assert account.acknowledged + account.dropped == account.events == 1209
+    for numbers in numbers_of(config, config.orderbook_topic).values():
+        before = numbers[:-3]
+        assert before == list(range(len(before)))
+        assert numbers[-3:] == [400, 401, 402]
+
+
+async def test_a_full_disk_at_the_end_leaves_no_hole_and_says_what_is_lost(
+    mock: MockCluster, unique: str, small_disk: Path
+) -> None:
+    config, feed = made(mock, unique, small_disk, queue_max_messages=300), NotingFeed()
+    async with running(config, feed) as publisher:
+        with mock.down():
+            for number in range(2000):
+                publish_round(publisher, number)
+            assert publisher.accounting()[config.orderbook_topic].dropped > 0, "the disk is full"
+            lost = await publisher.close(0.1)
+            assert lost > 0
+            assert sums_agree(publisher)
+            accounting = publisher.accounting()
+            assert lost == sum(account.in_flight for account in accounting.values())
+    async with running(config, feed) as publisher:
+        assert await publisher.close(30) == 0
+    assert numbers_of(config, config.orderbook_topic) == {}, "all that was on disk came after what is lost"
+
+
+async def test_a_folder_that_cannot_be_used_is_named(mock: MockCluster, unique: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    publisher = Publisher(made(mock, unique, tmp_path / "file"), NotingFeed())
+    with pytest.raises(SpillUnusable, match="KAFKA_SPILL_DIR"):
+        await asyncio.to_thread(publisher.open)
+
+
+async def test_a_second_publisher_on_one_folder_is_refused(mock: MockCluster, unique: str, tmp_path: Path) -> None:
+    config = made(mock, unique, tmp_path)
+    async with running(config, NotingFeed()) as publisher:
+        second = Publisher(config, NotingFeed())
+        with pytest.raises(SpillUnusable, match=r"is using it.*KAFKA_SPILL_DIR"):
+            await asyncio.to_thread(second.open)
+        other = Publisher(config, NotingFeed(), source="kraken")
+        await asyncio.to_thread(other.open)
+        other._buffer.close([], [])
+        await publisher.close(1)
+
+
+@pytest.mark.parametrize("code", [KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, KafkaError.INVALID_PRODUCER_EPOCH])
+async def test_lost_producers_under_load_cost_no_record_and_no_order(
+    code: int, mock: MockCluster, unique: str, tmp_path: Path
+) -> None:
+    config, feed = made(mock, unique, tmp_path, queue_max_messages=5000), NotingFeed()
+    mock.set_round_trip(20)
+    async with running(config, feed) as publisher:
+        for number in range(300):
+            if number % 100 == 50:
+                mock.push_request_errors(PRODUCE, code)
+            publish_round(publisher, number)
+            assert sums_agree(publisher)
+            await asyncio.sleep(0.002)
+        assert await publisher.close(30) == 0
+        account = publisher.accounting()[config.orderbook_topic]
+        assert account == TopicAccount(events=900, acknowledged=900)
+    assert feed.errors == []
+    for symbol, numbers in numbers_of(config, config.orderbook_topic).items():
+        assert list(dict.fromkeys(numbers)) == list(range(300)), symbol
+
+
+async def test_a_producer_that_is_lost_again_and_again_ends_the_run_and_keeps_the_records(
+    mock: MockCluster, unique: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tickwire.kafka.producing import producer_link  # noqa: PLC0415 - for its waits
+
+    monkeypatch.setattr(producer_link, "_FIRST_WAIT_S", 0.001)
+    config, feed = made(mock, unique, tmp_path), NotingFeed()
+    async with running(config, feed) as publisher:
+        mock.push_request_errors(PRODUCE, *[KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER] * 40)
+        publish_round(publisher, 0)
+        await aeventually(lambda: feed.errors, "the feed is told", 60)
+        publish_round(publisher, 1)
+        assert await publisher.close(1) == 0
+        assert publisher.accounting()[config.orderbook_topic] == TopicAccount(events=6, spilled=6)
+    assert len(feed.errors) == 1
+    mock.clear_request_errors(PRODUCE)
+    async with running(config, NotingFeed()) as publisher:
+        assert await publisher.close(30) == 0
+    assert_all_there(config, 2)
+
+
+async def test_a_refused_record_of_the_disk_lets_no_delta_follow_it(
+    mock: MockCluster, unique: str, tmp_path: Path
+) -> None:
+    config, feed = made(mock, unique, tmp_path, queue_max_bytes=1 << 20), NotingFeed()
+    mock.set_down()
+    async with running(config, feed, offline_start=True) as publisher:
+        publisher.publish(book("snapshot", 0, "A-USDT", levels=40_000))
+        for number in range(1, 600):
+            publisher.publish(book("delta", number, "A-USDT"))
+        publisher.publish(book("snapshot", 0, "A-USDT", epoch=2))
+        publisher.publish(book("delta", 1, "A-USDT", epoch=2))
+        mock.set_up()
+        await aeventually(lambda: not publisher._buffer.records, "the disk is drained", 30)
+        assert await publisher.close(10) == 0
+        account = publisher.accounting()[config.orderbook_topic]
+        assert account == TopicAccount(events=602, acknowledged=2, failed=1, dropped=599)
+    assert numbers_of(config, config.orderbook_topic) == {"A-USDT": [0, 1]}
+    assert feed.asked == ["overflow AUSDT"]
+
+
+async def test_damage_on_disk_is_counted_and_the_rest_is_delivered_in_order(
+    mock: MockCluster, unique: str, tmp_path: Path
+) -> None:
+    config, feed = made(mock, unique, tmp_path), NotingFeed()
+    with mock.down():
+        async with running(config, feed, offline_start=True) as publisher:
+            for number in range(50):
+                publisher.publish(book("delta" if number else "snapshot", number, "A-USDT"))
+            assert await publisher.close(0) == 0
+    (segment,) = publisher.place.folder.glob("*.spill")
+    data = bytearray(segment.read_bytes())
+    data[len(data) // 2] ^= 1
+    segment.write_bytes(data)
+    async with running(config, feed) as publisher:
+        assert await publisher.close(30) == 0
+        recovered = publisher.recovered()
+        assert (recovered.records, recovered.lost, recovered.acknowledged) == (50, 1, 49)
+    (numbers,) = numbers_of(config, config.orderbook_topic).values()
+    assert len(numbers) == 49
+    assert numbers == sorted(numbers)
+
+
+async def test_what_is_accepted_on_disk_survives_a_kill(mock: MockCluster, unique: str, tmp_path: Path) -> None:
+    config = made(mock, unique, tmp_path)
+    offline = json.loads(config.model_dump_json(exclude_none=True))
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-m", "kafka.producing.outage_process", json.dumps(offline)]
+
+    def read_until_killed() -> int:
+        accepted = 0
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                accepted = int(line)
+                if accepted > 500:
+                    process.send_signal(signal.SIGKILL)
+        return accepted
+
+    with mock.down():
+        accepted = await asyncio.to_thread(read_until_killed)
+    async with running(config, NotingFeed()) as publisher:
+        assert publisher.recovered().records >= accepted > 500
+        assert await publisher.close(30) == 0
+    books = numbers_of(config, config.orderbook_topic)
+    assert sum(map(len, books.values())) >= accepted
+    for numbers in books.values():
+        assert numbers == list(range(len(numbers)))
+
+
+@pytest.mark.parametrize("policy", ["drop", "invalidate"])
+async def test_policies_that_keep_nothing_count_everything(
+    policy: str, mock: MockCluster, unique: str, tmp_path: Path
+) -> None:
+    config = made(mock, unique, tmp_path, when_full_ticker="drop", when_full_orderbook="invalidate")
+    feed = NotingFeed()
+    async with running(config, feed) as publisher:
+        with mock.down():
+            for number in range(100):
+                publisher.publish(ticker(number, "A-USDT"))
+                if policy == "invalidate":
+                    publisher.publish(book("delta" if number else "snapshot", number, "A-USDT"))
+                assert sums_agree(publisher)
+            assert sum(a.dropped for a in publisher.accounting().values()) == (80 if policy == "drop" else 180)
+        if policy == "invalidate":
+            await aeventually(lambda: feed.asked == ["overflow AUSDT"], "the book starts again")
+            publisher.publish(book("invalid", 10, "A-USDT"))
+            publisher.publish(book("snapshot", 0, "A-USDT", epoch=2))
+        assert await publisher.close(30) == 0
+        assert sums_agree(publisher)
+    if policy == "invalidate":
+        assert numbers_of(config, config.orderbook_topic) == {"A-USDT": [*range(11), 0]}
