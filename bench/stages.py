@@ -6,8 +6,8 @@ from typing import Any
 
 from bench import frames
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.events.running import Running
-from tickwire.events.short_way import Relay
+from tickwire.events.numbers import BookNumbers
+from tickwire.events.short_way import ShortWayReceiver
 from tickwire.events.top import Top
 from tickwire.events.types import OrderBook, Ticker
 from tickwire.exchanges import binance, kraken
@@ -78,25 +78,25 @@ def short_way() -> Callable[[], object]:
 def kraken_short_way() -> Callable[[], object]:
     """Kraken order-book changes past the adapter, with the checksum of each."""
     feed = frames.kraken_deltas(_FRAMES, 1)
-    running = Running()
-    running.valid = True
+    numbers = BookNumbers()
+    numbers.valid = True
     adapter = kraken.Adapter([Symbol("C0000-USD", "C0000/USD")], ["orderbook"], 25)
-    return _past(adapter, payloads(feed.first + feed.frames), {"C0000/USD": running})
+    return _past(adapter, payloads(feed.first + feed.frames), {"C0000/USD": numbers})
 
 
 def kraken_top_short_way() -> Callable[[], object]:
     """The same, and the best twenty levels after each."""
     feed = frames.kraken_deltas(_FRAMES, 1)
-    running, top = Running(), Top(20)
-    running.valid, top.prefix = True, b'{"bids":'
+    numbers, top = BookNumbers(), Top(20)
+    numbers.valid, top.prefix = True, b'{"bids":'
     adapter = kraken.Adapter([Symbol("C0000-USD", "C0000/USD")], ["orderbook"], 25)
-    return _past(adapter, payloads(feed.first + feed.frames), {"C0000/USD": running}, {"C0000/USD": top})
+    return _past(adapter, payloads(feed.first + feed.frames), {"C0000/USD": numbers}, {"C0000/USD": top})
 
 
 def _past(
     adapter: binance.Adapter | kraken.Adapter,
     inputs: list[bytes],
-    runnings: dict[str, Running],
+    numbers: dict[str, BookNumbers],
     tops: dict[str, Top] | None = None,
 ) -> Callable[[], object]:
     tops = tops or {}
@@ -104,7 +104,7 @@ def _past(
     publisher = Publisher(KafkaConfig(enabled=True), _Nobody())
     flights = publisher._link.flights  # noqa: SLF001 - in place of Kafka
     flights.produce, flights.ready = lambda *_, **__: None, True
-    publisher.outlet.alone = True
+    publisher.direct.alone = True
 
     def long_way(payload: bytes) -> None:
         for output in adapter.receive(payload, _RECEIVED_US):
@@ -115,9 +115,9 @@ def _past(
 
     take: Callable[[bytes], None] = long_way
     counts = tally.frames, tally.events[Ticker], tally.events[OrderBook]
-    if Relay is not None:
-        around = publisher.outlet, clock, *counts, (Ticker, OrderBook)
-        take = Relay(adapter.short_way, runnings, tops, *around, long_way, _Nobody().failed)
+    if ShortWayReceiver is not None:
+        around = publisher.direct, clock, *counts, (Ticker, OrderBook)
+        take = ShortWayReceiver(adapter.short_way, numbers, tops, *around, long_way, _Nobody().failed)
 
     def again() -> object:
         for payload in inputs:

@@ -40,9 +40,9 @@ def use_flight(form: str) -> Iterator[None]:
     """Let publishers be made whose records are on their way in this form."""
     of: ModuleType = _native if form == "compiled" else in_flight
     with (
-        patch.multiple(publisher, Entry=of.Entry, Outlet=of.Outlet),
-        patch.multiple(producer_link, Flights=of.Flights),
-        patch.multiple(when_full, Entry=of.Entry),
-        patch.multiple(outage_buffer, Entry=of.Entry),
+        patch.multiple(publisher, InFlight=of.InFlight, DirectPublisher=of.DirectPublisher),
+        patch.multiple(producer_link, InFlightTable=of.InFlightTable),
+        patch.multiple(when_full, InFlight=of.InFlight),
+        patch.multiple(outage_buffer, InFlight=of.InFlight),
     ):
         yield

@@ -15,8 +15,8 @@ import msgspec
 
 from tickwire import exchanges
 from tickwire.errors import FrameRejected
+from tickwire.events.levels import decode_levels
 from tickwire.events.sequencer import Sequencer
-from tickwire.events.spelling import spell_out
 from tickwire.events.types import MarketEvent, OrderBook, Ticker
 from tickwire.exchanges.contract import (
     AdapterContract,
@@ -103,7 +103,7 @@ def books(events: Iterable[MarketEvent | object]) -> list[OrderBook]:
     """Only the order-book messages, as callbacks get them."""
     found = [event for event in events if isinstance(event, OrderBook)]
     for message in found:
-        spell_out(message)
+        decode_levels(message)
     return found
 
 

@@ -2,41 +2,41 @@ from collections.abc import Callable
 
 from tickwire.events.decimals import is_zero as is_zero
 from tickwire.events.decimals import price_key as price_key
-from tickwire.events.running import PlainApplied as Applied
-from tickwire.events.running import PlainNumber as Number
-from tickwire.events.running import PlainRunning as Running
+from tickwire.events.numbers import PlainBookNumbers as BookNumbers
+from tickwire.events.numbers import PlainNumber as Number
+from tickwire.events.numbers import PlainUpdateId as UpdateId
 from tickwire.events.short_way import PlainShortWay as ShortWay
 from tickwire.events.side import Side as Side
 from tickwire.events.times import micros as micros
-from tickwire.events.top import PlainWritten as Written
+from tickwire.events.top import PlainTopState as TopState
 from tickwire.events.top import Top
 from tickwire.kafka.producing.in_flight import Counts as Counts
-from tickwire.kafka.producing.in_flight import Entry as Entry
-from tickwire.kafka.producing.in_flight import Flights as Flights
-from tickwire.kafka.producing.in_flight import Outlet as Outlet
+from tickwire.kafka.producing.in_flight import DirectPublisher as DirectPublisher
+from tickwire.kafka.producing.in_flight import InFlight as InFlight
+from tickwire.kafka.producing.in_flight import InFlightTable as InFlightTable
 
 __all__ = [
-    "Applied",
+    "BookNumbers",
     "Counts",
-    "Entry",
-    "Flights",
+    "DirectPublisher",
+    "InFlight",
+    "InFlightTable",
     "Number",
-    "Outlet",
-    "Relay",
-    "Running",
     "ShortWay",
+    "ShortWayReceiver",
     "Side",
-    "Written",
+    "TopState",
+    "UpdateId",
     "micros",
 ]
 
-class Relay:
+class ShortWayReceiver:
     def __init__(
         self,
         way: ShortWay,
-        runnings: dict[str, Running],
+        numbers: dict[str, BookNumbers],
         tops: dict[str, Top],
-        outlet: Outlet,
+        direct: DirectPublisher,
         clock: Number,
         frames: Number,
         tickers: Number,

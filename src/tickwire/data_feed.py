@@ -27,10 +27,10 @@ from tickwire.wire.book_now import BookNow
 from tickwire.wire.books import Books
 from tickwire.wire.callbacks import Callback, Callbacks, check_callback
 from tickwire.wire.flow import Flow
-from tickwire.wire.line import Gate, Line
 from tickwire.wire.naming import resolve
+from tickwire.wire.reconnector import Gate, Reconnector
 from tickwire.wire.rest import Rest
-from tickwire.wire.session import Surroundings
+from tickwire.wire.session import FeedContext
 from tickwire.wire.subscriptions import Subscriptions
 from tickwire.wire.tally import Tally
 
@@ -208,8 +208,8 @@ class WebSocketDataFeed:
         """Begin to call it. Ours copies levels as they are, and alone needs no events; others want to look at them."""
         dispatch, publisher = cast("Callbacks", self._dispatch), self._publisher
         dispatch.add(callback, text=publisher is not None and callback == publisher.publish)
-        if publisher is not None and publisher.outlet is not None:
-            publisher.outlet.alone = self.callbacks == [publisher.publish]
+        if publisher is not None and publisher.direct is not None:
+            publisher.direct.alone = self.callbacks == [publisher.publish]
 
     def _publishing_failed(self, error: Exception) -> None:
         """Count what the publisher raised on the short way as it is counted on the long one."""
@@ -307,7 +307,7 @@ class WebSocketDataFeed:
         )
         stack.callback(books.close)
         self._books, self._booked = books, Listing(booked)
-        around = Surroundings(
+        context = FeedContext(
             exchange=exchange,
             ws_url=ws_url,
             rest=rest,
@@ -316,17 +316,17 @@ class WebSocketDataFeed:
             subscriptions=Subscriptions(exchange.name, len(symbols) * len(self._channels), listed=listed),
             tally=self._tally,
             random=self._random,
-            outlet=self._publisher.outlet if self._publisher is not None else None,
+            direct=self._publisher.direct if self._publisher is not None else None,
             failed=self._publishing_failed,
         )
-        lines = self._make_lines(around, symbols)
+        reconnectors = self._make_reconnectors(context, symbols)
         stack.callback(self._tally.show_age(self._flow.last_frame_age))
         stack.callback(self._tally.export)
         async with asyncio.TaskGroup() as tasks:
             if self._publisher is None:  # which does it otherwise
                 tasks.create_task(self._export())
-            for line in lines:
-                tasks.create_task(line.run())
+            for reconnector in reconnectors:
+                tasks.create_task(reconnector.run())
             tasks.create_task(self._every(_LOOK_S, books.troubles.look))
             if books.keyframe_s:
                 tasks.create_task(self._every(min(_KEYFRAME_LOOK_S, books.keyframe_s / 10), books.write_keyframes))
@@ -344,15 +344,15 @@ class WebSocketDataFeed:
             await asyncio.wait({opening})
             raise
 
-    def _make_lines(self, around: Surroundings, symbols: Sequence[Symbol]) -> list[Line]:
+    def _make_reconnectors(self, context: FeedContext, symbols: Sequence[Symbol]) -> list[Reconnector]:
         exchange = self._module.EXCHANGE
         gate = Gate(exchange.connect_interval_s * self._share.of)
         size = exchange.symbols_per_connection
         parts = [symbols[i : i + size] for i in range(0, len(symbols), size)]
-        lines = [Line(around, part, self._adapter_maker(part), gate) for part in parts]
-        for line in lines:
-            self._flow.add(line)
-        return lines
+        reconnectors = [Reconnector(context, part, self._adapter_maker(part), gate) for part in parts]
+        for reconnector in reconnectors:
+            self._flow.add(reconnector)
+        return reconnectors
 
     def _adapter_maker(self, symbols: Sequence[Symbol]) -> Callable[[], AdapterContract]:
         depth = self._module.EXCHANGE.offered(self.config.orderbook_depth)

@@ -70,17 +70,26 @@ def usual(kind: type) -> tuple[Any, ...]:
     """Arguments to make an object with, as they should be, mostly."""
     n = native
     match kind.__name__:
-        case "Entry":
+        case "InFlight":
             return some(n.Counts), lane, record
-        case "Flights":
+        case "InFlightTable":
             return takes, takes
-        case "Outlet":
-            return some(n.Flights), writer, set(), takes, takes, takes
-        case "Relay":
-            tops = chance.choice([{}, {"A": some(n.Written)}])
+        case "DirectPublisher":
+            return some(n.InFlightTable), writer, set(), takes, takes, takes
+        case "ShortWayReceiver":
+            tops = chance.choice([{}, {"A": some(n.TopState)}])
             counts = [some(n.Number) for _ in range(4)]
             of_events = (SimpleNamespace, int)
-            return (some(n.ShortWay), {"A": some(n.Running)}, tops, some(n.Outlet), *counts, of_events, takes, takes)
+            return (
+                some(n.ShortWay),
+                {"A": some(n.BookNumbers)},
+                tops,
+                some(n.DirectPublisher),
+                *counts,
+                of_events,
+                takes,
+                takes,
+            )
         case "ShortWay":
             return TICKER, chance.choice([CHANGE, CHECKED])
     return ()
@@ -90,22 +99,22 @@ def prepare(one: Any) -> None:
     """Do with an object what makes others work with it, if there is such a thing."""
     n, number = native, chance.randrange
     match type(one).__name__:
-        case "Relay":
+        case "ShortWayReceiver":
             one(chance.choice(frames))
         case "ShortWay":
             one.ticker("A", "A", b'{"bid":')
             if chance.random() < 0.5:
-                one.follow("A", "A", b"x", some(n.Side), some(n.Side), some(n.Applied))
+                one.follow("A", "A", b"x", some(n.Side), some(n.Side), some(n.UpdateId))
             one.follow_checked("A", "A", b"x", some(n.Side), some(n.Side), number(30), number(30))
-        case "Outlet":
+        case "DirectPublisher":
             one.open(chance.choice([SimpleNamespace, int]), "A", (lane, some(n.Counts), "x", "t", b"k", [], "kind"))
             one.alone = True
-        case "Flights":
+        case "InFlightTable":
             one.ready, one.produce = True, chance.choice([takes, raises])
-            one.hand_over(some(n.Entry))
-        case "Running":
+            one.hand_over(some(n.InFlight))
+        case "BookNumbers":
             one.valid = True
-        case "Written":
+        case "TopState":
             one.bids, one.asks, one.prefix, one.depth = some(n.Side), some(n.Side), b"x", number(5)
 
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from tickwire.errors import FrameRejected, UnclearSymbol, UnknownSymbol
-from tickwire.events.spelling import spell_out
+from tickwire.events.levels import decode_levels
 from tickwire.events.types import OrderBook, Ticker
 from tickwire.exchanges.binance import Adapter, derive, read_listing
 from tickwire.exchanges.contract import Channel, Fetch, Output, Reconnect, Refused, Resync, Send, Subscribed, Symbol
@@ -206,7 +206,7 @@ class TestBookProcedure:
     def test_times_and_numbers_are_the_exchanges(self) -> None:
         (delta,) = synced(100).receive(depth(101, 102, bids=[["10.10", "0.50"]]), 1_700_000_000_999_999)
         assert isinstance(delta, OrderBook)
-        spell_out(delta)
+        decode_levels(delta)
         assert delta.exchange_us == 1_700_000_000_102_000
         assert (delta.received_us, delta.bids, delta.depth) == (1_700_000_000_999_999, [("10.10", "0.50")], 25)
         assert delta.reason is None
@@ -214,7 +214,7 @@ class TestBookProcedure:
     def test_levels_leave_in_order_and_each_price_once(self) -> None:
         (delta,) = synced(100).receive(depth(101, 101, bids=[["1", "1"], ["3", "1"], ["1.0", "2"]]), 1)
         assert isinstance(delta, OrderBook)
-        spell_out(delta)
+        decode_levels(delta)
         assert delta.bids == [("3", "1"), ("1.0", "2")]
 
 

@@ -18,7 +18,7 @@ from tickwire.errors import SubscriptionRefused, UnknownChannel, UnknownExchange
 from tickwire.events.types import OrderBook, Ticker
 from tickwire.exchanges.contract import Symbol
 from tickwire.exchanges.symbols import Listing
-from tickwire.wire.line import Gate
+from tickwire.wire.reconnector import Gate
 
 MakeFeed = Callable[..., WebSocketDataFeed]
 
@@ -442,7 +442,7 @@ async def test_plain_text_off_this_machine_is_warned_about_once(
     server.address = f"{host}:{free_port()}"
     feed = make_feed(server)
     async with feed:
-        await aeventually(lambda: any(r.name == "tickwire.wire.line" for r in caplog.records), "an attempt")
+        await aeventually(lambda: any(r.name == "tickwire.wire.reconnector" for r in caplog.records), "an attempt")
     assert len([r for r in caplog.records if r.name == "tickwire.wire.arguments"]) == warnings
 
 

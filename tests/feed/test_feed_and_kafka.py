@@ -63,7 +63,7 @@ class FakePublisher:
         self.steps: list[str] = []
         self.events: list[Any] = []
         self.place = FakePlace()
-        self.outlet = None
+        self.direct = None
         self._fail = fail
 
     def open(self) -> None:

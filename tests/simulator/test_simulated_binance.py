@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 
 from simulator.rebuilding import BinanceBook
 from tickwire.simulator.binance import Binance
-from tickwire.simulator.dialect import Answer, Session
+from tickwire.simulator.dialect import Answer, Conversation
 
 NOW = 1_700_000_000_000_000
 
 
-def subscribe(session: Session, *names: str, method: str = "SUBSCRIBE") -> Any:
+def subscribe(session: Conversation, *names: str, method: str = "SUBSCRIBE") -> Any:
     (answer,) = session.receive(json.dumps({"method": method, "params": names, "id": 7}), NOW)
     return json.loads(answer)
 
 
-def opened(exchange: Binance, path: str = "/stream", **query: str) -> Session:
+def opened(exchange: Binance, path: str = "/stream", **query: str) -> Conversation:
     session = exchange.open(path, query)
     assert session is not None
     session.start(NOW)

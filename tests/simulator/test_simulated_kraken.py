@@ -10,21 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.rebuilding import KrakenBook, exact
-from tickwire.simulator.dialect import Message, Session
+from tickwire.simulator.dialect import Conversation, Message
 from tickwire.simulator.kraken import DEPTHS, Kraken
 from tickwire.simulator.market import Book
 
 NOW = 1_700_000_000_123_456
 
 
-def opened(exchange: Kraken) -> Session:
+def opened(exchange: Kraken) -> Conversation:
     session = exchange.open("/v2", {})
     assert session is not None
     session.start(NOW)
     return session
 
 
-def ask(session: Session, method: str = "subscribe", **params: Any) -> list[Any]:
+def ask(session: Conversation, method: str = "subscribe", **params: Any) -> list[Any]:
     return [exact(text) for text in session.receive(json.dumps({"method": method, "params": params, "req_id": 9}), NOW)]
 
 
@@ -130,7 +130,7 @@ def test_acknowledgements_come_one_a_symbol_with_the_request_id() -> None:
     ("params", "error"),
     [
         ({"channel": "book", "symbol": ["BTC/USD"], "depth": 11}, "Subscription depth not supported"),
-        ({"channel": "fame", "symbol": ["BTC/USD"]}, "Channel fame not supported"),
+        ({"channel": "fame", "symbol": ["BTC/USD"]}, "Broadcast fame not supported"),
         ({"channel": "ticker", "symbol": ["BTC/USD"], "event_trigger": "x"}, "Event trigger not supported"),
         ({"channel": "book", "symbol": []}, "Malformed request"),
         ({"channel": "book"}, "Malformed request"),

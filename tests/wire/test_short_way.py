@@ -23,7 +23,7 @@ from tickwire.wire.books import Books
 from tickwire.wire.callbacks import Callbacks
 from tickwire.wire.clock import clock, now_us
 from tickwire.wire.flow import Flow
-from tickwire.wire.session import Session, Surroundings
+from tickwire.wire.session import FeedContext, Session
 from tickwire.wire.subscriptions import Subscriptions
 from tickwire.wire.tally import Tally
 
@@ -54,14 +54,14 @@ class Chain:
         self.publisher = Publisher(KafkaConfig(enabled=True), flow)
         self.publisher._link.flights.produce = self._produce
         self.publisher._link.flights.ready = True
-        self.publisher.outlet.alone = True
+        self.publisher.direct.alone = True
         self.errors: list[Exception] = []
         callbacks = Callbacks(self.tally, flow)
         callbacks.add(self.publisher.publish, text=True)
         config = FeedConfig(orderbook_mode=mode, **more)
         self.books = Books(symbols, config, config.orderbook_depth, callbacks.emit, self.tally, random.Random(1))
         self.adapter = exchange.Adapter(symbols, ["ticker", "orderbook"], 25)
-        around = Surroundings(
+        context = FeedContext(
             exchange=exchange.EXCHANGE,
             ws_url="",
             rest=cast("Any", None),
@@ -70,10 +70,10 @@ class Chain:
             subscriptions=Subscriptions(exchange.EXCHANGE.name, 2 * len(symbols), listed=symbols),
             tally=self.tally,
             random=random.Random(1),
-            outlet=self.publisher.outlet if short else None,
+            direct=self.publisher.direct if short else None,
             failed=self.errors.append,
         )
-        self.session = Session(around, self.adapter, symbols)
+        self.session = Session(context, self.adapter, symbols)
         self.session._handlers[Fetch] = self.fetches.append
         self.asked: list[bytes] = []
         self.session._handlers[Send] = lambda send: self.asked.append(send.payload)
@@ -311,7 +311,7 @@ async def test_the_usual_frames_take_the_short_way_and_any_other_takes_the_long_
         chain.message(ticker(b"BTCUSDT", b"1", b"1", b"1", b"2", b"2", more=more))
     chain.message(depth(b"BTCUSDT", 105, 105, b"[]", b"[]", b',"T":1'))
     assert taken == [in_order[0], USUAL]  # the first of each, from which the way learns
-    chain.publisher.outlet.alone = False
+    chain.publisher.direct.alone = False
     chain.message(USUAL)
     assert taken[2:] == [USUAL]
     assert [topic for topic, *_ in chain.sent].count("ticks.v1.raw") == 5
@@ -396,7 +396,7 @@ async def test_a_session_that_takes_over_sends_by_the_short_way_and_the_retired_
         old.connection._message(frame)
         chain.fetched(snapshot(99))
     adapter = binance.Adapter(SYMBOLS[:1], ["ticker", "orderbook"], 25)
-    new = Session(old._around, adapter, SYMBOLS[:1], standby=True)
+    new = Session(old._context, adapter, SYMBOLS[:1], standby=True)
     new._handlers[Fetch] = chain.fetches.append
     sent = len(chain.sent)
     for frame in frames[1:3]:

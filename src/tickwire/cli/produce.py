@@ -20,7 +20,7 @@ from tickwire.cli.logs import start_logging
 from tickwire.cli.metrics_page import page_of
 from tickwire.cli.produce_output import Progress, progress, say_start
 from tickwire.cli.worker import Reporter
-from tickwire.cli.workers import SAID, Workers
+from tickwire.cli.workers import SAID, WorkerProcesses
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.loading import load_feed, load_kafka, load_log
@@ -83,14 +83,14 @@ def produce(
         say_start(feed_config, kafka, asked, workers)
     task = _Task(asked, droppable(kafka), report)
     with ExitStack() as stack:
-        source: WebSocketDataFeed | Workers
+        source: WebSocketDataFeed | WorkerProcesses
         run: Callable[[Progress], int]
         if workers > 1:
             passed = _given(exchange=exchange, symbols=symbols, channels=channels, brokers=brokers)
             arguments = [f"--{name}={value}" for name, value in passed.items()]
             arguments += [f"--set={pair}" for pair in settings or []] + ["--offline-start"] * offline_start
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tickwire-workers-")))
-            source = together = Workers(workers, arguments, folder)
+            source = together = WorkerProcesses(workers, arguments, folder)
             run = lambda watch: _run_workers(together, watch)  # noqa: E731
         else:
             share = WHOLE if worker is None else _become(worker, worker_channel)
@@ -98,7 +98,7 @@ def produce(
             run = lambda watch: uvloop.run(_run(feed, watch, task))  # noqa: E731
         watch = Progress()
         if worker is None:
-            registry = source.registry if isinstance(source, Workers) else metrics.consistent_registry()
+            registry = source.registry if isinstance(source, WorkerProcesses) else metrics.consistent_registry()
             start_metrics(kafka, registry)
             watch = progress(lambda: page_of(registry.collect()), asked, kafka)
         try:
@@ -123,7 +123,7 @@ def _topics(feed: FeedConfig, kafka: KafkaConfig) -> dict[str, str]:
     return {channel: topic for channel, topic in topics.items() if channel in feed.channels}
 
 
-def _account_for(source: "WebSocketDataFeed | Workers", task: _Task, run: Callable[[], int]) -> None:
+def _account_for(source: "WebSocketDataFeed | WorkerProcesses", task: _Task, run: Callable[[], int]) -> None:
     """Run, and show where every message went, however it ends; an error before there was any is its sentence alone."""
     code: int | None = None
     try:
@@ -159,7 +159,7 @@ def _become(worker: str, channel: int) -> Share:
     return share
 
 
-def _run_workers(workers: Workers, watch: Progress) -> int:
+def _run_workers(workers: WorkerProcesses, watch: Progress) -> int:
     with watch, Stop(workers.last_words) as stop:
         return workers.run(stop, watch.tick)
 

@@ -37,7 +37,7 @@ SAID = "error: "  # before the sentence with which a worker ends, on its standar
 _STATES = ("running", "silent", "down")
 
 
-class Worker:
+class WorkerProcess:
     """One process after the other that serves *share*; *arguments* are those of ``tickwire produce``."""
 
     def __init__(self, share: Share, arguments: Sequence[str], folder: Path) -> None:
@@ -162,11 +162,11 @@ class WorkerFailed(TickwireError):
         return self.sentence
 
 
-class Workers(Collector):
+class WorkerProcesses(Collector):
     """All workers; as a collector, their metrics and ours on one page."""
 
     def __init__(self, count: int, arguments: Sequence[str], folder: Path) -> None:
-        self._workers = [Worker(Share(index, count), arguments, folder) for index in range(count)]
+        self._workers = [WorkerProcess(Share(index, count), arguments, folder) for index in range(count)]
         for worker in self._workers:
             metrics.WORKER_RESTARTS.labels(str(worker.share))
         self.registry = CollectorRegistry(auto_describe=True)
@@ -231,7 +231,7 @@ class Workers(Collector):
             running |= worker.state != "down"
         return not running and (self._asked or stop.requested)
 
-    def _ended(self, worker: Worker, code: int, *, unasked: bool) -> None:
+    def _ended(self, worker: WorkerProcess, code: int, *, unasked: bool) -> None:
         if code > 0:  # for a reason that would be there again
             self._code = self._code or code
             said = worker.last_words(0)

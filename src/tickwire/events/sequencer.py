@@ -8,11 +8,11 @@ epoch and grows by exactly one with every message of the epoch, keyframes and ``
 from typing import cast
 
 from tickwire.events.book import Book, Levels
-from tickwire.events.running import Running
+from tickwire.events.numbers import BookNumbers
 from tickwire.events.types import Action, Level, Micros, OrderBook
 
 
-class Sequencer(Running):
+class Sequencer(BookNumbers):
     """Numbers of one symbol's book. It outlives connections; adapters, which do not, leave the numbers to it.
 
     *last_epoch* is one that no epoch of an earlier run is above.

@@ -1,13 +1,13 @@
 """The short way from a frame to the value of its record, for frames of known shapes. It is compiled or it is not there.
 
 An adapter that has one tells it what it may take: the symbols of tickers, and the books that follow their exchange's
-sequence or checksums. A :class:`Relay` takes a connection's messages; what the short way does not know goes on to the
-session, and so does everything while the publisher is not free or somebody else wants the events.
+sequence or checksums. A :class:`ShortWayReceiver` takes a connection's messages; what the short way does not know goes
+on to the session, and so does everything while the publisher is not free or somebody else wants the events.
 """
 
 from typing import TYPE_CHECKING
 
-from tickwire.events.running import PlainApplied
+from tickwire.events.numbers import PlainUpdateId
 
 if TYPE_CHECKING:
     from tickwire.events.book import Side
@@ -23,7 +23,7 @@ class PlainShortWay:
         """Take this symbol's tickers; *prefix* is the text of their records in front of the bid."""
 
     def follow(
-        self, native: str, symbol: str, prefix: bytes, bids: "Side", asks: "Side", state: PlainApplied, /
+        self, native: str, symbol: str, prefix: bytes, bids: "Side", asks: "Side", state: PlainUpdateId, /
     ) -> None:
         """Take this book's changes, as long as each is next after *state*; *prefix* stands in front of the bids."""
 
@@ -40,8 +40,8 @@ class PlainShortWay:
 
 
 try:
-    from tickwire._native import Relay, ShortWay
+    from tickwire._native import ShortWay, ShortWayReceiver
 except ImportError:
-    ShortWay, Relay = PlainShortWay, None  # type: ignore[misc,assignment]
+    ShortWay, ShortWayReceiver = PlainShortWay, None  # type: ignore[misc,assignment]
 
-__all__ = ["PlainShortWay", "Relay", "ShortWay"]
+__all__ = ["PlainShortWay", "ShortWay", "ShortWayReceiver"]

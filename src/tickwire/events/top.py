@@ -5,7 +5,7 @@ from msgspec import Raw
 from tickwire.events.book import Book, Levels, Side
 
 
-class PlainWritten:
+class PlainTopState:
     """What a :class:`Top` keeps where compiled code can reach it too; ``native/top.c`` is the compiled form."""
 
     __slots__ = ("asks", "asks_text", "bids", "bids_text", "depth", "prefix")
@@ -19,12 +19,12 @@ class PlainWritten:
 
 
 try:
-    from tickwire._native import Written
+    from tickwire._native import TopState
 except ImportError:
-    Written = PlainWritten  # type: ignore[misc]
+    TopState = PlainTopState  # type: ignore[misc]
 
 
-class Top(Written):
+class Top(TopState):
     """A book, and the best *depth* levels a side of it."""
 
     __slots__ = ("book",)

@@ -35,7 +35,7 @@ class OrderBook(Struct, tag_field="type", tag="orderbook", kw_only=True):
 
     ``bids`` run from the highest price down, ``asks`` from the lowest up. In a delta, size ``"0"`` removes the level.
     On the way from an adapter to Kafka they may be JSON text that nobody has read (:class:`msgspec.Raw`); callbacks get
-    lists (:func:`tickwire.events.spelling.spell_out`).
+    lists (:func:`tickwire.events.levels.decode_levels`).
     ``epoch`` and ``book_seq`` are 0 until :class:`tickwire.events.sequencer.Sequencer` stamps them.
     """
 

@@ -14,7 +14,7 @@ from msgspec import Meta, Raw, Struct, field
 
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Book, is_zero, price_key
-from tickwire.events.running import Applied
+from tickwire.events.numbers import UpdateId
 from tickwire.events.short_way import ShortWay
 from tickwire.events.types import Micros, Ticker
 from tickwire.exchanges import contract
@@ -30,7 +30,7 @@ from tickwire.exchanges.contract import (
     Symbol,
     malformed,
 )
-from tickwire.exchanges.messages import BookMessages, text_before
+from tickwire.exchanges.messages import BookMessages, json_prefix
 from tickwire.exchanges.symbols import Listing, split_name
 
 EXCHANGE = contract.Exchange(
@@ -161,7 +161,7 @@ def derive(symbol: str) -> Symbol:
     return Symbol(f"{base}-{quoted}", base + quoted)
 
 
-class _State(Applied):
+class _State(UpdateId):
     """One symbol's order book on this connection."""
 
     def __init__(self, symbol: Symbol, depth: int, limit: int) -> None:
@@ -308,7 +308,7 @@ class Adapter:
         )
         if stream not in self._silent:
             return [ticker]
-        self.short_way.ticker(symbol.native, symbol.canonical, text_before("bid", ticker))
+        self.short_way.ticker(symbol.native, symbol.canonical, json_prefix("bid", ticker))
         return [*self._heard(stream), ticker]
 
     def _depth(self, event: _Depth, received_us: Micros) -> list[Output]:
@@ -371,7 +371,7 @@ class Adapter:
         if not state.short and state.stream not in self._silent:
             state.short = True
             native, canonical = state.symbol.native, state.symbol.canonical
-            self.short_way.follow(native, canonical, text_before("bids", delta), book.bids, book.asks, state)
+            self.short_way.follow(native, canonical, json_prefix("bids", delta), book.bids, book.asks, state)
         return [delta]
 
     def _restart(self, state: _State, reason: str, received_us: Micros) -> list[Output]:

@@ -29,7 +29,7 @@ from tickwire.exchanges.contract import (
     Symbol,
     malformed,
 )
-from tickwire.exchanges.messages import BookMessages, text_before
+from tickwire.exchanges.messages import BookMessages, json_prefix
 from tickwire.exchanges.numbers import best, micros
 from tickwire.exchanges.symbols import Listing, split_name
 
@@ -240,7 +240,7 @@ class Adapter:
         if state is None or state.book is not None:
             return []
         state.restarting = True
-        return self._again(state)
+        return self._resubscribe(state)
 
     def stop(self) -> list[Output]:
         """Unsubscribe every channel."""
@@ -260,7 +260,7 @@ class Adapter:
         out: list[Output] = []
         for c in self._channels:
             out += self._request("subscribe", c, [symbol for (asked, _), symbol in self._pending.items() if asked == c])
-        return out + [send for state in self._books.values() if state.restarting for send in self._again(state)]
+        return out + [send for state in self._books.values() if state.restarting for send in self._resubscribe(state)]
 
     def pending(self) -> list[tuple[Channel, Symbol]]:
         """What waits for an answer, and the books that were subscribed again and wait for their snapshot."""
@@ -294,7 +294,7 @@ class Adapter:
         if symbol.native in self._short_tickers:
             return [ticker]
         self._short_tickers.add(symbol.native)
-        self.short_way.ticker(symbol.native, symbol.canonical, text_before("bid", ticker))
+        self.short_way.ticker(symbol.native, symbol.canonical, json_prefix("bid", ticker))
         return [*self._acknowledge("ticker", symbol.native), ticker]
 
     def _book_data(self, frame: _Frame, received_us: Micros) -> list[Output]:
@@ -341,7 +341,7 @@ class Adapter:
         delta = state.messages.delta(bids, asks, None, exchange_us, received_us)
         if not state.short:
             state.short = True
-            native, canonical, before = state.native, state.symbol.canonical, text_before("bids", delta)
+            native, canonical, before = state.native, state.symbol.canonical, json_prefix("bids", delta)
             of_book = book.bids, book.asks, state.messages.depth, _CHECKED_LEVELS
             self.short_way.follow_checked(native, canonical, before, *of_book)
         return [delta]
@@ -363,7 +363,7 @@ class Adapter:
         self._leave(state)
         return [*out, Resync(state.symbol, reason)]
 
-    def _again(self, state: _State) -> list[Output]:
+    def _resubscribe(self, state: _State) -> list[Output]:
         return [Send(self._payload(method, "orderbook", [state.symbol])) for method in ("unsubscribe", "subscribe")]
 
     def _request(self, method: str, channel: Channel, symbols: Sequence[Symbol]) -> list[Output]:

@@ -9,7 +9,7 @@ from tickwire.events.types import Level, MarketEvent, Micros, OrderBook
 from tickwire.exchanges.contract import Symbol
 
 
-def text_before(name: str, event: MarketEvent) -> bytes:
+def json_prefix(name: str, event: MarketEvent) -> bytes:
     """The text of the event's record in front of the value of the field *name*."""
     text, mark = msgspec.json.encode(event), f'"{name}":'.encode()
     return text[: text.index(mark) + len(mark)]

@@ -174,11 +174,11 @@ class Cluster:
         self._config = config
         self._errors: dict[int, KafkaError] = {}  # the latest of each code
         try:
-            self.admin = AdminClient(admin_config(config) | {"error_cb": self._heard})
+            self.admin = AdminClient(admin_config(config) | {"error_cb": self._note_error})
         except KafkaException as e:
             raise unusable(e) from e
 
-    def _heard(self, error: KafkaError) -> None:
+    def _note_error(self, error: KafkaError) -> None:
         self._errors[error.code()] = error
 
     def view(self, seconds: float) -> ClusterView:

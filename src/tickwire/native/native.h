@@ -47,14 +47,14 @@ typedef struct {
     PyObject_HEAD
     long long messages, epoch, book_seq, sequence, exchange_us;
     char valid;
-} Running;
+} BookNumbers;
 
 typedef struct {
     PyObject_HEAD
     long long update_id;
-} Applied;
+} UpdateId;
 
-extern PyTypeObject *number_type, *running_type, *applied_type;
+extern PyTypeObject *number_type, *numbers_type, *update_id_type;
 int add_numbers(PyObject *module);
 
 /* times.c */
@@ -120,7 +120,7 @@ typedef struct { /* what a frame is about; everything is borrowed */
     Py_ssize_t place; /* in the shape */
     const char *at, *end; /* how far the frame was read */
     PyObject *known, *symbol;     /* what the short way knows of the symbol; its canonical name */
-    Running *running;             /* NULL: a ticker */
+    BookNumbers *numbers;             /* NULL: a ticker */
 } Found;
 
 enum { SHAPE_SIZE = 256 };
@@ -134,37 +134,37 @@ int shape_go_on(Found *found); /* behind levels */
 /* values.c */
 /* A record's value: *prefix* is its text in front of the bid, or of the bids. NULL with an error set. */
 PyObject *ticker_value(PyObject *prefix, const Found *found, long long received_us);
-PyObject *delta_value(PyObject *prefix, const Changes *bids, const Changes *asks, const Running *running,
+PyObject *delta_value(PyObject *prefix, const Changes *bids, const Changes *asks, const BookNumbers *numbers,
                       long long received_us);
-PyObject *top_value(const Top *top, const Running *running, long long received_us);
+PyObject *top_value(const Top *top, const BookNumbers *numbers, long long received_us);
 
 /* short_way.c */
 typedef struct ShortWay ShortWay;
 extern PyTypeObject *short_way_type;
 
-/* 1: the frame may take the short way, 0: it is for the adapter, -1: an error is set. *runnings*: native name ->
- * Running; *tops*: native name -> Top, of the books whose best levels are written. */
-int short_way_find(ShortWay *way, PyObject *runnings, PyObject *tops, const char *frame, Py_ssize_t size,
+/* 1: the frame may take the short way, 0: it is for the adapter, -1: an error is set. *numbers_of*: native name ->
+ * BookNumbers; *tops*: native name -> Top, of the books whose best levels are written. */
+int short_way_find(ShortWay *way, PyObject *numbers_of, PyObject *tops, const char *frame, Py_ssize_t size,
                    Found *found);
 /* Carries out what was found, and makes the record's value, NULL where there is nothing to write. 0: it is for the
  * adapter, and nothing has changed. */
 int short_way_carry_out(ShortWay *way, Found *found, long long received_us, PyObject **value);
 int add_short_way(PyObject *module);
 
-/* flight.c */
+/* in_flight.c */
 int add_flight(PyObject *module);
 
-/* outlet.c */
-typedef struct Outlet Outlet;
-extern PyTypeObject *outlet_type;
-int outlet_is_free(const Outlet *outlet);
+/* direct_publisher.c */
+typedef struct DirectPublisher DirectPublisher;
+extern PyTypeObject *direct_type;
+int direct_is_free(const DirectPublisher *direct);
 /* The route of events of this type and symbol, borrowed; NULL: the long way, or an error is set. */
-PyObject *outlet_route(Outlet *outlet, PyObject *type, PyObject *symbol);
+PyObject *direct_route(DirectPublisher *direct, PyObject *type, PyObject *symbol);
 /* Publishes; -1 with an error set. */
-int outlet_send(Outlet *outlet, PyObject *route, PyObject *value, long long received_us);
+int direct_send(DirectPublisher *direct, PyObject *route, PyObject *value, long long received_us);
 int add_outlet(PyObject *module);
 
-/* relay.c */
+/* short_way_receiver.c */
 int add_relay(PyObject *module);
 
 #endif

@@ -15,22 +15,22 @@ typedef struct {
     PyObject_HEAD
     PyObject *symbol, *prefix; /* the canonical name; the record's text in front of the bids */
     Side *bids, *asks;
-    Applied *state;            /* NULL: a checksum says whether the book is right */
+    UpdateId *state;            /* NULL: a checksum says whether the book is right */
     Py_ssize_t depth, checked; /* then: levels a side that are kept, and those that it covers */
-    Running *running;          /* its numbers, NULL until they were looked up; a relay has the same ones for ever */
+    BookNumbers *numbers;          /* its numbers, NULL until they were looked up; a relay has the same ones for ever */
     Top *top;                  /* NULL: the changes themselves are written */
-} Line;
+} FollowedBook;
 
 struct ShortWay {
     PyObject_HEAD
     Shape *ticker, *depth;
     PyObject *tickers;                    /* native name -> (canonical name, the record's text in front of the bid) */
-    PyObject *lines;                      /* native name -> Line */
+    PyObject *books;                      /* native name -> FollowedBook */
     int by_checksum;                      /* a book's changes come with the checksum of the book after them */
     Changes *bids, *asks;
 };
 
-static PyTypeObject *line_type;
+static PyTypeObject *followed_type;
 
 /* ---- Looking up --------------------------------------------------------------------------------------------------- */
 
@@ -55,23 +55,23 @@ find_ticker(ShortWay *way, const char *frame, Found *found)
         || !(found->known = look_up(way->tickers, &found->native)))
         return 0;
     found->symbol = PyTuple_GET_ITEM(found->known, 0);
-    found->running = NULL;
+    found->numbers = NULL;
     return 1;
 }
 
 /* 0: the book has no numbers here, or an error is set. */
 static int
-attach(Line *line, PyObject *runnings, PyObject *tops, const Piece *native)
+attach(FollowedBook *book, PyObject *numbers_of, PyObject *tops, const Piece *native)
 {
-    PyObject *running = look_up(runnings, native), *top = running ? look_up(tops, native) : NULL;
-    if (!running || PyErr_Occurred())
+    PyObject *numbers = look_up(numbers_of, native), *top = numbers ? look_up(tops, native) : NULL;
+    if (!numbers || PyErr_Occurred())
         return 0;
-    if (!PyObject_TypeCheck(running, running_type) || (top && !PyObject_TypeCheck(top, top_type))) {
+    if (!PyObject_TypeCheck(numbers, numbers_type) || (top && !PyObject_TypeCheck(top, top_type))) {
         PyErr_SetString(PyExc_TypeError, "a book has numbers, and perhaps its best levels");
         return 0;
     }
-    line->running = (Running *)Py_NewRef(running);
-    line->top = (Top *)Py_XNewRef(top);
+    book->numbers = (BookNumbers *)Py_NewRef(numbers);
+    book->top = (Top *)Py_XNewRef(top);
     return 1;
 }
 
@@ -79,42 +79,42 @@ attach(Line *line, PyObject *runnings, PyObject *tops, const Piece *native)
  * be next in its order:
  * https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams, update procedure, steps 1 to 3. */
 static int
-find_change(ShortWay *way, PyObject *runnings, PyObject *tops, const char *frame, Found *found)
+find_change(ShortWay *way, PyObject *numbers_of, PyObject *tops, const char *frame, Found *found)
 {
     if (!shape_begin(way->depth, frame, found) || !shape_at_levels(found)
-        || !(found->known = look_up(way->lines, &found->native)))
+        || !(found->known = look_up(way->books, &found->native)))
         return 0;
-    Line *line = (Line *)found->known;
-    if (!line->running && !attach(line, runnings, tops, &found->native))
+    FollowedBook *book = (FollowedBook *)found->known;
+    if (!book->numbers && !attach(book, numbers_of, tops, &found->native))
         return 0;
-    if (!line->running->valid || (line->top && !top_is_ready(line->top)))
+    if (!book->numbers->valid || (book->top && !top_is_ready(book->top)))
         return 0;
-    found->running = line->running;
-    found->symbol = line->symbol;
-    if (!line->state)
+    found->numbers = book->numbers;
+    found->symbol = book->symbol;
+    if (!book->state)
         return 1;
     long long first = (long long)found->integers[1].value, last = (long long)found->integers[2].value;
-    long long before = line->state->update_id;
+    long long before = book->state->update_id;
     return first <= last && last > before && first <= before + 1;
 }
 
 int
-short_way_find(ShortWay *way, PyObject *runnings, PyObject *tops, const char *frame, Py_ssize_t size, Found *found)
+short_way_find(ShortWay *way, PyObject *numbers_of, PyObject *tops, const char *frame, Py_ssize_t size, Found *found)
 {
     found->end = frame + size;
     int done = find_ticker(way, frame, found);
     if (!done && !PyErr_Occurred())
-        done = find_change(way, runnings, tops, frame, found);
+        done = find_change(way, numbers_of, tops, frame, found);
     return PyErr_Occurred() ? -1 : done;
 }
 
 /* Reads both sides, and changes nothing. 1: done, 0: for the adapter, -1: an error is set. */
 static int
-read_sides(ShortWay *way, Line *line, Found *found)
+read_sides(ShortWay *way, FollowedBook *book, Found *found)
 {
-    found->at = side_read(line->bids, way->bids, found->at, found->end);
+    found->at = side_read(book->bids, way->bids, found->at, found->end);
     if (found->at && shape_go_on(found) && shape_at_levels(found)) {
-        found->at = side_read(line->asks, way->asks, found->at, found->end);
+        found->at = side_read(book->asks, way->asks, found->at, found->end);
         if (found->at && shape_go_on(found) && found->at == found->end)
             return 1;
     }
@@ -129,10 +129,10 @@ read_sides(ShortWay *way, Line *line, Found *found)
 /* Compares the book with its checksum: of the best asks, then bids, price and quantity without point and leading zeros.
  * https://docs.kraken.com/api/docs/guides/spot-ws-book-v2. 1: equal, 0: not, -1: an error is set. */
 static int
-is_right(const Line *line, uint64_t checksum)
+is_right(const FollowedBook *book, uint64_t checksum)
 {
     char digits[2 * MOST_CHECKED * LEVEL_DIGITS];
-    char *end = side_put_digits(line->bids, line->checked, side_put_digits(line->asks, line->checked, digits));
+    char *end = side_put_digits(book->bids, book->checked, side_put_digits(book->asks, book->checked, digits));
     PyObject *text = PyBytes_FromStringAndSize(digits, end - digits);
     PyObject *answer = text ? PyObject_CallOneArg(crc32, text) : NULL;
     Py_XDECREF(text);
@@ -148,33 +148,33 @@ is_right(const Line *line, uint64_t checksum)
 int
 short_way_carry_out(ShortWay *way, Found *found, long long received_us, PyObject **value)
 {
-    Running *running = found->running;
-    if (!running) {
+    BookNumbers *numbers = found->numbers;
+    if (!numbers) {
         *value = ticker_value(PyTuple_GET_ITEM(found->known, 1), found, received_us);
         return *value ? 1 : -1;
     }
-    Line *line = (Line *)found->known;
+    FollowedBook *book = (FollowedBook *)found->known;
     *value = NULL;
-    int done = read_sides(way, line, found);
+    int done = read_sides(way, book, found);
     if (done <= 0)
         return done;
-    if (side_apply(line->bids, way->bids, line->depth) || side_apply(line->asks, way->asks, line->depth)) {
-        if (line->state)
-            line->state->update_id = BROKEN;
+    if (side_apply(book->bids, way->bids, book->depth) || side_apply(book->asks, way->asks, book->depth)) {
+        if (book->state)
+            book->state->update_id = BROKEN;
         return -1;
     }
-    if (line->state)
-        line->state->update_id = (long long)found->integers[2].value;
-    else if ((done = is_right(line, found->integers[0].value)) <= 0)
+    if (book->state)
+        book->state->update_id = (long long)found->integers[2].value;
+    else if ((done = is_right(book, found->integers[0].value)) <= 0)
         return done;
-    running->messages++;
-    if (line->top && (done = top_follow(line->top, way->bids, way->asks)) <= 0)
+    numbers->messages++;
+    if (book->top && (done = top_follow(book->top, way->bids, way->asks)) <= 0)
         return done ? -1 : 1;
-    running->book_seq++;
-    running->sequence = line->state ? line->state->update_id : -1;
-    running->exchange_us = line->state ? (long long)found->integers[0].value * 1000 : found->us;
-    *value = line->top ? top_value(line->top, running, received_us)
-                       : delta_value(line->prefix, way->bids, way->asks, running, received_us);
+    numbers->book_seq++;
+    numbers->sequence = book->state ? book->state->update_id : -1;
+    numbers->exchange_us = book->state ? (long long)found->integers[0].value * 1000 : found->us;
+    *value = book->top ? top_value(book->top, numbers, received_us)
+                       : delta_value(book->prefix, way->bids, way->asks, numbers, received_us);
     return *value ? 1 : -1;
 }
 
@@ -193,22 +193,22 @@ way_ticker(ShortWay *way, PyObject *arguments)
 }
 
 static PyObject *
-add_line(ShortWay *way, PyObject *native, Line known)
+add_book(ShortWay *way, PyObject *native, FollowedBook known)
 {
     if (!Py_IS_TYPE(known.bids, side_type) || !Py_IS_TYPE(known.asks, side_type))
         Py_RETURN_NONE; /* a book in Python, which the adapter goes on to serve */
-    Line *line = (Line *)line_type->tp_alloc(line_type, 0);
-    if (!line)
+    FollowedBook *book = (FollowedBook *)followed_type->tp_alloc(followed_type, 0);
+    if (!book)
         return NULL;
-    line->symbol = Py_NewRef(known.symbol);
-    line->prefix = Py_NewRef(known.prefix);
-    line->bids = (Side *)Py_NewRef((PyObject *)known.bids);
-    line->asks = (Side *)Py_NewRef((PyObject *)known.asks);
-    line->state = (Applied *)Py_XNewRef((PyObject *)known.state);
-    line->depth = known.depth;
-    line->checked = known.checked;
-    int failed = PyDict_SetItem(way->lines, native, (PyObject *)line);
-    Py_DECREF(line);
+    book->symbol = Py_NewRef(known.symbol);
+    book->prefix = Py_NewRef(known.prefix);
+    book->bids = (Side *)Py_NewRef((PyObject *)known.bids);
+    book->asks = (Side *)Py_NewRef((PyObject *)known.asks);
+    book->state = (UpdateId *)Py_XNewRef((PyObject *)known.state);
+    book->depth = known.depth;
+    book->checked = known.checked;
+    int failed = PyDict_SetItem(way->books, native, (PyObject *)book);
+    Py_DECREF(book);
     if (failed)
         return NULL;
     Py_RETURN_NONE;
@@ -218,36 +218,36 @@ static PyObject *
 way_follow(ShortWay *way, PyObject *arguments)
 {
     PyObject *native;
-    Line line = {.depth = -1};
-    if (!PyArg_ParseTuple(arguments, "UUSOOO!", &native, &line.symbol, &line.prefix, &line.bids, &line.asks, applied_type,
-                          &line.state))
+    FollowedBook book = {.depth = -1};
+    if (!PyArg_ParseTuple(arguments, "UUSOOO!", &native, &book.symbol, &book.prefix, &book.bids, &book.asks, update_id_type,
+                          &book.state))
         return NULL;
     if (way->by_checksum) {
         PyErr_SetString(PyExc_ValueError, "the shape has no numbers of updates");
         return NULL;
     }
-    return add_line(way, native, line);
+    return add_book(way, native, book);
 }
 
 static PyObject *
 way_follow_checked(ShortWay *way, PyObject *arguments)
 {
     PyObject *native;
-    Line line = {.state = NULL};
-    if (!PyArg_ParseTuple(arguments, "UUSOOnn", &native, &line.symbol, &line.prefix, &line.bids, &line.asks, &line.depth,
-                          &line.checked))
+    FollowedBook book = {.state = NULL};
+    if (!PyArg_ParseTuple(arguments, "UUSOOnn", &native, &book.symbol, &book.prefix, &book.bids, &book.asks, &book.depth,
+                          &book.checked))
         return NULL;
-    if (!way->by_checksum || line.depth < 0 || line.checked < 0 || line.checked > MOST_CHECKED) {
+    if (!way->by_checksum || book.depth < 0 || book.checked < 0 || book.checked > MOST_CHECKED) {
         PyErr_SetString(PyExc_ValueError, "the shape has no checksum, or it covers more levels than can be");
         return NULL;
     }
-    return add_line(way, native, line);
+    return add_book(way, native, book);
 }
 
 static PyObject *
 way_leave(ShortWay *way, PyObject *native)
 {
-    if (PyDict_DelItem(way->lines, native)) {
+    if (PyDict_DelItem(way->books, native)) {
         if (!PyErr_ExceptionMatches(PyExc_KeyError))
             return NULL;
         PyErr_Clear();
@@ -320,10 +320,10 @@ way_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords))
     way->ticker = shape_new(of_ticker, of_depth);
     way->depth = shape_new(of_depth, of_ticker);
     way->tickers = PyDict_New();
-    way->lines = PyDict_New();
+    way->books = PyDict_New();
     way->bids = changes_new();
     way->asks = changes_new();
-    if (!way->ticker || !way->depth || !way->tickers || !way->lines || !way->bids || !way->asks)
+    if (!way->ticker || !way->depth || !way->tickers || !way->books || !way->bids || !way->asks)
         Py_CLEAR(way);
     return (PyObject *)way;
 }
@@ -335,7 +335,7 @@ way_free(ShortWay *way)
     PyMem_Free(way->ticker);
     PyMem_Free(way->depth);
     Py_XDECREF(way->tickers);
-    Py_XDECREF(way->lines);
+    Py_XDECREF(way->books);
     if (way->bids)
         changes_clear(way->bids);
     if (way->asks)
@@ -347,17 +347,17 @@ way_free(ShortWay *way)
 }
 
 static void
-line_free(Line *line)
+followed_free(FollowedBook *book)
 {
-    PyTypeObject *type = Py_TYPE(line);
-    Py_XDECREF(line->symbol);
-    Py_XDECREF(line->prefix);
-    Py_XDECREF(line->bids);
-    Py_XDECREF(line->asks);
-    Py_XDECREF(line->state);
-    Py_XDECREF(line->running);
-    Py_XDECREF(line->top);
-    type->tp_free((PyObject *)line);
+    PyTypeObject *type = Py_TYPE(book);
+    Py_XDECREF(book->symbol);
+    Py_XDECREF(book->prefix);
+    Py_XDECREF(book->bids);
+    Py_XDECREF(book->asks);
+    Py_XDECREF(book->state);
+    Py_XDECREF(book->numbers);
+    Py_XDECREF(book->top);
+    type->tp_free((PyObject *)book);
     Py_DECREF(type);
 }
 
@@ -377,18 +377,18 @@ add_short_way(PyObject *module)
     static PyType_Slot way_slots[] = {
         {Py_tp_new, way_new}, {Py_tp_dealloc, way_free}, {Py_tp_methods, methods}, {0, NULL},
     };
-    static PyType_Slot line_slots[] = {{Py_tp_dealloc, line_free}, {0, NULL}};
+    static PyType_Slot followed_slots[] = {{Py_tp_dealloc, followed_free}, {0, NULL}};
     static PyType_Spec way_spec = {
         .name = "tickwire._native.ShortWay", .basicsize = sizeof(ShortWay), .flags = Py_TPFLAGS_DEFAULT,
         .slots = way_slots,
     };
-    static PyType_Spec line_spec = {
-        .name = "tickwire._native.Line", .basicsize = sizeof(Line),
-        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, .slots = line_slots,
+    static PyType_Spec followed_spec = {
+        .name = "tickwire._native.FollowedBook", .basicsize = sizeof(FollowedBook),
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, .slots = followed_slots,
     };
     if (!(crc32 = attribute("zlib", "crc32")))
         return -1;
     short_way_type = add_type(module, "ShortWay", &way_spec);
-    line_type = short_way_type ? add_type(module, "Line", &line_spec) : NULL;
-    return line_type ? 0 : -1;
+    followed_type = short_way_type ? add_type(module, "FollowedBook", &followed_spec) : NULL;
+    return followed_type ? 0 : -1;
 }

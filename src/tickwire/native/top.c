@@ -60,8 +60,8 @@ add_top(PyObject *module)
         {Py_tp_members, top_members}, {Py_tp_new, PyType_GenericNew}, {Py_tp_dealloc, top_free}, {0, NULL},
     };
     static PyType_Spec spec = {
-        .name = "tickwire._native.Written", .basicsize = sizeof(Top),
+        .name = "tickwire._native.TopState", .basicsize = sizeof(Top),
         .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, .slots = slots,
     };
-    return (top_type = add_type(module, "Written", &spec)) ? 0 : -1;
+    return (top_type = add_type(module, "TopState", &spec)) ? 0 : -1;
 }

@@ -78,18 +78,18 @@ ticker_value(PyObject *prefix, const Found *found, long long received_us)
 
 /* What stands behind the levels of an order book; *reason* is JSON. */
 static char *
-put_numbers(char *to, const Running *running, const char *reason, long long received_us)
+put_numbers(char *to, const BookNumbers *numbers, const char *reason, long long received_us)
 {
     to = PUT(to, ",\"epoch\":");
-    to = put_number(to, running->epoch);
+    to = put_number(to, numbers->epoch);
     to = PUT(to, ",\"book_seq\":");
-    to = put_number(to, running->book_seq);
+    to = put_number(to, numbers->book_seq);
     to = PUT(to, ",\"reason\":");
     to = put(to, reason, (Py_ssize_t)strlen(reason));
     to = PUT(to, ",\"sequence\":");
-    to = put_optional(to, running->sequence);
+    to = put_optional(to, numbers->sequence);
     to = PUT(to, ",\"exchange_us\":");
-    to = put_optional(to, running->exchange_us);
+    to = put_optional(to, numbers->exchange_us);
     to = PUT(to, ",\"received_us\":");
     to = put_number(to, received_us);
     *to++ = '}';
@@ -97,7 +97,7 @@ put_numbers(char *to, const Running *running, const char *reason, long long rece
 }
 
 PyObject *
-delta_value(PyObject *prefix, const Changes *bids, const Changes *asks, const Running *running, long long received_us)
+delta_value(PyObject *prefix, const Changes *bids, const Changes *asks, const BookNumbers *numbers, long long received_us)
 {
     Py_ssize_t most = PyBytes_GET_SIZE(prefix) + changes_size(bids) + changes_size(asks) + 250;
     PyObject *value = PyBytes_FromStringAndSize(NULL, most);
@@ -107,13 +107,13 @@ delta_value(PyObject *prefix, const Changes *bids, const Changes *asks, const Ru
     to = changes_write(bids, to);
     to = PUT(to, ",\"asks\":");
     to = changes_write(asks, to);
-    to = put_numbers(to, running, "null", received_us);
+    to = put_numbers(to, numbers, "null", received_us);
     _PyBytes_Resize(&value, to - PyBytes_AS_STRING(value));
     return value;
 }
 
 PyObject *
-top_value(const Top *top, const Running *running, long long received_us)
+top_value(const Top *top, const BookNumbers *numbers, long long received_us)
 {
     Py_buffer bids, asks;
     if (PyObject_GetBuffer(top->bids_text, &bids, PyBUF_SIMPLE))
@@ -129,7 +129,7 @@ top_value(const Top *top, const Running *running, long long received_us)
         to = put(to, bids.buf, bids.len);
         to = PUT(to, ",\"asks\":");
         to = put(to, asks.buf, asks.len);
-        to = put_numbers(to, running, "\"update\"", received_us);
+        to = put_numbers(to, numbers, "\"update\"", received_us);
         _PyBytes_Resize(&value, to - PyBytes_AS_STRING(value));
     }
     PyBuffer_Release(&bids);

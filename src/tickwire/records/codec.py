@@ -61,7 +61,8 @@ class RecordWriter:
         if key is None:
             key = self._keys[names] = record_key(*names)
         # Deltas that waited for their snapshot arrived before it, and clocks are set back a little; look-ups need an
-        # order. A clock that is set back far was ahead, and Kafka refuses times from the future (native/outlet.c).
+        # order. A clock that is set back far was ahead, and Kafka refuses times from the future
+        # (native/direct_publisher.c).
         timestamp_ms = event.received_us // 1000
         if timestamp_ms < self.last_ms < timestamp_ms + SMALL_STEP_MS:
             timestamp_ms = self.last_ms

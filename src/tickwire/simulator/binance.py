@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from tickwire.simulator.dialect import Answer, Channel, Kind, Message, Session, prices
+from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Kind, Message, prices
 from tickwire.simulator.instruments import Instrument, choose_names, scale
 from tickwire.simulator.market import Book, Market
 
@@ -31,8 +31,8 @@ _KINDS: tuple[tuple[str, Kind], ...] = (("bookTicker", "ticker"), ("depth@100ms"
 class _Stream:
     """One stream name; a connection to ``/stream`` gets it wrapped, one to ``/ws`` as it is."""
 
-    wrapped: Channel
-    raw: Channel
+    wrapped: Broadcast
+    raw: Broadcast
 
     def messages(self, text: str, *, losable: bool) -> Iterable[Message]:
         if self.wrapped.subscribers:
@@ -66,7 +66,7 @@ class Binance:
             self.streams |= {stream.raw.name: stream for stream in streams}
         self._weight = _Weight()
 
-    def open(self, path: str, query: Mapping[str, str]) -> Session | None:
+    def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:
         """``/stream`` and ``/ws``, with streams in the address or none; None elsewhere."""
         if path == "/stream":
             return _Session(self, wrapped=True, streams=[s for s in query.get("streams", "").split("/") if s])
@@ -100,7 +100,7 @@ class Binance:
                 messages += stream.messages(text, losable=True)
         return messages
 
-    def channels(self) -> Iterable[Channel]:
+    def channels(self) -> Iterable[Broadcast]:
         """Every stream, in both of its forms."""
         return (channel for stream in self.streams.values() for channel in (stream.wrapped, stream.raw))
 
@@ -225,7 +225,7 @@ class _Session:
             if name in self._exchange.streams:
                 self._channel(name).subscribers.pop(self, None)
 
-    def _channel(self, name: str) -> Channel:
+    def _channel(self, name: str) -> Broadcast:
         stream = self._exchange.streams[name]
         return stream.wrapped if self._wrapped else stream.raw
 
@@ -272,7 +272,7 @@ def _native(book: Book) -> str:
 
 
 def _stream(name: str, kind: Kind, book: Book) -> _Stream:
-    return _Stream(Channel(kind, name, book), Channel(kind, name, book))
+    return _Stream(Broadcast(kind, name, book), Broadcast(kind, name, book))
 
 
 def _listed(symbol: str, instrument: Instrument) -> dict[str, object]:

@@ -4,7 +4,7 @@ import asyncio
 import struct
 from collections import deque
 
-from tickwire.simulator.dialect import Session
+from tickwire.simulator.dialect import Conversation
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10  # https://www.rfc-editor.org/rfc/rfc6455#section-5.2
 HIGH_WATER = 64 * 1024  # bytes not yet taken by the socket beyond which the market waits
@@ -26,7 +26,7 @@ def frame(opcode: int, payload: bytes) -> bytes:
 class Client:
     """Frames are queued and leave together with :meth:`flush`; nothing is ever dropped but by a fault."""
 
-    def __init__(self, session: Session, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, session: Conversation, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self.session = session
         self.received: deque[float] = deque()  # when the last messages of the client came
         self.silent = False  # sends nothing more but pongs

@@ -9,7 +9,7 @@ from tickwire.simulator.market import Book, Market
 Kind: TypeAlias = Literal["ticker", "book"]
 
 
-class Session(Protocol):
+class Conversation(Protocol):
     """One WebSocket connection as the exchange sees it."""
 
     def start(self, now_us: int) -> list[str]:
@@ -22,14 +22,14 @@ class Session(Protocol):
         """End every subscription."""
 
 
-class Channel:
+class Broadcast:
     """One stream of messages about one book, and the sessions that get it."""
 
     __slots__ = ("book", "kind", "name", "subscribers")
 
     def __init__(self, kind: Kind, name: str, book: Book) -> None:
         self.kind, self.name, self.book = kind, name, book
-        self.subscribers: dict[Session, None] = {}  # a dict, because its order is repeatable
+        self.subscribers: dict[Conversation, None] = {}  # a dict, because its order is repeatable
 
 
 class Message(NamedTuple):
@@ -38,7 +38,7 @@ class Message(NamedTuple):
     ``losable``: a client that misses it, and nothing else, can tell from the channel's next message.
     """
 
-    channel: Channel
+    channel: Broadcast
     text: str
     losable: bool
 
@@ -62,13 +62,13 @@ class Dialect(Protocol):
     messages_per_second: int | None  # that a client may send
     faults: frozenset[str]  # those that this exchange can show beyond the common ones
 
-    def open(self, path: str, query: Mapping[str, str]) -> Session | None:
+    def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:
         """Begin a session at this address, None where there is no stream."""
 
     def advance(self, book: Book, now_us: int) -> list[Message]:
         """Move one book and say it to its subscribers."""
 
-    def channels(self) -> Iterable[Channel]:
+    def channels(self) -> Iterable[Broadcast]:
         """Every channel that exists."""
 
     def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from tickwire.simulator.dialect import Answer, Channel, Message, Session
+from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Message
 from tickwire.simulator.instruments import Instrument, choose_names, scale
 from tickwire.simulator.market import Book, Market, Quote, Side, Step
 
@@ -49,12 +49,12 @@ class Kraken:
         self.market = Market([_instrument(*names) for names in choose_names(symbols, "USD")], rng)
         self.refused = refused
         self.books = {_native(book.instrument): book for book in self.market.books}
-        self.tickers = {book: Channel("ticker", symbol, book) for symbol, book in self.books.items()}
-        self.depths: dict[Book, dict[int, Channel]] = {book: {} for book in self.market.books}
+        self.tickers = {book: Broadcast("ticker", symbol, book) for symbol, book in self.books.items()}
+        self.depths: dict[Book, dict[int, Broadcast]] = {book: {} for book in self.market.books}
         self._second = -1
         self._second_text = ""
 
-    def open(self, path: str, query: Mapping[str, str]) -> Session | None:  # noqa: ARG002 - part of the protocol
+    def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:  # noqa: ARG002 - part of the protocol
         """``/v2``; None elsewhere."""
         return _Session(self) if path == "/v2" else None
 
@@ -77,7 +77,7 @@ class Kraken:
                     messages.append(Message(channel, text + tail, losable))
         return messages
 
-    def channels(self) -> Iterable[Channel]:
+    def channels(self) -> Iterable[Broadcast]:
         """Every ticker, and the books of every depth that was ever subscribed."""
         return chain(self.tickers.values(), *(depths.values() for depths in self.depths.values()))
 
@@ -112,7 +112,7 @@ class _Session:
 
     def __init__(self, exchange: Kraken) -> None:
         self._exchange = exchange
-        self._channels: dict[tuple[str, str], Channel] = {}
+        self._channels: dict[tuple[str, str], Broadcast] = {}
 
     def start(self, now_us: int) -> list[str]:  # noqa: ARG002 - part of the protocol
         return [_STATUS]
@@ -146,7 +146,7 @@ class _Session:
         book = self._exchange.books.get(symbol)
         error = None
         if name not in {"book", "ticker"}:
-            error = f"Channel {name} not supported"
+            error = f"Broadcast {name} not supported"
         elif book is None or book.instrument.canonical in self._exchange.refused:
             error = f"Currency pair not supported {symbol}"
         elif name == "book" and depth not in DEPTHS:
@@ -158,7 +158,7 @@ class _Session:
         if error or book is None:
             return [_reply(number, time, error=error, method="subscribe", success=False, symbol=symbol)]
         if name == "book":
-            channel = self._exchange.depths[book].setdefault(depth, Channel("book", f"{symbol} {depth}", book))
+            channel = self._exchange.depths[book].setdefault(depth, Broadcast("book", f"{symbol} {depth}", book))
             extra, first = {"depth": depth}, snapshot_text(book, depth, time)
         else:
             channel = self._exchange.tickers[book]

@@ -14,7 +14,7 @@ from aiohttp import web
 from tickwire.errors import PortTaken, UsageError
 from tickwire.simulator.binance import Binance
 from tickwire.simulator.client import BINARY, PING, TEXT, Client, frame
-from tickwire.simulator.dialect import Channel, Dialect, Message, Session, prices
+from tickwire.simulator.dialect import Broadcast, Conversation, Dialect, Message, prices
 from tickwire.simulator.faults import Fault, Faults, parse_fault
 from tickwire.simulator.instruments import choose_names
 from tickwire.simulator.kraken import Kraken
@@ -58,14 +58,14 @@ class SimulatedExchange:
         refused = _refused(parsed, quote)
         self.dialect: Dialect = kind(symbols, Random(f"{seed} market"), refused)  # noqa: S311 - repeatable, not secret
         self.faults = Faults(parsed, kind.faults, Random(f"{seed} faults"))  # noqa: S311 - the same
-        self.clients: dict[Session, Client] = {}
+        self.clients: dict[Conversation, Client] = {}
         self.sent: Counter[str] = Counter()
         self.answers: Counter[str] = Counter()
         self._rate, self._seed, self._host, self._port = rate, seed, host, port
         self._going = asyncio.Event()  # while the market is not frozen
         self._going.set()
         self._steps = 0
-        self._gaps: dict[tuple[Client, Channel], None] = {}  # missed a message and got none since
+        self._gaps: dict[tuple[Client, Broadcast], None] = {}  # missed a message and got none since
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -232,7 +232,7 @@ class SimulatedExchange:
         for client in self.clients.values():
             client.flush()
 
-    def _break(self, fault: str, client: Client, channel: Channel, text: str) -> bool:
+    def _break(self, fault: str, client: Client, channel: Broadcast, text: str) -> bool:
         """Do what *fault* says to the message; return whether the message itself is still to be sent."""
         queue = client.queue
         self.sent["faulty"] += 1

@@ -9,12 +9,12 @@ from msgspec.structs import replace
 
 from tickwire.config.feed_config import FeedConfig
 from tickwire.events.book import Book
-from tickwire.events.running import Running
+from tickwire.events.numbers import BookNumbers
 from tickwire.events.sequencer import Sequencer
 from tickwire.events.top import Top
 from tickwire.events.types import OrderBook
 from tickwire.exchanges.contract import Symbol
-from tickwire.exchanges.messages import text_before
+from tickwire.exchanges.messages import json_prefix
 from tickwire.wire.backoff import Restarts
 from tickwire.wire.book_now import BookNow, look
 from tickwire.wire.clock import now_us
@@ -120,7 +120,7 @@ class Books:
         self._emit, self._tally, self._random = emit, tally, random
         tally.resyncing_books.inc(len(self.states))
 
-    def runnings(self) -> dict[str, Running]:
+    def numbers(self) -> dict[str, BookNumbers]:
         """The numbers of books that are written after every change, by the exchange's names."""
         return {} if self.interval_s else {name: state.sequencer for name, state in self.states.items()}
 
@@ -256,7 +256,7 @@ class Books:
         top = state.top
         if top.write() and state.sequencer.update(message, top.bids_text, top.asks_text, top.depth) is not None:
             if top.prefix is None:
-                top.prefix = text_before("bids", message)
+                top.prefix = json_prefix("bids", message)
             self._emit(message)
 
     def _write_keyframe(self, state: BookState) -> None:

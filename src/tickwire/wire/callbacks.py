@@ -13,7 +13,7 @@ from functools import partial
 from time import monotonic
 from typing import Any, Protocol, TypeAlias, cast
 
-from tickwire.events.spelling import spell_out
+from tickwire.events.levels import decode_levels
 from tickwire.events.types import MarketEvent, OrderBook
 from tickwire.wire.tally import Tally
 
@@ -80,7 +80,7 @@ class Callbacks:
         """Hand out one event."""
         self._counts[type(event)].value += 1
         if not self._as_text and type(event) is OrderBook:
-            spell_out(event)
+            decode_levels(event)
         for target in self._targets:
             try:
                 target(event)

@@ -3,13 +3,13 @@
 import logging
 import time
 
-from tickwire.events.running import Number
+from tickwire.events.numbers import Number
 
 logger = logging.getLogger(__name__)
 
 SMALL_STEP_US = (
     600 * 1_000_000
-)  # back by less than this: waited out; by more: the clock was wrong before (native/relay.c)
+)  # back by less than this: waited out; by more: the clock was wrong before (native/short_way_receiver.c)
 
 
 class ArrivalClock(Number):

@@ -6,30 +6,30 @@ from time import monotonic
 
 from tickwire.errors import TickwireError
 from tickwire.exchanges.contract import Symbol
-from tickwire.wire.line import Line
+from tickwire.wire.reconnector import Reconnector
 
 logger = logging.getLogger(__name__)
 
 
 class Flow:
-    """The lines of one feed, read or not. Everything is called on the event loop."""
+    """The reconnectors of one feed, read or not. Everything is called on the event loop."""
 
     def __init__(self, exchange: str) -> None:
         self._exchange = exchange
-        self._lines: list[Line] = []
-        self._line_of: dict[str, tuple[Line, Symbol]] = {}
+        self._reconnectors: list[Reconnector] = []
+        self._reconnector_of: dict[str, tuple[Reconnector, Symbol]] = {}
         self._pauses: set[object] = set()  # who asked not to read
         self._turning = False  # the event loop has its turn
         self._restarts: dict[str, str] = {}  # exchange's own name of a symbol -> why its book is to start again
         self.stopping = asyncio.Event()
         self.error: TickwireError | None = None  # what the run ends with
 
-    def add(self, line: Line) -> None:
-        """Let this line be read as the others are."""
-        self._lines.append(line)
-        self._line_of |= {symbol.native: (line, symbol) for symbol in line.symbols}
+    def add(self, reconnector: Reconnector) -> None:
+        """Let this reconnector be read as the others are."""
+        self._reconnectors.append(reconnector)
+        self._reconnector_of |= {symbol.native: (reconnector, symbol) for symbol in reconnector.symbols}
         if self.held:
-            line.pause()
+            reconnector.pause()
 
     @property
     def held(self) -> bool:
@@ -77,34 +77,34 @@ class Flow:
     def stop(self) -> None:
         """End the run in order, and hand out nothing more of what the exchange says."""
         self.stopping.set()
-        for line in self._lines:
-            line.hand_out_no_more()
+        for reconnector in self._reconnectors:
+            reconnector.hand_out_no_more()
 
     def waiting_s(self) -> float:
         """For how long what is handed out now waited here, in seconds; what waits in sockets is not known."""
-        return max((line.waiting_s() for line in self._lines), default=0.0)
+        return max((reconnector.waiting_s() for reconnector in self._reconnectors), default=0.0)
 
     def last_frame_age(self) -> float:
         """Seconds; called by the thread that serves metrics."""
-        return max((monotonic() - line.last_frame for line in self._lines), default=0.0)
+        return max((monotonic() - reconnector.last_frame for reconnector in self._reconnectors), default=0.0)
 
     def _hold(self) -> None:
-        for line in self._lines:
-            line.pause()
+        for reconnector in self._reconnectors:
+            reconnector.pause()
 
     def _turned(self) -> None:
         self._turning = False
         self._read_on()
 
     def _read_on(self) -> None:
-        for line in self._lines:
-            if self.held:  # again, because of what a line had kept
+        for reconnector in self._reconnectors:
+            if self.held:  # again, because of what a reconnector had kept
                 return
-            line.resume()
+            reconnector.resume()
 
     def _restart_books(self) -> None:
         restarts, self._restarts = self._restarts, {}
         for native, reason in restarts.items():
-            if (found := self._line_of.get(native)) is not None and not self.stopping.is_set():
-                line, symbol = found
-                line.restart(symbol, reason)
+            if (found := self._reconnector_of.get(native)) is not None and not self.stopping.is_set():
+                reconnector, symbol = found
+                reconnector.restart(symbol, reason)

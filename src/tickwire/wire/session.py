@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any
 
 from tickwire.errors import ConnectionLost, FrameRejected, SubscriptionRefused
-from tickwire.events.short_way import Relay
+from tickwire.events.short_way import ShortWayReceiver
 from tickwire.events.types import OrderBook, Ticker
 from tickwire.exchanges.contract import (
     AdapterContract,
@@ -45,7 +45,7 @@ _LOOK_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class FeedContext:
     """What all connections of a feed have in common."""
 
     exchange: Exchange
@@ -56,8 +56,8 @@ class Surroundings:
     subscriptions: Subscriptions
     tally: Tally
     random: Random
-    # Where the publisher alone takes the events: its outlet, and whom to tell when that raises.
-    outlet: Any = None
+    # Where the publisher alone takes the events: its direct, and whom to tell when that raises.
+    direct: Any = None
     failed: Callable[[Exception], None] | None = None
 
 
@@ -68,20 +68,20 @@ class Session:
     """
 
     def __init__(
-        self, around: Surroundings, adapter: AdapterContract, symbols: Sequence[Symbol], *, standby: bool = False
+        self, context: FeedContext, adapter: AdapterContract, symbols: Sequence[Symbol], *, standby: bool = False
     ) -> None:
-        self._around, self._adapter, self._symbols = around, adapter, symbols
+        self._context, self._adapter, self._symbols = context, adapter, symbols
         self._loop = asyncio.get_running_loop()
         self._receive = adapter.receive
-        self._frames = around.tally.frames
+        self._frames = context.tally.frames
         self._serving = not standby
         self._standby = Standby()
         message = self.message if standby else self._short_way()
-        self.connection = Connection(self, around.exchange.max_frame_bytes, message)
-        self._pacer = Pacer(around.exchange.message_interval_s, self.connection.send)
+        self.connection = Connection(self, context.exchange.max_frame_bytes, message)
+        self._pacer = Pacer(context.exchange.message_interval_s, self.connection.send)
         self._handlers: dict[type[Output], Callable[[Any], None]] = {
-            Ticker: around.ticker,
-            OrderBook: around.books.handle,
+            Ticker: context.ticker,
+            OrderBook: context.books.handle,
             Send: self._send,
             Fetch: self._fetch,
             Resync: self._resync,
@@ -92,11 +92,11 @@ class Session:
         if standby:
             self._handlers |= self._standby.handlers()
         self._fetches = Fetches(
-            adapter, around.rest, around.books, around.subscriptions, around.random,
+            adapter, context.rest, context.books, context.subscriptions, context.random,
             self._take, self._failed, self._reject,
         )  # fmt: skip
         self._resyncs: dict[Symbol, asyncio.TimerHandle] = {}  # books that wait before they are asked for again
-        self._answers = Answers(around.exchange.name, around.exchange.ack_timeout_s)
+        self._answers = Answers(context.exchange.name, context.exchange.ack_timeout_s)
         self._asked_at = self._leave_at = float("inf")
         self._fatal: SubscriptionRefused | None = None
         self._logged: set[str] = set()
@@ -109,12 +109,12 @@ class Session:
 
         Raises :exc:`~tickwire.errors.SubscriptionRefused`. Cancel it to unsubscribe and leave in order.
         """
-        books, connection, lost_books = self._around.books, self.connection, self._around.books.lost
+        books, connection, lost_books = self._context.books, self.connection, self._context.books.lost
         if self._serving:
             books.opened(self._symbols, self._adapter.book)
         watch = None
         try:
-            await connection.open(self._around.ws_url)
+            await connection.open(self._context.ws_url)
             self._begin()
             watch = asyncio.create_task(self._watch())
             lost = await connection.closed()
@@ -134,13 +134,13 @@ class Session:
 
     def _short_way(self) -> Callable[[bytes], None]:
         """What takes the messages: a relay that sends what it can to the producer, or this session."""
-        around, way = self._around, getattr(self._adapter, "short_way", None)
-        if Relay is None or way is None or around.outlet is None or around.failed is None:
+        context, way = self._context, getattr(self._adapter, "short_way", None)
+        if ShortWayReceiver is None or way is None or context.direct is None or context.failed is None:
             return self.message
-        events = around.tally.events
-        return Relay(
-            way, around.books.runnings(), around.books.tops(), around.outlet, clock, around.tally.frames,
-            events[Ticker], events[OrderBook], (Ticker, OrderBook), self.message, around.failed,
+        events = context.tally.events
+        return ShortWayReceiver(
+            way, context.books.numbers(), context.books.tops(), context.direct, clock, context.tally.frames,
+            events[Ticker], events[OrderBook], (Ticker, OrderBook), self.message, context.failed,
         )  # fmt: skip
 
     # Called by the connection
@@ -184,16 +184,16 @@ class Session:
 
     def take_over(self) -> None:
         """Serve from now on, instead of a session that has just been retired; what it lacks begins as always."""
-        around, standby = self._around, self._standby
+        context, standby = self._context, self._standby
         self._serving = True
-        self._handlers |= {Ticker: around.ticker, OrderBook: around.books.handle, Refused: self._refused}
+        self._handlers |= {Ticker: context.ticker, OrderBook: context.books.handle, Refused: self._refused}
         self._handlers[Reconnect] = self._asked_to_leave
         self.connection.hand_to(self._short_way())
-        around.books.hand_over(self._symbols, self._adapter.book, standby.books)
+        context.books.hand_over(self._symbols, self._adapter.book, standby.books)
         for ticker in standby.tickers.values():
             # Repeated, because the other connection need not have seen it yet; times in a topic never go back.
             ticker.received_us = now_us()
-            around.ticker(ticker)
+            context.ticker(ticker)
         self._take(list(standby.refused.values()))
 
     def retire(self) -> None:
@@ -205,7 +205,7 @@ class Session:
         adapter, standby = self._adapter, self._standby
         if self.opened_at is None or self.connection.paused or adapter.pending():
             return False
-        books = [symbol for symbol in self._around.books.valid(self._symbols) if symbol.native not in standby.refused]
+        books = [symbol for symbol in self._context.books.valid(self._symbols) if symbol.native not in standby.refused]
         return all(symbol.native in standby.books and adapter.book(symbol) is not None for symbol in books)
 
     def _take(self, outputs: list[Output]) -> None:
@@ -231,15 +231,15 @@ class Session:
                 self.connection.give_up(ConnectionLost("subscribe", str(error)))
             case _:
                 # The adapter's state is in doubt now, and a new connection brings a new one.
-                self._around.tally.reject("malformed")
-                logger.error("feed.adapter_error exchange=%s", self._around.exchange.name, exc_info=error)
+                self._context.tally.reject("malformed")
+                logger.error("feed.adapter_error exchange=%s", self._context.exchange.name, exc_info=error)
                 self.connection.give_up(ConnectionLost("protocol", f"{type(error).__name__}: {error}"))
 
     def _reject(self, reason: str, detail: str) -> None:
-        self._around.tally.reject(reason)
+        self._context.tally.reject(reason)
         if reason not in self._logged:
             self._logged.add(reason)
-            name = self._around.exchange.name
+            name = self._context.exchange.name
             logger.warning(
                 "feed.rejected exchange=%s reason=%s detail=%r (the first of this connection)", name, reason, detail
             )
@@ -251,12 +251,12 @@ class Session:
 
     def _carried(self, subscribed: Subscribed) -> None:
         self._answers.any = True
-        self._around.subscriptions.carried(subscribed)
+        self._context.subscriptions.carried(subscribed)
 
     def _refused(self, refused: Refused) -> None:
-        self._around.subscriptions.refused(refused)
+        self._context.subscriptions.refused(refused)
         if refused.channel == "orderbook":
-            self._around.books.withdraw(refused.symbol)
+            self._context.books.withdraw(refused.symbol)
 
     def _asked_to_leave(self, reconnect: Reconnect) -> None:
         self._replace(reconnect.why)
@@ -268,7 +268,7 @@ class Session:
         symbol = resync.symbol
         if symbol in self._resyncs:
             return
-        delay_s = self._around.books.resync_delay_s(symbol, resync.reason)
+        delay_s = self._context.books.resync_delay_s(symbol, resync.reason)
         if delay_s:
             self._resyncs[symbol] = self._loop.call_later(delay_s, self._resync_now, symbol)
         else:
@@ -287,14 +287,14 @@ class Session:
 
     def _begin(self) -> None:
         now = self.opened_at = monotonic()
-        life = self._around.exchange.max_connection_s
+        life = self._context.exchange.max_connection_s
         if life is not None:
-            self._leave_at = now + life * self._around.random.uniform(_PLANNED_FROM, 1.0)
+            self._leave_at = now + life * self._context.random.uniform(_PLANNED_FROM, 1.0)
         self._asked_at = now
         self._act(self._adapter.start)
 
     async def _watch(self) -> None:
-        limits = self._around.exchange
+        limits = self._context.exchange
         shortest = min(limits.ping_interval_s, limits.silence_s, limits.ack_timeout_s, limits.subscription_silence_s)
         tick = min(_LONGEST_TICK_S, shortest / 5)
         while True:
@@ -309,12 +309,12 @@ class Session:
         self._answers.forgive()
         now = monotonic()
         for symbol in self._symbols:
-            if (state := self._around.books.states.get(symbol.native)) is not None:
+            if (state := self._context.books.states.get(symbol.native)) is not None:
                 state.wake(now)
 
     def _look(self, now: float) -> list[Output]:
         """Compare everything with its deadline. Raises :exc:`~tickwire.errors.ConnectionLost`."""
-        limits = self._around.exchange
+        limits = self._context.exchange
         quiet = now - self.connection.last_frame
         if quiet >= limits.silence_s:
             raise ConnectionLost("silent", f"nothing came for {quiet:.1f} s")
@@ -327,7 +327,7 @@ class Session:
             self._ping()
         if self._serving:
             outputs += self._restart_stale(now) + self._restart_crossed(now)
-            self._around.books.watch(self._symbols, now)
+            self._context.books.watch(self._symbols, now)
         return outputs
 
     def _ping(self) -> None:
@@ -343,9 +343,9 @@ class Session:
 
         Raises :exc:`~tickwire.errors.ConnectionLost` where all are: pings may be answered, and no data comes.
         """
-        around, most = self._around, self._around.exchange.subscription_silence_s
-        states = [state for s in self._symbols if (state := around.books.states.get(s.native)) is not None]
-        booked = [state for state in states if not around.subscriptions.is_refused("orderbook", state.symbol)]
+        context, most = self._context, self._context.exchange.subscription_silence_s
+        states = [state for s in self._symbols if (state := context.books.states.get(s.native)) is not None]
+        booked = [state for state in states if not context.subscriptions.is_refused("orderbook", state.symbol)]
         stale = [state for state in booked if state.quiet_s(now) >= most]
         if stale and len(stale) == len(booked):
             raise ConnectionLost("silent", f"no book changed for {most:g} s")
@@ -357,10 +357,10 @@ class Session:
 
     def _restart_crossed(self, now: float) -> list[Output]:
         """Start books again whose best bid has been at or above their best ask for too long to be true."""
-        most_s = self._around.exchange.crossed_s
+        most_s = self._context.exchange.crossed_s
         if most_s is None:
             return []
-        states = [state for s in self._symbols if (state := self._around.books.states.get(s.native)) is not None]
+        states = [state for s in self._symbols if (state := self._context.books.states.get(s.native)) is not None]
         crossed = [state.symbol for state in states if state.stays_crossed(now, most_s)]
         return [output for symbol in crossed for output in self._adapter.restart(symbol, "crossed", now_us())]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from prometheus_client import Counter
 
 from tickwire import metrics
-from tickwire.events.running import Number
+from tickwire.events.numbers import Number
 from tickwire.events.types import OrderBook, Ticker
 
 

@@ -27,7 +27,7 @@ class Way:
         self.told: list[tuple[str, Any, Any]] = []
         self.calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
         self.trouble: Exception | None = None
-        self.flights = form.Flights(
+        self.flights = form.InFlightTable(
             lambda entry, message: self.told.append(("acknowledged", entry, message)),
             lambda entry, error: self.told.append(("failed", entry, error)),
         )
@@ -43,7 +43,7 @@ class Way:
 
     def entry(self, number: int = 0, place: int = in_flight.IN_MEMORY) -> Any:
         record = Record("t", b"k", b"%d" % number, [("schema", b"s")], 1000 + number, "ticker", "x")
-        return self.form.Entry(self.stream, self.lane, record, place)
+        return self.form.InFlight(self.stream, self.lane, record, place)
 
 
 @pytest.fixture(params=FORMS)
@@ -123,7 +123,7 @@ def test_nothing_is_kept_alive(way: Way) -> None:
         pass
 
     watched = Watched()
-    way.flights.hand_over(way.form.Entry(way.stream, way.lane, watched_record := _record(watched)))
+    way.flights.hand_over(way.form.InFlight(way.stream, way.lane, watched_record := _record(watched)))
     dead = weakref.ref(watched)
     way.calls.clear()
     way.flights = None
@@ -146,7 +146,7 @@ class Short:
         self.behind: set[str] = set()
         self.writer = RecordWriter("t", "b")
         self.served = 0
-        self.outlet = way.form.Outlet(
+        self.direct = way.form.DirectPublisher(
             way.flights,
             self.writer,
             self.behind,
@@ -157,7 +157,7 @@ class Short:
         event = ticker(0)
         record = self.writer.write(event)
         route = way.lane, way.stream, record.exchange, record.topic, record.key, record.headers, record.kind
-        self.outlet.open(type(event), event.symbol, route)
+        self.direct.open(type(event), event.symbol, route)
 
     def _serve(self) -> None:
         self.served += 1
@@ -171,7 +171,7 @@ def short() -> Short:
 
 def test_the_short_way_does_what_the_long_one_does(short: Short) -> None:
     event = ticker(5)
-    short.outlet.publish(event)
+    short.direct.publish(event)
     expected = RecordWriter("t", "b").write(event)
     ((topic, value, key), named) = short.way.calls[0]
     assert (topic, value, key) == (expected.topic, expected.value, expected.key)
@@ -183,16 +183,16 @@ def test_the_short_way_does_what_the_long_one_does(short: Short) -> None:
 def test_reports_are_taken_now_and_then_though_no_timer_runs(way: Way) -> None:
     short = Short(way)
     for _ in range(3 * in_flight.SERVE_EVERY - 1):
-        short.outlet.publish(ticker(5))
+        short.direct.publish(ticker(5))
     assert short.served == 2
-    short.outlet.publish(ticker(5))
+    short.direct.publish(ticker(5))
     assert short.served == 3
 
 
 def test_times_never_go_back_on_either_way(short: Short) -> None:
     late, early = ticker(9), ticker(1)
-    short.outlet.publish(late)
-    short.outlet.publish(early)
+    short.direct.publish(late)
+    short.direct.publish(early)
     assert [named["timestamp"] for _, named in short.way.calls] == [late.received_us // 1000] * 2
     assert short.writer.write(early).timestamp_ms == late.received_us // 1000
 
@@ -200,8 +200,8 @@ def test_times_never_go_back_on_either_way(short: Short) -> None:
 def test_a_clock_that_is_set_back_far_is_followed_on_either_way(short: Short) -> None:
     late, early = ticker(0), ticker(0)
     late.received_us += 600_000_000
-    short.outlet.publish(late)
-    short.outlet.publish(early)
+    short.direct.publish(late)
+    short.direct.publish(early)
     late_ms, early_ms = late.received_us // 1000, early.received_us // 1000
     assert [named["timestamp"] for _, named in short.way.calls] == [late_ms, early_ms]
     late.received_us -= 1000
@@ -224,21 +224,21 @@ def _broken(short: Short) -> None:
 def test_whatever_is_in_the_way_takes_the_long_one(short: Short, obstacle: Callable[[Short], None]) -> None:
     obstacle(short)
     event = ticker(5)
-    short.outlet.publish(event)
+    short.direct.publish(event)
     assert (short.long, short.way.calls, short.way.stream.events) == ([event], [], 0)
 
 
 def test_a_new_symbol_and_another_exchange_take_the_long_way(short: Short) -> None:
     new, other = ticker(5, "ETH-USDT"), ticker(5)
     other.exchange = "kraken"
-    short.outlet.publish(new)
-    short.outlet.publish(other)
+    short.direct.publish(new)
+    short.direct.publish(other)
     assert (short.long, short.way.calls) == ([new, other], [])
 
 
 def test_what_the_producer_does_not_take_is_told_with_its_cause(short: Short) -> None:
     short.way.trouble = BufferError("full")
-    short.outlet.publish(ticker(5))
+    short.direct.publish(ticker(5))
     ((entry, error),) = short.not_sent
     assert error is short.way.trouble
     assert entry.record.value == RecordWriter("t", "b").write(ticker(5)).value

@@ -17,7 +17,7 @@ from kafka.publishing import NotingFeed, book, ticker
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka.producing import producer_link
 from tickwire.kafka.producing import publisher as module
-from tickwire.kafka.producing.ledger import Entry
+from tickwire.kafka.producing.ledger import InFlight
 from tickwire.kafka.producing.place import Place
 from tickwire.records.codec import Record
 
@@ -50,15 +50,15 @@ class FakeLink:
         self,
         _config: KafkaConfig,
         *,
-        stored: Callable[[Entry], None],
-        refused: Callable[[Entry, KafkaError], None],
+        stored: Callable[[InFlight], None],
+        refused: Callable[[InFlight, KafkaError], None],
         **_: Any,
     ) -> None:
         self._stored = stored
-        self.flights = cast("Any", producer_link).Flights(self._acknowledged, refused)  # of the form under test
+        self.flights = cast("Any", producer_link).InFlightTable(self._acknowledged, refused)  # of the form under test
         self.flights.produce = self._produce
         self.flights.ready = True
-        self._queue: list[Entry] = []
+        self._queue: list[InFlight] = []
         self.kafka = FakeKafka()
         self.opened = self.roomy = True
 
@@ -73,23 +73,23 @@ class FakeLink:
     def queued(self) -> int:
         return len(self._queue)
 
-    def _produce(self, *_record: Any, on_delivery: Entry, **_properties: Any) -> None:
+    def _produce(self, *_record: Any, on_delivery: InFlight, **_properties: Any) -> None:
         if len(self._queue) >= self.room:
             raise BufferError
         self._queue.append(on_delivery)
 
-    def send(self, entry: Entry) -> bool:
+    def send(self, entry: InFlight) -> bool:
         try:
             self.flights.hand_over(entry)
         except BufferError:
             return False
         return True
 
-    def not_taken(self, _entry: Entry, error: Exception) -> bool:
+    def not_taken(self, _entry: InFlight, error: Exception) -> bool:
         assert type(error) is BufferError
         return False
 
-    def _acknowledged(self, entry: Entry, _message: Any) -> None:
+    def _acknowledged(self, entry: InFlight, _message: Any) -> None:
         self._stored(entry)
 
     def deliver(self, count: int, every: int) -> None:
@@ -100,7 +100,7 @@ class FakeLink:
                 self.kafka.store(entry.record)
                 entry(None, cast("Any", None))
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[InFlight]:
         return list(self._queue)
 
     def poll(self) -> None:

@@ -17,7 +17,7 @@ from kafka.publishing import NotingFeed, book, config_for, metric, numbers_of, r
 from support import aeventually
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.events.types import OrderBook, Ticker
-from tickwire.kafka.producing.in_flight import Entry
+from tickwire.kafka.producing.in_flight import InFlight
 from tickwire.kafka.producing.ledger import Lane, Stream, TopicAccount
 from tickwire.kafka.producing.refused_batches import RefusedBatches
 from tickwire.records.codec import Record
@@ -91,7 +91,7 @@ async def test_what_was_acknowledged_after_a_refused_record_of_its_key_is_not_fo
     stream = Stream("t", "orderbook", "x")
     lanes = [Lane(stream, symbol, is_book=True) for symbol in "AB"]
     record = Record("t", b"k", b"{}", [], now_us() // 1000, "orderbook", "x")
-    old, stored, other = (Entry(stream, lane, record) for lane in (lanes[0], lanes[0], lanes[1]))
+    old, stored, other = (InFlight(stream, lane, record) for lane in (lanes[0], lanes[0], lanes[1]))
     batches, failed = RefusedBatches(1000), []
     error = KafkaError(KafkaError._INVALID_DIFFERENT_RECORD)
     batches.add(old, error)

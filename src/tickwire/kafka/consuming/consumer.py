@@ -27,7 +27,7 @@ from tickwire.kafka.consuming.commits import Commits
 from tickwire.kafka.consuming.group_start import start_group
 from tickwire.kafka.consuming.handlers import Handler
 from tickwire.kafka.consuming.market_state import MarketState
-from tickwire.kafka.consuming.partitions import Lane, Workers
+from tickwire.kafka.consuming.partitions import AssignedPartition, HandlerThreads
 from tickwire.kafka.consuming.positions import COMMITTED, Position, Start, earliest, resolve
 from tickwire.kafka.consuming.processing import Ended, Processor
 from tickwire.kafka.consuming.progress import CommitTracker, Partition
@@ -137,8 +137,8 @@ class _Runner:
         self._observer = observer
         self._on_revoked: Callable[[str, int], object] | None = getattr(handler, "revoked", None)
         self._tracker = CommitTracker()
-        self._lanes: dict[Partition, Lane] = {}
-        self._paused: set[Lane] = set()
+        self._assigned: dict[Partition, AssignedPartition] = {}
+        self._paused: set[AssignedPartition] = set()
         self._report = ConsumerReport(topics)
         self._begun = begun  # where partitions are begun of which the group has committed nothing
         self._since_commit = 0
@@ -171,7 +171,7 @@ class _Runner:
             self._wake,
             self._note_failure,
         )
-        self._workers = Workers(self._config.consumer_concurrency, self._processor.work, self._note_failure)
+        self._workers = HandlerThreads(self._config.consumer_concurrency, self._processor.work, self._note_failure)
         try:
             self._consumer.subscribe(
                 self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
@@ -193,7 +193,7 @@ class _Runner:
         self._joining_until = time.monotonic() + _JOINING_S
         poll, consume = self._consumer.poll, self._consumer.consume
         while not stopping():
-            busy = any(lane.waiting for lane in self._lanes.values())
+            busy = any(assigned.waiting for assigned in self._assigned.values())
             message = poll(_BUSY_POLL_S if busy else _POLL_S)
             if message is not None:
                 self._make_room(self._take([message, *consume(_BATCH - 1, 0)]))
@@ -210,15 +210,15 @@ class _Runner:
             if now >= self._tick_at:
                 self._tick(now)
 
-    def _take(self, messages: Iterable[Message]) -> set[Lane]:
-        """Give records to the workers; return the lanes that got some."""
-        lanes: set[Lane] = set()
+    def _take(self, messages: Iterable[Message]) -> set[AssignedPartition]:
+        """Give records to the workers; return the partitions that got some."""
+        these: set[AssignedPartition] = set()
         batch: list[ReceivedRecord] = []
         partition: Partition | None = None
         for message in messages:
             error = message.error()
             if error is not None:
-                self._give(partition, batch, lanes)
+                self._give(partition, batch, these)
                 batch, partition = [], None
                 if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public constant
                     self._at_end((message.topic() or "", message.partition() or 0), message.offset() or 0)
@@ -227,37 +227,37 @@ class _Runner:
                 continue
             record = ReceivedRecord.from_message(message)
             if partition is None or record.partition != partition[1] or record.topic != partition[0]:
-                self._give(partition, batch, lanes)
+                self._give(partition, batch, these)
                 batch, partition = [], (record.topic, record.partition)
             batch.append(record)
-        self._give(partition, batch, lanes)
-        return lanes
+        self._give(partition, batch, these)
+        return these
 
-    def _give(self, partition: Partition | None, batch: list[ReceivedRecord], lanes: set[Lane]) -> None:
-        lane = None if partition is None else self._lanes.get(partition)
-        if lane is None or not batch:
+    def _give(self, partition: Partition | None, batch: list[ReceivedRecord], these: set[AssignedPartition]) -> None:
+        assigned = None if partition is None else self._assigned.get(partition)
+        if assigned is None or not batch:
             return  # read ahead before the partition went to another consumer
-        lanes.add(lane)
-        lane.taken += len(batch)
-        lane.next, lane.at_end = batch[-1].offset + 1, False
-        lane.taken_bytes += sum([len(record.value or b"") for record in batch])
-        self._workers.of(lane.partition).put(lane, batch)
+        these.add(assigned)
+        assigned.taken += len(batch)
+        assigned.next, assigned.at_end = batch[-1].offset + 1, False
+        assigned.taken_bytes += sum([len(record.value or b"") for record in batch])
+        self._workers.of(assigned.partition).put(assigned, batch)
 
     def _at_end(self, partition: Partition, offset: int) -> None:
         """Note that Kafka has nothing more before *offset*; what is left out there holds no record for us."""
-        lane = self._lanes.get(partition)
-        if lane is None or offset < lane.next:
+        assigned = self._assigned.get(partition)
+        if assigned is None or offset < assigned.next:
             return
-        if offset > lane.next:
-            self._workers.of(partition).put(lane, offset)
-        lane.next, lane.at_end = offset, True
+        if offset > assigned.next:
+            self._workers.of(partition).put(assigned, offset)
+        assigned.next, assigned.at_end = offset, True
 
-    def _make_room(self, lanes: set[Lane]) -> None:
+    def _make_room(self, these: set[AssignedPartition]) -> None:
         """Wait a moment for handlers that are behind; pause the partitions of those that stay so."""
         until = time.monotonic() + _PATIENCE_S
-        while full := [lane for lane in lanes if lane not in self._paused and lane.holds(1)]:
+        while full := [assigned for assigned in these if assigned not in self._paused and assigned.holds(1)]:
             if time.monotonic() >= until or self._failures:
-                self._consumer.pause([TopicPartition(*lane.partition) for lane in full])
+                self._consumer.pause([TopicPartition(*assigned.partition) for assigned in full])
                 self._paused.update(full)
                 return
             self._progress.clear()
@@ -265,20 +265,20 @@ class _Runner:
             self._collect()
 
     def _resume(self) -> None:
-        ready = [lane for lane in self._paused if not lane.holds(0.5)]
+        ready = [assigned for assigned in self._paused if not assigned.holds(0.5)]
         if ready:
-            self._consumer.resume([TopicPartition(*lane.partition) for lane in ready])
+            self._consumer.resume([TopicPartition(*assigned.partition) for assigned in ready])
             self._paused.difference_update(ready)
 
     def _collect(self) -> None:
         """Take what the other threads left."""
         while self._ended:
-            lane, processed, dead_letters = self._ended.popleft()
+            assigned, processed, dead_letters = self._ended.popleft()
             self._since_commit += processed + dead_letters
             if processed:
-                self._report.count(lane.partition[0], "processed", processed)
+                self._report.count(assigned.partition[0], "processed", processed)
             if dead_letters:
-                self._report.count(lane.partition[0], "dead_letter", dead_letters)
+                self._report.count(assigned.partition[0], "dead_letter", dead_letters)
 
     def _note_ended(self, ended: Ended) -> None:
         """In any thread."""
@@ -290,14 +290,14 @@ class _Runner:
         self._failures.append(error)
         self._progress.set()
 
-    def _wake(self, lane: Lane) -> None:
+    def _wake(self, assigned: AssignedPartition) -> None:
         """In any thread."""
-        self._workers.of(lane.partition).wake(lane)
+        self._workers.of(assigned.partition).wake(assigned)
 
     def _wake_again(self, partition: Partition) -> None:
         """Let a partition go on that waited for its commit."""
-        if (lane := self._lanes.get(partition)) is not None:
-            self._wake(lane)
+        if (assigned := self._assigned.get(partition)) is not None:
+            self._wake(assigned)
 
     def _client_error(self, error: KafkaError, message: Message) -> None:
         topic = message.topic() or ""
@@ -315,8 +315,8 @@ class _Runner:
     def _skip(self, lost: OffsetLost) -> None:
         """Go on at the earliest record there is, behind what is still waiting for its handler."""
         partition = lost.topic, lost.partition
-        lane = self._lanes.get(partition)
-        if lane is None:
+        assigned = self._assigned.get(partition)
+        if assigned is None:
             return
         first = earliest(self._consumer, partition)
         skipped = max(0, first - lost.offset)
@@ -329,32 +329,34 @@ class _Runner:
         )
         metrics.CONSUMER_SKIPPED.labels(lost.topic).inc(skipped)
         if first >= lost.offset:
-            self._workers.of(partition).put(lane, first)
-            lane.next = first
+            self._workers.of(partition).put(assigned, first)
+            assigned.next = first
         else:  # a new topic of the same name: its offsets begin anew, and so do our counts
-            self._workers.close([lane], DRAIN_SECONDS, lambda: self._processor.stuck)
-            self._open_lane(partition, Position(first, lost.offset))
+            self._workers.close([assigned], DRAIN_SECONDS, lambda: self._processor.stuck)
+            self._open_partition(partition, Position(first, lost.offset))
             self._tell_revoked(partition)
         # Not seek(), which is refused (_STATE) for a partition that has stopped because of its offset.
         self._consumer.incremental_unassign([TopicPartition(*partition)])
         self._consumer.incremental_assign([TopicPartition(*partition, first)])
 
-    def _open_lane(self, partition: Partition, position: Position) -> None:
-        self._lanes[partition] = Lane(partition, self._tracker.assign(partition, position.offset, position.committed))
+    def _open_partition(self, partition: Partition, position: Position) -> None:
+        self._assigned[partition] = AssignedPartition(
+            partition, self._tracker.assign(partition, position.offset, position.committed)
+        )
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._joining_until = float("inf")
         positions = resolve(consumer, [(p.topic, p.partition) for p in partitions], self._begun)
         for name, position in positions.items():
             self._begun.setdefault(name, position.offset)
-            self._open_lane(name, position)
+            self._open_partition(name, position)
         self._report.assigned = len(self._tracker.assigned())
         logger.info("consumer.assigned partitions=%s", _shown(positions))
         consumer.incremental_assign([TopicPartition(*name, position.offset) for name, position in positions.items()])
 
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if not self._closing:
-            self._drain([lane for p in partitions if (lane := self._lanes.get((p.topic, p.partition)))])
+            self._drain([assigned for p in partitions if (assigned := self._assigned.get((p.topic, p.partition)))])
         if not self._leaving:  # then nothing is asked any more
             self._commits.send_and_look(self._consumer, REVOKE_COMMIT_SECONDS)
         self._give_up(partitions, "revoked")
@@ -363,9 +365,9 @@ class _Runner:
         """Commit nothing: another consumer may have these partitions already."""
         self._give_up(partitions, "lost")
 
-    def _drain(self, lanes: Sequence[Lane]) -> None:
+    def _drain(self, these: Sequence[AssignedPartition]) -> None:
         """Begin nothing more, and wait for the records that are with their handlers."""
-        if not self._workers.close(lanes, DRAIN_SECONDS, lambda: self._processor.stuck):
+        if not self._workers.close(these, DRAIN_SECONDS, lambda: self._processor.stuck):
             logger.warning("consumer.handler_unfinished seconds=%g", DRAIN_SECONDS)
         self._collect()
 
@@ -378,15 +380,15 @@ class _Runner:
         logger.info("consumer.%s partitions=%s", how, names)
         for name in names:
             self._report.forget_lag(name)
-            lane = self._lanes.pop(name, None)
-            if lane is not None:
-                lane.closed = True
-                if lane in self._paused:
-                    self._paused.remove(lane)
+            assigned = self._assigned.pop(name, None)
+            if assigned is not None:
+                assigned.closed = True
+                if assigned in self._paused:
+                    self._paused.remove(assigned)
                     self._consumer.resume([TopicPartition(*name)])  # else it stays paused when it comes back
             self._tell_revoked(name)
-        for lane in self._lanes.values():
-            self._wake(lane)
+        for assigned in self._assigned.values():
+            self._wake(assigned)
 
     def _tell_revoked(self, partition: Partition) -> None:
         if self._on_revoked is not None:
@@ -403,19 +405,19 @@ class _Runner:
             )
             logger.warning("consumer.no_partitions seconds=%g (%s)", _JOINING_S, advice)
         for name, progress in self._tracker.assigned().items():
-            lane, end = self._lanes[name], 0
-            if not lane.at_end:
+            assigned, end = self._assigned[name], 0
+            if not assigned.at_end:
                 known = self._consumer.get_watermark_offsets(TopicPartition(*name), cached=True)
                 end = known[1] if known is not None else -1
             if end >= 0:
-                self._report.set_lag(name, max(0, max(end, lane.next) - progress.position))
+                self._report.set_lag(name, max(0, max(end, assigned.next) - progress.position))
         if self._observer is not None:
             self._observer.tick(self._report)
 
     def _close(self) -> TickwireError | None:
         """Finish what is begun, commit and leave; each for a limited time, because Kafka may not answer."""
         self._closing = True
-        self._drain(list(self._lanes.values()))
+        self._drain(list(self._assigned.values()))
         idle = self._workers.stop(_JOIN_S)
         self._processor.close()
         self._tick(time.monotonic())

@@ -19,7 +19,7 @@ QUEUE_BYTES = 8 * 1024 * 1024  # or so many bytes; what one poll returned comes 
 BLOCKED = float("inf")
 
 
-class Lane:
+class AssignedPartition:
     """One partition during one assignment.
 
     The polling thread writes ``taken*``, ``next`` and ``at_end``, its worker everything else.
@@ -79,36 +79,36 @@ class Lane:
         return not room or self.taken_bytes - self.ended_bytes > share * QUEUE_BYTES
 
 
-Work: TypeAlias = Callable[[Lane], float]
+Work: TypeAlias = Callable[[AssignedPartition], float]
 
 
-class Worker:
-    """A thread that takes its lanes in turn.
+class HandlerThread:
+    """A thread that takes its partitions in turn.
 
-    *work* does a slice and returns how many seconds the lane has to wait; :data:`BLOCKED` is until :meth:`wake`.
+    *work* does a slice and returns how many seconds the partition has to wait; :data:`BLOCKED` is until :meth:`wake`.
     What it raises goes to *failed*.
     """
 
     def __init__(self, name: str, work: Work, failed: Callable[[BaseException], None]) -> None:
         self._work, self._failed = work, failed
         self._changed = threading.Condition()
-        self._ready: deque[Lane] = deque()
-        self._later: list[tuple[float, int, Lane]] = []
+        self._ready: deque[AssignedPartition] = deque()
+        self._later: list[tuple[float, int, AssignedPartition]] = []
         self._calls: deque[Callable[[], object]] = deque()
-        self._running: Lane | None = None
+        self._running: AssignedPartition | None = None
         self._turn = 0
         self._stopped = False
-        self.lanes = 0  # how many are pinned here
+        self.partitions = 0  # how many are pinned here
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def put(self, lane: Lane, item: Sequence[ReceivedRecord] | int) -> None:
-        """Add to what waits in a lane."""
+    def put(self, assigned: AssignedPartition, item: Sequence[ReceivedRecord] | int) -> None:
+        """Add to what waits in a partition."""
         with self._changed:
-            lane.queue.append(item)
-            if not lane.scheduled:
-                lane.scheduled = True
-                self._ready.append(lane)
+            assigned.queue.append(item)
+            if not assigned.scheduled:
+                assigned.scheduled = True
+                self._ready.append(assigned)
                 self._changed.notify_all()
 
     def call(self, function: Callable[[], object]) -> None:
@@ -117,25 +117,25 @@ class Worker:
             self._calls.append(function)
             self._changed.notify_all()
 
-    def wake(self, lane: Lane) -> None:
-        """Look at a lane again that may have been blocked."""
+    def wake(self, assigned: AssignedPartition) -> None:
+        """Look at a partition again that may have been blocked."""
         with self._changed:
-            lane.woken = True
-            if lane.blocked:
-                lane.blocked = False
-                self._ready.append(lane)
+            assigned.woken = True
+            if assigned.blocked:
+                assigned.blocked = False
+                self._ready.append(assigned)
             self._changed.notify_all()
 
-    def close(self, lanes: Collection[Lane], until: float, hopeless: Callable[[], bool]) -> bool:
-        """Begin nothing more of *lanes*; wait for what is begun. False: not done at the monotonic time *until*.
+    def close(self, these: Collection[AssignedPartition], until: float, hopeless: Callable[[], bool]) -> bool:
+        """Begin nothing more of *these*; wait for what is begun. False: not done at the monotonic time *until*.
 
         A dead letter under way counts as begun, unless it is *hopeless* to wait for one.
         """
         with self._changed:
-            for lane in lanes:
-                lane.closed = True
+            for assigned in these:
+                assigned.closed = True
             return self._changed.wait_for(
-                lambda: self._running not in lanes and (hopeless() or not any(lane.letter for lane in lanes)),
+                lambda: self._running not in these and (hopeless() or not any(assigned.letter for assigned in these)),
                 max(0.0, until - time.monotonic()),
             )
 
@@ -153,25 +153,25 @@ class Worker:
     def _run(self) -> None:
         while True:
             with self._changed:
-                lane = self._next()
-                self._running = lane
+                assigned = self._next()
+                self._running = assigned
             if self._stopped:
                 return
             try:
-                wait = self._call() if lane is None else self._work(lane)
+                wait = self._call() if assigned is None else self._work(assigned)
             except BaseException as error:  # noqa: BLE001 - the polling thread raises it
                 wait = 0.0
-                if lane is not None:
-                    lane.closed = True
+                if assigned is not None:
+                    assigned.closed = True
                 self._failed(error)
             with self._changed:
                 self._running = None
-                if lane is not None:
-                    self._reschedule(lane, wait)
+                if assigned is not None:
+                    self._reschedule(assigned, wait)
                 self._changed.notify_all()
 
-    def _next(self) -> Lane | None:
-        """Wait for the next lane; None when there is something to call, or the end has come."""
+    def _next(self) -> AssignedPartition | None:
+        """Wait for the next partition; None when there is something to call, or the end has come."""
         while True:
             now = time.monotonic()
             while self._later and self._later[0][0] <= now:
@@ -179,51 +179,51 @@ class Worker:
             if self._stopped or self._calls:
                 return None
             if self._ready:
-                lane = self._ready.popleft()
-                lane.woken = False
-                return lane
+                assigned = self._ready.popleft()
+                assigned.woken = False
+                return assigned
             self._changed.wait(self._later[0][0] - now if self._later else None)
 
     def _call(self) -> float:
         self._calls.popleft()()
         return 0.0
 
-    def _reschedule(self, lane: Lane, wait: float) -> None:
-        if lane.closed:
-            lane.queue.clear()
-        elif wait == BLOCKED and not lane.woken:
-            lane.blocked = True
+    def _reschedule(self, assigned: AssignedPartition, wait: float) -> None:
+        if assigned.closed:
+            assigned.queue.clear()
+        elif wait == BLOCKED and not assigned.woken:
+            assigned.blocked = True
         elif 0.0 < wait < BLOCKED:
-            self._turn += 1  # two lanes are never compared
-            heapq.heappush(self._later, (time.monotonic() + wait, self._turn, lane))
-        elif wait or lane.queue or lane.at < len(lane.batch):
-            self._ready.append(lane)
+            self._turn += 1  # two partitions are never compared
+            heapq.heappush(self._later, (time.monotonic() + wait, self._turn, assigned))
+        elif wait or assigned.queue or assigned.at < len(assigned.batch):
+            self._ready.append(assigned)
         else:
-            lane.scheduled = False
+            assigned.scheduled = False
 
 
-class Workers:
+class HandlerThreads:
     """The worker threads. A partition that comes back gets the worker that it had."""
 
     def __init__(self, number: int, work: Work, failed: Callable[[BaseException], None]) -> None:
-        self._workers = [Worker(f"tickwire-worker-{i}", work, failed) for i in range(number)]
-        self._pinned: dict[Partition, Worker] = {}
+        self._workers = [HandlerThread(f"tickwire-worker-{i}", work, failed) for i in range(number)]
+        self._pinned: dict[Partition, HandlerThread] = {}
 
-    def of(self, partition: Partition) -> Worker:
+    def of(self, partition: Partition) -> HandlerThread:
         """The worker of a partition; a new partition goes to the one that has the fewest."""
         worker = self._pinned.get(partition)
         if worker is None:
-            worker = self._pinned[partition] = min(self._workers, key=lambda worker: worker.lanes)
-            worker.lanes += 1
+            worker = self._pinned[partition] = min(self._workers, key=lambda worker: worker.partitions)
+            worker.partitions += 1
         return worker
 
-    def close(self, lanes: Collection[Lane], seconds: float, hopeless: Callable[[], bool]) -> bool:
-        """Begin nothing more of *lanes* and wait at most *seconds* for what is begun; tell whether that was enough."""
+    def close(self, these: Collection[AssignedPartition], seconds: float, hopeless: Callable[[], bool]) -> bool:
+        """Begin nothing more of *these* and wait at most *seconds* for what is begun; tell whether that was enough."""
         until = time.monotonic() + seconds
-        by_worker: dict[Worker, list[Lane]] = {}
-        for lane in lanes:
-            lane.closed = True
-            by_worker.setdefault(self.of(lane.partition), []).append(lane)
+        by_worker: dict[HandlerThread, list[AssignedPartition]] = {}
+        for assigned in these:
+            assigned.closed = True
+            by_worker.setdefault(self.of(assigned.partition), []).append(assigned)
         done = [worker.close(its, until, hopeless) for worker, its in by_worker.items()]
         return all(done)
 

@@ -14,7 +14,7 @@ from tickwire.errors import HandlerNotClosed, ProcessingFailed, RecordRejected, 
 from tickwire.kafka.consuming.handler_errors import HandlerErrors
 from tickwire.kafka.consuming.handler_loop import HandlerLoop
 from tickwire.kafka.consuming.handlers import Batching, Handler, RecordHandler, batching
-from tickwire.kafka.consuming.partitions import BLOCKED, Lane
+from tickwire.kafka.consuming.partitions import BLOCKED, AssignedPartition
 from tickwire.kafka.dead_letters.headers import DeadLetters, Failure, describe
 from tickwire.kafka.dead_letters.limit import DlqLimit
 from tickwire.kafka.dead_letters.writer import DlqWriter
@@ -33,9 +33,9 @@ _SLICE_S = 0.05  # how long one partition keeps its worker from others
 
 
 class Ended(NamedTuple):
-    """How many records of a lane ended in which way."""
+    """How many records of a partition ended in which way."""
 
-    lane: Lane
+    assigned: AssignedPartition
     processed: int
     dead_letters: int
 
@@ -53,10 +53,10 @@ def longest_backoff(attempts: int) -> float:
 
 
 class Processor:
-    """Works on lanes; shared by all workers. Without *dead_letters* a record that cannot be processed is the end.
+    """Works on partitions; shared by all workers. Without *dead_letters* a record that cannot be processed is the end.
 
     At most *max_records* are begun. *see* is called with each before its handler, *ended* with what was done, *wake*
-    when a lane may go on, *failed* with what goes wrong beside the workers.
+    when a partition may go on, *failed* with what goes wrong beside the workers.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Processor:
         max_records: int | None,
         see: Callable[[ReceivedRecord], None] | None,
         ended: Callable[[Ended], None],
-        wake: Callable[[Lane], None],
+        wake: Callable[[AssignedPartition], None],
         failed: Callable[[BaseException], None],
     ) -> None:
         self._handler, self._see, self._ended, self._wake, self._failed = handler, see, ended, wake, failed
@@ -80,28 +80,30 @@ class Processor:
         self._left = max_records
         self._lock = threading.Lock()  # guards the two above
 
-    def work(self, lane: Lane) -> float:
-        """Take records of a lane for a moment; return how long it has to wait before the next, in seconds.
+    def work(self, assigned: AssignedPartition) -> float:
+        """Take records of a partition for a moment; return how long it has to wait before the next, in seconds.
 
         Raises :exc:`~tickwire.errors.ProcessingFailed`, :exc:`~tickwire.errors.TooManyDeadLetters`, and what an
         observer raises: the record is not done.
         """
-        if lane.letter:
+        if assigned.letter:
             return BLOCKED
         if self._batching is None:
-            if not _take_next(lane):
+            if not _take_next(assigned):
                 return 0.0
         else:
-            _take_up_to(lane, self._batching.records)
-        before, error = lane.at, None
+            _take_up_to(assigned, self._batching.records)
+        before, error = assigned.at, None
         try:
-            wait, error = self._run_through(lane) if self._batching is None else self._run_batch(lane, self._batching)
+            wait, error = (
+                self._run_through(assigned) if self._batching is None else self._run_batch(assigned, self._batching)
+            )
         finally:
-            if lane.at > before:
-                self._count(lane, lane.at - before, 0)
-        if error is None or lane.closed:  # what fails while we stop is left for the next time
+            if assigned.at > before:
+                self._count(assigned, assigned.at - before, 0)
+        if error is None or assigned.closed:  # what fails while we stop is left for the next time
             return wait
-        return self._failed_attempt(lane, error)
+        return self._failed_attempt(assigned, error)
 
     @property
     def stuck(self) -> bool:
@@ -141,50 +143,50 @@ class Processor:
         logger.warning("consumer.handler_not_closed", exc_info=errors[0])
         return HandlerNotClosed(f"failed ({type(errors[0]).__name__}: {str(errors[0])[:300]})")
 
-    def _run_through(self, lane: Lane) -> tuple[float, Exception | None]:
+    def _run_through(self, assigned: AssignedPartition) -> tuple[float, Exception | None]:
         """Hand records of the batch over until one fails, or the time is over."""
         handler: RecordHandler = self._handler  # type: ignore[assignment]  # it is no BatchHandler here
-        see, progress, batch = self._see, lane.progress, lane.batch
+        see, progress, batch = self._see, assigned.progress, assigned.batch
         begin, finish, clock = progress.begin, progress.finish, time.monotonic
         until = clock() + _SLICE_S
-        for at in range(lane.at, len(batch)):
-            if lane.closed:
+        for at in range(assigned.at, len(batch)):
+            if assigned.closed:
                 break
             record = batch[at]
-            if lane.attempts == 0:
+            if assigned.attempts == 0:
                 if progress.uncommitted >= MAX_UNCOMMITTED or not self._granted(1):
                     return BLOCKED, None
                 begin(record.offset)
                 if see is not None:
                     see(record)
-            lane.attempts += 1
+            assigned.attempts += 1
             try:
                 result = handler(record) if record.unreadable is None else _refuse(record.unreadable)
                 if result is not None:
                     self._wait_for(result)
             except Exception as error:  # noqa: BLE001 - a handler may raise anything; it is logged, counted and kept
                 return 0.0, error
-            lane.attempts = 0
+            assigned.attempts = 0
             if not finish(record.offset):  # lost meanwhile
                 self._not_done(1)
-                lane.closed = True
+                assigned.closed = True
                 break
-            lane.at = at + 1
-            lane.ended += 1
-            lane.ended_bytes += len(record.value or b"")
+            assigned.at = at + 1
+            assigned.ended += 1
+            assigned.ended_bytes += len(record.value or b"")
             if clock() >= until:
                 break
         return 0.0, None
 
-    def _run_batch(self, lane: Lane, batching: Batching) -> tuple[float, Exception | None]:
+    def _run_batch(self, assigned: AssignedPartition, batching: Batching) -> tuple[float, Exception | None]:
         """Hand a batch over once it is large or old enough, or one record of a batch that failed."""
-        if lane.closed:
+        if assigned.closed:
             return 0.0, None
-        wait = 0.0 if lane.begun else self._begin_batch(lane, batching)
-        if not lane.begun:
+        wait = 0.0 if assigned.begun else self._begin_batch(assigned, batching)
+        if not assigned.begun:
             return wait, None
-        records = lane.batch[lane.at : lane.at + (1 if lane.singly else lane.begun)]
-        lane.attempts += 1
+        records = assigned.batch[assigned.at : assigned.at + (1 if assigned.singly else assigned.begun)]
+        assigned.attempts += 1
         try:
             for record in records:
                 if record.unreadable is not None:
@@ -192,33 +194,33 @@ class Processor:
             self._wait_for(batching.call(records))
         except Exception as error:  # noqa: BLE001 - as above
             return 0.0, error
-        lane.attempts = 0
+        assigned.attempts = 0
         for number, record in enumerate(records):
-            if not lane.progress.finish(record.offset):  # lost meanwhile
+            if not assigned.progress.finish(record.offset):  # lost meanwhile
                 self._not_done(len(records) - number)
-                lane.closed = True
+                assigned.closed = True
                 break
-            _end_one(lane, record)
+            _end_one(assigned, record)
         return 0.0, None
 
-    def _begin_batch(self, lane: Lane, batching: Batching) -> float:
+    def _begin_batch(self, assigned: AssignedPartition, batching: Batching) -> float:
         """Begin the records that are due; else return how long to wait. Those that wait are nobody's yet."""
-        waiting = len(lane.batch) - lane.at
-        room = MAX_UNCOMMITTED - lane.progress.uncommitted
+        waiting = len(assigned.batch) - assigned.at
+        room = MAX_UNCOMMITTED - assigned.progress.uncommitted
         if not waiting or room <= 0:
             return BLOCKED if waiting else 0.0
         wanted = min(waiting, batching.records, room)
-        full = wanted == batching.records or lane.queue or lane.holds(1) or self._left_at_most(wanted)
-        if not full and (left := lane.since + batching.seconds - time.monotonic()) > 0:
+        full = wanted == batching.records or assigned.queue or assigned.holds(1) or self._left_at_most(wanted)
+        if not full and (left := assigned.since + batching.seconds - time.monotonic()) > 0:
             return min(left, _LOOK_S)
         granted = self._granted(wanted)
         if not granted:
             return BLOCKED
-        for record in lane.batch[lane.at : lane.at + granted]:
-            lane.progress.begin(record.offset)
+        for record in assigned.batch[assigned.at : assigned.at + granted]:
+            assigned.progress.begin(record.offset)
             if self._see is not None:
                 self._see(record)
-        lane.begun, lane.singly, lane.since = granted, False, time.monotonic()
+        assigned.begun, assigned.singly, assigned.since = granted, False, time.monotonic()
         return 0.0
 
     def _granted(self, number: int) -> int:
@@ -239,9 +241,9 @@ class Processor:
             with self._lock:
                 self._left += number
 
-    def _failed_attempt(self, lane: Lane, error: Exception) -> float:
-        record, attempts = lane.batch[lane.at], lane.attempts
-        together = 1 if lane.singly else max(1, lane.begun)
+    def _failed_attempt(self, assigned: AssignedPartition, error: Exception) -> float:
+        record, attempts = assigned.batch[assigned.at], assigned.attempts
+        together = 1 if assigned.singly else max(1, assigned.begun)
         where = f"topic={record.topic} partition={record.partition} offset={record.offset}"
         if is_transient(error) and attempts < self._max_attempts:
             metrics.CONSUMER_RETRIES.labels(record.topic).inc()
@@ -252,12 +254,12 @@ class Processor:
             self._errors.log(
                 f"consumer.batch_failed {where} records={together} error={_said(error)!r} attempts={attempts}", error
             )
-            lane.singly, lane.attempts = True, 0
+            assigned.singly, assigned.attempts = True, 0
             return 0.0
-        return self._reject(lane, record, error)
+        return self._reject(assigned, record, error)
 
-    def _reject(self, lane: Lane, record: ReceivedRecord, error: Exception) -> float:
-        attempts = lane.attempts
+    def _reject(self, assigned: AssignedPartition, record: ReceivedRecord, error: Exception) -> float:
+        attempts = assigned.attempts
         failure = describe(error, attempts)
         self._errors.log(
             f"consumer.rejected topic={record.topic} partition={record.partition} offset={record.offset} "
@@ -272,23 +274,23 @@ class Processor:
             raise TooManyDeadLetters(record.topic, record.partition, record.offset, too_many, _why(failure)) from error
 
         def done(written: bool) -> None:
-            if written and lane.progress.finish(record.offset):
-                _end_one(lane, record)
-                lane.attempts = 0
-                self._count(lane, 0, 1)
+            if written and assigned.progress.finish(record.offset):
+                _end_one(assigned, record)
+                assigned.attempts = 0
+                self._count(assigned, 0, 1)
             else:
-                lane.closed = True  # given up, or lost meanwhile
-            lane.letter = False
-            self._wake(lane)
+                assigned.closed = True  # given up, or lost meanwhile
+            assigned.letter = False
+            self._wake(assigned)
 
-        lane.letter = True
-        self._writer.submit(record, failure, lambda: lane.progress.ours, done)
+        assigned.letter = True
+        self._writer.submit(record, failure, lambda: assigned.progress.ours, done)
         return BLOCKED
 
-    def _count(self, lane: Lane, processed: int, dead_letters: int) -> None:
+    def _count(self, assigned: AssignedPartition, processed: int, dead_letters: int) -> None:
         if processed:
             self._limit.good(processed)
-        self._ended(Ended(lane, processed, dead_letters))
+        self._ended(Ended(assigned, processed, dead_letters))
 
     def _wait_for(self, result: object) -> None:
         """Await what a handler returned, if it can be."""
@@ -302,39 +304,39 @@ class Processor:
             return self._loop
 
 
-def _take_next(lane: Lane) -> bool:
-    """Let the lane have a record to go on with; False when none waits."""
-    while lane.at == len(lane.batch):
-        if lane.closed or not lane.queue:
+def _take_next(assigned: AssignedPartition) -> bool:
+    """Let the partition have a record to go on with; False when none waits."""
+    while assigned.at == len(assigned.batch):
+        if assigned.closed or not assigned.queue:
             return False
-        item = lane.queue.popleft()
+        item = assigned.queue.popleft()
         if isinstance(item, int):
-            lane.progress.skip(item)
+            assigned.progress.skip(item)
         else:
-            lane.batch, lane.at = item, 0
+            assigned.batch, assigned.at = item, 0
     return True
 
 
-def _take_up_to(lane: Lane, number: int) -> None:
-    """Let the lane have so many records, as far as they wait and no offset to go on at is between them."""
-    while len(lane.batch) - lane.at < number and lane.queue and not lane.closed:
-        rest = lane.batch[lane.at :]
-        if isinstance(lane.queue[0], int) and rest:
+def _take_up_to(assigned: AssignedPartition, number: int) -> None:
+    """Let the partition have so many records, as far as they wait and no offset to go on at is between them."""
+    while len(assigned.batch) - assigned.at < number and assigned.queue and not assigned.closed:
+        rest = assigned.batch[assigned.at :]
+        if isinstance(assigned.queue[0], int) and rest:
             return  # these first
-        item = lane.queue.popleft()
+        item = assigned.queue.popleft()
         if isinstance(item, int):
-            lane.progress.skip(item)
+            assigned.progress.skip(item)
             continue
         if not rest:
-            lane.since = time.monotonic()
-        lane.batch, lane.at = [*rest, *item], 0
+            assigned.since = time.monotonic()
+        assigned.batch, assigned.at = [*rest, *item], 0
 
 
-def _end_one(lane: Lane, record: ReceivedRecord) -> None:
-    lane.at += 1
-    lane.begun = max(0, lane.begun - 1)  # 0 when records come one by one
-    lane.ended += 1
-    lane.ended_bytes += len(record.value or b"")
+def _end_one(assigned: AssignedPartition, record: ReceivedRecord) -> None:
+    assigned.at += 1
+    assigned.begun = max(0, assigned.begun - 1)  # 0 when records come one by one
+    assigned.ended += 1
+    assigned.ended_bytes += len(record.value or b"")
 
 
 def _refuse(why: str) -> NoReturn:

@@ -8,7 +8,7 @@ from tickwire import metrics
 from tickwire.kafka.consuming.progress import Partition
 from tickwire.kafka.received import ReceivedRecord
 
-Ended: TypeAlias = Literal["processed", "dead_letter"]
+Outcome: TypeAlias = Literal["processed", "dead_letter"]
 
 
 class ConsumerReport:
@@ -31,7 +31,7 @@ class ConsumerReport:
         """Records that ended, one way or the other."""
         return self.processed + self.dead_letters
 
-    def count(self, topic: str, outcome: Ended, number: int = 1) -> None:
+    def count(self, topic: str, outcome: Outcome, number: int = 1) -> None:
         """Count records that ended."""
         (self.processed if outcome == "processed" else self.dead_letters)[topic] += number
         self._ended[topic, outcome].inc(number)

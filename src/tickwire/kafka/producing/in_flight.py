@@ -1,8 +1,8 @@
 """Records on their way to Kafka, in plain Python.
 
-``native/flight.c`` is the compiled form; :mod:`tickwire.kafka.producing.ledger` chooses.
+``native/in_flight.c`` is the compiled form; :mod:`tickwire.kafka.producing.ledger` chooses.
 
-An :class:`Entry` is one record from when the producer takes it until its report, and is what the producer calls then.
+An :class:`InFlight` is one record from when the producer takes it until its report, and what it calls then.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from tickwire.events.types import MarketEvent
 from tickwire.records.codec import Record, RecordWriter
 
 # The lane, its stream, and the record's exchange, topic, key, headers and kind, which are the same for all of it.
-Route: TypeAlias = tuple[Any, Any, str, str, bytes, list[tuple[str, bytes]], str]
+RecordRoute: TypeAlias = tuple[Any, Any, str, str, bytes, list[tuple[str, bytes]], str]
 
 SERVE_EVERY = 256  # events
 IN_MEMORY = -1  # the place of a record that is not on disk
@@ -29,14 +29,14 @@ class Counts:
         self.events = self.acknowledged = self.conflated = self.dropped = self.failed = self.spilled = 0
 
 
-class Entry:
+class InFlight:
     """A record on its way: who counts it, its lane, itself, and its number on disk or :data:`IN_MEMORY`."""
 
     __slots__ = ("flights", "lane", "place", "record", "stream")
 
     def __init__(self, stream: Any, lane: Any, record: Record, place: int = IN_MEMORY) -> None:
         self.stream, self.lane, self.record, self.place = stream, lane, record, place
-        self.flights: Flights | None = None  # where it is on its way
+        self.flights: InFlightTable | None = None  # where it is on its way
 
     def __call__(self, error: KafkaError | None, message: Message) -> None:
         """Take the producer's report."""
@@ -53,7 +53,7 @@ class Entry:
             flights.acknowledged(self, message)
 
 
-class Flights:
+class InFlightTable:
     """Everything that was handed over and is not reported on, in that order.
 
     *acknowledged* is told of entries that are on disk, and of any one after ``sampling`` was set; they are counted
@@ -62,17 +62,17 @@ class Flights:
     """
 
     def __init__(
-        self, acknowledged: Callable[[Entry, Message], None], failed: Callable[[Entry, KafkaError], None]
+        self, acknowledged: Callable[[InFlight, Message], None], failed: Callable[[InFlight, KafkaError], None]
     ) -> None:
         self.acknowledged, self.failed = acknowledged, failed
         self.produce: Callable[..., None] | None = None
         self.ready = self.sampling = False
-        self._entries: dict[Entry, None] = {}
+        self._entries: dict[InFlight, None] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def hand_over(self, entry: Entry) -> None:
+    def hand_over(self, entry: InFlight) -> None:
         """Call ``produce``; raises what that raises, and the entry is not on its way then."""
         if entry.flights is not None:
             raise ValueError("the entry is on its way already")
@@ -93,16 +93,16 @@ class Flights:
                 self.end(entry)
             raise
 
-    def end(self, entry: Entry) -> None:
+    def end(self, entry: InFlight) -> None:
         """Take one out. Raises :exc:`KeyError` when it is not on its way."""
         del self._entries[entry]
         entry.flights = None
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[InFlight]:
         """Everything, the oldest first."""
         return list(self._entries)
 
-    def take_back(self) -> list[Entry]:
+    def take_back(self) -> list[InFlight]:
         """The same, and nothing is on its way any more; reports that still come are ignored."""
         entries, self._entries = self.entries(), {}
         for entry in entries:
@@ -110,7 +110,7 @@ class Flights:
         return entries
 
 
-class Outlet:
+class DirectPublisher:
     """The short way to the producer, for events for which nothing is in the way. It is compiled or it is not there.
 
     *long_way* is the publisher's own; *not_sent* is told of entries that the producer did not take, and why. *serve*
@@ -120,11 +120,11 @@ class Outlet:
 
     def __init__(
         self,
-        flights: Flights,  # noqa: ARG002
+        flights: InFlightTable,  # noqa: ARG002
         writer: RecordWriter,  # noqa: ARG002
         behind: set[str],  # noqa: ARG002
         long_way: Callable[[MarketEvent], None],
-        not_sent: Callable[[Entry, Exception], None],  # noqa: ARG002
+        not_sent: Callable[[InFlight, Exception], None],  # noqa: ARG002
         serve: Callable[[], None],
     ) -> None:
         self._long_way, self._serve, self._unserved = long_way, serve, 0
@@ -138,5 +138,5 @@ class Outlet:
             self._unserved = 0
             self._serve()
 
-    def open(self, kind: type[MarketEvent], symbol: str, route: Route) -> None:
+    def open(self, kind: type[MarketEvent], symbol: str, route: RecordRoute) -> None:
         """Let events of this type and symbol take the short way."""

@@ -17,20 +17,20 @@ from tickwire.kafka.producing.in_flight import IN_MEMORY
 from tickwire.records.codec import Record
 
 try:
-    from tickwire._native import Counts, Entry, Flights, Outlet
+    from tickwire._native import Counts, DirectPublisher, InFlight, InFlightTable
 except ImportError:  # installed where no compiler was; the same in Python, only slower
-    from tickwire.kafka.producing.in_flight import Counts, Entry, Flights, Outlet
+    from tickwire.kafka.producing.in_flight import Counts, DirectPublisher, InFlight, InFlightTable
 
 __all__ = [
     "IN_MEMORY",
     "OUTCOMES",
     "Accounting",
     "Counts",
-    "Entry",
-    "Flights",
+    "DirectPublisher",
+    "InFlight",
+    "InFlightTable",
     "Lane",
     "Ledger",
-    "Outlet",
     "RecoveredAccount",
     "Stream",
     "TopicAccount",
@@ -180,7 +180,7 @@ class Ledger:
             self._streams[name] = stream
         return stream
 
-    def accounting(self, in_memory: Iterable[Entry]) -> Accounting:
+    def accounting(self, in_memory: Iterable[InFlight]) -> Accounting:
         """Count where everything is; *in_memory* is all that has not ended and is not on disk."""
         open_ = collections.Counter(entry.stream.topic for entry in in_memory if entry.place == IN_MEMORY)
         return {topic: self._account(topic, open_[topic]) for topic in self._open}

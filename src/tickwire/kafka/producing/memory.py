@@ -4,7 +4,7 @@ import asyncio
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.events.types import MarketEvent
-from tickwire.kafka.producing.ledger import Accounting, Ledger, Outlet
+from tickwire.kafka.producing.ledger import Accounting, DirectPublisher, Ledger
 from tickwire.kafka.producing.publisher import Flow
 from tickwire.records.codec import Record, RecordWriter
 
@@ -16,7 +16,7 @@ class MemoryPublisher:
         self.records: list[Record] = []
         self._writer = RecordWriter(config.ticker_topic, config.orderbook_topic)
         self._ledger = Ledger(config.topics)
-        self.outlet: Outlet | None = None  # every event is wanted as an event
+        self.direct: DirectPublisher | None = None  # every event is wanted as an event
 
     def open(self) -> None:
         """Do nothing: there is nobody to ask."""

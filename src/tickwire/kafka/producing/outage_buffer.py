@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import SpillFailed, SpillFull, TickwireError
-from tickwire.kafka.producing.ledger import IN_MEMORY, Entry, Lane, Ledger, RecoveredAccount
+from tickwire.kafka.producing.ledger import IN_MEMORY, InFlight, Lane, Ledger, RecoveredAccount
 from tickwire.kafka.producing.when_full import Send
 from tickwire.kafka.spill import SpillLog
 from tickwire.records.codec import Record, read_head
@@ -128,11 +128,11 @@ class OutageBuffer:
         except SpillFailed as e:
             self._failed(e)
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[InFlight]:
         """Nothing is only in memory here."""
         return iter(())
 
-    def ended(self, entry: Entry) -> None:
+    def ended(self, entry: InFlight) -> None:
         """Take note that a record from the disk was acknowledged, refused or dropped."""
         self._sent -= 1
         entry.stream.spilled -= 1
@@ -157,7 +157,7 @@ class OutageBuffer:
             metrics.SPILL_BYTES.set(self._log.bytes)
             metrics.SPILL_ROOM.set(self._log.room_bytes)
 
-    def close(self, handed_over: Sequence[Entry], waiting: Sequence[Entry]) -> list[Entry]:
+    def close(self, handed_over: Sequence[InFlight], waiting: Sequence[InFlight]) -> list[InFlight]:
         """Write what is left to disk in its order, for the next start, and close; return what is lost.
 
         *handed_over* went to the producer and was not acknowledged, some of it from the disk; *waiting* is behind it.
@@ -174,7 +174,7 @@ class OutageBuffer:
         metrics.SPILL_BYTES.set(log.bytes)
         return lost
 
-    def _keep(self, log: SpillLog, handed_over: Sequence[Entry], waiting: Sequence[Entry]) -> list[Entry]:
+    def _keep(self, log: SpillLog, handed_over: Sequence[InFlight], waiting: Sequence[InFlight]) -> list[InFlight]:
         # Up to the last record that is in memory alone, all is written again, so that their order stays as it is.
         # Everything unread is behind that. A crash in between means duplicates.
         last = max((i for i, entry in enumerate(handed_over) if entry.place == IN_MEMORY), default=-1)
@@ -197,7 +197,7 @@ class OutageBuffer:
             return lost
         return []
 
-    def _drop_behind(self, log: SpillLog, lost: Sequence[Entry]) -> None:
+    def _drop_behind(self, log: SpillLog, lost: Sequence[InFlight]) -> None:
         """Take the changes of books off the disk that would follow a hole."""
         for entry in lost:
             entry.lane.hole = entry.lane.is_book
@@ -282,7 +282,7 @@ class OutageBuffer:
         self._sent += 1
         stream.events += older
         stream.spilled += older
-        if send(Entry(stream, lane, record, number)):
+        if send(InFlight(stream, lane, record, number)):
             return True
         self._sent -= 1
         stream.events -= older

@@ -15,7 +15,7 @@ from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.kafka.clients import producer_config, said, unusable
-from tickwire.kafka.producing.ledger import IN_MEMORY, Entry, Flights, Lane
+from tickwire.kafka.producing.ledger import IN_MEMORY, InFlight, InFlightTable, Lane
 from tickwire.kafka.producing.refused_batches import (
     OF_A_BATCH,
     KafkasClock,
@@ -89,19 +89,19 @@ class ProducerLink:
         self,
         config: KafkaConfig,
         *,
-        stored: Callable[[Entry], None],
-        refused: Callable[[Entry, KafkaError], None],
-        dropped: Callable[[Entry], None],
+        stored: Callable[[InFlight], None],
+        refused: Callable[[InFlight, KafkaError], None],
+        dropped: Callable[[InFlight], None],
         failed: Callable[[TickwireError], None],
         heard: Callable[[KafkaError], None],
     ) -> None:
         self._config = config
         self._stored, self._refused, self._dropped, self._give_up, self._heard = stored, refused, dropped, failed, heard
-        self.flights = Flights(self._acknowledged, self._not_delivered)
-        self._again: deque[Entry] = deque()  # of a lost producer, after those and before everything else
+        self.flights = InFlightTable(self._acknowledged, self._not_delivered)
+        self._to_send_again: deque[InFlight] = deque()  # of a lost producer, after those and before everything else
         self._refusals = RefusedBatches(config.batch_size)
         self._clock = KafkasClock()
-        self._one_by_one = 0  # so many of `_again`, from its head
+        self._one_by_one = 0  # so many of `_to_send_again`, from its head
         self._careful = False  # the producer is the one for these
         self._busy: set[Lane] = set()  # that have a record on its way in it
         self._queue_bytes = config.queue_max_bytes // 1024 * 1024  # as the library is told
@@ -137,7 +137,7 @@ class ProducerLink:
     @property
     def busy(self) -> int:
         """How many records are not reported on."""
-        return len(self.flights) + len(self._again)
+        return len(self.flights) + len(self._to_send_again)
 
     @property
     def queued(self) -> int:
@@ -151,10 +151,10 @@ class ProducerLink:
             self._full_at = 0
         return self.flights.ready and not self._full_at
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[InFlight]:
         """Everything that was handed over and is not reported on, in that order."""
         yield from self.flights.entries()
-        yield from self._again
+        yield from self._to_send_again
 
     def poll(self) -> None:
         """Serve the reports; replace a lost producer when it is time."""
@@ -177,7 +177,7 @@ class ProducerLink:
             self._producer.purge(blocking=False)
             self._serve(self._producer.flush, 0.1)
 
-    def send(self, entry: Entry) -> bool:
+    def send(self, entry: InFlight) -> bool:
         """Hand one record over, or end it; False when there is no room for it."""
         return self.flights.ready and self._pass(entry)
 
@@ -194,7 +194,7 @@ class ProducerLink:
             return None
         return None if found is None or not found.partitions else len(found.partitions)
 
-    def not_taken(self, entry: Entry, error: Exception) -> bool:
+    def not_taken(self, entry: InFlight, error: Exception) -> bool:
         """Note why the producer did not take a record; False when it may take it later."""
         if isinstance(error, BufferError):
             if self._can_fit(entry):
@@ -211,10 +211,10 @@ class ProducerLink:
         self._refused(entry, cause)
         return True
 
-    def _can_fit(self, entry: Entry) -> bool:
+    def _can_fit(self, entry: InFlight) -> bool:
         return len(entry.record.value) <= self._queue_bytes and len(self._producer) > 0
 
-    def _pass(self, entry: Entry) -> bool:
+    def _pass(self, entry: InFlight) -> bool:
         lane = entry.lane
         action = read_head(entry.record.value).action if lane.hole else ""
         if lane.hole and action not in _MAY_FOLLOW:
@@ -230,7 +230,7 @@ class ProducerLink:
             lane.hole = lane.mending = False
         return True
 
-    def _acknowledged(self, entry: Entry, message: Message) -> None:
+    def _acknowledged(self, entry: InFlight, message: Message) -> None:
         """Take the report of a record that waited on disk, or the first one of this poll. It is counted already."""
         try:
             if self._careful or len(self._refusals):
@@ -243,7 +243,7 @@ class ProducerLink:
             logger.exception("producer.report_failed")
             self._fail(repr(e))
 
-    def _not_delivered(self, entry: Entry, error: KafkaError) -> None:
+    def _not_delivered(self, entry: InFlight, error: KafkaError) -> None:
         try:
             code = error.code()
             if _lost(error):
@@ -260,7 +260,7 @@ class ProducerLink:
                 self._busy.discard(entry.lane)
                 if code == KafkaError.INVALID_TIMESTAMP:
                     self._clock.refused(error)
-                    self._again.appendleft(entry)
+                    self._to_send_again.appendleft(entry)
                     self._one_by_one += 1
                 else:
                     self._refused(entry, error)
@@ -268,7 +268,7 @@ class ProducerLink:
             logger.exception("producer.report_failed")
             self._fail(repr(e))
 
-    def _note_stored(self, entry: Entry) -> None:
+    def _note_stored(self, entry: InFlight) -> None:
         """Take note of each record that is stored while some are in doubt."""
         self.flights.sampling = True
         if not self._careful:
@@ -278,7 +278,7 @@ class ProducerLink:
         if self._clock.disagrees:
             self._clock.agreed()
             for i in range(self._one_by_one):  # it was nothing else
-                self._again[i] = at_present(self._again[i])
+                self._to_send_again[i] = at_present(self._to_send_again[i])
             self._one_by_one = 0
 
     def _serve(self, call: Callable[[float], object], seconds: float) -> None:
@@ -314,7 +314,7 @@ class ProducerLink:
             self._open_next()  # the doubts are over
         self._send_again()
         going = self._lost is None and self._error is None
-        self.flights.ready = going and not self._careful and not self._again
+        self.flights.ready = going and not self._careful and not self._to_send_again
 
     def _is_over(self) -> bool:
         """Whether the next producer may begin; where a batch was refused, the others' reports are waited for."""
@@ -323,7 +323,7 @@ class ProducerLink:
         return now >= self._replace_at and not waiting
 
     def _send_again(self) -> None:
-        again = self._again
+        again = self._to_send_again
         while again and self._lost is None and self._error is None:
             entry = again[0]
             if self._careful and not self._may_be_next(entry):
@@ -338,7 +338,7 @@ class ProducerLink:
                 if len(self.flights) > before:
                     self._busy.add(entry.lane)
 
-    def _may_be_next(self, entry: Entry) -> bool:
+    def _may_be_next(self, entry: InFlight) -> bool:
         if self._clock.disagrees:
             return self._one_by_one > 0 and not self._busy and self._clock.is_time_to_look
         return self._one_by_one > 0 and entry.lane not in self._busy
@@ -353,10 +353,12 @@ class ProducerLink:
         taken_back = self.flights.take_back()
         self._unsent = 0
         if self._careful:
-            self._again.extendleft(reversed(taken_back))
+            self._to_send_again.extendleft(reversed(taken_back))
             self._one_by_one += len(taken_back)
         else:
-            self._again, self._one_by_one = self._refusals.sort_out((*taken_back, *self._again), self._refused)
+            self._to_send_again, self._one_by_one = self._refusals.sort_out(
+                (*taken_back, *self._to_send_again), self._refused
+            )
         self._open_next()
 
     def _open_next(self) -> None:

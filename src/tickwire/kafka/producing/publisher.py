@@ -18,7 +18,15 @@ from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.events.types import MarketEvent, OrderBook
 from tickwire.kafka.admin.topics import ensure_topics
 from tickwire.kafka.clients import CONNECT_SECONDS, said
-from tickwire.kafka.producing.ledger import IN_MEMORY, Accounting, Entry, Lane, Ledger, Outlet, RecoveredAccount
+from tickwire.kafka.producing.ledger import (
+    IN_MEMORY,
+    Accounting,
+    DirectPublisher,
+    InFlight,
+    Lane,
+    Ledger,
+    RecoveredAccount,
+)
 from tickwire.kafka.producing.outage_buffer import OutageBuffer
 from tickwire.kafka.producing.outage_watch import OutageWatch
 from tickwire.kafka.producing.partition_watch import PartitionWatch
@@ -93,15 +101,15 @@ class Publisher:
         )
         self._send = self._link.send
         self._behind: set[str] = set()  # topics whose records must wait behind others
-        self.outlet = Outlet(
+        self.direct = DirectPublisher(
             self._link.flights, self._writer, self._behind, self._publish, self._not_sent, self._link.poll
         )
-        self.publish: Callable[[MarketEvent], None] = self.outlet.publish
+        self.publish: Callable[[MarketEvent], None] = self.direct.publish
         """Takes one event; never waits, never raises because of Kafka."""
         self._waits = self._places(config)
         self._broken: dict[Lane, None] = {}  # books that the feed has not been asked to start again
         self._refusals: set[tuple[str, int]] = set()
-        self._left: list[Entry] | None = None  # at the end: what is neither acknowledged nor on disk
+        self._left: list[InFlight] | None = None  # at the end: what is neither acknowledged nor on disk
         self._connecting: asyncio.Task[None] | None = None
         self._partitions = PartitionWatch(
             config.topics, self._link.partitions, lambda *found: self._carefully(lambda: self._moved(*found))
@@ -166,16 +174,16 @@ class Publisher:
             return
         if record.topic in self._behind:
             self._waits[record.topic].hold(lane, record)
-        elif not self._send(Entry(stream, lane, record)):
+        elif not self._send(InFlight(stream, lane, record)):
             self._wait(lane, record)
 
     def _open_route(self, lane: Lane, event: MarketEvent, record: Record) -> None:
         """Let the events that follow take the short way, as long as nothing is in it."""
         lane.routed = True
         route = lane, lane.stream, record.exchange, record.topic, record.key, record.headers, record.kind
-        self.outlet.open(type(event), event.symbol, route)
+        self.direct.open(type(event), event.symbol, route)
 
-    def _not_sent(self, entry: Entry, error: Exception) -> None:
+    def _not_sent(self, entry: InFlight, error: Exception) -> None:
         if not self._link.not_taken(entry, error):
             self._wait(entry.lane, entry.record)
 
@@ -222,14 +230,14 @@ class Publisher:
             config.orderbook_topic: books[config.when_full_orderbook],
         }
 
-    def _in_memory(self) -> Iterator[Entry]:
+    def _in_memory(self) -> Iterator[InFlight]:
         if self._left is not None:
             yield from self._left
         else:
             yield from self._link.entries()
             yield from self._waiting()
 
-    def _waiting(self) -> Iterator[Entry]:
+    def _waiting(self) -> Iterator[InFlight]:
         for place in dict.fromkeys(self._waits.values()):
             yield from place.entries()
 
@@ -259,7 +267,7 @@ class Publisher:
         if len(place):
             self._behind.update(topic for topic, other in self._waits.items() if other is place)
 
-    def _refused(self, entry: Entry, error: KafkaError) -> None:
+    def _refused(self, entry: InFlight, error: KafkaError) -> None:
         """Count a record that can never be sent; the others go on."""
         lane, record = entry.lane, entry.record
         entry.stream.failed += 1
@@ -282,7 +290,7 @@ class Publisher:
             )
         self._break(lane)
 
-    def _drop(self, entry: Entry) -> None:
+    def _drop(self, entry: InFlight) -> None:
         """Drop what was behind a lost record of its book. Where nothing is on its way to mend it, it begins again."""
         entry.stream.dropped += 1
         if entry.place != IN_MEMORY:
@@ -388,5 +396,5 @@ class Publisher:
         self._watch.look(time.monotonic(), acknowledged, self._link.busy + waiting)
 
 
-def _no_room(_entry: Entry) -> bool:
+def _no_room(_entry: InFlight) -> bool:
     return False

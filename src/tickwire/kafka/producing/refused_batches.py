@@ -14,7 +14,7 @@ import msgspec
 from confluent_kafka import KafkaError
 
 from tickwire.kafka.clients import said
-from tickwire.kafka.producing.ledger import Entry, Lane
+from tickwire.kafka.producing.ledger import InFlight, Lane
 from tickwire.records.codec import SMALL_STEP_MS
 
 logger = logging.getLogger(__name__)
@@ -31,19 +31,19 @@ class RefusedBatches:
 
     def __init__(self, batch_size: int) -> None:
         self.batch_size = batch_size  # of the next producer, in bytes
-        self._errors: dict[Entry, KafkaError] = {}
+        self._errors: dict[InFlight, KafkaError] = {}
         self._lanes: set[Lane] = set()  # theirs
         self._overtaken: set[Lane] = set()
 
     def __len__(self) -> int:
         return len(self._errors)
 
-    def add(self, entry: Entry, error: KafkaError) -> None:
+    def add(self, entry: InFlight, error: KafkaError) -> None:
         """Take one of a refused batch."""
         self._errors[entry] = error
         self._lanes.add(entry.lane)
 
-    def acknowledged(self, entry: Entry) -> None:
+    def acknowledged(self, entry: InFlight) -> None:
         """Take note of what was stored: a refused record of the same lane is older, and cannot follow it any more.
 
         Kafka takes what is behind the first batch of a producer though it refused that.
@@ -52,15 +52,15 @@ class RefusedBatches:
             self._overtaken.add(entry.lane)
 
     def sort_out(
-        self, entries: Iterable[Entry], failed: Callable[[Entry, KafkaError], None]
-    ) -> tuple[deque[Entry], int]:
+        self, entries: Iterable[InFlight], failed: Callable[[InFlight, KafkaError], None]
+    ) -> tuple[deque[InFlight], int]:
         """Return what is to be sent again, in the order of *entries*, and how much of its head goes one by one.
 
         *failed* is told of the records that can never be sent.
         """
         errors, overtaken = self._errors, self._overtaken
         self._errors, self._lanes, self._overtaken = {}, set(), set()
-        again: deque[Entry] = deque()
+        again: deque[InFlight] = deque()
         one_by_one, too_large = 0, False
         for entry in entries:
             error = errors.get(entry)
@@ -81,7 +81,7 @@ class RefusedBatches:
             logger.warning("producer.smaller_batches bytes=%d (a topic takes no larger ones)", self.batch_size)
         return again, one_by_one
 
-    def _was_alone(self, entry: Entry, error: KafkaError, refused: int) -> bool:
+    def _was_alone(self, entry: InFlight, error: KafkaError, refused: int) -> bool:
         """Whether it is certain that the record was refused for its own sake."""
         if error.code() in _TOO_LARGE:
             return refused == 1 or len(entry.record.value) >= self.batch_size
@@ -120,17 +120,17 @@ class KafkasClock:
             logger.info("producer.time_accepted")
 
 
-def is_from_another_time(entry: Entry) -> bool:
+def is_from_another_time(entry: InFlight) -> bool:
     """Whether a record's time is so far from the present that Kafka may refuse it for that."""
     return abs(entry.record.timestamp_ms - _now_ms()) >= SMALL_STEP_MS
 
 
-def is_from_the_future(entry: Entry) -> bool:
+def is_from_the_future(entry: InFlight) -> bool:
     """Whether a record's time is one that a right clock cannot have shown."""
     return entry.record.timestamp_ms >= _now_ms() + SMALL_STEP_MS
 
 
-def at_present(entry: Entry) -> Entry:
+def at_present(entry: InFlight) -> InFlight:
     """The same record, not on its way, with the present time."""
     record = msgspec.structs.replace(entry.record, timestamp_ms=_now_ms())
     return type(entry)(entry.stream, entry.lane, record, entry.place)

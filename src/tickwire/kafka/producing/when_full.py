@@ -8,12 +8,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from tickwire.kafka.producing.ledger import Entry, Lane
+from tickwire.kafka.producing.ledger import InFlight, Lane
 from tickwire.records.codec import Record
 
 logger = logging.getLogger(__name__)
 
-Send = Callable[[Entry], bool]  # False: no room
+Send = Callable[[InFlight], bool]  # False: no room
 Lose = Callable[[Lane], None]  # a record of this lane is dropped
 
 # A socket that is told to stop has delivered up to one read of its buffer: many thousand small frames.
@@ -33,7 +33,7 @@ class WhenFull(Protocol):
     def drain(self, send: Send) -> None:
         """Hand over what waits, the oldest first, as far as there is room. Called every few milliseconds."""
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[InFlight]:
         """Everything that waits in memory, the oldest first."""
 
 
@@ -53,7 +53,7 @@ class Dropping:
     def drain(self, send: Send) -> None:
         """Do nothing."""
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[InFlight]:
         """Nothing ever waits."""
         return iter(())
 
@@ -77,13 +77,13 @@ class Conflating:
         """Hand over, the key that has waited longest first."""
         while self._newest:
             lane = next(iter(self._newest))
-            if not send(Entry(lane.stream, lane, self._newest[lane])):
+            if not send(InFlight(lane.stream, lane, self._newest[lane])):
                 return
             del self._newest[lane]
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[InFlight]:
         """What waits."""
-        return (Entry(lane.stream, lane, record) for lane, record in self._newest.items())
+        return (InFlight(lane.stream, lane, record) for lane, record in self._newest.items())
 
 
 class Blocking:
@@ -101,7 +101,7 @@ class Blocking:
         resume: Callable[[], None],
     ) -> None:
         self._seconds, self._clock, self._lose, self._pause, self._resume = seconds, clock, lose, pause, resume
-        self._waiting: deque[Entry] = deque()
+        self._waiting: deque[InFlight] = deque()
         self._bytes = 0
         self._since = 0.0
         self._given_up = False
@@ -118,7 +118,7 @@ class Blocking:
         if not self._waiting:
             self._since = self._clock()
             self._pause()
-        self._waiting.append(Entry(lane.stream, lane, record))
+        self._waiting.append(InFlight(lane.stream, lane, record))
         self._bytes += size
 
     def drain(self, send: Send) -> None:
@@ -136,6 +136,6 @@ class Blocking:
             logger.error("publisher.dropping blocked_s=%g waiting=%d", self._seconds, len(self._waiting))
             self._resume()  # an exchange that is not read for longer hangs up
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[InFlight]:
         """What waits."""
         return iter(self._waiting)

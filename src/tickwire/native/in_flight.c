@@ -2,7 +2,7 @@
  *
  * The same tests run on both forms.
  */
-#include "flight.h"
+#include "in_flight.h"
 
 static PyObject *record_type;   /* tickwire.records.codec.Record, once it was needed */
 static PyObject *produce_names; /* ("on_delivery", "timestamp", "headers") */
@@ -21,19 +21,19 @@ static PyMemberDef counts_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
-/* ---- Entry and Flights ------------------------------------------------------------------------------------------ */
+/* ---- InFlight and InFlightTable ------------------------------------------------------------------------------------------ */
 
 static PyMemberDef entry_members[] = {
-    {"stream", T_OBJECT_EX, offsetof(Entry, stream), READONLY, NULL},
-    {"lane", T_OBJECT_EX, offsetof(Entry, lane), READONLY, NULL},
-    {"place", T_LONGLONG, offsetof(Entry, place), READONLY, NULL},
+    {"stream", T_OBJECT_EX, offsetof(InFlight, stream), READONLY, NULL},
+    {"lane", T_OBJECT_EX, offsetof(InFlight, lane), READONLY, NULL},
+    {"place", T_LONGLONG, offsetof(InFlight, place), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
-Entry *
+InFlight *
 entry_make(PyTypeObject *type, PyObject *stream, PyObject *lane, PyObject *record, long long place)
 {
-    Entry *entry = (Entry *)type->tp_alloc(type, 0);
+    InFlight *entry = (InFlight *)type->tp_alloc(type, 0);
     if (entry) {
         Py_INCREF(stream);
         Py_INCREF(lane);
@@ -48,7 +48,7 @@ entry_make(PyTypeObject *type, PyObject *stream, PyObject *lane, PyObject *recor
 
 /* The record, borrowed: few are ever looked at again once they are on their way. */
 static PyObject *
-record_of(Entry *entry)
+record_of(InFlight *entry)
 {
     if (entry->record)
         return entry->record;
@@ -66,7 +66,7 @@ record_of(Entry *entry)
 }
 
 static PyObject *
-entry_record(Entry *entry, void *Py_UNUSED(closure))
+entry_record(InFlight *entry, void *Py_UNUSED(closure))
 {
     PyObject *record = record_of(entry);
     Py_XINCREF(record);
@@ -90,7 +90,7 @@ entry_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 }
 
 static void
-entry_free(Entry *entry)
+entry_free(InFlight *entry)
 {
     PyTypeObject *type = Py_TYPE(entry);
     Py_XDECREF(entry->stream);
@@ -103,7 +103,7 @@ entry_free(Entry *entry)
 }
 
 static void
-flights_add(Flights *flights, Entry *entry)
+flights_add(InFlightTable *flights, InFlight *entry)
 {
     Py_INCREF(entry);
     entry->flights = flights;
@@ -119,7 +119,7 @@ flights_add(Flights *flights, Entry *entry)
 
 /* Takes an entry out and lets it go. */
 static void
-flights_remove(Flights *flights, Entry *entry)
+flights_remove(InFlightTable *flights, InFlight *entry)
 {
     if (entry->before)
         entry->before->after = entry->after;
@@ -137,12 +137,12 @@ flights_remove(Flights *flights, Entry *entry)
 
 /* The producer's report: on_delivery(error, message). */
 static PyObject *
-entry_call(Entry *entry, PyObject *arguments, PyObject *Py_UNUSED(keywords))
+entry_call(InFlight *entry, PyObject *arguments, PyObject *Py_UNUSED(keywords))
 {
     PyObject *error, *message;
     if (!PyArg_ParseTuple(arguments, "OO", &error, &message))
         return NULL;
-    Flights *flights = entry->flights;
+    InFlightTable *flights = entry->flights;
     if (!flights)
         Py_RETURN_NONE; /* was taken back: what became of it is not ours any more */
     PyObject *answer;
@@ -172,16 +172,16 @@ static PyType_Slot entry_slots[] = {
 };
 
 static PyType_Spec entry_spec = {
-    .name = "tickwire._native.Entry",
-    .basicsize = sizeof(Entry),
+    .name = "tickwire._native.InFlight",
+    .basicsize = sizeof(InFlight),
     .flags = Py_TPFLAGS_DEFAULT,
     .slots = entry_slots,
 };
 
 static PyMemberDef flights_members[] = {
-    {"ready", T_BOOL, offsetof(Flights, ready), 0, NULL},
-    {"sampling", T_BOOL, offsetof(Flights, sampling), 0, NULL},
-    {"produce", T_OBJECT_EX, offsetof(Flights, produce), 0, NULL},
+    {"ready", T_BOOL, offsetof(InFlightTable, ready), 0, NULL},
+    {"sampling", T_BOOL, offsetof(InFlightTable, sampling), 0, NULL},
+    {"produce", T_OBJECT_EX, offsetof(InFlightTable, produce), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -192,7 +192,7 @@ flights_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
     PyObject *acknowledged, *failed;
     if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OO", names, &acknowledged, &failed))
         return NULL;
-    Flights *flights = (Flights *)type->tp_alloc(type, 0);
+    InFlightTable *flights = (InFlightTable *)type->tp_alloc(type, 0);
     if (flights) {
         flights->acknowledged = Py_NewRef(acknowledged);
         flights->failed = Py_NewRef(failed);
@@ -202,7 +202,7 @@ flights_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 }
 
 static int
-flights_traverse(Flights *flights, visitproc visit, void *arg)
+flights_traverse(InFlightTable *flights, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(flights));
     Py_VISIT(flights->acknowledged);
@@ -212,7 +212,7 @@ flights_traverse(Flights *flights, visitproc visit, void *arg)
 }
 
 static int
-flights_drop(Flights *flights)
+flights_drop(InFlightTable *flights)
 {
     Py_CLEAR(flights->acknowledged);
     Py_CLEAR(flights->failed);
@@ -221,7 +221,7 @@ flights_drop(Flights *flights)
 }
 
 static void
-flights_free(Flights *flights)
+flights_free(InFlightTable *flights)
 {
     PyTypeObject *type = Py_TYPE(flights);
     PyObject_GC_UnTrack(flights);
@@ -233,7 +233,7 @@ flights_free(Flights *flights)
 }
 
 int
-flights_send(Flights *flights, Entry *entry, PyObject *topic, PyObject *value, PyObject *key, PyObject *timestamp,
+flights_send(InFlightTable *flights, InFlight *entry, PyObject *topic, PyObject *value, PyObject *key, PyObject *timestamp,
              PyObject *headers)
 {
     if (entry->flights) {
@@ -262,20 +262,20 @@ flights_send(Flights *flights, Entry *entry, PyObject *topic, PyObject *value, P
 }
 
 static PyObject *
-flights_hand_over(Flights *flights, PyObject *argument)
+flights_hand_over(InFlightTable *flights, PyObject *argument)
 {
     if (!Py_IS_TYPE(argument, entry_type)) {
-        PyErr_SetString(PyExc_TypeError, "an Entry is handed over");
+        PyErr_SetString(PyExc_TypeError, "an InFlight is handed over");
         return NULL;
     }
-    PyObject *record = record_of((Entry *)argument);
+    PyObject *record = record_of((InFlight *)argument);
     if (!record)
         return NULL;
     PyObject *topic = PyObject_GetAttr(record, name_topic), *key = PyObject_GetAttr(record, name_key);
     PyObject *value = PyObject_GetAttr(record, name_value), *headers = PyObject_GetAttr(record, name_headers);
     PyObject *timestamp = PyObject_GetAttr(record, name_timestamp_ms);
     int failed = !topic || !key || !value || !headers || !timestamp
-                 || flights_send(flights, (Entry *)argument, topic, value, key, timestamp, headers);
+                 || flights_send(flights, (InFlight *)argument, topic, value, key, timestamp, headers);
     Py_XDECREF(topic);
     Py_XDECREF(key);
     Py_XDECREF(value);
@@ -287,22 +287,22 @@ flights_hand_over(Flights *flights, PyObject *argument)
 }
 
 static PyObject *
-flights_end(Flights *flights, PyObject *argument)
+flights_end(InFlightTable *flights, PyObject *argument)
 {
-    if (!Py_IS_TYPE(argument, entry_type) || ((Entry *)argument)->flights != flights) {
+    if (!Py_IS_TYPE(argument, entry_type) || ((InFlight *)argument)->flights != flights) {
         PyErr_SetString(PyExc_KeyError, "the entry is not on its way");
         return NULL;
     }
-    flights_remove(flights, (Entry *)argument);
+    flights_remove(flights, (InFlight *)argument);
     Py_RETURN_NONE;
 }
 
 static PyObject *
-flights_list(Flights *flights, PyObject *Py_UNUSED(ignored))
+flights_list(InFlightTable *flights, PyObject *Py_UNUSED(ignored))
 {
     PyObject *list = PyList_New(flights->count);
     Py_ssize_t i = 0;
-    for (Entry *entry = flights->first; list && entry; entry = entry->after) {
+    for (InFlight *entry = flights->first; list && entry; entry = entry->after) {
         Py_INCREF(entry);
         PyList_SET_ITEM(list, i++, (PyObject *)entry);
     }
@@ -310,7 +310,7 @@ flights_list(Flights *flights, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
-flights_take_back(Flights *flights, PyObject *Py_UNUSED(ignored))
+flights_take_back(InFlightTable *flights, PyObject *Py_UNUSED(ignored))
 {
     PyObject *list = flights_list(flights, NULL);
     if (list)
@@ -320,7 +320,7 @@ flights_take_back(Flights *flights, PyObject *Py_UNUSED(ignored))
 }
 
 static Py_ssize_t
-flights_length(Flights *flights)
+flights_length(InFlightTable *flights)
 {
     return flights->count;
 }
@@ -340,8 +340,8 @@ static PyType_Slot flights_slots[] = {
 };
 
 static PyType_Spec flights_spec = {
-    .name = "tickwire._native.Flights",
-    .basicsize = sizeof(Flights),
+    .name = "tickwire._native.InFlightTable",
+    .basicsize = sizeof(InFlightTable),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .slots = flights_slots,
 };
@@ -357,8 +357,8 @@ add_flight(PyObject *module)
     if (make_names(names, sizeof names / sizeof *names))
         return -1;
     counts_type = add_plain(module, "Counts", "tickwire._native.Counts", sizeof(Counts), counts_members);
-    entry_type = add_type(module, "Entry", &entry_spec);
-    flights_type = add_type(module, "Flights", &flights_spec);
+    entry_type = add_type(module, "InFlight", &entry_spec);
+    flights_type = add_type(module, "InFlightTable", &flights_spec);
     produce_names = Py_BuildValue("(sss)", "on_delivery", "timestamp", "headers");
     return counts_type && entry_type && flights_type && produce_names ? 0 : -1;
 }

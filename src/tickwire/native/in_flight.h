@@ -6,7 +6,7 @@
 
 enum { IN_MEMORY = -1 }; /* the place of an entry that is not on disk */
 
-/* Where events of a kind and symbol go, as kafka/publisher.py says it to Outlet.open. */
+/* Where events of a kind and symbol go, as kafka/publisher.py says it to DirectPublisher.open. */
 enum { ROUTE_LANE, ROUTE_STREAM, ROUTE_EXCHANGE, ROUTE_TOPIC, ROUTE_KEY, ROUTE_HEADERS, ROUTE_KIND, ROUTE_SIZE };
 
 typedef struct {
@@ -14,33 +14,33 @@ typedef struct {
     long long events, acknowledged, conflated, dropped, failed, spilled;
 } Counts;
 
-struct Flights;
+struct InFlightTable;
 
 /* Part of no cycle (what it holds knows nothing of it), so the collector need not look at a hundred thousand. */
-typedef struct Entry {
+typedef struct InFlight {
     PyObject_HEAD
     PyObject *stream, *lane;
     PyObject *record;        /* NULL until somebody asks, and then made of these: */
     PyObject *route, *value; /* NULL where the record was given */
     long long timestamp_ms, place;
-    struct Flights *flights; /* where it is on its way, and which holds it then; else NULL */
-    struct Entry *before, *after;
-} Entry;
+    struct InFlightTable *flights; /* where it is on its way, and which holds it then; else NULL */
+    struct InFlight *before, *after;
+} InFlight;
 
-typedef struct Flights {
+typedef struct InFlightTable {
     PyObject_HEAD
     PyObject *acknowledged, *failed, *produce;
-    Entry *first, *last;
+    InFlight *first, *last;
     Py_ssize_t count;
     char ready, sampling;
-} Flights;
+} InFlightTable;
 
 extern PyTypeObject *entry_type, *flights_type, *counts_type;
 
 /* *record* may be NULL: it is made from route, value and time once somebody asks. */
-Entry *entry_make(PyTypeObject *type, PyObject *stream, PyObject *lane, PyObject *record, long long place);
+InFlight *entry_make(PyTypeObject *type, PyObject *stream, PyObject *lane, PyObject *record, long long place);
 /* Hands the entry to the producer; -1 with an error set: it is not on its way. */
-int flights_send(Flights *flights, Entry *entry, PyObject *topic, PyObject *value, PyObject *key, PyObject *timestamp,
+int flights_send(InFlightTable *flights, InFlight *entry, PyObject *topic, PyObject *value, PyObject *key, PyObject *timestamp,
                  PyObject *headers);
 
 #endif

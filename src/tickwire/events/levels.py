@@ -8,7 +8,7 @@ from tickwire.events.side import Levels, read_levels
 from tickwire.events.types import OrderBook
 
 
-def spell_out(message: OrderBook) -> None:
+def decode_levels(message: OrderBook) -> None:
     """Read levels in place that are JSON text still, so that a program can look at them."""
     if type(bids := cast("Levels", message.bids)) is Raw:
         message.bids = read_levels(bids)

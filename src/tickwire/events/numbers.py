@@ -13,7 +13,7 @@ class PlainNumber:
         self.value = 0
 
 
-class PlainRunning:
+class PlainBookNumbers:
     """How far one symbol's book has come: ``sequence`` and ``exchange_us`` are -1 where the exchange gives none."""
 
     __slots__ = ("book_seq", "epoch", "exchange_us", "messages", "sequence", "valid")
@@ -24,7 +24,7 @@ class PlainRunning:
         self.valid = False
 
 
-class PlainApplied:
+class PlainUpdateId:
     """The exchange's number of the last update that a book holds."""
 
     __slots__ = ("update_id",)
@@ -34,8 +34,8 @@ class PlainApplied:
 
 
 try:
-    from tickwire._native import Applied, Number, Running
+    from tickwire._native import BookNumbers, Number, UpdateId
 except ImportError:
-    Applied, Number, Running = PlainApplied, PlainNumber, PlainRunning  # type: ignore[misc]
+    UpdateId, Number, BookNumbers = PlainUpdateId, PlainNumber, PlainBookNumbers  # type: ignore[misc]
 
-__all__ = ["Applied", "Number", "PlainApplied", "PlainNumber", "PlainRunning", "Running"]
+__all__ = ["BookNumbers", "Number", "PlainBookNumbers", "PlainNumber", "PlainUpdateId", "UpdateId"]

@@ -1,4 +1,4 @@
-"""A line to the exchange: one connection after the other, for as long as the feed runs."""
+"""Keeps an exchange connected: one connection after the other, for as long as the feed runs."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from tickwire.errors import ConnectionLost
 from tickwire.exchanges.contract import AdapterContract, Symbol
 from tickwire.wire.backoff import Backoff
-from tickwire.wire.session import Session, Surroundings
+from tickwire.wire.session import FeedContext, Session
 
 logger = logging.getLogger(__name__)
 
@@ -33,14 +33,14 @@ class Gate:
         await asyncio.sleep(at - now)
 
 
-class Line:
+class Reconnector:
     """The connection that serves *symbols*. *open_adapter* makes the adapter of each new connection."""
 
     def __init__(
-        self, around: Surroundings, symbols: Sequence[Symbol], open_adapter: Callable[[], AdapterContract], gate: Gate
+        self, context: FeedContext, symbols: Sequence[Symbol], open_adapter: Callable[[], AdapterContract], gate: Gate
     ) -> None:
         self.symbols = symbols
-        self._around, self._open_adapter, self._gate = around, open_adapter, gate
+        self._context, self._open_adapter, self._gate = context, open_adapter, gate
         self._session: Session | None = None
         self._successor: Session | None = None
         self._running: set[Running] = set()  # every session that is not done, leaving ones too
@@ -51,7 +51,7 @@ class Line:
 
     @property
     def last_frame(self) -> float:
-        """When the last frame came, on the monotonic clock; the line's start if none did."""
+        """When the last frame came, on the monotonic clock; the start if none came."""
         if self._session is not None and self._session.opened_at is not None:
             self._last_frame = self._session.connection.last_frame
         return self._last_frame
@@ -85,7 +85,7 @@ class Line:
 
     async def run(self) -> NoReturn:
         """Serve until cancelled. Raises :exc:`~tickwire.errors.SubscriptionRefused`."""
-        backoff = Backoff(self._around.random.random)
+        backoff = Backoff(self._context.random.random)
         while True:
             lost, lived_s = await self._serve()
             wait = backoff.delay_s(lived_s)
@@ -117,7 +117,7 @@ class Line:
 
     async def _open_successor(self, running: Running) -> tuple[Session, Running] | None:
         """Open a connection beside the one that serves and wait until its books are there; None where that one ends."""
-        backoff = Backoff(self._around.random.random)
+        backoff = Backoff(self._context.random.random)
         while not running.done():
             session, task = await self._open(standby=True)
             self._successor = session
@@ -131,7 +131,7 @@ class Line:
             if not running.done():
                 logger.warning(
                     "feed.no_successor exchange=%s wait_s=%.1f detail=%r (the present one goes on)",
-                    self._around.exchange.name, wait, why,
+                    self._context.exchange.name, wait, why,
                 )  # fmt: skip
             await asyncio.wait({running}, timeout=wait)
         return None
@@ -139,7 +139,7 @@ class Line:
     async def _open(self, *, standby: bool) -> tuple[Session, Running]:
         await self._reading.wait()
         await self._gate.turn()
-        session = Session(self._around, self._open_adapter(), self.symbols, standby=standby)
+        session = Session(self._context, self._open_adapter(), self.symbols, standby=standby)
         if not self._reading.is_set():
             session.connection.pause()
         task = asyncio.create_task(session.run())
@@ -154,10 +154,10 @@ class Line:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _tell(self, lost: ConnectionLost, wait_s: float) -> None:
-        self._around.tally.reconnects[lost.reason].add()
+        self._context.tally.reconnects[lost.reason].add()
         logger.warning(
             "feed.reconnect exchange=%s reason=%s wait_s=%.1f detail=%r",
-            self._around.exchange.name, lost.reason, wait_s, lost.detail,
+            self._context.exchange.name, lost.reason, wait_s, lost.detail,
         )  # fmt: skip
 
     def _sessions(self) -> list[Session]:

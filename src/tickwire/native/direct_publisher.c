@@ -1,16 +1,16 @@
 /* The way from an event to the producer when nothing is in the way: then it does what Publisher.publish does, and for every
  * other event it calls that. It has no Python form of its own.
  */
-#include "flight.h"
+#include "in_flight.h"
 
-PyTypeObject *outlet_type;
+PyTypeObject *direct_type;
 static PyObject *name_symbol, *name_exchange, *name_received_us, *name_broken, *name_last_ms;
 
 enum { SMALL_STEP_MS = 600000 }; /* as in records/codec.py */
 enum { SERVE_EVERY = 256 }; /* events: reports are taken while frames keep the event loop from its timers */
-struct Outlet {
+struct DirectPublisher {
     PyObject_HEAD
-    Flights *flights;
+    InFlightTable *flights;
     PyObject *writer;   /* RecordWriter: encodes, and knows the last timestamp */
     PyObject *encode;
     PyObject *behind;   /* the set of topics whose records must wait behind others */
@@ -23,76 +23,76 @@ struct Outlet {
 };
 
 static PyObject *
-outlet_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
+direct_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
     static char *names[] = {"flights", "writer", "behind", "long_way", "not_sent", "serve", NULL};
     PyObject *flights, *writer, *behind, *long_way, *not_sent, *serve;
     if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O!OO!OOO", names, flights_type, &flights, &writer,
                                      &PySet_Type, &behind, &long_way, &not_sent, &serve))
         return NULL;
-    Outlet *outlet = (Outlet *)type->tp_alloc(type, 0);
-    if (!outlet)
+    DirectPublisher *direct = (DirectPublisher *)type->tp_alloc(type, 0);
+    if (!direct)
         return NULL;
-    outlet->flights = (Flights *)Py_NewRef(flights);
-    outlet->writer = Py_NewRef(writer);
-    outlet->behind = Py_NewRef(behind);
-    outlet->long_way = Py_NewRef(long_way);
-    outlet->not_sent = Py_NewRef(not_sent);
-    outlet->serve = Py_NewRef(serve);
-    if (!(outlet->encode = PyObject_GetAttrString(writer, "encode")) || !(outlet->routes = PyDict_New()))
-        Py_CLEAR(outlet);
-    return (PyObject *)outlet;
+    direct->flights = (InFlightTable *)Py_NewRef(flights);
+    direct->writer = Py_NewRef(writer);
+    direct->behind = Py_NewRef(behind);
+    direct->long_way = Py_NewRef(long_way);
+    direct->not_sent = Py_NewRef(not_sent);
+    direct->serve = Py_NewRef(serve);
+    if (!(direct->encode = PyObject_GetAttrString(writer, "encode")) || !(direct->routes = PyDict_New()))
+        Py_CLEAR(direct);
+    return (PyObject *)direct;
 }
 
 static int
-outlet_traverse(Outlet *outlet, visitproc visit, void *arg)
+direct_traverse(DirectPublisher *direct, visitproc visit, void *arg)
 {
-    Py_VISIT(Py_TYPE(outlet));
-    Py_VISIT(outlet->flights);
-    Py_VISIT(outlet->writer);
-    Py_VISIT(outlet->encode);
-    Py_VISIT(outlet->behind);
-    Py_VISIT(outlet->long_way);
-    Py_VISIT(outlet->not_sent);
-    Py_VISIT(outlet->serve);
-    Py_VISIT(outlet->routes);
+    Py_VISIT(Py_TYPE(direct));
+    Py_VISIT(direct->flights);
+    Py_VISIT(direct->writer);
+    Py_VISIT(direct->encode);
+    Py_VISIT(direct->behind);
+    Py_VISIT(direct->long_way);
+    Py_VISIT(direct->not_sent);
+    Py_VISIT(direct->serve);
+    Py_VISIT(direct->routes);
     return 0;
 }
 
 static int
-outlet_drop(Outlet *outlet)
+direct_drop(DirectPublisher *direct)
 {
-    Py_CLEAR(outlet->flights);
-    Py_CLEAR(outlet->writer);
-    Py_CLEAR(outlet->encode);
-    Py_CLEAR(outlet->behind);
-    Py_CLEAR(outlet->long_way);
-    Py_CLEAR(outlet->not_sent);
-    Py_CLEAR(outlet->serve);
-    Py_CLEAR(outlet->routes);
+    Py_CLEAR(direct->flights);
+    Py_CLEAR(direct->writer);
+    Py_CLEAR(direct->encode);
+    Py_CLEAR(direct->behind);
+    Py_CLEAR(direct->long_way);
+    Py_CLEAR(direct->not_sent);
+    Py_CLEAR(direct->serve);
+    Py_CLEAR(direct->routes);
     return 0;
 }
 
 static void
-outlet_free(Outlet *outlet)
+direct_free(DirectPublisher *direct)
 {
-    PyTypeObject *type = Py_TYPE(outlet);
-    PyObject_GC_UnTrack(outlet);
-    outlet_drop(outlet);
-    type->tp_free((PyObject *)outlet);
+    PyTypeObject *type = Py_TYPE(direct);
+    PyObject_GC_UnTrack(direct);
+    direct_drop(direct);
+    type->tp_free((PyObject *)direct);
     Py_DECREF(type);
 }
 
 int
-outlet_is_free(const Outlet *outlet)
+direct_is_free(const DirectPublisher *direct)
 {
-    return outlet->alone && outlet->flights->ready && !PySet_GET_SIZE(outlet->behind);
+    return direct->alone && direct->flights->ready && !PySet_GET_SIZE(direct->behind);
 }
 
 PyObject *
-outlet_route(Outlet *outlet, PyObject *type, PyObject *symbol)
+direct_route(DirectPublisher *direct, PyObject *type, PyObject *symbol)
 {
-    PyObject *by_symbol = PyDict_GetItemWithError(outlet->routes, type);
+    PyObject *by_symbol = PyDict_GetItemWithError(direct->routes, type);
     PyObject *route = by_symbol ? PyDict_GetItemWithError(by_symbol, symbol) : NULL;
     PyObject *broken = route ? PyObject_GetAttr(PyTuple_GET_ITEM(route, ROUTE_LANE), name_broken) : NULL;
     Py_XDECREF(broken); /* True and False live for ever */
@@ -101,12 +101,12 @@ outlet_route(Outlet *outlet, PyObject *type, PyObject *symbol)
 
 /* The route of an event for which nothing is in the way, borrowed; NULL, perhaps with an error: the long way. */
 static PyObject *
-find_route(Outlet *outlet, PyObject *event)
+find_route(DirectPublisher *direct, PyObject *event)
 {
-    if (!outlet->flights->ready || PySet_GET_SIZE(outlet->behind))
+    if (!direct->flights->ready || PySet_GET_SIZE(direct->behind))
         return NULL;
     PyObject *symbol = PyObject_GetAttr(event, name_symbol);
-    PyObject *route = symbol ? outlet_route(outlet, (PyObject *)Py_TYPE(event), symbol) : NULL;
+    PyObject *route = symbol ? direct_route(direct, (PyObject *)Py_TYPE(event), symbol) : NULL;
     Py_XDECREF(symbol);
     if (!route)
         return NULL;
@@ -119,9 +119,9 @@ find_route(Outlet *outlet, PyObject *event)
 
 /* The time in ms, or the last one where that is a little greater, as RecordWriter.write has it. */
 static PyObject *
-next_timestamp(Outlet *outlet, long long us)
+next_timestamp(DirectPublisher *direct, long long us)
 {
-    PyObject *last = PyObject_GetAttr(outlet->writer, name_last_ms);
+    PyObject *last = PyObject_GetAttr(direct->writer, name_last_ms);
     long long last_ms = last ? PyLong_AsLongLong(last) : -1;
     if (last_ms == -1 && PyErr_Occurred()) {
         Py_XDECREF(last);
@@ -131,37 +131,37 @@ next_timestamp(Outlet *outlet, long long us)
         return last;
     Py_DECREF(last);
     PyObject *now = PyLong_FromLongLong(us / 1000);
-    if (now && PyObject_SetAttr(outlet->writer, name_last_ms, now))
+    if (now && PyObject_SetAttr(direct->writer, name_last_ms, now))
         Py_CLEAR(now);
     return now;
 }
 
 static PyObject *
-tell_not_sent(Outlet *outlet, Entry *entry)
+tell_not_sent(DirectPublisher *direct, InFlight *entry)
 {
     PyObject *error = take_error();
-    PyObject *answer = PyObject_CallFunctionObjArgs(outlet->not_sent, (PyObject *)entry, error, NULL);
+    PyObject *answer = PyObject_CallFunctionObjArgs(direct->not_sent, (PyObject *)entry, error, NULL);
     Py_DECREF(error);
     return answer;
 }
 
 /* Takes reports after some events; *answer* is that of the event, and is let go. */
 static int
-serve_now_and_then(Outlet *outlet, PyObject *answer)
+serve_now_and_then(DirectPublisher *direct, PyObject *answer)
 {
-    if (answer && ++outlet->unserved >= SERVE_EVERY) {
-        outlet->unserved = 0;
-        Py_SETREF(answer, PyObject_CallNoArgs(outlet->serve));
+    if (answer && ++direct->unserved >= SERVE_EVERY) {
+        direct->unserved = 0;
+        Py_SETREF(answer, PyObject_CallNoArgs(direct->serve));
     }
     Py_XDECREF(answer);
     return answer ? 0 : -1;
 }
 
 int
-outlet_send(Outlet *outlet, PyObject *route, PyObject *value, long long received_us)
+direct_send(DirectPublisher *direct, PyObject *route, PyObject *value, long long received_us)
 {
-    PyObject *stream = PyTuple_GET_ITEM(route, ROUTE_STREAM), *timestamp = next_timestamp(outlet, received_us);
-    Entry *entry =
+    PyObject *stream = PyTuple_GET_ITEM(route, ROUTE_STREAM), *timestamp = next_timestamp(direct, received_us);
+    InFlight *entry =
         timestamp ? entry_make(entry_type, stream, PyTuple_GET_ITEM(route, ROUTE_LANE), NULL, IN_MEMORY) : NULL;
     if (!entry) {
         Py_XDECREF(timestamp);
@@ -174,23 +174,23 @@ outlet_send(Outlet *outlet, PyObject *route, PyObject *value, long long received
     entry->timestamp_ms = PyLong_AsLongLong(timestamp);
     ((Counts *)stream)->events++;
     PyObject *answer = NULL;
-    if (!flights_send(outlet->flights, entry, PyTuple_GET_ITEM(route, ROUTE_TOPIC), value,
+    if (!flights_send(direct->flights, entry, PyTuple_GET_ITEM(route, ROUTE_TOPIC), value,
                       PyTuple_GET_ITEM(route, ROUTE_KEY), timestamp, PyTuple_GET_ITEM(route, ROUTE_HEADERS))) {
         answer = Py_None;
         Py_INCREF(answer);
     } else
-        answer = tell_not_sent(outlet, entry);
+        answer = tell_not_sent(direct, entry);
     Py_DECREF(entry);
     Py_DECREF(timestamp);
-    return serve_now_and_then(outlet, answer);
+    return serve_now_and_then(direct, answer);
 }
 
 static PyObject *
-outlet_publish(Outlet *outlet, PyObject *event)
+direct_publish(DirectPublisher *direct, PyObject *event)
 {
-    PyObject *route = find_route(outlet, event);
+    PyObject *route = find_route(direct, event);
     if (!route) {
-        if (PyErr_Occurred() || serve_now_and_then(outlet, PyObject_CallOneArg(outlet->long_way, event)))
+        if (PyErr_Occurred() || serve_now_and_then(direct, PyObject_CallOneArg(direct->long_way, event)))
             return NULL;
         Py_RETURN_NONE;
     }
@@ -202,8 +202,8 @@ outlet_publish(Outlet *outlet, PyObject *event)
             PyErr_SetString(PyExc_ValueError, "received_us is negative");
         return NULL;
     }
-    PyObject *value = PyObject_CallOneArg(outlet->encode, event);
-    int failed = !value || outlet_send(outlet, route, value, us);
+    PyObject *value = PyObject_CallOneArg(direct->encode, event);
+    int failed = !value || direct_send(direct, route, value, us);
     Py_XDECREF(value);
     if (failed)
         return NULL;
@@ -211,7 +211,7 @@ outlet_publish(Outlet *outlet, PyObject *event)
 }
 
 static PyObject *
-outlet_open(Outlet *outlet, PyObject *arguments)
+direct_open(DirectPublisher *direct, PyObject *arguments)
 {
     PyObject *type, *symbol, *route;
     if (!PyArg_ParseTuple(arguments, "OUO!", &type, &symbol, &PyTuple_Type, &route))
@@ -221,10 +221,10 @@ outlet_open(Outlet *outlet, PyObject *arguments)
         PyErr_SetString(PyExc_TypeError, "a route is lane, stream, exchange, topic, key, headers, kind");
         return NULL;
     }
-    PyObject *by_symbol = PyDict_GetItemWithError(outlet->routes, type);
+    PyObject *by_symbol = PyDict_GetItemWithError(direct->routes, type);
     if (!by_symbol) {
         PyObject *fresh = PyErr_Occurred() ? NULL : PyDict_New();
-        if (!fresh || PyDict_SetItem(outlet->routes, type, fresh)) {
+        if (!fresh || PyDict_SetItem(direct->routes, type, fresh)) {
             Py_XDECREF(fresh);
             return NULL;
         }
@@ -236,28 +236,28 @@ outlet_open(Outlet *outlet, PyObject *arguments)
     Py_RETURN_NONE;
 }
 
-static PyMethodDef outlet_methods[] = {
-    {"publish", (PyCFunction)outlet_publish, METH_O, NULL},
-    {"open", (PyCFunction)outlet_open, METH_VARARGS, NULL},
+static PyMethodDef direct_methods[] = {
+    {"publish", (PyCFunction)direct_publish, METH_O, NULL},
+    {"open", (PyCFunction)direct_open, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
-static PyMemberDef outlet_members[] = {
-    {"alone", T_BOOL, offsetof(Outlet, alone), 0, NULL},
+static PyMemberDef direct_members[] = {
+    {"alone", T_BOOL, offsetof(DirectPublisher, alone), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
-static PyType_Slot outlet_slots[] = {
-    {Py_tp_new, outlet_new},         {Py_tp_dealloc, outlet_free},     {Py_tp_traverse, outlet_traverse},
-    {Py_tp_clear, outlet_drop},      {Py_tp_methods, outlet_methods},  {Py_tp_members, outlet_members},
+static PyType_Slot direct_slots[] = {
+    {Py_tp_new, direct_new},         {Py_tp_dealloc, direct_free},     {Py_tp_traverse, direct_traverse},
+    {Py_tp_clear, direct_drop},      {Py_tp_methods, direct_methods},  {Py_tp_members, direct_members},
     {0, NULL},
 };
 
-static PyType_Spec outlet_spec = {
-    .name = "tickwire._native.Outlet",
-    .basicsize = sizeof(Outlet),
+static PyType_Spec direct_spec = {
+    .name = "tickwire._native.DirectPublisher",
+    .basicsize = sizeof(DirectPublisher),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-    .slots = outlet_slots,
+    .slots = direct_slots,
 };
 
 int
@@ -269,5 +269,5 @@ add_outlet(PyObject *module)
     };
     if (make_names(names, sizeof names / sizeof *names))
         return -1;
-    return (outlet_type = add_type(module, "Outlet", &outlet_spec)) ? 0 : -1;
+    return (direct_type = add_type(module, "DirectPublisher", &direct_spec)) ? 0 : -1;
 }

@@ -7,39 +7,39 @@
 typedef struct {
     PyObject_HEAD
     ShortWay *way;
-    PyObject *runnings; /* native name -> Running, of the books whose changes may take the short way */
+    PyObject *numbers_of; /* native name -> BookNumbers, of the books whose changes may take the short way */
     PyObject *tops;     /* native name -> Top, of those of them whose best levels are written instead */
-    Outlet *outlet;
+    DirectPublisher *direct;
     Number *clock;                    /* the last arrival */
     Number *frames, *tickers, *books; /* counts */
     PyObject *ticker_type, *book_type; /* of the events, as routes are kept under */
     PyObject *message;                 /* the session's: bytes -> None */
     PyObject *failed;                  /* Exception -> None */
-} Relay;
+} ShortWayReceiver;
 
 static PyObject *
 relay_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords))
 {
-    PyObject *way, *runnings, *tops, *outlet, *clock, *frames, *tickers, *books, *types, *message, *failed;
-    if (!PyArg_ParseTuple(arguments, "O!O!O!O!O!O!O!O!O!OO", short_way_type, &way, &PyDict_Type, &runnings, &PyDict_Type,
-                          &tops, outlet_type, &outlet, number_type, &clock, number_type, &frames, number_type, &tickers,
+    PyObject *way, *numbers_of, *tops, *direct, *clock, *frames, *tickers, *books, *types, *message, *failed;
+    if (!PyArg_ParseTuple(arguments, "O!O!O!O!O!O!O!O!O!OO", short_way_type, &way, &PyDict_Type, &numbers_of, &PyDict_Type,
+                          &tops, direct_type, &direct, number_type, &clock, number_type, &frames, number_type, &tickers,
                           number_type, &books, &PyTuple_Type, &types, &message, &failed))
         return NULL;
     if (PyTuple_GET_SIZE(types) != 2) {
         PyErr_SetString(PyExc_TypeError, "a relay is made with the types of tickers and of order books");
         return NULL;
     }
-    Relay *relay = (Relay *)type->tp_alloc(type, 0);
+    ShortWayReceiver *relay = (ShortWayReceiver *)type->tp_alloc(type, 0);
     if (!relay)
         return NULL;
-    PyObject *held[] = {way, runnings, tops, outlet, clock, frames, tickers, books, PyTuple_GET_ITEM(types, 0),
+    PyObject *held[] = {way, numbers_of, tops, direct, clock, frames, tickers, books, PyTuple_GET_ITEM(types, 0),
                         PyTuple_GET_ITEM(types, 1), message, failed};
     for (size_t i = 0; i < sizeof held / sizeof *held; i++)
         Py_INCREF(held[i]);
     relay->way = (ShortWay *)way;
-    relay->runnings = runnings;
+    relay->numbers_of = numbers_of;
     relay->tops = tops;
-    relay->outlet = (Outlet *)outlet;
+    relay->direct = (DirectPublisher *)direct;
     relay->clock = (Number *)clock;
     relay->frames = (Number *)frames;
     relay->tickers = (Number *)tickers;
@@ -52,12 +52,12 @@ relay_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords)
 }
 
 static int
-relay_traverse(Relay *relay, visitproc visit, void *arg)
+relay_traverse(ShortWayReceiver *relay, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(relay));
-    Py_VISIT(relay->runnings);
+    Py_VISIT(relay->numbers_of);
     Py_VISIT(relay->tops);
-    Py_VISIT(relay->outlet);
+    Py_VISIT(relay->direct);
     Py_VISIT(relay->ticker_type);
     Py_VISIT(relay->book_type);
     Py_VISIT(relay->message);
@@ -66,12 +66,12 @@ relay_traverse(Relay *relay, visitproc visit, void *arg)
 }
 
 static int
-relay_drop(Relay *relay)
+relay_drop(ShortWayReceiver *relay)
 {
     Py_CLEAR(relay->way);
-    Py_CLEAR(relay->runnings);
+    Py_CLEAR(relay->numbers_of);
     Py_CLEAR(relay->tops);
-    Py_CLEAR(relay->outlet);
+    Py_CLEAR(relay->direct);
     Py_CLEAR(relay->clock);
     Py_CLEAR(relay->frames);
     Py_CLEAR(relay->tickers);
@@ -84,7 +84,7 @@ relay_drop(Relay *relay)
 }
 
 static void
-relay_free(Relay *relay)
+relay_free(ShortWayReceiver *relay)
 {
     PyTypeObject *type = Py_TYPE(relay);
     PyObject_GC_UnTrack(relay);
@@ -94,7 +94,7 @@ relay_free(Relay *relay)
 }
 
 static PyObject *
-tell_failed(Relay *relay)
+tell_failed(ShortWayReceiver *relay)
 {
     PyObject *error = take_error();
     PyObject *answer = PyObject_CallOneArg(relay->failed, error);
@@ -103,7 +103,7 @@ tell_failed(Relay *relay)
 }
 
 static PyObject *
-relay_call(Relay *relay, PyObject *arguments, PyObject *Py_UNUSED(keywords))
+relay_call(ShortWayReceiver *relay, PyObject *arguments, PyObject *Py_UNUSED(keywords))
 {
     PyObject *frame, *route = NULL, *value = NULL;
     if (!PyArg_ParseTuple(arguments, "S", &frame))
@@ -118,20 +118,20 @@ relay_call(Relay *relay, PyObject *arguments, PyObject *Py_UNUSED(keywords))
     }
     relay->clock->value = us;
     Found found;
-    int done = outlet_is_free(relay->outlet)
-               ? short_way_find(relay->way, relay->runnings, relay->tops, PyBytes_AS_STRING(frame),
+    int done = direct_is_free(relay->direct)
+               ? short_way_find(relay->way, relay->numbers_of, relay->tops, PyBytes_AS_STRING(frame),
                                 PyBytes_GET_SIZE(frame), &found)
                : 0;
     if (done > 0) {
-        route = outlet_route(relay->outlet, found.running ? relay->book_type : relay->ticker_type, found.symbol);
+        route = direct_route(relay->direct, found.numbers ? relay->book_type : relay->ticker_type, found.symbol);
         done = route ? short_way_carry_out(relay->way, &found, us, &value) : -(PyErr_Occurred() != NULL);
     }
     if (!done)
         return PyObject_CallOneArg(relay->message, frame);
     relay->frames->value++;
     if (value) {
-        (found.running ? relay->books : relay->tickers)->value++;
-        done = outlet_send(relay->outlet, route, value, us) ? -1 : 1;
+        (found.numbers ? relay->books : relay->tickers)->value++;
+        done = direct_send(relay->direct, route, value, us) ? -1 : 1;
         Py_DECREF(value);
     }
     if (done < 0)
@@ -147,8 +147,8 @@ add_relay(PyObject *module)
         {Py_tp_clear, relay_drop},  {Py_tp_call, relay_call},    {0, NULL},
     };
     static PyType_Spec spec = {
-        .name = "tickwire._native.Relay", .basicsize = sizeof(Relay),
+        .name = "tickwire._native.ShortWayReceiver", .basicsize = sizeof(ShortWayReceiver),
         .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, .slots = slots,
     };
-    return add_type(module, "Relay", &spec) ? 0 : -1;
+    return add_type(module, "ShortWayReceiver", &spec) ? 0 : -1;
 }
