@@ -128,9 +128,13 @@ class Books:
         """The best levels, by the same names, where they are what is written."""
         return {} if self._whole_books else {name: state.top for name, state in self.states.items()}
 
+    def of(self, symbols: Iterable[Symbol]) -> list[BookState]:
+        """The states of those symbols that have a book here; none where only tickers are read."""
+        return [self.states[symbol.native] for symbol in symbols if symbol.native in self.states]
+
     def opened(self, symbols: Iterable[Symbol], book_of: BookOf) -> None:
         """Serve *symbols* from a new connection, whose adapter gives their books by *book_of*."""
-        for state in self._of(symbols):
+        for state in self.of(symbols):
             state.sequencer.connection_opened()
             state.book_of = book_of
             state.wake(monotonic())
@@ -138,7 +142,7 @@ class Books:
 
     def valid(self, symbols: Iterable[Symbol]) -> list[Symbol]:
         """Those of *symbols* whose books may be used now."""
-        return [state.symbol for state in self._of(symbols) if state.sequencer.valid]
+        return [state.symbol for state in self.of(symbols) if state.sequencer.valid]
 
     def hand_over(self, symbols: Iterable[Symbol], book_of: BookOf, newest: Mapping[str, OrderBook]) -> None:
         """Serve *symbols* from a connection that was opened beside the one before.
@@ -146,7 +150,7 @@ class Books:
         Its books go on without an ``invalid``, each with a snapshot of a new epoch. *newest* are the last messages of
         those that are valid there, by the exchange's names; the others begin as on any new connection.
         """
-        for state in self._of(symbols):
+        for state in self.of(symbols):
             state.sequencer.connection_opened()
             state.book_of = book_of
             state.wake(monotonic())
@@ -160,7 +164,7 @@ class Books:
 
     def watch(self, symbols: Iterable[Symbol], now: float) -> None:
         """Tell which books are silent for oddly long while others of the same connection go on; *now* is monotonic."""
-        looks = [(state, state.quiet_s(now)) for state in self._of(symbols)]
+        looks = [(state, state.quiet_s(now)) for state in self.of(symbols)]
         others = any(quiet_s < _GOES_ON_S for _, quiet_s in looks)
         for state, quiet_s in looks:
             odd = state.sequencer.valid and state.rhythm.is_odd(quiet_s, now)
@@ -171,19 +175,19 @@ class Books:
 
     def lost(self, symbols: Iterable[Symbol]) -> None:
         """Declare the books invalid, because their connection ended."""
-        for state in self._of(symbols):
+        for state in self.of(symbols):
             state.book_of = _no_book
             self._invalidate(state, "disconnect")
 
     def left(self, symbols: Iterable[Symbol]) -> None:
         """Declare the books invalid, because we are leaving; that is no trouble of theirs."""
-        for state in self._of(symbols):
+        for state in self.of(symbols):
             state.book_of = _no_book
             self._invalidate(state, "disconnect", trouble=False)
 
     def withdraw(self, symbol: Symbol) -> None:
         """Declare a book invalid that the exchange carries no longer."""
-        for state in self._of([symbol]):
+        for state in self.of([symbol]):
             self._invalidate(state, "disconnect")
             self.troubles.note(symbol, "the exchange does not carry it", "refused")
 
@@ -300,10 +304,6 @@ class Books:
             step = 1 if state.valid else -1
             self._tally.valid_books.inc(step)
             self._tally.resyncing_books.dec(step)
-
-    def _of(self, symbols: Iterable[Symbol]) -> list[BookState]:
-        """The states of those symbols that have a book here; none where only tickers are read."""
-        return [self.states[symbol.native] for symbol in symbols if symbol.native in self.states]
 
 
 def _no_book(_symbol: Symbol) -> None:

@@ -23,10 +23,10 @@ from tickwire.exchanges.contract import (
     Subscribed,
     Symbol,
 )
-from tickwire.wire.answers import Answers
 from tickwire.wire.books import Books
 from tickwire.wire.clock import clock, now_us
 from tickwire.wire.connection import Connection
+from tickwire.wire.deadlines import AskAgain, Deadlines, Ping, Replace, Restart
 from tickwire.wire.fetches import Fetches
 from tickwire.wire.pacer import Pacer
 from tickwire.wire.rest import Rest
@@ -36,7 +36,6 @@ from tickwire.wire.tally import Tally
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_TICK_S = 1.0  # between two looks at the deadlines
 _PLANNED_FROM = 0.9  # of the longest life: connections that began together do not end together
 _GOODBYE_S = 3.0  # for unsubscribing and its answers
 _QUIET_S = 0.25  # without a frame: the answers are in
@@ -96,8 +95,7 @@ class Session:
             self._take, self._failed, self._reject,
         )  # fmt: skip
         self._resyncs: dict[Symbol, asyncio.TimerHandle] = {}  # books that wait before they are asked for again
-        self._answers = Answers(context.exchange.name, context.exchange.ack_timeout_s)
-        self._asked_at = self._leave_at = float("inf")
+        self._deadlines = Deadlines(context.exchange, context.books.of(symbols), context.subscriptions)
         self._fatal: SubscriptionRefused | None = None
         self._logged: set[str] = set()
         self.opened_at: float | None = None
@@ -250,7 +248,7 @@ class Session:
         self._pacer.put(send.payload)
 
     def _carried(self, subscribed: Subscribed) -> None:
-        self._answers.any = True
+        self._deadlines.answers.any = True
         self._context.subscriptions.carried(subscribed)
 
     def _refused(self, refused: Refused) -> None:
@@ -286,47 +284,34 @@ class Session:
     # Deadlines
 
     def _begin(self) -> None:
-        now = self.opened_at = monotonic()
-        life = self._context.exchange.max_connection_s
-        if life is not None:
-            self._leave_at = now + life * self._context.random.uniform(_PLANNED_FROM, 1.0)
-        self._asked_at = now
+        self.opened_at = monotonic()
+        self._deadlines.begin(self.opened_at, self._context.random.uniform(_PLANNED_FROM, 1.0))
         self._act(self._adapter.start)
 
     async def _watch(self) -> None:
-        limits = self._context.exchange
-        shortest = min(limits.ping_interval_s, limits.silence_s, limits.ack_timeout_s, limits.subscription_silence_s)
-        tick = min(_LONGEST_TICK_S, shortest / 5)
+        deadlines, connection = self._deadlines, self.connection
         while True:
-            await asyncio.sleep(tick)
-            if self.connection.paused:
-                self._forgive()
+            await asyncio.sleep(deadlines.tick_s)
+            if connection.paused:
+                deadlines.forgive(monotonic())
             else:
                 self._act(self._look, monotonic())
 
-    def _forgive(self) -> None:
-        """Start all measuring again: what we do not read cannot be late."""
-        self._answers.forgive()
-        now = monotonic()
-        for symbol in self._symbols:
-            if (state := self._context.books.states.get(symbol.native)) is not None:
-                state.wake(now)
-
     def _look(self, now: float) -> list[Output]:
-        """Compare everything with its deadline. Raises :exc:`~tickwire.errors.ConnectionLost`."""
-        limits = self._context.exchange
-        quiet = now - self.connection.last_frame
-        if quiet >= limits.silence_s:
-            raise ConnectionLost("silent", f"nothing came for {quiet:.1f} s")
-        if now >= self._leave_at:
-            self._replace("before the exchange ends it for its age")
-        pending, delay_s = self._adapter.pending(), self._pacer.delay_s
-        outputs = self._adapter.retry() if self._answers.overdue(pending, now, delay_s) else []
-        if quiet >= limits.ping_interval_s and now - self._asked_at >= limits.ping_interval_s:
-            self._asked_at = now
-            self._ping()
+        """Do what is due. Raises :exc:`~tickwire.errors.ConnectionLost`."""
+        adapter, outputs = self._adapter, list[Output]()
+        last_frame, delay_s = self.connection.last_frame, self._pacer.delay_s
+        for due in self._deadlines.look(now, last_frame, adapter.pending(), delay_s, serving=self._serving):
+            match due:
+                case Ping():
+                    self._ping()
+                case AskAgain():
+                    outputs += adapter.retry()
+                case Replace():
+                    self._replace(due.why)
+                case Restart():
+                    outputs += adapter.restart(due.symbol, due.reason, now_us())
         if self._serving:
-            outputs += self._restart_stale(now) + self._restart_crossed(now)
             self._context.books.watch(self._symbols, now)
         return outputs
 
@@ -337,32 +322,6 @@ class Session:
         else:
             self.connection.ping()
             self._pacer.note()
-
-    def _restart_stale(self, now: float) -> list[Output]:
-        """Start books again that are silent.
-
-        Raises :exc:`~tickwire.errors.ConnectionLost` where all are: pings may be answered, and no data comes.
-        """
-        context, most = self._context, self._context.exchange.subscription_silence_s
-        states = [state for s in self._symbols if (state := context.books.states.get(s.native)) is not None]
-        booked = [state for state in states if not context.subscriptions.is_refused("orderbook", state.symbol)]
-        stale = [state for state in booked if state.quiet_s(now) >= most]
-        if stale and len(stale) == len(booked):
-            raise ConnectionLost("silent", f"no book changed for {most:g} s")
-        outputs: list[Output] = []
-        for state in stale:
-            state.wake(now)
-            outputs += self._adapter.restart(state.symbol, "stale", now_us())
-        return outputs
-
-    def _restart_crossed(self, now: float) -> list[Output]:
-        """Start books again whose best bid has been at or above their best ask for too long to be true."""
-        most_s = self._context.exchange.crossed_s
-        if most_s is None:
-            return []
-        states = [state for s in self._symbols if (state := self._context.books.states.get(s.native)) is not None]
-        crossed = [state.symbol for state in states if state.stays_crossed(now, most_s)]
-        return [output for symbol in crossed for output in self._adapter.restart(symbol, "crossed", now_us())]
 
     # The end
 

@@ -1,0 +1,172 @@
+"""What is due on a connection, by the clock alone."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from feed.toy_exchange import LIMITS, symbol
+from tickwire.errors import ConnectionLost
+from tickwire.events.book import Book
+from tickwire.exchanges.contract import Channel, Exchange, Refused, Symbol
+from tickwire.wire.backoff import Restarts
+from tickwire.wire.books import BookState
+from tickwire.wire.deadlines import AskAgain, Deadlines, Due, Ping, Replace, Restart
+from tickwire.wire.subscriptions import Subscriptions
+
+A, B = symbol("A-X"), symbol("B-X")
+EXCHANGE = replace(
+    Exchange(**LIMITS), ping_interval_s=30.0, silence_s=60.0, subscription_silence_s=600.0, crossed_s=5.0,
+    ack_timeout_s=10.0, max_connection_s=1000.0,
+)  # fmt: skip
+RIGHT, CROSSED = Book([("1", "1")], [("2", "1")]), Book([("3", "1")], [("2", "1")])
+
+
+class Connection:
+    """The deadlines of a connection that was opened at 0 for the books of A and B, and what they look at."""
+
+    def __init__(self, books: Sequence[Symbol] = (A, B), **limits: Any) -> None:
+        self.subscriptions = Subscriptions("toy", 9, listed=())
+        self.states = {s: BookState(s, 25, Restarts(lambda: 0.5)) for s in books}
+        self.deadlines = Deadlines(replace(EXCHANGE, **limits), list(self.states.values()), self.subscriptions)
+        self.deadlines.begin(0.0, 0.9)
+        self.last_frame = 0.0
+        self.pending: list[tuple[Channel, Symbol]] = []
+        self.delay_s = 0.0
+
+    def hear(self, now: float, *books: Symbol) -> None:
+        """Take a frame with a change of each of *books*."""
+        self.last_frame = now
+        for one in books:
+            self.states[one].sequencer.messages += 1
+
+    def look(self, now: float, *, serving: bool = True) -> list[Due]:
+        return self.deadlines.look(now, self.last_frame, self.pending, self.delay_s, serving=serving)
+
+
+def test_nothing_is_due_while_frames_come_and_books_change() -> None:
+    connection = Connection()
+    for now in range(0, 900, 20):
+        connection.hear(now, A, B)
+        assert connection.look(now + 19) == []
+
+
+def test_silence_is_asked_about_once_an_interval_and_then_ends_the_connection() -> None:
+    connection = Connection()
+    assert [connection.look(now) for now in (29.9, 30.0, 31.0, 59.9)] == [[], [Ping()], [], []]
+    with pytest.raises(ConnectionLost, match="nothing came") as lost:
+        connection.look(60.0)
+    assert lost.value.reason == "silent"
+
+
+def test_any_frame_puts_the_question_off() -> None:
+    connection = Connection()
+    connection.hear(20.0)
+    assert [connection.look(now) for now in (30.0, 49.9, 50.0)] == [[], [], [Ping()]]
+    connection.hear(51.0)
+    assert [connection.look(now) for now in (80.9, 81.0)] == [[], [Ping()]]
+
+
+def test_a_connection_is_to_be_replaced_after_its_part_of_the_longest_life() -> None:
+    connection = Connection()
+    connection.hear(880.0, A, B)
+    assert connection.look(899.9) == []
+    assert connection.look(900.0) == [Replace("before the exchange ends it for its age")]
+    connection = Connection(max_connection_s=None)
+    connection.hear(1e9, A, B)
+    assert connection.look(1e9) == []
+
+
+def test_what_has_no_answer_is_asked_for_again_ever_less_often() -> None:
+    connection = Connection()
+    connection.pending = [("ticker", A)]
+    connection.deadlines.answers.any = True
+    asked = []
+    for now in range(100):
+        connection.hear(now)
+        asked += [now] * (AskAgain() in connection.look(now))
+    assert asked == [10, 30, 70]
+
+
+def test_the_time_that_sending_takes_is_not_held_against_the_server() -> None:
+    connection = Connection()
+    connection.pending, connection.delay_s = [("ticker", A)], 15.0
+    assert connection.look(0.0) == []
+    connection.delay_s = 0.0
+    assert connection.look(24.9) == []
+    with pytest.raises(ConnectionLost, match="no answer about AX on ticker") as lost:  # nor about anything else
+        connection.look(25.0)
+    assert lost.value.reason == "subscribe"
+
+
+def test_a_silent_book_starts_again_alone_and_then_has_its_time_again() -> None:
+    connection = Connection()
+    said = []
+    for now in range(0, 1300, 10):
+        connection.hear(now, B)
+        said += [(now, due) for due in connection.look(now) if isinstance(due, Restart)]
+    assert said == [(600, Restart(A, "stale")), (1200, Restart(A, "stale"))]
+
+
+def test_where_all_books_are_silent_the_connection_is_lost_though_frames_come() -> None:
+    connection = Connection()
+    connection.hear(599.0)
+    with pytest.raises(ConnectionLost, match="no book changed for 600 s"):
+        connection.look(600.0)
+
+
+def test_a_refused_book_is_not_waited_for_and_does_not_speak_for_the_others() -> None:
+    connection = Connection()
+    connection.subscriptions.refused(Refused("orderbook", A, "no"))
+    connection.hear(599.0, B)
+    assert connection.look(600.0) == []
+    connection.hear(1199.0)
+    with pytest.raises(ConnectionLost, match="no book changed"):
+        connection.look(1200.0)
+
+
+def test_a_connection_without_books_is_not_lost_for_their_silence() -> None:
+    connection = Connection(books=())
+    connection.hear(800.0)
+    assert connection.look(800.0) == []
+
+
+@pytest.mark.parametrize(("most_s", "expected"), [(5.0, [5, 13]), (None, [])])
+def test_a_book_whose_sides_stay_crossed_starts_again(most_s: float | None, expected: list[int]) -> None:
+    connection, said = Connection(crossed_s=most_s), []
+    for now, book in enumerate([CROSSED] * 6 + [RIGHT] * 2 + [CROSSED] * 6):
+        connection.hear(now, A, B)
+        connection.states[B].book_of = lambda _, book=book: book  # type: ignore[misc]
+        said += [(now, due) for due in connection.look(now)]
+    assert said == [(now, Restart(B, "crossed")) for now in expected]
+
+
+def test_a_book_that_is_silent_and_crossed_starts_again_once() -> None:
+    connection = Connection(crossed_s=0.0)
+    connection.states[A].book_of = lambda _: CROSSED
+    connection.hear(600.0, B)
+    assert connection.look(600.0) == [Restart(A, "stale")]
+
+
+def test_books_are_no_matter_of_a_connection_that_does_not_serve_them() -> None:
+    connection = Connection()
+    connection.states[A].book_of = lambda _: CROSSED
+    connection.hear(700.0)
+    assert connection.look(700.0, serving=False) == []
+
+
+def test_after_a_pause_books_and_answers_have_their_whole_time_again() -> None:
+    connection = Connection()
+    connection.pending = [("ticker", A)]
+    assert connection.look(0.0) == []
+    connection.deadlines.forgive(800.0)
+    connection.hear(800.0)
+    assert [connection.look(now) for now in (800.0, 809.0)] == [[], []]
+    with pytest.raises(ConnectionLost, match="no answer"):
+        connection.look(810.0)
+
+
+@pytest.mark.parametrize(("limits", "tick_s"), [({}, 1.0), ({"ack_timeout_s": 0.5}, 0.1), ({"silence_s": 1.0}, 0.2)])
+def test_looks_are_a_second_apart_or_less_where_a_limit_is_short(limits: dict[str, Any], tick_s: float) -> None:
+    assert Connection(**limits).deadlines.tick_s == pytest.approx(tick_s)
