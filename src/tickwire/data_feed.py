@@ -271,7 +271,7 @@ class WebSocketDataFeed:
         """Open everything, in the order in which *stack* closes it backwards, and read."""
         exchange, config = self._module.EXCHANGE, self.config
         ws_url, rest_url = addresses(exchange, config)
-        share, weight = self._share, exchange.rest_weight_per_minute
+        share, weight = self._share, next((limit.weight for limit in exchange.rest_limits), None)
         rest = await stack.enter_async_context(Rest(rest_url, weight and weight // share.of, self._random.random))
         try:
             found, listed = await resolve(self._module, rest, config.symbols)

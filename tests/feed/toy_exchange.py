@@ -33,7 +33,6 @@ LIMITS: dict[str, Any] = {
     "message_interval_s": 0.0,
     "connect_interval_s": 0.0,
     "max_connection_s": None,
-    "rest_weight_per_minute": None,
     "ping_interval_s": 30.0,
     "silence_s": 60.0,
     "subscription_silence_s": 60.0,

@@ -2,11 +2,12 @@
 
 import importlib
 import pkgutil
+from collections.abc import Callable
 from types import ModuleType
 from typing import Protocol, cast
 
 from tickwire.errors import UnknownExchange
-from tickwire.exchanges.contract import AdapterContract, Exchange, Symbol
+from tickwire.exchanges.contract import AdapterContract, Exchange, Reading, Request, Symbol
 from tickwire.exchanges.symbols import Listing
 
 _SHARED = {"contract", "messages", "numbers", "symbols"}
@@ -36,3 +37,25 @@ def load(name: str) -> ExchangeModule:
         raise UnknownExchange(name, names())
     module: ModuleType = importlib.import_module(f"{__name__}.{name}")
     return cast("ExchangeModule", module)
+
+
+def listings(module: ExchangeModule) -> list[Reading[Listing]]:
+    """The parts of the exchange's listing: those of the module's ``listings()``, or one for each path in its table."""
+    own: Callable[[], list[Reading[Listing]]] | None = getattr(module, "listings", None)
+    return [_listing(module, path) for path in module.EXCHANGE.listing_paths] if own is None else own()
+
+
+def address(module: ExchangeModule, url: str) -> Reading[str]:
+    """Where to connect: what the module's ``address(url)`` reads, or *url* itself."""
+    own: Callable[[str], Reading[str]] | None = getattr(module, "address", None)
+    return _itself(url) if own is None else own(url)
+
+
+def _listing(module: ExchangeModule, path: str) -> Reading[Listing]:
+    body = yield Request(path, weight=module.EXCHANGE.listing_weight)
+    return module.read_listing(body)
+
+
+def _itself(url: str) -> Reading[str]:
+    return url
+    yield  # a generator that asks for nothing

@@ -1,6 +1,7 @@
 """What an exchange module offers and what an adapter gives back.
 
-An exchange is one module in this package. It has four public names, read by :mod:`tickwire.exchanges`:
+An exchange is one module in this package. It has four public names, read by :mod:`tickwire.exchanges`, and may have the
+last two:
 
 ``EXCHANGE``
     an :class:`Exchange`: addresses and every limit of that exchange, in one table.
@@ -11,10 +12,16 @@ An exchange is one module in this package. It has four public names, read by :mo
     :exc:`~tickwire.errors.FrameRejected` when the body is not what the exchange documents.
 ``derive(symbol)``
     a name by rule, for when no listing could be fetched: the user's text → :class:`Symbol`.
+``listings()``
+    the parts of a listing that is not one GET request a part: a list of :data:`Reading` of a listing, each to be read
+    by itself. See :func:`tickwire.exchanges.listings`.
+``address(url)``
+    a :data:`Reading` of the address to connect to instead of *url*, where the exchange gives it out by REST first. See
+    :func:`tickwire.exchanges.address`.
 """
 
-from collections.abc import Sequence
-from typing import Literal, Protocol, TypeAlias
+from collections.abc import Generator, Mapping, Sequence
+from typing import Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -24,6 +31,7 @@ from tickwire.events.book import Book
 from tickwire.events.types import Micros, OrderBook, Ticker
 
 Channel: TypeAlias = Literal["ticker", "orderbook"]
+Frames: TypeAlias = Literal["text", "binary", "both"]
 
 # What msgspec raises for text that is no JSON, JSON of another shape, bytes that are no UTF-8, and deep nesting.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -37,21 +45,58 @@ class Symbol(Struct, frozen=True):
     native: str
 
 
+class Limit(Struct, frozen=True):
+    """Requests of one *group* may weigh *weight* together within any *seconds*."""
+
+    weight: int
+    seconds: float
+    group: str = ""
+
+
+class Request(Struct, frozen=True):
+    """A question to the REST interface that belongs to no book: part of a listing, or an address."""
+
+    path: str  # with its query
+    body: bytes | None = None  # JSON to POST; None: a GET
+    weight: int = 1
+    group: str = ""  # of the limits that it counts for
+
+
+T = TypeVar("T")
+Reading: TypeAlias = Generator[Request, bytes, T]
+"""Yields requests one after another, is sent the body of each, and returns what it has read.
+
+It may raise :exc:`~tickwire.errors.FrameRejected` for a body that is not what the exchange documents.
+"""
+
+
+class ConnectionPlan(Struct, frozen=True):
+    """One socket: where it is and what it carries."""
+
+    url: str
+    symbols: tuple[Symbol, ...]
+    channels: tuple[Channel, ...]
+
+
 class Exchange(Struct, frozen=True, kw_only=True):
     """Addresses and limits of one exchange. Each limit names its source beside the value."""
 
     name: str
     ws_url: str  # where the stream is, with its path
+    ws_urls: Mapping[Channel, str] = {}  # channels that are somewhere else
+    headers: Mapping[str, str] = {}  # of the WebSocket's handshake
+    frames: Frames = "text"  # those that carry data; others are counted and skipped
     rest_url: str  # scheme and host of the REST interface
     listing_paths: tuple[str, ...]  # together they give everything that is listed
-    listing_weight: int  # what fetching one of them costs of `rest_weight_per_minute`
+    listing_weight: int  # what fetching one of them costs of `rest_limits`
     channels: tuple[Channel, ...]
     symbols_per_connection: int
     message_interval_s: float  # least time between two messages that we send on one connection
     connect_interval_s: float  # least time between two connection attempts
     max_connection_s: float | None  # the exchange closes older connections; we go before
-    rest_weight_per_minute: int | None
+    rest_limits: tuple[Limit, ...] = ()
     ping_interval_s: float  # how long without any frame before we ask
+    keepalive_s: float | None = None  # ask so often, whatever comes; None: only after `ping_interval_s`
     silence_s: float  # how long without any frame before the connection counts as dead
     subscription_silence_s: float  # how long one book may stay quiet before it is started again
     crossed_s: float | None  # how long a bid may be at or above the asks before the book is started again; None: it may
@@ -63,11 +108,23 @@ class Exchange(Struct, frozen=True, kw_only=True):
         """The least depth on offer that has *depth* levels, or the greatest where none has."""
         return next((offered for offered in self.book_depths if offered >= depth), self.book_depths[-1])
 
+    def plans(self, symbols: Sequence[Symbol], channels: Sequence[Channel]) -> list[ConnectionPlan]:
+        """The connections that carry *symbols* on *channels*, each to one address and with no more than it may have."""
+        by_url: dict[str, tuple[Channel, ...]] = {}
+        for channel in channels:
+            url = self.ws_urls.get(channel, self.ws_url)
+            by_url[url] = (*by_url.get(url, ()), channel)
+        size = self.symbols_per_connection
+        parts = [tuple(symbols[i : i + size]) for i in range(0, len(symbols), size)]
+        return [ConnectionPlan(url, part, carried) for url, carried in by_url.items() for part in parts]
+
 
 class Send(Struct, frozen=True):
     """Send this text frame."""
 
     payload: bytes
+    delay_s: float = 0.0  # wait so long first; the frames behind it do not wait for it
+    urgent: bool = False  # past everything that waits, at once: an answer that the exchange waits for
 
 
 class Fetch(Struct, frozen=True):
@@ -81,6 +138,7 @@ class Fetch(Struct, frozen=True):
     weight: int
     delay_s: float = 0.0  # wait so long before asking; 0: as soon as the budget allows
     why: str = ""  # what was wrong with the answer before
+    group: str = ""  # of the limits that it counts for
 
 
 class Resync(Struct, frozen=True):
@@ -137,7 +195,10 @@ class AdapterContract(Protocol):
         """What to send once the connection is open, in order."""
 
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
-        """Translate one text frame. Raises :exc:`~tickwire.errors.FrameRejected` and stays usable."""
+        """Translate one frame of the kinds in ``EXCHANGE.frames``.
+
+        Raises :exc:`~tickwire.errors.FrameRejected` and stays usable.
+        """
 
     def fetched(self, fetch: Fetch, body: bytes, received_us: Micros) -> list[Output]:
         """Translate a fetched body. Raises :exc:`~tickwire.errors.FrameRejected`; the feed then fetches again."""
@@ -157,7 +218,10 @@ class AdapterContract(Protocol):
         """Unsubscribe everything: what to send before the connection is closed."""
 
     def ping(self) -> bytes | None:
-        """The exchange's own ping as a text frame; None where it is the WebSocket's."""
+        """The exchange's own ping as a text frame; None where it is the WebSocket's.
+
+        A ping of the exchange's is a frame like any other: :meth:`receive` answers it with an urgent :class:`Send`.
+        """
 
     def book(self, symbol: Symbol) -> Book | None:
         """The book as it stands, or None while it is not valid."""

@@ -45,7 +45,6 @@ EXCHANGE = contract.Exchange(
     message_interval_s=0.2,  # "Exceeded msg rate" exists, its number is not documented
     connect_interval_s=1.0,  # about 150 attempts in 10 minutes from one address; the back-off keeps below
     max_connection_s=None,
-    rest_weight_per_minute=None,
     ping_interval_s=10.0,  # heartbeats come every second when nothing else does
     silence_s=30.0,
     subscription_silence_s=600.0,  # a quiet pair can go minutes without a change
