@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from tickwire.cli.accounting import add_reports, droppable, judge, last_line, losses, stages
+from tickwire.cli.accounting import add_reports, judge, stages
 from tickwire.config.kafka_config import KafkaConfig
+from tickwire.losses import droppable, last_line, losses
 
 BOOK = {"bids": [["1.00", "2"]], "asks": [["1.01", "3"]]}
 

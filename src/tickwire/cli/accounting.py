@@ -1,10 +1,9 @@
 """Whether the sums of a run agree: what the exchange sent, what became of it, what the consumer got. Pure."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tickwire.cli.metrics_page import Page, by_label, total
-from tickwire.config.kafka_config import KafkaConfig
 
 _STAGES = ("acknowledged", "conflated", "dropped", "failed", "spilled", "in_flight", "unsettled")
 
@@ -69,49 +68,6 @@ def stages(accounting: Mapping[str, Any], asked: Mapping[str, str]) -> dict[str,
         **{f"from an earlier run: {outcome}": n for outcome, n in accounting["recovered"].items()},
     }
     return expected | {stage: n for stage, n in counted.items() if n}
-
-
-def droppable(kafka: KafkaConfig) -> list[str]:
-    """The topics that lose records by the user's own choice while the queue is full."""
-    chosen = {
-        kafka.ticker_topic: kafka.when_full_ticker == "drop",
-        kafka.orderbook_topic: kafka.when_full_orderbook == "invalidate",
-    }
-    return [topic for topic, drops in chosen.items() if drops]
-
-
-def losses(accounting: Mapping[str, Any], given_up: Collection[str] = (), *, at_once: bool = False) -> list[str]:
-    """A sentence for each way in which records were lost against the user's will.
-
-    *given_up* are the topics whose records may be dropped, because a setting says so. *at_once*: at the second signal,
-    when Kafka may yet store what it was sent.
-    """
-    recovered = accounting["recovered"]
-    words = []
-    if lost := accounting["in_flight"]:
-        why = "the second signal left no time to write them to disk" if at_once else "the disk had no room for them"
-        words.append(f"{lost} records are LOST: Kafka did not acknowledge them, and {why}.")
-    if unsettled := accounting.get("unsettled"):
-        words.append(
-            f"{unsettled} records were with workers that died: those in memory are LOST unless Kafka has them, "
-            "those on disk were found by the worker that followed."
-        )
-    if failed := accounting["failed"] + recovered.get("failed", 0):
-        words.append(f"{failed} records are LOST: Kafka refused them for good; the log says why.")
-    topics = accounting["topics"].items()
-    if dropped := sum(account.get("dropped", 0) for topic, account in topics if topic not in given_up):
-        words.append(f"{dropped} records are LOST: there was no room for them, or one before them was lost.")
-    if damaged := recovered.get("lost", 0) + recovered.get("dropped", 0):
-        words.append(f"{damaged} records of an earlier run are LOST: damaged on disk, or after one that was.")
-    return words
-
-
-def last_line(accounting: Mapping[str, Any], given_up: Collection[str] = (), *, at_once: bool = False) -> str:
-    """Say what was lost and what remains."""
-    words = losses(accounting, given_up, at_once=at_once)
-    if on_disk := accounting["spilled"] + accounting["recovered"].get("waiting", 0):
-        words.append(f"{on_disk} records wait in {accounting['spill_folder']} and are sent first by the next start.")
-    return " ".join(words) or "Nothing remains to be delivered."
 
 
 def total_outcomes(produced: Mapping[str, Any]) -> dict[str, int]:

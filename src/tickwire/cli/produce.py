@@ -13,7 +13,7 @@ import typer
 import uvloop
 
 from tickwire import metrics
-from tickwire.cli.accounting import droppable, last_line, losses, stages
+from tickwire.cli.accounting import stages
 from tickwire.cli.allocator import give_memory_back
 from tickwire.cli.common import check_writable, printable, require_kafka, show_table, split_settings, start_metrics
 from tickwire.cli.logs import start_logging
@@ -27,6 +27,7 @@ from tickwire.config.loading import load_feed, load_kafka, load_log
 from tickwire.config.share import WHOLE, Share
 from tickwire.data_feed import WebSocketDataFeed
 from tickwire.errors import TickwireError, UsageError
+from tickwire.losses import droppable, last_line, losses
 from tickwire.signals import Stop
 
 logger = logging.getLogger(__name__)
