@@ -20,6 +20,7 @@ from tickwire.errors import TickwireError, UnknownSymbol
 from tickwire.exchanges import ExchangeModule
 from tickwire.exchanges.contract import AdapterContract, Symbol
 from tickwire.exchanges.symbols import Listing
+from tickwire.losses import droppable, losses
 from tickwire.signals import Stop, run_alone
 from tickwire.wire.arguments import addresses, check_channels, feed_config, kafka_config
 from tickwire.wire.background import Background
@@ -77,6 +78,7 @@ class WebSocketDataFeed:
         self._flow = Flow(self._module.EXCHANGE.name)
         self.callbacks: list[Callback] = []
         self._shutdown_s = 0.0  # for Kafka to take what is left at the end
+        self._given_up: Sequence[str] = ()  # topics whose records may be dropped
         self._tally = Tally(self._module.EXCHANGE.name)
         self._publisher = self._make_publisher(kafka_config(kafka), offline_start=offline_start)
         self._random = random.Random()  # noqa: S311 - spreads load, protects nothing
@@ -145,8 +147,8 @@ class WebSocketDataFeed:
     async def run_until_signal(self) -> int:
         """Do as :meth:`run` until SIGINT or SIGTERM comes, or :meth:`stop` is called; return an exit code.
 
-        That is 1 where records are lost, else 0. The second signal ends the process at once. What was done with these
-        signals before is done again afterwards. Only in the main thread.
+        That is 1 where records are lost, by the rule of ``tickwire produce``, else 0. The second signal ends the
+        process at once. What was done with these signals before is done again afterwards. Only in the main thread.
         """
         with Stop() as stop:
             return await self._run_until(stop)
@@ -231,7 +233,7 @@ class WebSocketDataFeed:
             offline_start=offline_start,
             export=self._tally.export,
         )
-        self._shutdown_s = kafka.shutdown_seconds
+        self._shutdown_s, self._given_up = kafka.shutdown_seconds, droppable(kafka)
         self.callbacks.append(publisher.publish)
         for channel, topic in (("ticker", kafka.ticker_topic), ("orderbook", kafka.orderbook_topic)):
             if channel in self._channels:  # binding the labels makes the zero visible
@@ -246,7 +248,7 @@ class WebSocketDataFeed:
             finally:
                 for wait in waits:
                     wait.cancel()
-        return 1 if self.accounting()["in_flight"] else 0
+        return 1 if losses(self.accounting(), self._given_up) else 0
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
         """Do *work* until it fails or :meth:`stop` is called."""

@@ -17,7 +17,7 @@ from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.data_feed import WebSocketDataFeed
 from tickwire.errors import KafkaFailed
-from tickwire.kafka.producing.ledger import RecoveredAccount
+from tickwire.kafka.producing.ledger import RecoveredAccount, TopicAccount
 
 MakeFeed = Callable[..., WebSocketDataFeed]
 
@@ -59,7 +59,8 @@ class FakePlace:
 class FakePublisher:
     """Records what a feed does with its publisher."""
 
-    def __init__(self, fail: bool = False) -> None:
+    def __init__(self, fail: bool = False, account: TopicAccount | None = None) -> None:
+        self.account = account
         self.steps: list[str] = []
         self.events: list[Any] = []
         self.place = FakePlace()
@@ -81,8 +82,8 @@ class FakePublisher:
         self.steps.append(f"close after {len(self.events)}")
         return 0
 
-    def accounting(self) -> dict[str, Any]:
-        return {}
+    def accounting(self) -> dict[str, TopicAccount]:
+        return {} if self.account is None else {"orderbook.v1.raw": self.account}
 
     def recovered(self) -> RecoveredAccount:
         return RecoveredAccount()
@@ -104,6 +105,25 @@ async def test_the_publisher_is_opened_before_the_first_event_and_closed_after_t
     assert publisher.steps == ["open", "start", "close after 2"]
     assert publisher.events[-1].reason == "disconnect"
     assert feed.accounting()["in_flight"] == 0
+
+
+@pytest.mark.parametrize(
+    ("account", "code"),
+    [
+        (TopicAccount(events=2, acknowledged=1, failed=1), 1),
+        (TopicAccount(events=2, acknowledged=1, dropped=1), 1),
+        (TopicAccount(events=2, acknowledged=1, in_flight=1), 1),
+        (TopicAccount(events=2, acknowledged=1, spilled=1), 0),
+    ],
+)
+async def test_the_exit_code_tells_of_lost_records(make_feed: MakeFeed, account: TopicAccount, code: int) -> None:
+    async with ToyServer() as server:
+        feed = make_feed(server)
+        wire(feed, FakePublisher(account=account))
+        running = asyncio.create_task(feed.run_until_signal())
+        await subscribed(server)
+        await feed.stop()
+        assert await running == code
 
 
 async def test_a_publisher_that_cannot_open_ends_the_run(make_feed: MakeFeed) -> None:
