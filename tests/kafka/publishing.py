@@ -18,7 +18,8 @@ from tickwire.kafka.producing.publisher import Publisher
 from tickwire.records.codec import read_event
 
 # An hour ago: Kafka forgets an idempotent producer whose records are a day old, when it starts again after a crash
-# (producer.id.expiration.ms goes by their times), and then stores what it is sent once more twice.
+# (producer.id.expiration.ms goes by their times: findings/kafka-producer-forgotten-by-record-time.sh), and then stores
+# what it is sent once more twice.
 T0 = time.time_ns() // 1000 - 3_600_000_000
 
 
