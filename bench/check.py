@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench.stages import STAGES
-from tickwire.events.book import Side
+from tickwire.compiled import native
 
 _FIGURES = Path(__file__).with_name("instructions.json")
 _ROUNDS = (5, 15)
@@ -53,7 +53,7 @@ def _instructions(stage: str, rounds: int) -> int:
 
 def key() -> str:
     """What the figures depend on."""
-    form = "compiled" if "_native" in Side.__module__ else "Python"
+    form = "compiled" if native else "Python"
     return f"Python {sys.version_info[0]}.{sys.version_info[1]}, msgspec {version('msgspec')}, {form}"
 
 

@@ -1,48 +1,31 @@
 """The two forms of what is compiled where a compiler is: tests that state what it does run on both."""
 
+import importlib
+import pkgutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from types import ModuleType
+from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 
-from tickwire.events import book, decimals, short_way, side, times
-from tickwire.exchanges import binance, kraken, numbers
-from tickwire.kafka.producing import in_flight, outage_buffer, producer_link, publisher, when_full
+import tickwire
+from tickwire.compiled import native, python_forms
 
-FORMS = ["python"]
-try:
-    from tickwire import _native
-except ImportError:
-    pass
-else:
-    FORMS.append("compiled")
+FORMS = ["python"] if native is None else ["python", "compiled"]
+# All of them, because one that was imported while Python is in use would keep its forms.
+MODULES = [
+    importlib.import_module(found.name)
+    for found in pkgutil.walk_packages(tickwire.__path__, "tickwire.")
+    if not found.name.endswith("__main__")
+]
+_PYTHON_FORM = {id(getattr(native, name)): form for name, form in python_forms.items() if hasattr(native, name)}
 
 
 @contextmanager
 def use(form: str) -> Iterator[None]:
-    """Let books be made in this form, and numbers be read in it, by whoever asks :mod:`tickwire.events.book`."""
-    compiled = form == "compiled"
-    of_side: ModuleType = _native if compiled else side
-    of_numbers: ModuleType = _native if compiled else decimals
-    of_times: ModuleType = _native if compiled else times
-    way = short_way.ShortWay if compiled else short_way.PlainShortWay
-    with (
-        patch.multiple(book, Side=of_side.Side, price_key=of_numbers.price_key, is_zero=of_numbers.is_zero),
-        patch.object(binance, "ShortWay", way),
-        patch.object(numbers, "micros", of_times.micros),
-        patch.multiple(kraken, ShortWay=way, micros=of_times.micros),
-    ):
-        yield
-
-
-@contextmanager
-def use_flight(form: str) -> Iterator[None]:
-    """Let publishers be made whose records are on their way in this form."""
-    of: ModuleType = _native if form == "compiled" else in_flight
-    with (
-        patch.multiple(publisher, InFlight=of.InFlight, DirectPublisher=of.DirectPublisher),
-        patch.multiple(producer_link, InFlightTable=of.InFlightTable),
-        patch.multiple(when_full, InFlight=of.InFlight),
-        patch.multiple(outage_buffer, InFlight=of.InFlight),
-    ):
+    """Let every module of tickwire have this form of whatever has two, for what is made and called from now on."""
+    with ExitStack() as stack:
+        for module in MODULES if form == "python" else ():
+            found = {name: _PYTHON_FORM.get(id(value)) for name, value in vars(module).items()}
+            python = {name: value for name, value in found.items() if value is not None}
+            if python and module is not native:
+                stack.enter_context(patch.multiple(module, **python))
         yield

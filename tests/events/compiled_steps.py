@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Raw
 
-from tickwire import _native as native
+from tickwire.compiled import native
 
 TICKER = b'{"s":"$","b":%,"B":%,"a":%,"A":%(,"t":"^")+}'
 CHANGE = b'{"E":#,"s":"$","U":#,"u":#,"b":=,"a":=+}'

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forms import FORMS, use, use_flight
+from forms import FORMS, use
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.events.short_way import ShortWay
@@ -137,7 +137,7 @@ class Chain:
 
 @pytest.fixture(autouse=True)
 def compiled() -> Iterator[None]:
-    with use("compiled"), use_flight("compiled"):
+    with use("compiled"):
         yield
 
 

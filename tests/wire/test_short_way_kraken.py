@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forms import FORMS, use, use_flight
+from forms import FORMS, use
 from tickwire.events.book import Book
 from tickwire.events.times import micros
 from tickwire.exchanges import kraken, numbers
@@ -27,7 +27,7 @@ _TIME = b"2026-11-28T03:00:00.123456Z"
 
 @pytest.fixture(autouse=True)
 def compiled() -> Iterator[None]:
-    with use("compiled"), use_flight("compiled"):
+    with use("compiled"):
         yield
 
 

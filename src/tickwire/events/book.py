@@ -1,13 +1,8 @@
 """One order book: price levels in the exchange's own text, ordered by exact value."""
 
-from tickwire.events.side import Levels, Names
+from tickwire.events.decimals import is_zero, price_key
+from tickwire.events.side import Levels, Names, Side
 from tickwire.events.types import Level
-
-try:
-    from tickwire._native import Side, is_zero, price_key
-except ImportError:  # installed where no compiler was; the same in Python, only slower
-    from tickwire.events.decimals import is_zero, price_key
-    from tickwire.events.side import Side
 
 __all__ = ["Book", "Levels", "Side", "is_zero", "price_key"]
 

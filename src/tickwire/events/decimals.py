@@ -2,6 +2,8 @@
 
 from decimal import Decimal, InvalidOperation
 
+from tickwire.compiled import compiled
+
 # Prices are compared as exact integers of 10^-24; no exchange writes more than 18 places.
 _PLACES = 24
 _UNIT: int = 10**_PLACES
@@ -12,6 +14,7 @@ _CACHE_LIMIT = 200_000  # texts remembered for all books together; cleared when 
 _keys: dict[str, int] = {}
 
 
+@compiled
 def price_key(text: str) -> int:
     """Give the exact value of decimal *text* in units of 10^-24. Raises :exc:`ValueError` when it is no such number."""
     key = _keys.get(text)
@@ -46,6 +49,7 @@ def _scaled(text: str) -> int:
     return scaled
 
 
+@compiled
 def is_zero(size: str) -> bool:
     """Tell whether *size* is zero. Raises :exc:`ValueError` when it is no non-negative decimal number."""
     if len(size) > _MAX_DIGITS:

@@ -1,10 +1,13 @@
 """What is counted and numbered for every message, kept where compiled code can reach it too.
 
-The plain forms here do the same where no compiler was; ``native/numbers.c`` is the compiled one. Others build on them.
+``native/numbers.c`` is the compiled form. Others build on these.
 """
 
+from tickwire.compiled import compiled
 
-class PlainNumber:
+
+@compiled
+class Number:
     """A count, or a time; 0 at first."""
 
     __slots__ = ("value",)
@@ -13,7 +16,8 @@ class PlainNumber:
         self.value = 0
 
 
-class PlainBookNumbers:
+@compiled
+class BookNumbers:
     """How far one symbol's book has come: ``sequence`` and ``exchange_us`` are -1 where the exchange gives none."""
 
     __slots__ = ("book_seq", "epoch", "exchange_us", "messages", "sequence", "valid")
@@ -24,18 +28,11 @@ class PlainBookNumbers:
         self.valid = False
 
 
-class PlainUpdateId:
+@compiled
+class UpdateId:
     """The exchange's number of the last update that a book holds."""
 
     __slots__ = ("update_id",)
 
     def __init__(self) -> None:
         self.update_id = 0
-
-
-try:
-    from tickwire._native import BookNumbers, Number, UpdateId
-except ImportError:
-    UpdateId, Number, BookNumbers = PlainUpdateId, PlainNumber, PlainBookNumbers  # type: ignore[misc]
-
-__all__ = ["BookNumbers", "Number", "PlainBookNumbers", "PlainNumber", "PlainUpdateId", "UpdateId"]

@@ -5,15 +5,18 @@ sequence or checksums. A :class:`ShortWayReceiver` takes a connection's messages
 on to the session, and so does everything while the publisher is not free or somebody else wants the events.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tickwire.events.numbers import PlainUpdateId
+from tickwire.compiled import compiled, native
+from tickwire.events.numbers import UpdateId
 
 if TYPE_CHECKING:
     from tickwire.events.book import Side
 
 
-class PlainShortWay:
+@compiled
+class ShortWay:
     """Knows nothing; for where no compiler was. See ``native/short_way.c`` for what a shape is."""
 
     def __init__(self, ticker_shape: bytes, depth_shape: bytes, /) -> None:
@@ -22,9 +25,7 @@ class PlainShortWay:
     def ticker(self, native: str, symbol: str, prefix: bytes, /) -> None:
         """Take this symbol's tickers; *prefix* is the text of their records in front of the bid."""
 
-    def follow(
-        self, native: str, symbol: str, prefix: bytes, bids: "Side", asks: "Side", state: PlainUpdateId, /
-    ) -> None:
+    def follow(self, native: str, symbol: str, prefix: bytes, bids: "Side", asks: "Side", state: UpdateId, /) -> None:
         """Take this book's changes, as long as each is next after *state*; *prefix* stands in front of the bids."""
 
     def follow_checked(
@@ -39,9 +40,4 @@ class PlainShortWay:
         """Take no more changes of this book."""
 
 
-try:
-    from tickwire._native import ShortWay, ShortWayReceiver
-except ImportError:
-    ShortWay, ShortWayReceiver = PlainShortWay, None  # type: ignore[misc,assignment]
-
-__all__ = ["PlainShortWay", "ShortWay", "ShortWayReceiver"]
+ShortWayReceiver: Callable[..., Callable[[bytes], None]] | None = getattr(native, "ShortWayReceiver", None)

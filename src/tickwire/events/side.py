@@ -1,4 +1,4 @@
-"""One side of an order book in plain Python; ``native/side.c`` is compiled, :mod:`tickwire.events.book` chooses.
+"""One side of an order book; ``native/side.c`` is the compiled form.
 
 Levels come as tuples of price and size, or as JSON text (:class:`msgspec.Raw`) that has not been read yet. The compiled
 form answers text with text, so that a change goes from the frame to Kafka without an object a level.
@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec import Raw
 
+from tickwire.compiled import compiled
 from tickwire.events.decimals import decimal_text, is_zero, price_key
 from tickwire.events.types import Level
 
@@ -50,6 +51,7 @@ def _written(number: object) -> str:
     return decimal_text(str(number) if type(number) is _Number else number)
 
 
+@compiled
 class Side:
     """Levels of one side, best first. A level is found by its price's value, whatever zeros the text ends with.
 

@@ -1,14 +1,16 @@
-"""Times in frames, in plain Python; ``native/times.c`` is compiled, :mod:`tickwire.exchanges.numbers` chooses."""
+"""Times in frames; ``native/times.c`` is the compiled form."""
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from tickwire.compiled import compiled
 from tickwire.events.types import Micros
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ONE_SECOND = timedelta(seconds=1)
 
 
+@compiled
 def micros(timestamp: str) -> Micros:
     """Microseconds of an RFC 3339 time in UTC; finer digits are cut. Raises :exc:`ValueError`."""
     second, _, fraction = timestamp.removesuffix("Z").partition(".")

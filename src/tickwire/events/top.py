@@ -2,10 +2,12 @@
 
 from msgspec import Raw
 
+from tickwire.compiled import compiled
 from tickwire.events.book import Book, Levels, Side
 
 
-class PlainTopState:
+@compiled
+class TopState:
     """What a :class:`Top` keeps where compiled code can reach it too; ``native/top.c`` is the compiled form."""
 
     __slots__ = ("asks", "asks_text", "bids", "bids_text", "depth", "prefix")
@@ -16,12 +18,6 @@ class PlainTopState:
     asks_text: Raw
     prefix: bytes | None  # the text of a record in front of the bids, once there was one
     depth: int
-
-
-try:
-    from tickwire._native import TopState
-except ImportError:
-    TopState = PlainTopState  # type: ignore[misc]
 
 
 class Top(TopState):

@@ -2,11 +2,7 @@
 
 from tickwire.events.book import is_zero, price_key
 from tickwire.events.decimals import decimal_text
-
-try:
-    from tickwire._native import micros
-except ImportError:
-    from tickwire.events.times import micros
+from tickwire.events.times import micros
 
 __all__ = ["best", "micros"]
 

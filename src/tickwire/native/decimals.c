@@ -3,8 +3,6 @@
 
 enum { MAX_DIGITS = LEVEL_DIGITS / 2 };
 
-static PyObject *slow_price_key; /* tickwire.events.decimals.price_key */
-static PyObject *slow_is_zero;   /* tickwire.events.decimals.is_zero */
 static Key powers[PLACES + 1]; /* of ten */
 
 /* Reads plain decimal text: digits, perhaps a point and more digits, perhaps a minus in front. 0: it is not plain. */
@@ -105,7 +103,8 @@ read_price(const char *text, Py_ssize_t size, Key *key)
 {
     if (read_plain(text, size, key))
         return 0;
-    PyObject *number = PyObject_CallFunction(slow_price_key, "s#", text, size);
+    PyObject *said = PyUnicode_FromStringAndSize(text, size), *number = call_python_form("price_key", said);
+    Py_XDECREF(said);
     if (!number)
         return -1;
     int failed = key_from_int(number, key);
@@ -119,7 +118,8 @@ read_zero(const char *text, Py_ssize_t size)
     int zero = plain_zero(text, size);
     if (zero >= 0)
         return zero;
-    PyObject *answer = PyObject_CallFunction(slow_is_zero, "s#", text, size);
+    PyObject *said = PyUnicode_FromStringAndSize(text, size), *answer = call_python_form("is_zero", said);
+    Py_XDECREF(said);
     if (!answer)
         return -1;
     zero = PyObject_IsTrue(answer);
@@ -134,7 +134,7 @@ native_price_key(PyObject *Py_UNUSED(module), PyObject *text)
     if (PyUnicode_CheckExact(text) && PyUnicode_IS_COMPACT_ASCII(text)
         && read_plain((const char *)PyUnicode_1BYTE_DATA(text), PyUnicode_GET_LENGTH(text), &key))
         return int_from_key(key);
-    return PyObject_CallOneArg(slow_price_key, text);
+    return call_python_form("price_key", text);
 }
 
 static PyObject *
@@ -145,7 +145,7 @@ native_is_zero(PyObject *Py_UNUSED(module), PyObject *text)
         if (zero >= 0)
             return PyBool_FromLong(zero);
     }
-    return PyObject_CallOneArg(slow_is_zero, text);
+    return call_python_form("is_zero", text);
 }
 
 int
@@ -159,7 +159,5 @@ add_decimals(PyObject *module)
     powers[0] = 1;
     for (int i = 1; i <= PLACES; i++)
         powers[i] = powers[i - 1] * 10;
-    slow_price_key = attribute("tickwire.events.decimals", "price_key");
-    slow_is_zero = attribute("tickwire.events.decimals", "is_zero");
-    return slow_price_key && slow_is_zero && !PyModule_AddFunctions(module, functions) ? 0 : -1;
+    return PyModule_AddFunctions(module, functions);
 }

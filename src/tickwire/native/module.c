@@ -23,6 +23,18 @@ attribute(const char *module_name, const char *name)
     return value;
 }
 
+PyObject *
+call_python_form(const char *name, PyObject *argument)
+{
+    static PyObject *python_forms; /* of tickwire.compiled, which cannot be asked before this module is there */
+    if (!argument || (!python_forms && !(python_forms = attribute("tickwire.compiled", "python_forms"))))
+        return NULL;
+    PyObject *form = PyMapping_GetItemString(python_forms, name);
+    PyObject *answer = form ? PyObject_CallOneArg(form, argument) : NULL;
+    Py_XDECREF(form);
+    return answer;
+}
+
 int
 make_names(const Name *names, size_t count)
 {

@@ -15,6 +15,8 @@ typedef struct {
     PyObject **name;
     const char *text;
 } Name;
+/* Calls the Python form of this name, which knows what is unusual; a new reference to its answer. */
+PyObject *call_python_form(const char *name, PyObject *argument);
 int make_names(const Name *names, size_t count); /* of attributes */
 PyObject *take_error(void); /* a new reference to the exception that is set, with its traceback; none is set then */
 void plain_free(PyObject *self);                           /* of an object that holds no others */

@@ -389,6 +389,6 @@ add_short_way(PyObject *module)
     if (!(crc32 = attribute("zlib", "crc32")))
         return -1;
     short_way_type = add_type(module, "ShortWay", &way_spec);
-    followed_type = short_way_type ? add_type(module, "FollowedBook", &followed_spec) : NULL;
+    followed_type = short_way_type ? (PyTypeObject *)PyType_FromSpec(&followed_spec) : NULL;
     return followed_type ? 0 : -1;
 }

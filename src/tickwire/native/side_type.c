@@ -5,8 +5,6 @@
  */
 #include "side.h"
 
-static PyObject *slow_read; /* tickwire.events.side.read_levels */
-
 /* Applies what was read, cuts to *depth* (-1: nothing), and says what a reader has to apply. */
 static PyObject *
 finish(Side *side, Changes *changes, PyObject *given, int as_text, Py_ssize_t depth)
@@ -54,6 +52,9 @@ change_from_text(Side *side, PyObject *given, Py_ssize_t depth)
     PyBuffer_Release(&buffer);
     if (done)
         return said;
+    static PyObject *slow_read;
+    if (!slow_read && !(slow_read = attribute("tickwire.events.side", "read_levels")))
+        return NULL;
     PyObject *list = PyObject_CallFunctionObjArgs(slow_read, given, side->names ? side->names : Py_None, NULL);
     if (!list)
         return NULL;
@@ -231,6 +232,5 @@ PyTypeObject *side_type;
 int
 add_side(PyObject *module)
 {
-    slow_read = attribute("tickwire.events.side", "read_levels");
-    return slow_read && (side_type = add_type(module, "Side", &side_spec)) ? 0 : -1;
+    return (side_type = add_type(module, "Side", &side_spec)) ? 0 : -1;
 }

@@ -1,8 +1,6 @@
 /* Times in frames: the compiled form of events/times.py, to which everything unusual is left. */
 #include "native.h"
 
-static PyObject *slow_micros; /* tickwire.events.times.micros */
-
 static int
 two_digits(const char *at)
 {
@@ -45,13 +43,12 @@ native_micros(PyObject *Py_UNUSED(module), PyObject *text)
         if (take_time(at, end, &us) == end)
             return PyLong_FromLongLong(us);
     }
-    return PyObject_CallOneArg(slow_micros, text);
+    return call_python_form("micros", text);
 }
 
 int
 add_times(PyObject *module)
 {
     static PyMethodDef functions[] = {{"micros", native_micros, METH_O, NULL}, {NULL, NULL, 0, NULL}};
-    slow_micros = attribute("tickwire.events.times", "micros");
-    return slow_micros && !PyModule_AddFunctions(module, functions) ? 0 : -1;
+    return PyModule_AddFunctions(module, functions);
 }

@@ -1,16 +1,14 @@
 """Records on their way, in Python and compiled."""
 
 import gc
-import importlib
 import weakref
-from collections.abc import Callable
-from types import ModuleType
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError
 
-from forms import FORMS
+from forms import FORMS, use
 from kafka.publishing import ticker
 from tickwire.kafka.producing import in_flight
 from tickwire.kafka.producing.ledger import Lane, Stream
@@ -22,12 +20,11 @@ ERROR: Any = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)
 class Way:
     """A flight board, and a producer that keeps what it is called with."""
 
-    def __init__(self, form: ModuleType) -> None:
-        self.form = form
+    def __init__(self) -> None:
         self.told: list[tuple[str, Any, Any]] = []
         self.calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
         self.trouble: Exception | None = None
-        self.flights = form.InFlightTable(
+        self.flights = in_flight.InFlightTable(
             lambda entry, message: self.told.append(("acknowledged", entry, message)),
             lambda entry, error: self.told.append(("failed", entry, error)),
         )
@@ -43,16 +40,18 @@ class Way:
 
     def entry(self, number: int = 0, place: int = in_flight.IN_MEMORY) -> Any:
         record = Record("t", b"k", b"%d" % number, [("schema", b"s")], 1000 + number, "ticker", "x")
-        return self.form.InFlight(self.stream, self.lane, record, place)
+        return in_flight.InFlight(self.stream, self.lane, record, place)
 
 
-@pytest.fixture(params=FORMS)
-def way(request: pytest.FixtureRequest) -> Way:
-    return Way(
-        importlib.import_module(
-            "tickwire._native" if request.param == "compiled" else "tickwire.kafka.producing.in_flight"
-        )
-    )
+@pytest.fixture(params=FORMS, autouse=True)
+def form(request: pytest.FixtureRequest) -> Iterator[None]:
+    with use(request.param):
+        yield
+
+
+@pytest.fixture
+def way() -> Way:
+    return Way()
 
 
 def test_a_record_is_handed_over_with_everything_and_acknowledged_once(way: Way) -> None:
@@ -123,10 +122,10 @@ def test_nothing_is_kept_alive(way: Way) -> None:
         pass
 
     watched = Watched()
-    way.flights.hand_over(way.form.InFlight(way.stream, way.lane, watched_record := _record(watched)))
+    way.flights.hand_over(in_flight.InFlight(way.stream, way.lane, watched_record := _record(watched)))
     dead = weakref.ref(watched)
     way.calls.clear()
-    way.flights = None
+    del way.flights
     del watched, watched_record
     gc.collect()
     assert dead() is None
@@ -146,7 +145,7 @@ class Short:
         self.behind: set[str] = set()
         self.writer = RecordWriter("t", "b")
         self.served = 0
-        self.direct = way.form.DirectPublisher(
+        self.direct = in_flight.DirectPublisher(
             way.flights,
             self.writer,
             self.behind,
@@ -165,8 +164,9 @@ class Short:
 
 @pytest.fixture
 def short() -> Short:
-    form = pytest.importorskip("tickwire._native", reason="no C compiler was there at the installation")
-    return Short(Way(form))
+    if in_flight.DirectPublisher.__module__ == in_flight.__name__:
+        pytest.skip("only the compiled form has a short way")
+    return Short(Way())
 
 
 def test_the_short_way_does_what_the_long_one_does(short: Short) -> None:

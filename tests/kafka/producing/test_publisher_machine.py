@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from forms import FORMS, use_flight
+from forms import FORMS, use
 from kafka.publishing import NotingFeed, book, ticker
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka.producing import producer_link
@@ -191,7 +191,7 @@ class Run:
 
 @pytest.fixture(params=FORMS, autouse=True)
 def form(request: pytest.FixtureRequest) -> Iterator[None]:
-    with use_flight(request.param):
+    with use(request.param):
         yield
 
 

@@ -1,6 +1,4 @@
-"""Records on their way to Kafka, in plain Python.
-
-``native/in_flight.c`` is the compiled form; :mod:`tickwire.kafka.producing.ledger` chooses.
+"""Records on their way to Kafka; ``native/in_flight.c`` is the compiled form.
 
 An :class:`InFlight` is one record from when the producer takes it until its report, and what it calls then.
 """
@@ -10,6 +8,7 @@ from typing import Any, TypeAlias
 
 from confluent_kafka import KafkaError, Message
 
+from tickwire.compiled import compiled
 from tickwire.events.types import MarketEvent
 from tickwire.records.codec import Record, RecordWriter
 
@@ -20,6 +19,7 @@ SERVE_EVERY = 256  # events
 IN_MEMORY = -1  # the place of a record that is not on disk
 
 
+@compiled
 class Counts:
     """What became of some records. ``spilled`` wait on disk and leave that column when Kafka acknowledges them."""
 
@@ -29,6 +29,7 @@ class Counts:
         self.events = self.acknowledged = self.conflated = self.dropped = self.failed = self.spilled = 0
 
 
+@compiled
 class InFlight:
     """A record on its way: who counts it, its lane, itself, and its number on disk or :data:`IN_MEMORY`."""
 
@@ -53,6 +54,7 @@ class InFlight:
             flights.acknowledged(self, message)
 
 
+@compiled
 class InFlightTable:
     """Everything that was handed over and is not reported on, in that order.
 
@@ -110,6 +112,7 @@ class InFlightTable:
         return entries
 
 
+@compiled
 class DirectPublisher:
     """The short way to the producer, for events for which nothing is in the way. It is compiled or it is not there.
 

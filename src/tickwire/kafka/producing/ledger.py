@@ -13,13 +13,8 @@ from typing import TypeAlias
 from prometheus_client import Gauge
 
 from tickwire import metrics
-from tickwire.kafka.producing.in_flight import IN_MEMORY
+from tickwire.kafka.producing.in_flight import IN_MEMORY, Counts, DirectPublisher, InFlight, InFlightTable
 from tickwire.records.codec import Record
-
-try:
-    from tickwire._native import Counts, DirectPublisher, InFlight, InFlightTable
-except ImportError:  # installed where no compiler was; the same in Python, only slower
-    from tickwire.kafka.producing.in_flight import Counts, DirectPublisher, InFlight, InFlightTable
 
 __all__ = [
     "IN_MEMORY",
