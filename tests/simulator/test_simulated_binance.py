@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.rebuilding import BinanceBook
-from tickwire.simulator.binance import Binance
+from tickwire.simulator.dialects.binance import Binance
 from tickwire.simulator.dialect import Answer, Conversation
 
 NOW = 1_700_000_000_000_000

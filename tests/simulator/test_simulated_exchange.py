@@ -134,7 +134,7 @@ async def test_kraken_greets_and_beats_when_idle() -> None:
 
 
 async def test_binance_pings_with_a_payload_and_leaves_those_who_do_not_pong(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tickwire.simulator.binance.Binance.ping_interval_s", 0.1)
+    monkeypatch.setattr("tickwire.simulator.dialects.binance.Binance.ping_interval_s", 0.1)
     monkeypatch.setattr("tickwire.simulator.server._PONG_S", 0.1)
     async with SimulatedExchange("binance", 1, 100) as exchange, reading(exchange, autoping=False) as reader:
         await aeventually(lambda: reader.pings, "a ping")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from simulator.rebuilding import KrakenBook, exact
 from tickwire.simulator.dialect import Conversation, Message
-from tickwire.simulator.kraken import DEPTHS, Kraken
+from tickwire.simulator.dialects.kraken import DEPTHS, Kraken
 from tickwire.simulator.market import Book
 
 NOW = 1_700_000_000_123_456

@@ -12,12 +12,12 @@ from typing import Any, Self
 from aiohttp import web
 
 from tickwire.errors import PortTaken, UsageError
-from tickwire.simulator.binance import Binance
+from tickwire.simulator.dialects.binance import Binance
 from tickwire.simulator.client import BINARY, PING, TEXT, Client, frame
 from tickwire.simulator.dialect import Broadcast, Conversation, Dialect, Message, prices
 from tickwire.simulator.faults import Fault, Faults, parse_fault
 from tickwire.simulator.instruments import choose_names
-from tickwire.simulator.kraken import Kraken
+from tickwire.simulator.dialects.kraken import Kraken
 from tickwire.simulator.web import Frontend, now_us
 
 _DIALECTS: dict[str, tuple[type[Binance | Kraken], str]] = {"binance": (Binance, "USDT"), "kraken": (Kraken, "USD")}
