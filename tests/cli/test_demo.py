@@ -1,11 +1,11 @@
-"""The demo passes with every exchange, and fails when something is wrong."""
+"""The demo passes with every exchange that can be simulated, and fails when something is wrong."""
 
 import subprocess
 import sys
 
 import pytest
 
-from tickwire.exchanges import names
+from tickwire.simulator import names
 
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:

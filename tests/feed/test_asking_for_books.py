@@ -12,16 +12,14 @@ from feed.test_feed_on_simulator import truth
 from feed.toy_server import ToyServer
 from kafka.mock_cluster import MockCluster
 from support import aeventually
-from tickwire import BookNow, FeedConfig, KafkaConfig, OrderBook, WebSocketDataFeed
+from tickwire import BookNow, FeedConfig, KafkaConfig, OrderBook, WebSocketDataFeed, simulator
 from tickwire.simulator.server import SimulatedExchange
 
 MakeFeed = Callable[..., WebSocketDataFeed]
 
 
 def reading(exchange: SimulatedExchange, **settings: Any) -> WebSocketDataFeed:
-    config = FeedConfig(
-        exchange=exchange.dialect.name, symbols=list(exchange.books(1)), urls=urls_of(exchange), **settings
-    )
+    config = FeedConfig(exchange=exchange.name, symbols=list(exchange.books(1)), urls=urls_of(exchange), **settings)
     return WebSocketDataFeed(feed=config, kafka=KafkaConfig(enabled=False))
 
 
@@ -42,7 +40,7 @@ async def cluster(request: pytest.FixtureRequest) -> AsyncIterator[str | None]:
         yield kafka.bootstrap
 
 
-@pytest.mark.parametrize("name", ["binance", "kraken"])
+@pytest.mark.parametrize("name", simulator.names())
 @pytest.mark.parametrize("mode", ["delta", "snapshot"])
 async def test_a_book_that_is_asked_for_is_the_exchanges(
     name: str, mode: str, cluster: str | None, tmp_path: Path

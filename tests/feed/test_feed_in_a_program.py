@@ -168,7 +168,7 @@ def running(program: str, urls: dict[str, str], folder: Path) -> Iterator["subpr
 
 
 def urls_of(exchange: SimulatedExchange) -> dict[str, str]:
-    name = exchange.dialect.name
+    name = exchange.name
     return {f"{name}_ws_url": exchange.ws_url, f"{name}_rest_url": exchange.rest_url}
 
 
@@ -327,7 +327,7 @@ async def test_two_feeds_of_one_process_work_and_fail_alone(make_feed: MakeFeed)
 
 def publishing(exchange: SimulatedExchange, brokers: str, folder: Path, **settings: Any) -> WebSocketDataFeed:
     config = FeedConfig(
-        exchange=exchange.dialect.name, urls=urls_of(exchange), **{"symbols": list(exchange.books(1))} | settings
+        exchange=exchange.name, urls=urls_of(exchange), **{"symbols": list(exchange.books(1))} | settings
     )
     return WebSocketDataFeed(feed=config, kafka=KafkaConfig(enabled=True, brokers=brokers, spill_dir=folder))
 

@@ -7,19 +7,20 @@ import pytest
 from msgspec.structs import replace
 
 from support import aeventually
+from tickwire import simulator
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.data_feed import WebSocketDataFeed
 from tickwire.events.book import Book
 from tickwire.events.types import OrderBook
-from tickwire.exchanges import binance, kraken
+from tickwire.exchanges import load
 from tickwire.simulator.server import SimulatedExchange
 
 DEPTH = 10
 
 
 def feed_of(exchange: SimulatedExchange, **settings: Any) -> WebSocketDataFeed:
-    name = exchange.dialect.name
+    name = exchange.name
     config = FeedConfig(
         exchange=name,
         symbols=list(exchange.books(1)),
@@ -71,13 +72,14 @@ def truth(exchange: SimulatedExchange) -> dict[str, Any]:
     return {symbol: (book["bids"], book["asks"]) for symbol, book in exchange.books(DEPTH).items()}
 
 
-FAULTS = {
-    "binance": ("skip", "duplicate", "corrupt", "unknown", "binary", "drop", "rest429", "stale", "oversize"),
-    "kraken": ("skip", "duplicate", "corrupt", "unknown", "binary", "drop", "checksum", "oversize"),
-}
+def faults_of(name: str) -> list[str]:
+    """What an exchange can show, ``rest429`` only where books come over REST."""
+    own = simulator.load(name).faults
+    common = ["skip", "duplicate", "corrupt", "unknown", "binary", "drop", "oversize"]
+    return [*common, *sorted(own), *(["rest429"] if "stale" in own else [])]
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", simulator.names())
 @pytest.mark.parametrize("mode", ["delta", "snapshot"])
 async def test_the_books_are_the_exchanges_after_every_fault(name: str, mode: str) -> None:
     async with SimulatedExchange(name, symbols=3, rate=400) as exchange:
@@ -86,7 +88,7 @@ async def test_the_books_are_the_exchanges_after_every_fault(name: str, mode: st
         feed.add_callback(reader)
         async with feed:
             await aeventually(lambda: len(reader.books) == 3, "all books")
-            for fault in FAULTS[name]:
+            for fault in faults_of(name):
                 exchange.inject(fault)
                 if fault.startswith(("rest", "stale")):
                     exchange.inject("drop")  # so that something is asked over REST
@@ -97,18 +99,18 @@ async def test_the_books_are_the_exchanges_after_every_fault(name: str, mode: st
             counts = feed.accounting()
     assert counts["callback_errors"] == 0
     assert {"malformed", "unknown", "binary", "oversize"} == {r for r, n in counts["frames_rejected"].items() if n}
-    assert {"initial", "gap" if name == "binary" else "disconnect", "reconnect"} <= reader.reasons
+    assert {"initial", "disconnect", "reconnect"} <= reader.reasons
     assert reader.books == {}
 
 
-@pytest.mark.parametrize("module", [binance, kraken])
+@pytest.mark.parametrize("name", simulator.names())
 @pytest.mark.parametrize("mode", ["delta", "snapshot"])
 async def test_books_go_over_to_a_new_connection_without_being_invalid(
-    module: Any, mode: str, monkeypatch: pytest.MonkeyPatch
+    name: str, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits = {"max_connection_s": 2.0, "connect_interval_s": 0.1}
+    module, limits = load(name), {"max_connection_s": 2.0, "connect_interval_s": 0.1}
     monkeypatch.setattr(module, "EXCHANGE", replace(module.EXCHANGE, **limits))
-    async with SimulatedExchange(module.EXCHANGE.name, symbols=3, rate=300) as exchange:
+    async with SimulatedExchange(name, symbols=3, rate=300) as exchange:
         reader, starts = Reader(), []
         feed = feed_of(exchange, orderbook_mode=mode)
         feed.add_callback(reader)

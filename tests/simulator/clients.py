@@ -114,16 +114,18 @@ class KrakenReader(Reader):
             self.others.append(message)
 
 
+READERS: dict[str, tuple[Any, str]] = {"binance": (BinanceReader, "/stream"), "kraken": (KrakenReader, "/v2")}
+
+
 @asynccontextmanager
 async def reading(exchange: SimulatedExchange, *, autoping: bool = True) -> AsyncIterator[Any]:
     """A subscribed client of the exchange."""
-    binance = exchange.dialect.name == "binance"
-    path = "/stream" if binance else "/v2"
+    kind, path = READERS[exchange.name]
     async with (
         aiohttp.ClientSession() as session,
         session.ws_connect(exchange.ws_url + path, autoping=autoping, max_msg_size=LIMIT, compress=0) as socket,
     ):
-        reader = (BinanceReader if binance else KrakenReader)(socket, exchange)
+        reader = kind(socket, exchange)
         await reader.subscribe(session)
         try:
             yield reader

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.rebuilding import BinanceBook
-from tickwire.simulator.dialects.binance import Binance
 from tickwire.simulator.dialect import Answer, Conversation
+from tickwire.simulator.dialects.binance import Dialect
 
 NOW = 1_700_000_000_000_000
 
@@ -20,14 +20,14 @@ def subscribe(session: Conversation, *names: str, method: str = "SUBSCRIBE") -> 
     return json.loads(answer)
 
 
-def opened(exchange: Binance, path: str = "/stream", **query: str) -> Conversation:
+def opened(exchange: Dialect, path: str = "/stream", **query: str) -> Conversation:
     session = exchange.open(path, query)
     assert session is not None
     session.start(NOW)
     return session
 
 
-def run(exchange: Binance, steps: int) -> list[tuple[str, Any]]:
+def run(exchange: Dialect, steps: int) -> list[tuple[str, Any]]:
     """Move the market; give each message with its channel's name."""
     return [
         (message.channel.name, json.loads(message.text))
@@ -36,14 +36,14 @@ def run(exchange: Binance, steps: int) -> list[tuple[str, Any]]:
     ]
 
 
-def fetch(exchange: Binance, now_us: int = NOW, stale: bool = False, **query: str) -> Answer:
+def fetch(exchange: Dialect, now_us: int = NOW, stale: bool = False, **query: str) -> Answer:
     return exchange.rest("/api/v3/depth", query, now_us, stale=stale)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(), before=st.integers(0, 60), between=st.integers(0, 60))
 def test_a_client_that_follows_the_documentation_gets_the_exact_books(seed: int, before: int, between: int) -> None:
-    exchange = Binance(2, Random(seed))
+    exchange = Dialect(2, Random(seed))
     session = opened(exchange)
     assert subscribe(session, "btcusdt@depth@100ms", "ethusdt@depth@100ms") == {"result": None, "id": 7}
     books = {"BTCUSDT": BinanceBook(), "ETHUSDT": BinanceBook()}
@@ -72,9 +72,9 @@ def test_a_client_that_follows_the_documentation_gets_the_exact_books(seed: int,
 
 
 @given(seed=st.integers())
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_every_best_is_told_with_the_update_id_it_came_with(seed: int) -> None:
-    exchange = Binance(1, Random(seed))
+    exchange = Dialect(1, Random(seed))
     subscribe(opened(exchange), "btcusdt@bookTicker", "btcusdt@depth@100ms")
     book = BinanceBook()
     book.snapshot(json.loads(fetch(exchange, symbol="BTCUSDT", limit="5000").body))
@@ -100,7 +100,7 @@ def test_every_best_is_told_with_the_update_id_it_came_with(seed: int) -> None:
 
 def test_equal_seeds_say_the_same_and_other_seeds_do_not() -> None:
     def said(seed: int) -> list[tuple[str, Any]]:
-        exchange = Binance(3, Random(seed))
+        exchange = Dialect(3, Random(seed))
         subscribe(opened(exchange), *exchange.streams)
         return run(exchange, 200)
 
@@ -109,7 +109,7 @@ def test_equal_seeds_say_the_same_and_other_seeds_do_not() -> None:
 
 
 def test_nothing_is_said_to_those_who_did_not_subscribe_or_do_no_more() -> None:
-    exchange = Binance(2, Random(1))
+    exchange = Dialect(2, Random(1))
     session = opened(exchange)
     assert run(exchange, 20) == []
     subscribe(session, "btcusdt@depth")
@@ -122,10 +122,10 @@ def test_nothing_is_said_to_those_who_did_not_subscribe_or_do_no_more() -> None:
 
 
 def test_addresses_name_streams_and_decide_whether_they_are_wrapped() -> None:
-    exchange = Binance(2, Random(1))
+    exchange = Dialect(2, Random(1))
     opened(exchange, "/ws/btcusdt@depth")
     assert all("stream" not in message for _, message in run(exchange, 20))
-    exchange = Binance(2, Random(1))
+    exchange = Dialect(2, Random(1))
     session = opened(exchange, "/stream", streams="btcusdt@depth/ethusdt@depth")
     assert {message["stream"] for _, message in run(exchange, 50)} == {"btcusdt@depth", "ethusdt@depth"}
     assert subscribe(session, method="LIST_SUBSCRIPTIONS")["result"] == ["btcusdt@depth", "ethusdt@depth"]
@@ -133,7 +133,7 @@ def test_addresses_name_streams_and_decide_whether_they_are_wrapped() -> None:
 
 
 def test_properties_switch_the_wrapping() -> None:
-    exchange = Binance(1, Random(1))
+    exchange = Dialect(1, Random(1))
     session = opened(exchange, "/ws")
     subscribe(session, "btcusdt@depth")
     request = {"method": "SET_PROPERTY", "params": ["combined", True], "id": 1}
@@ -144,7 +144,7 @@ def test_properties_switch_the_wrapping() -> None:
 
 
 def test_unknown_streams_are_accepted_and_silent_as_at_binance() -> None:
-    exchange = Binance(1, Random(1))
+    exchange = Dialect(1, Random(1))
     assert subscribe(opened(exchange), "foobar@depth") == {"result": None, "id": 7}
     assert run(exchange, 10) == []
 
@@ -163,12 +163,12 @@ def test_unknown_streams_are_accepted_and_silent_as_at_binance() -> None:
     ],
 )
 def test_what_cannot_be_understood_is_answered_with_its_error(text: str, code: int) -> None:
-    (answer,) = opened(Binance(1, Random(1))).receive(text, NOW)
+    (answer,) = opened(Dialect(1, Random(1))).receive(text, NOW)
     assert json.loads(answer)["error"]["code"] == code
 
 
 def test_a_refused_symbol_is_an_error_and_the_others_are_not() -> None:
-    exchange = Binance(2, Random(1), frozenset({"ETH-USDT"}))
+    exchange = Dialect(2, Random(1), frozenset({"ETH-USDT"}))
     session = opened(exchange)
     assert subscribe(session, "btcusdt@depth", "ethusdt@depth")["error"]["code"] == 2
     assert run(exchange, 10) == []
@@ -176,7 +176,7 @@ def test_a_refused_symbol_is_an_error_and_the_others_are_not() -> None:
 
 
 def test_the_listing_names_every_symbol_with_its_precision() -> None:
-    answer = Binance(3, Random(1)).rest("/api/v3/exchangeInfo", {}, NOW, stale=False)
+    answer = Dialect(3, Random(1)).rest("/api/v3/exchangeInfo", {}, NOW, stale=False)
     symbols = json.loads(answer.body)["symbols"]
     assert [s["symbol"] for s in symbols] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
     assert [symbols[0][k] for k in ("baseAsset", "quoteAsset", "status")] == ["BTC", "USDT", "TRADING"]
@@ -185,7 +185,7 @@ def test_the_listing_names_every_symbol_with_its_precision() -> None:
 
 
 def test_a_snapshot_has_as_many_levels_as_asked_for() -> None:
-    exchange = Binance(1, Random(1))
+    exchange = Dialect(1, Random(1))
     assert [len(json.loads(fetch(exchange, symbol="BTCUSDT", limit=n).body)["bids"]) for n in ("5", "5000")] == [5, 300]
     assert fetch(exchange, symbol="FOOBAR").status == 400
     assert fetch(exchange, symbol="BTCUSDT", limit="x").status == 400
@@ -193,7 +193,7 @@ def test_a_snapshot_has_as_many_levels_as_asked_for() -> None:
 
 
 def test_weight_is_counted_then_refused_then_banned_and_back_in_time() -> None:
-    exchange = Binance(1, Random(1))
+    exchange = Dialect(1, Random(1))
     start = NOW - NOW % 60_000_000
     used = [fetch(exchange, start, symbol="BTCUSDT", limit=limit) for limit in ("100", "101", "1000", "1001")]
     assert [a.headers["X-MBX-USED-WEIGHT-1M"] for a in used] == ["5", "30", "80", "330"]
@@ -209,7 +209,7 @@ def test_weight_is_counted_then_refused_then_banned_and_back_in_time() -> None:
 
 
 def test_a_stale_snapshot_is_true_but_too_old_to_start_from() -> None:
-    exchange = Binance(1, Random(1))
+    exchange = Dialect(1, Random(1))
     run(exchange, 20)
     subscribe(opened(exchange), "btcusdt@depth")
     book = BinanceBook()

@@ -10,13 +10,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from simulator.clients import reading
+from simulator.clients import READERS, reading
 from support import aeventually, free_port
 from tickwire.errors import PortTaken, UsageError
 from tickwire.simulator.client import HIGH_WATER
 from tickwire.simulator.server import SimulatedExchange
 
-BOTH = pytest.mark.parametrize("dialect", ["binance", "kraken"])
+EACH = pytest.mark.parametrize("dialect", READERS)
 
 
 async def get(url: str, method: str = "GET") -> tuple[int, Any]:
@@ -25,7 +25,7 @@ async def get(url: str, method: str = "GET") -> tuple[int, Any]:
         return answer.status, await answer.json() if json else await answer.text()
 
 
-@BOTH
+@EACH
 @pytest.mark.parametrize("rate", [2000.0, 0.0])
 async def test_frozen_books_equal_what_a_client_rebuilt(dialect: str, rate: float) -> None:
     async with SimulatedExchange(dialect, 3, rate, seed=7) as exchange, reading(exchange) as reader:
@@ -36,7 +36,7 @@ async def test_frozen_books_equal_what_a_client_rebuilt(dialect: str, rate: floa
         assert reader.broken == []
 
 
-@BOTH
+@EACH
 async def test_two_clients_get_the_same(dialect: str) -> None:
     async with SimulatedExchange(dialect, 2, 1000, seed=3) as exchange, reading(exchange) as one:
         await aeventually(lambda: one.frames > 100, "frames")
@@ -134,7 +134,7 @@ async def test_kraken_greets_and_beats_when_idle() -> None:
 
 
 async def test_binance_pings_with_a_payload_and_leaves_those_who_do_not_pong(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tickwire.simulator.dialects.binance.Binance.ping_interval_s", 0.1)
+    monkeypatch.setattr("tickwire.simulator.dialects.binance.Dialect.ping_interval_s", 0.1)
     monkeypatch.setattr("tickwire.simulator.server._PONG_S", 0.1)
     async with SimulatedExchange("binance", 1, 100) as exchange, reading(exchange, autoping=False) as reader:
         await aeventually(lambda: reader.pings, "a ping")

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from simulator.rebuilding import KrakenBook, exact
 from tickwire.simulator.dialect import Conversation, Message
-from tickwire.simulator.dialects.kraken import DEPTHS, Kraken
+from tickwire.simulator.dialects.kraken import DEPTHS, Dialect
 from tickwire.simulator.market import Book
 
 NOW = 1_700_000_000_123_456
 
 
-def opened(exchange: Kraken) -> Conversation:
+def opened(exchange: Dialect) -> Conversation:
     session = exchange.open("/v2", {})
     assert session is not None
     session.start(NOW)
@@ -28,7 +28,7 @@ def ask(session: Conversation, method: str = "subscribe", **params: Any) -> list
     return [exact(text) for text in session.receive(json.dumps({"method": method, "params": params, "req_id": 9}), NOW)]
 
 
-def run(exchange: Kraken, steps: int) -> list[Message]:
+def run(exchange: Dialect, steps: int) -> list[Message]:
     return [m for _ in range(steps) for m in exchange.advance(exchange.market.pick(), NOW)]
 
 
@@ -41,7 +41,7 @@ def true_levels(book: Book, depth: int) -> dict[str, list[list[str]]]:
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(), depth=st.sampled_from(DEPTHS))
 def test_a_client_that_follows_the_documentation_gets_the_exact_books(seed: int, depth: int) -> None:
-    exchange = Kraken(1, Random(seed))
+    exchange = Dialect(1, Random(seed))
     run(exchange, 30)
     ack, first = ask(opened(exchange), channel="book", symbol=["BTC/USD"], depth=depth)
     assert ack["result"] == {"channel": "book", "depth": str(depth), "snapshot": True, "symbol": "BTC/USD"}
@@ -61,7 +61,7 @@ def test_a_client_that_follows_the_documentation_gets_the_exact_books(seed: int,
 @given(seed=st.integers())
 @settings(max_examples=30, deadline=None)
 def test_a_loss_that_a_fault_may_cause_shows_in_the_next_checksum_or_did_no_harm(seed: int) -> None:
-    exchange = Kraken(1, Random(seed))
+    exchange = Dialect(1, Random(seed))
     mine, (true,) = KrakenBook(25), exchange.market.books
     mine.message(ask(opened(exchange), channel="book", symbol=["BTC/USD"], depth=25)[1])
     lost = False
@@ -77,7 +77,7 @@ def test_a_loss_that_a_fault_may_cause_shows_in_the_next_checksum_or_did_no_harm
 
 
 def test_depths_are_told_apart_and_updates_say_only_what_lies_within() -> None:
-    exchange = Kraken(1, Random(2))
+    exchange = Dialect(1, Random(2))
     session, deep = opened(exchange), opened(exchange)
     ask(session, channel="book", symbol=["BTC/USD"], depth=10)
     ask(deep, channel="book", symbol=["BTC/USD"], depth=1000)
@@ -90,7 +90,7 @@ def test_depths_are_told_apart_and_updates_say_only_what_lies_within() -> None:
 @given(seed=st.integers())
 @settings(max_examples=20, deadline=None)
 def test_the_ticker_follows_the_best_levels(seed: int) -> None:
-    exchange = Kraken(1, Random(seed))
+    exchange = Dialect(1, Random(seed))
     _, first = ask(opened(exchange), channel="ticker", symbol=["BTC/USD"], event_trigger="bbo")
     (book,) = exchange.market.books
     assert first["type"] == "snapshot"
@@ -104,7 +104,7 @@ def test_the_ticker_follows_the_best_levels(seed: int) -> None:
 
 
 def test_numbers_keep_their_zeros_and_times_their_microseconds() -> None:
-    exchange = Kraken(1, Random(1))
+    exchange = Dialect(1, Random(1))
     session = opened(exchange)
     (text,) = session.receive('{"method":"ping","req_id":3}', NOW)
     assert json.loads(text)["time_in"] == "2023-11-14T22:13:20.123456Z"
@@ -117,7 +117,7 @@ def test_numbers_keep_their_zeros_and_times_their_microseconds() -> None:
 
 
 def test_acknowledgements_come_one_a_symbol_with_the_request_id() -> None:
-    session = opened(Kraken(2, Random(1)))
+    session = opened(Dialect(2, Random(1)))
     answers = ask(session, channel="ticker", symbol=["BTC/USD", "FOO/BAR", "ETH/USD"], event_trigger="bbo")
     acks = [a for a in answers if "method" in a]
     assert [a["success"] for a in acks] == [True, False, True]
@@ -137,18 +137,18 @@ def test_acknowledgements_come_one_a_symbol_with_the_request_id() -> None:
     ],
 )
 def test_wrong_subscriptions_are_refused(params: dict[str, Any], error: str) -> None:
-    (answer,) = ask(opened(Kraken(1, Random(1))), **params)
+    (answer,) = ask(opened(Dialect(1, Random(1))), **params)
     assert (answer["success"], answer["error"]) == (False, error)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "1", '{"method":"subscribe","params":3}', '{"method":"dance"}'])
 def test_what_cannot_be_understood_is_answered_with_an_error(text: str) -> None:
-    (answer,) = opened(Kraken(1, Random(1))).receive(text, NOW)
+    (answer,) = opened(Dialect(1, Random(1))).receive(text, NOW)
     assert json.loads(answer)["success"] is False
 
 
 def test_twice_is_an_error_and_unsubscribed_means_silence() -> None:
-    exchange = Kraken(1, Random(1))
+    exchange = Dialect(1, Random(1))
     session = opened(exchange)
     book: dict[str, Any] = {"channel": "book", "symbol": ["BTC/USD"], "depth": 10}
     ask(session, **book)
@@ -163,20 +163,20 @@ def test_twice_is_an_error_and_unsubscribed_means_silence() -> None:
 
 
 def test_a_ticker_by_trades_says_nothing_after_its_snapshot_because_nothing_is_traded() -> None:
-    exchange = Kraken(1, Random(1))
+    exchange = Dialect(1, Random(1))
     assert len(ask(opened(exchange), channel="ticker", symbol=["BTC/USD"])) == 2
     assert run(exchange, 50) == []
 
 
 def test_a_refused_symbol_is_listed_and_not_subscribed() -> None:
-    exchange = Kraken(2, Random(1), frozenset({"ETH-USD"}))
+    exchange = Dialect(2, Random(1), frozenset({"ETH-USD"}))
     answers = ask(opened(exchange), channel="book", symbol=["BTC/USD", "ETH/USD"])
     assert answers[-1]["error"] == "Currency pair not supported ETH/USD"
     assert "ETHUSD" in exchange.rest("/0/public/AssetPairs", {}, NOW, stale=False).body
 
 
 def test_the_listing_has_the_old_names_as_kraken_does() -> None:
-    exchange = Kraken(["BTC-USD", "ETH-USD", "DOGE-USD"], Random(1))
+    exchange = Dialect(["BTC-USD", "ETH-USD", "DOGE-USD"], Random(1))
     pairs = json.loads(exchange.rest("/0/public/AssetPairs", {}, NOW, stale=False).body)
     assert pairs["error"] == []
     assert [pair["wsname"] for pair in pairs["result"].values()] == ["XBT/USD", "ETH/USD", "XDG/USD"]
@@ -184,7 +184,7 @@ def test_the_listing_has_the_old_names_as_kraken_does() -> None:
 
 
 def test_a_spoiled_checksum_is_wrong_and_all_else_is_true() -> None:
-    exchange = Kraken(1, Random(1))
+    exchange = Dialect(1, Random(1))
     ask(opened(exchange), channel="book", symbol=["BTC/USD"])
     text = run(exchange, 50)[0].text
     true, spoiled = json.loads(text), json.loads(exchange.spoil(text))
@@ -194,7 +194,7 @@ def test_a_spoiled_checksum_is_wrong_and_all_else_is_true() -> None:
 
 def test_equal_seeds_say_the_same_and_other_seeds_do_not() -> None:
     def said(seed: int) -> list[str]:
-        exchange = Kraken(3, Random(seed))
+        exchange = Dialect(3, Random(seed))
         ask(opened(exchange), channel="book", symbol=list(exchange.books), depth=25)
         return [message.text for message in run(exchange, 200)]
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from tickwire import simulator
 from tickwire.cli.accounting import judge, total_outcomes
 from tickwire.cli.children import Child, free_ports, get_json, metric, post
 from tickwire.cli.common import show, show_table
@@ -38,7 +39,9 @@ class NoExchange(TickwireError):
 
 
 def demo(
-    exchange: Annotated[str, typer.Option(help="binance or kraken.")] = "binance",
+    exchange: Annotated[
+        str, typer.Option(help=f"{', '.join(simulator.names())}; with --live any of `tickwire exchanges`.")
+    ] = "binance",
     symbols: Annotated[
         str, typer.Option(help="With --live: which symbols, comma-separated. Otherwise: how many simulated ones.")
     ] = "",
@@ -64,6 +67,8 @@ def demo(
     module = load(exchange)
     if live:
         _reach(module.EXCHANGE.ws_url)
+    else:
+        simulator.load(exchange)
     print("Starting a Kafka, the exchange, the producer and the consumer: about 10 seconds.", flush=True)
     with tempfile.TemporaryDirectory(prefix="tickwire-demo-") as folder, Stop() as stop:
         run = _Demo(exchange, symbols, rate, Path(folder), live=live)

@@ -7,11 +7,12 @@ import typer
 import uvloop
 
 from tickwire.signals import Stop
+from tickwire.simulator import names
 from tickwire.simulator.server import SimulatedExchange
 
 
 def simulate(
-    exchange: Annotated[str, typer.Option(help="The exchange to simulate: binance or kraken.")] = "binance",
+    exchange: Annotated[str, typer.Option(help=f"The exchange to simulate: {', '.join(names())}.")] = "binance",
     symbols: Annotated[
         str, typer.Option(help="How many symbols, or their names separated by commas (BTC-USDT,ETH-USDT).")
     ] = "2",
@@ -31,9 +32,9 @@ def simulate(
     """Run a simulated exchange until Ctrl-C: a seeded market in the exchange's own formats over WebSocket and REST.
 
     \b
-    Faults: drop (cut the connection), skip, duplicate, corrupt and (kraken) checksum of order book messages,
-    silence, deaf (silence without pongs), slow, unknown, binary, oversize, rest429, rest418, rest503,
-    (binance) stale snapshots, refuse=SYMBOL.
+    Faults: drop (cut the connection), skip, duplicate, corrupt of order book messages, silence, deaf (silence
+    without pongs), slow, unknown, binary, oversize, rest429, rest418, rest503, refuse=SYMBOL; checksum (a wrong one)
+    and stale (an old snapshot) where the exchange has them.
 
     \b
     Controls on the same port, for this machine alone: GET /simulator/books?depth=10, GET /simulator/stats,
@@ -53,7 +54,7 @@ def simulate(
 
 async def _run(simulated: SimulatedExchange, stop: Stop) -> None:
     async with simulated:
-        name = simulated.dialect.name
+        name = simulated.name
         ws, rest = simulated.ws_url, simulated.rest_url
         variables = f"FEED_{name.upper()}_WS_URL={ws} FEED_{name.upper()}_REST_URL={rest}"
         print(f"Simulated {name} listens on {ws}: set {variables}", flush=True)

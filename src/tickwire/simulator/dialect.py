@@ -1,6 +1,7 @@
 """What a dialect is: one exchange's wire format over the market. Pure: no sockets, and the time is an argument."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from random import Random
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from tickwire.simulator.instruments import Instrument
@@ -51,16 +52,20 @@ class Answer(NamedTuple):
     headers: Mapping[str, str]
 
 
-class Dialect(Protocol):
-    """One exchange. ``heartbeat`` is sent to a client that got nothing for a second."""
+class DialectContract(Protocol):
+    """One exchange: the class ``Dialect`` of a module in ``dialects/``."""
 
-    name: str
+    quote: str  # of the symbols that are asked for by their number
     market: Market
-    heartbeat: str | None
+    numbered: bool  # whether order book messages carry the market's update ids
+    heartbeat: str | None  # to a client that got nothing for a second
     unknown: str  # a message of a kind that no documentation names
     ping_interval_s: float | None  # between the server's ping frames
     messages_per_second: int | None  # that a client may send
     faults: frozenset[str]  # those that this exchange can show beyond the common ones
+
+    def __init__(self, symbols: int | Sequence[str], rng: Random, refused: frozenset[str]) -> None:
+        """Make a market of *symbols*; subscriptions to a symbol of *refused* (``BTC-USDT``) are errors."""
 
     def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:
         """Begin a session at this address, None where there is no stream."""

@@ -12,16 +12,13 @@ from typing import Any, Self
 from aiohttp import web
 
 from tickwire.errors import PortTaken, UsageError
-from tickwire.simulator.dialects.binance import Binance
+from tickwire.simulator import load
 from tickwire.simulator.client import BINARY, PING, TEXT, Client, frame
-from tickwire.simulator.dialect import Broadcast, Conversation, Dialect, Message, prices
+from tickwire.simulator.dialect import Broadcast, Conversation, Message, prices
 from tickwire.simulator.faults import Fault, Faults, parse_fault
 from tickwire.simulator.instruments import choose_names
-from tickwire.simulator.dialects.kraken import Kraken
 from tickwire.simulator.web import Frontend, now_us
 
-_DIALECTS: dict[str, tuple[type[Binance | Kraken], str]] = {"binance": (Binance, "USDT"), "kraken": (Kraken, "USD")}
-EXCHANGES = tuple(_DIALECTS)
 _TICK_S = 0.005
 _BURST = 64  # steps between two looks at the sockets
 _WAIT_S = 0.001  # between two looks at a socket that takes no more
@@ -49,14 +46,12 @@ class SimulatedExchange:
         host: str = "127.0.0.1",
         faults: Sequence[str] = (),
     ) -> None:
-        if dialect not in _DIALECTS:
-            raise UsageError(f"The exchange {dialect!r} cannot be simulated: expected one of {', '.join(EXCHANGES)}.")
+        kind = load(dialect)
         if not 0 <= rate < float("inf"):
             raise UsageError(f"The rate {rate} is no number of updates a second: expected 0 (no limit) or more.")
-        kind, quote = _DIALECTS[dialect]
         parsed = [parse_fault(spec, kind.faults) for spec in faults]
-        refused = _refused(parsed, quote)
-        self.dialect: Dialect = kind(symbols, Random(f"{seed} market"), refused)  # noqa: S311 - repeatable, not secret
+        refused = _refused(parsed, kind.quote)
+        self.name, self.dialect = dialect, kind(symbols, Random(f"{seed} market"), refused)  # noqa: S311 - repeatable, not secret
         self.faults = Faults(parsed, kind.faults, Random(f"{seed} faults"))  # noqa: S311 - the same
         self.clients: dict[Conversation, Client] = {}
         self.sent: Counter[str] = Counter()
@@ -109,12 +104,11 @@ class SimulatedExchange:
 
     def settings(self) -> dict[str, str]:
         """The variables that point a feed at this exchange, with all its symbols."""
-        name = self.dialect.name
         return {
-            "FEED_EXCHANGE": name,
+            "FEED_EXCHANGE": self.name,
             "FEED_SYMBOLS": ",".join(book.instrument.canonical for book in self.dialect.market.books),
-            f"FEED_{name.upper()}_WS_URL": self.ws_url,
-            f"FEED_{name.upper()}_REST_URL": self.rest_url,
+            f"FEED_{self.name.upper()}_WS_URL": self.ws_url,
+            f"FEED_{self.name.upper()}_REST_URL": self.rest_url,
         }
 
     def books(self, depth: int) -> dict[str, dict[str, object]]:
@@ -123,7 +117,7 @@ class SimulatedExchange:
             book.instrument.canonical: {
                 "bids": prices(book.bids.top(depth), book.instrument),
                 "asks": prices(book.asks.top(depth), book.instrument),
-                "sequence": book.update_id if self.dialect.name == "binance" else None,
+                "sequence": book.update_id if self.dialect.numbered else None,
             }
             for book in self.dialect.market.books
         }
@@ -135,7 +129,7 @@ class SimulatedExchange:
         for channel in self.dialect.channels():
             subscriptions[channel.kind] += len(channel.subscribers)
         return {
-            "exchange": self.dialect.name,
+            "exchange": self.name,
             "seed": self._seed,
             "frozen": not self._going.is_set(),
             "steps": self._steps,

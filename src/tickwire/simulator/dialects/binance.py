@@ -44,10 +44,11 @@ class _Stream:
         return bool(self.wrapped.subscribers or self.raw.subscribers)
 
 
-class Binance:
+class Dialect:
     """The dialect over a market of *symbols*; subscriptions to a symbol of *refused* (``BTC-USDT``) are errors."""
 
-    name = "binance"
+    quote = "USDT"
+    numbered = True
     heartbeat: str | None = None
     unknown = '{"e":"simulatedNotice","E":0,"text":"a kind of message that nobody documented"}'
     ping_interval_s: float | None = 20.0
@@ -55,7 +56,7 @@ class Binance:
     faults = frozenset({"stale"})
 
     def __init__(self, symbols: int | Sequence[str], rng: Random, refused: frozenset[str] = frozenset()) -> None:
-        self.market = Market([_instrument(*names) for names in choose_names(symbols, "USDT")], rng)
+        self.market = Market([_instrument(*names) for names in choose_names(symbols, self.quote)], rng)
         self.streams: dict[str, _Stream] = {}
         self.refused = refused
         self._books = {_native(book): book for book in self.market.books}
@@ -156,7 +157,7 @@ class Binance:
 class _Session:
     """One connection: its subscriptions by stream name."""
 
-    def __init__(self, exchange: Binance, *, wrapped: bool, streams: Sequence[str]) -> None:
+    def __init__(self, exchange: Dialect, *, wrapped: bool, streams: Sequence[str]) -> None:
         self._exchange, self._wrapped = exchange, wrapped
         self._names: dict[str, None] = {}
         self._addressed = streams

@@ -35,10 +35,11 @@ _OLD_NAMES = {"BTC": "XBT", "DOGE": "XDG"}  # what the listing still calls them;
 _LOSABLE = 5
 
 
-class Kraken:
+class Dialect:
     """The dialect over a market of *symbols*; subscriptions to a symbol of *refused* (``BTC-USD``) are errors."""
 
-    name = "kraken"
+    quote = "USD"
+    numbered = False
     heartbeat: str | None = '{"channel":"heartbeat"}'
     unknown = '{"channel":"simulated_notice","type":"update","data":[{"text":"a kind that nobody documented"}]}'
     ping_interval_s: float | None = None
@@ -46,7 +47,7 @@ class Kraken:
     faults = frozenset({"checksum"})
 
     def __init__(self, symbols: int | Sequence[str], rng: Random, refused: frozenset[str] = frozenset()) -> None:
-        self.market = Market([_instrument(*names) for names in choose_names(symbols, "USD")], rng)
+        self.market = Market([_instrument(*names) for names in choose_names(symbols, self.quote)], rng)
         self.refused = refused
         self.books = {_native(book.instrument): book for book in self.market.books}
         self.tickers = {book: Broadcast("ticker", symbol, book) for symbol, book in self.books.items()}
@@ -110,7 +111,7 @@ class Kraken:
 class _Session:
     """One connection: its subscriptions by channel and symbol."""
 
-    def __init__(self, exchange: Kraken) -> None:
+    def __init__(self, exchange: Dialect) -> None:
         self._exchange = exchange
         self._channels: dict[tuple[str, str], Broadcast] = {}
 
