@@ -63,7 +63,7 @@ def kraken_deltas() -> Callable[[], object]:
 
 def encode() -> Callable[[], object]:
     """Events to records."""
-    writer = RecordWriter("ticks.v1.raw", "orderbook.v1.raw")
+    writer = RecordWriter({"ticker": "ticks.v1.raw", "orderbook": "orderbook.v1.raw"})
     events: list[Any] = [event for outputs in [tickers()(), deltas()()] for output in outputs for event in output]  # type: ignore[attr-defined]
     published = [event for event in events if hasattr(event, "received_us")]
     return lambda: [writer.write(event) for event in published]

@@ -16,6 +16,7 @@ from tickwire.events.types import OrderBook, Ticker
 from tickwire.kafka.consuming import positions
 from tickwire.kafka.received import ReceivedRecord
 from tickwire.records.codec import RecordWriter
+from tickwire.records.kinds import topics_by_kind
 
 Headers = list[tuple[str, str | bytes | None]]
 
@@ -46,7 +47,7 @@ def send(
 
 def send_events(config: KafkaConfig, events: Sequence[Ticker | OrderBook]) -> None:
     """Write market events as the publisher does."""
-    writer = RecordWriter(*config.topics)
+    writer = RecordWriter(topics_by_kind(config))
     producer = Producer({"bootstrap.servers": config.brokers, "linger.ms": 5, "partitioner": "murmur2_random"})
     for event in events:
         record = writer.write(event)

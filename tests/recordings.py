@@ -84,7 +84,7 @@ class Replay:
 def replay(recording: Path) -> list[bytes]:
     """Give the lines that the events file must have."""
     player = Replay(recording)
-    writer = RecordWriter("ticks", "books")
+    writer = RecordWriter({"ticker": "ticks", "orderbook": "books"})
     sequencers = {symbol.canonical: Sequencer() for symbol in player.symbols}
     lines: list[bytes] = []
     for _, output in player.outputs():

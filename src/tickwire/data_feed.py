@@ -21,6 +21,7 @@ from tickwire.exchanges import ExchangeModule
 from tickwire.exchanges.contract import AdapterContract, Symbol
 from tickwire.exchanges.symbols import Listing
 from tickwire.losses import droppable, losses
+from tickwire.records.kinds import topics_by_kind
 from tickwire.signals import Stop, run_alone
 from tickwire.wire.arguments import addresses, check_channels, feed_config, kafka_config
 from tickwire.wire.background import Background
@@ -235,7 +236,7 @@ class WebSocketDataFeed:
         )
         self._shutdown_s, self._given_up = kafka.shutdown_seconds, droppable(kafka)
         self.callbacks.append(publisher.publish)
-        for channel, topic in (("ticker", kafka.ticker_topic), ("orderbook", kafka.orderbook_topic)):
+        for channel, topic in topics_by_kind(kafka).items():
             if channel in self._channels:  # binding the labels makes the zero visible
                 metrics.MESSAGES_PUBLISHED.labels(topic, channel, self._module.EXCHANGE.name)
         return publisher

@@ -4,15 +4,14 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from tickwire.config.kafka_config import KafkaConfig
+from tickwire.records.kinds import KINDS
+
+_DROPPING = frozenset({"drop", "invalidate"})  # of what may happen while the queue is full
 
 
 def droppable(kafka: KafkaConfig) -> list[str]:
     """The topics that lose records by the user's own choice while the queue is full."""
-    chosen = {
-        kafka.ticker_topic: kafka.when_full_ticker == "drop",
-        kafka.orderbook_topic: kafka.when_full_orderbook == "invalidate",
-    }
-    return [topic for topic, drops in chosen.items() if drops]
+    return [getattr(kafka, kind.topic) for kind in KINDS if getattr(kafka, kind.when_full) in _DROPPING]
 
 
 def losses(accounting: Mapping[str, Any], given_up: Collection[str] = (), *, at_once: bool = False) -> list[str]:

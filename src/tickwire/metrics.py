@@ -75,7 +75,6 @@ CALLBACK_ERRORS = Counter("feed_callback_errors", "Exceptions raised by callback
 REJECT_REASONS = ("malformed", "unknown", "oversize", "binary")
 INVALID_REASONS = ("gap", "checksum", "crossed", "disconnect", "stale", "overflow", "moved")
 RECONNECT_REASONS = ("closed", "connect", "silent", "planned", "protocol", "subscribe")
-EVENT_TYPES = ("ticker", "orderbook")
 OUTCOMES = ("acknowledged", "conflated", "dropped", "failed", "spilled")
 
 EXPORT = threading.Lock()  # held while numbers that belong together are brought up to date, and while they are read

@@ -150,7 +150,7 @@ class Program:
 
         config = KafkaConfig(enabled=True, **settings.kafka)
         self._settings, self._journal = settings, journal
-        self._market = Market(settings.run, settings.keys, config.topics, journal)
+        self._market = Market(settings.run, settings.keys, (config.ticker_topic, config.orderbook_topic), journal)
         self.publisher = Publisher(config, self)
         self._stop = asyncio.Event()
         self._reading = asyncio.Event()

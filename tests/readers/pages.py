@@ -29,7 +29,7 @@ class _Book:
 
     def __init__(self) -> None:
         self._sequencer = Sequencer()
-        self._writer = RecordWriter("ticks.v1.raw", TOPIC)
+        self._writer = RecordWriter({"ticker": "ticks.v1.raw", "orderbook": TOPIC})
         self.records: list[Record] = []
 
     def take(self, outputs: list[object]) -> None:

@@ -40,7 +40,7 @@ GOOD = msgspec.json.encode(TICKER)
 
 
 def writer() -> RecordWriter:
-    return RecordWriter("ticks.v1.raw", "orderbook.v1.raw")
+    return RecordWriter({"ticker": "ticks.v1.raw", "orderbook": "orderbook.v1.raw"})
 
 
 def test_a_ticker_has_exactly_these_bytes() -> None:

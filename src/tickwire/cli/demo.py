@@ -16,8 +16,10 @@ from tickwire.cli.accounting import judge, total_outcomes
 from tickwire.cli.children import Child, free_ports, get_json, metric, post
 from tickwire.cli.common import show, show_table
 from tickwire.config.feed_config import FeedConfig
+from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import TickwireError, UsageError
 from tickwire.exchanges import load
+from tickwire.records.kinds import KINDS
 from tickwire.signals import Stop
 
 _READY_S = 30.0
@@ -112,7 +114,7 @@ class _Demo:
             "KAFKA_SPILL_DIR": str(self.folder / "spill"),
         }
         if not self.live:  # the simulated exchange waits, so that no rate is too high to account for every message
-            kafka |= {"KAFKA_WHEN_FULL_TICKER": "block", "KAFKA_WHEN_FULL_ORDERBOOK": "block"}
+            kafka |= {KafkaConfig.variable(kind.when_full): "block" for kind in KINDS}
         self._spawn("broker", ["--port", str(broker_port)]).wait_for("ready", _READY_S)
         feed = {"FEED_EXCHANGE": self.exchange}
         self.exchange_url = f"http://127.0.0.1:{exchange_port}"

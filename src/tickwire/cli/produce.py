@@ -28,6 +28,7 @@ from tickwire.config.share import WHOLE, Share
 from tickwire.data_feed import WebSocketDataFeed
 from tickwire.errors import TickwireError, UsageError
 from tickwire.losses import droppable, last_line, losses
+from tickwire.records.kinds import topics_by_kind
 from tickwire.signals import Stop
 
 logger = logging.getLogger(__name__)
@@ -120,8 +121,7 @@ class _Task(NamedTuple):
 
 
 def _topics(feed: FeedConfig, kafka: KafkaConfig) -> dict[str, str]:
-    topics = {"ticker": kafka.ticker_topic, "orderbook": kafka.orderbook_topic}
-    return {channel: topic for channel, topic in topics.items() if channel in feed.channels}
+    return {channel: topic for channel, topic in topics_by_kind(kafka).items() if channel in feed.channels}
 
 
 def _account_for(source: "WebSocketDataFeed | WorkerProcesses", task: _Task, run: Callable[[], int]) -> None:

@@ -225,9 +225,9 @@ class KafkaConfig(Settings):
         return [*super().lists(), "brokers"]
 
     @property
-    def topics(self) -> tuple[str, str]:
-        """The topics of market data: tickers, order books."""
-        return self.ticker_topic, self.orderbook_topic
+    def topics(self) -> tuple[str, ...]:
+        """The topics of market data."""
+        return tuple(getattr(self, name) for name in _topic_settings() if name != "dlq_topic")
 
     @property
     def unencrypted_secrets(self) -> list[str]:
@@ -305,10 +305,14 @@ def _check_tls(config: KafkaConfig) -> None:
         raise SettingsError("KAFKA_SSL_KEY_PASSWORD is set without KAFKA_SSL_KEY_LOCATION: set that too or remove it.")
 
 
+def _topic_settings() -> list[str]:
+    return [name for name in KafkaConfig.model_fields if name.endswith("_topic")]
+
+
 def _check_topics(config: KafkaConfig) -> None:
     """Kafka refuses a topic whose name differs from another's by '.' and '_' only, so these count as the same."""
     seen: dict[str, str] = {}
-    for name in ("ticker_topic", "orderbook_topic", "dlq_topic"):
+    for name in _topic_settings():
         topic = getattr(config, name)
         variable = config.variable(name)
         other = seen.setdefault(topic.replace(".", "_"), variable)

@@ -5,24 +5,22 @@ by nothing less than ten minutes, so that look-ups by time work. Headers are few
 ``schema``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
 from msgspec import Struct
 
 from tickwire.errors import RecordRejected
-from tickwire.events.book import is_zero, price_key
-from tickwire.events.types import MarketEvent, OrderBook, Ticker
+from tickwire.events.types import MarketEvent
+from tickwire.records.kinds import KIND_OF, KINDS
 
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
 
-SCHEMAS = {"ticker": "ticker/1", "orderbook": "orderbook/2"}  # what is written
-# What is read: in orderbook/1 a removal was zero as the exchange wrote it, and a delta had no reason.
-_READ = {Ticker: (b"ticker/1",), OrderBook: (b"orderbook/1", b"orderbook/2")}
+_NAMES = " or ".join(kind.name for kind in KINDS)
 _MAX_TEXT = 200  # characters of a decoder's complaint that are worth repeating
 
-_decode: Callable[[bytes], MarketEvent] = msgspec.json.Decoder(Ticker | OrderBook).decode
+_decode: Callable[[bytes], MarketEvent] = msgspec.json.Decoder(MarketEvent).decode
 
 
 SMALL_STEP_MS = 600_000  # back by less than this is waited out, a larger step is taken, as in wire/clock.py
@@ -41,12 +39,11 @@ class Record(Struct, gc=False):
 
 
 class RecordWriter:
-    """Turns events into records. Topics, headers and keys are worked out once, not per event."""
+    """Turns events into records for *topics*, by kind. Headers and keys are worked out once, not per event."""
 
-    def __init__(self, ticker_topic: str, orderbook_topic: str) -> None:
+    def __init__(self, topics: Mapping[str, str]) -> None:
         self._streams = {
-            Ticker: (ticker_topic, _headers("ticker"), "ticker"),
-            OrderBook: (orderbook_topic, _headers("orderbook"), "orderbook"),
+            kind.event: (topics[kind.name], _headers(kind.schema), kind.name) for kind in KINDS if kind.name in topics
         }
         self._keys: dict[tuple[str, str], bytes] = {}
         self.last_ms = 0  # of the last record
@@ -75,8 +72,8 @@ def record_key(exchange: str, symbol: str) -> bytes:
     return f"{exchange}|{symbol}".encode()
 
 
-def _headers(kind: str) -> list[tuple[str, bytes]]:
-    return [("content-type", b"application/json"), ("schema", SCHEMAS[kind].encode())]
+def _headers(schema: str) -> list[tuple[str, bytes]]:
+    return [("content-type", b"application/json"), ("schema", schema.encode())]
 
 
 class Head(Struct, gc=False):
@@ -113,10 +110,7 @@ def read_event(key: bytes | None, value: bytes | None, headers: Headers = ()) ->
     if key != record_key(event.exchange, event.symbol):
         raise RecordRejected("validate", f"the key is not {event.exchange}|{event.symbol}")
     try:
-        if type(event) is Ticker:
-            _check_ticker(event)
-        elif type(event) is OrderBook:
-            _check_book(event)
+        KIND_OF[type(event)].check(event)
     except ValueError as e:
         raise RecordRejected("validate", str(e)) from None
     return event
@@ -130,34 +124,12 @@ def _unreadable(value: bytes, error: Exception) -> RecordRejected:
         return RecordRejected("deserialize", "the value is nested too deeply")
     except (msgspec.DecodeError, UnicodeDecodeError) as e:
         return RecordRejected("deserialize", f"the value is no JSON: {str(e)[:_MAX_TEXT]}")
-    return RecordRejected("schema", f"the value is no ticker or orderbook message: {str(error)[:_MAX_TEXT]}")
+    return RecordRejected("schema", f"the value is no {_NAMES} message: {str(error)[:_MAX_TEXT]}")
 
 
 def _check_schema(event: MarketEvent, headers: Headers) -> None:
-    expected = _READ[type(event)]
+    expected = KIND_OF[type(event)].read
     for name, said in headers:
         if name == "schema" and said not in expected:
             versions = " or ".join(repr(version) for version in expected)
             raise RecordRejected("schema", f"the header schema is {said!r}, expected {versions}")
-
-
-def _check_ticker(ticker: Ticker) -> None:
-    for price in (ticker.bid, ticker.ask, ticker.last):
-        if price is not None:
-            price_key(price)
-    for size in (ticker.bid_size, ticker.ask_size):
-        if size is not None:
-            is_zero(size)
-
-
-def _check_book(book: OrderBook) -> None:
-    if book.epoch < 0 or book.book_seq < 0:
-        raise ValueError(f"epoch {book.epoch} and book_seq {book.book_seq} must not be negative")
-    for side, sign in ((book.bids, -1), (book.asks, 1)):
-        last: int | None = None
-        for price, size in side:
-            key = sign * price_key(price)
-            is_zero(size)
-            if last is not None and key <= last:
-                raise ValueError(f"levels are not in order at price {price}")
-            last = key

@@ -6,7 +6,7 @@ from prometheus_client import Counter
 
 from tickwire import metrics
 from tickwire.events.numbers import Number
-from tickwire.events.types import OrderBook, Ticker
+from tickwire.records.kinds import KINDS
 
 
 class Count(Number):
@@ -44,8 +44,8 @@ class Tally:
         self.exchange = exchange
         self.frames = Count(metrics.FRAMES_RECEIVED.labels(exchange))
         self.rejected = _bind(metrics.FRAMES_REJECTED, exchange, metrics.REJECT_REASONS)
-        self.by_type = _bind(metrics.EVENTS, exchange, metrics.EVENT_TYPES)
-        self.events = {Ticker: self.by_type["ticker"], OrderBook: self.by_type["orderbook"]}
+        self.by_type = _bind(metrics.EVENTS, exchange, (kind.name for kind in KINDS))
+        self.events = {kind.event: self.by_type[kind.name] for kind in KINDS}
         self.gaps = Count(metrics.GAPS.labels(exchange))
         self.resyncs = _bind(metrics.RESYNCS, exchange, metrics.INVALID_REASONS)
         self.reconnects = _bind(metrics.RECONNECTS, exchange, metrics.RECONNECT_REASONS)

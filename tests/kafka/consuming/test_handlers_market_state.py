@@ -15,7 +15,7 @@ from tickwire.kafka.received import ReceivedRecord
 from tickwire.records.codec import RecordWriter
 
 KEY = "kraken|BTC-USD"
-WRITER = RecordWriter("ticks", "books")
+WRITER = RecordWriter({"ticker": "ticks", "orderbook": "books"})
 
 
 def message(

@@ -93,6 +93,6 @@ def test_books_in_a_handler_of_ones_own(capsys: pytest.CaptureFixture[str]) -> N
         book_seq=0,
         received_us=1_700_000_000_000_000,
     )
-    record = RecordWriter("ticks", "books").write(event)
+    record = RecordWriter({"ticker": "ticks", "orderbook": "books"}).write(event)
     names["watch"](ReceivedRecord(record.topic, 0, 0, record.key, record.value, record.headers))
     assert capsys.readouterr().out == "[('1.5', '2')] [('1.6', '3')]\n"

@@ -22,6 +22,7 @@ from tickwire.kafka.consuming.market_state import MarketState
 from tickwire.kafka.dead_letters.headers import HEADERS, split_headers
 from tickwire.kafka.received import ReceivedRecord
 from tickwire.records.codec import RecordWriter
+from tickwire.records.kinds import topics_by_kind
 
 pytestmark = pytest.mark.kafka
 
@@ -114,7 +115,7 @@ def test_each_of_the_poison_set_is_one_dead_letter_and_the_partition_moves_on(co
     create(config, config.ticker_topic, settings={"max.message.bytes": "10000000"})
     send(config, config.ticker_topic, list(POISON.values()))
     send(config, config.ticker_topic, [GOOD % b'"1"'], headers=[("big", b"h" * 900_000)])
-    good = RecordWriter(config.ticker_topic, "x").write(ReceivedRecord("", 0, 0, b"k|A-B", GOOD % b'"1"').event)
+    good = RecordWriter(topics_by_kind(config)).write(ReceivedRecord("", 0, 0, b"k|A-B", GOOD % b'"1"').event)
     from confluent_kafka import Producer  # noqa: PLC0415
 
     producer = Producer({"bootstrap.servers": config.brokers})

@@ -143,7 +143,7 @@ class Short:
         self.long: list[Any] = []
         self.not_sent: list[tuple[Any, Exception]] = []
         self.behind: set[str] = set()
-        self.writer = RecordWriter("t", "b")
+        self.writer = RecordWriter({"ticker": "t", "orderbook": "b"})
         self.served = 0
         self.direct = in_flight.DirectPublisher(
             way.flights,
@@ -172,7 +172,7 @@ def short() -> Short:
 def test_the_short_way_does_what_the_long_one_does(short: Short) -> None:
     event = ticker(5)
     short.direct.publish(event)
-    expected = RecordWriter("t", "b").write(event)
+    expected = RecordWriter({"ticker": "t", "orderbook": "b"}).write(event)
     ((topic, value, key), named) = short.way.calls[0]
     assert (topic, value, key) == (expected.topic, expected.value, expected.key)
     assert (named["timestamp"], named["headers"]) == (expected.timestamp_ms, expected.headers)
@@ -241,5 +241,5 @@ def test_what_the_producer_does_not_take_is_told_with_its_cause(short: Short) ->
     short.direct.publish(ticker(5))
     ((entry, error),) = short.not_sent
     assert error is short.way.trouble
-    assert entry.record.value == RecordWriter("t", "b").write(ticker(5)).value
+    assert entry.record.value == RecordWriter({"ticker": "t", "orderbook": "b"}).write(ticker(5)).value
     assert (short.way.stream.events, len(short.way.flights)) == (1, 0)

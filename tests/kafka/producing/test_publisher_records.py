@@ -10,6 +10,7 @@ from tickwire.broker import EmbeddedBroker
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka.producing.ledger import TopicAccount
 from tickwire.records.codec import RecordWriter
+from tickwire.records.kinds import topics_by_kind
 
 # https://github.com/apache/kafka/blob/trunk/clients/src/test/java/org/apache/kafka/common/utils/UtilsTest.java
 JAVA_MURMUR2 = {
@@ -73,7 +74,7 @@ def assert_equal_to_what_was_published(config: KafkaConfig, messages: list[Messa
         by_key.setdefault(message.key(), []).append(message)
     assert len(by_key) == 12
     for number in range(12):
-        writer = RecordWriter(*config.topics)
+        writer = RecordWriter(topics_by_kind(config))
         arrived = by_key[f"binance|S{number}-USDT".encode()]
         expected = [writer.write(ticker(i, f"S{number}-USDT")) for i in range(25)]
         assert [message.value() for message in arrived] == [record.value for record in expected]

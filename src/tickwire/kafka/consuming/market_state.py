@@ -10,6 +10,7 @@ from tickwire.errors import RecordRejected
 from tickwire.events.book import Book
 from tickwire.events.types import MarketEvent, OrderBook, Ticker
 from tickwire.kafka.received import ReceivedRecord
+from tickwire.records.kinds import KIND_OF
 
 logger = logging.getLogger(__name__)
 
@@ -86,10 +87,9 @@ class MarketState:
         key = f"{event.exchange}|{event.symbol}"
         if type(event) is OrderBook:
             self._order_book(key, event, record)
-            self.records["orderbook"] += 1
         elif type(event) is Ticker:
             self._ticker(key, event, record)
-            self.records["ticker"] += 1
+        self.records[KIND_OF[type(event)].name] += 1
 
     def _ticker(self, key: str, ticker: Ticker, record: ReceivedRecord) -> None:
         last, at = self.tickers.get(key), self._ticker_at.get(key)

@@ -15,6 +15,7 @@ from prometheus_client import Gauge
 from tickwire import metrics
 from tickwire.kafka.producing.in_flight import IN_MEMORY, Counts, DirectPublisher, InFlight, InFlightTable
 from tickwire.records.codec import Record
+from tickwire.records.kinds import BOOKS
 
 __all__ = [
     "IN_MEMORY",
@@ -150,7 +151,7 @@ class Ledger:
         """Make the lane of a key's first record."""
         if record.topic not in self._open:
             self._see(record.topic)
-        lane = Lane(self.stream(record), exchange_symbol, is_book=record.kind == "orderbook")
+        lane = Lane(self.stream(record), exchange_symbol, is_book=record.kind in BOOKS)
         self._lanes[record.topic][record.key] = lane
         return lane
 

@@ -7,6 +7,7 @@ from tickwire.events.types import MarketEvent
 from tickwire.kafka.producing.ledger import Accounting, DirectPublisher, Ledger
 from tickwire.kafka.producing.publisher import Flow
 from tickwire.records.codec import Record, RecordWriter
+from tickwire.records.kinds import topics_by_kind
 
 
 class MemoryPublisher:
@@ -14,7 +15,7 @@ class MemoryPublisher:
 
     def __init__(self, config: KafkaConfig, _flow: Flow | None = None) -> None:
         self.records: list[Record] = []
-        self._writer = RecordWriter(config.ticker_topic, config.orderbook_topic)
+        self._writer = RecordWriter(topics_by_kind(config))
         self._ledger = Ledger(config.topics)
         self.direct: DirectPublisher | None = None  # every event is wanted as an event
 

@@ -34,6 +34,7 @@ from tickwire.kafka.producing.place import Place
 from tickwire.kafka.producing.producer_link import ProducerLink
 from tickwire.kafka.producing.when_full import Blocking, Conflating, Dropping, WhenFull
 from tickwire.records.codec import Record, RecordWriter
+from tickwire.records.kinds import KINDS, topics_by_kind
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ class Publisher:
     ) -> None:
         self._config, self._flow, self._offline_start, self._export_more = config, flow, offline_start, export
         self.place = Place(config, source, folder)
-        self._writer = RecordWriter(*config.topics)
+        self._writer = RecordWriter(topics_by_kind(config))
         self._ledger = Ledger(config.topics)
         self._buffer = OutageBuffer(
             config, self._ledger, time.monotonic, lose=self._lose, broke=self._break, failed=self._fail
@@ -223,12 +224,10 @@ class Publisher:
     def _places(self, config: KafkaConfig) -> dict[str, WhenFull]:
         """Choose where the records of each topic wait; topics that block wait in one line."""
         blocking = Blocking(config.max_block_ms / 1000, time.monotonic, self._lose, self._flow.pause, self._flow.resume)
-        tickers: dict[str, WhenFull] = {"conflate": Conflating(), "block": blocking, "drop": Dropping(self._lose)}
-        books: dict[str, WhenFull] = {"spill": self._buffer, "block": blocking, "invalidate": Dropping(self._lose)}
-        return {
-            config.ticker_topic: tickers[config.when_full_ticker],
-            config.orderbook_topic: books[config.when_full_orderbook],
-        }
+        dropping = Dropping(self._lose)
+        places: dict[str, WhenFull] = {"spill": self._buffer, "conflate": Conflating(), "block": blocking}
+        places |= {"drop": dropping, "invalidate": dropping}
+        return {getattr(config, kind.topic): places[getattr(config, kind.when_full)] for kind in KINDS}
 
     def _in_memory(self) -> Iterator[InFlight]:
         if self._left is not None:
@@ -362,21 +361,20 @@ class Publisher:
 
     def _restart_books(self) -> None:
         """Ask for new starts when there is room for their snapshots."""
-        place = self._waits[self._config.orderbook_topic]
-        if len(place) and not (place is self._buffer and self._buffer.has_room):
-            return
-        if not len(place) and not self._link.roomy:
-            return
         now = self._loop.time()
-        for lane in [lane for lane in self._broken if lane.restart_at <= now]:
+        for lane in [lane for lane in self._broken if lane.restart_at <= now and self._has_room(lane)]:
             del self._broken[lane]
             lane.refused_bytes = 0  # one more may be tried
             lane.restart_at = now + min(_RESTART_S * 2 ** max(0, lane.refused_times - 1), _LONGEST_RESTART_S)
             self._flow.restart(lane.exchange_symbol, "overflow")
 
+    def _has_room(self, lane: Lane) -> bool:
+        place = self._waits.get(lane.stream.topic, self._buffer)  # what waits on disk may be for other topics
+        return (place is self._buffer and self._buffer.has_room) if len(place) else self._link.roomy
+
     def _moved(self, topic: str, partitions: int) -> None:
         """Let every book begin again: its key may go to another partition from now on."""
-        books = self._ledger.books() if topic == self._config.orderbook_topic else []
+        books = [lane for lane in self._ledger.books() if lane.stream.topic == topic]
         logger.warning("publisher.partitions topic=%s now=%d restarted_books=%d", topic, partitions, len(books))
         for lane in books:
             self._flow.restart(lane.exchange_symbol, "moved")

@@ -8,6 +8,7 @@ from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import UsageError
 from tickwire.kafka.dead_letters.headers import HeaderList, replay_count
 from tickwire.kafka.dead_letters.selection import DeadLetter, Selection
+from tickwire.records.kinds import BOOKS, KINDS, topics_by_kind
 
 MAX_REPLAYS = 3
 
@@ -46,13 +47,15 @@ class Router:
     def __init__(self, config: KafkaConfig, rules: ReplayRules, there: Collection[str]) -> None:
         self._rules = rules
         self._quarantine = quarantine_topic(config)
-        self._orderbook = config.orderbook_topic
+        topics = topics_by_kind(config)
+        self._books = {topics[name] for name in BOOKS}
         self._allowed = set(config.topics) - {config.dlq_topic, self._quarantine}
         self._there = there
         if rules.target is not None and rules.target not in self._allowed:
+            variables = " and ".join(config.variable(kind.topic) for kind in KINDS)
             raise UsageError(
                 f"--target {rules.target!r} is not allowed: expected {' or '.join(sorted(self._allowed))}, "
-                "the topics of KAFKA_TICKER_TOPIC and KAFKA_ORDERBOOK_TOPIC."
+                f"the topics of {variables}."
             )
         if rules.target is not None and rules.target not in there:
             raise UsageError(f"--target {rules.target} is not in Kafka: create it, or name the other topic.")
@@ -78,13 +81,14 @@ class Router:
             return "its source is no topic of market data"
         if target not in self._there:
             return "its source topic is not in Kafka"
-        if not self._rules.allow_orderbook and self._is_orderbook(letter, target):
+        if not self._rules.allow_orderbook and self._is_book(letter, target):
             return "order book, out of order by now (--allow-orderbook)"
         return None
 
-    def _is_orderbook(self, letter: DeadLetter, target: str) -> bool:
-        return self._orderbook in {target, letter.ours["source_topic"]} or any(
-            name == "schema" and (value or b"").startswith(b"orderbook/") for name, value in letter.original
+    def _is_book(self, letter: DeadLetter, target: str) -> bool:
+        return not self._books.isdisjoint({target, letter.ours["source_topic"]}) or any(
+            name == "schema" and (value or b"").partition(b"/")[0].decode(errors="replace") in BOOKS
+            for name, value in letter.original
         )
 
 
