@@ -101,7 +101,7 @@ def _past(
 ) -> Callable[[], object]:
     tops = tops or {}
     tally = Tally("binance")
-    publisher = Publisher(KafkaConfig(enabled=True), _Nobody())
+    publisher = Publisher(KafkaConfig(enabled=True))
     flights = publisher._link.flights  # noqa: SLF001 - in place of Kafka
     flights.produce, flights.ready = lambda *_, **__: None, True
     publisher.direct.alone = True
@@ -117,7 +117,7 @@ def _past(
     counts = tally.frames, tally.events[Ticker], tally.events[OrderBook]
     if ShortWayReceiver is not None:
         around = publisher.direct, clock, *counts, (Ticker, OrderBook)
-        take = ShortWayReceiver(adapter.short_way, numbers, tops, *around, long_way, _Nobody().failed)
+        take = ShortWayReceiver(adapter.short_way, numbers, tops, *around, long_way, _raise)
 
     def again() -> object:
         for payload in inputs:
@@ -127,17 +127,8 @@ def _past(
     return again
 
 
-class _Nobody:
-    """A feed that is asked for nothing."""
-
-    def pause(self) -> None: ...
-
-    def resume(self) -> None: ...
-
-    def restart(self, exchange_symbol: str, reason: str) -> None: ...
-
-    def failed(self, error: Exception) -> None:
-        raise error
+def _raise(error: Exception) -> None:
+    raise error
 
 
 STAGES = {

@@ -37,7 +37,10 @@ from tickwire.wire.subscriptions import Subscriptions
 from tickwire.wire.tally import Tally
 
 if TYPE_CHECKING:
+    from tickwire.kafka.producing.memory import MemoryPublisher
     from tickwire.kafka.producing.publisher import Publisher
+
+    AnyPublisher = Publisher | MemoryPublisher
 
 logger = logging.getLogger(__name__)
 
@@ -54,10 +57,12 @@ class WebSocketDataFeed:
     What is not given comes from *feed*, or from the ``FEED_*`` settings where that is not given either; *kafka* in the
     same way from ``KAFKA_*``. :attr:`callbacks` are called with every event, in order. With Kafka enabled and
     confluent-kafka installed the first one publishes to Kafka, which with *offline_start* may be unreachable at first.
-    An object serves one :meth:`run`.
+    A *publisher* that is given takes the events instead: a :class:`~tickwire.kafka.producing.memory.MemoryPublisher`
+    keeps the records in a list. An object serves one :meth:`run`.
 
-    Raises :exc:`~tickwire.errors.UnknownExchange`, :exc:`~tickwire.errors.UnknownChannel` and
-    :exc:`~tickwire.errors.SettingsError`.
+    Raises :exc:`~tickwire.errors.UnknownExchange`, :exc:`~tickwire.errors.UnknownChannel`,
+    :exc:`~tickwire.errors.SettingsError`, and :exc:`TypeError` where *publisher* comes with *kafka*, as it has settings
+    of its own.
     """
 
     def __init__(
@@ -68,6 +73,7 @@ class WebSocketDataFeed:
         *,
         feed: FeedConfig | None = None,
         kafka: KafkaConfig | None = None,
+        publisher: "AnyPublisher | None" = None,
         offline_start: bool = False,
         _share: Share = WHOLE,  # of symbols and budgets, where several processes do the work
     ) -> None:
@@ -81,7 +87,13 @@ class WebSocketDataFeed:
         self._shutdown_s = 0.0  # for Kafka to take what is left at the end
         self._given_up: Sequence[str] = ()  # topics whose records may be dropped
         self._tally = Tally(self._module.EXCHANGE.name)
-        self._publisher = self._make_publisher(kafka_config(kafka), offline_start=offline_start)
+        if publisher is None:
+            publisher = self._make_publisher(kafka_config(kafka), offline_start=offline_start)
+        elif kafka is not None:
+            raise TypeError("the argument publisher has settings of its own: leave out kafka")
+        self._publisher = publisher
+        if publisher is not None:
+            self._attach(publisher)
         self._random = random.Random()  # noqa: S311 - spreads load, protects nothing
         self._dispatch: Callbacks | None = None
         self._finished = asyncio.Event()
@@ -195,6 +207,7 @@ class WebSocketDataFeed:
         """
         tally = self._tally
         topics = self._publisher.accounting() if self._publisher is not None else {}
+        folder = self._publisher.place.folder if self._publisher is not None else None
         return {
             "frames_received": tally.frames.value,
             "frames_rejected": {reason: count.value for reason, count in tally.rejected.items()},
@@ -204,7 +217,7 @@ class WebSocketDataFeed:
             **{stage: sum(getattr(account, stage) for account in topics.values()) for stage in _STAGES},
             "topics": {topic: asdict(account) for topic, account in topics.items()},
             "recovered": asdict(self._publisher.recovered()) if self._publisher is not None else {},
-            "spill_folder": str(self._publisher.place.folder) if self._publisher is not None else None,
+            "spill_folder": None if folder is None else str(folder),
         }
 
     def _dispatch_to(self, callback: Callback) -> None:
@@ -227,19 +240,16 @@ class WebSocketDataFeed:
             return None
         from tickwire.kafka.producing.publisher import Publisher  # noqa: PLC0415 - its library may be missing
 
-        publisher = Publisher(
-            self._share.kafka(kafka),
-            self._flow,
-            source=self._module.EXCHANGE.name,
-            offline_start=offline_start,
-            export=self._tally.export,
-        )
-        self._shutdown_s, self._given_up = kafka.shutdown_seconds, droppable(kafka)
+        return Publisher(self._share.kafka(kafka), source=self._module.EXCHANGE.name, offline_start=offline_start)
+
+    def _attach(self, publisher: "AnyPublisher") -> None:
+        """Let it have every event, and its own time at the end."""
+        config = publisher.config
+        self._shutdown_s, self._given_up = config.shutdown_seconds, droppable(config)
         self.callbacks.append(publisher.publish)
-        for channel, topic in topics_by_kind(kafka).items():
+        for channel, topic in topics_by_kind(config).items():
             if channel in self._channels:  # binding the labels makes the zero visible
                 metrics.MESSAGES_PUBLISHED.labels(topic, channel, self._module.EXCHANGE.name)
-        return publisher
 
     async def _run_until(self, stop: Stop) -> int:
         async with self:
@@ -286,7 +296,7 @@ class WebSocketDataFeed:
             ours, all_ = ([symbol.canonical for symbol in those] for those in (symbols, found))
             self._publisher.place.serve(self._channels, ours, all_, names=share.index == 0)
             await self._open(self._publisher)
-            self._publisher.start(asyncio.get_running_loop())
+            self._publisher.start(asyncio.get_running_loop(), self._flow, self._tally.export)
             stack.push_async_callback(self._publisher.close, self._shutdown_s)
         dispatch = self._dispatch = Callbacks(self._tally, self._flow)
         stack.push_async_callback(dispatch.close, _CALLBACKS_S)
@@ -337,7 +347,7 @@ class WebSocketDataFeed:
                 tasks.create_task(self._every(books.interval_s, lambda _: books.write_changed()))
             await asyncio.Event().wait()  # a share may have no symbol
 
-    async def _open(self, publisher: "Publisher") -> None:
+    async def _open(self, publisher: "AnyPublisher") -> None:
         """Open it in a thread, which cannot be cancelled: a feed that is stopped meanwhile gives all back."""
         opening = asyncio.ensure_future(asyncio.to_thread(publisher.open))
         try:
@@ -374,6 +384,6 @@ class WebSocketDataFeed:
             await asyncio.sleep(_EXPORT_S)
 
 
-def _undo(opening: "asyncio.Future[None]", publisher: "Publisher") -> None:
+def _undo(opening: "asyncio.Future[None]", publisher: "AnyPublisher") -> None:
     if not opening.cancelled() and opening.exception() is None:
         publisher.abandon()

@@ -151,7 +151,7 @@ class Program:
         config = KafkaConfig(enabled=True, **settings.kafka)
         self._settings, self._journal = settings, journal
         self._market = Market(settings.run, settings.keys, (config.ticker_topic, config.orderbook_topic), journal)
-        self.publisher = Publisher(config, self)
+        self.publisher = Publisher(config)
         self._stop = asyncio.Event()
         self._reading = asyncio.Event()
         self._reading.set()
@@ -179,7 +179,7 @@ class Program:
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         loop.add_reader(0, self._order)
         await asyncio.to_thread(self.publisher.open)
-        self.publisher.start(loop)
+        self.publisher.start(loop, self)
         feeding, stopping = asyncio.create_task(self._feed()), asyncio.create_task(self._stop.wait())
         await asyncio.wait({feeding, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not feeding.cancel():

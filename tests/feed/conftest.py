@@ -12,6 +12,7 @@ from tickwire import exchanges
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.data_feed import WebSocketDataFeed
+from tickwire.kafka.producing.memory import MemoryPublisher
 
 Feeding = Callable[..., AbstractAsyncContextManager[tuple[WebSocketDataFeed, list[Any]]]]
 
@@ -21,12 +22,14 @@ def make_feed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., WebSocketDataFee
     """Make a feed of the toy exchange behind a server; keywords of the settings, and ``limits`` of the exchange."""
 
     def make(server: ToyServer, names: tuple[str, ...] = ("A-X",), channels: tuple[str, ...] = ("orderbook",),
-             limits: dict[str, Any] | None = None, **settings: Any) -> WebSocketDataFeed:  # fmt: skip
+             limits: dict[str, Any] | None = None, publisher: MemoryPublisher | None = None,
+             **settings: Any) -> WebSocketDataFeed:  # fmt: skip
         module = toy(**(limits or {}))
         monkeypatch.setattr(exchanges, "load", lambda _name: module)
         settings = {"urls": server.urls} | settings
         config = FeedConfig(exchange="toy", symbols=names, channels=channels, **settings)
-        return WebSocketDataFeed(feed=config, kafka=KafkaConfig(enabled=False))
+        kafka = KafkaConfig(enabled=False) if publisher is None else None
+        return WebSocketDataFeed(feed=config, kafka=kafka, publisher=publisher)
 
     return make
 

@@ -5,7 +5,6 @@ import importlib.util
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +16,9 @@ from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.data_feed import WebSocketDataFeed
 from tickwire.errors import KafkaFailed
-from tickwire.kafka.producing.ledger import RecoveredAccount, TopicAccount
+from tickwire.events.types import OrderBook
+from tickwire.kafka.producing.ledger import TopicAccount
+from tickwire.kafka.producing.memory import MemoryPublisher
 
 MakeFeed = Callable[..., WebSocketDataFeed]
 
@@ -47,64 +48,33 @@ def test_a_feed_is_made_without_importing_the_library() -> None:
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
-class FakePlace:
-    """Records nothing."""
-
-    folder = Path("unused")
-    epochs = None
-
-    def serve(self, kinds: object, symbols: object, of: object, *, names: bool) -> None: ...
+@pytest.fixture
+def publisher() -> MemoryPublisher:
+    return MemoryPublisher(KafkaConfig())
 
 
-class FakePublisher:
-    """Records what a feed does with its publisher."""
-
-    def __init__(self, fail: bool = False, account: TopicAccount | None = None) -> None:
-        self.account = account
-        self.steps: list[str] = []
-        self.events: list[Any] = []
-        self.place = FakePlace()
-        self.direct = None
-        self._fail = fail
-
-    def open(self) -> None:
-        self.steps.append("open")
-        if self._fail:
-            raise KafkaFailed("no broker answers")
-
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.steps.append("start")
-
-    def publish(self, event: Any) -> None:
-        self.events.append(event)
-
-    async def close(self, seconds: float) -> int:
-        self.steps.append(f"close after {len(self.events)}")
-        return 0
-
-    def accounting(self) -> dict[str, TopicAccount]:
-        return {} if self.account is None else {"orderbook.v1.raw": self.account}
-
-    def recovered(self) -> RecoveredAccount:
-        return RecoveredAccount()
+def books(publisher: MemoryPublisher) -> list[OrderBook]:
+    return [event for event in publisher.events if isinstance(event, OrderBook)]
 
 
-def wire(feed: WebSocketDataFeed, publisher: FakePublisher) -> None:
-    feed._publisher = publisher  # type: ignore[assignment]
-    feed.callbacks.append(publisher.publish)
+def test_a_publisher_has_settings_of_its_own(publisher: MemoryPublisher) -> None:
+    with pytest.raises(TypeError, match="leave out kafka"):
+        WebSocketDataFeed(feed=FeedConfig(), kafka=KafkaConfig(), publisher=publisher)
 
 
-async def test_the_publisher_is_opened_before_the_first_event_and_closed_after_the_last(make_feed: MakeFeed) -> None:
-    publisher = FakePublisher()
+async def test_the_publisher_is_opened_before_the_first_event_and_closed_after_the_last(
+    make_feed: MakeFeed, publisher: MemoryPublisher
+) -> None:
     async with ToyServer() as server:
-        feed = make_feed(server)
-        wire(feed, publisher)
+        feed = make_feed(server, publisher=publisher)
         async with feed:
             await (await subscribed(server)).say_book("AX", "whole", 1)
-            await aeventually(lambda: publisher.events, "the snapshot")
-    assert publisher.steps == ["open", "start", "close after 2"]
-    assert publisher.events[-1].reason == "disconnect"
-    assert feed.accounting()["in_flight"] == 0
+            await aeventually(lambda: publisher.records, "the snapshot")
+    assert [(e.action, e.reason) for e in books(publisher)] == [("snapshot", "initial"), ("invalid", "disconnect")]
+    account = feed.accounting()
+    assert (account["acknowledged"], account["in_flight"], account["callback_errors"]) == (2, 0, 0)
+    with pytest.raises(RuntimeError, match="is closed"):
+        publisher.publish(publisher.events[0])
 
 
 @pytest.mark.parametrize(
@@ -116,53 +86,61 @@ async def test_the_publisher_is_opened_before_the_first_event_and_closed_after_t
         (TopicAccount(events=2, acknowledged=1, spilled=1), 0),
     ],
 )
-async def test_the_exit_code_tells_of_lost_records(make_feed: MakeFeed, account: TopicAccount, code: int) -> None:
+async def test_the_exit_code_tells_of_lost_records(
+    make_feed: MakeFeed, publisher: MemoryPublisher, monkeypatch: pytest.MonkeyPatch, account: TopicAccount, code: int
+) -> None:
+    monkeypatch.setattr(publisher, "accounting", lambda: {"orderbook.v1.raw": account})
     async with ToyServer() as server:
-        feed = make_feed(server)
-        wire(feed, FakePublisher(account=account))
+        feed = make_feed(server, publisher=publisher)
         running = asyncio.create_task(feed.run_until_signal())
         await subscribed(server)
         await feed.stop()
         assert await running == code
 
 
-async def test_a_publisher_that_cannot_open_ends_the_run(make_feed: MakeFeed) -> None:
+async def test_a_publisher_that_cannot_open_ends_the_run(
+    make_feed: MakeFeed, publisher: MemoryPublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise KafkaFailed("no broker answers")
+
+    monkeypatch.setattr(publisher, "open", fail)
     async with ToyServer() as server:
-        feed = make_feed(server)
-        wire(feed, FakePublisher(fail=True))
+        feed = make_feed(server, publisher=publisher)
         with pytest.raises(KafkaFailed):
             await feed.run()
         assert server.attempts == []
 
 
-async def test_a_publisher_that_fails_ends_the_run_in_order_with_its_error(make_feed: MakeFeed) -> None:
-    publisher = FakePublisher()
+async def test_a_publisher_that_fails_ends_the_run_in_order_with_its_error(
+    make_feed: MakeFeed, publisher: MemoryPublisher
+) -> None:
     async with ToyServer() as server:
-        feed = make_feed(server)
-        wire(feed, publisher)
-        running = asyncio.create_task(feed.run())
+        running = asyncio.create_task(make_feed(server, publisher=publisher).run())
         peer = await subscribed(server)
         await peer.say_book("AX", "whole", 1)
-        await aeventually(lambda: publisher.events, "the snapshot")
-        feed._flow.failed(KafkaFailed("first"))
-        feed._flow.failed(KafkaFailed("second"))
+        await aeventually(lambda: publisher.records, "the snapshot")
+        assert publisher.flow is not None
+        publisher.flow.failed(KafkaFailed("first"))
+        publisher.flow.failed(KafkaFailed("second"))
         with pytest.raises(KafkaFailed, match="first"):
             await running
-        assert publisher.steps[-1] == "close after 2"
+        assert books(publisher)[-1].reason == "disconnect"
         assert {"unsub": "AX"} in peer.texts
 
 
-async def test_an_overflow_in_the_middle_of_a_frame_restarts_that_book_alone(make_feed: MakeFeed) -> None:
-    publisher = FakePublisher()
+async def test_an_overflow_in_the_middle_of_a_frame_restarts_that_book_alone(
+    make_feed: MakeFeed, publisher: MemoryPublisher
+) -> None:
     async with ToyServer() as server:
-        feed = make_feed(server, names=("A-X", "B-X"))
-        wire(feed, publisher)
+        feed = make_feed(server, names=("A-X", "B-X"), publisher=publisher)
 
         def no_room(event: Any) -> None:
             if event.sequence == 2:
-                feed._flow.restart("AX", "overflow")
-                feed._flow.restart("AX", "overflow")
-                feed._flow.restart("unheard of", "overflow")
+                assert publisher.flow is not None
+                publisher.flow.restart("AX", "overflow")
+                publisher.flow.restart("AX", "overflow")
+                publisher.flow.restart("unheard of", "overflow")
 
         feed.add_callback(no_room)
         async with feed:
@@ -171,8 +149,8 @@ async def test_an_overflow_in_the_middle_of_a_frame_restarts_that_book_alone(mak
                 await peer.say_book(name, "whole" if number == 1 else "change", number)
             await aeventually(lambda: {"again": "AX", "why": "overflow"} in peer.texts, "the new subscription")
             assert peer.texts.count({"again": "AX", "why": "overflow"}) == 1
-            await aeventually(lambda: len(publisher.events) == 5, "the events")
-            found = [(e.exchange_symbol, e.action, e.reason) for e in publisher.events[3:]]
+            await aeventually(lambda: len(publisher.records) == 5, "the events")
+            found = [(e.exchange_symbol, e.action, e.reason) for e in books(publisher)[3:]]
             assert sorted(found) == [("AX", "invalid", "overflow"), ("BX", "invalid", "gap")]
 
 

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from feed.test_data_feed import subscribed
-from feed.test_feed_and_kafka import FakePublisher, wire
+from feed.test_feed_and_kafka import books
 from feed.toy_server import Peer, ToyServer
 from support import aeventually
+from tickwire.config.kafka_config import KafkaConfig
 from tickwire.data_feed import WebSocketDataFeed
+from tickwire.kafka.producing.memory import MemoryPublisher
 
 MakeFeed = Callable[..., WebSocketDataFeed]
 SLOW_S = 0.012  # longer than callbacks may take before the event loop has its turn
@@ -142,7 +144,7 @@ async def test_a_callback_that_blocks_does_not_make_the_end_longer_than_its_limi
     make_feed: MakeFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tickwire.data_feed._CALLBACKS_S", 0.05)
-    publisher = FakePublisher()
+    publisher = MemoryPublisher(KafkaConfig())
     blocked: list[Any] = []
 
     def block(event: Any) -> None:
@@ -151,15 +153,14 @@ async def test_a_callback_that_blocks_does_not_make_the_end_longer_than_its_limi
             blocked.append(event)
 
     async with ToyServer() as server:
-        feed = make_feed(server, names=("A-X", "B-X"))
-        wire(feed, publisher)
+        feed = make_feed(server, names=("A-X", "B-X"), publisher=publisher)
         feed.add_callback(block)
         async with feed:
             peer = await subscribed(server, 2)
             await peer.say_book("AX", "whole", 1)
             await peer.say_book("BX", "whole", 1)
-            await aeventually(lambda: len(publisher.events) == 2, "both books")
-    assert [event.action for event in publisher.events[2:]] == ["invalid", "invalid"]
+            await aeventually(lambda: len(publisher.records) == 2, "both books")
+    assert [event.action for event in books(publisher)[2:]] == ["invalid", "invalid"]
     assert len(blocked) == 1
 
 

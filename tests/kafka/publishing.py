@@ -12,8 +12,8 @@ from prometheus_client import REGISTRY
 
 from kafka.mock_cluster import MockCluster
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import TickwireError
 from tickwire.events.types import Action, OrderBook, Ticker
+from tickwire.kafka.producing.flow import NullFlow
 from tickwire.kafka.producing.publisher import Publisher
 from tickwire.records.codec import read_event
 
@@ -21,26 +21,6 @@ from tickwire.records.codec import read_event
 # (producer.id.expiration.ms goes by their times: findings/kafka-producer-forgotten-by-record-time.sh), and then stores
 # what it is sent once more twice.
 T0 = time.time_ns() // 1000 - 3_600_000_000
-
-
-class NotingFeed:
-    """A feed that does nothing but note what the publisher asked of it."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.errors: list[TickwireError] = []
-
-    def pause(self) -> None:
-        self.asked.append("pause")
-
-    def resume(self) -> None:
-        self.asked.append("resume")
-
-    def restart(self, exchange_symbol: str, reason: str) -> None:
-        self.asked.append(f"{reason} {exchange_symbol}")
-
-    def failed(self, error: TickwireError) -> None:
-        self.errors.append(error)
 
 
 def ticker(number: int, symbol: str = "BTC-USDT") -> Ticker:
@@ -96,11 +76,11 @@ def config_for(bootstrap: str, unique: str, **values: Any) -> KafkaConfig:
 
 
 @asynccontextmanager
-async def running(config: KafkaConfig, feed: NotingFeed, *, offline_start: bool = False) -> AsyncIterator[Publisher]:
+async def running(config: KafkaConfig, feed: NullFlow, *, offline_start: bool = False) -> AsyncIterator[Publisher]:
     """A publisher that is open and served; the test closes it, or it is dropped with what it holds."""
-    publisher = Publisher(config, feed, offline_start=offline_start)
+    publisher = Publisher(config, offline_start=offline_start)
     await asyncio.to_thread(publisher.open)
-    publisher.start(asyncio.get_running_loop())
+    publisher.start(asyncio.get_running_loop(), feed)
     try:
         yield publisher
     finally:

@@ -4,7 +4,6 @@ from typing import get_args
 
 import pytest
 
-from kafka.publishing import NotingFeed
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.events.types import MarketEvent
 from tickwire.kafka.producing.publisher import Publisher
@@ -37,5 +36,5 @@ def test_the_topics_of_the_settings_are_those_of_the_kinds() -> None:
 def test_every_policy_has_a_place_for_records_without_room(kind: Kind) -> None:
     policies = get_args(KafkaConfig.model_fields[kind.when_full].annotation)
     configs = [KafkaConfig.model_validate({kind.when_full: policy}) for policy in policies]
-    places = [Publisher(config, NotingFeed())._waits[topics_by_kind(config)[kind.name]] for config in configs]
+    places = [Publisher(config)._waits[topics_by_kind(config)[kind.name]] for config in configs]
     assert len({type(place) for place in places}) == len(policies) == 3

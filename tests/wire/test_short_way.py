@@ -51,7 +51,7 @@ class Chain:
         self._later = 0.0
         self.tally = Tally(exchange.EXCHANGE.name)
         flow = Flow(exchange.EXCHANGE.name)
-        self.publisher = Publisher(KafkaConfig(enabled=True), flow)
+        self.publisher = Publisher(KafkaConfig(enabled=True))
         self.publisher._link.flights.produce = self._produce
         self.publisher._link.flights.ready = True
         self.publisher.direct.alone = True

@@ -18,6 +18,7 @@ from tickwire.kafka.admin.topics import Topics, UnknownTopic
 from tickwire.kafka.consuming.consumer import run_kafka_consumer
 from tickwire.kafka.consuming.positions import Start
 from tickwire.kafka.dead_letters.reader import read_oldest
+from tickwire.kafka.producing.flow import NullFlow
 from tickwire.kafka.producing.publisher import Publisher
 from tickwire.kafka.raw import send_raw
 from tickwire.kafka.received import ReceivedRecord
@@ -75,38 +76,17 @@ def round_trip(config: KafkaConfig, count: int) -> Iterator[str]:
                 topics.delete(name)
 
 
-class _NoFeed:
-    """Stands where a feed would be told to wait; so few records never fill the queue."""
-
-    def __init__(self) -> None:
-        self.error: TickwireError | None = None
-
-    def pause(self) -> None:
-        """Nothing reads a socket here."""
-
-    def resume(self) -> None:
-        """Nothing reads a socket here."""
-
-    def restart(self, exchange_symbol: str, reason: str) -> None:  # noqa: ARG002 - the publisher's
-        """Note that a record could not be sent."""
-        self.error = RoundTripFailed(f"a record of {exchange_symbol} could not be sent")
-
-    def failed(self, error: TickwireError) -> None:
-        """Note why the publisher cannot go on."""
-        self.error = error
-
-
 async def _publish(config: KafkaConfig, run: str, count: int) -> None:
-    feed = _NoFeed()
+    flow = NullFlow()  # so few records never fill the queue
     with tempfile.TemporaryDirectory(prefix="tickwire-smoke-") as folder:
-        publisher = Publisher(config.model_copy(update={"spill_dir": Path(folder)}), feed)
+        publisher = Publisher(config.model_copy(update={"spill_dir": Path(folder)}))
         await asyncio.to_thread(publisher.open)
-        publisher.start(asyncio.get_running_loop())
+        publisher.start(asyncio.get_running_loop(), flow)
         for i in range(count):
             publisher.publish(_marked(f"{run}-{i}"))
         await publisher.close(_FLUSH_S)
-    if feed.error is not None:
-        raise feed.error
+    if flow.errors:
+        raise flow.errors[0]
     if left := count - publisher.accounting()[config.ticker_topic].acknowledged:
         raise RoundTripFailed(f"{left} of {count} records were not acknowledged within {_FLUSH_S:g} s")
 

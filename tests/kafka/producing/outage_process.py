@@ -4,12 +4,13 @@ import asyncio
 import json
 import sys
 
-from kafka.publishing import NotingFeed, publish_round, running
+from kafka.publishing import publish_round, running
 from tickwire.config.kafka_config import KafkaConfig
+from tickwire.kafka.producing.flow import NullFlow
 
 
 async def main(config: KafkaConfig) -> None:
-    async with running(config, NotingFeed(), offline_start=True) as publisher:
+    async with running(config, NullFlow(), offline_start=True) as publisher:
         for number in range(1_000_000):
             publish_round(publisher, number)
             sys.stdout.write(f"{publisher.accounting()[config.orderbook_topic].spilled}\n")

@@ -10,11 +10,12 @@ import pytest
 from confluent_kafka import KafkaError
 
 from kafka.mock_cluster import PRODUCE, MockCluster
-from kafka.publishing import NotingFeed, book, config_for, numbers_of, running, sums_agree, ticker, topics_on
+from kafka.publishing import book, config_for, numbers_of, running, sums_agree, ticker, topics_on
 from support import aeventually
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.share import Share
 from tickwire.errors import SettingsError
+from tickwire.kafka.producing.flow import NullFlow
 from tickwire.kafka.producing.ledger import TopicAccount
 from tickwire.kafka.producing.publisher import Publisher
 
@@ -47,7 +48,7 @@ async def all_ended(publisher: Publisher) -> None:
 async def test_a_hole_is_closed_by_the_snapshot_that_goes_straight_out_while_tickers_wait(
     mock: MockCluster, unique: str, tmp_path: Path
 ) -> None:
-    config, feed = made(mock, unique, tmp_path, queue_max_messages=20), NotingFeed()
+    config, feed = made(mock, unique, tmp_path, queue_max_messages=20), NullFlow()
     async with running(config, feed) as publisher:
         publisher.publish(book("snapshot", 0, levels=LEVELS))
         assert account(publisher, config).failed == 1
@@ -73,7 +74,7 @@ async def test_a_hole_is_closed_by_the_snapshot_that_goes_straight_out_while_tic
 async def test_a_hole_is_closed_by_the_snapshot_that_waited(
     policy: str, mock: MockCluster, unique: str, tmp_path: Path
 ) -> None:
-    config, feed = made(mock, unique, tmp_path, queue_max_messages=20, when_full_orderbook=policy), NotingFeed()
+    config, feed = made(mock, unique, tmp_path, queue_max_messages=20, when_full_orderbook=policy), NullFlow()
     async with running(config, feed) as publisher:
         with mock.down():
             for number in range(30):
@@ -101,7 +102,7 @@ async def test_a_hole_is_closed_by_the_snapshot_that_waited(
 async def test_a_dropped_change_of_a_book_that_nothing_mends_lets_it_begin_again(
     mock: MockCluster, unique: str, tmp_path: Path
 ) -> None:
-    config, feed = made(mock, unique, tmp_path, queue_max_messages=5), NotingFeed()
+    config, feed = made(mock, unique, tmp_path, queue_max_messages=5), NullFlow()
     async with running(config, feed) as publisher:
         publisher.publish(book("snapshot", 0))
         await all_ended(publisher)
@@ -125,7 +126,7 @@ async def test_a_dropped_change_of_a_book_that_nothing_mends_lets_it_begin_again
 async def test_a_record_that_never_fits_ends_as_failed_and_holds_nobody_up(
     policy: str, mock: MockCluster, unique: str, tmp_path: Path
 ) -> None:
-    config, feed = made(mock, unique, tmp_path, when_full_orderbook=policy), NotingFeed()
+    config, feed = made(mock, unique, tmp_path, when_full_orderbook=policy), NullFlow()
     async with running(config, feed) as publisher:
         publisher.publish(book("snapshot", 0, "BIG-USDT", levels=LEVELS))
         for number in range(50):
@@ -142,14 +143,14 @@ async def test_a_record_on_disk_that_never_fits_is_counted_by_the_next_start_and
 ) -> None:
     before = config_for(mock.bootstrap, unique, spill_dir=tmp_path)  # where it fits
     topics_on(mock, before)
-    async with running(before, NotingFeed()) as publisher:
+    async with running(before, NullFlow()) as publisher:
         with mock.down():
             publisher.publish(book("snapshot", 0, "BIG-USDT", levels=LEVELS))
             publisher.publish(book("delta", 1, "BIG-USDT"))
             publisher.publish(book("snapshot", 0))
             assert await publisher.close(0) == 0
     config = before.model_copy(update={"queue_max_bytes": 1 << 20})
-    async with running(config, NotingFeed()) as publisher:
+    async with running(config, NullFlow()) as publisher:
         publisher.publish(book("delta", 1))
         publisher.publish(ticker(0))
         await all_ended(publisher)
@@ -162,7 +163,7 @@ async def test_a_record_on_disk_that_never_fits_is_counted_by_the_next_start_and
 async def test_a_book_that_is_too_large_is_asked_for_less_and_less_often(
     mock: MockCluster, unique: str, tmp_path: Path
 ) -> None:
-    config, feed = made(mock, unique, tmp_path), NotingFeed()
+    config, feed = made(mock, unique, tmp_path), NullFlow()
     async with running(config, feed) as publisher:
         (waits, asked_at) = [], asyncio.get_running_loop().time()
         for epoch in range(12):

@@ -15,7 +15,6 @@ from confluent_kafka import KafkaError
 
 from kafka.mock_cluster import PRODUCE, MockCluster
 from kafka.publishing import (
-    NotingFeed,
     book,
     config_for,
     metric,
@@ -29,6 +28,7 @@ from kafka.publishing import (
 from support import aeventually
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import SpillUnusable
+from tickwire.kafka.producing.flow import NullFlow
 from tickwire.kafka.producing.ledger import TopicAccount
 from tickwire.kafka.producing.publisher import Publisher
 
@@ -71,7 +71,7 @@ def assert_all_there(config: KafkaConfig, rounds: int) -> None:
 async def test_what_the_queue_cannot_hold_is_delivered_after_the_outage_in_order(
     mock: MockCluster, unique: str, tmp_path: Path
 ) -> None:
-    config, feed = made(mock, unique, tmp_path), NotingFeed()
+    config, feed = made(mock, unique, tmp_path), NullFlow()
     async with running(config, feed) as publisher:
         with mock.down():
             for number in range(100):
@@ -103,7 +103,7 @@ async def test_what_the_queue_cannot_hold_is_delivered_after_the_outage_in_order
 async def test_what_is_left_at_the_end_is_sent_first_by_the_next_start(
     mock: MockCluster, unique: str, tmp_path: Path
 ) -> None:
-    config, feed = made(mock, unique, tmp_path), NotingFeed()
+    config, feed = made(mock, unique, tmp_path), NullFlow()
     with mock.down():
         for start in range(3):
             async with running(config, feed, offline_start=True) as publisher:
@@ -129,7 +129,7 @@ async def test_what_is_left_at_the_end_is_sent_first_by_the_next_start(
 async def test_records_in_the_queue_at_the_end_come_before_those_on_disk(
     mock: MockCluster, unique: str, tmp_path: Path
 ) -> None:
-    config, feed = made(mock, unique, tmp_path), NotingFeed()
+    config, feed = made(mock, unique, tmp_path), NullFlow()
     async with running(config, feed) as publisher:
         with mock.down():
             for number in range(50):
@@ -143,7 +143,7 @@ async def test_records_in_the_queue_at_the_end_come_before_those_on_disk(
 
 
 async def test_a_start_without_kafka_sends_when_kafka_comes(mock: MockCluster, unique: str, tmp_path: Path) -> None:
-    config, feed = made(mock, unique, tmp_path), NotingFeed()
+    config, feed = made(mock, unique, tmp_path), NullFlow()
     mock.set_down()
     async with running(config, feed, offline_start=True) as publisher:
         for number in range(30):
@@ -158,7 +158,7 @@ async def test_a_start_without_kafka_sends_when_kafka_comes(mock: MockCluster, u
 async def test_a_full_budget_invalidates_books_and_loses_no_record_between_two_others(
     mock: MockCluster, unique: str, tmp_path: Path
 ) -> None:
-    config, feed = made(mock, unique, tmp_path, spill_max_bytes=65_536), NotingFeed()
+    config, feed = made(mock, unique, tmp_path, spill_max_bytes=65_536), NullFlow()
     async with running(config, feed) as publisher:
         with mock.down():
             for number in range(400):
@@ -186,7 +186,7 @@ async def test_a_full_budget_invalidates_books_and_loses_no_record_between_two_o
 async def test_a_full_disk_at_the_end_leaves_no_hole_and_says_what_is_lost(
     mock: MockCluster, unique: str, small_disk: Path
 ) -> None:
-    config, feed = made(mock, unique, small_disk, queue_max_messages=300), NotingFeed()
+    config, feed = made(mock, unique, small_disk, queue_max_messages=300), NullFlow()
     async with running(config, feed) as publisher:
         with mock.down():
             for number in range(2000):
@@ -204,18 +204,18 @@ async def test_a_full_disk_at_the_end_leaves_no_hole_and_says_what_is_lost(
 
 async def test_a_folder_that_cannot_be_used_is_named(mock: MockCluster, unique: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    publisher = Publisher(made(mock, unique, tmp_path / "file"), NotingFeed())
+    publisher = Publisher(made(mock, unique, tmp_path / "file"))
     with pytest.raises(SpillUnusable, match="KAFKA_SPILL_DIR"):
         await asyncio.to_thread(publisher.open)
 
 
 async def test_a_second_publisher_on_one_folder_is_refused(mock: MockCluster, unique: str, tmp_path: Path) -> None:
     config = made(mock, unique, tmp_path)
-    async with running(config, NotingFeed()) as publisher:
-        second = Publisher(config, NotingFeed())
+    async with running(config, NullFlow()) as publisher:
+        second = Publisher(config)
         with pytest.raises(SpillUnusable, match=r"is using it.*KAFKA_SPILL_DIR"):
             await asyncio.to_thread(second.open)
-        other = Publisher(config, NotingFeed(), source="kraken")
+        other = Publisher(config, source="kraken")
         await asyncio.to_thread(other.open)
         other._buffer.close([], [])
         await publisher.close(1)
@@ -225,7 +225,7 @@ async def test_a_second_publisher_on_one_folder_is_refused(mock: MockCluster, un
 async def test_lost_producers_under_load_cost_no_record_and_no_order(
     code: int, mock: MockCluster, unique: str, tmp_path: Path
 ) -> None:
-    config, feed = made(mock, unique, tmp_path, queue_max_messages=5000), NotingFeed()
+    config, feed = made(mock, unique, tmp_path, queue_max_messages=5000), NullFlow()
     mock.set_round_trip(20)
     async with running(config, feed) as publisher:
         for number in range(300):
@@ -248,7 +248,7 @@ async def test_a_producer_that_is_lost_again_and_again_ends_the_run_and_keeps_th
     from tickwire.kafka.producing import producer_link  # noqa: PLC0415 - for its waits
 
     monkeypatch.setattr(producer_link, "_FIRST_WAIT_S", 0.001)
-    config, feed = made(mock, unique, tmp_path), NotingFeed()
+    config, feed = made(mock, unique, tmp_path), NullFlow()
     async with running(config, feed) as publisher:
         mock.push_request_errors(PRODUCE, *[KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER] * 40)
         publish_round(publisher, 0)
@@ -258,7 +258,7 @@ async def test_a_producer_that_is_lost_again_and_again_ends_the_run_and_keeps_th
         assert publisher.accounting()[config.orderbook_topic] == TopicAccount(events=6, spilled=6)
     assert len(feed.errors) == 1
     mock.clear_request_errors(PRODUCE)
-    async with running(config, NotingFeed()) as publisher:
+    async with running(config, NullFlow()) as publisher:
         assert await publisher.close(30) == 0
     assert_all_there(config, 2)
 
@@ -266,7 +266,7 @@ async def test_a_producer_that_is_lost_again_and_again_ends_the_run_and_keeps_th
 async def test_a_refused_record_of_the_disk_lets_no_delta_follow_it(
     mock: MockCluster, unique: str, tmp_path: Path
 ) -> None:
-    config, feed = made(mock, unique, tmp_path, queue_max_bytes=1 << 20), NotingFeed()
+    config, feed = made(mock, unique, tmp_path, queue_max_bytes=1 << 20), NullFlow()
     mock.set_down()
     async with running(config, feed, offline_start=True) as publisher:
         publisher.publish(book("snapshot", 0, "A-USDT", levels=40_000))
@@ -286,7 +286,7 @@ async def test_a_refused_record_of_the_disk_lets_no_delta_follow_it(
 async def test_damage_on_disk_is_counted_and_the_rest_is_delivered_in_order(
     mock: MockCluster, unique: str, tmp_path: Path
 ) -> None:
-    config, feed = made(mock, unique, tmp_path), NotingFeed()
+    config, feed = made(mock, unique, tmp_path), NullFlow()
     with mock.down():
         async with running(config, feed, offline_start=True) as publisher:
             for number in range(50):
@@ -323,7 +323,7 @@ async def test_what_is_accepted_on_disk_survives_a_kill(mock: MockCluster, uniqu
 
     with mock.down():
         accepted = await asyncio.to_thread(read_until_killed)
-    async with running(config, NotingFeed()) as publisher:
+    async with running(config, NullFlow()) as publisher:
         assert publisher.recovered().records >= accepted > 500
         assert await publisher.close(30) == 0
     books = numbers_of(config, config.orderbook_topic)
@@ -337,7 +337,7 @@ async def test_policies_that_keep_nothing_count_everything(
     policy: str, mock: MockCluster, unique: str, tmp_path: Path
 ) -> None:
     config = made(mock, unique, tmp_path, when_full_ticker="drop", when_full_orderbook="invalidate")
-    feed = NotingFeed()
+    feed = NullFlow()
     async with running(config, feed) as publisher:
         with mock.down():
             for number in range(100):

@@ -8,8 +8,9 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # exported without saying so
 
 from brokers import Kafka, StartApache
-from kafka.publishing import NotingFeed, book, config_for, numbers_of, publish_round, running, sums_agree
+from kafka.publishing import book, config_for, numbers_of, publish_round, running, sums_agree
 from support import aeventually
+from tickwire.kafka.producing.flow import NullFlow
 from tickwire.kafka.producing.ledger import TopicAccount
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
@@ -22,7 +23,7 @@ async def test_nothing_is_lost_in_an_outage_longer_than_the_queue_holds(
 ) -> None:
     cluster = await asyncio.to_thread(start_apache, 1)
     config = config_for(cluster.bootstrap, unique, spill_dir=tmp_path / "spill", queue_max_messages=200)
-    feed = NotingFeed()
+    feed = NullFlow()
     rounds = 3000
     async with running(config, feed) as publisher:
         for number in range(rounds):
@@ -56,7 +57,7 @@ async def test_what_an_end_without_kafka_leaves_comes_first_after_the_next_start
 ) -> None:
     cluster = await asyncio.to_thread(start_apache, 1)
     config = config_for(cluster.bootstrap, unique, spill_dir=tmp_path / "spill", queue_max_messages=200)
-    async with running(config, NotingFeed()) as publisher:
+    async with running(config, NullFlow()) as publisher:
         for number in range(100):
             publish_round(publisher, number)
             await asyncio.sleep(0.001)
@@ -66,7 +67,7 @@ async def test_what_an_end_without_kafka_leaves_comes_first_after_the_next_start
         assert await publisher.close(0.5) == 0
         assert sums_agree(publisher)
     await asyncio.to_thread(cluster.restart, 1)
-    async with running(config, NotingFeed()) as publisher:
+    async with running(config, NullFlow()) as publisher:
         for number in range(400, 500):
             publish_round(publisher, number)
         assert await publisher.close(30) == 0
@@ -85,7 +86,7 @@ async def test_what_is_behind_a_record_that_the_broker_refuses_does_not_go_out(
     admin = AdminClient({"bootstrap.servers": config.brokers})
     for future in admin.create_topics([NewTopic(topic, 1, config=limit) for topic in config.topics]).values():
         await asyncio.to_thread(future.result, 20)
-    feed = NotingFeed()
+    feed = NullFlow()
     async with running(config, feed) as publisher:
         for number in range(300):
             publisher.publish(

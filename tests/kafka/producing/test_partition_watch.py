@@ -8,10 +8,11 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic  # type: 
 
 from brokers import Kafka
 from kafka.producing.test_publisher_records import read
-from kafka.publishing import NotingFeed, book, config_for, running, ticker
+from kafka.publishing import book, config_for, running, ticker
 from support import aeventually
 from tickwire.events.types import OrderBook
 from tickwire.kafka.producing import partition_watch
+from tickwire.kafka.producing.flow import NullFlow
 from tickwire.kafka.producing.ledger import TopicAccount
 from tickwire.kafka.producing.partition_watch import PartitionWatch
 from tickwire.records.codec import read_event
@@ -24,7 +25,7 @@ async def test_partitions_added_meanwhile_let_every_book_begin_again(
     kafka: Kafka, unique: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(partition_watch, "_LOOK_S", 0.05)
-    config, feed = config_for(kafka.bootstrap, unique, create_topics=False), NotingFeed()
+    config, feed = config_for(kafka.bootstrap, unique, create_topics=False), NullFlow()
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
     for future in admin.create_topics([NewTopic(topic, 1, 1) for topic in config.topics]).values():
         await asyncio.to_thread(future.result, 20)

@@ -7,12 +7,13 @@ import pytest
 from confluent_kafka import KafkaError
 
 from kafka.mock_cluster import PRODUCE, MockCluster
-from kafka.publishing import NotingFeed, book, config_for, metric, running, ticker, topics_on
+from kafka.publishing import book, config_for, metric, running, ticker, topics_on
 from support import aeventually, free_port
 from tickwire import metrics
 from tickwire.errors import KafkaFailed
 from tickwire.kafka.producing import when_full as module
-from tickwire.kafka.producing.ledger import TopicAccount
+from tickwire.kafka.producing.flow import NullFlow
+from tickwire.kafka.producing.ledger import RecoveredAccount, TopicAccount
 from tickwire.kafka.producing.memory import MemoryPublisher
 from tickwire.kafka.producing.publisher import Publisher
 
@@ -27,15 +28,18 @@ def mock() -> Iterator[MockCluster]:
         yield cluster
 
 
-@pytest.mark.parametrize("kind", [Publisher, MemoryPublisher])
+each_kind = pytest.mark.parametrize("kind", [Publisher, MemoryPublisher])
+
+
+@each_kind
 async def test_what_is_published_is_acknowledged_and_accounted_for(
     kind: type[Publisher | MemoryPublisher], mock: MockCluster, unique: str
 ) -> None:
-    config, feed = config_for(mock.bootstrap, unique), NotingFeed()
+    config, feed = config_for(mock.bootstrap, unique), NullFlow()
     topics_on(mock, config)
-    publisher = kind(config, feed)
+    publisher = kind(config)
     await asyncio.to_thread(publisher.open)
-    publisher.start(asyncio.get_running_loop())
+    publisher.start(asyncio.get_running_loop(), feed)
 
     for number in range(50):
         publisher.publish(ticker(number))
@@ -50,13 +54,14 @@ async def test_what_is_published_is_acknowledged_and_accounted_for(
     assert metric("kafka_messages_published_total", **labels) == 50
     assert metric("kafka_records_total", topic=config.ticker_topic, outcome="acknowledged") == 50
     assert metric("kafka_records_in_flight", topic=config.ticker_topic) == 0
-    assert feed.asked == []
+    assert publisher.recovered() == RecoveredAccount()
+    assert (feed.asked, feed.errors) == ([], [])
 
 
 async def test_published_counts_acknowledgements_and_not_what_was_handed_over(mock: MockCluster, unique: str) -> None:
     config = config_for(mock.bootstrap, unique)
     topics_on(mock, config)
-    async with running(config, NotingFeed()) as publisher:
+    async with running(config, NullFlow()) as publisher:
         publisher.publish(ticker(0))
         await aeventually(lambda: publisher.accounting()[config.ticker_topic].acknowledged == 1, "acknowledged")
         with mock.down():
@@ -74,7 +79,7 @@ async def test_published_counts_acknowledgements_and_not_what_was_handed_over(mo
 
 
 async def test_an_outage_loses_nothing(mock: MockCluster, unique: str) -> None:
-    config, feed = config_for(mock.bootstrap, unique), NotingFeed()
+    config, feed = config_for(mock.bootstrap, unique), NullFlow()
     topics_on(mock, config)
     async with running(config, feed) as publisher:
         with mock.down():
@@ -87,7 +92,7 @@ async def test_an_outage_loses_nothing(mock: MockCluster, unique: str) -> None:
 
 
 async def test_a_full_queue_stops_the_reading_keeps_the_order_and_loses_nothing(mock: MockCluster, unique: str) -> None:
-    config, feed = config_for(mock.bootstrap, unique, queue_max_messages=10, **BLOCK), NotingFeed()
+    config, feed = config_for(mock.bootstrap, unique, queue_max_messages=10, **BLOCK), NullFlow()
     topics_on(mock, config)
     async with running(config, feed) as publisher:
         for number in range(100):
@@ -105,7 +110,7 @@ async def test_a_full_queue_stops_the_reading_keeps_the_order_and_loses_nothing(
 
 
 async def test_after_the_longest_block_tickers_are_dropped_and_reading_goes_on(mock: MockCluster, unique: str) -> None:
-    config, feed = config_for(mock.bootstrap, unique, queue_max_messages=5, max_block_ms=0, **BLOCK), NotingFeed()
+    config, feed = config_for(mock.bootstrap, unique, queue_max_messages=5, max_block_ms=0, **BLOCK), NullFlow()
     topics_on(mock, config)
     async with running(config, feed) as publisher:
         with mock.down():
@@ -123,7 +128,7 @@ async def test_after_the_longest_block_tickers_are_dropped_and_reading_goes_on(m
 
 
 async def test_a_book_that_lost_a_record_starts_again_when_there_is_room(mock: MockCluster, unique: str) -> None:
-    config, feed = config_for(mock.bootstrap, unique, queue_max_messages=5, max_block_ms=0, **BLOCK), NotingFeed()
+    config, feed = config_for(mock.bootstrap, unique, queue_max_messages=5, max_block_ms=0, **BLOCK), NullFlow()
     topics_on(mock, config)
 
     async with running(config, feed) as publisher:
@@ -154,7 +159,7 @@ async def test_a_book_that_lost_a_record_starts_again_when_there_is_room(mock: M
 
 
 async def test_a_book_that_starts_by_itself_is_not_started_again(mock: MockCluster, unique: str) -> None:
-    config, feed = config_for(mock.bootstrap, unique, **LITTLE), NotingFeed()
+    config, feed = config_for(mock.bootstrap, unique, **LITTLE), NullFlow()
     topics_on(mock, config)
     async with running(config, feed) as publisher:
         publisher.publish(book("snapshot", 0, levels=40_000))
@@ -173,7 +178,7 @@ async def test_what_waits_is_bounded(mock: MockCluster, unique: str, monkeypatch
     monkeypatch.setattr(module, "_MOST_RECORDS", 7)
     config = config_for(mock.bootstrap, unique, queue_max_messages=5, **BLOCK)
     topics_on(mock, config)
-    async with running(config, NotingFeed()) as publisher:
+    async with running(config, NullFlow()) as publisher:
         for number in range(20):
             publisher.publish(ticker(number))
         assert publisher.accounting()[config.ticker_topic] == TopicAccount(events=20, dropped=8, in_flight=12)
@@ -183,7 +188,7 @@ async def test_the_bytes_that_wait_are_bounded(mock: MockCluster, unique: str, m
     monkeypatch.setattr(module, "_MOST_BYTES", 1000)
     config = config_for(mock.bootstrap, unique, queue_max_messages=1, **BLOCK)
     topics_on(mock, config)
-    async with running(config, NotingFeed()) as publisher:
+    async with running(config, NullFlow()) as publisher:
         publisher.publish(ticker(0))
         for number in range(10):
             publisher.publish(ticker(number))
@@ -195,7 +200,7 @@ async def test_the_bytes_that_wait_are_bounded(mock: MockCluster, unique: str, m
 async def test_a_record_too_large_for_the_client_fails_alone_and_its_book_starts_again(
     mock: MockCluster, unique: str
 ) -> None:
-    config, feed = config_for(mock.bootstrap, unique, **LITTLE), NotingFeed()
+    config, feed = config_for(mock.bootstrap, unique, **LITTLE), NullFlow()
     topics_on(mock, config)
     async with running(config, feed) as publisher:
         publisher.publish(book("snapshot", 0, levels=40_000))
@@ -212,7 +217,7 @@ async def test_a_record_too_large_for_the_client_fails_alone_and_its_book_starts
 
 
 async def test_a_record_that_the_broker_refuses_fails_alone(mock: MockCluster, unique: str) -> None:
-    config, feed = config_for(mock.bootstrap, unique), NotingFeed()
+    config, feed = config_for(mock.bootstrap, unique), NullFlow()
     topics_on(mock, config)
     async with running(config, feed) as publisher:
         mock.push_request_errors(PRODUCE, TOO_LARGE)
@@ -224,7 +229,7 @@ async def test_a_record_that_the_broker_refuses_fails_alone(mock: MockCluster, u
 
 
 async def test_a_book_that_fails_again_and_again_is_not_restarted_without_pause(mock: MockCluster, unique: str) -> None:
-    config, feed = config_for(mock.bootstrap, unique, **LITTLE), NotingFeed()
+    config, feed = config_for(mock.bootstrap, unique, **LITTLE), NullFlow()
     topics_on(mock, config)
     async with running(config, feed) as publisher:
         for start in range(1, 4):
@@ -238,7 +243,7 @@ async def test_a_book_that_fails_again_and_again_is_not_restarted_without_pause(
     "code", [KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED]
 )
 async def test_another_producer_takes_over_from_a_lost_one(code: int, mock: MockCluster, unique: str) -> None:
-    config, feed = config_for(mock.bootstrap, unique, **BLOCK), NotingFeed()  # which keeps all that comes meanwhile
+    config, feed = config_for(mock.bootstrap, unique, **BLOCK), NullFlow()  # which keeps all that comes meanwhile
     topics_on(mock, config)
     async with running(config, feed) as publisher:
         publisher.publish(ticker(0))
@@ -255,7 +260,7 @@ async def test_another_producer_takes_over_from_a_lost_one(code: int, mock: Mock
 
 
 async def test_a_passing_error_of_the_broker_is_retried(mock: MockCluster, unique: str) -> None:
-    config, feed = config_for(mock.bootstrap, unique), NotingFeed()
+    config, feed = config_for(mock.bootstrap, unique), NullFlow()
     topics_on(mock, config)
     async with running(config, feed) as publisher:
         mock.push_request_errors(PRODUCE, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.NOT_ENOUGH_REPLICAS, -195)
@@ -272,7 +277,7 @@ async def test_an_exception_in_a_report_ends_the_run_instead_of_getting_lost(
     def broken(_seconds: float) -> None:
         raise KeyError("a defect")
 
-    config, feed = config_for(mock.bootstrap, unique), NotingFeed()
+    config, feed = config_for(mock.bootstrap, unique), NullFlow()
     topics_on(mock, config)
     monkeypatch.setattr(metrics.DELIVERY_SECONDS, "observe", broken)
     async with running(config, feed) as publisher:
@@ -287,7 +292,7 @@ async def test_a_defect_in_what_the_timer_does_ends_the_run_and_reports_are_serv
     def broken() -> None:
         raise KeyError("a defect")
 
-    config, feed = config_for(mock.bootstrap, unique), NotingFeed()
+    config, feed = config_for(mock.bootstrap, unique), NullFlow()
     topics_on(mock, config)
     async with running(config, feed) as publisher:
         monkeypatch.setattr(publisher._buffer, "sync", broken)
@@ -300,7 +305,7 @@ async def test_a_defect_in_what_the_timer_does_ends_the_run_and_reports_are_serv
 
 
 async def test_open_needs_an_answer(unique: str) -> None:
-    publisher = Publisher(config_for(f"nosuch.invalid:{free_port()}", unique), NotingFeed())
+    publisher = Publisher(config_for(f"nosuch.invalid:{free_port()}", unique))
     with pytest.raises(KafkaFailed, match="is unknown"):
         await asyncio.to_thread(publisher.open)
 
@@ -310,7 +315,7 @@ async def test_open_names_the_topic_that_is_missing_and_the_command_that_creates
 ) -> None:
     config = config_for(mock.bootstrap, unique, create_topics=False)
     mock.create_topic(config.orderbook_topic)
-    publisher = Publisher(config, NotingFeed())
+    publisher = Publisher(config)
     with pytest.raises(KafkaFailed, match=rf"python -m scripts\.kafka_topics --create {config.ticker_topic}"):
         await asyncio.to_thread(publisher.open)
 
@@ -318,7 +323,7 @@ async def test_open_names_the_topic_that_is_missing_and_the_command_that_creates
 async def test_the_loop_is_not_held_up_while_the_rest_is_delivered(mock: MockCluster, unique: str) -> None:
     config = config_for(mock.bootstrap, unique)
     topics_on(mock, config)
-    async with running(config, NotingFeed()) as publisher:
+    async with running(config, NullFlow()) as publisher:
         with mock.down():
             publisher.publish(ticker(0))
             closing = asyncio.ensure_future(publisher.close(0.5))
@@ -333,18 +338,21 @@ async def test_the_loop_is_not_held_up_while_the_rest_is_delivered(mock: MockClu
 async def test_a_long_linger_does_not_delay_the_end(mock: MockCluster, unique: str) -> None:
     config = config_for(mock.bootstrap, unique, linger_ms=600_000)
     topics_on(mock, config)
-    async with running(config, NotingFeed()) as publisher:
+    async with running(config, NullFlow()) as publisher:
         publisher.publish(ticker(0))
         assert await publisher.close(20) == 0
 
 
-async def test_counts_are_exported_together_with_those_of_the_feed(mock: MockCluster, unique: str) -> None:
+@each_kind
+async def test_counts_are_exported_together_with_those_of_the_feed(
+    kind: type[Publisher | MemoryPublisher], mock: MockCluster, unique: str
+) -> None:
     config = config_for(mock.bootstrap, unique)
     topics_on(mock, config)
     locked: list[bool] = []
-    publisher = Publisher(config, NotingFeed(), export=lambda: locked.append(metrics.EXPORT.locked()))
+    publisher = kind(config)
     await asyncio.to_thread(publisher.open)
-    publisher.start(asyncio.get_running_loop())
+    publisher.start(asyncio.get_running_loop(), NullFlow(), lambda: locked.append(metrics.EXPORT.locked()))
     await aeventually(lambda: len(locked) >= 3, "three exports")
     await publisher.close(1)
     assert set(locked) == {True}

@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from forms import FORMS, use
-from kafka.publishing import NotingFeed, book, ticker
+from kafka.publishing import book, ticker
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka.producing import producer_link
 from tickwire.kafka.producing import publisher as module
+from tickwire.kafka.producing.flow import NullFlow
 from tickwire.kafka.producing.ledger import InFlight
 from tickwire.kafka.producing.place import Place
 from tickwire.records.codec import Record
@@ -136,11 +137,11 @@ class Run:
         self._begin()
 
     def _begin(self) -> None:
-        self.publisher = module.Publisher(self.config, NotingFeed())
+        self.publisher = module.Publisher(self.config)
         self.link = cast("Any", self.publisher._link)
         self.link.kafka = self.kafka
         self.publisher.open()
-        self.publisher.start(asyncio.get_running_loop())
+        self.publisher.start(asyncio.get_running_loop(), NullFlow())
 
     def publish(self, count: int) -> None:
         for _ in range(count):

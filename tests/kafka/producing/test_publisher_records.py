@@ -5,9 +5,10 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from brokers import Kafka
-from kafka.publishing import T0, NotingFeed, book, config_for, running, ticker
+from kafka.publishing import T0, book, config_for, running, ticker
 from tickwire.broker import EmbeddedBroker
 from tickwire.config.kafka_config import KafkaConfig
+from tickwire.kafka.producing.flow import NullFlow
 from tickwire.kafka.producing.ledger import TopicAccount
 from tickwire.records.codec import RecordWriter
 from tickwire.records.kinds import topics_by_kind
@@ -56,7 +57,7 @@ def read(config: KafkaConfig, topic: str, count: int) -> list[Message]:
 
 async def publish_and_read(config: KafkaConfig) -> list[Message]:
     symbols = [f"S{number}-USDT" for number in range(12)]
-    feed = NotingFeed()
+    feed = NullFlow()
     async with running(config, feed) as publisher:
         for number in range(25):
             for symbol in symbols:

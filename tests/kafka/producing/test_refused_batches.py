@@ -13,10 +13,11 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from brokers import Kafka
 from kafka.mock_cluster import PRODUCE, MockCluster
 from kafka.producing.test_publisher_records import read
-from kafka.publishing import NotingFeed, book, config_for, metric, numbers_of, running, sums_agree, ticker, topics_on
+from kafka.publishing import book, config_for, metric, numbers_of, running, sums_agree, ticker, topics_on
 from support import aeventually
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.events.types import OrderBook, Ticker
+from tickwire.kafka.producing.flow import NullFlow
 from tickwire.kafka.producing.in_flight import InFlight
 from tickwire.kafka.producing.ledger import Lane, Stream, TopicAccount
 from tickwire.kafka.producing.refused_batches import RefusedBatches
@@ -64,7 +65,7 @@ def recreated() -> float:
 async def test_the_records_of_a_refused_batch_are_sent_again_and_one_refused_alone_has_failed(
     codes: list[int], failed: int, producers: int, mock: MockCluster, unique: str
 ) -> None:
-    config, feed = config_for(mock.bootstrap, unique, **TOGETHER), NotingFeed()
+    config, feed = config_for(mock.bootstrap, unique, **TOGETHER), NullFlow()
     topics_on(mock, config)
     async with running(config, feed) as publisher:
         publisher.publish(fresh(ticker(0)))
@@ -114,7 +115,7 @@ async def test_a_topic_that_takes_less_than_a_batch_gets_smaller_ones_and_only_w
 ) -> None:
     config = config_for(kafka.bootstrap, unique, compression="none", spill_dir=tmp_path, **TOGETHER, **KEPT)
     make_topics(config, {"max.message.bytes": "50000"})
-    feed, symbols = NotingFeed(), ("A-USDT", "B-USDT")
+    feed, symbols = NullFlow(), ("A-USDT", "B-USDT")
     async with running(config, feed) as publisher:
         before = recreated()
         for number in range(1000):
@@ -143,7 +144,7 @@ async def test_records_from_the_future_are_stored_with_the_present_time_and_cost
     """Kafka takes nothing more than an hour ahead: ``message.timestamp.after.max.ms``."""
     config = config_for(kafka.bootstrap, unique, **TOGETHER, **KEPT)
     make_topics(config, {})
-    async with running(config, NotingFeed()) as publisher:
+    async with running(config, NullFlow()) as publisher:
         for number in range(300):
             ahead = 3 * HOUR_US if 100 <= number < 200 else 0
             publisher.publish(fresh(ticker(number), ahead))
@@ -160,7 +161,7 @@ async def test_what_waited_on_disk_with_a_future_time_is_stored_by_the_next_star
 ) -> None:
     config = config_for(kafka.bootstrap, unique, spill_dir=tmp_path)
     make_topics(config, {})
-    async with running(config, NotingFeed()) as publisher:
+    async with running(config, NullFlow()) as publisher:
         publisher._link.flights.ready = False  # as between two producers
         publisher._link._lost = "test"
         publisher._link._replace_at = float("inf")
@@ -168,7 +169,7 @@ async def test_what_waited_on_disk_with_a_future_time_is_stored_by_the_next_star
             publisher.publish(fresh(book("delta" if number else "snapshot", number), 3 * HOUR_US))
         assert await publisher.close(0) == 0
         assert publisher.accounting()[config.orderbook_topic].spilled == 50
-    async with running(config, NotingFeed()) as publisher:
+    async with running(config, NullFlow()) as publisher:
         publisher.publish(fresh(book("delta", 50)))
         assert await publisher.close(30) == 0
         assert publisher.recovered().acknowledged == 50

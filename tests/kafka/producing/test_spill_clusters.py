@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from kafka.mock_cluster import MockCluster
-from kafka.publishing import T0, NotingFeed, book, config_for, numbers_of, topics_on
+from kafka.publishing import T0, book, config_for, numbers_of, topics_on
 from support import aeventually
 from tickwire.cli import main
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import SpillOfAnotherCluster
 from tickwire.kafka.clients import ClusterView
 from tickwire.kafka.producing import publisher as publisher_module
+from tickwire.kafka.producing.flow import NullFlow
 from tickwire.kafka.producing.place import cluster_name
 from tickwire.kafka.producing.publisher import Publisher
 
@@ -42,12 +43,12 @@ def two() -> Iterator[MockCluster]:
 
 
 async def started(
-    config: KafkaConfig, symbol: str = SYMBOL, *, feed: NotingFeed | None = None, offline_start: bool = False
+    config: KafkaConfig, symbol: str = SYMBOL, *, feed: NullFlow | None = None, offline_start: bool = False
 ) -> Publisher:
-    publisher = Publisher(config, feed or NotingFeed(), source="binance", offline_start=offline_start)
+    publisher = Publisher(config, source="binance", offline_start=offline_start)
     publisher.place.serve(["orderbook"], [symbol], [symbol], names=True)
     await asyncio.to_thread(publisher.open)
-    publisher.start(asyncio.get_running_loop())
+    publisher.start(asyncio.get_running_loop(), feed or NullFlow())
     return publisher
 
 
@@ -111,7 +112,7 @@ async def test_a_start_without_kafka_sends_nothing_to_the_wrong_cluster_that_app
     config, other = settings(one, unique, tmp_path), settings(two, unique, tmp_path)
     await leave(one, config, reached=reached)
     two.set_down()
-    feed = NotingFeed()
+    feed = NullFlow()
     publisher = await started(other, feed=feed, offline_start=True)
     publisher.publish(book("snapshot", 0, SYMBOL, epoch=2))
     two.set_up()

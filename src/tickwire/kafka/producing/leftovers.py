@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import TickwireError
+from tickwire.kafka.producing.flow import NullFlow
 from tickwire.kafka.producing.ledger import RecoveredAccount
 from tickwire.kafka.producing.publisher import Publisher
 
@@ -18,34 +18,15 @@ async def send(config: KafkaConfig, source: str, folder: Path, stopping: Callabl
     Raises :exc:`~tickwire.errors.KafkaFailed`, :exc:`~tickwire.errors.SpillUnusable` and
     :exc:`~tickwire.errors.SpillOfAnotherCluster`.
     """
-    nobody = _Nobody()
-    publisher = Publisher(config, nobody, source=source, folder=folder)
+    flow = NullFlow()
+    publisher = Publisher(config, source=source, folder=folder)
     await asyncio.to_thread(publisher.open)
-    publisher.start(asyncio.get_running_loop())
+    publisher.start(asyncio.get_running_loop(), flow)
     try:
-        while publisher.recovered().waiting and nobody.error is None and not stopping():  # noqa: ASYNC110 - counters
+        while publisher.recovered().waiting and not flow.errors and not stopping():  # noqa: ASYNC110 - counters
             await asyncio.sleep(_LOOK_S)
     finally:
         await publisher.close(config.shutdown_seconds)
-    if nobody.error is not None:
-        raise nobody.error
+    if flow.errors:
+        raise flow.errors[0]
     return publisher.recovered()
-
-
-class _Nobody:
-    """A feed that reads nothing."""
-
-    error: TickwireError | None = None
-
-    def pause(self) -> None:
-        """Nothing is read."""
-
-    def resume(self) -> None:
-        """Nothing is read."""
-
-    def restart(self, exchange_symbol: str, reason: str) -> None:
-        """Leave it: the book starts anew with whoever serves it next."""
-
-    def failed(self, error: TickwireError) -> None:
-        """Keep the error."""
-        self.error = error

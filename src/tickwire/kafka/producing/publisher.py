@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
 
 from confluent_kafka import KafkaError
 
@@ -18,6 +17,7 @@ from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.events.types import MarketEvent, OrderBook
 from tickwire.kafka.admin.topics import ensure_topics
 from tickwire.kafka.clients import CONNECT_SECONDS, said
+from tickwire.kafka.producing.flow import Flow
 from tickwire.kafka.producing.ledger import (
     IN_MEMORY,
     Accounting,
@@ -47,44 +47,23 @@ _CALM_S = 1200.0  # without one, after which the next one is the first again
 _LOOK_S = 2.0  # for Kafka to answer, and between two looks, after a start without it
 
 
-class Flow(Protocol):
-    """What the publisher asks of the feed that calls it, always on the event loop."""
-
-    def pause(self) -> None:
-        """Stop reading sockets: there is no room for more."""
-
-    def resume(self) -> None:
-        """Read again."""
-
-    def restart(self, exchange_symbol: str, reason: str) -> None:
-        """Declare this book invalid and start it again.
-
-        *reason* is ``overflow``: one of its records could not be stored; or ``moved``: partitions were added.
-        """
-
-    def failed(self, error: TickwireError) -> None:
-        """End the run with *error*: nothing can be published any more. Called once."""
-
-
 class Publisher:
     """Takes events now, sees to their fate later. ``open``, then ``start``, then ``publish``; ``close`` at the end.
 
     *source* names whose events they are, ``place.serve`` which; so :class:`~tickwire.kafka.producing.place.Place` finds
     the folder for records that wait on disk, unless it is given as *folder*. With *offline_start* Kafka may be
-    unreachable at the start. *export* brings metrics up to date that are to agree with ours whenever they are read.
+    unreachable at the start.
     """
 
     def __init__(
         self,
         config: KafkaConfig,
-        flow: Flow,
         *,
         source: str = "feed",
         offline_start: bool = False,
-        export: Callable[[], None] = lambda: None,
         folder: Path | None = None,
     ) -> None:
-        self._config, self._flow, self._offline_start, self._export_more = config, flow, offline_start, export
+        self.config, self._offline_start = config, offline_start
         self.place = Place(config, source, folder)
         self._writer = RecordWriter(topics_by_kind(config))
         self._ledger = Ledger(config.topics)
@@ -145,7 +124,7 @@ class Publisher:
             return None
 
     def _begin_sending(self) -> None:
-        ensure_topics(self._config, self.place.topics)
+        ensure_topics(self.config, self.place.topics)
         self._link.open()
 
     def abandon(self) -> None:
@@ -154,11 +133,14 @@ class Publisher:
         self.place.close()
         self._buffer.close([], [])
 
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Serve delivery reports on *loop* from now on."""
-        self._loop = loop
+    def start(self, loop: asyncio.AbstractEventLoop, flow: Flow, export: Callable[[], None] = lambda: None) -> None:
+        """Serve delivery reports on *loop* from now on, for the feed behind *flow*.
+
+        *export* brings metrics up to date that are to agree with ours whenever they are read.
+        """
+        self._loop, self._flow, self._export_more = loop, flow, export
         if self._buffer.recovering:
-            self._behind.update(self._config.topics)
+            self._behind.update(self.config.topics)
         if not self._link.opened:
             self._connecting = loop.create_task(self._connect())
         self._looking = loop.create_task(self._partitions.run())
@@ -223,11 +205,17 @@ class Publisher:
 
     def _places(self, config: KafkaConfig) -> dict[str, WhenFull]:
         """Choose where the records of each topic wait; topics that block wait in one line."""
-        blocking = Blocking(config.max_block_ms / 1000, time.monotonic, self._lose, self._flow.pause, self._flow.resume)
+        blocking = Blocking(config.max_block_ms / 1000, time.monotonic, self._lose, self._pause, self._resume)
         dropping = Dropping(self._lose)
         places: dict[str, WhenFull] = {"spill": self._buffer, "conflate": Conflating(), "block": blocking}
         places |= {"drop": dropping, "invalidate": dropping}
         return {getattr(config, kind.topic): places[getattr(config, kind.when_full)] for kind in KINDS}
+
+    def _pause(self) -> None:
+        self._flow.pause()
+
+    def _resume(self) -> None:
+        self._flow.resume()
 
     def _in_memory(self) -> Iterator[InFlight]:
         if self._left is not None:
@@ -249,7 +237,7 @@ class Publisher:
         while not self._link.opened:
             try:
                 self.place.agree(await asyncio.to_thread(self.place.ask, _LOOK_S))
-                await asyncio.to_thread(ensure_topics, self._config, self.place.topics)
+                await asyncio.to_thread(ensure_topics, self.config, self.place.topics)
                 self._link.open()
             except KafkaFailed as e:
                 logger.debug("publisher.still_offline error=%r", str(e))
