@@ -7,17 +7,20 @@ import functools
 import logging
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed
+from tickwire.kafka import codes
 
 logger = logging.getLogger(__name__)
+
+_Client = TypeVar("_Client")
 
 CONNECT_SECONDS = 8.0
 
@@ -25,16 +28,7 @@ LARGEST_MESSAGE = 1_000_000_000  # what librdkafka allows; the topic's own limit
 
 _EMBEDDED = "tansu_cluster"  # the cluster id that every Tansu has unless it was told another one
 _FIRST_WAIT_S = 0.5
-# These do not pass by waiting, unlike a broker that is starting.
-_FINAL = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError._RESOLVE})  # noqa: SLF001
 _WITHOUT_TLS = frozenset({None, "PLAINTEXT", "SASL_PLAINTEXT"})
-_DENIED = frozenset(
-    {
-        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.GROUP_AUTHORIZATION_FAILED,
-    }
-)
 # What librdkafka puts around its words: the connection, which we name ourselves, and how long it took.
 _FRAME = re.compile(r"^\S+/(?:bootstrap|\d+): | \(after \d+ms in state \w+\)|^Failed to get metadata: ")
 
@@ -173,10 +167,7 @@ class Cluster:
         """Connect to nothing yet. Raises :exc:`~tickwire.errors.KafkaFailed` for files that cannot be used."""
         self._config = config
         self._errors: dict[int, KafkaError] = {}  # the latest of each code
-        try:
-            self.admin = AdminClient(admin_config(config) | {"error_cb": self._note_error})
-        except KafkaException as e:
-            raise unusable(e) from e
+        self.admin = make(AdminClient, admin_config(config) | {"error_cb": self._note_error})
 
     def _note_error(self, error: KafkaError) -> None:
         self._errors[error.code()] = error
@@ -201,13 +192,13 @@ class Cluster:
 
     def _hopeless(self) -> bool:
         """No broker is left to try and there is a cause that waiting does not remove."""
-        return KafkaError._ALL_BROKERS_DOWN in self._errors and not _FINAL.isdisjoint(self._errors)  # noqa: SLF001
+        return codes.ALL_DOWN in self._errors and not codes.HOPELESS.isdisjoint(self._errors)
 
     def _cause(self, seconds: float) -> KafkaError:
-        for code in (*_FINAL, KafkaError._TRANSPORT):  # noqa: SLF001
+        for code in (*codes.HOPELESS, codes.UNREACHABLE):
             if code in self._errors:
                 return self._errors[code]
-        return KafkaError(KafkaError._TIMED_OUT, f"no answer within {seconds:g} s")  # noqa: SLF001
+        return KafkaError(codes.NO_ANSWER, f"no answer within {seconds:g} s")
 
 
 def _view(metadata: Any) -> ClusterView:  # ClusterMetadata, whose attributes the library does not type
@@ -230,9 +221,17 @@ def connect_check(config: KafkaConfig, seconds: float = CONNECT_SECONDS) -> Clus
     return Cluster(config).view(seconds)
 
 
-def unusable(error: KafkaException) -> KafkaFailed:
-    """Name why a client could not be made from the settings."""
-    return KafkaFailed(f"The Kafka client cannot be set up ({said(error)}): correct the KAFKA_* setting that it names.")
+def make(kind: Callable[[dict[str, Any]], _Client], settings: dict[str, Any]) -> _Client:
+    """Make a client of a *kind* of the library, which connects by itself.
+
+    Raises :exc:`~tickwire.errors.KafkaFailed` for settings that cannot be used.
+    """
+    try:
+        return kind(settings)
+    except KafkaException as e:
+        raise KafkaFailed(
+            f"The Kafka client cannot be set up ({said(e)}): correct the KAFKA_* setting that it names."
+        ) from e
 
 
 def said(error: KafkaException | KafkaError) -> str:
@@ -244,14 +243,14 @@ def said(error: KafkaException | KafkaError) -> str:
 def explain(error: KafkaError, config: KafkaConfig) -> str:
     """Say in one sentence why no broker serves us and what to do."""
     code, words, where = error.code(), said(error), config.brokers
-    if code == KafkaError._AUTHENTICATION:  # noqa: SLF001
+    if code == codes.REFUSED_LOGIN:
         return _refused_login(words, config)
-    if code == KafkaError._SSL:  # noqa: SLF001
+    if code == codes.TLS_FAILED:
         return (
             f"The encrypted connection to Kafka at {where} failed ({words}): check KAFKA_SSL_CA_LOCATION, the client "
             "certificate, and that KAFKA_BROKERS names the brokers as their certificates do."
         )
-    if code == KafkaError._RESOLVE:  # noqa: SLF001
+    if code == codes.UNKNOWN_HOST:
         return f"A host in KAFKA_BROKERS ({where}) is unknown ({words}): correct its name."
     if "security.protocol" in words or "Disconnected" in words:
         answer = "that protocol" if config.security_protocol in _WITHOUT_TLS else "TLS"
@@ -259,7 +258,7 @@ def explain(error: KafkaError, config: KafkaConfig) -> str:
             f"Kafka at {where} does not answer to {answer} ({words}): check that KAFKA_SECURITY_PROTOCOL and the port "
             "in KAFKA_BROKERS belong together."
         )
-    if code in _DENIED:
+    if code in codes.DENIED:
         return f"Kafka at {where} does not allow this ({words}): give this user the right, or log in as another one."
     return f"Nothing answers as Kafka at {where} ({words}): start it, or correct KAFKA_BROKERS."
 

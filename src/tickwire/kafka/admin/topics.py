@@ -12,21 +12,13 @@ from confluent_kafka.admin import ConfigResource, NewTopic  # type: ignore[attr-
 
 from tickwire.config.kafka_config import KafkaConfig, foreign_topic
 from tickwire.errors import KafkaFailed, TickwireError, UsageError
+from tickwire.kafka import codes
 from tickwire.kafka.clients import CONNECT_SECONDS, Cluster, ClusterView, TopicView, explain, said
 
 _REQUEST_S = 10.0
 _PROPAGATION_S = 15.0
 _POLL_S = 0.05
 _T = TypeVar("_T")
-
-# A broker that does not know a request at all, in the ways in which that shows.
-_UNSUPPORTED = frozenset(
-    {
-        KafkaError.UNSUPPORTED_VERSION,
-        KafkaError._UNSUPPORTED_FEATURE,  # noqa: SLF001
-        KafkaError._TIMED_OUT,  # noqa: SLF001
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,15 +210,15 @@ class Topics:
             raise _Unsupported(f"Kafka did not answer the request to {action}: try again.") from e
         except KafkaException as e:
             error: KafkaError = e.args[0]
-            if error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            if error.code() == codes.EXISTS:
                 raise _Exists(said(error)) from e
-            if error.code() in _UNSUPPORTED:
+            if error.code() in codes.UNSUPPORTED:
                 raise _Unsupported(
                     f"This broker cannot {action}, or did not answer ({said(error)}): use its own tools, or try again."
                 ) from e
-            if error.code() in _CONNECTION:
+            if error.code() in codes.CONNECTION:
                 raise KafkaFailed(explain(error, self._config)) from e
-            raise KafkaFailed(f"Kafka refused to {action} ({said(error)}): {_advice(error)}.") from e
+            raise KafkaFailed(f"Kafka refused to {action} ({said(error)}): {codes.advice(error)}.") from e
 
     def _await(self, reached: Callable[[ClusterView], bool], otherwise: str) -> None:
         deadline = time.monotonic() + _PROPAGATION_S
@@ -248,25 +240,6 @@ class _Exists(KafkaFailed):
 
 class _Unsupported(KafkaFailed):
     """The broker does not know this request, or does not answer it, which looks the same."""
-
-
-_CONNECTION = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._AUTHENTICATION})  # noqa: SLF001
-
-
-def _advice(error: KafkaError) -> str:
-    match error.code():
-        case KafkaError.INVALID_REPLICATION_FACTOR:
-            return "ask for no more copies than there are brokers"
-        case KafkaError.INVALID_PARTITIONS:
-            return "ask for at least one partition, and for no more than the broker allows"
-        case KafkaError.TOPIC_EXCEPTION:
-            return "choose a name of a-z, A-Z, 0-9, '.', '_' and '-'; '.' and '_' count as the same"
-        case KafkaError.TOPIC_AUTHORIZATION_FAILED | KafkaError.CLUSTER_AUTHORIZATION_FAILED:
-            return "give this user the right, or log in as another one"
-        case KafkaError.TOPIC_DELETION_DISABLED:
-            return "set delete.topic.enable=true on the brokers"
-        case _:
-            return "correct what it names"
 
 
 def _number(text: str | None) -> int | None:

@@ -21,8 +21,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, OffsetLost, TickwireError
-from tickwire.kafka.clients import consumer_config, unusable
-from tickwire.kafka.codes import MISSING, final_error, for_good, log_client_error
+from tickwire.kafka.clients import consumer_config, make
+from tickwire.kafka.codes import END_OF_PARTITION, MISSING, final_error, for_good, log_client_error
 from tickwire.kafka.consuming.commits import Commits
 from tickwire.kafka.consuming.group_start import start_group
 from tickwire.kafka.consuming.handlers import Handler
@@ -151,10 +151,7 @@ class _Runner:
         self._progress = threading.Event()
         self._commits = Commits(self._tracker, self._report, self._wake_again)
         callbacks = {"on_commit": self._commits.answered, "error_cb": log_client_error}
-        try:
-            self._consumer = Consumer(_member_settings(config, group) | callbacks)
-        except KafkaException as e:
-            raise unusable(e) from e
+        self._consumer = make(Consumer, _member_settings(config, group) | callbacks)
 
     def run(
         self, dead_letters: DeadLetters | None, max_records: int | None, stopping: Callable[[], bool]
@@ -220,7 +217,7 @@ class _Runner:
             if error is not None:
                 self._give(partition, batch, these)
                 batch, partition = [], None
-                if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public constant
+                if error.code() == END_OF_PARTITION:
                     self._at_end((message.topic() or "", message.partition() or 0), message.offset() or 0)
                 else:
                     self._client_error(error, message)

@@ -12,9 +12,9 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from tickwire.errors import KafkaFailed, UsageError
-from tickwire.kafka.clients import unusable
-from tickwire.kafka.codes import for_good
-from tickwire.kafka.consuming.positions import Start, committed, look_up_start, passes
+from tickwire.kafka.clients import make
+from tickwire.kafka.codes import END_OF_PARTITION, GROUP_AT_WORK, for_good, passes
+from tickwire.kafka.consuming.positions import Start, committed, look_up_start
 from tickwire.kafka.consuming.progress import Partition
 
 logger = logging.getLogger(__name__)
@@ -22,18 +22,6 @@ logger = logging.getLogger(__name__)
 _ANSWER_S = 30.0
 _LEAVING_S = 3.0
 _POLL_S = 0.2
-# The group has members, which commit for it: only they may.
-_AT_WORK = frozenset(
-    {
-        KafkaError.UNKNOWN_MEMBER_ID,
-        KafkaError.ILLEGAL_GENERATION,
-        KafkaError.REBALANCE_IN_PROGRESS,
-        KafkaError.NON_EMPTY_GROUP,
-        KafkaError.FENCED_INSTANCE_ID,
-        KafkaError.STALE_MEMBER_EPOCH,
-        KafkaError.GROUP_ID_NOT_FOUND,
-    }
-)
 
 
 def start_group(
@@ -49,10 +37,7 @@ def start_group(
     """
     answers: list[KafkaError | None] = []
     callbacks = {"on_commit": lambda error, partitions: answers.append(_first_error(error, partitions))}
-    try:
-        consumer = Consumer(settings | {"group.id": group, "enable.partition.eof": True} | callbacks)
-    except KafkaException as e:
-        raise unusable(e) from e
+    consumer = make(Consumer, settings | {"group.id": group, "enable.partition.eof": True} | callbacks)
     try:
         wanted = _without_commits(consumer, start, topics, reset=reset)
         offsets = _find(consumer, start, wanted)
@@ -62,7 +47,7 @@ def start_group(
     finally:
         consumer.close()
     if error is not None:
-        if error.code() not in _AT_WORK:
+        if error.code() not in GROUP_AT_WORK:
             raise for_good(error)
         if reset:
             raise UsageError(
@@ -115,7 +100,7 @@ def _find(consumer: Consumer, start: Start, partitions: Sequence[Partition]) -> 
                 )
             continue
         error, name = message.error(), (message.topic() or "", message.partition() or 0)
-        if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public constant
+        if error is not None and error.code() != END_OF_PARTITION:
             if not error.retriable():
                 raise KafkaException(error)
         elif name in looking:
@@ -144,7 +129,7 @@ def _commit(
                     "answer (`tickwire check`) and run again."
                 )
         error, now = answers[0], time.monotonic()
-        if error is None or now > until or not (passes(error) or (now < left and error.code() in _AT_WORK)):
+        if error is None or now > until or not (passes(error) or (now < left and error.code() in GROUP_AT_WORK)):
             return error
         consumer.poll(_POLL_S)
 

@@ -9,26 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, TopicPartition
 
 from tickwire.errors import UsageError
+from tickwire.kafka.codes import passes
 from tickwire.kafka.consuming.progress import Partition
 
 _QUERY_S = 30.0
 _AGAIN_S = 0.1
-_PASSING = frozenset(
-    {
-        KafkaError.NOT_COORDINATOR,
-        KafkaError.COORDINATOR_NOT_AVAILABLE,
-        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-        KafkaError.UNSTABLE_OFFSET_COMMIT,  # a transaction that commits offsets of the group is under way
-        KafkaError.NOT_LEADER_FOR_PARTITION,
-        KafkaError.LEADER_NOT_AVAILABLE,
-        KafkaError.OFFSET_NOT_AVAILABLE,
-        KafkaError._TRANSPORT,  # noqa: SLF001 - public constants of the library, in spite of their names
-        KafkaError._WAIT_COORD,  # noqa: SLF001
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +123,3 @@ def _ask(question: Callable[[float], list[TopicPartition]], least: int) -> dict[
         if not passes(error) or time.monotonic() >= until:
             raise KafkaException(error)
         time.sleep(_AGAIN_S)
-
-
-def passes(error: KafkaError) -> bool:
-    """Whether a request may succeed a moment later."""
-    return error.retriable() or error.code() in _PASSING

@@ -16,7 +16,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import DeadLetterNotWritten, RecordRejected
-from tickwire.kafka.clients import producer_config, unusable
+from tickwire.kafka import codes
+from tickwire.kafka.clients import make, producer_config
 from tickwire.kafka.received import ReceivedRecord
 
 ERROR_TYPES = ("deserialize", "schema", "validate", "process")
@@ -45,23 +46,6 @@ _LARGEST_MESSAGE = 1_000_000_000  # librdkafka's limit; the topic's own is what 
 _LEFT_OUT = ("nothing", "headers", "headers,value", "headers,value,key")
 
 _COUNT = re.compile(r"[0-9]{1,9}")
-# Refusals that waiting does not change. A topic that is missing may be created again, so it is none of them.
-_PERMANENT = frozenset(
-    {
-        KafkaError.MSG_SIZE_TOO_LARGE,
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-        KafkaError.SASL_AUTHENTICATION_FAILED,
-        KafkaError.TOPIC_EXCEPTION,
-        KafkaError.INVALID_RECORD,
-        KafkaError.POLICY_VIOLATION,
-        KafkaError.UNSUPPORTED_COMPRESSION_TYPE,
-        KafkaError.UNSUPPORTED_FOR_MESSAGE_FORMAT,
-        KafkaError._AUTHENTICATION,  # noqa: SLF001 - public constants of the library, in spite of their names
-        KafkaError._FATAL,  # noqa: SLF001
-        KafkaError._INVALID_ARG,  # noqa: SLF001
-    }
-)
 
 HeaderList: TypeAlias = list[tuple[str, bytes | None]]
 
@@ -170,10 +154,7 @@ class DeadLetters:
             "message.max.bytes": _LARGEST_MESSAGE,
             "message.timeout.ms": int(_DELIVERY_S * 1000),  # the offset is held, so nothing is lost
         }
-        try:
-            self._producer = Producer(settings)
-        except KafkaException as e:
-            raise unusable(e) from e
+        self._producer = make(Producer, settings)
 
     def write(self, record: ReceivedRecord, failure: Failure) -> None:
         """Write one dead letter and wait for its acknowledgement.
@@ -190,12 +171,11 @@ class DeadLetters:
             value = record.value if step < 2 else None
             key = record.key if step < 3 else None
             error = self._deliver(key, value, headers)
-            if error is None or error.code() != KafkaError.MSG_SIZE_TOO_LARGE:
+            if error is None or error.code() != codes.RECORD_TOO_LARGE:
                 break
         if error is not None:
-            retryable = not (error.fatal() or error.code() in _PERMANENT)
             source = (record.topic, record.partition, record.offset)
-            raise DeadLetterNotWritten(self.topic, source, error.str(), retryable)
+            raise DeadLetterNotWritten(self.topic, source, error.str(), not codes.refused_for_good(error))
         metrics.DLQ_PUBLISHED.labels(self.topic, record.topic, failure.error_type).inc()
 
     def stop(self) -> None:
@@ -235,4 +215,4 @@ class DeadLetters:
         except KafkaException as e:
             error: KafkaError = e.args[0]
             return error
-        return reports[0] if reports else KafkaError(KafkaError._MSG_TIMED_OUT)  # noqa: SLF001 - a public constant
+        return reports[0] if reports else KafkaError(codes.NOT_REPORTED)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, Message, TopicPartition
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, UsageError
-from tickwire.kafka.clients import consumer_config, unusable
-from tickwire.kafka.codes import MISSING, final_error, for_good
+from tickwire.kafka.clients import consumer_config, make
+from tickwire.kafka.codes import END_OF_PARTITION, MISSING, OFFSET_LOST, final_error, for_good
 from tickwire.kafka.dead_letters.selection import DeadLetter, Selection
 from tickwire.kafka.received import ReceivedRecord
 
@@ -51,11 +51,8 @@ class DeadLetterReader:
     def __init__(self, config: KafkaConfig, topic: str) -> None:
         self._topic = topic
         settings = {"enable.partition.eof": True, "fetch.wait.max.ms": 50}  # ends are reported soon
-        try:
-            # The library wants a group's name, but a group is joined by subscribing only.
-            self._consumer = Consumer(consumer_config(config, f"{config.group_id}-reader") | settings)
-        except KafkaException as e:
-            raise unusable(e) from e
+        # The library wants a group's name, but a group is joined by subscribing only.
+        self._consumer = make(Consumer, consumer_config(config, f"{config.group_id}-reader") | settings)
         try:
             numbers = self._partitions()
             first = self._look_up(dict.fromkeys(numbers, OFFSET_BEGINNING)) if numbers else {}
@@ -173,9 +170,9 @@ class DeadLetterReader:
             if message is None:
                 continue
             error = message.error()
-            if error is None or error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public constant
+            if error is None or error.code() == END_OF_PARTITION:
                 return message
-            if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - a public constant
+            if error.code() == OFFSET_LOST:
                 raise KafkaFailed(
                     f"Records of {self._topic} partition {message.partition()} were removed while they were read, "
                     "by its retention or by a purge: run again."

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from confluent_kafka import KafkaError
 
 from tickwire.kafka.clients import said
+from tickwire.kafka.codes import ALL_DOWN
 from tickwire.kafka.producing.outage_buffer import OutageBuffer
 
 logger = logging.getLogger(__name__)
 
 _EVERY_S = 10.0
 _SILENT_S = 5.0  # without an acknowledgement, though there is something to acknowledge
-_ALL_DOWN = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001 - a public constant, in spite of its name
 
 
 class OutageWatch:
@@ -44,7 +44,7 @@ class OutageWatch:
                 self._since = None
             return
         silent = now - self._progress_at
-        if self._since is None and (silent >= _SILENT_S or _ALL_DOWN in self._complaints):
+        if self._since is None and (silent >= _SILENT_S or ALL_DOWN in self._complaints):
             self._since = datetime.fromtimestamp(datetime.now(UTC).timestamp() - silent, UTC)
             self._next_line = now
         if self._since is not None and now >= self._next_line:

@@ -14,10 +14,10 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, TickwireError
-from tickwire.kafka.clients import producer_config, said, unusable
+from tickwire.kafka import codes
+from tickwire.kafka.clients import make, producer_config, said
 from tickwire.kafka.producing.ledger import IN_MEMORY, InFlight, InFlightTable, Lane
 from tickwire.kafka.producing.refused_batches import (
-    OF_A_BATCH,
     KafkasClock,
     RefusedBatches,
     at_present,
@@ -42,39 +42,6 @@ _GAPLESS = {"enable.gapless.guarantee": True}
 _ONE_BY_ONE = {"batch.num.messages": 1, "linger.ms": 0}
 # A hole: an invalidation, and a snapshot makes the book whole.
 _MAY_FOLLOW = frozenset({"snapshot", "invalid"})
-# Our own purge; says nothing about what became of the record.
-_PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001
-# The producer's place in its sequence is lost, so it is at its end, not the record. librdkafka calls only some of these
-# fatal, and would go on behind the hole after the others. Numbers are public constants, in spite of their names.
-_PRODUCER_LOST = frozenset(
-    {
-        KafkaError._FATAL,  # noqa: SLF001
-        KafkaError._FENCED,  # noqa: SLF001
-        KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER,
-        KafkaError.UNKNOWN_PRODUCER_ID,
-        KafkaError.INVALID_PRODUCER_EPOCH,
-        KafkaError.INVALID_PRODUCER_ID_MAPPING,
-        KafkaError.PRODUCER_FENCED,
-        KafkaError._GAPLESS_GUARANTEE,  # noqa: SLF001
-    }
-)
-# Of a lost producer these only say that it did not try again.
-_WOULD_RETRY = frozenset(
-    {
-        KafkaError._TRANSPORT,  # noqa: SLF001
-        KafkaError._TIMED_OUT,  # noqa: SLF001
-        KafkaError._MSG_TIMED_OUT,  # noqa: SLF001
-        KafkaError._RETRY,  # noqa: SLF001
-        KafkaError.REQUEST_TIMED_OUT,
-        KafkaError.NOT_LEADER_FOR_PARTITION,
-        KafkaError.LEADER_NOT_AVAILABLE,
-        KafkaError.FENCED_LEADER_EPOCH,
-        KafkaError.NETWORK_EXCEPTION,
-        KafkaError.NOT_ENOUGH_REPLICAS,
-        KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
-        KafkaError.KAFKA_STORAGE_ERROR,
-    }
-)
 
 
 class ProducerLink:
@@ -117,10 +84,7 @@ class ProducerLink:
         """Make the producer, which connects by itself. Raises :exc:`~tickwire.errors.KafkaFailed`."""
         self._careful = self._one_by_one > 0
         more = _ONE_BY_ONE if self._careful else _GAPLESS | {"batch.size": self._refusals.batch_size}
-        try:
-            self._producer = Producer(producer_config(self._config) | more | {"error_cb": self._heard})
-        except KafkaException as e:
-            raise unusable(e) from e
+        self._producer = make(Producer, producer_config(self._config) | more | {"error_cb": self._heard})
         self.flights.produce = self._producer.produce
         self.flights.ready = not self._careful
 
@@ -200,12 +164,12 @@ class ProducerLink:
             if self._can_fit(entry):
                 self._full_at = self.busy
                 return False
-            self._refused(entry, KafkaError(KafkaError.MSG_SIZE_TOO_LARGE, "larger than KAFKA_QUEUE_MAX_BYTES"))
+            self._refused(entry, KafkaError(codes.RECORD_TOO_LARGE, "larger than KAFKA_QUEUE_MAX_BYTES"))
             return True
         if not isinstance(error, KafkaException):
             raise error
         cause: KafkaError = error.args[0]
-        if _lost(cause):
+        if codes.producer_lost(cause):
             self._lose(cause.name(), said(error))
             return False
         self._refused(entry, cause)
@@ -246,19 +210,19 @@ class ProducerLink:
     def _not_delivered(self, entry: InFlight, error: KafkaError) -> None:
         try:
             code = error.code()
-            if _lost(error):
+            if codes.producer_lost(error):
                 self._unsent += 1
                 self._lose(error.name(), said(error))
-            elif code in _PURGED or (self._lost is not None and code in _WOULD_RETRY):
+            elif code in codes.PURGED or (self._lost is not None and code in codes.WOULD_RETRY):
                 self._unsent += 1
-            elif code in OF_A_BATCH and not self._careful:
+            elif code in codes.BATCH_REFUSED and not self._careful:
                 self._unsent += 1
                 self._refusals.add(entry, error)
                 self.flights.sampling = True
             else:
                 self.flights.end(entry)
                 self._busy.discard(entry.lane)
-                if code == KafkaError.INVALID_TIMESTAMP:
+                if code == codes.TIME_REFUSED:
                     self._clock.refused(error)
                     self._to_send_again.appendleft(entry)
                     self._one_by_one += 1
@@ -378,7 +342,3 @@ class ProducerLink:
             )
             logger.error("producer.failed cause=%r in_flight=%d", cause, self.busy)
             self._give_up(self._error)
-
-
-def _lost(error: KafkaError) -> bool:
-    return error.fatal() or error.code() in _PRODUCER_LOST

@@ -13,17 +13,12 @@ from collections.abc import Callable, Iterable
 import msgspec
 from confluent_kafka import KafkaError
 
+from tickwire.kafka import codes
 from tickwire.kafka.clients import said
 from tickwire.kafka.producing.ledger import InFlight, Lane
 from tickwire.records.codec import SMALL_STEP_MS
 
 logger = logging.getLogger(__name__)
-
-_TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
-# The library's name for what was fine itself: https://cwiki.apache.org/confluence/display/KAFKA/KIP-467
-_NEIGHBOUR = KafkaError._INVALID_DIFFERENT_RECORD  # noqa: SLF001 - a public constant, in spite of its name
-# More than one record from the future is INVALID_RECORD, and with it a batch that has one is INVALID_TIMESTAMP.
-OF_A_BATCH = _TOO_LARGE | {KafkaError.INVALID_RECORD, KafkaError.INVALID_TIMESTAMP, _NEIGHBOUR}
 
 
 class RefusedBatches:
@@ -72,9 +67,9 @@ class RefusedBatches:
                 again.append(at_present(entry))
             else:
                 again.append(entry)
-                if error.code() in _TOO_LARGE:
+                if error.code() in codes.BATCH_TOO_LARGE:
                     too_large = True
-                elif error.code() != _NEIGHBOUR:
+                elif error.code() != codes.NEIGHBOUR_REFUSED:
                     one_by_one = len(again)
         if too_large:
             self.batch_size = max(1, self.batch_size // 2)
@@ -83,9 +78,9 @@ class RefusedBatches:
 
     def _was_alone(self, entry: InFlight, error: KafkaError, refused: int) -> bool:
         """Whether it is certain that the record was refused for its own sake."""
-        if error.code() in _TOO_LARGE:
+        if error.code() in codes.BATCH_TOO_LARGE:
             return refused == 1 or len(entry.record.value) >= self.batch_size
-        return refused == 1 and error.code() == KafkaError.INVALID_RECORD and not is_from_another_time(entry)
+        return refused == 1 and error.code() == codes.RECORD_REFUSED and not is_from_another_time(entry)
 
 
 class KafkasClock:

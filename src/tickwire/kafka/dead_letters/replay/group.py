@@ -9,7 +9,8 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, To
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, TickwireError
-from tickwire.kafka.clients import Cluster, consumer_config, said, unusable
+from tickwire.kafka import codes
+from tickwire.kafka.clients import Cluster, consumer_config, make, said
 from tickwire.kafka.codes import final_error, log_client_error
 from tickwire.kafka.dead_letters.replay.handled import METADATA_BYTES, Handled
 
@@ -44,10 +45,7 @@ class ReplayGroup:
             "heartbeat.interval.ms": _SESSION_MS // 3,
             "error_cb": log_client_error,
         }
-        try:
-            self._consumer = Consumer(consumer_config(config, GROUP) | settings)
-        except KafkaException as e:
-            raise unusable(e) from e
+        self._consumer = make(Consumer, consumer_config(config, GROUP) | settings)
 
     def handled(self, ranges: Mapping[int, tuple[int, int]]) -> dict[int, Handled]:
         """What was dealt with, by partition; *ranges* are the first offset and the end that each has now."""
@@ -128,7 +126,7 @@ class ReplayGroup:
                 error = e.args[0]
             if error is None:
                 return answer
-            if error.code() not in _COORDINATOR_MOVES or time.monotonic() >= deadline:
+            if error.code() not in codes.COORDINATOR_MOVES or time.monotonic() >= deadline:
                 raise KafkaFailed(f"The offsets of the group {GROUP} cannot be read ({said(error)}): try again.")
             time.sleep(_AGAIN_S)
 
@@ -152,33 +150,15 @@ class ReplayGroup:
         try:
             return bool(future.result(_QUERY_S + 2).members)
         except (KafkaException, NoAnswer) as e:
-            if isinstance(e, KafkaException) and e.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+            if isinstance(e, KafkaException) and e.args[0].code() == codes.NO_SUCH_GROUP:
                 return False
             raise KafkaFailed(f"The group {GROUP} cannot be looked up ({e}): try again.") from e
 
 
 def _not_committed(error: KafkaError) -> TickwireError:
-    if error.code() in _LOST_PLACE:
+    if error.code() in codes.PLACE_LOST:
         return ReplayBusy()
     return KafkaFailed(
         f"The offsets of the group {GROUP} could not be committed ({said(error)}): correct that and run again; "
         "what was sent since the last commit is then sent again."
     )
-
-
-_COORDINATOR_MOVES = frozenset(
-    {
-        KafkaError.NOT_COORDINATOR,
-        KafkaError.COORDINATOR_NOT_AVAILABLE,
-        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    }
-)
-_LOST_PLACE = frozenset(
-    {
-        KafkaError.ILLEGAL_GENERATION,
-        KafkaError.UNKNOWN_MEMBER_ID,
-        KafkaError.REBALANCE_IN_PROGRESS,
-        KafkaError.FENCED_INSTANCE_ID,
-        KafkaError._ASSIGNMENT_LOST,  # noqa: SLF001 - a public constant
-    }
-)

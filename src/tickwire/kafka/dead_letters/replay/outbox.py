@@ -8,13 +8,14 @@ from typing import NamedTuple
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.kafka.clients import producer_config, unusable
+from tickwire.kafka import codes
+from tickwire.kafka.clients import make, producer_config
 from tickwire.kafka.dead_letters.headers import HeaderList
 from tickwire.kafka.received import ReceivedRecord
 
 _DELIVERY_S = 30.0
 _LARGEST_MESSAGE = 1_000_000_000  # librdkafka's limit; the topic's own is what counts
-NOT_SENT = KafkaError(KafkaError._PURGE_QUEUE, "not sent because of the failure before it")  # noqa: SLF001
+NOT_SENT = KafkaError(codes.NEVER_SENT, "not sent because of the failure before it")
 
 
 class Parcel(NamedTuple):
@@ -40,10 +41,7 @@ class Outbox:
             "queue.buffering.max.messages": 10_000,
             "queue.buffering.max.kbytes": 2_097_151,  # librdkafka's largest; the batch is what is bounded
         }
-        try:
-            self._producer = Producer(settings)
-        except KafkaException as e:
-            raise unusable(e) from e
+        self._producer = make(Producer, settings)
 
     def send(self, parcels: Sequence[Parcel]) -> list[KafkaError | None]:
         """Send all and wait; for each None, which is the acknowledgement, or why there is none.
@@ -85,7 +83,7 @@ class Outbox:
         except KafkaException as e:  # fatal for this producer
             error: KafkaError = e.args[0]
             return error
-        return KafkaError(KafkaError._MSG_TIMED_OUT)  # noqa: SLF001 - a public constant
+        return KafkaError(codes.NOT_REPORTED)
 
 
 def _turns(parcels: Sequence[Parcel]) -> list[list[int]]:
