@@ -14,7 +14,7 @@ import pytest
 
 from brokers import CACHE, Kafka, StartApache
 from tickwire.broker import ApacheCluster, EmbeddedBroker, java_and_maven_missing
-from tickwire.kafka.nodes import visible_nodes
+from tickwire.broker.process import visible_nodes
 
 NO_KAFKA = "No Kafka: "
 

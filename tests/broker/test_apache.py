@@ -12,8 +12,8 @@ from brokers import CACHE, Kafka, StartApache
 from support import eventually
 from tickwire.broker import ApacheCluster
 from tickwire.broker.apache import VERSION
+from tickwire.broker.process import visible_nodes
 from tickwire.errors import KafkaFailed, PortTaken, UsageError
-from tickwire.kafka.nodes import visible_nodes
 
 pytestmark = pytest.mark.kafka
 

@@ -14,9 +14,9 @@ import pytest
 from brokers import CACHE, Kafka
 from support import eventually, free_port
 from tickwire.broker.ports import free_ports
+from tickwire.broker.process import visible_nodes
 from tickwire.cli.broker import broker
 from tickwire.errors import UsageError
-from tickwire.kafka.nodes import visible_nodes
 
 RUN = "import typer; from tickwire.cli.broker import broker; typer.run(broker)"
 

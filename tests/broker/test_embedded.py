@@ -13,9 +13,8 @@ from confluent_kafka import Consumer, Producer
 
 from support import eventually
 from tickwire.broker import EmbeddedBroker
-from tickwire.broker.process import BrokerProcess
+from tickwire.broker.process import BrokerProcess, visible_nodes
 from tickwire.errors import KafkaFailed, PortTaken, UsageError
-from tickwire.kafka.nodes import visible_nodes
 
 
 def pid_of(broker: EmbeddedBroker) -> int:

@@ -16,9 +16,8 @@ from typing import Self
 
 from tickwire.broker.maven import fetch
 from tickwire.broker.ports import claim, endpoint, free_ports, refuse_wildcard
-from tickwire.broker.process import BrokerProcess, last_words
+from tickwire.broker.process import BrokerProcess, last_words, visible_nodes
 from tickwire.errors import KafkaFailed, UsageError
-from tickwire.kafka.nodes import visible_nodes
 
 VERSION = "4.3.0"
 START_SECONDS = 90.0

@@ -8,9 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from tickwire.broker.ports import claim, endpoint, free_ports, refuse_wildcard
-from tickwire.broker.process import BrokerProcess
+from tickwire.broker.process import BrokerProcess, visible_nodes
 from tickwire.errors import KafkaFailed, UsageError
-from tickwire.kafka.nodes import visible_nodes
 
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0

@@ -11,16 +11,18 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import TickwireError
+from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.events.types import Ticker
 from tickwire.kafka.admin.topics import Topics, UnknownTopic
+from tickwire.kafka.clients import producer_config, said
 from tickwire.kafka.consuming.consumer import run_kafka_consumer
 from tickwire.kafka.consuming.positions import Start
 from tickwire.kafka.dead_letters.reader import read_oldest
 from tickwire.kafka.producing.flow import NullFlow
 from tickwire.kafka.producing.publisher import Publisher
-from tickwire.kafka.raw import send_raw
 from tickwire.kafka.received import ReceivedRecord
 
 _FLUSH_S = 20.0
@@ -60,7 +62,7 @@ def round_trip(config: KafkaConfig, count: int) -> Iterator[str]:
     try:
         asyncio.run(_publish(own, run, count))
         yield f"Published-ok ({count} acknowledged)"
-        send_raw(own, own.ticker_topic, b"smoke|poison", _POISON)
+        _send_raw(own, own.ticker_topic, b"smoke|poison", _POISON)
         arrived = _consume(own, count + 1)
         if arrived != [f"{run}-{i}" for i in range(count)]:
             raise RoundTripFailed(f"{len(arrived)} of {count} marked records arrived, or not in their order")
@@ -74,6 +76,24 @@ def round_trip(config: KafkaConfig, count: int) -> Iterator[str]:
         for name in (own.ticker_topic, own.orderbook_topic, own.dlq_topic):
             with contextlib.suppress(UnknownTopic):  # not created before it went wrong
                 topics.delete(name)
+
+
+def _send_raw(config: KafkaConfig, topic: str, key: bytes, value: bytes, seconds: float = 20.0) -> None:
+    """Send one record and wait for its acknowledgement. Raises :exc:`~tickwire.errors.KafkaFailed`."""
+    reports: list[KafkaError | None] = []
+
+    def reported(error: KafkaError | None, _message: Message) -> None:
+        reports.append(error)
+
+    try:
+        producer = Producer(producer_config(config))
+        producer.produce(topic, value, key, on_delivery=reported)
+        producer.flush(seconds)
+    except KafkaException as e:
+        raise KafkaFailed(f"Kafka refused a record for {topic} ({said(e)}): see `tickwire check`.") from e
+    if not reports or reports[0] is not None:
+        cause = said(reports[0]) if reports and reports[0] is not None else f"no answer within {seconds:g} s"
+        raise KafkaFailed(f"A record for {topic} was not acknowledged ({cause}): see `tickwire check`.")
 
 
 async def _publish(config: KafkaConfig, run: str, count: int) -> None:

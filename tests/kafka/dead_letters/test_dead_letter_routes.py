@@ -15,7 +15,8 @@ from tickwire.kafka.dead_letters.replay.routes import (
     quarantine_topic,
     replay_headers,
 )
-from tickwire.kafka.dead_letters.selection import DeadLetter, Selection, parse_time
+from tickwire.kafka.dead_letters.selection import DeadLetter, Selection
+from tickwire.kafka.times import parse_time
 
 CONFIG = config_for("localhost:1", "x")
 THERE = {*CONFIG.topics, CONFIG.dlq_topic, quarantine_topic(CONFIG), "other"}

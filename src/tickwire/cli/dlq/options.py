@@ -8,6 +8,7 @@ from tickwire.cli.common import require_kafka
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.loading import load_kafka
 from tickwire.errors import UsageError
+from tickwire.kafka.times import parse_time
 
 if TYPE_CHECKING:  # the command line works without the Kafka library
     from tickwire.kafka.dead_letters.selection import Selection
@@ -41,7 +42,7 @@ def selection(
 ) -> "Selection":
     """Make the conditions of the options. Raises :exc:`~tickwire.errors.UsageError`."""
     from tickwire.kafka.dead_letters.headers import ERROR_TYPES  # noqa: PLC0415
-    from tickwire.kafka.dead_letters.selection import Selection, parse_time  # noqa: PLC0415 - the library may be missing
+    from tickwire.kafka.dead_letters.selection import Selection  # noqa: PLC0415 - the library may be missing
 
     if error_type is not None and error_type not in ERROR_TYPES:
         raise UsageError(f"--error-type {error_type!r} is none: expected {', '.join(ERROR_TYPES)}.")

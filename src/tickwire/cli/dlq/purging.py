@@ -12,6 +12,7 @@ from tickwire.cli.dlq.audit import Audit
 from tickwire.cli.dlq.options import Brokers, load
 from tickwire.cli.dlq.output import no_topic
 from tickwire.errors import TickwireError, UsageError
+from tickwire.kafka.times import parse_time
 
 if TYPE_CHECKING:  # the command line works without the Kafka library
     from tickwire.kafka.dead_letters.reader import Range
@@ -41,7 +42,6 @@ def purge(
         raise UsageError("What to remove is not clear: give either --before TIME or --all.")
     config = load(brokers)
     from tickwire.kafka.dead_letters import purge as purging  # noqa: PLC0415 - the library may be missing
-    from tickwire.kafka.dead_letters.selection import parse_time  # noqa: PLC0415
 
     topic = config.dlq_topic
     before_ms = None if before is None else parse_time("--before", before)

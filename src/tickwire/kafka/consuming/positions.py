@@ -6,14 +6,13 @@ Always resolved to offsets, never left to ``auto.offset.reset``, which skips or 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, TopicPartition
 
-from tickwire.errors import UsageError
 from tickwire.kafka.codes import passes
 from tickwire.kafka.consuming.progress import Partition
+from tickwire.kafka.times import parse_time
 
 _QUERY_S = 30.0
 _AGAIN_S = 0.1
@@ -41,20 +40,7 @@ def parse_start(text: str) -> Start:
     match text:
         case "committed" | "beginning" | "end":
             return Start(text)
-    if text.isascii() and text.isdigit() and len(text) <= 15:
-        return Start("time", int(text))
-    try:
-        time = datetime.fromisoformat(text)
-        time = time if time.tzinfo else time.replace(tzinfo=UTC)
-        milliseconds = int(time.timestamp() * 1000)
-    except (ValueError, OverflowError):
-        milliseconds = -1
-    if milliseconds < 0:
-        raise UsageError(
-            f"--from {text!r} is no start: expected committed, beginning, end, an ISO 8601 time "
-            "such as 2026-01-31T12:00:00Z, or Unix milliseconds."
-        )
-    return Start("time", milliseconds)
+    return Start("time", parse_time("--from", text, "committed, beginning, end, "))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,8 @@
 """Which dead letters are meant: by time, error, source, key, text."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Self
 
-from tickwire.errors import UsageError
 from tickwire.kafka.dead_letters.headers import HeaderList, read_headers
 from tickwire.kafka.received import ReceivedRecord
 
@@ -61,23 +59,3 @@ class Selection:
     def _found(text: str, letter: DeadLetter) -> bool:
         value = letter.record.value or b""
         return text.encode("utf-8", "surrogateescape") in value or text in letter.ours.get("error_message", "")
-
-
-def parse_time(option: str, text: str) -> int:
-    """Read Unix milliseconds, or an ISO 8601 time, which is UTC unless it says otherwise, as Unix milliseconds.
-
-    Raises :exc:`~tickwire.errors.UsageError`.
-    """
-    if text.isascii() and text.isdigit() and len(text) <= 15:
-        return int(text)
-    try:
-        time = datetime.fromisoformat(text)
-        milliseconds = int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
-    except (ValueError, OverflowError):
-        milliseconds = -1
-    if milliseconds < 0:
-        raise UsageError(
-            f"{option} {text!r} is no time: expected an ISO 8601 time such as 2026-01-31T12:00:00Z, "
-            "or Unix milliseconds."
-        )
-    return milliseconds

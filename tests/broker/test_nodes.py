@@ -7,8 +7,8 @@ import time
 import pytest
 
 from tickwire.broker import EmbeddedBroker
+from tickwire.broker.process import visible_nodes
 from tickwire.errors import KafkaMissing
-from tickwire.kafka.nodes import visible_nodes
 
 
 def test_a_broker_that_answers_is_seen(embedded: EmbeddedBroker) -> None:
