@@ -60,7 +60,8 @@ def topics(
         if not yes:
             _confirm(delete)
     if create is not None:
-        _create(kafka, TopicSpec(create, partitions, replication_factor, retention_ms), as_json)
+        settings = {} if retention_ms is None else {"retention.ms": str(retention_ms)}
+        _create(kafka, TopicSpec(create, partitions, replication_factor, settings), as_json)
     elif describe is not None:
         _describe(kafka, describe, as_json)
     elif delete is not None:

@@ -27,7 +27,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 
 def life_of_a_topic(bootstrap: str, name: str) -> Topics:
     topics = Topics(KafkaConfig(brokers=bootstrap, topic_partitions=2))
-    spec = TopicSpec(name, partitions=3, replication=1, retention_ms=86_400_000)
+    spec = TopicSpec(name, partitions=3, replication=1, settings={"retention.ms": "86400000"})
     assert topics.create(spec) is True
     assert topics.create(spec) is False
     assert topics.create(TopicSpec(name)) is False
@@ -36,7 +36,7 @@ def life_of_a_topic(bootstrap: str, name: str) -> Topics:
     assert details.retention_ms == 86_400_000
     assert name in [topic.name for topic in topics.list()]
     with pytest.raises(TopicDiffers, match=r"partitions 3 instead of 4 and retention\.ms 86400000 instead of 1000"):
-        topics.create(TopicSpec(name, partitions=4, retention_ms=1000))
+        topics.create(TopicSpec(name, partitions=4, settings={"retention.ms": "1000"}))
     topics.delete(name)
     assert name not in [topic.name for topic in topics.list()]
     with pytest.raises(UnknownTopic, match=name):

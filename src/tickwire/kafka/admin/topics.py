@@ -1,10 +1,10 @@
 """Topics: what there is, what is missing, and the admin calls that change it."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswer
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
@@ -28,7 +28,7 @@ class TopicSpec:
     name: str
     partitions: int | None = None
     replication: int | None = None
-    retention_ms: int | None = None  # -1 keeps for ever
+    settings: Mapping[str, str] = field(default_factory=dict)  # https://kafka.apache.org/documentation/#topicconfigs
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +142,11 @@ class Topics:
             f"The topic {name} is still there {_PROPAGATION_S:g} s after Kafka agreed to delete it: try again later.",
         )
 
-    def ensure(self, names: Sequence[str]) -> None:
-        """Make sure that *names* exist and have leaders; create what is missing if KAFKA_CREATE_TOPICS says so."""
+    def ensure(self, names: Sequence[str], settings: Callable[[], Mapping[str, str]] = dict) -> None:
+        """Make sure that *names* exist and have leaders; create what is missing if KAFKA_CREATE_TOPICS says so.
+
+        What is created gets *settings*, which are asked for only then.
+        """
         there = self.view().topics
         missing = [name for name in names if name not in there]
         if missing and not self._config.create_topics:
@@ -152,7 +155,7 @@ class Topics:
                 f"Kafka has no topic {', '.join(missing)} and KAFKA_CREATE_TOPICS is false: create it with {commands}."
             )
         for name in missing:
-            self._make(TopicSpec(name, self._config.topic_partitions, self._config.topic_replication))
+            self._make(TopicSpec(name, settings=settings()))
 
     def _make(self, spec: TopicSpec) -> bool:
         """Create a topic and wait until every broker asked knows it; False when another process was faster."""
@@ -172,19 +175,20 @@ class Topics:
             spec.name,
             num_partitions=spec.partitions or self._config.topic_partitions,
             replication_factor=spec.replication or self._config.topic_replication,
-            config={} if spec.retention_ms is None else {"retention.ms": str(spec.retention_ms)},
+            config={**spec.settings},
         )
         futures = self._cluster.admin.create_topics([new], request_timeout=_REQUEST_S)
         self._result(futures[spec.name], f"create the topic {spec.name}")
 
     def _compare(self, spec: TopicSpec) -> None:
         """Raise when the existing topic is not what was explicitly asked for."""
-        there = self.describe(spec.name)
-        pairs = (
-            ("partitions", there.view.partitions, spec.partitions),
-            ("replication factor", there.view.replication, spec.replication if spec.replication != -1 else None),
-            ("retention.ms", there.retention_ms, spec.retention_ms),
-        )
+        there = self.view().topics[spec.name]
+        settings = self._settings(spec.name) if spec.settings else {}
+        pairs: list[tuple[str, object, object]] = [
+            ("partitions", there.partitions, spec.partitions),
+            ("replication factor", there.replication, spec.replication if spec.replication != -1 else None),
+            *((name, settings.get(name), asked) for name, asked in spec.settings.items()),
+        ]
         differences = [
             f"{what} {'unknown' if has is None else has} instead of {asked}"
             for what, has, asked in pairs

@@ -3,18 +3,13 @@
 import re
 from collections.abc import Sequence
 
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # exported without saying so
-
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import KafkaFailed, UsageError
+from tickwire.errors import UsageError
 from tickwire.kafka.admin.topics import Topics
-from tickwire.kafka.clients import admin_config, said
 from tickwire.kafka.codes import gone
 
 # The library would take a name that begins with ^ for a pattern, which could match the dead letters.
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
-_REQUEST_S = 10.0
 _OUR_HEADERS = 65_536  # bytes that a dead letter may have more than the record that it was
 _BROKER_DEFAULT = 1_048_588  # max.message.bytes, https://kafka.apache.org/documentation/#topicconfigs
 
@@ -45,27 +40,15 @@ def prepare_topics(config: KafkaConfig, topics: Sequence[str]) -> None:
             raise gone(topic)
     admin.ensure(topics)
     if config.dlq_enabled:
-        if config.create_topics and config.dlq_topic not in there:
-            _create_dead_letters(config, admin, topics)
-        admin.ensure([config.dlq_topic])
+        admin.ensure([config.dlq_topic], lambda: _dead_letter_settings(admin, topics))
 
 
-def _create_dead_letters(config: KafkaConfig, admin: Topics, sources: Sequence[str]) -> None:
-    """Create a topic with room for our headers beside the largest record, kept twice as long as the sources."""
+def _dead_letter_settings(admin: Topics, sources: Sequence[str]) -> dict[str, str]:
+    """Room for our headers beside the largest record, kept twice as long as the sources."""
     details = [admin.describe(source) for source in sources]
     largest = max(source.largest_message or _BROKER_DEFAULT for source in details)
     settings = {"max.message.bytes": str(largest + _OUR_HEADERS), "cleanup.policy": "delete"}
     retentions = [source.retention_ms for source in details if source.retention_ms is not None]
     if retentions:
         settings["retention.ms"] = str(-1 if min(retentions) < 0 else 2 * max(retentions))
-    new = NewTopic(config.dlq_topic, config.topic_partitions, config.topic_replication, config=settings)
-    client = AdminClient(admin_config(config))  # alive until it has answered
-    future = client.create_topics([new], request_timeout=_REQUEST_S)[config.dlq_topic]
-    try:
-        future.result(_REQUEST_S + 2)
-    except KafkaException as e:
-        if e.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another consumer was faster
-            raise KafkaFailed(
-                f"The dead-letter topic {config.dlq_topic} could not be created ({said(e)}): "
-                f"create it with `tickwire topics --create {config.dlq_topic}`."
-            ) from e
+    return settings

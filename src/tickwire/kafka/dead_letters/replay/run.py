@@ -23,9 +23,8 @@ from tickwire.kafka.dead_letters.reader import DeadLetterReader, Range
 from tickwire.kafka.dead_letters.replay.group import ReplayGroup
 from tickwire.kafka.dead_letters.replay.handled import METADATA_BYTES
 from tickwire.kafka.dead_letters.replay.outbox import NOT_SENT, Outbox, Parcel
-from tickwire.kafka.dead_letters.replay.quarantine import ensure_quarantine
 from tickwire.kafka.dead_letters.replay.recall import sent_before
-from tickwire.kafka.dead_letters.replay.routes import ReplayRules, Route, Router, replay_headers
+from tickwire.kafka.dead_letters.replay.routes import ReplayRules, Route, Router, quarantine_topic, replay_headers
 from tickwire.kafka.dead_letters.selection import DeadLetter
 
 logger = logging.getLogger(__name__)
@@ -96,7 +95,8 @@ class Replay:
         :exc:`ReplayFull` and :exc:`~tickwire.errors.KafkaFailed` at the first record that cannot be sent.
         """
         topic, report = self._config.dlq_topic, self.report
-        view = Topics(self._config).view()
+        self._topics = Topics(self._config)
+        view = self._topics.view()
         self._router = Router(self._config, self._rules, view.topics)
         with ExitStack() as stack:
             self._reader = reader = stack.enter_context(DeadLetterReader(self._config, topic))
@@ -189,13 +189,19 @@ class Replay:
         if self._recalled is None and not all(map(self._group.has_room, after.values())):
             raise ReplayFull
         if not self._quarantine_ready and any(route.action == "quarantine" for _, route in batch):
-            ensure_quarantine(self._config)
+            self._topics.ensure([quarantine_topic(self._config)], self._quarantine_settings)
             self._quarantine_ready = True
         errors = self._outbox.send([self._parcel(letter, route) for letter, route in batch])
         failed = self._note(batch, errors)
         self._group.commit(self._handled)
         if failed is not None:
             raise failed
+
+    def _quarantine_settings(self) -> dict[str, str]:
+        """Keep for ever what fits into the dead letters' topic."""
+        largest = self._topics.describe(self._config.dlq_topic).largest_message
+        room = {} if largest is None else {"max.message.bytes": str(largest)}
+        return {"cleanup.policy": "delete", "retention.ms": "-1"} | room
 
     def _parcel(self, letter: DeadLetter, route: Route) -> Parcel:
         if route.action == "quarantine":
