@@ -11,7 +11,8 @@ from tickwire.cli import dlq
 from tickwire.cli.common import printable
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import TickwireError
-from tickwire.kafka.dead_letters.headers import DeadLetters, Failure
+from tickwire.kafka.dead_letters.headers import Failure
+from tickwire.kafka.dead_letters.writer import DeadLetters
 from tickwire.kafka.received import ReceivedRecord
 from tickwire.records.codec import Headers
 

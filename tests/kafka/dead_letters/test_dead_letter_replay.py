@@ -21,12 +21,13 @@ from support import eventually
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed
 from tickwire.kafka.admin.topics import Topics
-from tickwire.kafka.dead_letters.headers import HEADERS, DeadLetters, split_headers, split_replay
+from tickwire.kafka.dead_letters.headers import HEADERS, split_headers, split_replay
 from tickwire.kafka.dead_letters.replay.group import GROUP, ReplayBusy, ReplayGroup
 from tickwire.kafka.dead_letters.replay.outbox import NOT_SENT, Outbox, Parcel
 from tickwire.kafka.dead_letters.replay.routes import ReplayRules, quarantine_topic
 from tickwire.kafka.dead_letters.replay.run import Replay, ReplayFull, ReplayReport
 from tickwire.kafka.dead_letters.selection import Selection
+from tickwire.kafka.dead_letters.writer import DeadLetters
 from tickwire.kafka.received import ReceivedRecord
 
 Output = pytest.CaptureFixture[str]

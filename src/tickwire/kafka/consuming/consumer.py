@@ -33,7 +33,8 @@ from tickwire.kafka.consuming.processing import Ended, Processor
 from tickwire.kafka.consuming.progress import CommitTracker, Partition
 from tickwire.kafka.consuming.report import ConsumerReport, Observer
 from tickwire.kafka.consuming.subscription import prepare_topics
-from tickwire.kafka.dead_letters.headers import ERROR_TYPES, DeadLetters
+from tickwire.kafka.dead_letters.headers import ERROR_TYPES
+from tickwire.kafka.dead_letters.writer import DeadLetters
 from tickwire.kafka.received import ReceivedRecord
 
 logger = logging.getLogger(__name__)

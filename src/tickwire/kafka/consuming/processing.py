@@ -15,9 +15,9 @@ from tickwire.kafka.consuming.handler_errors import HandlerErrors
 from tickwire.kafka.consuming.handler_loop import HandlerLoop
 from tickwire.kafka.consuming.handlers import Batching, Handler, RecordHandler, batching
 from tickwire.kafka.consuming.partitions import BLOCKED, AssignedPartition
-from tickwire.kafka.dead_letters.headers import DeadLetters, Failure, describe
-from tickwire.kafka.dead_letters.limit import DlqLimit
-from tickwire.kafka.dead_letters.writer import DlqWriter
+from tickwire.kafka.dead_letters.headers import Failure, describe
+from tickwire.kafka.dead_letters.limit import DeadLetterLimit
+from tickwire.kafka.dead_letters.writer import DeadLetters, DeadLetterWriter
 from tickwire.kafka.received import ReceivedRecord
 
 logger = logging.getLogger(__name__)
@@ -74,8 +74,8 @@ class Processor:
         self._batching = batching(handler)
         self._errors = HandlerErrors(handler)
         self._max_attempts = config.max_attempts
-        self._limit = DlqLimit(config.dlq_max_ratio, config.dlq_max_consecutive)
-        self._writer = DlqWriter(dead_letters, failed) if dead_letters is not None else None
+        self._limit = DeadLetterLimit(config.dlq_max_ratio, config.dlq_max_consecutive)
+        self._writer = DeadLetterWriter(dead_letters, failed) if dead_letters is not None else None
         self._loop: HandlerLoop | None = None
         self._left = max_records
         self._lock = threading.Lock()  # guards the two above

@@ -6,18 +6,11 @@ The same holds for the headers that a replay adds (:data:`REPLAY_HEADERS`).
 """
 
 import re
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeAlias
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
-
-from tickwire import metrics
-from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import DeadLetterNotWritten, RecordRejected
-from tickwire.kafka import codes
-from tickwire.kafka.clients import make, producer_config
+from tickwire.errors import RecordRejected
 from tickwire.kafka.received import ReceivedRecord
 
 ERROR_TYPES = ("deserialize", "schema", "validate", "process")
@@ -40,10 +33,6 @@ SPECIFIED = ("source_topic", "error_type")  # what every dead letter has, also o
 REPLAY_HEADERS = ("replay_count", "replay_of", "replayed_at", "replay_id")
 
 _MESSAGE_BYTES = 1024
-_DELIVERY_S = 10.0
-_LARGEST_MESSAGE = 1_000_000_000  # librdkafka's limit; the topic's own is what counts
-# What is left out, step by step, while the topic refuses the record as too large.
-_LEFT_OUT = ("nothing", "headers", "headers,value", "headers,value,key")
 
 _COUNT = re.compile(r"[0-9]{1,9}")
 
@@ -79,6 +68,26 @@ def shorten(text: str, limit: int) -> bytes:
 def rfc3339(time_s: float) -> str:
     """Write Unix seconds as UTC text with milliseconds, e.g. ``2026-01-31T12:00:00.000Z``."""
     return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def failure_headers(record: ReceivedRecord, failure: Failure, group: str, failed_at: float, replays: int) -> HeaderList:
+    """Write our headers but the last, which tells what was left out. *failed_at* are Unix seconds."""
+    time_ms = record.timestamp_ms
+    values = (
+        record.topic,
+        str(record.partition),
+        str(record.offset),
+        "" if time_ms is None else str(time_ms),
+        group,
+        failure.error_type,
+        failure.error_class,
+        failure.message,
+        str(failure.attempts),
+        rfc3339(failed_at),
+        f"{record.topic}-{record.partition}-{record.offset}",
+        str(replays),
+    )
+    return [(name, shorten(value, _MESSAGE_BYTES)) for name, value in zip(HEADERS[:-1], values, strict=True)]
 
 
 def split_headers(headers: Sequence[tuple[str, bytes | None]]) -> tuple[HeaderList, dict[str, str]]:
@@ -139,80 +148,3 @@ def replay_count(*blocks: dict[str, str]) -> int:
     """How often a record was replayed, as the highest of these headers says; what is no such number counts as 0."""
     texts = (block.get("replay_count", "") for block in blocks)
     return max((int(text) for text in texts if _COUNT.fullmatch(text)), default=0)
-
-
-class DeadLetters:
-    """Writes dead letters and waits until Kafka has acknowledged each."""
-
-    def __init__(self, config: KafkaConfig, group: str, clock: Callable[[], float] = time.time) -> None:
-        self.topic = config.dlq_topic
-        self._group = group
-        self._clock = clock
-        self._stopped = False
-        settings = producer_config(config) | {
-            "linger.ms": 0,  # each is waited for
-            "message.max.bytes": _LARGEST_MESSAGE,
-            "message.timeout.ms": int(_DELIVERY_S * 1000),  # the offset is held, so nothing is lost
-        }
-        self._producer = make(Producer, settings)
-
-    def write(self, record: ReceivedRecord, failure: Failure) -> None:
-        """Write one dead letter and wait for its acknowledgement.
-
-        Raises :exc:`~tickwire.errors.DeadLetterNotWritten` when there is none; the record must then not be committed.
-        """
-        original, copied = split_headers(record.headers)  # by another tool, as it was
-        original, replayed = split_replay(original)
-        ours = self._headers(record, failure, replay_count(copied, replayed))
-        for step, left_out in enumerate(_LEFT_OUT):
-            if step == 0 and record.unreadable is not None:
-                continue
-            headers: HeaderList = [*(original if step < 1 else ()), *ours, ("left_out", left_out.encode())]
-            value = record.value if step < 2 else None
-            key = record.key if step < 3 else None
-            error = self._deliver(key, value, headers)
-            if error is None or error.code() != codes.RECORD_TOO_LARGE:
-                break
-        if error is not None:
-            source = (record.topic, record.partition, record.offset)
-            raise DeadLetterNotWritten(self.topic, source, error.str(), not codes.refused_for_good(error))
-        metrics.DLQ_PUBLISHED.labels(self.topic, record.topic, failure.error_type).inc()
-
-    def stop(self) -> None:
-        """Let a write in another thread end without its acknowledgement."""
-        self._stopped = True
-
-    def _headers(self, record: ReceivedRecord, failure: Failure, replays: int) -> HeaderList:
-        time_ms = record.timestamp_ms
-        values = (
-            record.topic,
-            str(record.partition),
-            str(record.offset),
-            "" if time_ms is None else str(time_ms),
-            self._group,
-            failure.error_type,
-            failure.error_class,
-            failure.message,
-            str(failure.attempts),
-            rfc3339(self._clock()),
-            f"{record.topic}-{record.partition}-{record.offset}",
-            str(replays),
-        )
-        return [(name, shorten(value, _MESSAGE_BYTES)) for name, value in zip(HEADERS[:-1], values, strict=True)]
-
-    def _deliver(self, key: bytes | None, value: bytes | None, headers: HeaderList) -> KafkaError | None:
-        """Produce and wait for the report; None is the acknowledgement."""
-        reports: list[KafkaError | None] = []
-
-        def delivered(error: KafkaError | None, _message: Message) -> None:
-            reports.append(error)
-
-        try:
-            self._producer.produce(self.topic, value, key, headers=[*headers], on_delivery=delivered)
-            deadline = time.monotonic() + _DELIVERY_S + 5  # librdkafka reports by then; this only guards the loop
-            while not reports and not self._stopped and time.monotonic() < deadline:
-                self._producer.poll(0.1)
-        except KafkaException as e:
-            error: KafkaError = e.args[0]
-            return error
-        return reports[0] if reports else KafkaError(codes.NOT_REPORTED)

@@ -9,7 +9,7 @@ from collections import deque
 WINDOW = 1_000  # records
 
 
-class DlqLimit:
+class DeadLetterLimit:
     """Counts over all partitions of this process. Safe to share between threads."""
 
     def __init__(self, max_ratio: float, max_consecutive: int) -> None:

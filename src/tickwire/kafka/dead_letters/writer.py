@@ -1,4 +1,4 @@
-"""The thread that writes dead letters, again and again until Kafka takes them."""
+"""Writes dead letters: each until Kafka has acknowledged it, in a thread that tries again and again."""
 
 import logging
 import random
@@ -8,9 +8,21 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import NamedTuple
 
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
 from tickwire import metrics
+from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import DeadLetterNotWritten
-from tickwire.kafka.dead_letters.headers import DeadLetters, Failure
+from tickwire.kafka import codes
+from tickwire.kafka.clients import make, producer_config
+from tickwire.kafka.dead_letters.headers import (
+    Failure,
+    HeaderList,
+    failure_headers,
+    replay_count,
+    split_headers,
+    split_replay,
+)
 from tickwire.kafka.received import ReceivedRecord
 
 logger = logging.getLogger(__name__)
@@ -18,6 +30,9 @@ logger = logging.getLogger(__name__)
 REMIND_SECONDS = 30.0
 _FIRST_BACKOFF_S = 0.2
 _MOST_BACKOFF_S = 10.0
+_DELIVERY_S = 10.0
+# What is left out, step by step, while the topic refuses the record as too large.
+_LEFT_OUT = ("nothing", "headers", "headers,value", "headers,value,key")
 
 
 class _Job(NamedTuple):
@@ -27,7 +42,65 @@ class _Job(NamedTuple):
     done: Callable[[bool], None]
 
 
-class DlqWriter:
+class DeadLetters:
+    """Writes dead letters and waits until Kafka has acknowledged each."""
+
+    def __init__(self, config: KafkaConfig, group: str, clock: Callable[[], float] = time.time) -> None:
+        self.topic = config.dlq_topic
+        self._group = group
+        self._clock = clock
+        self._stopped = False
+        settings = producer_config(config) | {
+            "linger.ms": 0,  # each is waited for
+            "message.timeout.ms": int(_DELIVERY_S * 1000),  # the offset is held, so nothing is lost
+        }
+        self._producer = make(Producer, settings)
+
+    def write(self, record: ReceivedRecord, failure: Failure) -> None:
+        """Write one dead letter and wait for its acknowledgement.
+
+        Raises :exc:`~tickwire.errors.DeadLetterNotWritten` when there is none; the record must then not be committed.
+        """
+        original, copied = split_headers(record.headers)  # by another tool, as it was
+        original, replayed = split_replay(original)
+        ours = failure_headers(record, failure, self._group, self._clock(), replay_count(copied, replayed))
+        for step, left_out in enumerate(_LEFT_OUT):
+            if step == 0 and record.unreadable is not None:
+                continue
+            headers: HeaderList = [*(original if step < 1 else ()), *ours, ("left_out", left_out.encode())]
+            value = record.value if step < 2 else None
+            key = record.key if step < 3 else None
+            error = self._deliver(key, value, headers)
+            if error is None or error.code() != codes.RECORD_TOO_LARGE:
+                break
+        if error is not None:
+            source = (record.topic, record.partition, record.offset)
+            raise DeadLetterNotWritten(self.topic, source, error.str(), not codes.refused_for_good(error))
+        metrics.DLQ_PUBLISHED.labels(self.topic, record.topic, failure.error_type).inc()
+
+    def stop(self) -> None:
+        """Let a write in another thread end without its acknowledgement."""
+        self._stopped = True
+
+    def _deliver(self, key: bytes | None, value: bytes | None, headers: HeaderList) -> KafkaError | None:
+        """Produce and wait for the report; None is the acknowledgement."""
+        reports: list[KafkaError | None] = []
+
+        def delivered(error: KafkaError | None, _message: Message) -> None:
+            reports.append(error)
+
+        try:
+            self._producer.produce(self.topic, value, key, headers=[*headers], on_delivery=delivered)
+            deadline = time.monotonic() + _DELIVERY_S + 5  # librdkafka reports by then; this only guards the loop
+            while not reports and not self._stopped and time.monotonic() < deadline:
+                self._producer.poll(0.1)
+        except KafkaException as e:
+            error: KafkaError = e.args[0]
+            return error
+        return reports[0] if reports else KafkaError(codes.NOT_REPORTED)
+
+
+class DeadLetterWriter:
     """Writes one after the other. A partition has at most one here, which bounds the queue."""
 
     def __init__(self, dead_letters: DeadLetters, failed: Callable[[BaseException], None]) -> None:

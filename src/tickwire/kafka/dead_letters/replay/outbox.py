@@ -14,7 +14,6 @@ from tickwire.kafka.dead_letters.headers import HeaderList
 from tickwire.kafka.received import ReceivedRecord
 
 _DELIVERY_S = 30.0
-_LARGEST_MESSAGE = 1_000_000_000  # librdkafka's limit; the topic's own is what counts
 NOT_SENT = KafkaError(codes.NEVER_SENT, "not sent because of the failure before it")
 
 
@@ -36,7 +35,6 @@ class Outbox:
         settings = producer_config(config) | {
             "linger.ms": 0,
             "batch.num.messages": 1,  # a broker refuses a batch as a whole; so the one that is too large fails alone
-            "message.max.bytes": _LARGEST_MESSAGE,
             "message.timeout.ms": int(_DELIVERY_S * 1000),  # what is not delivered is not committed
             "queue.buffering.max.messages": 10_000,
             "queue.buffering.max.kbytes": 2_097_151,  # librdkafka's largest; the batch is what is bounded
