@@ -10,8 +10,8 @@ from kafka.mock_cluster import MockCluster
 from support import eventually
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import HandlerNotClosed, ProcessingFailed, Reject, TooManyDeadLetters
+from tickwire.kafka.consuming import assignment, processing
 from tickwire.kafka.consuming import consumer as consumer_module
-from tickwire.kafka.consuming import processing
 from tickwire.kafka.consuming.consumer import run_kafka_consumer
 from tickwire.kafka.received import ReceivedRecord
 
@@ -27,7 +27,7 @@ def mock() -> Iterator[MockCluster]:
 @pytest.fixture
 def config(mock: MockCluster, unique: str, monkeypatch: pytest.MonkeyPatch) -> KafkaConfig:
     monkeypatch.setattr(processing, "FIRST_BACKOFF_SECONDS", 0.01)
-    monkeypatch.setattr(consumer_module, "DRAIN_SECONDS", 1.0)
+    monkeypatch.setattr(assignment, "DRAIN_SECONDS", 1.0)
     config = config_for(mock.bootstrap, unique)
     mock.create_topic(config.ticker_topic, 1)
     mock.create_topic(config.dlq_topic, 1)

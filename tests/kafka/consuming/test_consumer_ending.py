@@ -12,15 +12,14 @@ from consumer_support import committed, config_for, in_thread, send
 from kafka.mock_cluster import MockCluster
 from support import eventually
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.kafka.consuming import consumer as consumer_module
-from tickwire.kafka.consuming import processing
+from tickwire.kafka.consuming import assignment, processing
 from tickwire.kafka.consuming.consumer import run_kafka_consumer
 from tickwire.kafka.received import ReceivedRecord
 
 
 @pytest.fixture
 def config(unique: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[KafkaConfig]:
-    monkeypatch.setattr(consumer_module, "DRAIN_SECONDS", 0.2)
+    monkeypatch.setattr(assignment, "DRAIN_SECONDS", 0.2)
     monkeypatch.setattr(processing, "_LOOP_END_S", 0.2)
     with MockCluster() as mock:
         config = config_for(mock.bootstrap, unique)

@@ -12,6 +12,7 @@ from kafka.mock_cluster import HEARTBEAT, PRODUCE, MockCluster
 from support import eventually
 from tickwire.errors import DeadLetterNotWritten, KafkaFailed, Reject
 from tickwire.kafka.consuming import consumer as consumer_module
+from tickwire.kafka.consuming.assignment import Assignment
 from tickwire.kafka.consuming.commits import Commits
 from tickwire.kafka.consuming.consumer import run_kafka_consumer
 from tickwire.kafka.consuming.progress import CommitTracker
@@ -42,13 +43,13 @@ def test_what_was_begun_before_the_assignment_was_lost_does_not_count_and_comes_
             begun.set()
             assert go_on.wait(60)
 
-    on_lost = consumer_module._Runner._on_lost
+    on_lost = Assignment.on_lost
 
-    def note(runner: Any, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        on_lost(runner, consumer, partitions)
+    def note(ours: Assignment, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        on_lost(ours, consumer, partitions)
         lost.set()
 
-    monkeypatch.setattr(consumer_module._Runner, "_on_lost", note)
+    monkeypatch.setattr(Assignment, "on_lost", note)
     with MockCluster() as mock:
         config = config_for(mock.bootstrap, unique)
         mock.create_topic(config.ticker_topic, 1)

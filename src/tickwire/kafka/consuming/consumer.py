@@ -13,22 +13,22 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, OffsetLost, TickwireError
 from tickwire.kafka.clients import consumer_config, make
 from tickwire.kafka.codes import END_OF_PARTITION, MISSING, final_error, for_good, log_client_error
+from tickwire.kafka.consuming.assignment import Assignment
 from tickwire.kafka.consuming.commits import Commits
 from tickwire.kafka.consuming.group_start import start_group
 from tickwire.kafka.consuming.handlers import Handler
 from tickwire.kafka.consuming.market_state import MarketState
 from tickwire.kafka.consuming.partitions import AssignedPartition, HandlerThreads
-from tickwire.kafka.consuming.positions import COMMITTED, Position, Start, earliest, resolve
+from tickwire.kafka.consuming.positions import COMMITTED, Start
 from tickwire.kafka.consuming.processing import Ended, Processor
 from tickwire.kafka.consuming.progress import CommitTracker, Partition
 from tickwire.kafka.consuming.report import ConsumerReport, Observer
@@ -41,12 +41,9 @@ logger = logging.getLogger(__name__)
 
 COMMIT_RECORDS = 500
 COMMIT_SECONDS = 1.0
-DRAIN_SECONDS = 10.0  # how long a record that is begun may go on when its partition is taken away, or at the end
-REVOKE_COMMIT_SECONDS = 10.0  # how long a partition that is taken away waits for its last commit
 CLOSE_SECONDS = 15.0
 TICK_SECONDS = 0.5
 _BATCH = 500  # records of one poll, at most
-_NAMED = 3  # partitions in one line of the log
 _POLL_S = 0.2  # how late a stop is noticed
 _BUSY_POLL_S = 0.02  # how late it is noticed that handlers are done
 _PATIENCE_S = 0.05  # a full partition is paused after that; pausing throws away what was read ahead
@@ -136,21 +133,17 @@ class _Runner:
         self._topics = list(topics)
         self._handler = handler
         self._observer = observer
-        self._on_revoked: Callable[[str, int], object] | None = getattr(handler, "revoked", None)
         self._tracker = CommitTracker()
-        self._assigned: dict[Partition, AssignedPartition] = {}
-        self._paused: set[AssignedPartition] = set()
         self._report = ConsumerReport(topics)
         self._begun = begun  # where partitions are begun of which the group has committed nothing
         self._since_commit = 0
         self._commit_at = self._tick_at = 0.0
         self._joining_until = float("inf")
-        self._closing = self._leaving = False
         # What other threads leave here.
         self._ended: deque[Ended] = deque()
         self._failures: deque[BaseException] = deque()
         self._progress = threading.Event()
-        self._commits = Commits(self._tracker, self._report, self._wake_again)
+        self._commits = Commits(self._tracker, self._report, self._confirmed)
         callbacks = {"on_commit": self._commits.answered, "error_cb": log_client_error}
         self._consumer = make(Consumer, _member_settings(config, group) | callbacks)
 
@@ -170,9 +163,19 @@ class _Runner:
             self._note_failure,
         )
         self._workers = HandlerThreads(self._config.consumer_concurrency, self._processor.work, self._note_failure)
+        self._assignment = ours = Assignment(
+            self._consumer,
+            self._tracker,
+            self._commits,
+            self._processor,
+            self._workers,
+            self._begun,
+            self._report,
+            getattr(self._handler, "revoked", None),
+        )
         try:
             self._consumer.subscribe(
-                self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+                self._topics, on_assign=ours.on_assign, on_revoke=ours.on_revoke, on_lost=ours.on_lost
             )
             self._read(max_records, stopping)
         except BaseException as error:
@@ -191,8 +194,7 @@ class _Runner:
         self._joining_until = time.monotonic() + _JOINING_S
         poll, consume = self._consumer.poll, self._consumer.consume
         while not stopping():
-            busy = any(assigned.waiting for assigned in self._assigned.values())
-            message = poll(_BUSY_POLL_S if busy else _POLL_S)
+            message = poll(_BUSY_POLL_S if self._assignment.busy else _POLL_S)
             if message is not None:
                 self._make_room(self._take([message, *consume(_BATCH - 1, 0)]))
             self._collect()
@@ -200,7 +202,7 @@ class _Runner:
                 raise self._failures[0]
             if max_records is not None and self._report.consumed.total() >= max_records:
                 return
-            self._resume()
+            self._assignment.resume()
             now = time.monotonic()
             if (now >= self._commit_at or self._since_commit >= COMMIT_RECORDS) and self._commits.send(self._consumer):
                 self._since_commit = 0
@@ -216,57 +218,31 @@ class _Runner:
         for message in messages:
             error = message.error()
             if error is not None:
-                self._give(partition, batch, these)
+                self._assignment.give(partition, batch, these)
                 batch, partition = [], None
                 if error.code() == END_OF_PARTITION:
-                    self._at_end((message.topic() or "", message.partition() or 0), message.offset() or 0)
+                    self._assignment.at_end((message.topic() or "", message.partition() or 0), message.offset() or 0)
                 else:
                     self._client_error(error, message)
                 continue
             record = ReceivedRecord.from_message(message)
             if partition is None or record.partition != partition[1] or record.topic != partition[0]:
-                self._give(partition, batch, these)
+                self._assignment.give(partition, batch, these)
                 batch, partition = [], (record.topic, record.partition)
             batch.append(record)
-        self._give(partition, batch, these)
+        self._assignment.give(partition, batch, these)
         return these
-
-    def _give(self, partition: Partition | None, batch: list[ReceivedRecord], these: set[AssignedPartition]) -> None:
-        assigned = None if partition is None else self._assigned.get(partition)
-        if assigned is None or not batch:
-            return  # read ahead before the partition went to another consumer
-        these.add(assigned)
-        assigned.taken += len(batch)
-        assigned.next, assigned.at_end = batch[-1].offset + 1, False
-        assigned.taken_bytes += sum([len(record.value or b"") for record in batch])
-        self._workers.of(assigned.partition).put(assigned, batch)
-
-    def _at_end(self, partition: Partition, offset: int) -> None:
-        """Note that Kafka has nothing more before *offset*; what is left out there holds no record for us."""
-        assigned = self._assigned.get(partition)
-        if assigned is None or offset < assigned.next:
-            return
-        if offset > assigned.next:
-            self._workers.of(partition).put(assigned, offset)
-        assigned.next, assigned.at_end = offset, True
 
     def _make_room(self, these: set[AssignedPartition]) -> None:
         """Wait a moment for handlers that are behind; pause the partitions of those that stay so."""
         until = time.monotonic() + _PATIENCE_S
-        while full := [assigned for assigned in these if assigned not in self._paused and assigned.holds(1)]:
+        while full := self._assignment.full(these):
             if time.monotonic() >= until or self._failures:
-                self._consumer.pause([TopicPartition(*assigned.partition) for assigned in full])
-                self._paused.update(full)
+                self._assignment.pause(full)
                 return
             self._progress.clear()
             self._progress.wait(_PATIENCE_S / 5)
             self._collect()
-
-    def _resume(self) -> None:
-        ready = [assigned for assigned in self._paused if not assigned.holds(0.5)]
-        if ready:
-            self._consumer.resume([TopicPartition(*assigned.partition) for assigned in ready])
-            self._paused.difference_update(ready)
 
     def _collect(self) -> None:
         """Take what the other threads left."""
@@ -292,17 +268,16 @@ class _Runner:
         """In any thread."""
         self._workers.of(assigned.partition).wake(assigned)
 
-    def _wake_again(self, partition: Partition) -> None:
-        """Let a partition go on that waited for its commit."""
-        if (assigned := self._assigned.get(partition)) is not None:
-            self._wake(assigned)
+    def _confirmed(self, partition: Partition) -> None:
+        """Kafka has stored a commit."""
+        self._assignment.wake(partition)
 
     def _client_error(self, error: KafkaError, message: Message) -> None:
         topic = message.topic() or ""
         metrics.CONSUMER_ERRORS.labels(topic).inc()
         final = final_error(error, topic, message.partition(), message.offset())
         if isinstance(final, OffsetLost) and self._config.on_offset_lost == "earliest":
-            self._skip(final)
+            self._assignment.skip(final)
         elif final is not None:
             raise final
         elif error.code() in MISSING:
@@ -310,91 +285,9 @@ class _Runner:
         else:
             logger.warning("consumer.client_error topic=%s code=%s error=%r", topic, error.name(), error.str())
 
-    def _skip(self, lost: OffsetLost) -> None:
-        """Go on at the earliest record there is, behind what is still waiting for its handler."""
-        partition = lost.topic, lost.partition
-        assigned = self._assigned.get(partition)
-        if assigned is None:
-            return
-        first = earliest(self._consumer, partition)
-        skipped = max(0, first - lost.offset)
-        logger.warning(
-            "consumer.offset_lost topic=%s partition=%d offset=%d earliest=%d skipped=%d",
-            *partition,
-            lost.offset,
-            first,
-            skipped,
-        )
-        metrics.CONSUMER_SKIPPED.labels(lost.topic).inc(skipped)
-        if first >= lost.offset:
-            self._workers.of(partition).put(assigned, first)
-            assigned.next = first
-        else:  # a new topic of the same name: its offsets begin anew, and so do our counts
-            self._workers.close([assigned], DRAIN_SECONDS, lambda: self._processor.stuck)
-            self._open_partition(partition, Position(first, lost.offset))
-            self._tell_revoked(partition)
-        # Not seek(), which is refused (_STATE) for a partition that has stopped because of its offset.
-        self._consumer.incremental_unassign([TopicPartition(*partition)])
-        self._consumer.incremental_assign([TopicPartition(*partition, first)])
-
-    def _open_partition(self, partition: Partition, position: Position) -> None:
-        self._assigned[partition] = AssignedPartition(
-            partition, self._tracker.assign(partition, position.offset, position.committed)
-        )
-
-    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._joining_until = float("inf")
-        positions = resolve(consumer, [(p.topic, p.partition) for p in partitions], self._begun)
-        for name, position in positions.items():
-            self._begun.setdefault(name, position.offset)
-            self._open_partition(name, position)
-        self._report.assigned = len(self._tracker.assigned())
-        logger.info("consumer.assigned partitions=%s", _shown(positions))
-        consumer.incremental_assign([TopicPartition(*name, position.offset) for name, position in positions.items()])
-
-    def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        if not self._closing:
-            self._drain([assigned for p in partitions if (assigned := self._assigned.get((p.topic, p.partition)))])
-        if not self._leaving:  # then nothing is asked any more
-            self._commits.send_and_look(self._consumer, REVOKE_COMMIT_SECONDS)
-        self._give_up(partitions, "revoked")
-
-    def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        """Commit nothing: another consumer may have these partitions already."""
-        self._give_up(partitions, "lost")
-
-    def _drain(self, these: Sequence[AssignedPartition]) -> None:
-        """Begin nothing more, and wait for the records that are with their handlers."""
-        if not self._workers.close(these, DRAIN_SECONDS, lambda: self._processor.stuck):
-            logger.warning("consumer.handler_unfinished seconds=%g", DRAIN_SECONDS)
-        self._collect()
-
-    def _give_up(self, partitions: Sequence[TopicPartition], how: str) -> None:
-        names = [(p.topic, p.partition) for p in partitions]
-        self._tracker.lose(names)
-        if self._closing:
-            return
-        self._report.assigned = len(self._tracker.assigned())
-        logger.info("consumer.%s partitions=%s", how, names)
-        for name in names:
-            self._report.forget_lag(name)
-            assigned = self._assigned.pop(name, None)
-            if assigned is not None:
-                assigned.closed = True
-                if assigned in self._paused:
-                    self._paused.remove(assigned)
-                    self._consumer.resume([TopicPartition(*name)])  # else it stays paused when it comes back
-            self._tell_revoked(name)
-        for assigned in self._assigned.values():
-            self._wake(assigned)
-
-    def _tell_revoked(self, partition: Partition) -> None:
-        if self._on_revoked is not None:
-            self._workers.of(partition).call(partial(self._on_revoked, *partition))
-
     def _tick(self, now: float) -> None:
         self._tick_at = now + TICK_SECONDS
-        if now > self._joining_until:
+        if now > self._joining_until and not self._assignment.joined:
             self._joining_until = float("inf")
             advice = (
                 "KAFKA_GROUP_PROTOCOL=consumer needs Kafka 4.0 or newer: classic works everywhere"
@@ -402,20 +295,15 @@ class _Runner:
                 else "others of the group may be slow to let go; `tickwire check` says whether the brokers answer"
             )
             logger.warning("consumer.no_partitions seconds=%g (%s)", _JOINING_S, advice)
-        for name, progress in self._tracker.assigned().items():
-            assigned, end = self._assigned[name], 0
-            if not assigned.at_end:
-                known = self._consumer.get_watermark_offsets(TopicPartition(*name), cached=True)
-                end = known[1] if known is not None else -1
-            if end >= 0:
-                self._report.set_lag(name, max(0, max(end, assigned.next) - progress.position))
+        for partition, lag in self._assignment.lags():
+            self._report.set_lag(partition, lag)
         if self._observer is not None:
             self._observer.tick(self._report)
 
     def _close(self) -> TickwireError | None:
         """Finish what is begun, commit and leave; each for a limited time, because Kafka may not answer."""
-        self._closing = True
-        self._drain(list(self._assigned.values()))
+        self._assignment.close()
+        self._collect()
         idle = self._workers.stop(_JOIN_S)
         self._processor.close()
         self._tick(time.monotonic())
@@ -445,17 +333,10 @@ class _Runner:
         return not self._tracker.due()
 
     def _leave(self, until: float) -> None:
-        self._leaving = True
+        self._assignment.leaving = True
         # A thread, because it may hang for as long as Kafka does not answer.
         leaving = threading.Thread(target=self._consumer.close, name="tickwire-leave", daemon=True)
         leaving.start()
         leaving.join(max(1.0, until - time.monotonic()))
         if leaving.is_alive():
             logger.warning("consumer.leave_hangs seconds=%g", CLOSE_SECONDS)
-
-
-def _shown(positions: dict[Partition, Position]) -> str:
-    """The first few partitions with where they are read from, and how many there are more."""
-    first = [f"{topic}-{number}@{position.offset}" for (topic, number), position in [*positions.items()][:_NAMED]]
-    more = len(positions) - len(first)
-    return ",".join(first) + (f" and {more} more" if more else "")

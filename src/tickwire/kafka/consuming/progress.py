@@ -24,13 +24,11 @@ class Progress:
         "_finished",
         "_offered",
         "_unfinished",
-        "generation",
         "ours",
         "position",
     )
 
-    def __init__(self, generation: int, position: int, committed: int | None) -> None:
-        self.generation = generation
+    def __init__(self, position: int, committed: int | None) -> None:
         self.position = position  # everything below is finished
         self.ours = True
         self._committed = committed
@@ -102,13 +100,11 @@ class CommitTracker:
 
     def __init__(self) -> None:
         self._assigned: dict[Partition, Progress] = {}
-        self._generation = 0
 
     def assign(self, partition: Partition, position: int, committed: int | None) -> Progress:
         """Take a partition over, to be read from *position*; *committed* is what the group knows of it, if anything."""
         self.lose([partition])
-        self._generation += 1
-        progress = self._assigned[partition] = Progress(self._generation, position, committed)
+        progress = self._assigned[partition] = Progress(position, committed)
         return progress
 
     def lose(self, partitions: Iterable[Partition]) -> None:
@@ -117,10 +113,6 @@ class CommitTracker:
             progress = self._assigned.pop(partition, None)
             if progress is not None:
                 progress.ours = False
-
-    def get(self, partition: Partition) -> Progress | None:
-        """The progress of a partition; None when it is not ours."""
-        return self._assigned.get(partition)
 
     def assigned(self) -> Mapping[Partition, Progress]:
         """Every partition that is ours."""

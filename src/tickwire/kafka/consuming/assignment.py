@@ -1,0 +1,202 @@
+"""The partitions that are ours: where each begins, how far it is read, and its end when Kafka takes it away."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+
+from confluent_kafka import Consumer, TopicPartition
+
+from tickwire import metrics
+from tickwire.errors import OffsetLost
+from tickwire.kafka.consuming.commits import Commits
+from tickwire.kafka.consuming.partitions import AssignedPartition, HandlerThreads
+from tickwire.kafka.consuming.positions import Position, earliest, resolve
+from tickwire.kafka.consuming.processing import Processor
+from tickwire.kafka.consuming.progress import CommitTracker, Partition
+from tickwire.kafka.consuming.report import ConsumerReport
+from tickwire.kafka.received import ReceivedRecord
+
+logger = logging.getLogger(__name__)
+
+DRAIN_SECONDS = 10.0  # how long a record that is begun may go on when its partition is taken away, or at the end
+REVOKE_COMMIT_SECONDS = 10.0  # how long a partition that is taken away waits for its last commit
+_NAMED = 3  # partitions in one line of the log
+
+
+class Assignment:
+    """What the group gave this member. Everything here runs on the polling thread.
+
+    *begun* is where partitions begin of which the group has committed nothing; *revoked* is called by a partition's
+    worker when it is gone.
+    """
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        tracker: CommitTracker,
+        commits: Commits,
+        processor: Processor,
+        workers: HandlerThreads,
+        begun: dict[Partition, int],
+        report: ConsumerReport,
+        revoked: Callable[[str, int], object] | None,
+    ) -> None:
+        self._consumer, self._tracker, self._commits = consumer, tracker, commits
+        self._processor, self._workers = processor, workers
+        self._begun, self._report, self._revoked = begun, report, revoked
+        self._assigned: dict[Partition, AssignedPartition] = {}
+        self._paused: set[AssignedPartition] = set()
+        self._closing = False
+        self.joined = False  # Kafka has told what is ours, even if it is nothing
+        self.leaving = False  # nothing is asked of Kafka any more
+
+    @property
+    def busy(self) -> bool:
+        """Whether any record is with its handler or waits for it."""
+        return any(assigned.waiting for assigned in self._assigned.values())
+
+    def full(self, these: Iterable[AssignedPartition]) -> list[AssignedPartition]:
+        """Those of *these* that should not get more now, and still do."""
+        return [assigned for assigned in these if assigned not in self._paused and assigned.holds(1)]
+
+    def pause(self, full: Sequence[AssignedPartition]) -> None:
+        """Get no more for partitions until they have room."""
+        self._consumer.pause([TopicPartition(*assigned.partition) for assigned in full])
+        self._paused.update(full)
+
+    def give(self, partition: Partition | None, batch: list[ReceivedRecord], these: set[AssignedPartition]) -> None:
+        """Hand records of one partition to its worker, and add the partition to *these*."""
+        assigned = None if partition is None else self._assigned.get(partition)
+        if assigned is None or not batch:
+            return  # read ahead before the partition went to another consumer
+        these.add(assigned)
+        assigned.taken += len(batch)
+        assigned.next, assigned.at_end = batch[-1].offset + 1, False
+        assigned.taken_bytes += sum([len(record.value or b"") for record in batch])
+        self._workers.of(assigned.partition).put(assigned, batch)
+
+    def at_end(self, partition: Partition, offset: int) -> None:
+        """Note that Kafka has nothing more before *offset*; what is left out there holds no record for us."""
+        assigned = self._assigned.get(partition)
+        if assigned is None or offset < assigned.next:
+            return
+        if offset > assigned.next:
+            self._workers.of(partition).put(assigned, offset)
+        assigned.next, assigned.at_end = offset, True
+
+    def resume(self) -> None:
+        """Go on with the partitions that have room again."""
+        ready = [assigned for assigned in self._paused if not assigned.holds(0.5)]
+        if ready:
+            self._consumer.resume([TopicPartition(*assigned.partition) for assigned in ready])
+            self._paused.difference_update(ready)
+
+    def wake(self, partition: Partition) -> None:
+        """Let a partition go on that waited for its commit."""
+        if (assigned := self._assigned.get(partition)) is not None:
+            self._workers.of(partition).wake(assigned)
+
+    def lags(self) -> Iterator[tuple[Partition, int]]:
+        """How many offsets each partition is behind its end, as far as its end is known."""
+        for name, progress in self._tracker.assigned().items():
+            assigned, end = self._assigned[name], 0
+            if not assigned.at_end:
+                known = self._consumer.get_watermark_offsets(TopicPartition(*name), cached=True)
+                end = known[1] if known is not None else -1
+            if end >= 0:
+                yield name, max(0, max(end, assigned.next) - progress.position)
+
+    def skip(self, lost: OffsetLost) -> None:
+        """Go on at the earliest record there is, behind what is still waiting for its handler."""
+        partition = lost.topic, lost.partition
+        assigned = self._assigned.get(partition)
+        if assigned is None:
+            return
+        first = earliest(self._consumer, partition)
+        skipped = max(0, first - lost.offset)
+        logger.warning(
+            "consumer.offset_lost topic=%s partition=%d offset=%d earliest=%d skipped=%d",
+            *partition,
+            lost.offset,
+            first,
+            skipped,
+        )
+        metrics.CONSUMER_SKIPPED.labels(lost.topic).inc(skipped)
+        if first >= lost.offset:
+            self._workers.of(partition).put(assigned, first)
+            assigned.next = first
+        else:  # a new topic of the same name: its offsets begin anew, and so do our counts
+            self._workers.close([assigned], DRAIN_SECONDS, lambda: self._processor.stuck)
+            self._open_partition(partition, Position(first, lost.offset))
+            self._tell_revoked(partition)
+        # Not seek(), which is refused (_STATE) for a partition that has stopped because of its offset.
+        self._consumer.incremental_unassign([TopicPartition(*partition)])
+        self._consumer.incremental_assign([TopicPartition(*partition, first)])
+
+    def on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Begin with partitions that Kafka gives us."""
+        self.joined = True
+        positions = resolve(consumer, [(p.topic, p.partition) for p in partitions], self._begun)
+        for name, position in positions.items():
+            self._begun.setdefault(name, position.offset)
+            self._open_partition(name, position)
+        self._report.assigned = len(self._tracker.assigned())
+        logger.info("consumer.assigned partitions=%s", _shown(positions))
+        consumer.incremental_assign([TopicPartition(*name, position.offset) for name, position in positions.items()])
+
+    def on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Finish what is begun of partitions that Kafka takes away, commit it, and give them up."""
+        if not self._closing:
+            self._drain([assigned for p in partitions if (assigned := self._assigned.get((p.topic, p.partition)))])
+        if not self.leaving:  # then nothing is asked any more
+            self._commits.send_and_look(self._consumer, REVOKE_COMMIT_SECONDS)
+        self._give_up(partitions, "revoked")
+
+    def on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Commit nothing: another consumer may have these partitions already."""
+        self._give_up(partitions, "lost")
+
+    def close(self) -> None:
+        """Finish what is begun, and begin nothing more."""
+        self._closing = True
+        self._drain(list(self._assigned.values()))
+
+    def _drain(self, these: Sequence[AssignedPartition]) -> None:
+        """Begin nothing more, and wait for the records that are with their handlers."""
+        if not self._workers.close(these, DRAIN_SECONDS, lambda: self._processor.stuck):
+            logger.warning("consumer.handler_unfinished seconds=%g", DRAIN_SECONDS)
+
+    def _give_up(self, partitions: Sequence[TopicPartition], how: str) -> None:
+        names = [(p.topic, p.partition) for p in partitions]
+        self._tracker.lose(names)
+        if self._closing:
+            return
+        self._report.assigned = len(self._tracker.assigned())
+        logger.info("consumer.%s partitions=%s", how, names)
+        for name in names:
+            self._report.forget_lag(name)
+            assigned = self._assigned.pop(name, None)
+            if assigned is not None:
+                assigned.closed = True
+                if assigned in self._paused:
+                    self._paused.remove(assigned)
+                    self._consumer.resume([TopicPartition(*name)])  # else it stays paused when it comes back
+            self._tell_revoked(name)
+        for assigned in self._assigned.values():
+            self._workers.of(assigned.partition).wake(assigned)
+
+    def _open_partition(self, partition: Partition, position: Position) -> None:
+        self._assigned[partition] = AssignedPartition(
+            partition, self._tracker.assign(partition, position.offset, position.committed)
+        )
+
+    def _tell_revoked(self, partition: Partition) -> None:
+        if self._revoked is not None:
+            self._workers.of(partition).call(partial(self._revoked, *partition))
+
+
+def _shown(positions: dict[Partition, Position]) -> str:
+    """The first few partitions with where they are read from, and how many there are more."""
+    first = [f"{topic}-{number}@{position.offset}" for (topic, number), position in [*positions.items()][:_NAMED]]
+    more = len(positions) - len(first)
+    return ",".join(first) + (f" and {more} more" if more else "")
