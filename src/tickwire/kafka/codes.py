@@ -76,26 +76,31 @@ NOT_REPORTED = KafkaError._MSG_TIMED_OUT
 NEVER_SENT = KafkaError._PURGE_QUEUE
 PURGED = frozenset({NEVER_SENT, KafkaError._PURGE_INFLIGHT})  # says nothing of what became of the record
 RECORD_TOO_LARGE = KafkaError.MSG_SIZE_TOO_LARGE
-BATCH_TOO_LARGE = frozenset({RECORD_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
+# The first by the topic's max.message.bytes, the second by its segment.bytes, which counts for the batch as well:
+# https://kafka.apache.org/documentation/#topicconfigs
+TOO_LARGE = frozenset({RECORD_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
 RECORD_REFUSED = KafkaError.INVALID_RECORD
 TIME_REFUSED = KafkaError.INVALID_TIMESTAMP
 # The library's name for what was fine itself: https://cwiki.apache.org/confluence/display/KAFKA/KIP-467
 NEIGHBOUR_REFUSED = KafkaError._INVALID_DIFFERENT_RECORD
 # More than one record from the future is INVALID_RECORD, and with it a batch that has one is INVALID_TIMESTAMP.
-BATCH_REFUSED = BATCH_TOO_LARGE | {RECORD_REFUSED, TIME_REFUSED, NEIGHBOUR_REFUSED}
+BATCH_REFUSED = TOO_LARGE | {RECORD_REFUSED, TIME_REFUSED, NEIGHBOUR_REFUSED}
 # Refusals that waiting does not change. A topic that is missing may be created again, so it is none of them.
-_REFUSED_FOR_GOOD = _FORBIDDEN | {
-    RECORD_TOO_LARGE,
-    RECORD_REFUSED,
-    REFUSED_LOGIN,
-    KafkaError.SASL_AUTHENTICATION_FAILED,
-    KafkaError.TOPIC_EXCEPTION,
-    KafkaError.POLICY_VIOLATION,
-    KafkaError.UNSUPPORTED_COMPRESSION_TYPE,
-    KafkaError.UNSUPPORTED_FOR_MESSAGE_FORMAT,
-    KafkaError._FATAL,
-    KafkaError._INVALID_ARG,
-}
+_REFUSED_FOR_GOOD = (
+    _FORBIDDEN
+    | TOO_LARGE
+    | {
+        RECORD_REFUSED,
+        REFUSED_LOGIN,
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError.TOPIC_EXCEPTION,
+        KafkaError.POLICY_VIOLATION,
+        KafkaError.UNSUPPORTED_COMPRESSION_TYPE,
+        KafkaError.UNSUPPORTED_FOR_MESSAGE_FORMAT,
+        KafkaError._FATAL,
+        KafkaError._INVALID_ARG,
+    }
+)
 # The producer's place in its sequence is lost, so it is at its end, not the record. librdkafka calls only some of these
 # fatal, and would go on behind the hole after the others.
 _PRODUCER_LOST = frozenset(

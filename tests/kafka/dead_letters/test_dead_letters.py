@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported without saying so
     AdminClient,
     AlterConfigOpType,
@@ -13,6 +14,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported wi
 )
 
 from consumer_support import Collector, Headers, committed, config_for, create, read_all, send
+from dead_letter_support import DOWN, bury, source
+from kafka.mock_cluster import PRODUCE, MockCluster
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, Reject
@@ -156,6 +159,18 @@ def test_what_is_too_large_loses_headers_then_its_value_but_not_where_it_came_fr
     assert (second.key, second.value) == (b"k", None)
     assert dict(second.headers)["left_out"] == b"headers,value"
     assert dict(second.headers)["source_offset"] == b"1"
+
+
+@pytest.mark.parametrize("code", [KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE])
+def test_what_is_too_large_for_the_topic_or_for_its_segments_loses_headers(code: int, unique: str) -> None:
+    with MockCluster() as mock:
+        config = config_for(mock.bootstrap, unique, dlq_enabled=True)
+        mock.create_topic(config.dlq_topic, 1)
+        mock.push_request_errors(PRODUCE, code)
+        bury(config, [source(config, 1, headers=[("theirs", b"1")])], DOWN)
+        [letter] = read_all(config, config.dlq_topic)
+    original, ours = split_headers(letter.headers)
+    assert (original, letter.value, ours["left_out"]) == ([], b"v", "headers")
 
 
 def test_a_dead_letter_that_cannot_be_written_holds_the_offset(config: KafkaConfig) -> None:

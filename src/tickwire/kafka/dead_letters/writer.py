@@ -71,7 +71,7 @@ class DeadLetters:
             value = record.value if step < 2 else None
             key = record.key if step < 3 else None
             error = self._deliver(key, value, headers)
-            if error is None or error.code() != codes.RECORD_TOO_LARGE:
+            if error is None or error.code() not in codes.TOO_LARGE:
                 break
         if error is not None:
             source = (record.topic, record.partition, record.offset)

@@ -17,7 +17,7 @@ from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.events.types import MarketEvent, OrderBook
 from tickwire.kafka.admin.topics import ensure_topics
 from tickwire.kafka.clients import CONNECT_SECONDS, said
-from tickwire.kafka.codes import RECORD_TOO_LARGE
+from tickwire.kafka.codes import TOO_LARGE
 from tickwire.kafka.producing.flow import Flow
 from tickwire.kafka.producing.ledger import (
     IN_MEMORY,
@@ -264,7 +264,7 @@ class Publisher:
         code = error.code()
         lane.refused_times = 1 + (lane.refused_times if self._loop.time() < lane.refused_at + _CALM_S else 0)
         lane.refused_at = self._loop.time()
-        if code == RECORD_TOO_LARGE:
+        if code in TOO_LARGE:
             lane.refused_bytes = len(record.value)
         if (record.topic, code) not in self._refusals:
             self._refusals.add((record.topic, code))

@@ -67,7 +67,7 @@ class RefusedBatches:
                 again.append(at_present(entry))
             else:
                 again.append(entry)
-                if error.code() in codes.BATCH_TOO_LARGE:
+                if error.code() in codes.TOO_LARGE:
                     too_large = True
                 elif error.code() != codes.NEIGHBOUR_REFUSED:
                     one_by_one = len(again)
@@ -78,7 +78,7 @@ class RefusedBatches:
 
     def _was_alone(self, entry: InFlight, error: KafkaError, refused: int) -> bool:
         """Whether it is certain that the record was refused for its own sake."""
-        if error.code() in codes.BATCH_TOO_LARGE:
+        if error.code() in codes.TOO_LARGE:
             return refused == 1 or len(entry.record.value) >= self.batch_size
         return refused == 1 and error.code() == codes.RECORD_REFUSED and not is_from_another_time(entry)
 
