@@ -128,6 +128,11 @@ def run_command(command: Callable[..., None], *arguments: str) -> int:
     """Run one command as ``tickwire`` does, and return what the process would end with."""
     app = typer.Typer(add_completion=False)
     app.command()(command)
+    return run_app(app, *arguments)
+
+
+def run_app(app: typer.Typer, *arguments: str) -> int:
+    """Run a command line as ``tickwire`` does, and return what the process would end with."""
     try:
         app(args=list(arguments))
     except TickwireError as e:

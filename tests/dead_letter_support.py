@@ -1,16 +1,13 @@
 """What the tests of the dead-letter commands share: dead letters made without a consumer, and running a command."""
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from consumer_support import config_for
+from consumer_support import config_for, run_app
 from tickwire.cli import dlq
-from tickwire.cli.common import printable
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import TickwireError
 from tickwire.kafka.dead_letters.headers import Failure
 from tickwire.kafka.dead_letters.writer import DeadLetters
 from tickwire.kafka.received import ReceivedRecord
@@ -49,11 +46,4 @@ def bury(config: KafkaConfig, records: Sequence[ReceivedRecord], *failures: Fail
 
 def run(*arguments: str) -> int:
     """Run ``tickwire dlq …`` here, and return what the process would end with."""
-    try:
-        dlq.app(args=list(arguments))
-    except TickwireError as e:
-        sys.stderr.write(f"error: {printable(str(e))}\n")
-        return e.exit_code
-    except SystemExit as e:
-        return e.code if isinstance(e.code, int) else 0
-    return 0
+    return run_app(dlq.app, *arguments)

@@ -41,20 +41,6 @@ def mock() -> Iterator[MockCluster]:
         yield cluster
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
-    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode != 0:
-        pytest.skip("mounting needs root")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
 def made(mock: MockCluster, unique: str, folder: Path, **values: Any) -> KafkaConfig:
     config = config_for(mock.bootstrap, unique, spill_dir=folder, **{"queue_max_messages": 20} | values)
     topics_on(mock, config, 2)
