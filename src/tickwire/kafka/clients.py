@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from tickwire.config.kafka_config import KafkaConfig
@@ -28,6 +28,7 @@ LARGEST_MESSAGE = 1_000_000_000  # what librdkafka allows; the topic's own limit
 
 _EMBEDDED = "tansu_cluster"  # the cluster id that every Tansu has unless it was told another one
 _FIRST_WAIT_S = 0.5
+_AGAIN_S = 0.1
 _WITHOUT_TLS = frozenset({None, "PLAINTEXT", "SASL_PLAINTEXT"})
 # What librdkafka puts around its words: the connection, which we name ourselves, and how long it took.
 _FRAME = re.compile(r"^\S+/(?:bootstrap|\d+): | \(after \d+ms in state \w+\)|^Failed to get metadata: ")
@@ -232,6 +233,25 @@ def make(kind: Callable[[dict[str, Any]], _Client], settings: dict[str, Any]) ->
         raise KafkaFailed(
             f"The Kafka client cannot be set up ({said(e)}): correct the KAFKA_* setting that it names."
         ) from e
+
+
+def ask(question: Callable[[float], list[TopicPartition]], seconds: float) -> list[TopicPartition]:
+    """Ask until there is an answer: a coordinator or a leader that has just moved says so, and nothing is wrong.
+
+    *question* gets the seconds that are left. Raises ``KafkaException`` for an error that stays, of any partition.
+    """
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            answer = question(max(0.1, until - time.monotonic()))
+            error = next((entry.error for entry in answer if entry.error is not None), None)
+        except KafkaException as e:
+            error = e.args[0]
+        if error is None:
+            return answer
+        if not codes.passes(error) or time.monotonic() >= until:
+            raise KafkaException(error)
+        time.sleep(_AGAIN_S)
 
 
 def said(error: KafkaException | KafkaError) -> str:

@@ -41,21 +41,19 @@ _PASSING = frozenset({ALL_DOWN, UNREACHABLE, UNKNOWN_HOST, NO_ANSWER, KafkaError
 
 # Groups.
 NO_SUCH_GROUP = KafkaError.GROUP_ID_NOT_FOUND
-COORDINATOR_MOVES = frozenset(
+_MOMENTARY = frozenset(
     {
         KafkaError.NOT_COORDINATOR,
         KafkaError.COORDINATOR_NOT_AVAILABLE,
         KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.UNSTABLE_OFFSET_COMMIT,  # a transaction that commits offsets of the group is under way
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.OFFSET_NOT_AVAILABLE,
+        UNREACHABLE,
+        KafkaError._WAIT_COORD,
     }
 )
-_MOMENTARY = COORDINATOR_MOVES | {
-    KafkaError.UNSTABLE_OFFSET_COMMIT,  # a transaction that commits offsets of the group is under way
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.OFFSET_NOT_AVAILABLE,
-    UNREACHABLE,
-    KafkaError._WAIT_COORD,
-}
 # The commit of one that is no member, or no more: https://cwiki.apache.org/confluence/display/KAFKA/KIP-345 for the
 # last of them.
 _NO_MEMBER = frozenset(

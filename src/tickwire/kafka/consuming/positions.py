@@ -3,19 +3,17 @@
 Always resolved to offsets, never left to ``auto.offset.reset``, which skips or repeats without a word.
 """
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, TopicPartition
 
-from tickwire.kafka.codes import passes
+from tickwire.kafka.clients import ask
 from tickwire.kafka.consuming.progress import Partition
 from tickwire.kafka.times import parse_time
 
 _QUERY_S = 30.0
-_AGAIN_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,8 @@ def look_up_start(consumer: Consumer, start: Start, partitions: Sequence[Partiti
 def committed(consumer: Consumer, partitions: Sequence[Partition]) -> dict[Partition, int]:
     """What the group has committed; partitions without are left out. Raises ``KafkaException``."""
     query = [TopicPartition(*partition) for partition in partitions]
-    return _ask(lambda seconds: consumer.committed(query, timeout=seconds), least=0)
+    answer = ask(lambda seconds: consumer.committed(query, timeout=seconds), _QUERY_S)
+    return {(entry.topic, entry.partition): entry.offset for entry in answer if entry.offset >= 0}
 
 
 def _look_up(consumer: Consumer, partitions: Sequence[Partition], time: int) -> dict[Partition, int]:
@@ -92,20 +91,5 @@ def _look_up(consumer: Consumer, partitions: Sequence[Partition], time: int) -> 
     if not partitions:
         return {}
     query = [TopicPartition(*partition, time) for partition in partitions]
-    return _ask(lambda seconds: consumer.offsets_for_times(query, timeout=seconds), least=OFFSET_END)
-
-
-def _ask(question: Callable[[float], list[TopicPartition]], least: int) -> dict[Partition, int]:
-    """Ask until there is an answer: a coordinator or a leader that has just moved says so, and nothing is wrong."""
-    until = time.monotonic() + _QUERY_S
-    while True:
-        try:
-            answer = question(max(0.1, until - time.monotonic()))
-            error = next((entry.error for entry in answer if entry.error is not None), None)
-        except KafkaException as e:
-            error = e.args[0]
-        if error is None:
-            return {(entry.topic, entry.partition): entry.offset for entry in answer if entry.offset >= least}
-        if not passes(error) or time.monotonic() >= until:
-            raise KafkaException(error)
-        time.sleep(_AGAIN_S)
+    answer = ask(lambda seconds: consumer.offsets_for_times(query, timeout=seconds), _QUERY_S)
+    return {(entry.topic, entry.partition): entry.offset for entry in answer if entry.offset >= OFFSET_END}

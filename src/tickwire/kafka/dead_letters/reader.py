@@ -13,7 +13,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaExcepti
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, UsageError
-from tickwire.kafka.clients import consumer_config, make
+from tickwire.kafka.clients import ask, consumer_config, make
 from tickwire.kafka.codes import END_OF_PARTITION, MISSING, OFFSET_LOST, final_error, for_good
 from tickwire.kafka.dead_letters.selection import DeadLetter, Selection
 from tickwire.kafka.received import ReceivedRecord
@@ -146,10 +146,7 @@ class DeadLetterReader:
     def _look_up(self, times: Mapping[int, int]) -> dict[int, int]:
         """Ask for offsets by time; OFFSET_BEGINNING and OFFSET_END stand for themselves in this request."""
         query = [TopicPartition(self._topic, number, time_ms) for number, time_ms in times.items()]
-        answer = self._consumer.offsets_for_times(query, timeout=_QUERY_S)
-        for entry in answer:
-            if entry.error is not None:
-                raise KafkaException(entry.error)
+        answer = ask(lambda seconds: self._consumer.offsets_for_times(query, timeout=seconds), _QUERY_S)
         return {entry.partition: entry.offset for entry in answer}
 
     def _ends(self, numbers: Sequence[int]) -> dict[int, int]:

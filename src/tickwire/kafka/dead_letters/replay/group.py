@@ -10,14 +10,13 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, To
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.kafka import codes
-from tickwire.kafka.clients import Cluster, consumer_config, make, said
+from tickwire.kafka.clients import Cluster, ask, consumer_config, make, said
 from tickwire.kafka.codes import final_error, log_client_error
 from tickwire.kafka.dead_letters.replay.handled import METADATA_BYTES, Handled
 
 GROUP = "dlq-replay-tool"
 _QUERY_S = 15.0
 _SESSION_MS = 6_000  # the shortest that brokers allow: so long a killed replay keeps its place
-_AGAIN_S = 0.2
 _VACANT_S = 10.0
 _JOIN_S = 30.0
 
@@ -115,20 +114,12 @@ class ReplayGroup:
         self._consumer.close()
 
     def _committed(self, numbers: Iterable[int]) -> list[TopicPartition]:
-        """Ask for the group's offsets, again while its coordinator moves or, on a new cluster, is only being made."""
+        """Ask for the group's offsets; the coordinator of a new cluster is only being made then."""
         query = [TopicPartition(self._topic, number) for number in numbers]
-        deadline = time.monotonic() + _QUERY_S
-        while True:
-            try:
-                answer = self._consumer.committed(query, timeout=max(deadline - time.monotonic(), 1.0))
-                error = next((entry.error for entry in answer if entry.error is not None), None)
-            except KafkaException as e:
-                error = e.args[0]
-            if error is None:
-                return answer
-            if error.code() not in codes.COORDINATOR_MOVES or time.monotonic() >= deadline:
-                raise KafkaFailed(f"The offsets of the group {GROUP} cannot be read ({said(error)}): try again.")
-            time.sleep(_AGAIN_S)
+        try:
+            return ask(lambda seconds: self._consumer.committed(query, timeout=seconds), _QUERY_S)
+        except KafkaException as e:
+            raise KafkaFailed(f"The offsets of the group {GROUP} cannot be read ({said(e)}): try again.") from e
 
     def _poll(self, seconds: float) -> None:
         message = self._consumer.poll(seconds)  # serves the group; records come through another consumer
