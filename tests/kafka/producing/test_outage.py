@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,44 @@ async def test_what_the_queue_cannot_hold_is_delivered_after_the_outage_in_order
     assert_all_there(config, 250)
     assert feed.asked == []
     assert metric("kafka_records_total", topic=config.ticker_topic, outcome="conflated") == tickers.conflated
+
+
+async def test_the_loop_keeps_its_turns_while_the_disk_stands_still(
+    mock: MockCluster, unique: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = made(mock, unique, tmp_path, spill_max_bytes=800_000, spill_fsync_ms=0, queue_max_bytes=1 << 20)
+    feed, rounds = NotingFeed(), 200
+    standing, moves, fsync = threading.Event(), threading.Event(), os.fsync
+    on_loop: list[bool] = []
+
+    def files() -> int:
+        return len(list(tmp_path.rglob("*.spill")))
+
+    def stalled(fd: int) -> None:
+        on_loop.append(threading.current_thread() is threading.main_thread())
+        standing.set()
+        moves.wait(10)
+        fsync(fd)
+
+    async with running(config, feed) as publisher:
+        with mock.down():
+            monkeypatch.setattr(os, "fsync", stalled)
+            for number in range(rounds):  # more than one file on disk has
+                publish_round(publisher, number)
+                await asyncio.sleep(0)
+                if number == rounds // 10:
+                    await aeventually(standing.is_set, "the disk to be asked")
+            assert publisher.accounting()[config.orderbook_topic].spilled > 500
+            assert sums_agree(publisher)
+            assert files() == 1
+            moves.set()
+            await aeventually(lambda: files() > 1, "the next file")
+        await aeventually(lambda: not publisher._buffer.records, "the disk is drained", 30)
+        await aeventually(lambda: not files(), "the files go")
+        assert not any(on_loop)
+        assert await publisher.close(30) == 0
+    assert_all_there(config, rounds)
+    assert (feed.asked, feed.errors) == ([], [])
 
 
 async def test_what_is_left_at_the_end_is_sent_first_by_the_next_start(

@@ -17,7 +17,7 @@ from tickwire.kafka.spill.segment import FRAME_BYTES, HEADER_BYTES
 from tickwire.records.codec import Record
 
 MAX_BYTES = 6000
-SYSCALLS = ("pwrite", "fsync", "ftruncate", "unlink", "rename", "replace")
+SYSCALLS = ("pwrite", "fsync", "ftruncate", "truncate", "unlink", "rename", "replace")
 VALUES = st.binary(max_size=250)
 
 
@@ -146,6 +146,20 @@ class SpillMachine(RuleBasedStateMachine):
         if seconds == 1.0:
             self.saved |= self.acked
 
+    @rule(values=st.lists(VALUES, max_size=8))
+    def sync_elsewhere(self, values: list[bytes]) -> None:
+        """The disk works while records come in, and no step of the log's own waits for it."""
+        self.log.waits = False
+        self.clock.now += 1
+        sync, acked = self.log.begin_sync(), set(self.acked)
+        assert sync is not None
+        for value in values:
+            self.append(value)
+        outcome = sync.run()
+        self.log.end_sync(sync, lambda: outcome)
+        self.log.waits = True
+        self.saved |= acked
+
     @rule()
     def restart(self) -> None:
         self.log.close()
@@ -182,9 +196,16 @@ class SpillMachine(RuleBasedStateMachine):
         os.truncate(newest, keep)
         return {n for n in self.records if n >= cut}, keep - last if keep >= last else keep
 
-    @rule(nth=st.integers(1, 8), step=st.sampled_from(["append", "prepend", "acknowledge", "sync"]), data=st.data())
+    @rule(
+        nth=st.integers(1, 20),
+        step=st.sampled_from(["append", "prepend", "acknowledge", "sync", "elsewhere"]),
+        data=st.data(),
+    )
     def crash_within(self, nth: int, step: str, data: st.DataObject) -> None:
         """The process dies within a step: that step counts wholly or not at all, all others count."""
+        if step == "prepend":  # which does this first, and then gives out numbers again that were in use before
+            self.log.flush()
+            self.saved |= self.acked
         records_before, waiting_before, saved_before = dict(self.records), self.waiting(), set(self.saved)
         if step == "acknowledge" and not waiting_before:
             return
@@ -195,6 +216,8 @@ class SpillMachine(RuleBasedStateMachine):
                 self.prepend([data.draw(VALUES) for _ in range(3)])
             elif step == "acknowledge":
                 self.acknowledge(data)
+            elif step == "elsewhere":
+                self.sync_elsewhere([data.draw(VALUES) for _ in range(6)])
             else:
                 self.sync(1.0)
         self.log.close()

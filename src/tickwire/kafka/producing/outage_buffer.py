@@ -7,13 +7,14 @@ So while anything on disk has not been handed over, new records go behind it.
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import SpillFailed, SpillFull, TickwireError
 from tickwire.kafka.producing.ledger import IN_MEMORY, InFlight, Lane, Ledger, RecoveredAccount
 from tickwire.kafka.producing.when_full import Send
-from tickwire.kafka.spill import SpillLog
+from tickwire.kafka.spill import SpillLog, Sync
 from tickwire.records.codec import Record, read_head
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,8 @@ class OutageBuffer:
         self._config, self._ledger, self._clock = config, ledger, clock
         self._lose, self._broke, self._failed = lose, broke, failed
         self._log: SpillLog | None = None
+        self._disk = ThreadPoolExecutor(1, "tickwire-spill")  # waits for the disk, so that the loop need not
+        self._syncing: tuple[Sync, Future[str | None]] | None = None
         self._found = 0  # records of an earlier run
         self._older = 0  # of these, how many have not been read
         self._unread = 0  # records, of any run, that have not been read
@@ -63,6 +66,7 @@ class OutageBuffer:
     def open(self, log: SpillLog, lost: int) -> None:
         """Take the log with what an earlier run left in it, of which *lost* records are damaged."""
         self._log = log
+        log.waits = False
         if log.records:
             logger.warning("spill.found folder=%s records=%d (they are sent first)", log.folder, log.records)
         self._lost_older = lost
@@ -143,12 +147,25 @@ class OutageBuffer:
                 self._failed(e)
 
     def sync(self) -> None:
-        """When it is due, make the disk have it all; blocks for as long as the disk takes."""
-        if self._log is not None and (self._log.records or self._log.bytes):
-            try:
-                self._log.sync()
-            except SpillFailed as e:
-                self._failed(e)
+        """When it is due, let the disk have it all; take note when it has. Waits for nothing."""
+        log, syncing = self._log, self._syncing
+        if log is None or (syncing is not None and not syncing[1].done()):
+            return
+        if syncing is not None:
+            self._end_sync(log)
+        if (log.records or log.bytes) and (sync := log.begin_sync()):
+            self._syncing = sync, self._disk.submit(sync.run)
+
+    def _end_sync(self, log: SpillLog) -> None:
+        if self._syncing is None:
+            return
+        (sync, future), self._syncing = self._syncing, None
+        try:
+            log.end_sync(sync, future.result)
+        except SpillFull:
+            pass  # it is tried again; what comes meanwhile says that there is no room
+        except SpillFailed as e:
+            self._failed(e)
 
     def export(self) -> None:
         """Bring the metrics up to date."""
@@ -165,6 +182,9 @@ class OutageBuffer:
         log, self._log = self._log, None
         if log is None:
             return [entry for entry in (*handed_over, *waiting) if entry.place == IN_MEMORY]
+        self._end_sync(log)  # after it has ended
+        self._disk.shutdown()
+        log.waits = True
         lost = self._keep(log, handed_over, waiting)
         try:
             log.close()
@@ -180,6 +200,7 @@ class OutageBuffer:
         last = max((i for i, entry in enumerate(handed_over) if entry.place == IN_MEMORY), default=-1)
         left = deque((*handed_over[: last + 1], *waiting))
         try:
+            log.flush()  # which makes room
             log.prepend([entry.record for entry in handed_over[: last + 1]])
             for _ in range(last + 1):
                 entry = left.popleft()

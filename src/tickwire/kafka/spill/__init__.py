@@ -2,8 +2,10 @@
 
 from tickwire.kafka.spill.epochs import Epochs
 from tickwire.kafka.spill.home import Disk, Home, Work, served, settle, take
-from tickwire.kafka.spill.log import SpillLog, unusable
+from tickwire.kafka.spill.log import SpillLog, Sync, unusable
 from tickwire.kafka.spill.owner import Owner
 from tickwire.kafka.spill.recovery import Recovery
 
-__all__ = ["Disk", "Epochs", "Home", "Owner", "Recovery", "SpillLog", "Work", "served", "settle", "take", "unusable"]
+__all__ = [
+    "Disk", "Epochs", "Home", "Owner", "Recovery", "SpillLog", "Sync", "Work", "served", "settle", "take", "unusable",
+]  # fmt: skip

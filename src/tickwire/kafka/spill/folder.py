@@ -8,7 +8,7 @@ import google_crc32c
 import msgspec
 
 from tickwire.errors import SpillInUse
-from tickwire.kafka.spill.numbers import NumberSet
+from tickwire.kafka.spill.numbers import NumberSet, Runs
 
 LOCK = "lock"
 DONE = "acknowledged"
@@ -46,9 +46,9 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def save_done(folder: Path, done: NumberSet) -> None:
+def save_done(folder: Path, runs: Runs) -> None:
     """Replace the file that says which records need not be sent again, at once and for good. Raises OSError."""
-    body = msgspec.msgpack.encode(done.runs())
+    body = msgspec.msgpack.encode(runs)
     temporary = folder / (DONE + TEMPORARY)
     with temporary.open("wb") as file:
         file.write(google_crc32c.value(body).to_bytes(_CHECKSUM_BYTES, "little") + body)

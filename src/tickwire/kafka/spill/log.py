@@ -3,15 +3,18 @@
 import builtins
 import errno
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from tickwire.errors import SpillFailed, SpillFull, SpillUnusable, TickwireError
 from tickwire.kafka.spill import folder as folders
+from tickwire.kafka.spill.numbers import Runs
 from tickwire.kafka.spill.reader import Reader
 from tickwire.kafka.spill.recovery import Found, path_of, recover
 from tickwire.kafka.spill.segment import FRAME_BYTES, HEADER_BYTES, Segment
@@ -22,6 +25,7 @@ logger = logging.getLogger(__name__)
 _SEGMENT_BYTES = 16 << 20
 _SEGMENTS_AT_LEAST = 8  # a small budget is cut into smaller files, so that acknowledged room comes back early
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_CARRY_BYTES = 1 << 18  # as many move to a new file at once, so that nobody notices
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[str, bytes, bytes, list[tuple[str, bytes]], int, str, str]).decode
@@ -32,6 +36,35 @@ def decode(body: bytes) -> Record:
     return Record(*_decode(body))
 
 
+class Sync(NamedTuple):
+    """What the disk has to do: :meth:`run` waits for it and touches nothing of the log, so any thread will do."""
+
+    folder: Path
+    active: Segment | None  # of which the disk gets all
+    size: int  # of it, when this began
+    end: int
+    finished: Sequence[Segment]
+    names: bool  # whether files were made or removed
+    done: Runs | None  # to be saved
+
+    def run(self) -> str | None:
+        """Do it; return why a full disk kept the list of what is acknowledged from being saved. Raises OSError."""
+        if self.active is not None:
+            self.active.sync()
+        for segment in self.finished:
+            segment.remove()
+        if self.names:
+            folders.sync_folder(self.folder)
+        if self.done is not None:
+            try:
+                folders.save_done(self.folder, self.done)
+            except OSError as e:
+                if e.errno not in _DISK_FULL:
+                    raise
+                return e.strerror
+        return None
+
+
 class SpillLog:
     """A strictly first-in, first-out log of records in a folder of its own, for one process and one thread.
 
@@ -40,6 +73,8 @@ class SpillLog:
     the record before it. What is acknowledged is saved at each due :meth:`sync`: a crash in between means that records
     acknowledged since then are handed out a second time, never that one is left out.
 
+    Where :attr:`waits` is false, nobody waits for the disk but who runs what :meth:`begin_sync` gives.
+
     Every method but :meth:`open` raises :exc:`~tickwire.errors.SpillFailed` when the disk fails.
     """
 
@@ -47,6 +82,7 @@ class SpillLog:
         self, folder: Path, lock: int, found: Found, *, max_bytes: int, fsync_ms: int, monotonic: Callable[[], float]
     ) -> None:
         self.recovered = found.recovery
+        self.waits = True  # whether append() may wait for the disk, between two files
         self.damaged = 0  # records that were intact at the start and that read() could not read any more
         self.folder, self._lock, self._max_bytes = folder, lock, max_bytes
         self._segment_bytes = min(_SEGMENT_BYTES, max_bytes // _SEGMENTS_AT_LEAST)
@@ -56,7 +92,9 @@ class SpillLog:
         self._records = found.recovery.records
         self._reader = Reader(self._segments)
         self._unread = self._first  # the number that read() hands out next
-        self._unsynced = False
+        self._gone: list[Segment] = []  # files that nothing reads any more and that are to be removed
+        self._full = False  # the last file, and the next one begins when this one is on disk
+        self._unsynced = self._names_unsynced = False
         self._done_unsaved = found.recovery.done_damaged or found.recovery.lost_records > 0
         self._monotonic, self._every = monotonic, fsync_ms / 1000
         self._due = monotonic() + self._every
@@ -75,8 +113,8 @@ class SpillLog:
             lock = folders.lock(folder)
             found = recover(folder)
             log = cls(folder, lock, found, max_bytes=max_bytes, fsync_ms=fsync_ms, monotonic=monotonic)
-            log._remove_finished()
-            log._save_done()
+            sync = log._begin_sync()
+            log._synced(sync, sync.run())
         except (OSError, TickwireError) as e:
             if lock >= 0:
                 os.close(lock)
@@ -113,8 +151,12 @@ class SpillLog:
         body = _encode(msgspec.structs.astuple(record))
         size = FRAME_BYTES + len(body)
         active = self._active
-        if active is None or (active.end > active.first and active.size + size > self._segment_bytes):
-            active = None
+        if active is not None and active.end > active.first and active.size + size > self._segment_bytes:
+            if self.waits:
+                active = None
+            else:
+                self._full, self._due = True, -math.inf
+        if active is None:
             size += HEADER_BYTES
         if self._bytes + size > self._max_bytes:
             raise SpillFull(str(self.folder), "budget")
@@ -142,9 +184,10 @@ class SpillLog:
         bodies = [_encode(msgspec.structs.astuple(record)) for record in records]
         if self._bytes + HEADER_BYTES + sum(FRAME_BYTES + len(body) for body in bodies) > self._max_bytes:
             raise SpillFull(str(self.folder), "budget")
+        self.flush()
         try:
             # These numbers may have been used before; the saved list must have forgotten them.
-            folders.save_done(self.folder, self._done)
+            folders.save_done(self.folder, self._done.runs())
             segment = self._write_first(bodies)
         except OSError as e:
             raise self._failure(e) from e
@@ -189,40 +232,41 @@ class SpillLog:
     def acknowledge(self, number: int) -> None:
         """Take note that a record needs not be handed out again. Any order; a second time does nothing.
 
-        A file goes when all its records, and all files before it, are done with.
+        A file goes with the next :meth:`sync` when all its records, and all files before it, are done with.
         """
         if number >= self._next:
             raise ValueError(f"record {number} was never written")
-        if number < self._first or not self._done.add(number, number + 1):
-            return
-        self._records -= 1
-        self._done_unsaved = True
-        try:
-            self._remove_finished()
-        except OSError as e:
-            raise self._failure(e) from e
+        if number >= self._first and self._done.add(number, number + 1):
+            self._records -= 1
+            self._done_unsaved = True
 
     def sync(self) -> None:
         """When it is due: wait until the disk has everything, save what is acknowledged, remove what is not needed."""
-        now = self._monotonic()
-        if now >= self._due:
-            self._due = now + self._every
-            self.flush()
+        if sync := self.begin_sync():
+            self.end_sync(sync, sync.run)
 
     def flush(self) -> None:
         """Do what :meth:`sync` does, due or not."""
+        sync = self._begin_sync()
+        self.end_sync(sync, sync.run)
+
+    def begin_sync(self) -> Sync | None:
+        """When it is due: what :meth:`sync` would do, to be run elsewhere and then given to :meth:`end_sync`."""
+        now = self._monotonic()
+        if now < self._due:
+            return None
+        self._due = now + self._every
+        return self._begin_sync()
+
+    def end_sync(self, sync: Sync, outcome: Callable[[], str | None]) -> None:
+        """Take note of how it went: *outcome* returns, or raises, what :meth:`Sync.run` did."""
         try:
-            if self._unsynced and self._active is not None:
-                self._active.sync()
-            self._unsynced = False
-            active = self._active
-            if active is not None and active.end > active.first and self._done.covers(active.first, active.end):
-                active.close()
-                self._active = None
-            self._remove_finished()
+            self._synced(sync, outcome())
         except OSError as e:
+            self._unsynced |= sync.active is not None
+            self._names_unsynced |= sync.names
+            self._done_unsaved |= sync.done is not None
             raise self._failure(e) from e
-        self._save_done()
 
     def close(self) -> None:
         """Do what :meth:`sync` does, close all files and give the folder back."""
@@ -258,43 +302,72 @@ class SpillLog:
         # The file before is complete on disk first: only the newest may have a torn end.
         if self._active is not None:
             self._active.sync()
-        segment = Segment.create(path_of(self.folder, self._next), self._next)
+        segment = Segment.create(path_of(self.folder, self._next), self._next, synced=self.waits)
         self._bytes += segment.size
         if self._active is not None:
             self._active.close()
         self._segments.append(segment)
         self._active = segment
-        folders.sync_folder(self.folder)
+        if self.waits:
+            folders.sync_folder(self.folder)
+        else:
+            self._names_unsynced = True
         return segment
 
-    def _remove_finished(self) -> None:
-        removed = False
-        while self._segments and self._segments[0] is not self._active:
-            segment = self._segments[0]
+    def _begin_sync(self) -> Sync:
+        active = self._active
+        if active is not None and active.end > active.first and self._done.covers(active.first, active.end):
+            active.close()
+            self._active = active = None
+        while self._segments and (segment := self._segments[0]) is not active:
             if not self._done.covers(segment.first, segment.end):
                 break
             self._reader.leave(segment)
-            segment.remove()
-            del self._segments[0]
-            self._bytes -= segment.size
-            removed = True
-        if removed:
-            folders.sync_folder(self.folder)
+            self._gone.append(self._segments.pop(0))
             self._done.discard_below(self._first)
-            self._done_unsaved = True
+            self._names_unsynced = self._done_unsaved = True
+        sync = Sync(
+            self.folder,
+            active if self._unsynced else None,
+            active.size if active is not None else 0,
+            self._next,
+            tuple(self._gone),
+            self._names_unsynced,
+            self._done.runs() if self._done_unsaved else None,
+        )
+        self._unsynced = self._names_unsynced = self._done_unsaved = False
+        return sync
 
-    def _save_done(self) -> None:
-        if not self._done_unsaved:
-            return
-        try:
-            folders.save_done(self.folder, self._done)
-        except OSError as e:
-            if e.errno not in _DISK_FULL:
-                raise self._failure(e) from e
+    def _synced(self, sync: Sync, unsaved: str | None) -> None:
+        self._bytes -= sum(segment.size for segment in sync.finished)
+        del self._gone[: len(sync.finished)]
+        if unsaved is not None:
             # The older list stays and is true; until there is room, a crash means more records sent twice.
-            logger.warning("spill.acknowledged_not_saved folder=%s cause=%s", self.folder, e.strerror)
+            logger.warning("spill.acknowledged_not_saved folder=%s cause=%s", self.folder, unsaved)
+            self._done_unsaved = True
+        if self._full and sync.active is not None and sync.active is self._active:
+            self._begin_next(sync.active, sync.size, sync.end)
+
+    def _begin_next(self, active: Segment, size: int, end: int) -> None:
+        """Begin the next file with what came behind the records before *end*, which are on disk; else try again."""
+        if active.size - size > _CARRY_BYTES or self._bytes + HEADER_BYTES > self._max_bytes:
+            self._due = -math.inf
             return
-        self._done_unsaved = False
+        path = path_of(self.folder, end)
+        following = Segment.create(path.with_suffix(folders.TEMPORARY), end, synced=False)
+        try:
+            active.carry(size, following)
+            following.path = following.path.rename(path)
+            active.cut(size, end)
+        except OSError:
+            following.remove()
+            raise
+        active.close()
+        self._bytes += HEADER_BYTES
+        self._segments.append(following)
+        self._active = following
+        self._full = False
+        self._unsynced = self._names_unsynced = True
 
     def _lost(self, start: int, end: int) -> None:
         count = self._done.add(start, end)

@@ -2,6 +2,9 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
+from typing import TypeAlias
+
+Runs: TypeAlias = list[tuple[int, int]]
 
 
 class NumberSet:
@@ -17,7 +20,7 @@ class NumberSet:
         at = bisect_right(self._starts, number)
         return at > 0 and number < self._ends[at - 1]
 
-    def runs(self) -> list[tuple[int, int]]:
+    def runs(self) -> Runs:
         """List the runs, lowest first."""
         return list(zip(self._starts, self._ends, strict=True))
 

@@ -65,7 +65,7 @@ def recover(folder: Path) -> Found:
     for segment, later in pairwise(segments):
         segment.end = later.first
     for segment in segments[:-1]:
-        end, damaged = _check(segment, done, damage)
+        end, damaged = _check(segment, done, damage, stop=segment.end)
         damage.damaged_bytes += damaged + max(0, segment.size - end)
     following = _check_newest(segments, done, damage) if segments else done.end or _ORIGIN
     if done.end is not None and done.end > following:
@@ -80,8 +80,8 @@ def recover(folder: Path) -> Found:
     return Found(segments, done, following, _report(waiting, damage, stored is None))
 
 
-def _check(segment: Segment, done: NumberSet, damage: _Damage) -> tuple[int, int]:
-    """Read a whole file and count lost records.
+def _check(segment: Segment, done: NumberSet, damage: _Damage, stop: int | None = None) -> tuple[int, int]:
+    """Read a whole file and count lost records; what the next file has from *stop* on is cut off.
 
     Returns the offset behind its last intact record, and how many bytes before that are not intact.
     """
@@ -89,6 +89,9 @@ def _check(segment: Segment, done: NumberSet, damage: _Damage) -> tuple[int, int
     fd = os.open(segment.path, os.O_RDONLY)
     try:
         for frame in frames(fd, segment, HEADER_BYTES, segment.size):
+            if stop is not None and frame.number >= stop:  # a crash between the copy and the cut
+                segment.cut(frame.end - FRAME_BYTES - len(frame.body), stop)
+                break
             damage.lost_records += done.add(expected, frame.number)
             expected, end = frame.number + 1, frame.end
             intact += FRAME_BYTES + len(frame.body)

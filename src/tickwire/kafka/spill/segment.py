@@ -56,15 +56,16 @@ class Segment:
         self._fd = -1
 
     @classmethod
-    def create(cls, path: Path, first: int) -> "Segment":
-        """Create the file with its header on disk; leave no file behind when that fails."""
+    def create(cls, path: Path, first: int, *, synced: bool = True) -> "Segment":
+        """Create the file with its header, on disk unless it is synced later; leave no file behind when that fails."""
         mark = os.urandom(_MARK_BYTES)
         segment = cls(path, first, mark, HEADER_BYTES)
         fields = _HEADER.pack(_MAGIC, VERSION, first, mark)
         segment._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             _write(segment._fd, 2 * (fields + _CHECKSUM.pack(google_crc32c.value(fields))), 0)
-            segment.sync()
+            if synced:
+                segment.sync()
         except OSError:
             segment.remove()
             raise
@@ -81,6 +82,16 @@ class Segment:
     def sync(self) -> None:
         """Wait until the disk has it all."""
         os.fsync(self._fd)
+
+    def carry(self, offset: int, into: "Segment") -> None:
+        """Append what lies behind *offset*, where a frame begins, to another file; it stays here."""
+        for frame in frames(self._fd, self, offset, self.size):
+            into.append(frame.body)
+
+    def cut(self, offset: int, end: int) -> None:
+        """Take off what lies behind *offset*, which are the records from *end* on."""
+        os.truncate(self.path, offset)
+        self.size, self.end = offset, end
 
     def close(self) -> None:
         """Close the file; closing twice does nothing."""
