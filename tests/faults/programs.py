@@ -129,9 +129,10 @@ class Program:
 class Exchange(Program):
     """``tickwire simulate`` on *port*, and its controls."""
 
-    def __init__(self, exchange: str, port: int, folder: Path, *, symbols: int, rate: float) -> None:
+    def __init__(self, exchange: str, port: int, folder: Path, *faults: str, symbols: int, rate: float) -> None:
         self.exchange, self.url = exchange, f"http://127.0.0.1:{port}"
         options = ["--symbols", str(symbols), "--rate", str(rate), "--port", str(port)]
+        options += [f"--fault={fault}" for fault in faults]
         super().__init__(f"simulate-{exchange}", ["simulate", "--exchange", exchange, *options], {}, folder)
         self.until(lambda: "listens" in self.output.read_text(), "it listens")
         self._port_of_feed = port

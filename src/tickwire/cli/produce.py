@@ -20,13 +20,13 @@ from tickwire.cli.logs import start_logging
 from tickwire.cli.metrics_page import page_of
 from tickwire.cli.produce_output import Progress, progress, say_start
 from tickwire.cli.worker import Reporter
-from tickwire.cli.workers import SAID, WorkerProcesses
+from tickwire.cli.workers import REFUSED, SAID, WorkerProcesses
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.loading import load_feed, load_kafka, load_log
 from tickwire.config.share import WHOLE, Share
 from tickwire.data_feed import WebSocketDataFeed
-from tickwire.errors import TickwireError, UsageError
+from tickwire.errors import SubscriptionRefused, TickwireError, UsageError
 from tickwire.losses import droppable, last_line, losses
 from tickwire.records.kinds import topics_by_kind
 from tickwire.signals import Stop
@@ -61,7 +61,7 @@ def produce(
     Ctrl-C ends at once; the last line says what remains.
 
     With --workers each process serves a part of the symbols. One that dies is started again; one that ends with an
-    error ends all.
+    error ends all, unless it is that the exchange refuses each of its symbols.
 
     \b
     Examples:
@@ -108,7 +108,8 @@ def produce(
         except TickwireError as e:
             if worker is None:
                 raise
-            print(f"{SAID}{printable(str(e))}")  # for the first process, which says it once for all
+            said = REFUSED if isinstance(e, SubscriptionRefused) else SAID
+            print(f"{said}{printable(str(e))}")  # for the first process, which says it once for all
             raise typer.Exit(e.exit_code) from None
 
 

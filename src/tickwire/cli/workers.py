@@ -34,6 +34,7 @@ _ANSWER_S = 2.0
 _LAST_WORDS_S = 2.0
 _HEAD_BYTES = REQUEST_BYTES + LENGTH_BYTES
 SAID = "error: "  # before the sentence with which a worker ends, on its standard output
+REFUSED = "refused: "  # the same, where the exchange carries none of its symbols: the others are not concerned
 _STATES = ("running", "silent", "down")
 
 
@@ -51,6 +52,7 @@ class WorkerProcess:
         self._backoff = Backoff(random.random)
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = self._start_at = 0.0
+        self.over = False  # no other process follows
         self._asking = threading.Lock()
         self._requests = 0
         self._received = bytearray()  # and not read: an answer may come too late for its request
@@ -58,7 +60,7 @@ class WorkerProcess:
     def start_if_due(self) -> bool:
         """Start a process where none runs and the time has come; say whether that was done."""
         now = time.monotonic()
-        if self._process is not None or now < self._start_at:
+        if self._process is not None or self.over or now < self._start_at:
             return False
         self._report.unlink(missing_ok=True)
         self._received.clear()
@@ -178,7 +180,8 @@ class WorkerProcesses(Collector):
     def run(self, stop: Stop, tick: Callable[[], None]) -> int:
         """Serve until *stop* is requested or a worker ends with an error, which ends all; return the exit code.
 
-        A worker that is killed is started again. *tick* is called all the time, so as to show how things stand.
+        One whose symbols the exchange refuses, all of them, ends alone. A worker that is killed is started again.
+        *tick* is called all the time, so as to show how things stand.
 
         Raises :exc:`WorkerFailed` with the first such error.
         """
@@ -229,15 +232,22 @@ class WorkerProcesses(Collector):
             if not self._asked and not stop.requested and worker.start_if_due():
                 logger.info("workers.started worker=%s", worker.share)
             running |= worker.state != "down"
-        return not running and (self._asked or stop.requested)
+        return not running and (self._asked or stop.requested or all(worker.over for worker in self._workers))
 
     def _ended(self, worker: WorkerProcess, code: int, *, unasked: bool) -> None:
         if code > 0:  # for a reason that would be there again
             self._code = self._code or code
             said = worker.last_words(0)
-            if self._error is None and said.startswith(SAID):
-                self._error = WorkerFailed(said.removeprefix(SAID), code)
+            worker.over = said.startswith(REFUSED)
+            if self._error is None and said.startswith((SAID, REFUSED)):
+                self._error = WorkerFailed(said.removeprefix(SAID).removeprefix(REFUSED), code)
         if not unasked:
+            return
+        if worker.over:
+            logger.error(
+                "workers.refused worker=%s error=%r (it ends, and the others go on)",
+                worker.share, said.removeprefix(REFUSED),
+            )  # fmt: skip
             return
         if code > 0:
             logger.error("workers.failed worker=%s code=%d (all end)", worker.share, code)

@@ -201,6 +201,45 @@ def test_an_error_of_one_worker_ends_all_with_its_sentence(
     assert report_of(tmp_path)["acknowledged"] == in_topics(mock)
 
 
+def test_a_worker_whose_symbols_are_all_refused_ends_alone_and_the_others_go_on(
+    exchange: Exchange, mock: MockCluster, tmp_path: Path
+) -> None:
+    refused, served = (Share(index, 2).take(exchange.symbols, str) for index in range(2))
+    assert refused
+    assert served
+    faults = [f"refuse={symbol}" for symbol in refused]
+    folder = tmp_path / "refusing"
+    folder.mkdir()
+    with (
+        Exchange("binance", free_port(), folder, *faults, symbols=SYMBOLS, rate=300) as refusing,
+        produce(refusing, mock, tmp_path, 2) as program,
+    ):
+        program.until(lambda: program.metric("feed_workers", state="down") == 1, "one has ended")
+        program.until(lambda: program.metric("feed_books", state="valid") == len(served), "the other's books")
+        before = program.metric("kafka_records_total", outcome="acknowledged")
+        program.until(lambda: program.metric("kafka_records_total", outcome="acknowledged") > before, "more records")
+        assert program.metric("feed_worker_restarts_total") == 0
+        program.ask_to_end()
+        assert program.wait() == 1
+    errors = [line for line in program.log.read_text().splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert "refused to subscribe" in errors[0]
+    assert_sums_agree(report_of(tmp_path))
+
+
+def test_where_all_workers_are_refused_the_command_ends(exchange: Exchange, mock: MockCluster, tmp_path: Path) -> None:
+    folder = tmp_path / "refusing"
+    folder.mkdir()
+    faults = [f"refuse={symbol}" for symbol in exchange.symbols]
+    with (
+        Exchange("binance", free_port(), folder, *faults, symbols=SYMBOLS, rate=300) as refusing,
+        produce(refusing, mock, tmp_path, 2) as program,
+    ):
+        assert program.wait() == 1
+    errors = [line for line in program.log.read_text().splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+
+
 def test_a_second_signal_ends_all_at_once_and_says_what_remains(
     exchange: Exchange, mock: MockCluster, tmp_path: Path
 ) -> None:
