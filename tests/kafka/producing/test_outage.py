@@ -91,7 +91,7 @@ async def test_the_loop_keeps_its_turns_while_the_disk_stands_still(
     mock: MockCluster, unique: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = made(mock, unique, tmp_path, spill_max_bytes=800_000, spill_fsync_ms=0, queue_max_bytes=1 << 20)
-    feed, rounds = NotingFeed(), 200
+    feed, rounds = NullFlow(), 200
     standing, moves, fsync = threading.Event(), threading.Event(), os.fsync
     on_loop: list[bool] = []
 
