@@ -51,9 +51,9 @@ class Replay:
 
     def __init__(self, recording: Path) -> None:
         head, *self.lines = map(msgspec.json.decode, recording.read_bytes().splitlines())
-        self.symbols = [Symbol(*names) for names in head["symbols"]]
+        self.symbols, self.channels = [Symbol(*names) for names in head["symbols"]], head["channels"]
         module = exchanges.load(recording.parent.name)
-        self.adapter: AdapterContract = module.Adapter(self.symbols, head["channels"], head["depth"])
+        self.adapter: AdapterContract = module.Adapter(self.symbols, self.channels, head["depth"])
         self._fetches: dict[str, Fetch] = {}
 
     def outputs(self) -> Iterator[tuple[int, Output | FrameRejected]]:

@@ -172,6 +172,11 @@ class TestBookProcedure:
         assert adapter.book(BTC) is None
         assert books(adapter.receive(depth(102, 102), 3)) == [("invalid", None)]
 
+    @pytest.mark.parametrize("frame", [b'{"e":"depthUpdate"}', depth(-1, 1), depth(1, 10**20 - 1)])
+    def test_an_event_without_its_fields_or_with_numbers_that_no_update_has_is_malformed(self, frame: bytes) -> None:
+        with pytest.raises(FrameRejected, match="malformed"):
+            synced(100).receive(frame, 3)
+
     def test_a_wrong_number_beyond_a_gap_changes_nothing(self) -> None:
         adapter = synced(100)
         with pytest.raises(FrameRejected, match="malformed"):

@@ -1,8 +1,10 @@
 """What every exchange must do. The suite is made from the registry: a new exchange is in it by being there."""
 
 import ast
+import re
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from recordings import FIXTURES, FRAMES, Replay, books, events_of, recordings, r
 from tickwire import exchanges
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Book
+from tickwire.events.types import Ticker
 from tickwire.exchanges.contract import Fetch, Symbol
 
 
@@ -25,9 +28,15 @@ def form(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
-SYMBOLS = [Symbol("BTC-USDT", "BTCUSDT"), Symbol("BTC-USD", "BTC/USD")]
 each_exchange = pytest.mark.parametrize("name", exchanges.names())
-each_recording = pytest.mark.parametrize("recording", recordings(), ids=lambda p: f"{p.parent.name}-{p.name}")
+
+
+def each(found: list[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("recording", found, ids=lambda p: f"{p.parent.name}-{p.name}")
+
+
+each_recording = each(recordings())
+each_with_books = each([r for r in recordings() if "orderbook" in Replay(r).channels])
 
 
 def test_every_exchange_is_recorded_and_every_recording_has_its_exchange() -> None:
@@ -90,22 +99,22 @@ def test_a_reader_that_applies_the_messages_has_the_adapters_book(recording: Pat
         assert (reader.bids.top(), reader.asks.top()) == (book.bids.top(), book.asks.top())
 
 
-@each_exchange
-def test_a_restart_says_invalid_once_and_never_before_the_first_snapshot(name: str) -> None:
-    adapter = exchanges.load(name).Adapter(SYMBOLS, ["orderbook"], 25)
-    adapter.start()
-    first = adapter.restart(SYMBOLS[0], "stale", 1)
+@each_with_books
+def test_a_restart_says_invalid_once_and_never_before_the_first_snapshot(recording: Path) -> None:
+    player = Replay(recording)
+    player.adapter.start()
+    first = player.adapter.restart(player.symbols[0], "stale", 1)
     assert first
     assert not list(books(first))
-    assert adapter.restart(Symbol("NO-NE", "NONE"), "stale", 1) == []
+    assert player.adapter.restart(Symbol("NO-NE", "NONE"), "stale", 1) == []
 
 
-@each_exchange
-def test_everything_asked_for_is_pending_and_is_taken_back_at_the_end(name: str) -> None:
-    adapter = exchanges.load(name).Adapter(SYMBOLS, ["ticker", "orderbook"], 25)
-    assert len(adapter.start()) >= 1
-    assert len(adapter.stop()) >= 1
-    assert set(adapter.pending()) == {(c, s) for c in ("ticker", "orderbook") for s in SYMBOLS}
+@each_recording
+def test_everything_asked_for_is_pending_and_is_taken_back_at_the_end(recording: Path) -> None:
+    player = Replay(recording)
+    assert len(player.adapter.start()) >= 1
+    assert len(player.adapter.stop()) >= 1
+    assert set(player.adapter.pending()) == {(c, s) for c in player.channels for s in player.symbols}
 
 
 POISON = [
@@ -117,53 +126,71 @@ POISON = [
     b"{}",
     b"NaN",
     b"\xff\xfe",
-    b'{"channel":"\xff"}',
+    b'{"x":"\xff"}',
     b"{" * 100_000,
     b"[" * 100_000,
     b'{"x":' * 100_000,
-    b'{"data":{"x":' + b"[" * 100_000,
-    b'{"id":' + b"9" * 100_000 + b"}",
-    b'{"e":"depthUpdate"}',
-    b'{"channel":"book","type":"update","data":[]}',
-    b'{"channel":"book","type":"snapshot","data":[{"symbol":"BTC/USD","bids":[{"price":1e999999999,"qty":1}]}]}',
-    b'{"channel":"ticker","type":"update","data":[{"symbol":"BTC/USD","bid":{},"bid_qty":[],"ask":true}]}',
-    b'{"s":"BTCUSDT","u":1,"b":[["1","2"]],"B":"1","a":"2","A":"1"}',
-    b'{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":-1,"u":1,"b":[],"a":[]}',
-    b'{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":1,"u":99999999999999999999,"b":[],"a":[]}',
-    b'{"error":{"code":"x"},"id":[]}',
+    b'{"x":' + b"9" * 100_000 + b"}",
 ]
 
 
-@each_exchange
-@pytest.mark.parametrize("payload", POISON, ids=lambda p: repr(p[:40]))
-def test_poison_is_rejected_and_the_adapter_goes_on(name: str, payload: bytes) -> None:
-    adapter = exchanges.load(name).Adapter(SYMBOLS, ["ticker", "orderbook"], 25)
-    for _ in range(2):
-        with pytest.raises(FrameRejected) as caught:
-            adapter.receive(payload, 1)
-        assert caught.value.reason in {"malformed", "unknown"}
-        assert len(str(caught.value)) < 400
-    assert len(adapter.pending()) == 4
+@each_recording
+def test_poison_is_rejected_and_the_adapter_goes_on(recording: Path) -> None:
+    """Frames of no exchange, frames of this one cut in half, and its every key with a value that is too deep."""
+    player = Replay(recording)
+    cut = [text[: len(text) // 2].encode() for text in texts(recording)]
+    deep = [b'{"%s":' % key.encode() + b"[" * 100_000 for key in vocabulary(recording)[0]]
+    for payload in [*POISON, *cut, *deep]:
+        for _ in range(2):
+            with pytest.raises(FrameRejected) as caught:
+                player.adapter.receive(payload, 1)
+            assert caught.value.reason in {"malformed", "unknown"}, payload[:40]
+            assert len(str(caught.value)) < 400
+    assert set(player.adapter.pending()) == {(c, s) for c in player.channels for s in player.symbols}
 
 
-keys = st.sampled_from(
-    ["e", "E", "s", "U", "u", "b", "B", "a", "A", "stream", "data", "id", "error", "code", "msg", "result", "channel",
-     "type", "method", "success", "symbol", "bids", "asks", "price", "qty", "checksum", "timestamp", "bid", "depth"]
-)  # fmt: skip
-scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=8)
-    | st.sampled_from(
-        ["BTCUSDT", "BTC/USD", "depthUpdate", "book", "ticker", "update", "snapshot", "1.5", "NaN", "1e5"]
+def texts(recording: Path) -> list[str]:
+    """Every frame and body of a recording."""
+    return [line["frame"] if "frame" in line else line["body"] for line in Replay(recording).lines]
+
+
+def parts(document: Any) -> Iterator[tuple[str | None, Any]]:
+    """Every key of a document with its value, and every value that has none."""
+    if isinstance(document, dict):
+        yield from document.items()
+    for inner in document.values() if isinstance(document, dict) else document if isinstance(document, list) else ():
+        yield None, inner
+        yield from parts(inner)
+
+
+@cache
+def vocabulary(recording: Path) -> tuple[list[str], list[Any]]:
+    """The keys of a recording's frames, and their scalar values."""
+    found: list[tuple[str | None, Any]] = []
+    for text in texts(recording):
+        with suppress(msgspec.DecodeError):
+            found += parts(msgspec.json.decode(text))
+    values = {str(value): value for _, value in found if not isinstance(value, dict | list)}
+    return sorted({key for key, _ in found if key is not None}), list(values.values())
+
+
+@cache
+def documents(recording: Path) -> st.SearchStrategy[Any]:
+    """Documents of the exchange's own words."""
+    keys, values = vocabulary(recording)
+    scalars = (
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(max_size=8)
+        | st.sampled_from([*values, "1.5", "NaN", "1e5"])
     )
-)
-documents = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=8), max_leaves=24
-)
-each_fuzz = pytest.mark.parametrize("recording", [r for r in recordings() if "refused" not in r.name], ids=str)
+    return st.recursive(
+        scalars,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(keys), inner, max_size=8),
+        max_leaves=24,
+    )
 
 
 def survive(player: Replay, payload: bytes) -> None:
@@ -175,21 +202,23 @@ def survive(player: Replay, payload: bytes) -> None:
             player.adapter.fetched(Fetch(symbol, "", 1), payload, 1)
 
 
-@each_fuzz
+@each_recording
 @given(data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_any_bytes_or_json_only_ever_raise_frame_rejected(recording: Path, data: st.DataObject) -> None:
     player = Replay(recording)
     for _ in range(3):
-        payload = data.draw(st.binary(max_size=64) | documents.map(msgspec.json.encode))
+        payload = data.draw(st.binary(max_size=64) | documents(recording).map(msgspec.json.encode))
         survive(player, payload)
 
 
-@each_fuzz
+@each_recording
 @given(data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_spoiled_frames_never_break_the_rules_of_the_messages(recording: Path, data: st.DataObject) -> None:
-    """Frames lost, doubled, cut and with flipped bytes: no delta without a valid book, no second invalid."""
+    """Frames lost, doubled, cut, with other bytes and values: no delta without a valid book, no second invalid,
+    and only decimal text as a price or size.
+    """
     player = Replay(recording)
     player.lines = [line for line in player.lines for _ in range(data.draw(st.sampled_from([0, 1, 1, 1, 1, 2])))]
     for line in player.lines:
@@ -197,12 +226,26 @@ def test_spoiled_frames_never_break_the_rules_of_the_messages(recording: Path, d
             line["frame"] = data.draw(spoiled(line["frame"]))
     player.lines = player.lines or [{"us": 1, "frame": "{}"}]
     valid: set[str] = set()
-    for message in books(output for _, output in player.outputs()):
+    outputs = [output for _, output in player.outputs()]
+    for message in books(outputs):
         assert (message.action == "snapshot") or message.symbol in valid
         (valid.discard if message.action == "invalid" else valid.add)(message.symbol)
+        assert all(DECIMAL.fullmatch(number) for level in [*message.bids, *message.asks] for number in level)
+    for ticker in [output for output in outputs if isinstance(output, Ticker)]:
+        numbers = (ticker.bid, ticker.bid_size, ticker.ask, ticker.ask_size, ticker.last)
+        assert all(number is None or DECIMAL.fullmatch(number) for number in numbers)
+
+
+DECIMAL = re.compile(r"\d{1,14}(\.\d{1,24})?")
+VALUE = re.compile(r'"(?:[^"\\]|\\.)*":?|-?\d[\d.eE+-]*|true|false|null')
+OTHERS = ["null", "true", "{}", "[]", '[["1","2"]]', "-1", "9" * 20, "1e999999999", '"NaN"', '""', '"x"']
 
 
 @st.composite
 def spoiled(draw: Any, text: str) -> str:
+    """A frame that lost its end or a character, has another one, or another value where it has one."""
     at = draw(st.integers(0, max(len(text) - 1, 0)))
-    return draw(st.sampled_from([text[:at], text[:at] + text[at + 1 :], text[:at] + "9" + text[at + 1 :]]))  # type: ignore[no-any-return]
+    values = [found for found in VALUE.finditer(text) if not found[0].endswith(":")]
+    value = draw(st.sampled_from(values)) if values else None
+    other = text[: value.start()] + draw(st.sampled_from(OTHERS)) + text[value.end() :] if value else "{}"
+    return draw(st.sampled_from([text[:at], text[:at] + text[at + 1 :], text[:at] + "9" + text[at + 1 :], other]))  # type: ignore[no-any-return]

@@ -184,6 +184,10 @@ class TestBook:
         outputs = adapter.receive(book("update", [], [], crc(BIDS, ASKS)), 2)
         assert [(m.action, m.reason) for m in books(outputs)] == [("invalid", "gap")]
 
+    def test_an_update_of_no_book_is_malformed(self) -> None:
+        with pytest.raises(FrameRejected, match="malformed"):
+            synced().receive(b'{"channel":"book","type":"update","data":[]}', 2)
+
     def test_a_missing_checksum_is_a_wrong_one(self) -> None:
         assert [m.action for m in books(synced().receive(book("update", [], [], None), 2))] == ["invalid"]
 
