@@ -17,7 +17,7 @@ import pytest
 from faults.bench import Bench
 from faults.programs import Exchange, Program
 from faults.witness_process import read_messages
-from tickwire.cli.children import free_ports
+from support import free_port
 
 pytestmark = pytest.mark.kafka
 
@@ -52,14 +52,14 @@ def clock(tmp_path: Path) -> WallClock:
 
 @pytest.fixture
 def exchange(tmp_path: Path) -> Iterator[Exchange]:
-    (port,) = free_ports(1)
+    port = free_port()
     exchange = Exchange("binance", port, tmp_path, symbols=3, rate=200)
     with exchange:
         yield exchange
 
 
 def settings(bench: Bench) -> dict[str, str]:
-    (port,) = free_ports(1)
+    port = free_port()
     ours = {f"KAFKA_{name.upper()}": str(value) for name, value in bench.kafka.items()}
     more = {"KAFKA_ENABLED": "true", "KAFKA_METRICS_ENABLED": "true", "KAFKA_METRICS_PORT": str(port)}
     return ours | more | {"FEED_ORDERBOOK_KEYFRAME_SECONDS": "1"}

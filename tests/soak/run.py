@@ -20,10 +20,11 @@ from faults.witness_process import read_everything, read_messages
 from soak.actors import Actor, BrokerTrouble, all_books_valid, break_exchange, kill_consumer, warm_up
 from soak.findings import Findings, Numbers
 from soak.memory import Sample
+from tickwire import simulator
 from tickwire.broker import ApacheCluster
-from tickwire.cli.children import free_ports
+from tickwire.broker.ports import free_ports
 
-EXCHANGES = ("binance", "kraken")
+EXCHANGES = simulator.names()
 QUEUE = 1_000  # records a producer keeps in memory: little, so that a frozen broker sends the books to the disk
 _SYMBOLS, _RATE, _PARTITIONS = 5, 80.0, 2
 _KEYFRAME_S = 5
@@ -65,7 +66,7 @@ class Soak:
     # Start
 
     def _start(self) -> None:
-        ports = free_ports(2 * len(EXCHANGES))
+        ports = free_ports("127.0.0.1", 2 * len(EXCHANGES))
         self._exchanges = {
             name: self._enter(Exchange(name, ports.pop(), self._folder, symbols=_SYMBOLS, rate=_RATE))
             for name in EXCHANGES
@@ -104,7 +105,7 @@ class Soak:
 
     def _consumer(self, who: str) -> Program:
         """Start a member of the group; its output names every record that it hands to the handler."""
-        (port,) = free_ports(1)
+        [port] = free_ports("127.0.0.1", 1)
         self._lives[who] += 1
         name = f"consume-{who}-{self._lives[who]}"
         command = ["consume", "--format", "json", "--report", str(self._folder / f"{who}.json")]
@@ -295,7 +296,7 @@ class Soak:
 
     def _audit(self, count: int) -> dict[str, Any]:
         """Read everything once more with a consumer of ours that starts at the beginning, and rebuild the books."""
-        (port,) = free_ports(1)
+        [port] = free_ports("127.0.0.1", 1)
         command = ["consume", "--from", "beginning", "--max", str(count), "--format", "none"]
         command += ["--report", str(self._folder / "auditor.json"), "--group", f"audit-{self._unique}"]
         env = self._kafka(port) | {"KAFKA_DLQ_TOPIC": f"audit.{self._unique}"}

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -100,18 +99,6 @@ def cause(log: str) -> str:
     errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     last = (errors or lines or [""])[-1]
     return last if len(last) <= _TAIL_CHARACTERS else f"{last[:_TAIL_CHARACTERS]}…"
-
-
-def free_ports(count: int) -> list[int]:
-    """Name loopback ports that nothing listens on now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for s in sockets:
-            s.bind(("127.0.0.1", 0))
-        return [s.getsockname()[1] for s in sockets]
-    finally:
-        for s in sockets:
-            s.close()
 
 
 def get_json(url: str) -> Any:

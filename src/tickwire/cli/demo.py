@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 import typer
 
 from tickwire import simulator
+from tickwire.broker.ports import free_ports
 from tickwire.cli.accounting import judge, total_outcomes
-from tickwire.cli.children import Child, free_ports, get_json, metric, post
+from tickwire.cli.children import Child, get_json, metric, post
 from tickwire.cli.common import show, show_table
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
@@ -105,7 +106,7 @@ class _Demo:
         self.started = self.seconds = 0.0
 
     def start(self) -> None:
-        broker_port, exchange_port, self.producer_port, self.consumer_port = free_ports(4)
+        broker_port, exchange_port, self.producer_port, self.consumer_port = free_ports("127.0.0.1", 4)
         kafka = {
             "KAFKA_ENABLED": "true",
             "KAFKA_BROKERS": f"127.0.0.1:{broker_port}",

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from prometheus_client import start_http_server
 
-from tickwire.cli.children import free_ports
+from tickwire.broker.ports import free_ports
 from tickwire.cli.common import require_kafka
 from tickwire.cli.smoke_kafka import some_kafka
 from tickwire.config.environment import for_child
@@ -33,7 +33,7 @@ def wiring() -> None:
     print("Publisher-disabled-ok")
     # 1 where confluent-kafka is installed, 0 where it is not
     print(f"Callbacks: {len(WebSocketDataFeed(feed=FeedConfig(), kafka=KafkaConfig(enabled=True)).callbacks)}")
-    (port,) = free_ports(1)
+    [port] = free_ports("127.0.0.1", 1)
     server, _thread = start_http_server(port, addr="127.0.0.1")
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
