@@ -13,14 +13,12 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from faults.programs import Exchange, Program, ProgramFailed
+from tickwire import simulator
 from tickwire.broker import ApacheCluster
-from tickwire.simulator.faults import FRAME, REST
+from tickwire.simulator.faults import FRAME, REST, SPECIAL
 
 Actor = Iterator[None]
 
-# Left out: ``refuse``, which ends a producer at its start, and what an exchange cannot show in the time of a soak.
-# Kraken's books need no REST. Silent Binance answers pings, which passes for a quiet market for 10 minutes.
-_CANNOT_SHOW = {"binance": {"checksum", "silence"}, "kraken": {"stale", *REST}}
 _LAST = ("deaf", "silence")  # not noticed for up to a minute
 _HAPPENS_S, _RECOVERS_S = 30.0, 120.0
 _REST_S = 2.0
@@ -31,8 +29,14 @@ _ALIVE_S = 30.0
 
 
 def switches(exchange: str) -> list[str]:
-    """The faults that *exchange* can show while it runs."""
-    shown = [name for name in (*FRAME, *REST, "stale") if name not in _CANNOT_SHOW[exchange]]
+    """The faults that *exchange* can show in the time of a soak, without ``refuse``, which ends a producer at once."""
+    dialect = simulator.load(exchange)
+    absent = SPECIAL - dialect.faults
+    if "stale" not in dialect.faults:  # its books need no REST
+        absent |= REST.keys()
+    if dialect.heartbeat is None:  # silent, it answers pings, which passes for a quiet market for 10 minutes
+        absent |= {"silence"}
+    shown = [name for name in (*FRAME, *REST, "stale") if name not in absent]
     return sorted(shown, key=_LAST.__contains__)
 
 
