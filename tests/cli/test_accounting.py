@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tickwire.cli.accounting import add_reports, judge, stages
+from tickwire.cli.accounting import add_reports, judge, stages, troubles
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.losses import droppable, last_line, losses
 
@@ -136,3 +136,14 @@ def test_the_books_of_several_processes_are_put_together() -> None:
     ours = {"BTC-USDT": {"state": "valid", "troubles": 1, "last_seconds": 0.5}}
     theirs = {"ETH-USDT": {"state": "valid", "troubles": 0, "last_seconds": None}}
     assert add_reports([{"books": ours}, {"books": theirs}, {"books": ours}])["books"] == ours | theirs
+
+
+def test_the_last_trouble_of_each_book_has_its_reason_and_how_long_it_took_or_since_when_it_lasts() -> None:
+    since = "2026-01-31T12:00:00.000+00:00"
+    whole = {"state": "valid", "since": since, "troubles": 0, "last_reason": None, "last_seconds": None, "detail": ""}
+    mended = whole | {"troubles": 2, "last_reason": "gap", "last_seconds": 0.44}
+    broken = whole | {"state": "resyncing", "troubles": 1, "last_reason": "refused", "detail": "no such pair"}
+    assert troubles({"books": {"A-USD": mended, "B-USD": whole, "C-USD": broken}}) == [
+        {"book": "C-USD", "last trouble": "refused (no such pair)", "lasted": f"since {since}", "troubles": "1"},
+        {"book": "A-USD", "last trouble": "gap", "lasted": "0.4 s", "troubles": "2"},
+    ]

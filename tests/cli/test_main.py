@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Iterator
+from types import ModuleType
 
 import pytest
 
@@ -38,6 +39,24 @@ def test_the_version_says_that_the_compiled_part_is_there(capsys: pytest.Capture
     pytest.importorskip("tickwire._native", reason="installed where no compiler was")
     assert run("--version") == 0
     assert capsys.readouterr().out == f"tickwire {__version__} (compiled)\n"
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_consume_says_at_its_start_that_the_compiled_part_is_missing(
+    missing: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "tickwire._native", None if missing else ModuleType("_native"))
+    monkeypatch.setenv("KAFKA_ENABLED", "true")
+    assert run("consume", "--reset") == 2  # the next thing that it looks at
+    *before, error = capsys.readouterr().err.splitlines()
+    assert error.startswith("error: ")
+    assert len(before) == missing
+
+
+def test_the_usage_of_topics_names_what_it_can_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("topics", "--help") == 0
+    usage = " ".join(capsys.readouterr().out.partition("\n\n")[0].split())
+    assert usage.startswith("Usage: tickwire topics --list | --create NAME | --describe NAME | --delete NAME")
 
 
 @pytest.mark.parametrize(

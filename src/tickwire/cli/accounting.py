@@ -70,6 +70,22 @@ def stages(accounting: Mapping[str, Any], asked: Mapping[str, str]) -> dict[str,
     return expected | {stage: n for stage, n in counted.items() if n}
 
 
+def troubles(accounting: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The last trouble of each book that had one, those that are not over first: why, and how long or since when."""
+    books = {symbol: book for symbol, book in accounting["books"].items() if book["last_reason"] is not None}
+    return [
+        {
+            "book": symbol,
+            "last trouble": book["last_reason"] + (f" ({book['detail']})" if book["detail"] and open_ else ""),
+            "lasted": f"since {book['since']}" if open_ else f"{book['last_seconds']:.1f} s",
+            "troubles": str(book["troubles"]),
+        }
+        for open_ in (True, False)
+        for symbol, book in books.items()
+        if (book["state"] != "valid") is open_
+    ]
+
+
 def total_outcomes(produced: Mapping[str, Any]) -> dict[str, int]:
     """Add up how records ended, over all topics."""
     accounts = list(produced["topics"].values())

@@ -1,6 +1,7 @@
 """Read Kafka and hand every record to a handler: the default one rebuilds the order books."""
 
 import json
+import logging
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -9,10 +10,12 @@ from typing import Annotated
 import typer
 
 from tickwire.cli.allocator import give_memory_back
-from tickwire.cli.common import check_writable, is_terminal, require_kafka, start_metrics
+from tickwire.cli.common import check_writable, compiled, is_terminal, require_kafka, start_metrics
 from tickwire.config.loading import load_kafka
 from tickwire.errors import UsageError
 from tickwire.signals import Stop
+
+logger = logging.getLogger(__name__)
 
 
 class Output(StrEnum):
@@ -73,6 +76,8 @@ def consume(
     from tickwire.kafka.consuming.market_state import MarketState  # noqa: PLC0415
     from tickwire.kafka.consuming.positions import parse_start  # noqa: PLC0415
 
+    if missing := compiled():
+        logger.warning("consume.not_compiled (%s)", missing)
     begin = parse_start(start)
     if reset and begin.kind == "committed":
         raise UsageError("--reset says to move the group, but not where to: add --from beginning, end or a time.")

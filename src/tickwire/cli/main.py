@@ -51,7 +51,7 @@ def root(
 
 app.command()(produce.produce)
 app.command()(consume.consume)
-app.command()(topics.topics)
+app.command(options_metavar=topics.USAGE, context_settings={"allow_extra_args": True})(topics.topics)
 app.command()(check.check)
 app.command()(broker.broker)
 app.command()(simulate.simulate)

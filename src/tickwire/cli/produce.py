@@ -13,7 +13,7 @@ import typer
 import uvloop
 
 from tickwire import metrics
-from tickwire.cli.accounting import stages
+from tickwire.cli.accounting import stages, troubles
 from tickwire.cli.allocator import give_memory_back
 from tickwire.cli.common import check_writable, printable, require_kafka, show_table, split_settings, start_metrics
 from tickwire.cli.logs import start_logging
@@ -34,6 +34,7 @@ from tickwire.signals import Stop
 logger = logging.getLogger(__name__)
 
 _TICK_S = 1.0
+_TROUBLES = 20  # books that are named at the end with what was wrong
 
 
 def produce(
@@ -137,6 +138,10 @@ def _account_for(source: "WebSocketDataFeed | WorkerProcesses", task: _Task, run
         if code is not None or any(stages(accounting, {}).values()):
             rows = stages(accounting, task.topics)
             show_table([{"stage": name, "count": count} for name, count in rows.items()])
+            found = troubles(accounting)
+            show_table([{name: printable(text) for name, text in row.items()} for row in found[:_TROUBLES]])
+            if len(found) > _TROUBLES:
+                print(f"and {len(found) - _TROUBLES} more books; --report has all")
             print(last_line(accounting, task.given_up))
     if code or losses(accounting, task.given_up):
         raise typer.Exit(code or 1)

@@ -14,9 +14,11 @@ from tickwire.errors import UsageError
 if TYPE_CHECKING:  # the command line works without the Kafka library
     from tickwire.kafka.admin.topics import Topics, TopicSpec
 
+USAGE = "--list | --create NAME | --describe NAME | --delete NAME [OPTIONS]"
+
 
 def topics(
-    words: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    context: typer.Context,
     list_: Annotated[bool, typer.Option("--list", help="List the topics that are not Kafka's own.")] = False,
     create: Annotated[str | None, typer.Option(metavar="NAME", help="Create a topic, wait until it is usable.")] = None,
     describe: Annotated[str | None, typer.Option(metavar="NAME", help="Show partitions and settings.")] = None,
@@ -47,8 +49,8 @@ def topics(
       tickwire topics --delete ticks.v1.raw --yes
     """
     options = {"--partitions": partitions, "--retention-ms": retention_ms, "--replication-factor": replication_factor}
-    if words:
-        _explain(words)
+    if context.args:
+        _explain(context.args)
     _check_usage({"--list": list_ or None, "--create": create, "--describe": describe, "--delete": delete}, options)
     config = load_kafka({"brokers": brokers}, enabled=True)
     require_kafka(config)

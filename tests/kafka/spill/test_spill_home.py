@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
@@ -195,6 +195,7 @@ def test_what_does_not_fit_is_said_and_nothing_is_lost(root: Path) -> None:
     assert waits(start(root, "AB").log)["A"] == list(range(5000))
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sets(st.sampled_from("ABCD"), min_size=1), st.integers(1, 3), st.booleans()), max_size=6),
 )
