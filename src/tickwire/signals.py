@@ -14,6 +14,8 @@ from typing import Any, Self, TypeVar
 
 import uvloop
 
+from tickwire.daemon_pool import DaemonPool
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LEFT_S = 1.0  # for tasks that are left to end when they are cancelled
 
@@ -124,13 +126,14 @@ def _handle(signum: int, _frame: FrameType | None) -> None:
 
 
 def run_alone(work: Coroutine[Any, Any, T]) -> T:
-    """Do *work* in an event loop of its own, and end it within a second whatever tasks are left in it.
+    """Do *work* in an event loop of its own, and end it within a second whatever is left in it.
 
-    :func:`asyncio.run` waits for ever for a task that will not be cancelled.
+    :func:`asyncio.run` waits for ever for a task that will not be cancelled, and for a thread that does not come back.
     """
     loop = uvloop.new_event_loop()
     try:
         asyncio.set_event_loop(loop)
+        loop.set_default_executor(DaemonPool())
         return loop.run_until_complete(work)
     finally:
         if left := asyncio.all_tasks(loop):

@@ -296,6 +296,26 @@ async def test_a_task_that_will_not_end_does_not_keep_the_program(tmp_path: Path
     assert code == 0
 
 
+THREADED = """
+import asyncio, sys, time
+from tickwire import KafkaConfig, WebSocketDataFeed, data_feed
+data_feed._CALLBACKS_S = 0.1
+def stand():
+    print("stands", flush=True)
+    time.sleep(1000)
+async def handed_over(event):
+    await asyncio.to_thread(stand)
+feed = WebSocketDataFeed("kraken", ["BTC/USD"], kafka=KafkaConfig(enabled=False))
+feed.add_callback(handed_over)
+sys.exit(feed.main())
+"""
+
+
+async def test_a_thread_that_does_not_come_back_does_not_keep_the_program(tmp_path: Path) -> None:
+    code, _, _ = await ended(THREADED, {"stands"}, signal.SIGTERM, tmp_path)
+    assert code == 0
+
+
 # Two feeds
 
 

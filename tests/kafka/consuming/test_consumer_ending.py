@@ -1,6 +1,7 @@
 """The end of a consumer comes in its time whatever a handler does, and what was done is committed."""
 
 import asyncio
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -85,6 +86,29 @@ def test_a_handler_that_does_not_come_back_is_given_up_and_what_was_done_is_comm
         eventually(lambda: not thread.is_alive(), "the end", 20)
     finally:
         stuck.released.set()
+    assert committed(config, config.ticker_topic) == [1]
+
+
+HANDED_OVER = """
+import asyncio, sys, time
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.kafka.consuming.consumer import run_kafka_consumer
+entered = []
+def stand():
+    entered.append(True)
+    time.sleep(1000)
+async def handle(record):
+    if record.offset:
+        await asyncio.to_thread(stand)
+config = KafkaConfig(enabled=True, brokers=sys.argv[1], group_id=sys.argv[2])
+run_kafka_consumer(config, topics=[sys.argv[3]], handler=handle, stopping=lambda: bool(entered))
+"""
+
+
+def test_a_thread_of_a_handler_that_does_not_come_back_does_not_hold_the_process(config: KafkaConfig) -> None:
+    arguments = [config.brokers, config.group_id, config.ticker_topic]
+    ended = subprocess.run([sys.executable, "-c", HANDED_OVER, *arguments], check=False, timeout=60)
+    assert ended.returncode == 0
     assert committed(config, config.ticker_topic) == [1]
 
 

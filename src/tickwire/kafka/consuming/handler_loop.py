@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from concurrent import futures
 from typing import Any
 
+from tickwire.daemon_pool import DaemonPool
+
 
 class HandlerLoop:
     """Runs in a thread of its own. *failed* is called with what would end a loop: ``sys.exit()`` in a task."""
@@ -15,6 +17,7 @@ class HandlerLoop:
         self._failed = failed
         self._stopped = False
         self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(DaemonPool())
         self._thread = threading.Thread(target=self._run, name="tickwire-handler", daemon=True)
         self._thread.start()
 

@@ -1,0 +1,54 @@
+"""Threads for what event loops hand out, such as ``asyncio.to_thread``, that do not outlive the process."""
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import ParamSpec, TypeVar
+
+_MOST = min(32, (os.cpu_count() or 1) + 4)  # as many as the library's own has
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class DaemonPool(ThreadPoolExecutor):
+    """As its base, but the interpreter's end does not wait for what its threads do: that may never come back.
+
+    A subclass because event loops take nothing else.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(_MOST, "tickwire-pool")
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._idle = threading.Semaphore(0)
+        self._started = 0
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Call it in a thread; called by the event loop alone."""
+        future: Future[T] = Future()
+
+        def job() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(fn(*args, **kwargs))
+                except BaseException as error:  # noqa: BLE001 - who waits for it has it
+                    future.set_exception(error)
+
+        self._jobs.put(job)
+        if not self._idle.acquire(blocking=False) and self._started < _MOST:
+            self._started += 1
+            threading.Thread(target=self._run, name=f"tickwire-pool-{self._started}", daemon=True).start()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 - nobody waits
+        """Let the threads end that are done, or will be one day."""
+        for _ in range(self._started):
+            self._jobs.put(None)
+        super().shutdown(wait=False, cancel_futures=cancel_futures)
+
+    def _run(self) -> None:
+        while job := self._jobs.get():
+            job()
+            self._idle.release()
