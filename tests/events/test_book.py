@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import Raw
 
@@ -214,6 +214,7 @@ def test_no_bytes_do_harm(noise: bytes) -> None:
 
 
 @given(st.text('[]{}",:.-0123456789eEpriceqty ', max_size=40))
+@example("[-0,1]")
 def test_both_forms_read_the_same_or_refuse_both(text: str) -> None:
     answers: list[list[Level] | None] = []
     for form in FORMS:

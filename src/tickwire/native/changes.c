@@ -151,10 +151,13 @@ take(Reader *reader, char expected)
     return 1;
 }
 
-/* Tells whether digits, points and signs are a number of JSON, which a string need not be. */
+/* Tells whether digits, points and signs are a number of JSON, which a string need not be. "-0" is left to Python, where
+ * it is the integer 0. */
 static int
 is_json_number(const char *at, const char *end)
 {
+    if (end - at == 2 && !memcmp(at, "-0", 2))
+        return 0;
     at += at < end && *at == '-';
     if (at >= end || (unsigned char)(*at - '0') > 9 || (*at == '0' && at + 1 < end && at[1] != '.'))
         return 0;
