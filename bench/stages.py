@@ -113,11 +113,9 @@ def _past(
             if isinstance(output, OrderBook) and output.action == "snapshot" and tops:
                 tops[output.exchange_symbol].start(output.bids, output.asks)
 
-    take: Callable[[bytes], None] = long_way
     counts = tally.frames, tally.events[Ticker], tally.events[OrderBook]
-    if ShortWayReceiver is not None:
-        around = publisher.direct, clock, *counts, (Ticker, OrderBook)
-        take = ShortWayReceiver(adapter.short_way, numbers, tops, *around, long_way, _raise)
+    around = publisher.direct, clock, *counts, (Ticker, OrderBook)
+    take = ShortWayReceiver(adapter.short_way, numbers, tops, *around, long_way, _raise)
 
     def again() -> object:
         for payload in inputs:

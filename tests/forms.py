@@ -16,16 +16,19 @@ MODULES = [
     for found in pkgutil.walk_packages(tickwire.__path__, "tickwire.")
     if not found.name.endswith("__main__")
 ]
-_PYTHON_FORM = {id(getattr(native, name)): form for name, form in python_forms.items() if hasattr(native, name)}
+_PYTHON = [(getattr(native, name), form) for name, form in python_forms.items() if hasattr(native, name)]
+_HELD = [
+    (module, {name: python for name, value in vars(module).items() for one, python in _PYTHON if value is one})
+    for module in MODULES
+    if module is not native
+]
 
 
 @contextmanager
 def use(form: str) -> Iterator[None]:
     """Let every module of tickwire have this form of whatever has two, for what is made and called from now on."""
     with ExitStack() as stack:
-        for module in MODULES if form == "python" else ():
-            found = {name: _PYTHON_FORM.get(id(value)) for name, value in vars(module).items()}
-            python = {name: value for name, value in found.items() if value is not None}
-            if python and module is not native:
-                stack.enter_context(patch.multiple(module, **python))
+        for module, names in _HELD if form == "python" else ():
+            if names:
+                stack.enter_context(patch.multiple(module, **names))
         yield

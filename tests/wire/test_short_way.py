@@ -27,9 +27,10 @@ from tickwire.wire.session import FeedContext, Session
 from tickwire.wire.subscriptions import Subscriptions
 from tickwire.wire.tally import Tally
 
-pytestmark = pytest.mark.skipif("compiled" not in FORMS, reason="needs the compiled form")
+pytestmark = pytest.mark.skipif("compiled" not in FORMS, reason="all frames go to the adapter then")
 
 SYMBOLS = [Symbol("BTC-USDT", "BTCUSDT"), Symbol("ETH-USDT", "ETHUSDT")]
+WAYS = [(False, "python"), *((True, form) for form in FORMS)]  # short or not, and the form
 _NOW = re.compile(rb'"(epoch|received_us)":\d+')
 
 
@@ -135,10 +136,13 @@ class Chain:
         }
 
 
-@pytest.fixture(autouse=True)
-def compiled() -> Iterator[None]:
-    with use("compiled"):
+@pytest.fixture(params=FORMS)
+def form(request: pytest.FixtureRequest) -> Iterator[None]:
+    with use(request.param):
         yield
+
+
+in_each_form = pytest.mark.usefixtures("form")
 
 
 def depth(symbol: bytes, first: object, last: object, bids: bytes, asks: bytes, more: bytes = b"") -> bytes:
@@ -250,35 +254,34 @@ def play(chain: Chain, script: list[Any], *, spaced: bool) -> None:
         chain.message(spread(frame) if spaced else frame)
 
 
-async def both(
-    script: list[Any], mode: str = "delta", *, spaced: bool = False
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Play the script on the long way and on the short one."""
+async def both(script: list[Any], mode: str = "delta", *, spaced: bool = False) -> list[dict[str, Any]]:
+    """Play the script on the long way, and on the short one in each form."""
     answers = []
-    for short in (False, True):
-        chain = Chain(short=short, mode=mode)
-        for native in (b"BTCUSDT", b"ETHUSDT"):
-            chain.message(ticker(native, b"1", b"1", b"1", b"2", b"2"))
-            chain.message(depth(native, 100, 100, b"[]", b"[]"))
-        chain.fetched(snapshot(99))
-        chain.fetched(snapshot(99))
-        play(chain, script, spaced=spaced)
-        answers.append(chain.seen())
-    return answers[0], answers[1]
+    for short, one in WAYS:
+        with use(one):
+            chain = Chain(short=short, mode=mode)
+            for native in (b"BTCUSDT", b"ETHUSDT"):
+                chain.message(ticker(native, b"1", b"1", b"1", b"2", b"2"))
+                chain.message(depth(native, 100, 100, b"[]", b"[]"))
+            chain.fetched(snapshot(99))
+            chain.fetched(snapshot(99))
+            play(chain, script, spaced=spaced)
+            answers.append(chain.seen())
+    return answers
 
 
 @given(st.lists(actions, max_size=25), st.booleans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_both_ways_send_and_count_the_same(script: list[Any], spaced: bool) -> None:
-    long, short = asyncio.run(both(script, spaced=spaced))
-    assert long == short
+    long, *short = asyncio.run(both(script, spaced=spaced))
+    assert short == [long] * len(FORMS)
 
 
 @pytest.mark.parametrize("more", [b"}", b" ", b"x", b"\0"])
 async def test_what_stands_behind_a_frame_is_not_passed_over(more: bytes) -> None:
     frames = [USUAL, depth(b"BTCUSDT", 101, 101, b"[]", b"[]")]
-    long, short = await both([*frames, USUAL + more, depth(b"BTCUSDT", 102, 102, b"[]", b"[]") + more])
-    assert long == short
+    long, *short = await both([*frames, USUAL + more, depth(b"BTCUSDT", 102, 102, b"[]", b"[]") + more])
+    assert short == [long] * len(FORMS)
 
 
 @pytest.mark.parametrize("more", ADDED)
@@ -288,17 +291,18 @@ async def test_what_is_added_to_a_frame_is_passed_over_only_where_the_adapter_do
         depth(b"BTCUSDT", 101, 101, b"[]", b'[["100.5","3"]]', more),
         depth(b"BTCUSDT", 102, 102, b"[]", b"[]"),
     ]
-    long, short = await both(frames)
-    assert long == short
+    long, *short = await both(frames)
+    assert short == [long] * len(FORMS)
 
 
 @given(st.lists(actions, max_size=15), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_in_snapshot_mode_too(script: list[Any], spaced: bool) -> None:
-    long, short = asyncio.run(both(script, "snapshot", spaced=spaced))
-    assert long == short
+    long, *short = asyncio.run(both(script, "snapshot", spaced=spaced))
+    assert short == [long] * len(FORMS)
 
 
+@in_each_form
 async def test_the_usual_frames_take_the_short_way_and_any_other_takes_the_long_one() -> None:
     chain = Chain(short=True)
     taken = chain.long_way()
@@ -317,6 +321,7 @@ async def test_the_usual_frames_take_the_short_way_and_any_other_takes_the_long_
     assert [topic for topic, *_ in chain.sent].count("ticks.v1.raw") == 5
 
 
+@in_each_form
 @pytest.mark.parametrize("interval_ms", [0, 100])
 async def test_best_levels_take_the_short_way_unless_they_are_written_from_time_to_time(interval_ms: int) -> None:
     chain = Chain(short=True, mode="snapshot", orderbook_interval_ms=interval_ms, orderbook_depth=2)
@@ -343,6 +348,7 @@ async def test_best_levels_take_the_short_way_unless_they_are_written_from_time_
     assert value["bids"] == [["90.00", "1.5"], ["89.00", "1.5"]]
 
 
+@in_each_form
 async def test_while_records_of_its_topic_wait_nothing_takes_the_short_way() -> None:
     chain = Chain(short=True)
     chain.message(USUAL)
@@ -354,6 +360,7 @@ async def test_while_records_of_its_topic_wait_nothing_takes_the_short_way() -> 
     assert chain.publisher.accounting()["ticks.v1.raw"].in_flight == 3
 
 
+@in_each_form
 async def test_what_the_producer_does_not_take_waits_as_on_the_long_way() -> None:
     chain = Chain(short=True)
     chain.message(USUAL)
@@ -371,6 +378,7 @@ async def test_what_the_producer_does_not_take_waits_as_on_the_long_way() -> Non
     assert chain.errors == []
 
 
+@in_each_form
 async def test_an_error_on_the_short_way_is_told_and_the_next_frame_is_taken() -> None:
     chain = Chain(short=True)
     chain.message(USUAL)
@@ -388,6 +396,7 @@ async def test_an_error_on_the_short_way_is_told_and_the_next_frame_is_taken() -
     assert len(chain.sent) == 2
 
 
+@in_each_form
 async def test_a_session_that_takes_over_sends_by_the_short_way_and_the_retired_one_sends_nothing() -> None:
     chain = Chain(short=True, symbols=SYMBOLS[:1])
     old = chain.session
@@ -427,6 +436,7 @@ async def test_a_session_that_takes_over_sends_by_the_short_way_and_the_retired_
     assert chain.books.states["BTCUSDT"].valid
 
 
+@in_each_form
 @pytest.mark.parametrize(("ahead_s", "taken"), [(300, False), (4000, True)])
 async def test_a_large_step_of_the_clock_back_is_taken_here_too(ahead_s: int, taken: bool) -> None:
     chain = Chain(short=True)
@@ -441,6 +451,7 @@ async def test_a_large_step_of_the_clock_back_is_taken_here_too(ahead_s: int, ta
         clock.value = now_us() if taken else before
 
 
+@in_each_form
 @pytest.mark.parametrize(
     "shapes",
     [

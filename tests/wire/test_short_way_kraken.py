@@ -4,7 +4,6 @@ import asyncio
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
-from unittest.mock import patch
 
 import msgspec
 import pytest
@@ -12,22 +11,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forms import FORMS, use
+from tickwire.compiled import python_forms
 from tickwire.events.book import Book
 from tickwire.events.times import micros
-from tickwire.exchanges import kraken, numbers
+from tickwire.exchanges import kraken
 from tickwire.exchanges.contract import Symbol
-from wire.test_short_way import ADDED, Chain, damaged, disturbances, rarely_more, spread
+from wire.test_short_way import ADDED, WAYS, Chain, damaged, disturbances, in_each_form, rarely_more, spread
 
-pytestmark = pytest.mark.skipif("compiled" not in FORMS, reason="needs the compiled form")
+pytestmark = pytest.mark.skipif("compiled" not in FORMS, reason="all frames go to the adapter then")
 
 SYMBOLS = [Symbol("BTC-USD", "BTC/USD"), Symbol("ETH-USD", "ETH/USD")]
 _LEVEL = ("price", "qty")
 _TIME = b"2026-11-28T03:00:00.123456Z"
 
 
-@pytest.fixture(autouse=True)
-def compiled() -> Iterator[None]:
-    with use("compiled"):
+@pytest.fixture(params=FORMS)
+def form(request: pytest.FixtureRequest) -> Iterator[None]:
+    with use(request.param):
         yield
 
 
@@ -183,28 +183,27 @@ def play(chain: Chain, script: list[Any], *, spaced: bool) -> None:
         chain.message(spread(frame) if spaced else frame)
 
 
-async def both(
-    script: list[Any], mode: str = "delta", *, spaced: bool = False
-) -> tuple[dict[str, Any], dict[str, Any]]:
+async def both(script: list[Any], mode: str = "delta", *, spaced: bool = False) -> list[dict[str, Any]]:
     answers = []
-    for short in (False, True):
-        chain = Chain(short=short, mode=mode, exchange=kraken, symbols=SYMBOLS)
-        play(chain, script, spaced=spaced)
-        answers.append(chain.seen())
-    return answers[0], answers[1]
+    for short, one in WAYS:
+        with use(one):
+            chain = Chain(short=short, mode=mode, exchange=kraken, symbols=SYMBOLS)
+            play(chain, script, spaced=spaced)
+            answers.append(chain.seen())
+    return answers
 
 
 @given(st.lists(actions, max_size=25), st.booleans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_both_ways_send_and_count_the_same(script: list[Any], spaced: bool) -> None:
-    long, short = asyncio.run(both(script, spaced=spaced))
-    assert long == short
+    long, *short = asyncio.run(both(script, spaced=spaced))
+    assert short == [long] * len(FORMS)
 
 
 @pytest.mark.parametrize("more", ADDED)
 async def test_what_is_added_to_a_frame_is_passed_over_only_where_the_adapter_does(more: bytes) -> None:
     best, change = (b"1", b"1", b"2", b"2", b"2"), levels_of([(b"90.1", b"1.0")])
-    long, short = await both(
+    long, *short = await both(
         [
             ticker_frame(b"BTC/USD", best, added=more),
             ticker_frame(b"BTC/USD", best, more),
@@ -212,24 +211,23 @@ async def test_what_is_added_to_a_frame_is_passed_over_only_where_the_adapter_do
             ("update", b"BTC/USD", b"[]", change, 0, _TIME, b""),
         ]
     )
-    assert long == short
+    assert short == [long] * len(FORMS)
 
 
 @given(st.lists(actions, max_size=15), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_in_snapshot_mode_too(script: list[Any], spaced: bool) -> None:
-    long, short = asyncio.run(both(script, "snapshot", spaced=spaced))
-    assert long == short
+    long, *short = asyncio.run(both(script, "snapshot", spaced=spaced))
+    assert short == [long] * len(FORMS)
 
 
 @given(times)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_a_time_is_read_as_in_plain_python(time: bytes) -> None:
     best = (b"1", b"1", b"2", b"2", b"2")
-    with patch.object(kraken, "micros", micros):
-        long, short = asyncio.run(both([ticker_frame(b"BTC/USD", best, time=time)]))
-    assert long == short
-    assert of(numbers.micros, time) == of(micros, time)
+    long, *short = asyncio.run(both([ticker_frame(b"BTC/USD", best, time=time)]))
+    assert short == [long] * len(FORMS)
+    assert of(micros, time) == of(python_forms["micros"], time)
 
 
 def of(read: Callable[[str], int], time: bytes) -> int | None:
@@ -252,6 +250,7 @@ def chain_that_notes() -> tuple[Chain, list[bytes], Exchange]:
     return chain, taken, exchange
 
 
+@in_each_form
 async def test_the_usual_frames_take_the_short_way_whatever_spaces_they_have() -> None:
     chain, taken, exchange = chain_that_notes()
     sent = len(chain.sent)
@@ -264,6 +263,7 @@ async def test_the_usual_frames_take_the_short_way_whatever_spaces_they_have() -
     assert len(chain.sent) == sent + 8
 
 
+@in_each_form
 async def test_members_that_the_exchange_adds_do_not_matter() -> None:
     chain, taken, exchange = chain_that_notes()
     sent = len(chain.sent)
@@ -274,6 +274,7 @@ async def test_members_that_the_exchange_adds_do_not_matter() -> None:
     assert len(chain.sent) == sent + 6
 
 
+@in_each_form
 async def test_a_wrong_checksum_starts_the_book_again() -> None:
     chain, taken, exchange = chain_that_notes()
     wrong = exchange.update(b"BTC/USD", levels_of([(b"91.0", b"1.0")]), b"[]", 1, _TIME)
@@ -286,6 +287,7 @@ async def test_a_wrong_checksum_starts_the_book_again() -> None:
     assert taken == [wrong, late]
 
 
+@in_each_form
 async def test_what_leaves_the_book_by_depth_is_written_as_a_removal() -> None:
     chain, taken, exchange = chain_that_notes()
     chain.message(exchange.update(b"BTC/USD", levels_of([(b"91.0", b"1.0")]), b"[]", 0, _TIME))

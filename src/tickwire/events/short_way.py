@@ -1,43 +1,303 @@
-"""The short way from a frame to the value of its record, for frames of known shapes. It is compiled or it is not there.
+"""The short way from a frame to the value of its record, for frames of known shapes.
 
 An adapter that has one tells it what it may take: the symbols of tickers, and the books that follow their exchange's
 sequence or checksums. A :class:`ShortWayReceiver` takes a connection's messages; what the short way does not know goes
 on to the session, and so does everything while the publisher is not free or somebody else wants the events.
+
+In a shape ``~`` stands for text without ``@``, ``$`` for the symbol, ``#`` for an integer, ``%`` for a decimal number,
+``*`` for one that nobody wants, ``^`` for a time, ``=`` for levels, ``+`` for members that an exchange may add, and
+what is in parentheses may be missing. Everything else stands for itself; between the parts of the JSON text may be
+spaces.
+
+``native/`` holds the compiled forms. Each leaves a frame to the adapter where it is not sure: the two may differ in
+which odd frames they take, and never in what is sent.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from zlib import crc32
 
-from tickwire.compiled import compiled, native
-from tickwire.events.numbers import UpdateId
+import msgspec
+from msgspec import Raw, Struct
 
-if TYPE_CHECKING:
-    from tickwire.events.book import Side
+from tickwire.compiled import compiled
+from tickwire.events.book import Levels, Side, is_zero
+from tickwire.events.numbers import BookNumbers, Number, UpdateId
+from tickwire.events.times import micros
+from tickwire.events.top import Top
+from tickwire.events.types import Micros
+
+_MOST_CHECKED = 25  # levels
+_MOST = 2**53  # every JSON reader keeps these integers exact
+_SPACES = rb"[ \n\r\t]*"
+_TEXT = rb"[!#-?A-Z[\]^-~]*"  # that needs no escape in JSON
+_DECIMAL = rb"(?:0|[1-9][0-9]{0,13})(?:\.[0-9]{1,24})?"  # a JSON number
+_PARTS = {
+    "~": _TEXT,
+    "$": rb"(%s)" % _TEXT,
+    "#": rb"(0|[1-9][0-9]{0,16})",
+    "%": rb"(%s)" % _DECIMAL,
+    "*": rb"-?%s" % _DECIMAL,
+    "^": rb"(%s)" % _TEXT,
+    "=": rb"(\[(?:[^][{}\\]*(?:\[[^][{}\\]*\]|\{[^][{}\\]*\}))*[^][{}\\]*\])",
+    "(": rb"(?:",
+    ")": rb")?",
+}
+_NUMBER_IN_TEXT = rb"([0-9]{1,14}(?:\.[0-9]{1,24})?)"
+_encode = msgspec.json.Encoder().encode
+
+
+class _Shape:
+    """Finds the parts of frames of a shape; *other* is the shape of the other frames that the adapter reads."""
+
+    def __init__(self, shape: bytes, other: bytes) -> None:
+        known = rb"|".join(re.findall(rb'"(\w+)":', shape + other))
+        name, value = rb'"(?!(?:%s)")%s"' % (known, _TEXT), rb'(?:"%s"|-?%s)' % (_TEXT, _DECIMAL)
+        parts = _PARTS | {"+": rb"(?:%s)*" % _SPACES.join([b"", b",", name, b":", value])}
+        pattern, in_text = b"", False
+        for mark in shape.decode():
+            part = _NUMBER_IN_TEXT if mark == "%" and in_text else parts.get(mark, re.escape(mark.encode()))
+            pattern += part if in_text or mark in "()+" else _SPACES + part
+            in_text ^= mark == '"'
+        self._match = re.compile(pattern).fullmatch
+        self._marks = [mark for mark in shape.decode() if mark in "$#%^="]
+
+    def read(self, frame: bytes) -> dict[str, list[str]] | None:
+        """The texts of each kind of part, by its mark; None: the frame is of another shape."""
+        found = self._match(frame)
+        if found is None:
+            return None
+        parts: dict[str, list[str]] = {mark: [] for mark in "$#%^="}
+        for mark, text in zip(self._marks, found.groups(), strict=True):
+            if text is not None:
+                parts[mark].append(text.decode())
+        return None if any(int(number) > _MOST for number in parts["#"]) else parts
+
+
+def _ticker_is_whole(shape: bytes) -> bool:
+    sure = re.sub(rb"\([^()]*\)", b"", shape)
+    numbers = re.sub(rb"\(\)", b"", re.sub(rb"[^()%]", b"", shape))
+    once = shape.count(b"$") == sure.count(b"$") == 1 and shape.count(b"#") <= 1 and shape.count(b"^") <= 1
+    return once and b"=" not in shape and re.fullmatch(rb"%%%%(%|\(%\))?", numbers) is not None
+
+
+def _change_is_whole(shape: bytes) -> bool:
+    before, _, behind = re.sub(rb"[^$%#^=()]", b"", shape).decode().partition("==")
+    return (sorted(before), sorted(behind)) in ((["#", "#", "#", "$"], []), (["$"], ["#", "^"]))
+
+
+class _Change(Struct):
+    """A change of a book, and the numbers of its updates or the checksum of the book after it."""
+
+    bids: Levels
+    asks: Levels
+    exchange_us: Micros
+    first: int = -1
+    last: int = -1
+    checksum: int = -1
+
+
+class _FollowedBook(Struct):
+    """A book whose updates are numbered (*state* has the last number), or come with checksums (then it is None)."""
+
+    symbol: str
+    prefix: bytes
+    bids: Side
+    asks: Side
+    state: UpdateId | None = None
+    depth: int | None = None  # levels a side that are kept; None: all
+    checked: int = 0  # and those that the checksum covers
+
+    def is_next(self, change: _Change) -> bool:
+        """Tell whether a change may be applied. Where updates are numbered it has to be next in its order."""
+        return self.state is None or change.first <= self.state.update_id + 1 <= change.last
+
+    def apply(self, change: _Change) -> bool:
+        """Apply a change, and make its levels those that a reader has to apply. False: it is for the adapter.
+
+        There it changes nothing more, as each level's size is set and not added to, and is found wrong again.
+        """
+        try:
+            change.bids = self.bids.change(change.bids, self.depth)
+            change.asks = self.asks.change(change.asks, self.depth)
+        except ValueError:
+            return False
+        if self.state is None:
+            return crc32(self.asks.digits(self.checked) + self.bids.digits(self.checked)) == change.checksum
+        self.state.update_id = change.last
+        return True
 
 
 @compiled
 class ShortWay:
-    """Knows nothing; for where no compiler was. See ``native/short_way.c`` for what a shape is."""
+    """What an adapter has told of its frames and symbols.
+
+    A ticker has four numbers (bid, its size, ask, its size), perhaps the last price, a sequence and a time. A change of
+    a book has two lists of levels, and either in front of them the time in ms, its first and last update, or behind
+    them a checksum and a time. Raises :exc:`ValueError` when a shape lacks what is needed.
+    """
 
     def __init__(self, ticker_shape: bytes, depth_shape: bytes, /) -> None:
-        """Take the shapes. Raises :exc:`ValueError` when they lack what a ticker or a change of a book needs."""
+        if not _ticker_is_whole(ticker_shape) or not _change_is_whole(depth_shape):
+            raise ValueError("a shape has not what a ticker or a change of a book needs")
+        self._by_checksum = b"^" in depth_shape
+        self._ticker, self._change = _Shape(ticker_shape, depth_shape), _Shape(depth_shape, ticker_shape)
+        self._tickers: dict[str, tuple[str, bytes]] = {}
+        self._books: dict[str, _FollowedBook] = {}
 
     def ticker(self, native: str, symbol: str, prefix: bytes, /) -> None:
         """Take this symbol's tickers; *prefix* is the text of their records in front of the bid."""
+        self._tickers[native] = symbol, prefix
 
-    def follow(self, native: str, symbol: str, prefix: bytes, bids: "Side", asks: "Side", state: UpdateId, /) -> None:
+    def follow(self, native: str, symbol: str, prefix: bytes, bids: Side, asks: Side, state: UpdateId, /) -> None:
         """Take this book's changes, as long as each is next after *state*; *prefix* stands in front of the bids."""
+        if self._by_checksum:
+            raise ValueError("the shape has no numbers of updates")
+        self._books[native] = _FollowedBook(symbol, prefix, bids, asks, state)
 
     def follow_checked(
-        self, native: str, symbol: str, prefix: bytes, bids: "Side", asks: "Side", depth: int, checked: int, /
+        self, native: str, symbol: str, prefix: bytes, bids: Side, asks: Side, depth: int, checked: int, /
     ) -> None:
         """Take this book's changes where each comes with a checksum of the best *checked* levels a side after it.
 
         Both sides are kept *depth* levels deep.
         """
+        if not self._by_checksum or depth < 0 or not 0 <= checked <= _MOST_CHECKED:
+            raise ValueError("the shape has no checksum, or it covers more levels than can be")
+        self._books[native] = _FollowedBook(symbol, prefix, bids, asks, None, depth, checked)
 
     def leave(self, native: str, /) -> None:
         """Take no more changes of this book."""
+        self._books.pop(native, None)
+
+    # Of the Python form alone, for its receiver:
+
+    def find_ticker(self, frame: bytes) -> tuple[str, bytes, dict[str, Any]] | None:
+        """A ticker's symbol, the text in front of its bid, and what stands in its record from there on."""
+        parts = self._ticker.read(frame)
+        known = self._tickers.get(parts["$"][0]) if parts else None
+        if parts is None or known is None:
+            return None
+        bid, bid_size, ask, ask_size, *last = parts["%"]
+        return *known, {
+            "bid": None if is_zero(bid_size) else bid,
+            "bid_size": None if is_zero(bid_size) else bid_size,
+            "ask": None if is_zero(ask_size) else ask,
+            "ask_size": None if is_zero(ask_size) else ask_size,
+            "last": last[0] if last else None,
+            "sequence": int(parts["#"][0]) if parts["#"] else None,
+            "exchange_us": micros(parts["^"][0]) if parts["^"] else None,
+        }
+
+    def find_change(self, frame: bytes) -> tuple[str, _FollowedBook, _Change] | None:
+        """The exchange's name of a book that is followed, the book, and a change of it that may be next."""
+        parts = self._change.read(frame)
+        book = self._books.get(parts["$"][0]) if parts else None
+        if parts is None or book is None:
+            return None
+        bids, asks = (Raw(levels.encode()) for levels in parts["="])
+        integers = [int(number) for number in parts["#"]]
+        if book.state is None:
+            return parts["$"][0], book, _Change(bids, asks, micros(parts["^"][0]), checksum=integers[0])
+        return parts["$"][0], book, _Change(bids, asks, integers[0] * 1000, *integers[1:])
 
 
-ShortWayReceiver: Callable[..., Callable[[bytes], None]] | None = getattr(native, "ShortWayReceiver", None)
+@compiled
+class ShortWayReceiver:
+    """Takes a connection's messages and sends what the short way knows to the producer; the others go to the session.
+
+    *numbers* are those of all books whose changes may take the short way, by the exchange's names; *tops* the best
+    levels of those of them where these are written instead. *direct* publishes; *frames*, *tickers* and *books* count;
+    *types* are those of tickers and of order books. *message* is the session's, *failed* is told of errors.
+    """
+
+    def __init__(
+        self,
+        way: ShortWay,
+        numbers: Mapping[str, BookNumbers],
+        tops: Mapping[str, Top],
+        direct: Any,
+        clock: Any,
+        frames: Number,
+        tickers: Number,
+        books: Number,
+        types: tuple[type, type],
+        message: Callable[[bytes], None],
+        failed: Callable[[Exception], None],
+        /,
+    ) -> None:
+        self._way, self._numbers, self._tops, self._direct, self._clock = way, numbers, tops, direct, clock
+        self._frames, self._tickers, self._books = frames, tickers, books
+        self._types, self._message, self._failed = types, message, failed
+
+    def __call__(self, payload: bytes, /) -> None:
+        """Take one message."""
+        received_us = self._clock.now_us()
+        try:
+            taken = self._direct.is_free() and (
+                self._take_ticker(payload, received_us) or self._take_change(payload, received_us)
+            )
+        except Exception as e:  # noqa: BLE001 - told, as the session tells those of the long way
+            self._frames.value += 1
+            self._failed(e)
+            return
+        if taken:
+            self._frames.value += 1
+        else:
+            self._message(payload)
+
+    def _take_ticker(self, frame: bytes, received_us: Micros) -> bool:
+        try:
+            found = self._way.find_ticker(frame)
+        except ValueError:
+            return False  # the adapter says what is wrong
+        route = self._direct.route(self._types[0], found[0]) if found else None
+        if found is None or route is None:
+            return False
+        _, prefix, fields = found
+        self._tickers.value += 1
+        self._direct.send(route, _value(prefix, {**fields, "received_us": received_us}), received_us)
+        return True
+
+    def _take_change(self, frame: bytes, received_us: Micros) -> bool:
+        try:
+            found = self._way.find_change(frame)
+        except ValueError:
+            return False
+        if found is None:
+            return False
+        native, book, change = found
+        numbers, top = self._numbers.get(native), self._tops.get(native)
+        if numbers is None or not numbers.valid or (top is not None and top.prefix is None) or not book.is_next(change):
+            return False
+        route = self._direct.route(self._types[1], book.symbol)
+        if route is None or not book.apply(change):
+            return False
+        numbers.messages += 1
+        bids, asks, prefix, reason = change.bids, change.asks, book.prefix, None
+        if top is not None and top.prefix is not None:
+            top.book.apply(bids, asks)
+            if not top.write():
+                return True  # nothing to say
+            bids, asks, prefix, reason = top.bids_text, top.asks_text, top.prefix, "update"
+        numbers.book_seq += 1
+        numbers.sequence, numbers.exchange_us = change.last, change.exchange_us
+        fields = {
+            "bids": bids,
+            "asks": asks,
+            "epoch": numbers.epoch,
+            "book_seq": numbers.book_seq,
+            "reason": reason,
+            "sequence": None if change.last < 0 else change.last,
+            "exchange_us": change.exchange_us,
+            "received_us": received_us,
+        }
+        self._books.value += 1
+        self._direct.send(route, _value(prefix, fields), received_us)
+        return True
+
+
+def _value(prefix: bytes, fields: dict[str, Any]) -> bytes:
+    """A record's value; *prefix* is its text in front of the value of the first of these fields."""
+    return prefix + _encode(fields).partition(b":")[2]

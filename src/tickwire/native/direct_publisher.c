@@ -1,5 +1,5 @@
-/* The way from an event to the producer when nothing is in the way: then it does what Publisher.publish does, and for every
- * other event it calls that. It has no Python form of its own.
+/* The way from an event to the producer when nothing is in the way: the compiled form of DirectPublisher in
+ * kafka/producing/in_flight.py.
  */
 #include "in_flight.h"
 

@@ -1,9 +1,4 @@
-/* Frames of a known shape, read without making anything of them.
- *
- * In a shape "~" stands for text without "@", "$" for the symbol, "#" for an integer, "%" for a decimal number, "*" for
- * one that nobody wants, "^" for a time, "=" for levels, "+" for members that an exchange may add, and what is in
- * parentheses may be missing. Everything else stands for itself, and between the parts of the JSON text may be spaces.
- */
+/* Frames of a known shape, read without making anything of them; events/short_way.py says what a shape is. */
 #include "native.h"
 
 enum { LONGEST_NAME = 40 }; /* of an added member */

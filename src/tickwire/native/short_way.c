@@ -1,8 +1,7 @@
 /* From frames of known shapes straight to the values of their records: the best bid and offer, and changes of a book.
  *
- * Only a short way, and it is compiled or it is not there: whatever is not exactly of a shape, of a symbol that was
- * added, plain decimal text and next in its order is left to the adapter, with nothing changed. The tests hold the two
- * ways against each other.
+ * The compiled form of events/short_way.py. Whatever is not exactly of a shape, of a symbol that was added, plain decimal
+ * text and next in its order is left to the adapter, with nothing changed. The tests hold both forms against adapters.
  */
 #include "native.h"
 

@@ -1,4 +1,4 @@
-/* Takes a connection's messages and sends what the short way knows to the producer; the others go to the session. */
+/* The compiled form of ShortWayReceiver in events/short_way.py. */
 #include "native.h"
 #include <time.h>
 

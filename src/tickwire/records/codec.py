@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from tickwire.errors import RecordRejected
-from tickwire.events.types import MarketEvent
+from tickwire.events.types import MarketEvent, Micros
 from tickwire.records.kinds import KIND_OF, KINDS
 
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
@@ -57,14 +57,19 @@ class RecordWriter:
         key = self._keys.get(names)
         if key is None:
             key = self._keys[names] = record_key(*names)
+        timestamp_ms = self.timestamp_ms(event.received_us)
+        return Record(topic, key, self.encode(event), headers, timestamp_ms, kind, exchange)
+
+    def timestamp_ms(self, received_us: Micros) -> int:
+        """The timestamp of the next record, in milliseconds."""
         # Deltas that waited for their snapshot arrived before it, and clocks are set back a little; look-ups need an
         # order. A clock that is set back far was ahead, and Kafka refuses times from the future
         # (native/direct_publisher.c).
-        timestamp_ms = event.received_us // 1000
+        timestamp_ms = received_us // 1000
         if timestamp_ms < self.last_ms < timestamp_ms + SMALL_STEP_MS:
             timestamp_ms = self.last_ms
         self.last_ms = timestamp_ms
-        return Record(topic, key, self.encode(event), headers, timestamp_ms, kind, exchange)
+        return timestamp_ms
 
 
 def record_key(exchange: str, symbol: str) -> bytes:

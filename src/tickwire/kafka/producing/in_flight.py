@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from confluent_kafka import KafkaError, Message
 
 from tickwire.compiled import compiled
-from tickwire.events.types import MarketEvent
+from tickwire.events.types import MarketEvent, Micros
 from tickwire.records.codec import Record, RecordWriter
 
 # The lane, its stream, and the record's exchange, topic, key, headers and kind, which are the same for all of it.
@@ -114,7 +114,7 @@ class InFlightTable:
 
 @compiled
 class DirectPublisher:
-    """The short way to the producer, for events for which nothing is in the way. It is compiled or it is not there.
+    """The short way to the producer, for events and values for which nothing is in the way.
 
     *long_way* is the publisher's own; *not_sent* is told of entries that the producer did not take, and why. *serve*
     takes reports; it is called now and then, because many frames can keep the event loop from its timers. Records
@@ -123,23 +123,57 @@ class DirectPublisher:
 
     def __init__(
         self,
-        flights: InFlightTable,  # noqa: ARG002
-        writer: RecordWriter,  # noqa: ARG002
-        behind: set[str],  # noqa: ARG002
+        flights: InFlightTable,
+        writer: RecordWriter,
+        behind: set[str],
         long_way: Callable[[MarketEvent], None],
-        not_sent: Callable[[InFlight, Exception], None],  # noqa: ARG002
+        not_sent: Callable[[InFlight, Exception], None],
         serve: Callable[[], None],
     ) -> None:
-        self._long_way, self._serve, self._unserved = long_way, serve, 0
+        self._flights, self._writer, self._behind = flights, writer, behind
+        self._long_way, self._not_sent, self._serve, self._unserved = long_way, not_sent, serve, 0
+        self._routes: dict[tuple[type, str], RecordRoute] = {}
         self.alone = False  # nobody else wants the events
 
     def publish(self, event: MarketEvent) -> None:
         """Take one event."""
+        ready = self._flights.ready and not self._behind
+        route = self.route(type(event), event.symbol) if ready else None
+        if route is not None and route[2] == event.exchange:
+            self.send(route, self._writer.encode(event), event.received_us)
+            return
         self._long_way(event)
+        self._serve_now_and_then()
+
+    def open(self, kind: type[MarketEvent], symbol: str, route: RecordRoute) -> None:
+        """Let events of this type and symbol take the short way."""
+        self._routes[kind, symbol] = route
+
+    # Of the Python form alone, for ShortWayReceiver's:
+
+    def is_free(self) -> bool:
+        """Tell whether values may be sent without their events."""
+        return self.alone and self._flights.ready and not self._behind
+
+    def route(self, kind: type[MarketEvent], symbol: str) -> RecordRoute | None:
+        """Find the route of this type and symbol; None: the long way."""
+        route = self._routes.get((kind, symbol))
+        return None if route is None or route[0].broken else route
+
+    def send(self, route: RecordRoute, value: bytes, received_us: Micros) -> None:
+        """Send one record's value."""
+        lane, stream, exchange, topic, key, headers, kind = route
+        record = Record(topic, key, value, headers, self._writer.timestamp_ms(received_us), kind, exchange)
+        entry = InFlight(stream, lane, record)
+        stream.events += 1
+        try:
+            self._flights.hand_over(entry)
+        except Exception as e:  # noqa: BLE001 - the publisher sorts them
+            self._not_sent(entry, e)
+        self._serve_now_and_then()
+
+    def _serve_now_and_then(self) -> None:
         self._unserved += 1
         if self._unserved >= SERVE_EVERY:
             self._unserved = 0
             self._serve()
-
-    def open(self, kind: type[MarketEvent], symbol: str, route: RecordRoute) -> None:
-        """Let events of this type and symbol take the short way."""
