@@ -104,8 +104,8 @@ def prepare(one: Any) -> None:
         case "ShortWay":
             one.ticker("A", "A", b'{"bid":')
             if chance.random() < 0.5:
-                one.follow("A", "A", b"x", some(n.Side), some(n.Side), some(n.UpdateId))
-            one.follow_checked("A", "A", b"x", some(n.Side), some(n.Side), number(30), number(30))
+                one.follow("A", "A", b"x", some(n.Side), some(n.Side), some(n.UpdateId), number(2), 1)
+            one.follow_checked("A", "A", b"x", some(n.Side), some(n.Side), number(30), (number(30), True))
         case "DirectPublisher":
             one.open(chance.choice([SimpleNamespace, int]), "A", (lane, some(n.Counts), "x", "t", b"k", [], "kind"))
             one.alone = True

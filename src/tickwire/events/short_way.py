@@ -15,7 +15,7 @@ which odd frames they take, and never in what is sent.
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import msgspec
@@ -27,6 +27,9 @@ from tickwire.events.numbers import BookNumbers, Number, UpdateId
 from tickwire.events.times import micros
 from tickwire.events.top import Top
 from tickwire.events.types import Micros
+
+NEXT, PREVIOUS = 0, 1  # updates say their first and last number, or the number before them and their own
+MS, US = 1000, 1  # units of their times, in microseconds
 
 _MOST_CHECKED = 25  # levels
 _MOST = 2**53  # every JSON reader keeps these integers exact
@@ -87,6 +90,13 @@ def _change_is_whole(shape: bytes) -> bool:
     return (sorted(before), sorted(behind)) in ((["#", "#", "#", "$"], []), (["$"], ["#", "^"]))
 
 
+class Digest(NamedTuple):
+    """A CRC-32 of price and size of the best *levels* a side, each without its point and leading zeros."""
+
+    levels: int
+    asks_first: bool
+
+
 class _Change(Struct):
     """A change of a book, and the numbers of its updates or the checksum of the book after it."""
 
@@ -106,12 +116,17 @@ class _FollowedBook(Struct):
     bids: Side
     asks: Side
     state: UpdateId | None = None
+    order: int = NEXT
+    unit: int = MS
     depth: int | None = None  # levels a side that are kept; None: all
-    checked: int = 0  # and those that the checksum covers
+    digest: Digest = Digest(0, asks_first=True)
 
     def is_next(self, change: _Change) -> bool:
         """Tell whether a change may be applied. Where updates are numbered it has to be next in its order."""
-        return self.state is None or change.first <= self.state.update_id + 1 <= change.last
+        if self.state is None:
+            return True
+        before = self.state.update_id
+        return change.first == before if self.order == PREVIOUS else change.first <= before + 1 <= change.last
 
     def apply(self, change: _Change) -> bool:
         """Apply a change, and make its levels those that a reader has to apply. False: it is for the adapter.
@@ -123,10 +138,12 @@ class _FollowedBook(Struct):
             change.asks = self.asks.change(change.asks, self.depth)
         except ValueError:
             return False
-        if self.state is None:
-            return crc32(self.asks.digits(self.checked) + self.bids.digits(self.checked)) == change.checksum
-        self.state.update_id = change.last
-        return True
+        if self.state is not None:
+            self.state.update_id = change.last
+            return True
+        levels, asks_first = self.digest
+        first, second = (self.asks, self.bids) if asks_first else (self.bids, self.asks)
+        return crc32(first.digits(levels) + second.digits(levels)) == change.checksum
 
 
 @compiled
@@ -134,8 +151,8 @@ class ShortWay:
     """What an adapter has told of its frames and symbols.
 
     A ticker has four numbers (bid, its size, ask, its size), perhaps the last price, a sequence and a time. A change of
-    a book has two lists of levels, and either in front of them the time in ms, its first and last update, or behind
-    them a checksum and a time. Raises :exc:`ValueError` when a shape lacks what is needed.
+    a book has two lists of levels, and either in front of them its time and two numbers of updates, or behind them a
+    checksum and a time. Raises :exc:`ValueError` when a shape lacks what is needed.
     """
 
     def __init__(self, ticker_shape: bytes, depth_shape: bytes, /) -> None:
@@ -150,22 +167,27 @@ class ShortWay:
         """Take this symbol's tickers; *prefix* is the text of their records in front of the bid."""
         self._tickers[native] = symbol, prefix
 
-    def follow(self, native: str, symbol: str, prefix: bytes, bids: Side, asks: Side, state: UpdateId, /) -> None:
-        """Take this book's changes, as long as each is next after *state*; *prefix* stands in front of the bids."""
-        if self._by_checksum:
-            raise ValueError("the shape has no numbers of updates")
-        self._books[native] = _FollowedBook(symbol, prefix, bids, asks, state)
+    def follow(
+        self, native: str, symbol: str, prefix: bytes, bids: Side, asks: Side, state: UpdateId, order: int, unit: int, /
+    ) -> None:
+        """Take this book's changes, as long as each is next after *state*; *prefix* stands in front of the bids.
+
+        *order* is :data:`NEXT` or :data:`PREVIOUS`, *unit* :data:`MS` or :data:`US`.
+        """
+        if self._by_checksum or order not in (NEXT, PREVIOUS):
+            raise ValueError("the shape has no numbers of updates, or there is no such order")
+        self._books[native] = _FollowedBook(symbol, prefix, bids, asks, state, order, unit)
 
     def follow_checked(
-        self, native: str, symbol: str, prefix: bytes, bids: Side, asks: Side, depth: int, checked: int, /
+        self, native: str, symbol: str, prefix: bytes, bids: Side, asks: Side, depth: int, digest: Digest, /
     ) -> None:
-        """Take this book's changes where each comes with a checksum of the best *checked* levels a side after it.
+        """Take this book's changes where each comes with a checksum of the book after it.
 
         Both sides are kept *depth* levels deep.
         """
-        if not self._by_checksum or depth < 0 or not 0 <= checked <= _MOST_CHECKED:
+        if not self._by_checksum or depth < 0 or not 0 <= digest.levels <= _MOST_CHECKED:
             raise ValueError("the shape has no checksum, or it covers more levels than can be")
-        self._books[native] = _FollowedBook(symbol, prefix, bids, asks, None, depth, checked)
+        self._books[native] = _FollowedBook(symbol, prefix, bids, asks, None, depth=depth, digest=digest)
 
     def leave(self, native: str, /) -> None:
         """Take no more changes of this book."""
@@ -200,7 +222,7 @@ class ShortWay:
         integers = [int(number) for number in parts["#"]]
         if book.state is None:
             return parts["$"][0], book, _Change(bids, asks, micros(parts["^"][0]), checksum=integers[0])
-        return parts["$"][0], book, _Change(bids, asks, integers[0] * 1000, *integers[1:])
+        return parts["$"][0], book, _Change(bids, asks, integers[0] * book.unit, *integers[1:])
 
 
 @compiled

@@ -15,7 +15,7 @@ from msgspec import Meta, Raw, Struct, field
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Book, is_zero, price_key
 from tickwire.events.numbers import UpdateId
-from tickwire.events.short_way import ShortWay
+from tickwire.events.short_way import MS, NEXT, ShortWay
 from tickwire.events.types import Micros, Ticker
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import (
@@ -371,7 +371,8 @@ class Adapter:
         if not state.short and state.stream not in self._silent:
             state.short = True
             native, canonical = state.symbol.native, state.symbol.canonical
-            self.short_way.follow(native, canonical, json_prefix("bids", delta), book.bids, book.asks, state)
+            before = json_prefix("bids", delta)
+            self.short_way.follow(native, canonical, before, book.bids, book.asks, state, NEXT, MS)
         return [delta]
 
     def _restart(self, state: _State, reason: str, received_us: Micros) -> list[Output]:

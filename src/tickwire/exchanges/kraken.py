@@ -15,7 +15,7 @@ from msgspec import Meta, Raw, Struct
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Book, price_key
 from tickwire.events.decimals import decimal_text
-from tickwire.events.short_way import ShortWay
+from tickwire.events.short_way import Digest, ShortWay
 from tickwire.events.types import Micros, Ticker
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import (
@@ -341,7 +341,7 @@ class Adapter:
         if not state.short:
             state.short = True
             native, canonical, before = state.native, state.symbol.canonical, json_prefix("bids", delta)
-            of_book = book.bids, book.asks, state.messages.depth, _CHECKED_LEVELS
+            of_book = book.bids, book.asks, state.messages.depth, Digest(_CHECKED_LEVELS, asks_first=True)
             self.short_way.follow_checked(native, canonical, before, *of_book)
         return [delta]
 

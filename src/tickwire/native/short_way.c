@@ -6,6 +6,7 @@
 #include "native.h"
 
 enum { MAX_SYMBOL = 40, BROKEN = -2, MOST_CHECKED = 25 };
+enum { NEXT, PREVIOUS }; /* as in events/short_way.py */
 
 static PyObject *crc32; /* zlib's */
 
@@ -14,8 +15,10 @@ typedef struct {
     PyObject_HEAD
     PyObject *symbol, *prefix; /* the canonical name; the record's text in front of the bids */
     Side *bids, *asks;
-    UpdateId *state;            /* NULL: a checksum says whether the book is right */
-    Py_ssize_t depth, checked; /* then: levels a side that are kept, and those that it covers */
+    UpdateId *state;           /* NULL: a checksum says whether the book is right */
+    int order, unit;           /* of the numbers of updates, and of their times in us */
+    Py_ssize_t depth, checked; /* levels a side that are kept, and those that the checksum covers */
+    int asks_first;            /* in it */
     BookNumbers *numbers;          /* its numbers, NULL until they were looked up; a relay has the same ones for ever */
     Top *top;                  /* NULL: the changes themselves are written */
 } FollowedBook;
@@ -74,9 +77,16 @@ attach(FollowedBook *book, PyObject *numbers_of, PyObject *tops, const Piece *na
     return 1;
 }
 
+/* Whether an update with these two numbers is the next one. */
+static int
+is_next(const FollowedBook *book, long long first, long long last)
+{
+    long long before = book->state->update_id;
+    return book->order == PREVIOUS ? first == before : first <= last && last > before && first <= before + 1;
+}
+
 /* A change may where nothing but the levels can be wrong, or the checksum after them. Where updates are numbered it has to
- * be next in its order:
- * https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams, update procedure, steps 1 to 3. */
+ * be next in its order. */
 static int
 find_change(ShortWay *way, PyObject *numbers_of, PyObject *tops, const char *frame, Found *found)
 {
@@ -90,11 +100,7 @@ find_change(ShortWay *way, PyObject *numbers_of, PyObject *tops, const char *fra
         return 0;
     found->numbers = book->numbers;
     found->symbol = book->symbol;
-    if (!book->state)
-        return 1;
-    long long first = (long long)found->integers[1].value, last = (long long)found->integers[2].value;
-    long long before = book->state->update_id;
-    return first <= last && last > before && first <= before + 1;
+    return !book->state || is_next(book, (long long)found->integers[1].value, (long long)found->integers[2].value);
 }
 
 int
@@ -125,13 +131,13 @@ read_sides(ShortWay *way, FollowedBook *book, Found *found)
     return 0;
 }
 
-/* Compares the book with its checksum: of the best asks, then bids, price and quantity without point and leading zeros.
- * https://docs.kraken.com/api/docs/guides/spot-ws-book-v2. 1: equal, 0: not, -1: an error is set. */
+/* Compares the book with its checksum. 1: equal, 0: not, -1: an error is set. */
 static int
 is_right(const FollowedBook *book, uint64_t checksum)
 {
     char digits[2 * MOST_CHECKED * LEVEL_DIGITS];
-    char *end = side_put_digits(book->bids, book->checked, side_put_digits(book->asks, book->checked, digits));
+    const Side *first = book->asks_first ? book->asks : book->bids, *second = book->asks_first ? book->bids : book->asks;
+    char *end = side_put_digits(second, book->checked, side_put_digits(first, book->checked, digits));
     PyObject *text = PyBytes_FromStringAndSize(digits, end - digits);
     PyObject *answer = text ? PyObject_CallOneArg(crc32, text) : NULL;
     Py_XDECREF(text);
@@ -171,7 +177,7 @@ short_way_carry_out(ShortWay *way, Found *found, long long received_us, PyObject
         return done ? -1 : 1;
     numbers->book_seq++;
     numbers->sequence = book->state ? book->state->update_id : -1;
-    numbers->exchange_us = book->state ? (long long)found->integers[0].value * 1000 : found->us;
+    numbers->exchange_us = book->state ? (long long)found->integers[0].value * book->unit : found->us;
     *value = book->top ? top_value(book->top, numbers, received_us)
                        : delta_value(book->prefix, way->bids, way->asks, numbers, received_us);
     return *value ? 1 : -1;
@@ -204,8 +210,11 @@ add_book(ShortWay *way, PyObject *native, FollowedBook known)
     book->bids = (Side *)Py_NewRef((PyObject *)known.bids);
     book->asks = (Side *)Py_NewRef((PyObject *)known.asks);
     book->state = (UpdateId *)Py_XNewRef((PyObject *)known.state);
+    book->order = known.order;
+    book->unit = known.unit;
     book->depth = known.depth;
     book->checked = known.checked;
+    book->asks_first = known.asks_first;
     int failed = PyDict_SetItem(way->books, native, (PyObject *)book);
     Py_DECREF(book);
     if (failed)
@@ -218,11 +227,11 @@ way_follow(ShortWay *way, PyObject *arguments)
 {
     PyObject *native;
     FollowedBook book = {.depth = -1};
-    if (!PyArg_ParseTuple(arguments, "UUSOOO!", &native, &book.symbol, &book.prefix, &book.bids, &book.asks, update_id_type,
-                          &book.state))
+    if (!PyArg_ParseTuple(arguments, "UUSOOO!ii", &native, &book.symbol, &book.prefix, &book.bids, &book.asks, update_id_type,
+                          &book.state, &book.order, &book.unit))
         return NULL;
-    if (way->by_checksum) {
-        PyErr_SetString(PyExc_ValueError, "the shape has no numbers of updates");
+    if (way->by_checksum || (book.order != NEXT && book.order != PREVIOUS)) {
+        PyErr_SetString(PyExc_ValueError, "the shape has no numbers of updates, or there is no such order");
         return NULL;
     }
     return add_book(way, native, book);
@@ -233,8 +242,8 @@ way_follow_checked(ShortWay *way, PyObject *arguments)
 {
     PyObject *native;
     FollowedBook book = {.state = NULL};
-    if (!PyArg_ParseTuple(arguments, "UUSOOnn", &native, &book.symbol, &book.prefix, &book.bids, &book.asks, &book.depth,
-                          &book.checked))
+    if (!PyArg_ParseTuple(arguments, "UUSOOn(np)", &native, &book.symbol, &book.prefix, &book.bids, &book.asks, &book.depth,
+                          &book.checked, &book.asks_first))
         return NULL;
     if (!way->by_checksum || book.depth < 0 || book.checked < 0 || book.checked > MOST_CHECKED) {
         PyErr_SetString(PyExc_ValueError, "the shape has no checksum, or it covers more levels than can be");
@@ -299,8 +308,8 @@ change_is_whole(const char *shape)
 }
 
 /* ShortWay(ticker_shape, depth_shape). A ticker has four numbers (bid, its size, ask, its size), perhaps the last price, a
- * sequence and a time. A change of a book has two lists of levels, and either in front of them the time in ms, its first
- * and last update, or behind them a checksum and a time. */
+ * sequence and a time. A change of a book has two lists of levels, and either in front of them its time and two numbers of
+ * updates, or behind them a checksum and a time. */
 static PyObject *
 way_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords))
 {

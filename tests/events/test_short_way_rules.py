@@ -1,0 +1,112 @@
+"""The rules by which a book's changes are next or right, each in both forms, for an exchange that is none."""
+
+from collections.abc import Iterator
+from typing import Any
+from zlib import crc32
+
+import msgspec
+import pytest
+
+from forms import FORMS, use
+from tickwire.events import book as books
+from tickwire.events import numbers, short_way
+from tickwire.events.short_way import MS, NEXT, PREVIOUS, US, Digest
+from tickwire.events.types import OrderBook, Ticker
+from tickwire.kafka.producing import in_flight
+from tickwire.kafka.producing.ledger import Lane, Stream
+from tickwire.records.codec import RecordWriter
+from tickwire.wire.clock import clock
+
+TICKER = b'{"s":"$","b":%,"B":%,"a":%,"A":%}'
+NUMBERED = b'{"t":#,"s":"$","from":#,"to":#,"b":=,"a":=}'
+CHECKED = b'{"s":"$","b":=,"a":=,"c":#,"t":"^"}'
+
+
+@pytest.fixture(params=FORMS, autouse=True)
+def form(request: pytest.FixtureRequest) -> Iterator[None]:
+    with use(request.param):
+        yield
+
+
+class Followed:
+    """A book that is followed, and a producer that keeps what it gets."""
+
+    def __init__(self, shape: bytes) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.left: list[bytes] = []
+        self.state = numbers.UpdateId()
+        self.state.update_id = 10
+        self.book = books.Book([("9", "1"), ("8", "2")], [("10", "3")])
+        self.way = short_way.ShortWay(TICKER, shape)
+        table = in_flight.InFlightTable(lambda *_: None, lambda *_: None)
+        table.produce, table.ready = self._produce, True
+        nothing: Any = self.left.append
+        direct = in_flight.DirectPublisher(
+            table, RecordWriter({"ticker": "t", "orderbook": "b"}), set(), nothing, nothing, lambda: None
+        )
+        direct.alone = True
+        stream = Stream("b", "orderbook", "x")
+        direct.open(OrderBook, "A", (Lane(stream, "a", is_book=True), stream, "x", "b", b"k", [], "orderbook"))
+        valid = numbers.BookNumbers()
+        valid.valid = True
+        frames, tickers, changes = (numbers.Number() for _ in range(3))
+        self.take = short_way.ShortWayReceiver(
+            self.way,
+            {"a": valid},
+            {},
+            direct,
+            clock,
+            frames,
+            tickers,
+            changes,
+            (Ticker, OrderBook),
+            self.left.append,
+            nothing,
+        )
+
+    def _produce(self, _topic: str, value: bytes, *_: Any, **__: Any) -> None:
+        self.sent.append(msgspec.json.decode(value))
+
+
+@pytest.mark.parametrize(
+    ("order", "first", "last", "taken"),
+    [
+        (NEXT, 11, 11, True), (NEXT, 9, 12, True), (NEXT, 12, 12, False), (NEXT, 9, 10, False), (NEXT, 11, 10, False),
+        (PREVIOUS, 10, 17, True), (PREVIOUS, 9, 17, False), (PREVIOUS, 11, 17, False),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("unit", [MS, US])
+def test_a_change_is_taken_where_it_is_next(order: int, first: int, last: int, taken: bool, unit: int) -> None:
+    followed = Followed(NUMBERED)
+    followed.way.follow("a", "A", b'{"bids":', followed.book.bids, followed.book.asks, followed.state, order, unit)
+    followed.take(b'{"t":5,"s":"a","from":%d,"to":%d,"b":[["9","0"]],"a":[]}' % (first, last))
+    assert (len(followed.left), followed.state.update_id) == ((0, last) if taken else (1, 10))
+    assert followed.book.bids.top() == ([("8", "2")] if taken else [("9", "1"), ("8", "2")])
+    assert [(value["sequence"], value["exchange_us"]) for value in followed.sent] == [(last, 5 * unit)] * taken
+
+
+@pytest.mark.parametrize(
+    ("digest", "text"),
+    [
+        (Digest(10, asks_first=True), b"1039182"), (Digest(10, asks_first=False), b"9182103"),
+        (Digest(1, asks_first=True), b"10391"), (Digest(0, asks_first=True), b""),
+    ],
+)  # fmt: skip
+def test_a_change_is_taken_where_its_checksum_is_right(digest: Digest, text: bytes) -> None:
+    followed = Followed(CHECKED)
+    followed.way.follow_checked("a", "A", b'{"bids":', followed.book.bids, followed.book.asks, 2, digest)
+    frame = b'{"s":"a","b":[],"a":[],"c":%d,"t":"1970-01-01T00:00:01Z"}'
+    followed.take(frame % crc32(text))
+    followed.take(frame % (crc32(text) ^ 1))
+    assert (len(followed.left), [value["exchange_us"] for value in followed.sent]) == (1, [1_000_000])
+
+
+def test_rules_that_the_shape_or_nobody_has_are_refused() -> None:
+    numbered, checked = Followed(NUMBERED), Followed(CHECKED)
+    book = numbered.book.bids, numbered.book.asks
+    for way, order in ((checked.way, NEXT), (numbered.way, 2)):
+        with pytest.raises(ValueError, match="no numbers of updates, or there is no such order"):
+            way.follow("a", "A", b"", *book, numbered.state, order, MS)
+    for way, levels in ((numbered.way, 10), (checked.way, 26)):
+        with pytest.raises(ValueError, match="no checksum, or it covers more levels"):
+            way.follow_checked("a", "A", b"", *book, 25, Digest(levels, asks_first=True))
