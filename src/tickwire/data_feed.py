@@ -5,12 +5,14 @@ import importlib.util
 import logging
 import random
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
+
+from msgspec.structs import replace
 
 from tickwire import exchanges, metrics
 from tickwire.config.feed_config import FeedConfig
@@ -18,12 +20,12 @@ from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.share import WHOLE, Share
 from tickwire.errors import TickwireError, UnknownSymbol
 from tickwire.exchanges import ExchangeModule
-from tickwire.exchanges.contract import AdapterContract, Symbol
+from tickwire.exchanges.contract import AdapterContract, ConnectionPlan, Reading, Symbol
 from tickwire.exchanges.symbols import Listing
 from tickwire.losses import droppable, losses
 from tickwire.records.kinds import topics_by_kind
 from tickwire.signals import Stop, run_alone
-from tickwire.wire.arguments import addresses, check_channels, feed_config, kafka_config
+from tickwire.wire.arguments import at_address, at_addresses, check_channels, feed_config, kafka_config
 from tickwire.wire.background import Background
 from tickwire.wire.book_now import BookNow
 from tickwire.wire.books import Books
@@ -282,19 +284,11 @@ class WebSocketDataFeed:
 
     async def _serve(self, stack: AsyncExitStack) -> None:
         """Open everything, in the order in which *stack* closes it backwards, and read."""
-        exchange, config = self._module.EXCHANGE, self.config
-        ws_url, rest_url = addresses(exchange, config)
-        share, weight = self._share, next((limit.weight for limit in exchange.rest_limits), None)
-        rest = await stack.enter_async_context(Rest(rest_url, weight and weight // share.of, self._random.random))
-        try:
-            found, listed = await resolve(self._module, rest, config.symbols)
-        except UnknownSymbol as e:
-            e.named_by = self._named_by or e.named_by
-            raise
-        symbols = share.take(found, lambda symbol: symbol.canonical)
+        exchange = at_addresses(self._module.EXCHANGE, self.config)
+        limits = (replace(limit, weight=max(1, limit.weight // self._share.of)) for limit in exchange.rest_limits)
+        rest = await stack.enter_async_context(Rest(exchange.rest_url, limits, self._random.random))
+        symbols, listed = await self._find_symbols(rest)
         if self._publisher is not None:
-            ours, all_ = ([symbol.canonical for symbol in those] for those in (symbols, found))
-            self._publisher.place.serve(self._channels, ours, all_, names=share.index == 0)
             await self._open(self._publisher)
             self._publisher.start(asyncio.get_running_loop(), self._flow, self._tally.export)
             stack.push_async_callback(self._publisher.close, self._shutdown_s)
@@ -302,27 +296,11 @@ class WebSocketDataFeed:
         stack.push_async_callback(dispatch.close, _CALLBACKS_S)
         for callback in self.callbacks:
             self._dispatch_to(callback)
-        booked = symbols if "orderbook" in self._channels else []
-        depth = exchange.offered(config.orderbook_depth)
-        if booked and depth != config.orderbook_depth:
-            logger.warning(
-                "feed.depth exchange=%s asked=%d taken=%d (the exchange offers no other that is nearer)",
-                exchange.name, config.orderbook_depth, depth,
-            )  # fmt: skip
-        books = Books(
-            booked,
-            config,
-            min(config.orderbook_depth, depth),
-            dispatch.emit,
-            self._tally,
-            self._random,
-            self._publisher.place.epochs if self._publisher is not None else None,
-        )
+        books = self._make_books(symbols if "orderbook" in self._channels else [], dispatch)
         stack.callback(books.close)
-        self._books, self._booked = books, Listing(booked)
         context = FeedContext(
             exchange=exchange,
-            ws_url=ws_url,
+            address=self._address,
             rest=rest,
             books=books,
             ticker=dispatch.emit,
@@ -335,6 +313,36 @@ class WebSocketDataFeed:
         reconnectors = self._make_reconnectors(context, symbols)
         stack.callback(self._tally.show_age(self._flow.last_frame_age))
         stack.callback(self._tally.export)
+        await self._read(reconnectors, books)
+
+    async def _find_symbols(self, rest: Rest) -> tuple[list[Symbol], Collection[Symbol]]:
+        """Name this share's symbols and those that the exchange lists; tell the publisher what it will serve."""
+        try:
+            found, listed = await resolve(self._module, rest, self.config.symbols)
+        except UnknownSymbol as e:
+            e.named_by = self._named_by or e.named_by
+            raise
+        symbols = self._share.take(found, lambda symbol: symbol.canonical)
+        if self._publisher is not None:
+            ours, all_ = ([symbol.canonical for symbol in those] for those in (symbols, found))
+            self._publisher.place.serve(self._channels, ours, all_, names=self._share.index == 0)
+        return symbols, listed
+
+    def _make_books(self, symbols: Sequence[Symbol], dispatch: Callbacks) -> Books:
+        config, offered = self.config, self._module.EXCHANGE.offered(self.config.orderbook_depth)
+        if symbols and offered != config.orderbook_depth:
+            logger.warning(
+                "feed.depth exchange=%s asked=%d taken=%d (the exchange offers no other that is nearer)",
+                config.exchange, config.orderbook_depth, offered,
+            )  # fmt: skip
+        depth = min(config.orderbook_depth, offered)
+        epochs = self._publisher.place.epochs if self._publisher is not None else None
+        self._books = Books(symbols, config, depth, dispatch.emit, self._tally, self._random, epochs)
+        self._booked = Listing(symbols)
+        return self._books
+
+    async def _read(self, reconnectors: Sequence[Reconnector], books: Books) -> None:
+        """Keep everything going until this is cancelled."""
         async with asyncio.TaskGroup() as tasks:
             if self._publisher is None:  # which does it otherwise
                 tasks.create_task(self._export())
@@ -347,6 +355,10 @@ class WebSocketDataFeed:
                 tasks.create_task(self._every(books.interval_s, lambda _: books.write_changed()))
             await asyncio.Event().wait()  # a share may have no symbol
 
+    def _address(self, url: str) -> Reading[str]:
+        found = yield from exchanges.address(self._module, url)
+        return at_address(found, self.config.exchange, self.config)
+
     async def _open(self, publisher: "AnyPublisher") -> None:
         """Open it in a thread, which cannot be cancelled: a feed that is stopped meanwhile gives all back."""
         opening = asyncio.ensure_future(asyncio.to_thread(publisher.open))
@@ -358,18 +370,16 @@ class WebSocketDataFeed:
             raise
 
     def _make_reconnectors(self, context: FeedContext, symbols: Sequence[Symbol]) -> list[Reconnector]:
-        exchange = self._module.EXCHANGE
-        gate = Gate(exchange.connect_interval_s * self._share.of)
-        size = exchange.symbols_per_connection
-        parts = [symbols[i : i + size] for i in range(0, len(symbols), size)]
-        reconnectors = [Reconnector(context, part, self._adapter_maker(part), gate) for part in parts]
+        gate = Gate(context.exchange.connect_interval_s * self._share.of)
+        plans = context.exchange.plans(symbols, self._channels)
+        reconnectors = [Reconnector(context, plan, self._adapter_maker(plan), gate) for plan in plans]
         for reconnector in reconnectors:
             self._flow.add(reconnector)
         return reconnectors
 
-    def _adapter_maker(self, symbols: Sequence[Symbol]) -> Callable[[], AdapterContract]:
+    def _adapter_maker(self, plan: ConnectionPlan) -> Callable[[], AdapterContract]:
         depth = self._module.EXCHANGE.offered(self.config.orderbook_depth)
-        return lambda: self._module.Adapter(symbols, self._channels, depth)
+        return lambda: self._module.Adapter(plan.symbols, plan.channels, depth)
 
     async def _every(self, seconds: float, work: Callable[[float], None]) -> None:
         """Do *work* again and again, but add nothing while what is there is not taken."""

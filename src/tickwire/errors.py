@@ -125,7 +125,7 @@ class RequestRefused(FeedError):
         self.path, self.status, self.answer = path, status, answer
 
     def __str__(self) -> str:
-        return f"GET {self.path!r} was answered with status {self.status}: {self.answer!r}"
+        return f"{self.path!r} was answered with status {self.status}: {self.answer!r}"
 
 
 class SubscriptionRefused(FeedError):

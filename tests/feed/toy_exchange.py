@@ -44,15 +44,19 @@ LIMITS: dict[str, Any] = {
 
 
 def toy(**limits: Any) -> Any:
-    """An exchange module with these limits; ``text_ping`` makes it ping by a message."""
+    """An exchange module with these limits.
+
+    ``text_ping`` makes it ping by a message; ``listings`` and ``address`` are what such a module may have besides.
+    """
     text_ping = limits.pop("text_ping", None)
+    more = {name: limits.pop(name) for name in ("listings", "address") if name in limits}
 
     class ToyAdapter(Adapter):
         def ping(self) -> bytes | None:
             return text_ping  # type: ignore[no-any-return]
 
     return SimpleNamespace(
-        EXCHANGE=Exchange(**(LIMITS | limits)), Adapter=ToyAdapter, read_listing=read_listing, derive=derive
+        EXCHANGE=Exchange(**(LIMITS | limits)), Adapter=ToyAdapter, read_listing=read_listing, derive=derive, **more
     )
 
 
@@ -90,6 +94,8 @@ class Adapter:
         return [_message(sub=name, on=channel, again="1") for channel, name in self._pending]
 
     def receive(self, payload: bytes, received_us: int) -> list[Output]:
+        if payload == b"ping":
+            return [Send(b'{"pong": 1}', urgent=True)]
         try:
             said = json.loads(payload)
         except (ValueError, RecursionError) as e:
@@ -100,6 +106,8 @@ class Adapter:
             raise ZeroDivisionError
         if "leave" in said:
             return [Reconnect(said["leave"])]
+        if "send" in said:
+            return [Send(said["send"].encode(), said["delay"])]
         return self._translate(said, received_us)
 
     def _translate(self, said: dict[str, Any], received_us: int) -> list[Output]:
@@ -114,7 +122,7 @@ class Adapter:
             self._pending.pop((said["no"], name), None)
             return [Refused(said["no"], found, "we do not know it")]
         if "fetch" in said:
-            return [Fetch(found, said["fetch"], said.get("weight", 1))]
+            return [Fetch(found, said["fetch"], said.get("weight", 1), group=said.get("group", ""))]
         if "bid" in said:
             return [_ticker(found, said["bid"], received_us)]
         return self._book(found, said, received_us)

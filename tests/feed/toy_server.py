@@ -17,6 +17,7 @@ class Peer:
 
     def __init__(self, ws: web.WebSocketResponse, request: web.Request) -> None:
         self.ws, self._request = ws, request
+        self.url, self.headers = request.path_qs, request.headers
         self.texts: list[dict[str, Any]] = []
         self.at: list[float] = []  # when each text came
         self.pings: list[bytes] = []
@@ -62,8 +63,8 @@ class ToyServer:
 
     async def __aenter__(self) -> Self:
         app = web.Application()
-        app.router.add_get("/ws", self._socket)
-        app.router.add_get("/{path:.*}", self._request)
+        app.router.add_get("/ws{more:.*}", self._socket)
+        app.router.add_route("*", "/{path:.*}", self._request)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)

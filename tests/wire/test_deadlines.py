@@ -68,6 +68,14 @@ def test_any_frame_puts_the_question_off() -> None:
     assert [connection.look(now) for now in (80.9, 81.0)] == [[], [Ping()]]
 
 
+def test_an_exchange_that_wants_pings_at_an_interval_has_them_whatever_comes() -> None:
+    connection, asked = Connection(keepalive_s=20.0), []
+    for now in range(0, 65, 5):
+        connection.hear(now, A, B)
+        asked += [now] * (connection.look(now) == [Ping()])
+    assert asked == [20, 40, 60]
+
+
 def test_a_connection_is_to_be_replaced_after_its_part_of_the_longest_life() -> None:
     connection = Connection()
     connection.hear(880.0, A, B)
@@ -167,6 +175,9 @@ def test_after_a_pause_books_and_answers_have_their_whole_time_again() -> None:
         connection.look(810.0)
 
 
-@pytest.mark.parametrize(("limits", "tick_s"), [({}, 1.0), ({"ack_timeout_s": 0.5}, 0.1), ({"silence_s": 1.0}, 0.2)])
+@pytest.mark.parametrize(
+    ("limits", "tick_s"),
+    [({}, 1.0), ({"ack_timeout_s": 0.5}, 0.1), ({"silence_s": 1.0}, 0.2), ({"keepalive_s": 2.0}, 0.4)],
+)
 def test_looks_are_a_second_apart_or_less_where_a_limit_is_short(limits: dict[str, Any], tick_s: float) -> None:
     assert Connection(**limits).deadlines.tick_s == pytest.approx(tick_s)

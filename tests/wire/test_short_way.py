@@ -17,7 +17,7 @@ from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.events.short_way import ShortWay
 from tickwire.exchanges import binance
-from tickwire.exchanges.contract import Fetch, Output, Send, Symbol
+from tickwire.exchanges.contract import ConnectionPlan, Fetch, Output, Send, Symbol
 from tickwire.kafka.producing.publisher import Publisher
 from tickwire.wire.books import Books
 from tickwire.wire.callbacks import Callbacks
@@ -32,6 +32,10 @@ pytestmark = pytest.mark.skipif("compiled" not in FORMS, reason="all frames go t
 SYMBOLS = [Symbol("BTC-USDT", "BTCUSDT"), Symbol("ETH-USDT", "ETHUSDT")]
 WAYS = [(False, "python"), *((True, form) for form in FORMS)]  # short or not, and the form
 _NOW = re.compile(rb'"(epoch|received_us)":\d+')
+
+
+def plan_of(symbols: Sequence[Symbol]) -> ConnectionPlan:
+    return ConnectionPlan("", tuple(symbols), ("ticker", "orderbook"))
 
 
 class Chain:
@@ -64,7 +68,7 @@ class Chain:
         self.adapter = exchange.Adapter(symbols, ["ticker", "orderbook"], 25)
         context = FeedContext(
             exchange=exchange.EXCHANGE,
-            ws_url="",
+            address=cast("Any", None),
             rest=cast("Any", None),
             books=self.books,
             ticker=callbacks.emit,
@@ -74,7 +78,7 @@ class Chain:
             direct=self.publisher.direct if short else None,
             failed=self.errors.append,
         )
-        self.session = Session(context, self.adapter, symbols)
+        self.session = Session(context, self.adapter, plan_of(symbols))
         self.session._handlers[Fetch] = self.fetches.append
         self.asked: list[bytes] = []
         self.session._handlers[Send] = lambda send: self.asked.append(send.payload)
@@ -405,7 +409,7 @@ async def test_a_session_that_takes_over_sends_by_the_short_way_and_the_retired_
         old.connection._message(frame)
         chain.fetched(snapshot(99))
     adapter = binance.Adapter(SYMBOLS[:1], ["ticker", "orderbook"], 25)
-    new = Session(old._context, adapter, SYMBOLS[:1], standby=True)
+    new = Session(old._context, adapter, plan_of(SYMBOLS[:1]), standby=True)
     new._handlers[Fetch] = chain.fetches.append
     sent = len(chain.sent)
     for frame in frames[1:3]:

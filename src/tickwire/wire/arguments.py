@@ -4,6 +4,8 @@ import logging
 from collections.abc import Sequence
 from typing import cast
 
+from msgspec.structs import replace
+
 from tickwire.config.addresses import is_loopback, replace_origin
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
@@ -63,15 +65,26 @@ def check_channels(module: ExchangeModule, names: Sequence[str]) -> tuple[Channe
     return cast("tuple[Channel, ...]", tuple(names))
 
 
-def addresses(exchange: Exchange, config: FeedConfig) -> tuple[str, str]:
-    """Where the exchange's WebSocket and REST are."""
-    ws, rest = config.ws_url(exchange.name), config.rest_url(exchange.name)
-    ws_url = exchange.ws_url if ws is None else replace_origin(exchange.ws_url, ws)
-    rest_url = exchange.rest_url if rest is None else replace_origin(exchange.rest_url, rest)
-    plain = [url for url in (ws_url, rest_url) if url.startswith(("ws:", "http:")) and not is_loopback(url)]
+def at_addresses(exchange: Exchange, config: FeedConfig) -> Exchange:
+    """*exchange* with the addresses that the user wants instead of its own."""
+    rest = config.rest_url(exchange.name)
+    moved = replace(
+        exchange,
+        ws_url=at_address(exchange.ws_url, exchange.name, config),
+        ws_urls={channel: at_address(url, exchange.name, config) for channel, url in exchange.ws_urls.items()},
+        rest_url=exchange.rest_url if rest is None else replace_origin(exchange.rest_url, rest),
+    )
+    urls = dict.fromkeys((moved.ws_url, *moved.ws_urls.values(), moved.rest_url))
+    plain = [url for url in urls if url.startswith(("ws:", "http:")) and not is_loopback(url)]
     if plain:
         logger.warning("feed.not_encrypted urls=%s (anyone on the way can read and change the data)", plain)
-    return ws_url, rest_url
+    return moved
+
+
+def at_address(url: str, exchange: str, config: FeedConfig) -> str:
+    """The address of a WebSocket at the host that the user wants instead of the exchange's."""
+    ws = config.ws_url(exchange)
+    return url if ws is None else replace_origin(url, ws)
 
 
 def _shown(value: object) -> str:

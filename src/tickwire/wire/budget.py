@@ -1,51 +1,66 @@
-"""What may be asked of an exchange's REST interface within a minute."""
+"""What may be asked of an exchange's REST interface within the windows that it counts by."""
 
 from collections import deque
+from collections.abc import Iterable
 
-WINDOW_S = 60.0
+from tickwire.exchanges.contract import Limit
 
 
 class WeightBudget:
-    """Request weight spent within the last minute, and a time before which nothing may be asked at all.
+    """Request weight spent within the windows of *limits*, and a time before which nothing may be asked at all.
 
-    Exchanges count by calendar minutes; a sliding minute stays below their limit wherever theirs begins.
-    ``per_minute`` None: no limit. *now* is any clock that does not go back, in seconds.
+    Exchanges count by calendar minutes and the like; a sliding window stays below their limit wherever theirs begins.
+    A request of a group without a limit never waits for one. *now* is any clock that does not go back, in seconds.
     """
 
-    __slots__ = ("_blocked_until", "_per_minute", "_spent", "_total")
-
-    def __init__(self, per_minute: int | None) -> None:
-        self._per_minute = per_minute
-        self._spent: deque[tuple[float, int]] = deque()
-        self._total = 0
+    def __init__(self, limits: Iterable[Limit]) -> None:
+        self._windows: dict[str, list[_Window]] = {}
+        for limit in limits:
+            self._windows.setdefault(limit.group, []).append(_Window(limit))
         self._blocked_until = float("-inf")
 
-    def wait_s(self, weight: int, now: float) -> float:
-        """Seconds until a request of *weight* may leave; 0 for now. Too heavy ones wait for an unused minute."""
-        self._forget(now)
-        blocked = max(0.0, self._blocked_until - now)
-        if self._per_minute is None:
-            return blocked
-        excess = self._total + min(weight, self._per_minute) - self._per_minute
-        wait = 0.0
-        for at, spent in self._spent:
-            if excess <= 0:
-                break
-            excess -= spent
-            wait = at + WINDOW_S - now
-        return max(blocked, wait)
+    def wait_s(self, weight: int, now: float, group: str = "") -> float:
+        """Seconds until a request of *weight* may leave; 0 for now. Too heavy ones wait for an unused window."""
+        waits = [window.wait_s(weight, now) for window in self._windows.get(group, ())]
+        return max(0.0, self._blocked_until - now, *waits)
 
-    def spend(self, weight: int, now: float) -> None:
+    def spend(self, weight: int, now: float, group: str = "") -> None:
         """Note a request that leaves now."""
-        if self._per_minute is not None:
-            self._spent.append((now, weight))
-            self._total += weight
+        for window in self._windows.get(group, ()):
+            window.spend(weight, now)
 
     def block(self, until: float) -> None:
         """Let nothing leave before *until*; an earlier time than the one in force changes nothing."""
         self._blocked_until = max(self._blocked_until, until)
 
+
+class _Window:
+    """What was spent of one limit."""
+
+    __slots__ = ("_limit", "_spent", "_total")
+
+    def __init__(self, limit: Limit) -> None:
+        self._limit = limit
+        self._spent: deque[tuple[float, int]] = deque()
+        self._total = 0
+
+    def wait_s(self, weight: int, now: float) -> float:
+        self._forget(now)
+        most = self._limit.weight
+        excess = self._total + min(weight, most) - most
+        wait = 0.0
+        for at, spent in self._spent:
+            if excess <= 0:
+                break
+            excess -= spent
+            wait = at + self._limit.seconds - now
+        return wait
+
+    def spend(self, weight: int, now: float) -> None:
+        self._spent.append((now, weight))
+        self._total += weight
+
     def _forget(self, now: float) -> None:
         spent = self._spent
-        while spent and spent[0][0] + WINDOW_S <= now:
+        while spent and spent[0][0] + self._limit.seconds <= now:
             self._total -= spent.popleft()[1]

@@ -6,7 +6,7 @@ import logging
 import socket
 import ssl
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from picows import (
 )
 
 from tickwire.errors import ConnectionLost
+from tickwire.exchanges.contract import Frames
 
 logger = logging.getLogger(__name__)
 
@@ -30,13 +31,14 @@ _ADDRESS_S = 5.0  # for one of the name's addresses
 _CONNECT_S = 15.0  # name, TCP and TLS
 _HANDSHAKE_S = 10.0  # then the WebSocket's own handshake
 _READ_BUFFER = 256 * 1024
+_KINDS = {"text": (WSMsgType.TEXT,), "binary": (WSMsgType.BINARY,), "both": (WSMsgType.TEXT, WSMsgType.BINARY)}
 
 
 class Receiver(Protocol):
     """What a connection hands its frames to; neither method may raise."""
 
     def message(self, payload: bytes) -> None:
-        """One whole text message."""
+        """One whole message of a kind that carries data."""
 
     def rejected(self, reason: str, detail: str) -> None:
         """A message was skipped."""
@@ -45,13 +47,20 @@ class Receiver(Protocol):
 class Connection(WSListener):
     """One connection, from :meth:`open` to :meth:`closed`, whichever side ends it.
 
-    *message* takes text messages instead of the receiver's own method. No message is longer than *max_bytes*, whether
-    it comes in one frame or in fragments. ``last_frame`` is the monotonic time of the last frame of any kind, pings and
-    pongs included.
+    *message* takes messages instead of the receiver's own method: those of the kinds in *frames*. None is longer
+    than *max_bytes*, whether it comes in one frame or in fragments. ``last_frame`` is the monotonic time of the last
+    frame of any kind, pings and pongs included.
     """
 
-    def __init__(self, receiver: Receiver, max_bytes: int, message: Callable[[bytes], None] | None = None) -> None:
+    def __init__(
+        self,
+        receiver: Receiver,
+        max_bytes: int,
+        message: Callable[[bytes], None] | None = None,
+        frames: Frames = "text",
+    ) -> None:
         self._receiver, self._max_bytes = receiver, max_bytes
+        self._kinds = _KINDS[frames]
         self._message = message or receiver.message
         self._transport: WSTransport | None = None
         self._parts = bytearray()  # of a fragmented message
@@ -59,7 +68,7 @@ class Connection(WSListener):
         # Read before a pause and not handed over: picows' buffer grows with what comes at once, to megabytes.
         self._held: deque[tuple[WSMsgType, bool, bytes]] = deque()
         self._held_since = 0.0
-        self._plain = True  # nothing of all this is in the way of a whole text message
+        self._plain = True  # nothing of all this is in the way of a whole message
         self._given_up: ConnectionLost | None = None
         self._socket: socket.socket | None = None
         self.paused = False
@@ -74,10 +83,10 @@ class Connection(WSListener):
             transport.underlying_transport.pause_reading()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """Hand over a whole text message, the only thing that comes often."""
+        """Hand over a whole message, the only thing that comes often."""
         self.last_frame = monotonic()
         kind = frame.msg_type
-        if self._plain and kind == WSMsgType.TEXT and frame.fin and frame.payload_size <= self._max_bytes:
+        if self._plain and kind in self._kinds and frame.fin and frame.payload_size <= self._max_bytes:
             self._message(frame.get_payload_as_bytes())
         elif self._given_up is None:
             self._rare(transport, frame)
@@ -91,8 +100,11 @@ class Connection(WSListener):
 
     # Called by the session
 
-    async def open(self, url: str) -> None:
-        """Connect; a certificate that does not verify is refused. Raises :exc:`~tickwire.errors.ConnectionLost`."""
+    async def open(self, url: str, headers: Mapping[str, str] | None = None) -> None:
+        """Connect with these *headers* in the handshake; a certificate that does not verify is refused.
+
+        Raises :exc:`~tickwire.errors.ConnectionLost`.
+        """
         try:
             async with asyncio.timeout(_CONNECT_S + _HANDSHAKE_S):
                 await ws_connect(
@@ -103,6 +115,7 @@ class Connection(WSListener):
                     enable_auto_pong=False,  # answered here, so that a ping counts as a sign of life
                     max_frame_size=self._max_bytes,
                     max_redirects=0,
+                    extra_headers=headers,
                     read_buffer_init_size=_READ_BUFFER,
                     logger_name=logging.getLogger("picows"),  # its lines are not our events
                     socket_factory=self._open_socket,
@@ -145,7 +158,7 @@ class Connection(WSListener):
             self._transport.send(WSMsgType.TEXT, message)
 
     def hand_to(self, message: Callable[[bytes], None]) -> None:
-        """Let *message* take the text messages from now on, and those that are kept."""
+        """Let *message* take the messages from now on, and those that are kept."""
         self._message = message
 
     def ping(self) -> None:
@@ -230,7 +243,7 @@ class Connection(WSListener):
         return ConnectionLost("protocol", text)
 
     def _rare(self, transport: WSTransport, frame: WSFrame) -> None:
-        """Everything but a whole text message."""
+        """Everything but a whole message of a kind that carries data."""
         kind = frame.msg_type
         if kind == WSMsgType.PING:
             transport.send_pong(frame.get_payload_as_bytes())
@@ -246,13 +259,13 @@ class Connection(WSListener):
                 self._take(kind, frame.fin, frame.get_payload_as_bytes())
 
     def _look(self) -> None:
-        """Tell whether whole text messages may go the direct way."""
+        """Tell whether whole messages may go the direct way."""
         in_the_way = self.paused or self._held or self._parts_type is not None or self._given_up is not None
         self._plain = not in_the_way
 
     def _take(self, kind: WSMsgType, fin: bool, payload: bytes) -> None:
         """Take a frame of a message, a whole message if it is one."""
-        if kind == WSMsgType.TEXT and fin and self._parts_type is None and len(payload) <= self._max_bytes:
+        if kind in self._kinds and fin and self._parts_type is None and len(payload) <= self._max_bytes:
             self._message(payload)
         else:
             self._fragment(kind, fin, payload)
@@ -274,10 +287,12 @@ class Connection(WSListener):
         message, kind = bytes(self._parts), self._parts_type
         self._parts.clear()
         self._parts_type = None
-        if kind == WSMsgType.TEXT:
+        if kind in self._kinds:
             self._message(message)
-        else:
+        elif kind == WSMsgType.BINARY:
             self._receiver.rejected("binary", f"a binary message of {len(message)} bytes")
+        else:
+            self._receiver.rejected("unknown", f"a text message of {len(message)} bytes")
 
     def _refuse(self, reason: str, detail: str) -> None:
         self._receiver.rejected(reason, detail)

@@ -40,15 +40,16 @@ Due = Ping | AskAgain | Replace | Restart
 class Deadlines:
     """The deadlines of a connection of *exchange* that carries the books *states*.
 
-    Before :meth:`begin` nothing is due but the end of a connection that says nothing.
+    It is looked at every ``tick_s``. Before :meth:`begin` nothing is due but the end of a connection that says nothing.
     """
 
     def __init__(self, exchange: Exchange, states: Sequence[BookState], subscriptions: Subscriptions) -> None:
         self._limits, self._states, self._subscriptions = exchange, states, subscriptions
         self.answers = Answers(exchange.name, exchange.ack_timeout_s)
         self._asked_at = self._leave_at = float("inf")
-        limits = (exchange.ping_interval_s, exchange.silence_s, exchange.ack_timeout_s, exchange.subscription_silence_s)
-        self.tick_s = min(_LONGEST_TICK_S, min(limits) / 5)  # from one look to the next
+        self._keepalive_s = float("inf") if exchange.keepalive_s is None else exchange.keepalive_s
+        asks = (exchange.ping_interval_s, self._keepalive_s, exchange.ack_timeout_s)
+        self.tick_s = min(_LONGEST_TICK_S, min(*asks, exchange.silence_s, exchange.subscription_silence_s) / 5)
 
     def begin(self, now: float, life: float) -> None:
         """Measure from *now*, when the connection was opened; it may live for *life* times the longest life."""
@@ -77,7 +78,8 @@ class Deadlines:
             due.append(Replace("before the exchange ends it for its age"))
         if self.answers.overdue(pending, now, delay_s):
             due.append(AskAgain())
-        if min(quiet_s, now - self._asked_at) >= limits.ping_interval_s:
+        asked_s = now - self._asked_at
+        if asked_s >= self._keepalive_s or min(quiet_s, asked_s) >= limits.ping_interval_s:
             self._asked_at = now
             due.append(Ping())
         if serving:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from random import Random
 
 from tickwire.errors import FrameRejected, RequestRefused
-from tickwire.exchanges.contract import AdapterContract, Fetch, Output, Refused, Symbol
+from tickwire.exchanges.contract import AdapterContract, Fetch, Output, Refused, Request, Symbol
 from tickwire.wire.backoff import Backoff
 from tickwire.wire.books import Books
 from tickwire.wire.clock import now_us
@@ -72,7 +72,7 @@ class Fetches:
         told = False
         while True:
             try:
-                body = await self._rest.get(fetch.path, fetch.weight)
+                body = await self._rest.ask(Request(fetch.path, weight=fetch.weight, group=fetch.group))
                 return self._adapter.fetched(fetch, body, now_us())
             except RequestRefused as e:
                 answer = f"status {e.status}: {e.answer}"

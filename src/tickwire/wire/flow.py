@@ -27,7 +27,8 @@ class Flow:
     def add(self, reconnector: Reconnector) -> None:
         """Let this reconnector be read as the others are."""
         self._reconnectors.append(reconnector)
-        self._reconnector_of |= {symbol.native: (reconnector, symbol) for symbol in reconnector.symbols}
+        if "orderbook" in reconnector.plan.channels:
+            self._reconnector_of |= {symbol.native: (reconnector, symbol) for symbol in reconnector.plan.symbols}
         if self.held:
             reconnector.pause()
 

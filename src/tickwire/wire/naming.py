@@ -5,8 +5,8 @@ import logging
 from collections.abc import Collection, Sequence
 
 from tickwire.errors import FeedError
-from tickwire.exchanges import ExchangeModule
-from tickwire.exchanges.contract import Symbol
+from tickwire.exchanges import ExchangeModule, listings
+from tickwire.exchanges.contract import Reading, Symbol
 from tickwire.exchanges.symbols import Listing, joined
 from tickwire.wire.rest import Rest
 
@@ -20,9 +20,9 @@ async def resolve(module: ExchangeModule, rest: Rest, names: Sequence[str]) -> t
 
     Raises :exc:`~tickwire.errors.UnknownSymbol`, and :exc:`~tickwire.errors.UnclearSymbol` where there is no listing.
     """
-    exchange = module.EXCHANGE
-    parts = await _parts(module, rest)
-    listing, whole = joined(parts), len(parts) == len(exchange.listing_paths)
+    exchange, readings = module.EXCHANGE, listings(module)
+    parts = await _parts(exchange.name, readings, rest)
+    listing, whole = joined(parts), len(parts) == len(readings)
     listed, found = [], []
     for name in names:
         symbol = listing.resolve(name, exchange.name) if whole else listing.find(name)
@@ -36,14 +36,14 @@ async def resolve(module: ExchangeModule, rest: Rest, names: Sequence[str]) -> t
     return list({symbol.native: symbol for symbol in found}.values()), frozenset(listed)
 
 
-async def _parts(module: ExchangeModule, rest: Rest) -> list[Listing]:
+async def _parts(name: str, readings: Sequence[Reading[Listing]], rest: Rest) -> list[Listing]:
     """Fetch the listing's parts, those that can be had within the time."""
-    exchange, parts, why = module.EXCHANGE, [], ""
+    parts, why = [], ""
     try:
         async with asyncio.timeout(_LISTING_S):
-            for path in exchange.listing_paths:
+            for reading in readings:
                 try:
-                    parts.append(module.read_listing(await rest.get(path, exchange.listing_weight)))
+                    parts.append(await rest.read(reading))
                 except FeedError as e:
                     why = str(e)
     except TimeoutError:
@@ -51,6 +51,6 @@ async def _parts(module: ExchangeModule, rest: Rest) -> list[Listing]:
     if why:
         logger.warning(
             "feed.no_listing exchange=%s parts=%d of=%d why=%r (names that are not found are derived by rule)",
-            exchange.name, len(parts), len(exchange.listing_paths), why,
+            name, len(parts), len(readings), why,
         )  # fmt: skip
     return parts

@@ -19,6 +19,7 @@ class Pacer:
         self._waiting: deque[bytes] = deque()
         self._next = float("-inf")  # the earliest time of the next message
         self._timer: asyncio.TimerHandle | None = None
+        self._later: set[asyncio.TimerHandle] = set()
 
     @property
     def delay_s(self) -> float:
@@ -27,13 +28,23 @@ class Pacer:
             return 0.0
         return max(0.0, self._next - monotonic()) + (len(self._waiting) - 1) * self._interval_s
 
-    def put(self, message: bytes) -> None:
-        """Send *message* as soon as its turn comes. Raises :exc:`~tickwire.errors.ConnectionLost`."""
-        if len(self._waiting) >= _MOST_WAITING:
+    def put(self, message: bytes, delay_s: float = 0.0) -> None:
+        """Send *message* as soon as its turn comes, which it takes after *delay_s*.
+
+        Raises :exc:`~tickwire.errors.ConnectionLost`.
+        """
+        if len(self._waiting) + len(self._later) >= _MOST_WAITING:
             raise ConnectionLost("protocol", f"the server makes us send more than {_MOST_WAITING} messages at once")
-        self._waiting.append(message)
-        if self._timer is None:
-            self._pump()
+        if delay_s:
+            timer: asyncio.TimerHandle = self._loop.call_later(delay_s, lambda: self._take(message, timer))
+            self._later.add(timer)
+        else:
+            self._line_up(message)
+
+    def send_now(self, message: bytes) -> None:
+        """Send *message* past everything that waits; what waits has its turn later for it."""
+        self._write(message)
+        self.note()
 
     def note(self) -> None:
         """Count something that was sent past the queue, such as a ping."""
@@ -45,6 +56,18 @@ class Pacer:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        for timer in self._later:
+            timer.cancel()
+        self._later.clear()
+
+    def _take(self, message: bytes, timer: asyncio.TimerHandle) -> None:
+        self._later.remove(timer)
+        self._line_up(message)
+
+    def _line_up(self, message: bytes) -> None:
+        self._waiting.append(message)
+        if self._timer is None:
+            self._pump()
 
     def _pump(self) -> None:
         self._timer = None

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from time import monotonic
 from typing import Any, NoReturn
 
 from tickwire.errors import ConnectionLost
-from tickwire.exchanges.contract import AdapterContract, Symbol
+from tickwire.exchanges.contract import AdapterContract, ConnectionPlan, Symbol
 from tickwire.wire.backoff import Backoff
 from tickwire.wire.session import FeedContext, Session
 
@@ -34,12 +34,12 @@ class Gate:
 
 
 class Reconnector:
-    """The connection that serves *symbols*. *open_adapter* makes the adapter of each new connection."""
+    """Serves *plan*. *open_adapter* makes the adapter of each new connection."""
 
     def __init__(
-        self, context: FeedContext, symbols: Sequence[Symbol], open_adapter: Callable[[], AdapterContract], gate: Gate
+        self, context: FeedContext, plan: ConnectionPlan, open_adapter: Callable[[], AdapterContract], gate: Gate
     ) -> None:
-        self.symbols = symbols
+        self.plan = plan
         self._context, self._open_adapter, self._gate = context, open_adapter, gate
         self._session: Session | None = None
         self._successor: Session | None = None
@@ -139,7 +139,7 @@ class Reconnector:
     async def _open(self, *, standby: bool) -> tuple[Session, Running]:
         await self._reading.wait()
         await self._gate.turn()
-        session = Session(self._context, self._open_adapter(), self.symbols, standby=standby)
+        session = Session(self._context, self._open_adapter(), self.plan, standby=standby)
         if not self._reading.is_set():
             session.connection.pause()
         task = asyncio.create_task(session.run())

@@ -2,16 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import aiohttp
 
 from tickwire.errors import FrameRejected, RequestRefused
+from tickwire.exchanges.contract import Limit, Reading, Request
 from tickwire.wire.backoff import Backoff
 from tickwire.wire.budget import WeightBudget
 
@@ -19,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 _TIMEOUT = aiohttp.ClientTimeout(total=30.0, sock_connect=10.0)
-_AT_ONCE = 8  # requests; a start with hundreds of symbols is to be steady, not a burst
+_AT_ONCE = 8  # requests of a group; a start with hundreds of symbols is to be steady, not a burst
 _CHUNK = 256 * 1024
 _MAX_ANSWER = 200  # bytes of a refusal that are worth repeating
 # 418 is Binance's ban after too many 429s, 403 its firewall's:
@@ -27,6 +29,9 @@ _MAX_ANSWER = 200  # bytes of a refusal that are worth repeating
 _LIMITED = frozenset({403, 418, 429})
 _DEFAULT_BLOCK_S = 30.0
 _LONGEST_BLOCK_S = 3 * 24 * 3600.0  # the longest ban that Binance documents
+
+
+T = TypeVar("T")
 
 
 class _TryLater(Exception):
@@ -38,17 +43,18 @@ class _TryLater(Exception):
 
 
 class Rest:
-    """GET requests to one host. Sessions of one feed share it, so that they share its budget.
+    """Requests to one host. Sessions of one feed share it, so that they share its budget.
 
     *origin*: scheme, host and port. *random* gives numbers from 0 to 1. An async context manager.
     """
 
-    def __init__(self, origin: str, per_minute: int | None, random: Callable[[], float]) -> None:
+    def __init__(self, origin: str, limits: Iterable[Limit], random: Callable[[], float]) -> None:
         self._origin, self._random = origin.rstrip("/"), random
-        self.budget = WeightBudget(per_minute)
+        self.budget = WeightBudget(limits)
         self.last_trouble = ""  # why the last request was not answered, for whoever gives up
-        self._turn = asyncio.Lock()  # first come, first served
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        # Of each group, so that none waits for another's limit; first come, first served.
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._slots = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(_AT_ONCE))
 
     async def __aenter__(self) -> Self:
         """Make the client; nothing is connected yet."""
@@ -61,8 +67,21 @@ class Rest:
         """Close what is open."""
         await self._client.close()
 
-    async def get(self, path: str, weight: int) -> bytes:
-        """Fetch *path* and try for as long as the caller waits; cancel to give up.
+    async def read(self, reading: Reading[T]) -> T:
+        """Ask what *reading* wants to know, one request after the other, and return what it has read.
+
+        Raises as :meth:`ask`, and :exc:`~tickwire.errors.FrameRejected` for what cannot be read.
+        """
+        try:
+            request = next(reading)
+            while True:
+                request = reading.send(await self.ask(request))
+        except StopIteration as e:
+            found: T = e.value
+            return found
+
+    async def ask(self, request: Request) -> bytes:
+        """Send *request* and try for as long as the caller waits; cancel to give up.
 
         Raises :exc:`~tickwire.errors.RequestRefused` where the exchange says that the request is wrong, and
         :exc:`~tickwire.errors.FrameRejected` for a body that is too large.
@@ -70,26 +89,32 @@ class Rest:
         backoff = Backoff(self._random)
         while True:
             try:
-                async with self._slots:
-                    await self._admit(weight)
-                    return await self._ask(path)
+                async with self._slots[request.group]:
+                    await self._admit(request)
+                    return await self._send(request)
             except _TryLater as e:
                 if e.blocked_s is not None:
                     self.budget.block(monotonic() + e.blocked_s)
                 wait = 0.0 if e.blocked_s else backoff.delay_s()
                 self.last_trouble = str(e)
-                logger.info("rest.retry path=%r why=%r blocked_s=%s wait_s=%.1f", path, str(e), e.blocked_s, wait)
+                logger.info(
+                    "rest.retry path=%r why=%r blocked_s=%s wait_s=%.1f", request.path, str(e), e.blocked_s, wait
+                )
                 await asyncio.sleep(wait)
 
-    async def _admit(self, weight: int) -> None:
-        async with self._turn:
-            while (wait := self.budget.wait_s(weight, monotonic())) > 0:  # noqa: ASYNC110 - nothing tells us but the time
+    async def _admit(self, request: Request) -> None:
+        weight, group = request.weight, request.group
+        async with self._turns[group]:
+            while (wait := self.budget.wait_s(weight, monotonic(), group)) > 0:  # noqa: ASYNC110 - time alone tells
                 await asyncio.sleep(wait)
-            self.budget.spend(weight, monotonic())
+            self.budget.spend(weight, monotonic(), group)
 
-    async def _ask(self, path: str) -> bytes:
+    async def _send(self, request: Request) -> bytes:
+        path, body = request.path, request.body
+        method, headers = ("GET", None) if body is None else ("POST", {"Content-Type": "application/json"})
+        url = self._origin + path
         try:
-            async with self._client.get(self._origin + path, allow_redirects=False) as answer:
+            async with self._client.request(method, url, data=body, headers=headers, allow_redirects=False) as answer:
                 if answer.status == 200:
                     return await _body(path, answer)
                 text = (await answer.content.read(_MAX_ANSWER)).decode(errors="replace")

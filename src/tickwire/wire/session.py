@@ -2,21 +2,23 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from time import monotonic
 from typing import Any
 
 from tickwire.compiled import native
-from tickwire.errors import ConnectionLost, FrameRejected, SubscriptionRefused
+from tickwire.errors import ConnectionLost, FeedError, FrameRejected, SubscriptionRefused
 from tickwire.events.short_way import ShortWayReceiver
 from tickwire.events.types import OrderBook, Ticker
 from tickwire.exchanges.contract import (
     AdapterContract,
+    ConnectionPlan,
     Exchange,
     Fetch,
     Output,
+    Reading,
     Reconnect,
     Refused,
     Resync,
@@ -38,6 +40,7 @@ from tickwire.wire.tally import Tally
 logger = logging.getLogger(__name__)
 
 _PLANNED_FROM = 0.9  # of the longest life: connections that began together do not end together
+_ADDRESS_S = 15.0  # for an address that has to be asked for
 _GOODBYE_S = 3.0  # for unsubscribing and its answers
 _QUIET_S = 0.25  # without a frame: the answers are in
 _CLOSE_S = 1.0
@@ -49,7 +52,7 @@ class FeedContext:
     """What all connections of a feed have in common."""
 
     exchange: Exchange
-    ws_url: str
+    address: Callable[[str], Reading[str]]  # where to connect instead of what the plan says
     rest: Rest
     books: Books
     ticker: Callable[[Ticker], None]
@@ -68,16 +71,17 @@ class Session:
     """
 
     def __init__(
-        self, context: FeedContext, adapter: AdapterContract, symbols: Sequence[Symbol], *, standby: bool = False
+        self, context: FeedContext, adapter: AdapterContract, plan: ConnectionPlan, *, standby: bool = False
     ) -> None:
-        self._context, self._adapter, self._symbols = context, adapter, symbols
+        self._context, self._adapter, self._plan = context, adapter, plan
+        self._booked = plan.symbols if "orderbook" in plan.channels else ()
         self._loop = asyncio.get_running_loop()
         self._receive = adapter.receive
         self._frames = context.tally.frames
         self._serving = not standby
         self._standby = Standby()
         message = self.message if standby else self._short_way()
-        self.connection = Connection(self, context.exchange.max_frame_bytes, message)
+        self.connection = Connection(self, context.exchange.max_frame_bytes, message, context.exchange.frames)
         self._pacer = Pacer(context.exchange.message_interval_s, self.connection.send)
         self._handlers: dict[type[Output], Callable[[Any], None]] = {
             Ticker: context.ticker,
@@ -96,7 +100,7 @@ class Session:
             self._take, self._failed, self._reject,
         )  # fmt: skip
         self._resyncs: dict[Symbol, asyncio.TimerHandle] = {}  # books that wait before they are asked for again
-        self._deadlines = Deadlines(context.exchange, context.books.of(symbols), context.subscriptions)
+        self._deadlines = Deadlines(context.exchange, context.books.of(self._booked), context.subscriptions)
         self._fatal: SubscriptionRefused | None = None
         self._logged: set[str] = set()
         self.opened_at: float | None = None
@@ -110,10 +114,10 @@ class Session:
         """
         books, connection, lost_books = self._context.books, self.connection, self._context.books.lost
         if self._serving:
-            books.opened(self._symbols, self._adapter.book)
+            books.opened(self._booked, self._adapter.book)
         watch = None
         try:
-            await connection.open(self._context.ws_url)
+            await connection.open(await self._address(), self._context.exchange.headers)
             self._begin()
             watch = asyncio.create_task(self._watch())
             lost = await connection.closed()
@@ -126,10 +130,20 @@ class Session:
         finally:
             self._end(watch)
             if self._serving:
-                lost_books(self._symbols)
+                lost_books(self._booked)
         if self._fatal is not None:
             raise self._fatal
         return lost
+
+    async def _address(self) -> str:
+        """Where to connect. Raises :exc:`~tickwire.errors.ConnectionLost`."""
+        rest = self._context.rest
+        try:
+            async with asyncio.timeout(_ADDRESS_S):
+                return await rest.read(self._context.address(self._plan.url))
+        except (FeedError, TimeoutError) as e:
+            why = str(e) or f"nothing within {_ADDRESS_S:g} s; {rest.last_trouble}"
+            raise ConnectionLost("connect", f"no address: {why}") from e
 
     def _short_way(self) -> Callable[[bytes], None]:
         """What takes the messages: a receiver that sends what it can to the producer, or this session."""
@@ -189,7 +203,7 @@ class Session:
         self._handlers |= {Ticker: context.ticker, OrderBook: context.books.handle, Refused: self._refused}
         self._handlers[Reconnect] = self._asked_to_leave
         self.connection.hand_to(self._short_way())
-        context.books.hand_over(self._symbols, self._adapter.book, standby.books)
+        context.books.hand_over(self._booked, self._adapter.book, standby.books)
         for ticker in standby.tickers.values():
             # Repeated, because the other connection need not have seen it yet; times in a topic never go back.
             ticker.received_us = now_us()
@@ -205,7 +219,7 @@ class Session:
         adapter, standby = self._adapter, self._standby
         if self.opened_at is None or self.connection.paused or adapter.pending():
             return False
-        books = [symbol for symbol in self._context.books.valid(self._symbols) if symbol.native not in standby.refused]
+        books = [symbol for symbol in self._context.books.valid(self._booked) if symbol.native not in standby.refused]
         return all(symbol.native in standby.books and adapter.book(symbol) is not None for symbol in books)
 
     def _take(self, outputs: list[Output]) -> None:
@@ -247,7 +261,10 @@ class Session:
     # What adapters ask for
 
     def _send(self, send: Send) -> None:
-        self._pacer.put(send.payload)
+        if send.urgent:
+            self._pacer.send_now(send.payload)
+        else:
+            self._pacer.put(send.payload, send.delay_s)
 
     def _carried(self, subscribed: Subscribed) -> None:
         self._deadlines.answers.any = True
@@ -314,7 +331,7 @@ class Session:
                 case Restart():
                     outputs += adapter.restart(due.symbol, due.reason, now_us())
         if self._serving:
-            self._context.books.watch(self._symbols, now)
+            self._context.books.watch(self._booked, now)
         return outputs
 
     def _ping(self) -> None:
