@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from simulator.rebuilding import KrakenBook, exact
@@ -59,6 +59,7 @@ def test_a_client_that_follows_the_documentation_gets_the_exact_books(seed: int,
 
 
 @given(seed=st.integers())
+@example(seed=1050)  # a removal is lost, and the removed level comes back in the next step
 @settings(max_examples=30, deadline=None)
 def test_a_loss_that_a_fault_may_cause_shows_in_the_next_checksum_or_did_no_harm(seed: int) -> None:
     exchange = Dialect(1, Random(seed))
