@@ -74,9 +74,9 @@ def truth(exchange: SimulatedExchange) -> dict[str, Any]:
 
 def faults_of(name: str) -> list[str]:
     """What an exchange can show, ``rest429`` only where books come over REST."""
-    own = simulator.load(name).faults
+    dialect = simulator.load(name)
     common = ["skip", "duplicate", "corrupt", "unknown", "binary", "drop", "oversize"]
-    return [*common, *sorted(own), *(["rest429"] if "stale" in own else [])]
+    return [*common, *sorted(dialect.faults), *(["rest429"] if dialect.snapshot_path else [])]
 
 
 @pytest.mark.parametrize("name", simulator.names())

@@ -42,11 +42,21 @@ async def test_a_new_file_is_served_with_its_books_settings_and_faults() -> None
         assert last == f"BTC-TOY {best['bids'][0][0]}"  # type: ignore[index]
 
 
-@pytest.mark.parametrize("fault", ["stale=0.1", "checksum=0.1"])
 @pytest.mark.usefixtures("_toy")
-def test_a_fault_that_an_exchange_does_not_name_cannot_be_switched_on(fault: str) -> None:
+async def test_a_snapshot_may_be_stale_and_nothing_else() -> None:
+    async with SimulatedExchange("toy", 1, 0) as exchange, aiohttp.ClientSession() as session:
+        exchange.inject("stale")
+        answers = []
+        for path in ("/other", "/book", "/book"):
+            async with session.get(exchange.rest_url + path) as answer:
+                answers.append((answer.status, await answer.json()))
+    assert answers == [(404, "new"), (200, "old"), (200, "new")]
+
+
+@pytest.mark.usefixtures("_toy")
+def test_a_fault_that_an_exchange_does_not_name_cannot_be_switched_on() -> None:
     with pytest.raises(UsageError, match="unknown"):
-        SimulatedExchange("toy", faults=[fault])
+        SimulatedExchange("toy", faults=["checksum=0.1"])
 
 
 @pytest.mark.parametrize("command", ["simulate", "demo"])

@@ -32,7 +32,7 @@ def switches(exchange: str) -> list[str]:
     """The faults that *exchange* can show in the time of a soak, without ``refuse``, which ends a producer at once."""
     dialect = simulator.load(exchange)
     absent = SPECIAL - dialect.faults
-    if "stale" not in dialect.faults:  # its books need no REST
+    if dialect.snapshot_path is None:  # its books need no REST
         absent |= REST.keys()
     if dialect.heartbeat is None:  # silent, it answers pings, which passes for a quiet market for 10 minutes
         absent |= {"silence"}

@@ -74,7 +74,7 @@ class Frontend:
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._serve(request)
         exchange = self._exchange
-        fault = exchange.faults.answer(snapshot=request.path.endswith("/depth"))
+        fault = exchange.faults.answer(snapshot=request.path == exchange.dialect.snapshot_path)
         if fault in REST:
             answer = exchange.dialect.refuse(REST[fault])
         else:

@@ -17,7 +17,8 @@ class Dialect:
     unknown = "what?"
     ping_interval_s: float | None = None
     messages_per_second: int | None = None
-    faults: frozenset[str] = frozenset()
+    snapshot_path: str | None = "/book"
+    faults = frozenset({"stale"})
 
     def __init__(self, symbols: int | Sequence[str], rng: Random, refused: frozenset[str] = frozenset()) -> None:
         names = [name for name in choose_names(symbols, self.quote) if "-".join(name) not in refused]
@@ -36,7 +37,7 @@ class Dialect:
         return self.all.values()
 
     def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:
-        return Answer(404, "null", {})
+        return Answer(200 if path == self.snapshot_path else 404, '"old"' if stale else '"new"', {})
 
     def refuse(self, status: int) -> Answer:
         return Answer(status, "null", {"Retry-After": "1"})

@@ -53,6 +53,7 @@ class Dialect:
     unknown = '{"e":"simulatedNotice","E":0,"text":"a kind of message that nobody documented"}'
     ping_interval_s: float | None = 20.0
     messages_per_second: int | None = 5
+    snapshot_path: str | None = "/api/v3/depth"
     faults = frozenset({"stale"})
 
     def __init__(self, symbols: int | Sequence[str], rng: Random, refused: frozenset[str] = frozenset()) -> None:
@@ -109,7 +110,7 @@ class Dialect:
         """``/api/v3/exchangeInfo`` and ``/api/v3/depth``, on a weight budget that all clients share."""
         if path == "/api/v3/exchangeInfo":
             return self._weight.spend(_LISTING_WEIGHT, now_us) or self._answer(200, self._listing(now_us))
-        if path != "/api/v3/depth":
+        if path != self.snapshot_path:
             return Answer(404, "Not found", {})
         try:
             limit = int(query.get("limit", "100"))
