@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -10,11 +11,13 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from consumer_support import Collector, committed, config_for, create, in_thread, read_all, send
 from kafka.mock_cluster import HEARTBEAT, PRODUCE, MockCluster
 from support import eventually
-from tickwire.errors import DeadLetterNotWritten, KafkaFailed, Reject
+from tickwire.errors import DeadLetterNotWritten, KafkaFailed, OffsetLost, Reject
 from tickwire.kafka.consuming import consumer as consumer_module
 from tickwire.kafka.consuming.assignment import Assignment
 from tickwire.kafka.consuming.commits import Commits
 from tickwire.kafka.consuming.consumer import run_kafka_consumer
+from tickwire.kafka.consuming.partitions import AssignedPartition, HandlerThreads
+from tickwire.kafka.consuming.positions import Position
 from tickwire.kafka.consuming.progress import CommitTracker
 from tickwire.kafka.consuming.report import ConsumerReport
 from tickwire.kafka.received import ReceivedRecord
@@ -67,6 +70,52 @@ def test_what_was_begun_before_the_assignment_was_lost_does_not_count_and_comes_
         thread.join(30)
     assert {offset: n for offset, n in handled.items() if n != 1} == {50: 2}
     assert len(handled) == 100
+
+
+def test_a_topic_made_anew_while_a_handler_works_is_read_from_its_beginning_and_the_old_record_does_not_count() -> None:
+    class Client:
+        """A topic of which nothing is left but a new beginning."""
+
+        reading: TopicPartition | None = None
+
+        def offsets_for_times(self, partitions: list[TopicPartition], **_: Any) -> list[TopicPartition]:
+            return [TopicPartition(p.topic, p.partition, 0) for p in partitions]
+
+        def incremental_unassign(self, _partitions: list[TopicPartition]) -> None:
+            self.reading = None
+
+        def incremental_assign(self, partitions: list[TopicPartition]) -> None:
+            [self.reading] = partitions
+
+    begun, go_on = threading.Event(), threading.Event()
+
+    def work(assigned: AssignedPartition) -> float:
+        begun.set()
+        assert go_on.wait(30)
+        assigned.progress.begin(90)
+        assigned.progress.finish(90)
+        return 0.0
+
+    client, tracker, report = Client(), CommitTracker(), ConsumerReport(["t"])
+    commits = Commits(tracker, report, lambda _partition: None)
+    workers = HandlerThreads(1, work, lambda _error: None)
+    processor = cast("Any", SimpleNamespace(stuck=False))
+    ours = Assignment(cast("Consumer", client), tracker, commits, processor, workers, {}, report, None)
+    ours._open_partition(("t", 0), Position(90, 90))
+    old, these = ours._assigned["t", 0], set[AssignedPartition]()
+    record = ReceivedRecord("t", 0, 90, None, b"x", (), None)
+    ours.give(("t", 0), [record] * 100_000, these)
+    assert begun.wait(30)
+    skipping = in_thread(lambda: ours.skip(OffsetLost("t", 0, 91)))
+    eventually(lambda: old.closed, "the old partition is closed")
+    go_on.set()
+    skipping.join(30)
+    new = ours._assigned["t", 0]
+    assert new is not old
+    assert (new.progress.position, client.reading and client.reading.offset) == (0, 0)
+    assert ours.full(these) == []  # the old one's records do not hold up the new one
+    assert tracker.due() == {("t", 0): 0}
+    assert workers.stop(10)
 
 
 def test_a_last_commit_that_nobody_answers_ends_after_its_time_and_stays_due() -> None:

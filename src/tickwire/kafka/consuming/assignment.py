@@ -57,7 +57,8 @@ class Assignment:
 
     def full(self, these: Iterable[AssignedPartition]) -> list[AssignedPartition]:
         """Those of *these* that should not get more now, and still do."""
-        return [assigned for assigned in these if assigned not in self._paused and assigned.holds(1)]
+        open_ = (assigned for assigned in these if not assigned.closed and assigned not in self._paused)
+        return [assigned for assigned in open_ if assigned.holds(1)]
 
     def pause(self, full: Sequence[AssignedPartition]) -> None:
         """Get no more for partitions until they have room."""
@@ -126,7 +127,7 @@ class Assignment:
             self._workers.of(partition).put(assigned, first)
             assigned.next = first
         else:  # a new topic of the same name: its offsets begin anew, and so do our counts
-            self._workers.close([assigned], DRAIN_SECONDS, lambda: self._processor.stuck)
+            self._drain([assigned])
             self._open_partition(partition, Position(first, lost.offset))
             self._tell_revoked(partition)
         # Not seek(), which is refused (_STATE) for a partition that has stopped because of its offset.
