@@ -107,7 +107,11 @@ def prepare(one: Any) -> None:
                 one.follow("A", "A", b"x", some(n.Side), some(n.Side), some(n.UpdateId), number(2), 1)
             one.follow_checked("A", "A", b"x", some(n.Side), some(n.Side), number(30), (number(30), True))
         case "DirectPublisher":
-            one.open(chance.choice([SimpleNamespace, int]), "A", (lane, some(n.Counts), "x", "t", b"k", [], "kind"))
+            one.open(
+                chance.choice([SimpleNamespace, int]),
+                "A",
+                (lane, some(n.Counts), "x", "t", b"k", [], "kind", "a", chance.random() < 0.5),
+            )
             one.alone = True
         case "InFlightTable":
             one.ready, one.produce = True, chance.choice([takes, raises])

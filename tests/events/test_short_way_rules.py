@@ -46,7 +46,9 @@ class Followed:
         )
         direct.alone = True
         stream = Stream("b", "orderbook", "x")
-        direct.open(OrderBook, "A", (Lane(stream, "a", is_book=True), stream, "x", "b", b"k", [], "orderbook"))
+        direct.open(
+            OrderBook, "A", (Lane(stream, "a", is_book=True), stream, "x", "b", b"k", [], "orderbook", "a", True)
+        )
         valid = numbers.BookNumbers()
         valid.valid = True
         frames, tickers, changes = (numbers.Number() for _ in range(3))

@@ -1,6 +1,6 @@
 """Records: exact bytes out, every byte read back, and poison told apart."""
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tickwire.errors import RecordRejected
-from tickwire.events.types import MarketEvent, OrderBook, Ticker
+from tickwire.events.types import Action, MarketEvent, OrderBook, Ticker
 from tickwire.records.codec import RecordWriter, read_event, record_key
 
 TICKER = Ticker(
@@ -64,6 +64,18 @@ def test_an_order_book_has_exactly_these_bytes() -> None:
     )
     assert (record.topic, record.key) == ("orderbook.v1.raw", b"kraken|BTC-USD")
     assert record.headers[1] == ("schema", b"orderbook/2")
+
+
+@pytest.mark.parametrize("action", get_args(Action))
+def test_a_record_says_what_others_need_to_know_of_its_value(action: Action) -> None:
+    record = writer().write(msgspec.structs.replace(SNAPSHOT, action=action))
+    assert (record.action, record.exchange_symbol) == (action, "BTC/USD")
+    assert record.may_follow_hole == (action != "delta")
+
+
+def test_a_tickers_record_has_no_action() -> None:
+    record = writer().write(TICKER)
+    assert (record.action, record.exchange_symbol, record.may_follow_hole) == (None, "BTCUSDT", False)
 
 
 def test_a_delta_has_a_reason_of_null() -> None:

@@ -86,8 +86,10 @@ class Chain:
         self.message = self.session.connection._message
 
     def _produce(self, topic: str, value: bytes, key: bytes, **more: Any) -> None:
-        del more["on_delivery"], more["timestamp"]
-        self.sent.append((topic, _NOW.sub(rb'"\1":0', value), key, repr(more)))
+        record = more.pop("on_delivery").record
+        del more["timestamp"]
+        known = f"{record.action} {record.exchange_symbol} {more}"
+        self.sent.append((topic, _NOW.sub(rb'"\1":0', value), key, known))
 
     def fetched(self, body: bytes) -> None:
         """Answer the oldest question for a snapshot."""

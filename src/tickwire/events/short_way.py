@@ -279,7 +279,7 @@ class ShortWayReceiver:
             return False
         _, prefix, fields = found
         self._tickers.value += 1
-        self._direct.send(route, _value(prefix, {**fields, "received_us": received_us}), received_us)
+        self._direct.send(route, _value(prefix, {**fields, "received_us": received_us}), None, received_us)
         return True
 
     def _take_change(self, frame: bytes, received_us: Micros) -> bool:
@@ -316,7 +316,7 @@ class ShortWayReceiver:
             "received_us": received_us,
         }
         self._books.value += 1
-        self._direct.send(route, _value(prefix, fields), received_us)
+        self._direct.send(route, _value(prefix, fields), "delta" if top is None else "snapshot", received_us)
         return True
 
 

@@ -4,7 +4,8 @@
 #include "in_flight.h"
 
 PyTypeObject *direct_type;
-static PyObject *name_symbol, *name_exchange, *name_received_us, *name_broken, *name_last_ms;
+static PyObject *name_symbol, *name_exchange, *name_received_us, *name_broken, *name_last_ms, *name_action;
+PyObject *action_snapshot, *action_delta;
 
 enum { SMALL_STEP_MS = 600000 }; /* as in records/codec.py */
 enum { SERVE_EVERY = 256 }; /* events: reports are taken while frames keep the event loop from its timers */
@@ -158,7 +159,7 @@ serve_now_and_then(DirectPublisher *direct, PyObject *answer)
 }
 
 int
-direct_send(DirectPublisher *direct, PyObject *route, PyObject *value, long long received_us)
+direct_send(DirectPublisher *direct, PyObject *route, PyObject *value, PyObject *action, long long received_us)
 {
     PyObject *stream = PyTuple_GET_ITEM(route, ROUTE_STREAM), *timestamp = next_timestamp(direct, received_us);
     InFlight *entry =
@@ -169,8 +170,10 @@ direct_send(DirectPublisher *direct, PyObject *route, PyObject *value, long long
     }
     Py_INCREF(route);
     Py_INCREF(value);
+    Py_INCREF(action);
     entry->route = route;
     entry->value = value;
+    entry->action = action;
     entry->timestamp_ms = PyLong_AsLongLong(timestamp);
     ((Counts *)stream)->events++;
     PyObject *answer = NULL;
@@ -202,8 +205,11 @@ direct_publish(DirectPublisher *direct, PyObject *event)
             PyErr_SetString(PyExc_ValueError, "received_us is negative");
         return NULL;
     }
-    PyObject *value = PyObject_CallOneArg(direct->encode, event);
-    int failed = !value || direct_send(direct, route, value, us);
+    PyObject *action = PyTuple_GET_ITEM(route, ROUTE_IS_BOOK) == Py_True ? PyObject_GetAttr(event, name_action)
+                                                                         : Py_NewRef(Py_None);
+    PyObject *value = action ? PyObject_CallOneArg(direct->encode, event) : NULL;
+    int failed = !value || direct_send(direct, route, value, action, us);
+    Py_XDECREF(action);
     Py_XDECREF(value);
     if (failed)
         return NULL;
@@ -218,7 +224,7 @@ direct_open(DirectPublisher *direct, PyObject *arguments)
         return NULL;
     if (PyTuple_GET_SIZE(route) != ROUTE_SIZE
         || !PyObject_TypeCheck(PyTuple_GET_ITEM(route, ROUTE_STREAM), counts_type)) {
-        PyErr_SetString(PyExc_TypeError, "a route is lane, stream, exchange, topic, key, headers, kind");
+        PyErr_SetString(PyExc_TypeError, "a route is lane, stream, exchange, topic, key, headers, kind, exchange_symbol, is_book");
         return NULL;
     }
     PyObject *by_symbol = PyDict_GetItemWithError(direct->routes, type);
@@ -265,7 +271,8 @@ add_outlet(PyObject *module)
 {
     static const Name names[] = {
         {&name_symbol, "symbol"}, {&name_exchange, "exchange"}, {&name_received_us, "received_us"},
-        {&name_broken, "broken"}, {&name_last_ms, "last_ms"},
+        {&name_broken, "broken"}, {&name_last_ms, "last_ms"},  {&name_action, "action"},
+        {&action_snapshot, "snapshot"}, {&action_delta, "delta"},
     };
     if (make_names(names, sizeof names / sizeof *names))
         return -1;

@@ -59,7 +59,8 @@ record_of(InFlight *entry)
         return NULL;
     PyObject *fields[] = {PyTuple_GET_ITEM(entry->route, ROUTE_TOPIC), PyTuple_GET_ITEM(entry->route, ROUTE_KEY),
                           entry->value, PyTuple_GET_ITEM(entry->route, ROUTE_HEADERS), timestamp,
-                          PyTuple_GET_ITEM(entry->route, ROUTE_KIND), PyTuple_GET_ITEM(entry->route, ROUTE_EXCHANGE)};
+                          PyTuple_GET_ITEM(entry->route, ROUTE_KIND), PyTuple_GET_ITEM(entry->route, ROUTE_EXCHANGE),
+                          entry->action, PyTuple_GET_ITEM(entry->route, ROUTE_EXCHANGE_SYMBOL)};
     entry->record = PyObject_Vectorcall(record_type, fields, sizeof fields / sizeof *fields, NULL);
     Py_DECREF(timestamp);
     return entry->record;
@@ -98,6 +99,7 @@ entry_free(InFlight *entry)
     Py_XDECREF(entry->record);
     Py_XDECREF(entry->route);
     Py_XDECREF(entry->value);
+    Py_XDECREF(entry->action);
     type->tp_free((PyObject *)entry);
     Py_DECREF(type);
 }

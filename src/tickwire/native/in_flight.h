@@ -7,7 +7,8 @@
 enum { IN_MEMORY = -1 }; /* the place of an entry that is not on disk */
 
 /* Where events of a kind and symbol go, as kafka/publisher.py says it to DirectPublisher.open. */
-enum { ROUTE_LANE, ROUTE_STREAM, ROUTE_EXCHANGE, ROUTE_TOPIC, ROUTE_KEY, ROUTE_HEADERS, ROUTE_KIND, ROUTE_SIZE };
+enum { ROUTE_LANE, ROUTE_STREAM, ROUTE_EXCHANGE, ROUTE_TOPIC, ROUTE_KEY, ROUTE_HEADERS, ROUTE_KIND,
+       ROUTE_EXCHANGE_SYMBOL, ROUTE_IS_BOOK, ROUTE_SIZE };
 
 typedef struct {
     PyObject_HEAD
@@ -20,8 +21,8 @@ struct InFlightTable;
 typedef struct InFlight {
     PyObject_HEAD
     PyObject *stream, *lane;
-    PyObject *record;        /* NULL until somebody asks, and then made of these: */
-    PyObject *route, *value; /* NULL where the record was given */
+    PyObject *record;                 /* NULL until somebody asks, and then made of these: */
+    PyObject *route, *value, *action; /* NULL where the record was given */
     long long timestamp_ms, place;
     struct InFlightTable *flights; /* where it is on its way, and which holds it then; else NULL */
     struct InFlight *before, *after;

@@ -123,6 +123,7 @@ typedef struct { /* what a frame is about; everything is borrowed */
     const char *at, *end; /* how far the frame was read */
     PyObject *known, *symbol;     /* what the short way knows of the symbol; its canonical name */
     BookNumbers *numbers;             /* NULL: a ticker */
+    PyObject *action;                 /* of the message that is written; None for a ticker */
 } Found;
 
 enum { SHAPE_SIZE = 256 };
@@ -163,7 +164,8 @@ int direct_is_free(const DirectPublisher *direct);
 /* The route of events of this type and symbol, borrowed; NULL: the long way, or an error is set. */
 PyObject *direct_route(DirectPublisher *direct, PyObject *type, PyObject *symbol);
 /* Publishes; -1 with an error set. */
-int direct_send(DirectPublisher *direct, PyObject *route, PyObject *value, long long received_us);
+int direct_send(DirectPublisher *direct, PyObject *route, PyObject *value, PyObject *action, long long received_us);
+extern PyObject *action_snapshot, *action_delta;
 int add_outlet(PyObject *module);
 
 /* short_way_receiver.c */

@@ -58,6 +58,7 @@ find_ticker(ShortWay *way, const char *frame, Found *found)
         return 0;
     found->symbol = PyTuple_GET_ITEM(found->known, 0);
     found->numbers = NULL;
+    found->action = Py_None;
     return 1;
 }
 
@@ -99,6 +100,7 @@ find_change(ShortWay *way, PyObject *numbers_of, PyObject *tops, const char *fra
     if (!book->numbers->valid || (book->top && !top_is_ready(book->top)))
         return 0;
     found->numbers = book->numbers;
+    found->action = book->top ? action_snapshot : action_delta;
     found->symbol = book->symbol;
     return !book->state || is_next(book, (long long)found->integers[1].value, (long long)found->integers[2].value);
 }

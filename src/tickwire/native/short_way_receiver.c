@@ -131,7 +131,7 @@ relay_call(ShortWayReceiver *relay, PyObject *arguments, PyObject *Py_UNUSED(key
     relay->frames->value++;
     if (value) {
         (found.numbers ? relay->books : relay->tickers)->value++;
-        done = direct_send(relay->direct, route, value, us) ? -1 : 1;
+        done = direct_send(relay->direct, route, value, found.action, us) ? -1 : 1;
         Py_DECREF(value);
     }
     if (done < 0)

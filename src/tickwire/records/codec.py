@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from tickwire.errors import RecordRejected
-from tickwire.events.types import MarketEvent, Micros
+from tickwire.events.types import Action, MarketEvent, Micros
 from tickwire.records.kinds import KIND_OF, KINDS
 
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
@@ -26,8 +26,11 @@ _decode: Callable[[bytes], MarketEvent] = msgspec.json.Decoder(MarketEvent).deco
 SMALL_STEP_MS = 600_000  # back by less than this is waited out, a larger step is taken, as in wire/clock.py
 
 
-class Record(Struct, gc=False):
-    """What is handed to Kafka. ``kind`` and ``exchange`` are the labels under which it is counted."""
+class Record(Struct, gc=False, array_like=True):
+    """What is handed to Kafka, and what those on the way need to know of its event, so that nobody reads the value.
+
+    ``kind`` and ``exchange`` are the labels under which it is counted. The order of the fields is that on disk.
+    """
 
     topic: str
     key: bytes
@@ -36,6 +39,13 @@ class Record(Struct, gc=False):
     timestamp_ms: int
     kind: str
     exchange: str
+    action: Action | None = None  # of an order book
+    exchange_symbol: str = ""
+
+    @property
+    def may_follow_hole(self) -> bool:
+        """Whether it is true whatever was lost before it: a snapshot, or that the book must not be used."""
+        return self.action in {"snapshot", "invalid"}
 
 
 class RecordWriter:
@@ -43,22 +53,26 @@ class RecordWriter:
 
     def __init__(self, topics: Mapping[str, str]) -> None:
         self._streams = {
-            kind.event: (topics[kind.name], _headers(kind.schema), kind.name) for kind in KINDS if kind.name in topics
+            kind.event: (topics[kind.name], _headers(kind.schema), kind.name, kind.is_book)
+            for kind in KINDS
+            if kind.name in topics
         }
-        self._keys: dict[tuple[str, str], bytes] = {}
+        self._keys: dict[str, dict[str, bytes]] = {}
         self.last_ms = 0  # of the last record
         self.encode = msgspec.json.Encoder().encode
 
     def write(self, event: MarketEvent) -> Record:
         """Encode one event."""
-        topic, headers, kind = self._streams[type(event)]
+        topic, headers, kind, is_book = self._streams[type(event)]
         exchange = event.exchange
-        names = (exchange, event.symbol)
-        key = self._keys.get(names)
-        if key is None:
-            key = self._keys[names] = record_key(*names)
+        try:
+            key = self._keys[exchange][event.symbol]
+        except KeyError:
+            key = self._keys.setdefault(exchange, {})[event.symbol] = record_key(exchange, event.symbol)
         timestamp_ms = self.timestamp_ms(event.received_us)
-        return Record(topic, key, self.encode(event), headers, timestamp_ms, kind, exchange)
+        action = event.action if is_book else None  # type: ignore[union-attr]  # every book has one
+        value = self.encode(event)
+        return Record(topic, key, value, headers, timestamp_ms, kind, exchange, action, event.exchange_symbol)
 
     def timestamp_ms(self, received_us: Micros) -> int:
         """The timestamp of the next record, in milliseconds."""
@@ -81,22 +95,21 @@ def _headers(schema: str) -> list[tuple[str, bytes]]:
     return [("content-type", b"application/json"), ("schema", schema.encode())]
 
 
-class Head(Struct, gc=False):
-    """What a record that waited says of itself; empty where it does not."""
-
-    action: str = ""
+class _Head(Struct, gc=False):
+    action: Action | None = None
     exchange_symbol: str = ""
 
 
-_read_head: Callable[[bytes], Head] = msgspec.json.Decoder(Head).decode
+_read_head: Callable[[bytes], _Head] = msgspec.json.Decoder(_Head).decode
 
 
-def read_head(value: bytes) -> Head:
-    """Read little of a value, and check nothing: it is our own, or that of another version of ours."""
+def complete(record: Record) -> Record:
+    """Add what earlier versions did not write to disk, from the value; nothing else of that is checked."""
     try:
-        return _read_head(value)
+        head = _read_head(record.value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Head()
+        return record
+    return msgspec.structs.replace(record, action=head.action, exchange_symbol=head.exchange_symbol)
 
 
 def read_event(key: bytes | None, value: bytes | None, headers: Headers = ()) -> MarketEvent:

@@ -155,8 +155,8 @@ class Short:
         )
         event = ticker(0)
         record = self.writer.write(event)
-        route = way.lane, way.stream, record.exchange, record.topic, record.key, record.headers, record.kind
-        self.direct.open(type(event), event.symbol, route)
+        names = record.exchange, record.topic, record.key, record.headers, record.kind, record.exchange_symbol
+        self.direct.open(type(event), event.symbol, (way.lane, way.stream, *names, False))
 
     def _serve(self) -> None:
         self.served += 1

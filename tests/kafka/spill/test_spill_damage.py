@@ -185,5 +185,5 @@ def test_a_folder_of_a_later_version_is_refused_with_what_to_do(tmp_path: Path) 
     with pytest.raises(SpillUnusable) as caught:
         open_log(tmp_path)
     assert caught.value.exit_code == 2
-    assert "format 2" in str(caught.value)
+    assert f"format {segment.VERSION + 1}" in str(caught.value)
     assert path.read_bytes()[2 * half :] == content[2 * half :]

@@ -1,14 +1,16 @@
 import errno
 import os
+import shutil
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from kafka.spill.spill_support import Clock, open_log, read_all, record, segment_files
 from tickwire.errors import SpillFailed, SpillFull
 from tickwire.kafka.spill import SpillLog
-from tickwire.records.codec import Record
+from tickwire.records.codec import Record, RecordWriter, read_event
 
 
 def values(found: dict[int, Record]) -> list[Record]:
@@ -285,3 +287,29 @@ def test_opening_is_possible_right_after_closing(tmp_path: Path) -> None:
     for _ in range(3):
         log: SpillLog = open_log(tmp_path)
         log.close()
+
+
+def test_a_file_of_format_1_is_read_and_its_values_say_what_it_lacks(tmp_path: Path) -> None:
+    shutil.copytree(Path(__file__).with_name("format_1"), tmp_path / "spill")
+    log = open_log(tmp_path / "spill")
+    found = values(read_all(log))
+    assert [(r.topic, r.kind, r.action, r.exchange_symbol) for r in found] == [
+        ("orderbook.v1.raw", "orderbook", "snapshot", "BTCUSDT"),
+        ("orderbook.v1.raw", "orderbook", "delta", "BTCUSDT"),
+        ("ticks.v1.raw", "ticker", None, "BTCUSDT"),
+        ("orderbook.v1.raw", "orderbook", "invalid", "BTCUSDT"),
+    ]
+    assert (log.recovered.lost_records, log.damaged) == (0, 0)
+    writer = RecordWriter({"ticker": "ticks.v1.raw", "orderbook": "orderbook.v1.raw"})
+    assert [writer.write(read_event(r.key, r.value, r.headers)) for r in found] == found
+    log.append(found[0])  # goes to a file of its own
+    assert values(read_all(log)) == found[:1]
+    log.close()
+
+
+def test_what_is_known_of_a_record_comes_back_without_a_look_at_its_value(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    sent = msgspec.structs.replace(record(1, b"no JSON"), action="invalid", exchange_symbol="XBT/USD")
+    log.append(sent)
+    assert values(read_all(log)) == [sent]
+    log.close()

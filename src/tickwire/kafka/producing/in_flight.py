@@ -9,11 +9,12 @@ from typing import Any, TypeAlias
 from confluent_kafka import KafkaError, Message
 
 from tickwire.compiled import compiled
-from tickwire.events.types import MarketEvent, Micros
+from tickwire.events.types import Action, MarketEvent, Micros
 from tickwire.records.codec import Record, RecordWriter
 
-# The lane, its stream, and the record's exchange, topic, key, headers and kind, which are the same for all of it.
-RecordRoute: TypeAlias = tuple[Any, Any, str, str, bytes, list[tuple[str, bytes]], str]
+# The lane, its stream, what is the same for all its records (exchange, topic, key, headers, kind, exchange symbol), and
+# whether they are a book's.
+RecordRoute: TypeAlias = tuple[Any, Any, str, str, bytes, list[tuple[str, bytes]], str, str, bool]
 
 SERVE_EVERY = 256  # events
 IN_MEMORY = -1  # the place of a record that is not on disk
@@ -140,7 +141,8 @@ class DirectPublisher:
         ready = self._flights.ready and not self._behind
         route = self.route(type(event), event.symbol) if ready else None
         if route is not None and route[2] == event.exchange:
-            self.send(route, self._writer.encode(event), event.received_us)
+            action = getattr(event, "action", None)
+            self.send(route, self._writer.encode(event), action, event.received_us)
             return
         self._long_way(event)
         self._serve_now_and_then()
@@ -160,10 +162,11 @@ class DirectPublisher:
         route = self._routes.get((kind, symbol))
         return None if route is None or route[0].broken else route
 
-    def send(self, route: RecordRoute, value: bytes, received_us: Micros) -> None:
-        """Send one record's value."""
-        lane, stream, exchange, topic, key, headers, kind = route
-        record = Record(topic, key, value, headers, self._writer.timestamp_ms(received_us), kind, exchange)
+    def send(self, route: RecordRoute, value: bytes, action: Action | None, received_us: Micros) -> None:
+        """Send one record's value; *action* is what its message does to the book, where it is one's."""
+        lane, stream, exchange, topic, key, headers, kind, exchange_symbol, _ = route
+        timestamp_ms = self._writer.timestamp_ms(received_us)
+        record = Record(topic, key, value, headers, timestamp_ms, kind, exchange, action, exchange_symbol)
         entry = InFlight(stream, lane, record)
         stream.events += 1
         try:

@@ -147,11 +147,11 @@ class Ledger:
         """Find the lane of *record*; None if it is the first of its key."""
         return self._lanes[record.topic].get(record.key)
 
-    def open_lane(self, record: Record, exchange_symbol: str) -> Lane:
+    def open_lane(self, record: Record) -> Lane:
         """Make the lane of a key's first record."""
         if record.topic not in self._open:
             self._see(record.topic)
-        lane = Lane(self.stream(record), exchange_symbol, is_book=record.kind in BOOKS)
+        lane = Lane(self.stream(record), record.exchange_symbol, is_book=record.kind in BOOKS)
         self._lanes[record.topic][record.key] = lane
         return lane
 

@@ -57,7 +57,7 @@ class MemoryPublisher:
         """Keep one event's record."""
         self._go("started", "started")
         record = self._writer.write(event)
-        stream = (self._ledger.lane(record) or self._ledger.open_lane(record, event.exchange_symbol)).stream
+        stream = (self._ledger.lane(record) or self._ledger.open_lane(record)).stream
         stream.events += 1
         stream.acknowledged += 1
         self.records.append(record)

@@ -15,7 +15,7 @@ from tickwire.errors import SpillFailed, SpillFull, TickwireError
 from tickwire.kafka.producing.ledger import IN_MEMORY, InFlight, Lane, Ledger, RecoveredAccount
 from tickwire.kafka.producing.when_full import Send
 from tickwire.kafka.spill import SpillLog, Sync
-from tickwire.records.codec import Record, read_head
+from tickwire.records.codec import Record
 
 logger = logging.getLogger(__name__)
 
@@ -233,10 +233,9 @@ class OutageBuffer:
             self._failed(e)
 
     def _close_or_drop(self, log: SpillLog, number: int, record: Record, lane: Lane) -> None:
-        action = read_head(record.value).action
-        if action == "snapshot":
+        if record.action == "snapshot":
             lane.hole = False
-        if action in {"snapshot", "invalid"}:
+        if record.may_follow_hole:
             return
         log.acknowledge(number)
         if self._is_older(number):
@@ -297,7 +296,7 @@ class OutageBuffer:
 
     def _hand_over(self, number: int, record: Record, send: Send) -> bool:
         older = self._is_older(number)
-        lane = self._ledger.lane(record) or self._ledger.open_lane(record, read_head(record.value).exchange_symbol)
+        lane = self._ledger.lane(record) or self._ledger.open_lane(record)
         stream = self._ledger.stream(record, recovered=True) if older else lane.stream
         # Counted first: a record that can never be sent ends within the call.
         self._sent += 1

@@ -23,7 +23,6 @@ from tickwire.kafka.producing.refused_batches import (
     at_present,
     is_from_the_future,
 )
-from tickwire.records.codec import read_head
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +39,6 @@ _MOST_BY_RECORD = 4  # which limits the wait to a second
 _GAPLESS = {"enable.gapless.guarantee": True}
 # For records of which one may be at fault; of each lane, one at a time is on its way.
 _ONE_BY_ONE = {"batch.num.messages": 1, "linger.ms": 0}
-# A hole: an invalidation, and a snapshot makes the book whole.
-_MAY_FOLLOW = frozenset({"snapshot", "invalid"})
 
 
 class ProducerLink:
@@ -180,17 +177,17 @@ class ProducerLink:
 
     def _pass(self, entry: InFlight) -> bool:
         lane = entry.lane
-        action = read_head(entry.record.value).action if lane.hole else ""
-        if lane.hole and action not in _MAY_FOLLOW:
+        if lane.hole and not entry.record.may_follow_hole:
             self._dropped(entry)
             return True
+        closes_hole = lane.hole and entry.record.action == "snapshot"
         if is_from_the_future(entry):
             entry = at_present(entry)
         try:
             self.flights.hand_over(entry)
         except (BufferError, KafkaException) as e:
             return self.not_taken(entry, e)
-        if action == "snapshot":
+        if closes_hole:
             lane.hole = lane.mending = False
         return True
 

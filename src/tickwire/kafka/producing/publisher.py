@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, TickwireError
-from tickwire.events.types import MarketEvent, OrderBook
+from tickwire.events.types import MarketEvent
 from tickwire.kafka.admin.topics import ensure_topics
 from tickwire.kafka.clients import CONNECT_SECONDS, said
 from tickwire.kafka.codes import TOO_LARGE
@@ -149,12 +149,12 @@ class Publisher:
 
     def _publish(self, event: MarketEvent) -> None:
         record = self._writer.write(event)
-        lane = self._ledger.lane(record) or self._ledger.open_lane(record, event.exchange_symbol)
+        lane = self._ledger.lane(record) or self._ledger.open_lane(record)
         if not lane.routed:
             self._open_route(lane, event, record)
         stream = lane.stream
         stream.events += 1
-        if lane.broken and self._is_held_back(lane, event, record):
+        if lane.broken and self._is_held_back(lane, record):
             return
         if record.topic in self._behind:
             self._waits[record.topic].hold(lane, record)
@@ -164,8 +164,8 @@ class Publisher:
     def _open_route(self, lane: Lane, event: MarketEvent, record: Record) -> None:
         """Let the events that follow take the short way, as long as nothing is in it."""
         lane.routed = True
-        route = lane, lane.stream, record.exchange, record.topic, record.key, record.headers, record.kind
-        self.direct.open(type(event), event.symbol, route)
+        names = record.exchange, record.topic, record.key, record.headers, record.kind, record.exchange_symbol
+        self.direct.open(type(event), event.symbol, (lane, lane.stream, *names, lane.is_book))
 
     def _not_sent(self, entry: InFlight, error: Exception) -> None:
         if not self._link.not_taken(entry, error):
@@ -300,12 +300,12 @@ class Publisher:
             lane.mending = False
             self._broken[lane] = None
 
-    def _is_held_back(self, lane: Lane, event: MarketEvent, record: Record) -> bool:
+    def _is_held_back(self, lane: Lane, record: Record) -> bool:
         """Count what may not follow what a broken book lost; an invalidation may, and a snapshot makes it whole."""
-        if type(event) is not OrderBook or event.action == "delta":
+        if not record.may_follow_hole:
             lane.stream.dropped += 1
             return True
-        if event.action == "snapshot":
+        if record.action == "snapshot":
             if lane.refused_bytes and len(record.value) >= lane.refused_bytes:
                 lane.stream.failed += 1  # as the one before it did, at the cost of a producer
                 return True

@@ -18,7 +18,7 @@ from tickwire.kafka.spill.numbers import Runs
 from tickwire.kafka.spill.reader import Reader
 from tickwire.kafka.spill.recovery import Found, path_of, recover
 from tickwire.kafka.spill.segment import FRAME_BYTES, HEADER_BYTES, Segment
-from tickwire.records.codec import Record
+from tickwire.records.codec import Record, complete
 
 logger = logging.getLogger(__name__)
 
@@ -28,12 +28,13 @@ _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _CARRY_BYTES = 1 << 18  # as many move to a new file at once, so that nobody notices
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(tuple[str, bytes, bytes, list[tuple[str, bytes]], int, str, str]).decode
+_decode = msgspec.msgpack.Decoder(Record).decode
 
 
 def decode(body: bytes) -> Record:
     """Read what was appended. Raises msgspec.DecodeError."""
-    return Record(*_decode(body))
+    record = _decode(body)
+    return record if record.exchange_symbol else complete(record)
 
 
 class Sync(NamedTuple):
@@ -148,7 +149,7 @@ class SpillLog:
 
         Raises :exc:`~tickwire.errors.SpillFull` when the budget or the disk is full; the log is then as it was before.
         """
-        body = _encode(msgspec.structs.astuple(record))
+        body = _encode(record)
         size = FRAME_BYTES + len(body)
         active = self._active
         if active is not None and active.end > active.first and active.size + size > self._segment_bytes:
@@ -181,7 +182,7 @@ class SpillLog:
         """
         if not records:
             return
-        bodies = [_encode(msgspec.structs.astuple(record)) for record in records]
+        bodies = [_encode(record) for record in records]
         if self._bytes + HEADER_BYTES + sum(FRAME_BYTES + len(body) for body in bodies) > self._max_bytes:
             raise SpillFull(str(self.folder), "budget")
         self.flush()

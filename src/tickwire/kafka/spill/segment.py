@@ -21,7 +21,8 @@ import google_crc32c
 from tickwire.errors import SpillUnusable
 
 SUFFIX = ".spill"
-VERSION = 1
+VERSION = 2
+_READ = frozenset({1, VERSION})  # in format 1, a body has the first seven fields of a record
 _MAGIC = b"TWSPILL\n"
 _HEADER = struct.Struct("<8sHQ4s")
 _CHECKSUM = struct.Struct("<I")
@@ -116,8 +117,8 @@ def read_header(path: Path) -> Segment:
         if checksum != _CHECKSUM.pack(google_crc32c.value(fields)):
             continue
         _, version, stored, mark = _HEADER.unpack(fields)
-        if version != VERSION:
-            reason = f"{path.name} has format {version}, this version reads {VERSION}"
+        if version not in _READ:
+            reason = f"{path.name} has format {version}, this version reads up to {VERSION}"
             raise SpillUnusable(str(path.parent), reason, "drain it with the version that wrote it")
         if stored != first:
             reason = f"{path.name} was renamed, it begins with record {stored}"
