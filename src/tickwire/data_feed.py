@@ -159,14 +159,24 @@ class WebSocketDataFeed:
         self._flow.stop()
         await cast("Background", self._background).leave(error)
 
-    async def run_until_signal(self) -> int:
+    async def run_until_signal(self, stop: Stop | None = None) -> int:
         """Do as :meth:`run` until SIGINT or SIGTERM comes, or :meth:`stop` is called; return an exit code.
 
         That is 1 where records are lost, by the rule of ``tickwire produce``, else 0. The second signal ends the
         process at once. What was done with these signals before is done again afterwards. Only in the main thread.
+        *stop* is one that listens already.
         """
-        with Stop() as stop:
-            return await self._run_until(stop)
+        if stop is None:
+            with Stop() as ours:
+                return await self.run_until_signal(ours)
+        async with self:
+            waits = {asyncio.create_task(stop.arrives()), asyncio.create_task(self._finished.wait())}
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
+        return 1 if losses(self.accounting(), self._given_up) else 0
 
     def main(self) -> int:
         """Do as :meth:`run_until_signal` in an event loop of its own (uvloop), and return the exit code.
@@ -179,7 +189,7 @@ class WebSocketDataFeed:
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("feed.main() listens to signals, so only the main thread can call it: use feed.run()")
         with Stop(limit_s=_END_S + self._shutdown_s) as stop:
-            return run_alone(self._run_until(stop))
+            return run_alone(self.run_until_signal(stop))
 
     def book(self, symbol: str, depth: int | None = None) -> BookNow | None:
         """A copy of the order book of *symbol* as it stands now: the best *depth* levels a side, or all.
@@ -252,16 +262,6 @@ class WebSocketDataFeed:
         for channel, topic in topics_by_kind(config).items():
             if channel in self._channels:  # binding the labels makes the zero visible
                 metrics.MESSAGES_PUBLISHED.labels(topic, channel, self._module.EXCHANGE.name)
-
-    async def _run_until(self, stop: Stop) -> int:
-        async with self:
-            waits = {asyncio.create_task(stop.arrives()), asyncio.create_task(self._finished.wait())}
-            try:
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for wait in waits:
-                    wait.cancel()
-        return 1 if losses(self.accounting(), self._given_up) else 0
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
         """Do *work* until it fails or :meth:`stop` is called."""

@@ -177,13 +177,8 @@ def _given(**values: str | None) -> dict[str, object]:
 
 async def _run(feed: WebSocketDataFeed, watch: Progress, task: _Task) -> int:
     with watch, Stop(lambda: last_line(feed.accounting(), task.given_up, at_once=True)) as stop:
-        running = asyncio.ensure_future(feed.run())
-        asked = asyncio.ensure_future(stop.arrives())
-        while not (running.done() or asked.done()):
-            await asyncio.wait({running, asked}, timeout=_TICK_S, return_when=asyncio.FIRST_COMPLETED)
+        running = asyncio.create_task(feed.run_until_signal(stop))
+        while not running.done():
+            await asyncio.wait({running}, timeout=_TICK_S)
             watch.tick()
-        asked.cancel()
-        if not running.done():
-            await feed.stop()
-        await running
-    return 0
+        return running.result()
