@@ -1,17 +1,26 @@
-"""One book over all connections: when it has been crossed for too long."""
+"""Books over all connections: what leaves them, and when one has been crossed for too long."""
 
+from random import Random
+from typing import Any
+
+import msgspec
+
+from feed.toy_exchange import symbol
+from tickwire.config.feed_config import FeedConfig
 from tickwire.events.book import Book
-from tickwire.exchanges.contract import Symbol
+from tickwire.events.types import OrderBook
 from tickwire.wire.backoff import Restarts
-from tickwire.wire.books import BookState
+from tickwire.wire.books import Books, BookState
+from tickwire.wire.tally import Tally
 
+A = symbol("A-X")
 CROSSED = Book([("3", "1")], [("2", "1")])
 RIGHT = Book([("1", "1")], [("2", "1")])
 
 
 def looks(*books: Book | None) -> list[bool]:
     """What is said when these are seen one after the other, a second apart, and three seconds are too long."""
-    state = BookState(Symbol("A-X", "AX"), 25, Restarts(lambda: 0.5))
+    state = BookState(A, 25, Restarts(lambda: 0.5))
     said = []
     for now, book in enumerate(books):
         state.book_of = lambda _, book=book: book  # type: ignore[misc]
@@ -34,3 +43,73 @@ def test_the_time_begins_with_the_book_and_a_crossed_snapshot_is_how_the_exchang
 
 def test_after_it_was_right_the_next_time_counts_again() -> None:
     assert sum(looks(*[CROSSED] * 5, None, RIGHT, *[CROSSED] * 5)) == 2
+
+
+class Chain:
+    """The books of a feed on one symbol, and what leaves them."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.out: list[OrderBook] = []
+        config = FeedConfig(**settings)
+        self.books = Books([A], config, 2, self.out.append, Tally("toy"), Random(1))
+        self.books.opened([A], lambda _: None)
+
+    def take(self, action: Any, *bids: tuple[str, str], reason: Any = None) -> None:
+        message = OrderBook(
+            action=action, exchange="toy", symbol="A-X", exchange_symbol="AX", depth=None, bids=list(bids), asks=[],
+            received_us=1,
+        )  # fmt: skip
+        if reason is not None:
+            message.reason = reason
+        self.books.handle(message)
+
+    def said(self) -> list[tuple[Any, ...]]:
+        """What left since the last time: action, reason, number in its epoch, bids."""
+        said = [(m.action, m.reason or None, m.book_seq, m.bids) for m in self.out]
+        self.out.clear()
+        return said
+
+
+def test_nothing_of_a_book_leaves_before_its_snapshot_and_then_every_change() -> None:
+    chain = Chain()
+    chain.take("delta", ("1", "1"))
+    assert chain.said() == []
+    chain.take("snapshot", ("1", "1"), ("0.5", "1"), ("0.4", "1"), reason="initial")
+    chain.take("delta", ("1", "0"))
+    assert chain.said() == [
+        ("snapshot", "initial", 0, [("1", "1"), ("0.5", "1"), ("0.4", "1")]),
+        ("delta", None, 1, [("1", "0")]),
+    ]
+
+
+def test_in_snapshot_mode_the_best_levels_leave_when_they_change() -> None:
+    chain = Chain(orderbook_mode="snapshot", orderbook_depth=2)
+    chain.take("snapshot", ("3", "1"), ("2", "1"), ("1", "1"), reason="initial")
+    chain.take("delta", ("1", "5"))  # below the best two
+    chain.take("delta", ("3", "0"))
+    said = chain.said()
+    assert [(action, number) for action, _, number, _ in said] == [("snapshot", 0), ("snapshot", 1)]
+    assert said[0][3] == [("3", "1"), ("2", "1")]
+    assert msgspec.json.decode(said[1][3]) == [["2", "1"], ["1", "5"]]
+
+
+def test_a_lost_connection_makes_its_books_invalid_once() -> None:
+    chain = Chain()
+    chain.books.lost([A])
+    assert chain.said() == []
+    chain.take("snapshot", ("1", "1"), reason="initial")
+    chain.books.lost([A])
+    chain.books.lost([A])
+    assert [said[:3] for said in chain.said()] == [("snapshot", "initial", 0), ("invalid", "disconnect", 1)]
+    assert chain.books.valid([A]) == []
+
+
+def test_the_last_trouble_is_the_accounts_and_leaving_is_none() -> None:
+    chain = Chain()
+    chain.take("snapshot", ("1", "1"), reason="initial")
+    chain.books.left([A])
+    assert chain.books.troubles.account()["A-X"]["troubles"] == 0
+    chain.take("snapshot", ("1", "1"), reason="initial")
+    chain.take("invalid", reason="gap")
+    account = chain.books.troubles.account()["A-X"]
+    assert (account["state"], account["troubles"], account["last_reason"]) == ("resyncing", 1, "gap")
