@@ -29,6 +29,8 @@ from kafka.publishing import (
 from support import aeventually
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import SpillUnusable
+from tickwire.kafka.clients import producer_config
+from tickwire.kafka.producing import producer_link
 from tickwire.kafka.producing.flow import NullFlow
 from tickwire.kafka.producing.ledger import TopicAccount
 from tickwire.kafka.producing.publisher import Publisher
@@ -248,8 +250,11 @@ async def test_a_second_publisher_on_one_folder_is_refused(mock: MockCluster, un
 
 @pytest.mark.parametrize("code", [KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, KafkaError.INVALID_PRODUCER_EPOCH])
 async def test_lost_producers_under_load_cost_no_record_and_no_order(
-    code: int, mock: MockCluster, unique: str, tmp_path: Path
+    code: int, mock: MockCluster, unique: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The mock refuses one request and stores those behind it; Kafka, which looks at sequences and epochs, refuses all.
+    one_by_one = {"max.in.flight.requests.per.connection": 1}
+    monkeypatch.setattr(producer_link, "producer_config", lambda config: producer_config(config) | one_by_one)
     config, feed = made(mock, unique, tmp_path, queue_max_messages=5000), NullFlow()
     mock.set_round_trip(20)
     async with running(config, feed) as publisher:
@@ -270,8 +275,6 @@ async def test_lost_producers_under_load_cost_no_record_and_no_order(
 async def test_a_producer_that_is_lost_again_and_again_ends_the_run_and_keeps_the_records(
     mock: MockCluster, unique: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tickwire.kafka.producing import producer_link  # noqa: PLC0415 - for its waits
-
     monkeypatch.setattr(producer_link, "_FIRST_WAIT_S", 0.001)
     config, feed = made(mock, unique, tmp_path), NullFlow()
     async with running(config, feed) as publisher:
