@@ -20,11 +20,11 @@ last two:
     :func:`tickwire.exchanges.address`.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Book
@@ -88,20 +88,24 @@ class Exchange(Struct, frozen=True, kw_only=True):
     frames: Frames = "text"  # those that carry data; others are counted and skipped
     rest_url: str  # scheme and host of the REST interface
     listing_paths: tuple[str, ...]  # together they give everything that is listed
-    listing_weight: int  # what fetching one of them costs of `rest_limits`
+    listing_weight: int = 1  # what fetching one of them costs of `rest_limits`
     channels: tuple[Channel, ...]
     symbols_per_connection: int
     message_interval_s: float  # least time between two messages that we send on one connection
     connect_interval_s: float  # least time between two connection attempts
-    max_connection_s: float | None  # the exchange closes older connections; we go before
+    max_connection_s: float | None = None  # the exchange closes older connections; we go before
     rest_limits: tuple[Limit, ...] = ()
     ping_interval_s: float  # how long without any frame before we ask
     keepalive_s: float | None = None  # ask so often, whatever comes; None: only after `ping_interval_s`
     silence_s: float  # how long without any frame before the connection counts as dead
-    subscription_silence_s: float  # how long one book may stay quiet before it is started again
-    crossed_s: float | None  # how long a bid may be at or above the asks before the book is started again; None: it may
-    ack_timeout_s: float
-    max_frame_bytes: int
+    subscription_silence_s: float = (
+        600.0  # how long one book may stay quiet: a quiet pair goes minutes without a change
+    )
+    crossed_s: float | None = (
+        5.0  # how long a bid may be at or above the asks before the book is started again; None: it may
+    )
+    ack_timeout_s: float = 10.0
+    max_frame_bytes: int = 4 * 1024 * 1024
     book_depths: Sequence[int]  # levels a side that a book may be kept true to, in order
 
     def offered(self, depth: int) -> int:
@@ -172,6 +176,14 @@ class Reconnect(Struct, frozen=True):
 def malformed(what: str, why: object) -> FrameRejected:
     """Make the error for a frame or body that is not what the exchange documents."""
     return FrameRejected("malformed", f"{what}: {why}"[:MAX_TEXT])
+
+
+def decoded(what: str, decode: Callable[[bytes | Raw], T], body: bytes | Raw) -> T:
+    """Decode a body. Raises :exc:`~tickwire.errors.FrameRejected`."""
+    try:
+        return decode(body)
+    except UNREADABLE as e:
+        raise malformed(what, e) from None
 
 
 Output: TypeAlias = Ticker | OrderBook | Send | Fetch | Resync | Subscribed | Refused | Reconnect

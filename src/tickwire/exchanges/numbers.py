@@ -4,7 +4,7 @@ from tickwire.events.book import is_zero, price_key
 from tickwire.events.decimals import decimal_text
 from tickwire.events.times import micros
 
-__all__ = ["best", "micros"]
+__all__ = ["best", "micros", "time_us"]
 
 
 def best(price: object, size: object) -> tuple[str | None, str | None]:
@@ -14,3 +14,8 @@ def best(price: object, size: object) -> tuple[str | None, str | None]:
     price, size = decimal_text(price), decimal_text(size)
     price_key(price)
     return (None, None) if is_zero(size) else (price, size)
+
+
+def time_us(text: str | None) -> int | None:
+    """Microseconds since the epoch of an RFC 3339 time in UTC, if there is one. Raises :exc:`ValueError`."""
+    return None if text is None else micros(text)

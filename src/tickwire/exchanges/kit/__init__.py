@@ -1,0 +1,40 @@
+"""What exchanges have in common: what was asked for and what came of it, and how a book stays true.
+
+An adapter brings its wire types, the texts of its requests, and small pure functions: how an event follows on the one
+before it (:mod:`.continuity`), and a checksum. :class:`.adapter.KitAdapter` joins them.
+"""
+
+from tickwire.exchanges.kit.adapter import KitAdapter
+from tickwire.exchanges.kit.books import StreamedBook, WholeBook
+from tickwire.exchanges.kit.bridged import BridgedBook
+from tickwire.exchanges.kit.continuity import (
+    BookEvent,
+    Follows,
+    Verdict,
+    always,
+    by_previous,
+    by_range,
+    by_step,
+    by_time,
+    spans,
+)
+from tickwire.exchanges.kit.requests import Item, Method, Requests
+
+__all__ = [
+    "BookEvent",
+    "BridgedBook",
+    "Follows",
+    "Item",
+    "KitAdapter",
+    "Method",
+    "Requests",
+    "StreamedBook",
+    "Verdict",
+    "WholeBook",
+    "always",
+    "by_previous",
+    "by_range",
+    "by_step",
+    "by_time",
+    "spans",
+]

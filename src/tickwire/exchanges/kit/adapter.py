@@ -1,0 +1,234 @@
+"""What every adapter does alike, whatever its frames look like."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+import msgspec
+
+from tickwire.errors import FrameRejected
+from tickwire.events.book import Book, is_zero, price_key
+from tickwire.events.short_way import ShortWay
+from tickwire.events.types import Micros, Ticker
+from tickwire.exchanges.contract import UNREADABLE, Channel, Exchange, Fetch, Output, Refused, Symbol, malformed
+from tickwire.exchanges.kit.books import KeptBook
+from tickwire.exchanges.kit.requests import Item, Method, Requests
+from tickwire.exchanges.messages import json_prefix
+
+Kept = TypeVar("Kept", bound=KeptBook)
+
+
+class KitAdapter(Generic[Kept]):
+    """All of :class:`~tickwire.exchanges.contract.AdapterContract` but ``receive``, which hands on what it reads.
+
+    An exchange's adapter adds that, and says what differs: the attributes below, :meth:`keep` and :meth:`write`.
+    """
+
+    exchange: ClassVar[Exchange]
+    most: ClassVar[int]  # subscriptions in one request
+    apart: ClassVar[bool] = False  # each request has one channel
+    whole: ClassVar[bool] = False  # the exchange accepts or refuses a request as a whole
+    ping_text: ClassVar[bytes | None] = None
+    shapes: ClassVar[tuple[bytes, bytes] | None] = None  # of tickers and changes, where there is a short way
+
+    def keep(self, symbol: Symbol) -> Kept:
+        """Make a symbol's book."""
+        raise NotImplementedError
+
+    def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
+        """Give the text of a request, with its number if there is one."""
+        raise NotImplementedError
+
+    def __init__(self, symbols: Sequence[Symbol], channels: Sequence[Channel], depth: int) -> None:
+        self.depth = self.exchange.offered(depth)
+        self.short_way = ShortWay(*self.shapes) if self.shapes is not None else None
+        tickers, booked = (symbols if channel in channels else () for channel in ("ticker", "orderbook"))
+        self._tickers: dict[str | None, Symbol] = {symbol.native: symbol for symbol in tickers}
+        self._new_tickers = set(self._tickers)  # no data yet
+        self._books: dict[str | None, Kept] = {symbol.native: self.keep(symbol) for symbol in booked}
+        by_channel: list[Item] = [(channel, symbol) for channel in channels for symbol in symbols]
+        by_symbol: list[Item] = [(channel, symbol) for symbol in symbols for channel in channels]
+        items = by_channel if self.apart else by_symbol
+        self._requests = Requests(items, self.most, self.write, self._carried, apart=self.apart, whole=self.whole)
+
+    def start(self) -> list[Output]:
+        """Subscribe everything."""
+        return self._requests.subscribe()
+
+    def stop(self) -> list[Output]:
+        """Unsubscribe everything."""
+        return self._requests.unsubscribe()
+
+    def ping(self) -> bytes | None:
+        """The exchange's own ping; None: the WebSocket's."""
+        return self.ping_text
+
+    def fetched(self, fetch: Fetch, body: bytes, received_us: Micros) -> list[Output]:
+        """Give a fetched body to its book. Raises :exc:`~tickwire.errors.FrameRejected`."""
+        kept = self._books.get(fetch.symbol.native)
+        return [] if kept is None else kept.fetched(fetch, body, received_us)
+
+    def restart(self, symbol: Symbol, reason: str, received_us: Micros) -> list[Output]:
+        """Give a book up."""
+        kept = self._books.get(symbol.native)
+        return [] if kept is None else kept.restart(reason, received_us)
+
+    def resync(self, symbol: Symbol) -> list[Output]:
+        """Ask for what starts a book again, unless it has started by itself."""
+        kept = self._books.get(symbol.native)
+        return [] if kept is None or kept.book is not None else kept.ask()
+
+    def book(self, symbol: Symbol) -> Book | None:
+        """The book, None while it is not valid."""
+        kept = self._books.get(symbol.native)
+        return None if kept is None else kept.current
+
+    def pending(self) -> list[Item]:
+        """What waits for an answer, and the books that were subscribed again and wait for their start."""
+        waiting = self._requests.pending()
+        again: list[Item] = [("orderbook", kept.symbol) for kept in self._restarting()]
+        return waiting + [item for item in again if item not in waiting]
+
+    def retry(self) -> list[Output]:
+        """Ask once more for all that is pending."""
+        return self._requests.retry() + [output for kept in self._restarting() for output in kept.ask()]
+
+    def _restarting(self) -> list[Kept]:
+        return [kept for kept in self._books.values() if kept.restarting]
+
+    def again(self, symbol: Symbol) -> list[Output]:
+        """Subscribe a book again."""
+        return self._requests.again("orderbook", symbol)
+
+    def _carried(self, item: Item) -> list[Output]:
+        channel, symbol = item
+        return self._books[symbol.native].carried() if channel == "orderbook" else []
+
+    def answered(self, number: int | str, error: str | None) -> list[Output]:
+        """Take the answer to a request as a whole: it was accepted, or refused with *error*.
+
+        Raises :exc:`~tickwire.errors.FrameRejected` for an error that concerns nothing we asked for.
+        """
+        if error is None:
+            return self._requests.accept_request(number)
+        return _some(self._requests.refuse_request(number, error), error)
+
+    def answered_each(
+        self, channel: Channel | None, native: str | None, error: str | None, number: int | None = None
+    ) -> list[Output]:
+        """Take the answer to one subscription; what it does not name was asked for under *number*, or is all there is.
+
+        Raises :exc:`~tickwire.errors.FrameRejected` for an error that concerns nothing we asked for.
+        """
+        asked = self._requests.asked(number)
+        if channel is None and asked:
+            channel = asked[0][0]
+        if error is None:
+            return [] if channel is None or native is None else self._requests.accept(channel, native)
+        channels = self.exchange.channels if channel is None else (channel,)
+        names = [symbol.native for _, symbol in asked] if native is None else [native]
+        return _some([refused for c in channels for name in names for refused in self._refuse(c, name, error)], error)
+
+    def _refuse(self, channel: Channel, native: str, answer: str) -> list[Output]:
+        """Take the refusal of what is pending, or of a book that was subscribed again."""
+        kept = self._books.get(native) if channel == "orderbook" else None
+        refused = self._requests.refuse(channel, native, answer)
+        if kept is None or not kept.restarting:
+            return refused
+        kept.restarting = False
+        return [Refused(channel, kept.symbol, answer)]
+
+    def ticker(
+        self,
+        native: str | None,
+        bid: str | None,
+        bid_size: str | None,
+        ask: str | None,
+        ask_size: str | None,
+        received_us: Micros,
+        *,
+        last: str | None = None,
+        sequence: int | None = None,
+        exchange_us: Micros | None = None,
+    ) -> list[Output]:
+        """Give a symbol's best prices and sizes; a side is empty where its size is null or zero.
+
+        Raises :exc:`~tickwire.errors.FrameRejected`.
+        """
+        symbol = self._tickers.get(native)
+        if symbol is None:
+            raise _unasked("ticker", native)
+        try:
+            if bid is not None:
+                price_key(bid)
+            if ask is not None:
+                price_key(ask)
+            if last is not None:
+                price_key(last)
+            if bid_size is None or is_zero(bid_size):
+                bid = bid_size = None
+            if ask_size is None or is_zero(ask_size):
+                ask = ask_size = None
+        except ValueError as e:
+            raise malformed(f"ticker of {native}", e) from None
+        ticker = Ticker(
+            exchange=self.exchange.name,
+            symbol=symbol.canonical,
+            exchange_symbol=symbol.native,
+            bid=bid,
+            bid_size=bid_size,
+            ask=ask,
+            ask_size=ask_size,
+            last=last,
+            sequence=sequence,
+            exchange_us=exchange_us,
+            received_us=received_us,
+        )
+        if native not in self._new_tickers:
+            return [ticker]
+        self._new_tickers.discard(native)
+        if self.short_way is not None:
+            self.short_way.ticker(symbol.native, symbol.canonical, json_prefix("bid", ticker))
+        return [*self._requests.heard("ticker", symbol.native), ticker]
+
+    def kept(self, native: str | None) -> Kept:
+        """A symbol's book. Raises :exc:`~tickwire.errors.FrameRejected` where it was not asked for."""
+        kept = self._books.get(native)
+        if kept is None:
+            raise _unasked("book", native)
+        return kept
+
+    def unreadable(self, payload: bytes, error: Exception, known: Mapping[str | None, Channel | None]) -> FrameRejected:
+        """Tell a frame of another channel than the *known* ones from a broken one.
+
+        A broken one may have changed the books that it names: they are in doubt. That is for exchanges whose changes
+        are not numbered.
+        """
+        try:
+            content: Any = msgspec.json.decode(payload)
+            payload = msgspec.json.encode(content)  # names without escapes
+        except UNREADABLE:
+            content = None
+        channel = content.get("channel") if isinstance(content, dict) else None
+        if isinstance(channel, str) and channel not in known:
+            return FrameRejected("unknown", f"a message of the channel {channel!r:.100}")
+        if any(f'"{name}"'.encode() in payload for name, carried in known.items() if carried == "orderbook"):
+            for kept in self._books.values():
+                if f'"{kept.native}"'.encode() in payload:  # with its quotes: BTC/USD is a part of BTC/USDT
+                    kept.doubt()
+        return malformed("frame", error)
+
+    def heard(self, kept: Kept, out: list[Output]) -> list[Output]:
+        """Put in front of a book's first outputs what they imply."""
+        kept.new = False
+        return self._requests.heard("orderbook", kept.native) + out
+
+
+def _unasked(what: str, native: object) -> FrameRejected:
+    """Make the error for data of a symbol that was not asked for."""
+    return FrameRejected("unknown", f"a {what} of {native!r:.100}, which was not asked for")
+
+
+def _some(refused: list[Output], error: str) -> list[Output]:
+    if not refused:
+        raise FrameRejected("unknown", f"an error that answers no subscription: {error!r}")
+    return refused

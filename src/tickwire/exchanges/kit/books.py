@@ -1,0 +1,212 @@
+"""Books that start on the socket: a snapshot and its changes, or a whole book in every message."""
+
+from collections.abc import Callable
+
+from tickwire.errors import FrameRejected
+from tickwire.events.book import Book, price_key
+from tickwire.events.numbers import UpdateId
+from tickwire.events.short_way import ShortWay
+from tickwire.events.side import Names
+from tickwire.events.types import Level, Micros
+from tickwire.exchanges.contract import Fetch, Output, Resync, Symbol, malformed
+from tickwire.exchanges.kit.continuity import NO_NUMBER, BookEvent, Follows, always
+from tickwire.exchanges.messages import BookMessages, json_prefix
+
+BROKEN = -2
+"""No number of an update: whatever event follows shows a gap."""
+
+
+class KeptBook(UpdateId):
+    """One symbol's book on one connection; ``update_id`` is the exchange's number of the last update that it holds.
+
+    *names* are those of price and size where levels are JSON objects.
+    """
+
+    def __init__(
+        self, symbol: Symbol, messages: BookMessages, short_way: ShortWay | None = None, names: Names | None = None
+    ) -> None:
+        super().__init__()
+        self.symbol, self.native, self.messages = symbol, symbol.native, messages
+        self.update_id = BROKEN
+        self.book: Book | None = None  # None while its start is awaited
+        self.suspect = False  # an event that may have changed it could not be read
+        self.new = True  # no event has come yet
+        self.restarting = False  # asked for again over the socket, and not there yet
+        self.short = False  # its changes take the short way
+        self._short_way, self._names = short_way, names
+
+    @property
+    def current(self) -> Book | None:
+        """The book as it stands, None while it is not valid."""
+        return None if self.suspect or self.update_id == BROKEN else self.book
+
+    def restart(self, reason: str, received_us: Micros) -> list[Output]:
+        """Give the book up: ``invalid`` if it had started, and a wish to start it again."""
+        sequence = self.update_id if self.update_id >= 0 else None
+        out: list[Output] = [] if self.book is None else [self.messages.invalid(reason, sequence, received_us)]
+        self.book, self.suspect, self.restarting = None, False, False
+        self.leave()
+        return [*out, Resync(self.symbol, reason)]
+
+    def doubt(self) -> None:
+        """Note that an event which may have changed the book could not be read: what comes next is a gap."""
+        self.suspect, self.update_id = True, BROKEN
+        self.leave()
+
+    def promise(self, depth: int) -> None:
+        """Keep *depth* levels a side true from now on."""
+        self.messages.depth = depth
+        self.leave()
+
+    def leave(self) -> None:
+        """Let no change take the short way."""
+        self.short = False
+        if self._short_way is not None:
+            self._short_way.leave(self.native)
+
+    def ask(self) -> list[Output]:
+        """Ask for what starts the book again: nothing, unless there is a way to."""
+        return []
+
+    def fetched(self, fetch: Fetch, body: bytes, received_us: Micros) -> list[Output]:  # noqa: ARG002 - for those that do
+        """Take a fetched body: nothing was asked for."""
+        return []
+
+    def carried(self) -> list[Output]:
+        """What to do once the exchange has accepted the subscription."""
+        return []
+
+    def _read(self, event: BookEvent, what: str = "book") -> Book:
+        """Make a book of an event's levels, and change nothing. Raises :exc:`~tickwire.errors.FrameRejected`."""
+        try:
+            return Book(event.bids, event.asks, self._names)
+        except ValueError as e:
+            raise malformed(f"{what} of {self.native}", e) from None
+
+    def _started(self, book: Book, event: BookEvent, received_us: Micros) -> list[Output]:
+        """Replace the book, whatever it held."""
+        self.book, self.update_id, self.suspect, self.restarting = book, event.last, False, False
+        return [self.messages.snapshot(book, sequence(event), event.exchange_us, received_us)]
+
+
+class StreamedBook(KeptBook):
+    """A snapshot comes over the socket, and then changes that follow on each other.
+
+    *follows* tells a hole, *checksum* a book that is not the exchange's; *again* asks for a new snapshot. *cut*: keep
+    the promised depth, because the exchange does not say which levels leave it. *checked*: levels a side that the
+    checksum covers, where the short way may take the changes.
+    """
+
+    def __init__(
+        self,
+        symbol: Symbol,
+        messages: BookMessages,
+        again: Callable[[Symbol], list[Output]],
+        short_way: ShortWay | None = None,
+        names: Names | None = None,
+        *,
+        follows: Follows = always,
+        checksum: Callable[[Book], int] | None = None,
+        checked: int = 0,
+        cut: bool = False,
+    ) -> None:
+        super().__init__(symbol, messages, short_way, names)
+        self._again, self._follows, self._checksum = again, follows, checksum
+        self._checked, self._cut = checked, cut
+
+    def snapshot(self, event: BookEvent, received_us: Micros) -> list[Output]:
+        """Start from a snapshot, asked for or not: it replaces the book. Raises FrameRejected."""
+        try:
+            book = self._read(event)
+        except FrameRejected:
+            self.doubt()
+            raise
+        if self._cut:
+            book.truncate(self.messages.depth)
+        self.suspect = False
+        self.leave()
+        if self._checksum is not None and self._checksum(book) != event.checksum:
+            return self.restart("checksum", received_us)
+        return self._started(book, event, received_us)
+
+    def change(self, event: BookEvent, received_us: Micros) -> list[Output]:
+        """Apply a change. Raises :exc:`~tickwire.errors.FrameRejected`."""
+        if self.suspect:
+            return self.restart("gap", received_us)
+        book = self.book
+        if book is None:
+            return []  # from before the subscription; the snapshot awaited holds it
+        verdict = self._follows(self.update_id, event)
+        if verdict != "next":
+            if verdict == "restart":
+                return self.snapshot(event, received_us)
+            return [] if verdict == "old" else self.restart("gap", received_us)
+        try:
+            # A level that was added and cut at once stands as a removal, which is harmless where it is not there.
+            bids, asks = book.apply(event.bids, event.asks, self.messages.depth if self._cut else None)
+        except ValueError as e:
+            self.doubt()
+            raise malformed(f"change of {self.native}", e) from None
+        if self._checksum is not None and self._checksum(book) != event.checksum:
+            return self.restart("checksum", received_us)
+        self.update_id = event.last
+        delta = self.messages.delta(bids, asks, sequence(event), event.exchange_us, received_us)
+        if self._checked and not self.short and self._short_way is not None:
+            self.short = True
+            prefix, kept = json_prefix("bids", delta), (book.bids, book.asks, self.messages.depth, self._checked)
+            self._short_way.follow_checked(self.native, self.symbol.canonical, prefix, *kept)
+        return [delta]
+
+    def ask(self) -> list[Output]:
+        """Subscribe again."""
+        self.restarting = True
+        return self._again(self.symbol)
+
+
+class WholeBook(KeptBook):
+    """Every message is all of the book: the first one starts it, each later one leaves as its difference.
+
+    *follows* tells what is older than the book; a hole does not matter. *again* asks for the subscription again.
+    """
+
+    def __init__(
+        self,
+        symbol: Symbol,
+        messages: BookMessages,
+        again: Callable[[Symbol], list[Output]],
+        names: Names | None = None,
+        *,
+        follows: Follows = always,
+    ) -> None:
+        super().__init__(symbol, messages, None, names)
+        self._again, self._follows = again, follows
+
+    def whole(self, event: BookEvent, received_us: Micros) -> list[Output]:
+        """Take the book as it is now. Raises :exc:`~tickwire.errors.FrameRejected`; the book stays as it was."""
+        book, now = self.book, self._read(event)
+        if book is None:
+            return self._started(now, event, received_us)
+        if self._follows(self.update_id, event) == "old":
+            return []
+        self.update_id = event.last
+        bids, asks = book.apply(
+            difference(book.bids.top(), now.bids.top()), difference(book.asks.top(), now.asks.top())
+        )
+        return [self.messages.delta(bids, asks, sequence(event), event.exchange_us, received_us)]
+
+    def ask(self) -> list[Output]:
+        """Subscribe again, unless the next message comes before."""
+        self.restarting = True
+        return self._again(self.symbol)
+
+
+def difference(old: list[Level], new: list[Level]) -> list[Level]:
+    """The changes that make *new* of *old*: removals, then what is new or has another size."""
+    known, prices = set(old), {price_key(price) for price, _ in new}
+    gone = [(price, "0") for price, _ in old if price_key(price) not in prices]
+    return gone + [level for level in new if level not in known]
+
+
+def sequence(event: BookEvent) -> int | None:
+    """The event's number as messages give it."""
+    return None if event.last == NO_NUMBER else event.last

@@ -1,0 +1,139 @@
+"""Books whose changes come over the socket and whose snapshot comes by REST."""
+
+from collections import deque
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from tickwire.events.book import Book
+from tickwire.events.short_way import ShortWay
+from tickwire.events.types import Micros
+from tickwire.exchanges.contract import UNREADABLE, Fetch, Output, malformed
+from tickwire.exchanges.kit.books import KeptBook, sequence
+from tickwire.exchanges.kit.continuity import BookEvent, Follows
+from tickwire.exchanges.messages import BookMessages, json_prefix
+
+_BUFFERED_EVENTS = 3000  # a symbol, while its snapshot is on its way: five minutes at ten events a second
+_QUIET_DELAY_S = 2.0  # after an acknowledgement, when no event has asked for the snapshot
+_STALE_DELAYS_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # before asking again for a snapshot that was too old
+_TOO_OLD = "the snapshot was older than the first event kept"
+
+
+class BridgedBook(KeptBook):
+    """Events are kept until the snapshot is there, then those that it does not hold are applied, and all later ones.
+
+    *fetch* asks for a snapshot and *read* reads it. *follows* tells a hole between events, and *bridges*, where that
+    rule is another one, between the snapshot and its first event. With a *short_way* the rule must be that of
+    :func:`~tickwire.exchanges.kit.continuity.by_range`.
+    """
+
+    def __init__(
+        self,
+        messages: BookMessages,
+        fetch: Fetch,
+        read: Callable[[bytes], BookEvent],
+        follows: Follows,
+        bridges: Follows | None = None,
+        short_way: ShortWay | None = None,
+    ) -> None:
+        super().__init__(fetch.symbol, messages, short_way)
+        self._fetch, self._read_body = fetch, read
+        self._follows, self._bridges = follows, bridges or follows
+        self._judge = self._bridges  # what the next event is judged by
+        # Where it is full the oldest leave: a snapshot that needs them is too old and is fetched again.
+        self._buffer: deque[tuple[BookEvent, Micros]] = deque(maxlen=_BUFFERED_EVENTS)
+        self._asked: Fetch | None = None
+        self._fetching = False  # the snapshot was asked for or will be, and not merely in case the symbol stays quiet
+        self._tries = 0
+
+    def change(self, event: BookEvent, received_us: Micros) -> list[Output]:
+        """Apply an event, or keep it until the snapshot is there. Raises :exc:`~tickwire.errors.FrameRejected`."""
+        book = self.book
+        if book is not None:
+            return self._apply(book, event, received_us)
+        self._keep(event, received_us)
+        return [] if self._fetching else self.ask()
+
+    def fetched(self, fetch: Fetch, body: bytes, received_us: Micros) -> list[Output]:
+        """Start from a snapshot and the events kept; ignored where the book has started already.
+
+        Raises :exc:`~tickwire.errors.FrameRejected`.
+        """
+        if self.book is not None:
+            return []
+        try:
+            snapshot = self._read_body(body)
+        except UNREADABLE as e:
+            raise malformed(f"snapshot of {self.native}", e) from None
+        book = self._read(snapshot, "snapshot")
+        if self._is_too_old(snapshot.last):
+            if fetch != self._asked:
+                return []  # a later one is on its way
+            self._tries += 1
+            return [self._ask(_STALE_DELAYS_S[min(self._tries, len(_STALE_DELAYS_S)) - 1], _TOO_OLD)]
+        self._fetching, self._tries, self._judge = False, 0, self._bridges
+        out = self._started(book, snapshot, received_us)
+        # What the snapshot holds already is dropped, the rest applied like every later event.
+        for event, at_us in self._buffer:
+            out += self._apply(book, event, at_us)
+        self._buffer.clear()
+        return out
+
+    def restart(self, reason: str, received_us: Micros) -> list[Output]:
+        """Give the book up; events are kept until its next snapshot."""
+        self._fetching = True  # no event asks for it before it is time
+        return super().restart(reason, received_us)
+
+    def ask(self) -> list[Output]:
+        """Ask for a snapshot."""
+        return [self._ask()]
+
+    def carried(self) -> list[Output]:
+        """Ask for the snapshot in a while: a symbol may be quiet for minutes, its book shall not wait for that."""
+        if self.book is not None or self._fetching:
+            return []
+        self._asked = replace(self._fetch, delay_s=_QUIET_DELAY_S)
+        return [self._asked]
+
+    def _ask(self, delay_s: float = 0.0, why: str = "") -> Fetch:
+        self._fetching = True
+        self._asked = replace(self._fetch, delay_s=delay_s, why=why)
+        return self._asked
+
+    def _is_too_old(self, last: int) -> bool:
+        """Whether something is missing between a snapshot's number and the events kept."""
+        verdicts = (self._bridges(last, event) for event, _ in self._buffer)
+        return next((verdict for verdict in verdicts if verdict != "old"), "next") != "next"
+
+    def _keep(self, event: BookEvent, received_us: Micros) -> None:
+        """Keep an event; what is kept has no hole and no wrong number."""
+        self._read(event, "change")
+        if self._buffer:
+            verdict = self._follows(self._buffer[-1][0].last, event)
+            if verdict == "old":
+                return
+            if verdict != "next":
+                self._buffer.clear()  # what came before the hole is of no use
+        self._buffer.append((event, received_us))
+
+    def _apply(self, book: Book, event: BookEvent, received_us: Micros) -> list[Output]:
+        verdict = self._judge(self.update_id, event)
+        if verdict == "old":
+            return []
+        if verdict != "next" or self.suspect:
+            self._read(event, "change")
+            out = self.restart("gap", received_us)
+            self._buffer.append((event, received_us))  # the first of the new start
+            return out
+        try:
+            bids, asks = book.apply(event.bids, event.asks)
+        except ValueError as e:
+            self.doubt()
+            raise malformed(f"change of {self.native}", e) from None
+        self.update_id, self._judge = event.last, self._follows
+        delta = self.messages.delta(bids, asks, sequence(event), event.exchange_us, received_us)
+        if not self.short and self._short_way is not None:
+            self.short = True
+            of_book = json_prefix("bids", delta), book.bids, book.asks, self
+            self._short_way.follow(self.native, self.symbol.canonical, *of_book)
+        return [delta]

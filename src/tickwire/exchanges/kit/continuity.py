@@ -1,0 +1,75 @@
+"""How an event of a book follows on the one before it: a small function for each way in which exchanges number them."""
+
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from tickwire.events.book import Levels
+from tickwire.events.types import Micros
+
+NO_NUMBER = -1
+"""What stands for the last number of a book whose exchange gives none."""
+
+
+class BookEvent(Struct, gc=False):
+    """One event of a book, of whatever exchange: a snapshot or a change.
+
+    *first* and *last* are the numbers of the updates in it, *previous* that of the event before it, each where the
+    exchange gives it.
+    """
+
+    bids: Levels
+    asks: Levels
+    last: int = NO_NUMBER
+    first: int = NO_NUMBER
+    previous: int = NO_NUMBER
+    exchange_us: Micros | None = None
+    checksum: int | None = None
+
+
+Verdict: TypeAlias = Literal["next", "old", "gap", "restart"]
+"""Apply it; ignore it, it is known already; something is missing; it is a snapshot, whatever it calls itself."""
+
+Follows: TypeAlias = Callable[[int, BookEvent], Verdict]
+"""The last number that the book holds and an event → what the event is."""
+
+
+def always(_previous: int, _event: BookEvent) -> Verdict:
+    """Nothing is numbered: every event is the next."""
+    return "next"
+
+
+def by_range(previous: int, event: BookEvent) -> Verdict:
+    """Updates are numbered without holes and an event holds those from *first* to *last*; ranges may overlap."""
+    if event.last <= previous:
+        return "old"
+    return "next" if event.first <= previous + 1 else "gap"
+
+
+def by_previous(previous: int, event: BookEvent) -> Verdict:
+    """Each event names the last number of the one before it, which may be the greater one."""
+    if event.previous == previous:
+        return "next"
+    return "old" if event.last <= previous else "gap"
+
+
+def by_step(previous: int, event: BookEvent) -> Verdict:
+    """Events are numbered one by one; number 1 is that of a snapshot after the exchange's own restart."""
+    if event.last == 1:
+        return "restart"
+    if event.last <= previous:
+        return "old"
+    return "next" if event.last == previous + 1 else "gap"
+
+
+def by_time(previous: int, event: BookEvent) -> Verdict:
+    """Events only grow: what is missing cannot be seen."""
+    return "old" if event.last <= previous else "next"
+
+
+def spans(snapshot: int, event: BookEvent) -> Verdict:
+    """The first event on a snapshot has the snapshot's number in its own range."""
+    if event.last < snapshot:
+        return "old"
+    return "next" if event.first <= snapshot else "gap"

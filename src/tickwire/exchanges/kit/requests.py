@@ -1,0 +1,120 @@
+"""What one connection asked for, under which number, and what came of it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Literal, TypeAlias
+
+from tickwire.exchanges.contract import Channel, Output, Refused, Send, Subscribed, Symbol
+
+Item: TypeAlias = tuple[Channel, Symbol]
+Key: TypeAlias = tuple[Channel, str]
+"""A channel and the exchange's name of a symbol."""
+
+Method: TypeAlias = Literal["subscribe", "unsubscribe"]
+Write: TypeAlias = Callable[[Method, Sequence[Item], int | None], bytes]
+"""The text of a request for some items, with its number."""
+
+
+class Requests:
+    """Subscriptions, asked for *most* at once, in the order of *items*.
+
+    *apart*: a request has one channel. *whole*: the exchange accepts or refuses a request as a whole. *carried* adds
+    what follows on an acknowledgement.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[Item],
+        most: int,
+        write: Write,
+        carried: Callable[[Item], list[Output]],
+        *,
+        apart: bool = False,
+        whole: bool = False,
+    ) -> None:
+        self._items: dict[Key, Item] = {(channel, symbol.native): (channel, symbol) for channel, symbol in items}
+        self._most, self._write, self._carried, self._apart, self._whole = most, write, carried, apart, whole
+        self._pending = dict(self._items)
+        self._silent = set(self._items)  # no data yet
+        self._asked: dict[int | str | None, Sequence[Item]] = {}
+        self._number = 0
+
+    def subscribe(self) -> list[Output]:
+        """Ask for everything."""
+        return self._ask("subscribe", list(self._items.values()))
+
+    def unsubscribe(self) -> list[Output]:
+        """Take everything back."""
+        return self._ask("unsubscribe", list(self._items.values()))
+
+    def retry(self) -> list[Output]:
+        """Ask once more for what is pending."""
+        return self._ask("subscribe", list(self._pending.values()))
+
+    def again(self, channel: Channel, symbol: Symbol) -> list[Output]:
+        """Take one back and ask for it anew, under no number."""
+        return [Send(self._write("unsubscribe", [(channel, symbol)], None)),
+                Send(self._write("subscribe", [(channel, symbol)], None))]  # fmt: skip
+
+    def pending(self) -> list[Item]:
+        """What is neither acknowledged, nor refused, nor implied by data."""
+        return list(self._pending.values())
+
+    def asked(self, number: int | None) -> Sequence[Item]:
+        """What was asked for under a number; nothing where it is no number of ours."""
+        return self._asked.get(number, ())
+
+    def accept(self, channel: Channel, native: str) -> list[Output]:
+        """The exchange carries this one."""
+        item = self._pending.pop((channel, native), None)
+        return [] if item is None else [Subscribed(*item), *self._carried(item)]
+
+    def accept_request(self, number: int | str) -> list[Output]:
+        """The exchange carries everything that was asked for under this number."""
+        return self._accept_all(self._asked.pop(number, ()))
+
+    def heard(self, channel: Channel, native: str) -> list[Output]:
+        """Data came, which says that this one is carried, and all that was asked for with it where that is *whole*."""
+        self._silent.discard((channel, native))
+        if not self._whole:
+            return self.accept(channel, native)
+        item = self._items[channel, native]
+        return self._accept_all(next((asked for asked in self._asked.values() if item in asked), (item,)))
+
+    def refuse(self, channel: Channel, native: str, answer: str) -> list[Output]:
+        """The exchange does not carry this one, if it is pending."""
+        item = self._pending.pop((channel, native), None)
+        return [] if item is None else [Refused(*item, answer)]
+
+    def refuse_request(self, number: int | str, answer: str) -> list[Output]:
+        """One bad item refuses all of its request: halve what has no data until the bad one stands alone.
+
+        Nothing comes back where nothing was asked for under this number, or all of it has data.
+        """
+        waiting = {
+            (channel, symbol.native): (channel, symbol)
+            for channel, symbol in self._asked.pop(number, ())
+            if (channel, symbol.native) in self._silent
+        }
+        self._pending |= waiting
+        items = list(waiting.values())
+        if len(items) == 1:
+            return self.refuse(*next(iter(waiting)), answer)
+        half = len(items) // 2
+        return self._ask("subscribe", items[:half]) + self._ask("subscribe", items[half:])
+
+    def _accept_all(self, items: Iterable[Item]) -> list[Output]:
+        return [output for channel, symbol in items for output in self.accept(channel, symbol.native)]
+
+    def _ask(self, method: Method, items: Sequence[Item]) -> list[Output]:
+        out: list[Output] = []
+        groups = [list(group) for _, group in groupby(items, itemgetter(0))] if self._apart else [items]
+        for group in groups:
+            for i in range(0, len(group), self._most):
+                batch = group[i : i + self._most]
+                self._number += 1
+                if method == "subscribe":
+                    self._asked[self._number] = batch
+                out.append(Send(self._write(method, batch, self._number)))
+        return out
