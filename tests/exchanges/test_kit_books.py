@@ -1,7 +1,7 @@
 """Books that start on the socket: true or not there, whatever is lost, doubled or late; a snapshot replaces."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchanges.kept import BTC, FIRST, Reader, actions, levels, messages, venue
@@ -37,6 +37,7 @@ copies = st.sampled_from([0, 1, 1, 1, 1, 2])  # how often an event arrives
 
 @pytest.mark.parametrize("follows", [by_range, by_previous, by_step])
 @given(data=st.data())
+@settings(deadline=None)
 def test_whatever_is_lost_or_doubled_a_valid_book_is_one_that_the_exchange_had(
     follows: Follows, data: st.DataObject
 ) -> None:
@@ -135,6 +136,7 @@ sides = st.dictionaries(st.integers(1, 12), st.sampled_from(["1", "1.0", "2"]), 
 
 
 @given(wholes=st.lists(st.tuples(sides, sides), min_size=1, max_size=6))
+@settings(deadline=None)
 def test_differences_of_whole_books_make_a_reader_follow_every_one(
     wholes: list[tuple[dict[int, str], dict[int, str]]],
 ) -> None:

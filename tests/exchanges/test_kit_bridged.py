@@ -1,7 +1,7 @@
 """Books whose snapshot comes by REST: events are kept, the snapshot has to fit to them, and is asked for again."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -33,6 +33,7 @@ def fetches(outputs: list[Output]) -> list[Fetch]:
 
 @pytest.mark.parametrize("rule", RULES)
 @given(data=st.data())
+@settings(deadline=None)
 def test_whatever_is_lost_doubled_or_late_a_valid_book_is_one_that_the_exchange_had(
     rule: str, data: st.DataObject
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tickwire.exchanges.contract import Channel, Output, Refused, Send, Subscribed, Symbol
@@ -67,6 +67,7 @@ def test_what_follows_on_an_acknowledgement_comes_right_after_it() -> None:
 
 
 @given(bad=st.sets(st.integers(0, 8)), heard=st.sets(st.integers(0, 8)), most=st.integers(1, 9))
+@settings(deadline=None)
 def test_refused_requests_are_halved_until_exactly_the_bad_ones_are_named(
     bad: set[int], heard: set[int], most: int
 ) -> None:
