@@ -5,7 +5,7 @@ from collections.abc import Callable
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Book, price_key
 from tickwire.events.numbers import UpdateId
-from tickwire.events.short_way import ShortWay
+from tickwire.events.short_way import Digest, ShortWay
 from tickwire.events.side import Names
 from tickwire.events.types import Level, Micros
 from tickwire.exchanges.contract import Fetch, Output, Resync, Symbol, malformed
@@ -93,8 +93,8 @@ class StreamedBook(KeptBook):
     """A snapshot comes over the socket, and then changes that follow on each other.
 
     *follows* tells a hole, *checksum* a book that is not the exchange's; *again* asks for a new snapshot. *cut*: keep
-    the promised depth, because the exchange does not say which levels leave it. *checked*: levels a side that the
-    checksum covers, where the short way may take the changes.
+    the promised depth, because the exchange does not say which levels leave it. *digest*: what the
+    checksum is made of, where the short way may take the changes.
     """
 
     def __init__(
@@ -107,12 +107,12 @@ class StreamedBook(KeptBook):
         *,
         follows: Follows = always,
         checksum: Callable[[Book], int] | None = None,
-        checked: int = 0,
+        digest: Digest | None = None,
         cut: bool = False,
     ) -> None:
         super().__init__(symbol, messages, short_way, names)
         self._again, self._follows, self._checksum = again, follows, checksum
-        self._checked, self._cut = checked, cut
+        self._digest, self._cut = digest, cut
 
     def snapshot(self, event: BookEvent, received_us: Micros) -> list[Output]:
         """Start from a snapshot, asked for or not: it replaces the book. Raises FrameRejected."""
@@ -151,9 +151,9 @@ class StreamedBook(KeptBook):
             return self.restart("checksum", received_us)
         self.update_id = event.last
         delta = self.messages.delta(bids, asks, sequence(event), event.exchange_us, received_us)
-        if self._checked and not self.short and self._short_way is not None:
+        if self._digest is not None and not self.short and self._short_way is not None:
             self.short = True
-            prefix, kept = json_prefix("bids", delta), (book.bids, book.asks, self.messages.depth, self._checked)
+            prefix, kept = json_prefix("bids", delta), (book.bids, book.asks, self.messages.depth, self._digest)
             self._short_way.follow_checked(self.native, self.symbol.canonical, prefix, *kept)
         return [delta]
 

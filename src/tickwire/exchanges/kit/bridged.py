@@ -6,7 +6,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from tickwire.events.book import Book
-from tickwire.events.short_way import ShortWay
+from tickwire.events.short_way import MS, NEXT, ShortWay
 from tickwire.events.types import Micros
 from tickwire.exchanges.contract import UNREADABLE, Fetch, Output, malformed
 from tickwire.exchanges.kit.books import KeptBook, sequence
@@ -134,6 +134,6 @@ class BridgedBook(KeptBook):
         delta = self.messages.delta(bids, asks, sequence(event), event.exchange_us, received_us)
         if not self.short and self._short_way is not None:
             self.short = True
-            of_book = json_prefix("bids", delta), book.bids, book.asks, self
+            of_book = json_prefix("bids", delta), book.bids, book.asks, self, NEXT, MS
             self._short_way.follow(self.native, self.symbol.canonical, *of_book)
         return [delta]
