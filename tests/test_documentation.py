@@ -100,3 +100,25 @@ def test_the_project_names_no_absolute_path_of_a_machine() -> None:
     for path in [*ROOT.glob("*.*"), *ROOT.glob("src/**/*.py"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("scripts/*.py")]:
         if path.is_file():
             assert not pattern.search(path.read_text(errors="replace")), path
+
+
+def test_the_page_on_the_architecture_names_every_room_and_no_other() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    source = ROOT / "src/tickwire"
+    rooms = {
+        f"{path.relative_to(source)}{'/' if path.is_dir() else ''}"
+        for folder in (source, source / "kafka")
+        for path in folder.iterdir()
+        if (path / "__init__.py").exists() or (path.suffix == ".py" and not path.name.startswith("__"))
+    }
+    tables = page.partition("## The rooms, from the top")[2].partition("## Where is")[0]
+    top, _, inside = tables.partition("Inside `kafka/`")
+    named = {f"{prefix}{room}" for prefix, table in (("", top), ("kafka/", inside)) for room in _rooms(table)}
+    assert named == rooms
+    for path in re.findall(r"`([a-z_/]+\.py)`", page.partition("## Where is")[2]):
+        assert (source / path).exists(), path
+
+
+def _rooms(table: str) -> set[str]:
+    cells = [row.split("|")[2] for row in table.splitlines() if re.match(r"\| \d", row)]
+    return {room for cell in cells for room in re.findall(r"`([^`]+)`", cell)}
