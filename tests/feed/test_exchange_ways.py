@@ -54,7 +54,8 @@ async def test_each_channel_is_asked_for_where_it_is(feeding: Feeding) -> None:
 
 async def test_sockets_of_different_channels_do_not_disturb_each_other(make_feed: MakeFeed) -> None:
     publisher = MemoryPublisher(KafkaConfig())
-    async with ToyServer() as server, make_feed(server, channels=BOTH, limits=APART, publisher=publisher) as feed:
+    channels = ("orderbook", "ticker")
+    async with ToyServer() as server, make_feed(server, channels=channels, limits=APART, publisher=publisher) as feed:
         found = await sockets(server, 2)
         (books,), (tickers,) = found["/ws"], found["/ws/market?x=1"]
         await books.say_book("AX", "whole", 1)
