@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 
 import pytest
@@ -140,6 +141,15 @@ async def test_a_ping_that_is_wanted_at_an_interval_is_sent_whatever_comes(feedi
             while peer.texts.count({"ping": 1}) < 3:
                 await peer.say(name="AX", bid="1")
                 await asyncio.sleep(0.02)
+
+
+async def test_a_message_has_the_time_of_its_sending_where_the_exchange_wants_one(feeding: Feeding) -> None:
+    limits = {"keepalive_s": 0.2, "text_ping": b'{"ping": "$now"}', "time_mark": b'"$now"'}
+    before = int(time.time())
+    async with ToyServer() as server, feeding(server, channels=("ticker",), limits=limits):
+        peer = await subscribed(server)
+        await aeventually(lambda: len(peer.texts) > 1, "a ping")
+    assert before <= peer.texts[1]["ping"] <= time.time()
 
 
 async def test_a_message_of_many_mebibytes_is_read_where_the_exchange_sends_such(feeding: Feeding) -> None:

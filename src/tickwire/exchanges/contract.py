@@ -86,6 +86,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
     ws_urls: Mapping[Channel, str] = {}  # channels that are somewhere else
     headers: Mapping[str, str] = {}  # of the WebSocket's handshake
     frames: Frames = "text"  # those that carry data; others are counted and skipped
+    time_mark: bytes | None = None  # what stands in messages of ours for the seconds since the epoch at their sending
     rest_url: str  # scheme and host of the REST interface
     listing_paths: tuple[str, ...]  # together they give everything that is listed
     listing_weight: int = 1  # what fetching one of them costs of `rest_limits`

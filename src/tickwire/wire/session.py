@@ -82,7 +82,8 @@ class Session:
         self._standby = Standby()
         message = self.message if standby else self._short_way()
         self.connection = Connection(self, context.exchange.max_frame_bytes, message, context.exchange.frames)
-        self._pacer = Pacer(context.exchange.message_interval_s, self.connection.send)
+        write = self.connection.send if context.exchange.time_mark is None else self._write_dated
+        self._pacer = Pacer(context.exchange.message_interval_s, write)
         self._handlers: dict[type[Output], Callable[[Any], None]] = {
             Ticker: context.ticker,
             OrderBook: context.books.handle,
@@ -265,6 +266,10 @@ class Session:
             self._pacer.send_now(send.payload)
         else:
             self._pacer.put(send.payload, send.delay_s)
+
+    def _write_dated(self, message: bytes) -> None:
+        mark = self._context.exchange.time_mark or b""
+        self.connection.send(message.replace(mark, b"%d" % (now_us() // 1_000_000)))
 
     def _carried(self, subscribed: Subscribed) -> None:
         self._deadlines.answers.any = True
