@@ -1,0 +1,172 @@
+"""Gate spot: ``spot.book_ticker`` (best bid and offer) and ``spot.obu`` (order book).
+
+Channels, pings, errors: https://www.gate.com/docs/developers/apiv4/ws/en/
+Keeping the book: https://www.gate.com/docs/developers/apiv4/ws/en/#order-book-v2-api
+Listing: https://www.gate.com/docs/developers/apiv4/en/#list-all-currency-pairs-supported
+
+The server accepts the order book of a symbol that does not exist and stays silent. Levels that leave the depth come as
+removals. Not confirmed: limits of messages and subscriptions, none of which is documented.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from tickwire.errors import FrameRejected
+from tickwire.events.types import Micros
+from tickwire.exchanges import contract
+from tickwire.exchanges.contract import Channel, Output, Symbol, decoded, malformed
+from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook, by_range
+from tickwire.exchanges.messages import BookMessages
+from tickwire.exchanges.symbols import Listing, split_name
+
+EXCHANGE = contract.Exchange(
+    name="gate",
+    ws_url="wss://api.gateio.ws/ws/v4/",
+    time_mark=b'"$now"',  # "gap between request time and server time must not exceed 60 seconds"
+    rest_url="https://api.gateio.ws",
+    listing_paths=("/api/v4/spot/currency_pairs",),
+    channels=("ticker", "orderbook"),
+    symbols_per_connection=100,  # no limit is documented
+    message_interval_s=0.05,  # no limit is documented
+    connect_interval_s=1.0,  # no limit is documented; the staff spoke of 100 connections of one host
+    ping_interval_s=10.0,  # a socket without any message of ours is closed after about 30 s
+    silence_s=30.0,
+    max_frame_bytes=4 * 1024 * 1024,
+    book_depths=(50, 400),  # every 20 ms and every 100 ms
+)
+
+_NAMES: dict[Channel, str] = {"ticker": "spot.book_ticker", "orderbook": "spot.obu"}  # ours, Gate's
+_CHANNELS: dict[str | None, Channel] = {name: channel for channel, name in _NAMES.items()}
+_NO_LEVELS = Raw(b"[]")
+_DUPLICATE = "Alert sub "  # how the refusal of a subscription begins that there is already
+
+_Number = Annotated[int, Meta(ge=0, le=2**53)]
+
+
+class _Ticker(Struct, gc=False):
+    s: str
+    u: _Number
+    t: _Number
+    b: str  # "" where there is no bid
+    B: str
+    a: str
+    A: str
+
+
+class _Book(Struct, gc=False):
+    """A snapshot, which is *full*, or a change; a change without levels only moves the number on."""
+
+    s: str  # ob.SYMBOL.DEPTH
+    u: _Number
+    U: _Number | None = None
+    t: _Number | None = None
+    full: bool = False
+    b: Raw = _NO_LEVELS
+    a: Raw = _NO_LEVELS
+
+
+class _Error(Struct):
+    code: int | None = None
+    message: str = "no reason"
+
+
+class _Frame(Struct):
+    channel: str | None = None
+    event: str | None = None
+    result: Raw = Raw(b"null")
+    error: _Error | None = None
+    payload: list[str] = []  # of the request that this answers
+    id: int | None = None
+
+
+class _Pair(Struct):
+    id: str
+    base: str
+    quote: str
+    trade_status: str
+
+
+_decode = msgspec.json.Decoder(_Frame).decode
+_decode_ticker = msgspec.json.Decoder(_Ticker).decode
+_decode_book = msgspec.json.Decoder(_Book).decode
+_decode_listing = msgspec.json.Decoder(list[_Pair]).decode
+
+
+def read_listing(body: bytes) -> Listing:
+    """Read ``/api/v4/spot/currency_pairs``. Raises :exc:`~tickwire.errors.FrameRejected`."""
+    pairs = decoded("currency_pairs", _decode_listing, body)
+    symbols = [Symbol(f"{pair.base}-{pair.quote}", pair.id) for pair in pairs]
+    return Listing(symbols, resting={p.id: p.trade_status for p in pairs if p.trade_status == "untradable"})
+
+
+def derive(symbol: str) -> Symbol:
+    """Name a symbol by rule. Raises :exc:`~tickwire.errors.UnclearSymbol`."""
+    base, quote = split_name(symbol.upper(), EXCHANGE.name)
+    return Symbol(f"{base}-{quote}", f"{base}_{quote}")
+
+
+class Adapter(KitAdapter[StreamedBook]):
+    """One connection to the public endpoint. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
+
+    exchange = EXCHANGE
+    most = 1  # an answer to several pairs does not say which one is wrong
+    ping_text = b'{"time":"$now","channel":"spot.ping"}'
+
+    def keep(self, symbol: Symbol) -> StreamedBook:
+        """Keep a book by the first and last number of each change."""
+        return StreamedBook(symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again, follows=by_range)
+
+    def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
+        """Ask for one channel of one symbol."""
+        ((channel, symbol),) = items
+        name = symbol.native if channel == "ticker" else f"ob.{symbol.native}.{self.depth}"
+        request: dict[str, object] = {} if number is None else {"id": number}
+        request |= {"time": "$now", "channel": _NAMES[channel], "event": method, "payload": [name]}
+        return msgspec.json.encode(request)
+
+    def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
+        """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
+        frame = decoded("frame", _decode, payload)
+        channel = _CHANNELS.get(frame.channel)
+        if channel is not None and frame.event == "update":
+            return (self._book if channel == "orderbook" else self._ticker)(frame.result, received_us)
+        if channel is not None and frame.event == "subscribe":
+            return self._answered(channel, frame)
+        if frame.channel == "spot.pong" or frame.event == "unsubscribe":
+            return []
+        raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
+
+    def _ticker(self, result: Raw, received_us: Micros) -> list[Output]:
+        best = decoded("ticker", _decode_ticker, result)
+        bid, ask = (best.b or None, best.B), (best.a or None, best.A)
+        return self.ticker(best.s, *bid, *ask, received_us, sequence=best.u, exchange_us=best.t * 1000)
+
+    def _book(self, result: Raw, received_us: Micros) -> list[Output]:
+        book = decoded("book", _decode_book, result)
+        kept = self.kept(self._symbol_of(book.s))
+        first = book.u if book.full else book.U
+        if first is None:
+            raise malformed(f"change of {book.s}", "it has no first number")
+        event = BookEvent(book.b, book.a, book.u, first, exchange_us=None if book.t is None else book.t * 1000)
+        # "The server may send full depth snapshots multiple times": each replaces the book and gives its number.
+        out = (kept.snapshot if book.full else kept.change)(event, received_us)
+        return self.heard(kept, out) if kept.new else out
+
+    def _symbol_of(self, stream: str) -> str:
+        return stream.removeprefix("ob.").removesuffix(f".{self.depth}")
+
+    def _answered(self, channel: Channel, frame: _Frame) -> list[Output]:
+        """Take an answer, known by its number, or by its payload where the request had none."""
+        error = None if frame.error is None else frame.error.message[: contract.MAX_TEXT]
+        native = self._symbol_of(frame.payload[0]) if frame.payload else None
+        start: list[Output] = []
+        if error is not None and error.startswith(_DUPLICATE):
+            # "A single connection is allowed to subscribe only once": it is carried, and its snapshot came before.
+            kept = self._books.get(native)
+            error, start = None, kept.ask() if kept is not None and kept.book is None and not kept.restarting else []
+        if frame.id is not None:
+            return self.answered(frame.id, error) + start
+        return self.answered_each(channel, native, error) + start
