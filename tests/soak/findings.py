@@ -17,10 +17,8 @@ from soak.judging import (
     merge_books,
     stored,
 )
-from soak.memory import ALLOWED_KIB, WARM_UP, Sample, curve
+from soak.memory import ALLOWED_KIB, LONG_S, WARM_UP, Sample, curve
 from tickwire.cli.accounting import total_outcomes
-
-LONG_S = 300.0  # only so long a soak has had every fault, and says something about memory
 
 
 class Numbers(NamedTuple):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 ALLOWED_KIB = 2048
 WARM_UP = 0.25  # of the time
+LONG_S = 300.0  # a shorter life says nothing: a member that is killed every minute or two reads what it missed
 _FEWEST = 40  # samples after the warm-up; fewer say nothing
 
 
@@ -38,8 +39,8 @@ class Curve(NamedTuple):
 
 
 def curve(samples: Sequence[Sample]) -> Curve | None:
-    """Sum up the samples of one process; None if they are too few to say anything."""
-    if not samples:
+    """Sum up the samples of one process; None if they are too few, or its life too short, to say anything."""
+    if not samples or samples[-1].at - samples[0].at < LONG_S:
         return None
     first, last = samples[0].at, samples[-1].at
     begin = first + WARM_UP * (last - first)
