@@ -87,6 +87,19 @@ class UnclearSymbol(UnknownSymbol):
         )
 
 
+class UnknownContractSize(UnknownSymbol):
+    """There is no listing to read the size of this contract from, without which its sizes mean nothing."""
+
+    def __init__(self, symbol: str, exchange: str) -> None:
+        super().__init__(symbol, exchange, ())
+
+    def __str__(self) -> str:
+        return (
+            f"The listing of {self.exchange} cannot be had now, and it alone says how much one contract of "
+            f"{self.symbol!r} is: start again once it can be had."
+        )
+
+
 class FeedError(TickwireError):
     """The exchange side failed; connecting again may help."""
 

@@ -67,6 +67,21 @@ def is_zero(size: str) -> bool:
     return value == 0
 
 
+def product(size: str, factor: str) -> str:
+    """Multiply a size exactly; the text has no exponent and no zeros at the end.
+
+    Raises :exc:`ValueError` when *size* is none, or the product has more digits than a number may have.
+    """
+    if is_zero(size):
+        return "0"
+    value, rest = divmod(price_key(size) * price_key(factor), _UNIT)
+    if rest or value >= _LIMIT:
+        raise ValueError(f"{size[:40]} times {factor[:40]} has too many digits")
+    digits = str(value).rjust(_PLACES + 1, "0")
+    whole, fraction = digits[:-_PLACES], digits[-_PLACES:].rstrip("0")
+    return f"{whole}.{fraction}" if fraction else whole
+
+
 def _exact(text: str) -> Decimal | None:
     """Read what has a sign or an exponent; None for what only Python calls a number."""
     if "_" in text or not text.isascii() or text != text.strip():

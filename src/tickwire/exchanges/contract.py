@@ -11,7 +11,8 @@ last two:
     one body of ``EXCHANGE.listing_paths`` → :class:`~tickwire.exchanges.symbols.Listing`; raises
     :exc:`~tickwire.errors.FrameRejected` when the body is not what the exchange documents.
 ``derive(symbol)``
-    a name by rule, for when no listing could be fetched: the user's text → :class:`Symbol`.
+    a name by rule, for when no listing could be fetched: the user's text → :class:`Symbol`. Where only the listing says
+    how much a contract is, it raises :exc:`~tickwire.errors.UnknownContractSize`.
 ``listings()``
     the parts of a listing that is not one GET request a part: a list of :data:`Reading` of a listing, each to be read
     by itself. See :func:`tickwire.exchanges.listings`.
@@ -32,6 +33,7 @@ from tickwire.events.types import Micros, OrderBook, Ticker
 
 Channel: TypeAlias = Literal["ticker", "orderbook"]
 Frames: TypeAlias = Literal["text", "binary", "both"]
+Kind: TypeAlias = Literal["spot", "perpetual", "future"]
 
 # What msgspec raises for text that is no JSON, JSON of another shape, bytes that are no UTF-8, and deep nesting.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -39,10 +41,18 @@ MAX_TEXT = 200  # characters of a foreign text that are worth repeating
 
 
 class Symbol(Struct, frozen=True):
-    """One tradable name: canonical (``BTC-USDT``) and as the exchange writes it (``BTCUSDT``)."""
+    """One tradable name: canonical (``BTC-USDT``) and as the exchange writes it (``BTCUSDT``).
+
+    A derivative's canonical name ends with ``-PERP`` or with the day of its expiry, ``-YYMMDD``. *contract_size* says
+    what size 1 of the exchange's is in units of the base, as decimal text; in units of the quote where the contract is
+    inverse, which is one that is settled in its base: its worth in the base changes with the price.
+    """
 
     canonical: str
     native: str
+    kind: Kind = "spot"
+    settlement: str | None = None  # the asset in which gains are paid; None for spot
+    contract_size: str = "1"
 
 
 class Limit(Struct, frozen=True):

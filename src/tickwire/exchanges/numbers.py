@@ -1,10 +1,16 @@
-"""Numbers and times of frames as exact text and integers, for exchanges that write JSON numbers or RFC 3339 times."""
+"""Numbers and times of frames as exact text and integers.
 
-from tickwire.events.book import is_zero, price_key
-from tickwire.events.decimals import decimal_text
+For exchanges that write JSON numbers or RFC 3339 times, or that count contracts.
+"""
+
+from msgspec import Raw
+
+from tickwire.events.book import Levels, is_zero, price_key
+from tickwire.events.decimals import decimal_text, product
+from tickwire.events.side import read_levels
 from tickwire.events.times import micros
 
-__all__ = ["best", "micros", "time_us"]
+__all__ = ["best", "in_units", "micros", "product", "time_us"]
 
 
 def best(price: object, size: object) -> tuple[str | None, str | None]:
@@ -19,3 +25,10 @@ def best(price: object, size: object) -> tuple[str | None, str | None]:
 def time_us(text: str | None) -> int | None:
     """Microseconds since the epoch of an RFC 3339 time in UTC, if there is one. Raises :exc:`ValueError`."""
     return None if text is None else micros(text)
+
+
+def in_units(levels: Raw, contract_size: str) -> Levels:
+    """Levels whose sizes are numbers of contracts, with sizes in units instead. Raises :exc:`ValueError`."""
+    if contract_size == "1":
+        return levels
+    return [(price, product(size, contract_size)) for price, size in read_levels(levels)]

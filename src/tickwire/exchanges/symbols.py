@@ -2,9 +2,14 @@
 
 import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 from tickwire.errors import UnclearSymbol, UnknownSymbol
-from tickwire.exchanges.contract import Symbol
+from tickwire.events.decimals import is_zero
+from tickwire.exchanges.contract import Kind, Symbol, malformed
+
+_PERPETUAL = "PERP"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Quote assets, for deriving names without a listing.
 QUOTES = (
@@ -67,6 +72,37 @@ def joined(parts: Sequence[Listing]) -> Listing:
     symbols = dict.fromkeys(symbol for part in parts for symbol in part.symbols)
     spellings = {text: symbol for part in parts for text, symbol in part.spellings.items()}
     return Listing(symbols, spellings, {name: status for part in parts for name, status in part.resting.items()})
+
+
+def derivative(
+    native: str, base: str, quote: str, settlement: str, contract_size: str = "1", expires_ms: int | None = None
+) -> Symbol:
+    """Name a contract: one that expires by the day in UTC on which it does, any other one as a perpetual.
+
+    Raises :exc:`~tickwire.errors.FrameRejected` for a size that is none and a time that is on no calendar.
+    """
+    try:
+        worthless = is_zero(contract_size)
+        day = None if expires_ms is None else f"{_EPOCH + timedelta(milliseconds=expires_ms):%y%m%d}"
+    except (ValueError, OverflowError) as e:
+        raise malformed(f"listing of {native}", e) from None
+    if worthless:
+        raise malformed(f"listing of {native}", "a contract of size zero")
+    kind: Kind = "perpetual" if day is None else "future"
+    return Symbol(f"{base}-{quote}-{day or _PERPETUAL}", native, kind, settlement, contract_size)
+
+
+def split_derivative(text: str, exchange: str, quotes: Collection[str] = QUOTES) -> tuple[str, str, str]:
+    """Split a user's text for a contract into base, quote, and ``PERP`` or a day; ``PERP`` where it names neither.
+
+    Raises :exc:`~tickwire.errors.UnclearSymbol`.
+    """
+    name = text.strip().replace("/", "-").replace("_", "-")
+    pair, _, end = name.rpartition("-")
+    end = end.upper()
+    if pair and (end == _PERPETUAL or (end.isdecimal() and len(end) == len("YYMMDD"))):
+        return *split_name(pair, exchange, quotes), end
+    return *split_name(name, exchange, quotes), _PERPETUAL
 
 
 def split_name(text: str, exchange: str, quotes: Collection[str] = QUOTES) -> tuple[str, str]:

@@ -18,7 +18,8 @@ _LISTING_S = 5.0
 async def resolve(module: ExchangeModule, rest: Rest, names: Sequence[str]) -> tuple[list[Symbol], Collection[Symbol]]:
     """Find each name once, by the exchange's listing, or by rule where that cannot be had; tell which are listed.
 
-    Raises :exc:`~tickwire.errors.UnknownSymbol`, and :exc:`~tickwire.errors.UnclearSymbol` where there is no listing.
+    Raises :exc:`~tickwire.errors.UnknownSymbol`, and its kinds :exc:`~tickwire.errors.UnclearSymbol` and
+    :exc:`~tickwire.errors.UnknownContractSize` where there is no listing.
     """
     exchange, readings = module.EXCHANGE, listings(module)
     parts = await _parts(exchange.name, readings, rest)
