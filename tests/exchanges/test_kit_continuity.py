@@ -30,6 +30,7 @@ def event(last: int, first: int = -1, previous: int = -1) -> BookEvent:
         (by_step, event(101), "next"),
         (by_step, event(100), "old"),
         (by_step, event(102), "gap"),
+        (by_step, event(99), "gap"),  # numbers began again, and their first is missing
         (by_step, event(1), "restart"),
         (by_time, event(500), "next"),
         (by_time, event(100), "old"),

@@ -55,10 +55,13 @@ def by_previous(previous: int, event: BookEvent) -> Verdict:
 
 
 def by_step(previous: int, event: BookEvent) -> Verdict:
-    """Events are numbered one by one; number 1 is that of a snapshot after the exchange's own restart."""
+    """Events are numbered one by one; number 1 is that of a snapshot after the exchange's own restart.
+
+    A lower number than the last one is no known event: the snapshot that began the new numbers is missing.
+    """
     if event.last == 1:
         return "restart"
-    if event.last <= previous:
+    if event.last == previous:
         return "old"
     return "next" if event.last == previous + 1 else "gap"
 
