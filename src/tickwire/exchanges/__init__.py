@@ -1,4 +1,7 @@
-"""One module an exchange; names are discovered from this folder."""
+"""One module an exchange; names are discovered from this folder.
+
+What the products of one house share is a module whose name begins with an underscore, and is no exchange.
+"""
 
 import importlib
 import pkgutil
@@ -28,7 +31,8 @@ class ExchangeModule(Protocol):
 
 def names() -> list[str]:
     """Every exchange there is, in alphabetical order."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name not in _SHARED)
+    modules = (m.name for m in pkgutil.iter_modules(__path__))
+    return sorted(name for name in modules if name not in _SHARED and not name.startswith("_"))
 
 
 def load(name: str) -> ExchangeModule:

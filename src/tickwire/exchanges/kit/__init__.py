@@ -18,6 +18,7 @@ from tickwire.exchanges.kit.continuity import (
     by_time,
     spans,
 )
+from tickwire.exchanges.kit.pages import pages
 from tickwire.exchanges.kit.requests import Item, Method, Requests
 
 __all__ = [
@@ -36,5 +37,6 @@ __all__ = [
     "by_range",
     "by_step",
     "by_time",
+    "pages",
     "spans",
 ]

@@ -1,0 +1,24 @@
+"""Listings that come in pages, each of which says where the next one begins."""
+
+from collections.abc import Callable
+from urllib.parse import quote
+
+from tickwire.exchanges.contract import Reading, Request, malformed
+from tickwire.exchanges.symbols import Listing, joined
+
+_MOST = 50  # more are no listing but an exchange that begins again and again
+
+
+def pages(path: str, read: Callable[[bytes], tuple[Listing, str]]) -> Reading[Listing]:
+    """Fetch *path* with every ``cursor`` that *read* finds beside a page's listing; none is left at the last page.
+
+    Raises :exc:`~tickwire.errors.FrameRejected`.
+    """
+    parts: list[Listing] = []
+    cursor = ""
+    for _ in range(_MOST):
+        part, cursor = read((yield Request(f"{path}&cursor={quote(cursor, safe='')}" if cursor else path)))
+        parts.append(part)
+        if not cursor:
+            return joined(parts)
+    raise malformed("listing", f"it has more than {_MOST} pages")
