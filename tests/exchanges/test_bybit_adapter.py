@@ -1,0 +1,137 @@
+"""Bybit: numbers of a book that must follow on each other, the limits of requests, pages of the listing, names."""
+
+import msgspec
+import pytest
+
+from recordings import books
+from tickwire.errors import FrameRejected
+from tickwire.exchanges import bybit
+from tickwire.exchanges.bybit import EXCHANGE, Adapter
+from tickwire.exchanges.contract import Channel, Refused, Resync, Send, Subscribed, Symbol
+
+BTC, ETH = Symbol("BTC-USDT", "BTCUSDT"), Symbol("ETH-USDT", "ETHUSDT")
+BOTH: list[Channel] = ["ticker", "orderbook"]
+
+
+def frame(kind: str, number: int, bid: str = "100", depth: int = 50, **times: int) -> bytes:
+    data = {"s": "BTCUSDT", "b": [[bid, "1"]], "a": [["101", "2"]], "u": number, "seq": 7}
+    topic = f"orderbook.{depth}.BTCUSDT"
+    return msgspec.json.encode({"topic": topic, "type": kind, "ts": 1_700_000_000_010, "data": data, **times})
+
+
+def started(number: int = 10) -> Adapter:
+    adapter = Adapter([BTC], BOTH, 50)
+    adapter.start()
+    adapter.receive(frame("snapshot", number), 1)
+    return adapter
+
+
+@pytest.mark.parametrize("number", [12, 9, 2])
+def test_a_change_that_does_not_follow_by_one_restarts_the_book(number: int) -> None:
+    """Two begins the numbers after a restart of the service, whose snapshot did not arrive."""
+    adapter = started()
+    outputs = adapter.receive(frame("delta", number), 2)
+    assert [(m.action, m.reason) for m in books(outputs)] == [("invalid", "gap")]
+    assert outputs[-1] == Resync(BTC, "gap")
+    assert adapter.book(BTC) is None
+    texts = [o.payload for o in adapter.resync(BTC) if isinstance(o, Send)]
+    assert [msgspec.json.decode(text)["op"] for text in texts] == ["unsubscribe", "subscribe"]
+
+
+@pytest.mark.parametrize("kind", ["snapshot", "delta"])
+def test_number_one_replaces_the_book_whatever_it_calls_itself(kind: str) -> None:
+    adapter = started()
+    (message,) = books(adapter.receive(frame(kind, 1, bid="90"), 2))
+    assert (message.action, message.bids) == ("snapshot", [("90", "1")])
+
+
+def test_a_snapshot_replaces_the_book_whatever_its_number() -> None:
+    adapter = started()
+    (message,) = books(adapter.receive(frame("snapshot", 5, bid="90"), 2))
+    assert (message.action, message.reason, message.bids) == ("snapshot", "resync", [("90", "1")])
+
+
+def test_the_time_is_the_matching_engines_where_there_is_one() -> None:
+    adapter = started()
+    (with_one,) = books(adapter.receive(frame("delta", 11, cts=1_700_000_000_007), 2))
+    (without,) = books(adapter.receive(frame("delta", 12), 2))
+    assert (with_one.exchange_us, without.exchange_us) == (1_700_000_000_007_000, 1_700_000_000_010_000)
+
+
+def test_a_change_of_the_best_prices_is_never_taken_for_all_of_them() -> None:
+    with pytest.raises(FrameRejected, match="snapshot"):
+        started().receive(frame("delta", 11, depth=1), 2)
+
+
+def test_a_depth_that_was_not_asked_for_touches_no_book() -> None:
+    adapter = started()
+    with pytest.raises(FrameRejected, match="not asked for"):
+        adapter.receive(frame("delta", 11, depth=200), 2)
+    assert books(adapter.receive(frame("delta", 11), 2))
+
+
+def test_a_request_has_ten_topics_at_most() -> None:
+    outputs = Adapter([Symbol(f"A{i}-USDT", f"A{i}USDT") for i in range(12)], BOTH, 50).start()
+    sizes = [len(msgspec.json.decode(o.payload)["args"]) for o in outputs if isinstance(o, Send)]
+    assert sizes == [10, 10, 4]
+
+
+def test_a_connections_topics_have_fewer_characters_than_the_exchange_allows() -> None:
+    """https://bybit-exchange.github.io/docs/v5/ws/connect: 21,000 characters."""
+    symbols = [Symbol(f"{i}", f"{i:010}LONGESTUSDT") for i in range(EXCHANGE.symbols_per_connection)]
+    outputs = Adapter(symbols, BOTH, 1000).start()
+    topics = [t for o in outputs if isinstance(o, Send) for t in msgspec.json.decode(o.payload)["args"]]
+    assert len(msgspec.json.encode(topics)) <= 21_000
+
+
+def answer(number: str, text: str) -> bytes:
+    return msgspec.json.encode({"success": False, "ret_msg": text, "req_id": number, "op": "subscribe"})
+
+
+def test_what_was_carried_already_is_carried_once_it_stands_alone() -> None:
+    adapter = Adapter([BTC, ETH], ["ticker"], 50)
+    adapter.start()
+    text = "error:already subscribed,topic:orderbook.1.BTCUSDT"
+    assert [type(output) for output in adapter.receive(answer("1", text), 2)] == [Send, Send]
+    assert adapter.receive(answer("2", text), 3) == [Subscribed("ticker", BTC)]
+    assert adapter.receive(answer("3", "gone"), 4) == [Refused("ticker", ETH, "gone")]
+
+
+def page(*rows: tuple[str, str, str, str], cursor: str = "", code: int = 0) -> bytes:
+    names = ("symbol", "baseCoin", "quoteCoin", "status")
+    listed = [dict(zip(names, row, strict=True)) for row in rows]
+    return msgspec.json.encode(
+        {"retCode": code, "retMsg": "why", "result": {"list": listed, "nextPageCursor": cursor} if not code else {}}
+    )
+
+
+def test_a_listing_is_read_to_its_last_page() -> None:
+    (reading,) = bybit.listings()
+    first = next(reading)
+    second = reading.send(page(("BTCUSDT", "BTC", "USDT", "Trading"), cursor="first%3D1&a"))
+    assert second.path == first.path + "&cursor=first%253D1%26a"
+    with pytest.raises(StopIteration) as done:
+        reading.send(page(("OLDUSDT", "OLD", "USDT", "Closed")))
+    assert done.value.value.symbols == (BTC, Symbol("OLD-USDT", "OLDUSDT"))
+    assert done.value.value.resting == {"OLDUSDT": "Closed"}
+
+
+def test_a_listing_that_never_ends_is_refused() -> None:
+    (reading,) = bybit.listings()
+    next(reading)
+
+    def read() -> None:
+        while True:
+            reading.send(page(cursor="again"))
+
+    with pytest.raises(FrameRejected, match="pages"):
+        read()
+
+
+def test_an_error_is_no_listing() -> None:
+    with pytest.raises(FrameRejected, match="why"):
+        bybit.read_listing(page(code=10001))
+
+
+def test_names_are_derived_by_rule() -> None:
+    assert {bybit.derive(text) for text in ("BTCUSDT", "btc-usdt", "BTC/USDT")} == {BTC}
