@@ -236,7 +236,7 @@ def test_spoiled_frames_never_break_the_rules_of_the_messages(recording: Path, d
         assert all(number is None or DECIMAL.fullmatch(number) for number in numbers)
 
 
-DECIMAL = re.compile(r"\d{1,14}(\.\d{1,24})?")
+DECIMAL = re.compile(r"\d+\.?\d*|\.\d+")  # as it was written: a spoiled size may have lost its first digit
 VALUE = re.compile(r'"(?:[^"\\]|\\.)*":?|-?\d[\d.eE+-]*|true|false|null')
 OTHERS = ["null", "true", "{}", "[]", '[["1","2"]]', "-1", "9" * 20, "1e999999999", '"NaN"', '""', '"x"']
 
