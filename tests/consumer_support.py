@@ -23,9 +23,9 @@ Headers = list[tuple[str, str | bytes | None]]
 
 def config_for(bootstrap: str, unique: str, **values: Any) -> KafkaConfig:
     """Settings with topics and a group that no other test has."""
-    names = {"ticker_topic": f"ticks.{unique}", "orderbook_topic": f"orderbook.{unique}", "dlq_topic": f"dlq.{unique}"}
+    names = {f"{name}_topic": f"{name}.{unique}" for name in ("orderbook", "trades", "dlq")}
     common: dict[str, Any] = {"enabled": True, "brokers": bootstrap, "group_id": f"group-{unique}"}
-    return KafkaConfig(**common | {"topic_partitions": 2} | names | values)
+    return KafkaConfig(**common | {"topic_partitions": 2, "ticker_topic": f"ticks.{unique}"} | names | values)
 
 
 def create(config: KafkaConfig, topic: str, partitions: int = 1, settings: dict[str, str] | None = None) -> None:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from tickwire.config.kafka_config import KafkaConfig
     from tickwire.data_feed import WebSocketDataFeed
     from tickwire.errors import Reject, TickwireError, TryAgain
-    from tickwire.events.types import MarketEvent, OrderBook, Ticker
+    from tickwire.events.types import MarketEvent, OrderBook, Ticker, Trade
     from tickwire.kafka.consuming.market_state import MarketState
     from tickwire.wire.book_now import BookNow
 
@@ -24,6 +24,7 @@ __all__ = [
     "Reject",
     "Ticker",
     "TickwireError",
+    "Trade",
     "TryAgain",
     "WebSocketDataFeed",
 ]
@@ -39,6 +40,7 @@ _HOMES = {
     "Reject": "tickwire.errors",
     "Ticker": "tickwire.events.types",
     "TickwireError": "tickwire.errors",
+    "Trade": "tickwire.events.types",
     "TryAgain": "tickwire.errors",
     "WebSocketDataFeed": "tickwire.data_feed",
 }

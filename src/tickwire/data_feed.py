@@ -37,6 +37,7 @@ from tickwire.wire.rest import Rest
 from tickwire.wire.session import FeedContext
 from tickwire.wire.subscriptions import Subscriptions
 from tickwire.wire.tally import Tally
+from tickwire.wire.trades import Trades
 
 if TYPE_CHECKING:
     from tickwire.kafka.producing.memory import MemoryPublisher
@@ -304,6 +305,7 @@ class WebSocketDataFeed:
             rest=rest,
             books=books,
             ticker=dispatch.emit,
+            trades=Trades(exchange, dispatch.emit, self._tally),
             subscriptions=Subscriptions(exchange.name, len(symbols) * len(self._channels), listed=listed),
             tally=self._tally,
             random=self._random,

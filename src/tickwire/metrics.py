@@ -61,6 +61,7 @@ FRAMES_RECEIVED = Counter("feed_frames_received", "Frames taken from sockets.", 
 FRAMES_REJECTED = Counter("feed_frames_rejected", "Frames skipped, by reason.", ["exchange", "reason"])
 EVENTS = Counter("feed_events", "Market events handed to callbacks.", ["exchange", "type"])
 GAPS = Counter("feed_gaps", "Breaks in an exchange's sequence.", ["exchange"])
+TRADE_GAPS = Counter("feed_trade_gaps", "Breaks in the numbers of a symbol's trades.", ["exchange"])
 RESYNCS = Counter("feed_resyncs", "Order books started again, by reason.", ["exchange", "reason"])
 RECONNECTS = Counter("feed_reconnects", "Connections opened again, by reason.", ["exchange", "reason"])
 BOOKS = Gauge("feed_books", "Order books by state.", ["exchange", "state"])

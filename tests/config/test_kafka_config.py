@@ -22,6 +22,7 @@ SPECIFIED = {
     "sasl_password": None,
     "ticker_topic": "ticks.v1.raw",
     "orderbook_topic": "orderbook.v1.raw",
+    "trades_topic": "trades.v1.raw",
     "compression": "zstd",
     "linger_ms": 10,
     "batch_size": 131072,
@@ -29,6 +30,7 @@ SPECIFIED = {
     "queue_max_bytes": 67_108_864,
     "when_full_ticker": "conflate",
     "when_full_orderbook": "spill",
+    "when_full_trades": "spill",
     "max_block_ms": 30_000,
     "spill_max_bytes": 4 * 1024**3,
     "spill_fsync_ms": 500,
@@ -70,7 +72,7 @@ def test_the_defaults_are_those_of_the_specification() -> None:
     assert {name: getattr(config, name) for name in SPECIFIED} == SPECIFIED
     others = KafkaConfig.model_fields.keys() - SPECIFIED.keys()
     assert {name for name in others if getattr(config, name) is not None} == set()
-    assert config.topics == ("ticks.v1.raw", "orderbook.v1.raw")
+    assert config.topics == ("ticks.v1.raw", "orderbook.v1.raw", "trades.v1.raw")
 
 
 def test_a_direct_call_does_not_read_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +158,7 @@ def test_names_that_kafka_refuses_are_refused(topic: str) -> None:
 
 
 @pytest.mark.parametrize("topic", ["__consumer_offsets", "__x", "_schemas"])
-@pytest.mark.parametrize("name", ["ticker_topic", "orderbook_topic", "dlq_topic"])
+@pytest.mark.parametrize("name", ["ticker_topic", "orderbook_topic", "trades_topic", "dlq_topic"])
 def test_a_topic_of_kafka_itself_is_none_of_ours(name: str, topic: str) -> None:
     assert "Kafka's own" in refusal(**{name: topic})
 

@@ -59,7 +59,7 @@ async def test_frames_of_the_exchange_become_numbered_events_in_their_order(feed
     assert times == sorted(times)
     counts = feed.accounting()
     assert counts["frames_received"] == 5  # two acknowledgements
-    assert counts["events"] == {"ticker": 1, "orderbook": 3}
+    assert counts["events"] == {"ticker": 1, "orderbook": 3, "trade": 0}
     assert not any(counts["frames_rejected"].values())
 
 

@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 
 from kafka.mock_cluster import MockCluster
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.events.types import Action, OrderBook, Ticker
+from tickwire.events.types import Action, OrderBook, Ticker, Trade
 from tickwire.kafka.producing.flow import NullFlow
 from tickwire.kafka.producing.publisher import Publisher
 from tickwire.records.codec import read_event
@@ -68,9 +68,24 @@ def book(action: Action, book_seq: int, symbol: str = "BTC-USDT", levels: int = 
     )
 
 
+def trade(number: int = 0, symbol: str = "BTC-USDT") -> Trade:
+    return Trade(
+        exchange="binance",
+        symbol=symbol,
+        exchange_symbol=symbol.replace("-", ""),
+        trade_id=str(number),
+        price="65000.20",
+        size="0.5",
+        side="sell",
+        exchange_us=T0,
+        received_us=T0 + number * 1000,
+    )
+
+
 def config_for(bootstrap: str, unique: str, **values: Any) -> KafkaConfig:
     """Settings with topics that no other test has."""
-    names = {"ticker_topic": f"ticks.{unique}", "orderbook_topic": f"orderbook.{unique}"}
+    names = {f"{name}_topic": f"{name}.{unique}" for name in ("orderbook", "trades")}
+    names["ticker_topic"] = f"ticks.{unique}"
     common: dict[str, Any] = {"enabled": True, "brokers": bootstrap, "topic_partitions": 3, "linger_ms": 0}
     return KafkaConfig(**common | names | values)
 
@@ -106,6 +121,7 @@ def numbers_of(config: KafkaConfig, topic: str) -> dict[str, list[int]]:
             assert message is not None
             assert message.error() is None, message.error()
             event = read_event(message.key(), message.value())
+            assert not isinstance(event, Trade)
             number = event.book_seq if isinstance(event, OrderBook) else event.sequence
             found.setdefault(event.symbol, []).append(cast("int", number))
     finally:

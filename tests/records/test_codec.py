@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tickwire.errors import RecordRejected
-from tickwire.events.types import Action, MarketEvent, OrderBook, Ticker
+from tickwire.events.types import Action, MarketEvent, OrderBook, Ticker, Trade
 from tickwire.records.codec import RecordWriter, read_event, record_key
 
 TICKER = Ticker(
@@ -35,12 +35,23 @@ SNAPSHOT = OrderBook(
     exchange_us=1700000000000000,
     received_us=1700000000000001,
 )
+TRADE = Trade(
+    exchange="binance",
+    symbol="BTC-USDT",
+    exchange_symbol="BTCUSDT",
+    trade_id="3482119",
+    price="65000.20",
+    size="0.01500000",
+    side="buy",
+    exchange_us=1700000000000000,
+    received_us=1700000000000120,
+)
 KEY = b"binance|BTC-USDT"
 GOOD = msgspec.json.encode(TICKER)
 
 
 def writer() -> RecordWriter:
-    return RecordWriter({"ticker": "ticks.v1.raw", "orderbook": "orderbook.v1.raw"})
+    return RecordWriter({"ticker": "ticks.v1.raw", "orderbook": "orderbook.v1.raw", "trade": "trades.v1.raw"})
 
 
 def test_a_ticker_has_exactly_these_bytes() -> None:
@@ -64,6 +75,19 @@ def test_an_order_book_has_exactly_these_bytes() -> None:
     )
     assert (record.topic, record.key) == ("orderbook.v1.raw", b"kraken|BTC-USD")
     assert record.headers[1] == ("schema", b"orderbook/2")
+
+
+def test_a_trade_has_exactly_these_bytes_and_is_read_from_them() -> None:
+    record = writer().write(TRADE)
+    assert record.value == (
+        b'{"type":"trade","exchange":"binance","symbol":"BTC-USDT","exchange_symbol":"BTCUSDT","trade_id":"3482119",'
+        b'"price":"65000.20","size":"0.01500000","side":"buy","exchange_us":1700000000000000,'
+        b'"received_us":1700000000000120}'
+    )
+    assert (record.topic, record.key, record.kind) == ("trades.v1.raw", KEY, "trade")
+    assert record.headers == [("content-type", b"application/json"), ("schema", b"trade/1")]
+    assert (record.action, record.may_follow_hole) == (None, False)
+    assert read_event(record.key, record.value, record.headers) == TRADE
 
 
 @pytest.mark.parametrize("action", get_args(Action))
@@ -195,6 +219,10 @@ def book(**fields: Any) -> bytes:
     return msgspec.json.encode(msgspec.json.decode(msgspec.json.encode(SNAPSHOT)) | fields)
 
 
+def trade(**fields: Any) -> bytes:
+    return msgspec.json.encode(msgspec.json.decode(msgspec.json.encode(TRADE)) | fields)
+
+
 DESERIALIZE = [
     None,
     b"",
@@ -224,6 +252,9 @@ SCHEMA = [
     changed(sequence=True),
     changed(type="orderbook"),
     book(action="replace"),
+    trade(side="maker"),
+    trade(trade_id=3482119),
+    trade(price=None),
     book(bids=[["1"]]),
     book(bids=[["1", "2", "3"]]),
     book(asks={}),
@@ -236,6 +267,9 @@ VALIDATE = [
     changed(last="1e99999"),
     changed(bid_size="-1"),
     changed(ask_size="\x1b[31m"),
+    trade(price="NaN"),
+    trade(size="0.000"),
+    trade(size="-1"),
     changed(bid="9" * 5_000_000),
     book(bids=[["1", "1"], ["2", "1"]]),
     book(asks=[["2", "1"], ["1", "1"]]),

@@ -27,8 +27,8 @@ def test_what_is_written_is_read(kind: Kind) -> None:
 
 
 def test_the_topics_of_the_settings_are_those_of_the_kinds() -> None:
-    config = KafkaConfig(ticker_topic="a", orderbook_topic="b")
-    assert topics_by_kind(config) == {"ticker": "a", "orderbook": "b"}
+    config = KafkaConfig(ticker_topic="a", orderbook_topic="b", trades_topic="c")
+    assert topics_by_kind(config) == {"ticker": "a", "orderbook": "b", "trade": "c"}
     assert config.topics == tuple(topics_by_kind(config).values())
 
 

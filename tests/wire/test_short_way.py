@@ -26,6 +26,7 @@ from tickwire.wire.flow import Flow
 from tickwire.wire.session import FeedContext, Session
 from tickwire.wire.subscriptions import Subscriptions
 from tickwire.wire.tally import Tally
+from tickwire.wire.trades import Trades
 
 pytestmark = pytest.mark.skipif("compiled" not in FORMS, reason="all frames go to the adapter then")
 
@@ -72,6 +73,7 @@ class Chain:
             rest=cast("Any", None),
             books=self.books,
             ticker=callbacks.emit,
+            trades=Trades(exchange.EXCHANGE, callbacks.emit, self.tally),
             subscriptions=Subscriptions(exchange.EXCHANGE.name, 2 * len(symbols), listed=symbols),
             tally=self.tally,
             random=random.Random(1),

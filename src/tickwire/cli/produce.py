@@ -40,7 +40,7 @@ _TROUBLES = 20  # books that are named at the end with what was wrong
 def produce(
     exchange: Annotated[str | None, typer.Option(help="FEED_EXCHANGE: `tickwire exchanges` lists them.")] = None,
     symbols: Annotated[str | None, typer.Option(help="FEED_SYMBOLS: comma-separated, e.g. BTCUSDT,ETHUSDT.")] = None,
-    channels: Annotated[str | None, typer.Option(help="FEED_CHANNELS: ticker, orderbook or both.")] = None,
+    channels: Annotated[str | None, typer.Option(help="FEED_CHANNELS: some of ticker,orderbook,trade.")] = None,
     brokers: Annotated[str | None, typer.Option(help="KAFKA_BROKERS: host:port, comma-separated.")] = None,
     settings: Annotated[
         list[str] | None,

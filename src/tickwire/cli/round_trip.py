@@ -52,6 +52,7 @@ def round_trip(config: KafkaConfig, count: int) -> Iterator[str]:
             "enabled": True,
             "ticker_topic": f"tickwire.smoke.{run}.ticks",
             "orderbook_topic": f"tickwire.smoke.{run}.books",
+            "trades_topic": f"tickwire.smoke.{run}.trades",
             "dlq_topic": f"tickwire.smoke.{run}.dlq",
             "dlq_enabled": True,
             "create_topics": True,
@@ -73,7 +74,7 @@ def round_trip(config: KafkaConfig, count: int) -> Iterator[str]:
         yield f"Dead-letter-ok ({letters[0].ours['error_type']})"
     finally:
         topics = Topics(own)
-        for name in (own.ticker_topic, own.orderbook_topic, own.dlq_topic):
+        for name in (*own.topics, own.dlq_topic):
             with contextlib.suppress(UnknownTopic):  # not created before it went wrong
                 topics.delete(name)
 

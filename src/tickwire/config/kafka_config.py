@@ -91,6 +91,7 @@ OnOffsetLost = Literal["stop", "earliest"]
 Compression = Literal["none", "gzip", "snappy", "lz4", "zstd"]
 WhenFullTicker = Literal["conflate", "block", "drop"]
 WhenFullOrderBook = Literal["spill", "block", "invalidate"]
+WhenFullTrades = Literal["spill", "block", "drop"]
 
 
 class KafkaConfig(Settings):
@@ -145,6 +146,7 @@ class KafkaConfig(Settings):
 
     ticker_topic: Topic = Field("ticks.v1.raw", description="Topic of tickers.")
     orderbook_topic: Topic = Field("orderbook.v1.raw", description="Topic of order books.")
+    trades_topic: Topic = Field("trades.v1.raw", description="Topic of trades.")
     create_topics: bool = Field(
         True, description="Create our topics that are missing at start; false makes a missing topic an error."
     )
@@ -176,11 +178,15 @@ class KafkaConfig(Settings):
         description="While the queue is full: spill writes to disk, block stops reading, invalidate gives the book up "
         "until there is room.",
     )
+    when_full_trades: Annotated[WhenFullTrades, BeforeValidator(lower)] = Field(
+        "spill", description="While the queue is full: spill writes to disk, block stops reading, drop drops."
+    )
     max_block_ms: int = Field(
         30_000,
         ge=0,
         le=3_600_000,
-        description="block stops reading for so many milliseconds at most, then drops tickers and invalidates books.",
+        description="block stops reading for so many milliseconds at most, then drops tickers and trades and "
+        "invalidates books.",
     )
     spill_dir: Path | None = Field(
         None,

@@ -12,6 +12,7 @@ Micros: TypeAlias = int
 Level: TypeAlias = tuple[str, str]  # price, size
 
 Action: TypeAlias = Literal["snapshot", "delta", "invalid"]
+TakerSide: TypeAlias = Literal["buy", "sell"]
 
 
 class Ticker(Struct, tag_field="type", tag="ticker", kw_only=True, gc=False):
@@ -56,4 +57,18 @@ class OrderBook(Struct, tag_field="type", tag="orderbook", kw_only=True):
     received_us: Micros
 
 
-MarketEvent: TypeAlias = Ticker | OrderBook
+class Trade(Struct, tag_field="type", tag="trade", kw_only=True, gc=False):
+    """One public execution. ``side`` is the taker's, never the maker's."""
+
+    exchange: str
+    symbol: str
+    exchange_symbol: str
+    trade_id: str  # the exchange's, as text; unique for the symbol
+    price: str
+    size: str
+    side: TakerSide
+    exchange_us: Micros | None = None
+    received_us: Micros
+
+
+MarketEvent: TypeAlias = Ticker | OrderBook | Trade

@@ -29,9 +29,9 @@ from msgspec import Raw, Struct
 
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Book
-from tickwire.events.types import Micros, OrderBook, Ticker
+from tickwire.events.types import Micros, OrderBook, Ticker, Trade
 
-Channel: TypeAlias = Literal["ticker", "orderbook"]
+Channel: TypeAlias = Literal["ticker", "orderbook", "trade"]
 Frames: TypeAlias = Literal["text", "binary", "both"]
 Kind: TypeAlias = Literal["spot", "perpetual", "future"]
 
@@ -101,6 +101,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
     listing_paths: tuple[str, ...]  # together they give everything that is listed
     listing_weight: int = 1  # what fetching one of them costs of `rest_limits`
     channels: tuple[Channel, ...]
+    trades_numbered: bool = False  # ids of a symbol's trades are whole numbers, each one more than the one before
     symbols_per_connection: int
     message_interval_s: float  # least time between two messages that we send on one connection
     connect_interval_s: float  # least time between two connection attempts
@@ -197,11 +198,14 @@ def decoded(what: str, decode: Callable[[bytes | Raw], T], body: bytes | Raw) ->
         raise malformed(what, e) from None
 
 
-Output: TypeAlias = Ticker | OrderBook | Send | Fetch | Resync | Subscribed | Refused | Reconnect
+Output: TypeAlias = Ticker | OrderBook | Trade | Send | Fetch | Resync | Subscribed | Refused | Reconnect
 
 
 class AdapterContract(Protocol):
     """One connection's translation. A new connection gets a new adapter; nothing is ever reset.
+
+    Trades that the exchange repeats from before the subscription do not leave. What is missing between two ids is for
+    the feed to notice, by ``EXCHANGE.trades_numbered``.
 
     Order books leave with ``epoch`` and ``book_seq`` 0; the feed's sequencer stamps them. A snapshot leaves with reason
     ``initial`` when it is the first of this connection and ``resync`` after an ``invalid`` or when the exchange sent a

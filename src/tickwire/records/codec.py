@@ -17,7 +17,7 @@ from tickwire.records.kinds import KIND_OF, KINDS
 
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
 
-_NAMES = " or ".join(kind.name for kind in KINDS)
+_NAMES = " or ".join(kind.name for kind in KINDS).replace(" or ", ", ", len(KINDS) - 2)
 _MAX_TEXT = 200  # characters of a decoder's complaint that are worth repeating
 
 _decode: Callable[[bytes], MarketEvent] = msgspec.json.Decoder(MarketEvent).decode

@@ -10,7 +10,7 @@ from typing import Any
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.events.book import is_zero, price_key
-from tickwire.events.types import MarketEvent, OrderBook, Ticker
+from tickwire.events.types import MarketEvent, OrderBook, Ticker, Trade
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,12 @@ def _check_book(book: OrderBook) -> None:
             last = key
 
 
+def _check_trade(trade: Trade) -> None:
+    price_key(trade.price)
+    if is_zero(trade.size):
+        raise ValueError(f"a trade of size {trade.size}")
+
+
 KINDS = (
     Kind(
         name="ticker",
@@ -70,6 +76,16 @@ KINDS = (
         when_full="when_full_orderbook",
         is_book=True,
         check=_check_book,
+    ),
+    Kind(
+        name="trade",
+        event=Trade,
+        schema="trade/1",
+        read=(b"trade/1",),
+        topic="trades_topic",
+        when_full="when_full_trades",
+        is_book=False,
+        check=_check_trade,
     ),
 )
 KIND_OF = {kind.event: kind for kind in KINDS}

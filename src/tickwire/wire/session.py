@@ -11,7 +11,7 @@ from typing import Any
 from tickwire.compiled import native
 from tickwire.errors import ConnectionLost, FeedError, FrameRejected, SubscriptionRefused
 from tickwire.events.short_way import ShortWayReceiver
-from tickwire.events.types import OrderBook, Ticker
+from tickwire.events.types import OrderBook, Ticker, Trade
 from tickwire.exchanges.contract import (
     AdapterContract,
     ConnectionPlan,
@@ -36,6 +36,7 @@ from tickwire.wire.rest import Rest
 from tickwire.wire.standby import Standby
 from tickwire.wire.subscriptions import Subscriptions
 from tickwire.wire.tally import Tally
+from tickwire.wire.trades import Trades
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class FeedContext:
     rest: Rest
     books: Books
     ticker: Callable[[Ticker], None]
+    trades: Trades
     subscriptions: Subscriptions
     tally: Tally
     random: Random
@@ -87,6 +89,7 @@ class Session:
         self._handlers: dict[type[Output], Callable[[Any], None]] = {
             Ticker: context.ticker,
             OrderBook: context.books.handle,
+            Trade: context.trades.handle,
             Send: self._send,
             Fetch: self._fetch,
             Resync: self._resync,
@@ -201,14 +204,16 @@ class Session:
         """Serve from now on, instead of a session that has just been retired; what it lacks begins as always."""
         context, standby = self._context, self._standby
         self._serving = True
-        self._handlers |= {Ticker: context.ticker, OrderBook: context.books.handle, Refused: self._refused}
-        self._handlers[Reconnect] = self._asked_to_leave
+        self._handlers |= {Ticker: context.ticker, OrderBook: context.books.handle, Trade: context.trades.handle}
+        self._handlers |= {Refused: self._refused, Reconnect: self._asked_to_leave}
         self.connection.hand_to(self._short_way())
         context.books.hand_over(self._booked, self._adapter.book, standby.books)
         for ticker in standby.tickers.values():
             # Repeated, because the other connection need not have seen it yet; times in a topic never go back.
             ticker.received_us = now_us()
             context.ticker(ticker)
+        for trade in standby.take_trades():
+            context.trades.handle(trade)
         self._take(list(standby.refused.values()))
 
     def retire(self) -> None:

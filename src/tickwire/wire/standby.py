@@ -1,19 +1,22 @@
 """What a connection sees while another one serves, kept for the moment in which it takes over."""
 
-from collections.abc import Callable
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tickwire.errors import ConnectionLost
-from tickwire.events.types import OrderBook, Ticker
+from tickwire.events.types import OrderBook, Ticker, Trade
 from tickwire.exchanges.contract import Output, Reconnect, Refused
+from tickwire.wire.trades import KEPT
 
 
 class Standby:
-    """The newest message of each symbol, by the exchange's names, and what was refused."""
+    """The newest message of each symbol, by the exchange's names, its latest trades, and what was refused."""
 
     def __init__(self) -> None:
         self.tickers: dict[str, Ticker] = {}
         self.books: dict[str, OrderBook] = {}  # of books that are valid
+        self._trades: defaultdict[str, deque[Trade]] = defaultdict(lambda: deque(maxlen=KEPT))
         self.refused: dict[str, Refused] = {}
 
     def handlers(self) -> dict[type[Output], Callable[[Any], None]]:
@@ -21,9 +24,16 @@ class Standby:
         return {
             Ticker: self._ticker,
             OrderBook: self._book,
+            Trade: self._trade,
             Refused: self._refused,
             Reconnect: _asked_to_leave,
         }
+
+    def take_trades(self) -> Iterator[Trade]:
+        """The latest trades of all symbols, each symbol's in their order; they are kept no longer."""
+        for trades in self._trades.values():
+            yield from trades
+        self._trades.clear()
 
     def _ticker(self, ticker: Ticker) -> None:
         self.tickers[ticker.exchange_symbol] = ticker
@@ -33,6 +43,9 @@ class Standby:
             self.books.pop(message.exchange_symbol, None)
         else:
             self.books[message.exchange_symbol] = message
+
+    def _trade(self, trade: Trade) -> None:
+        self._trades[trade.exchange_symbol].append(trade)
 
     def _refused(self, refused: Refused) -> None:
         self.refused[refused.symbol.native] = refused

@@ -47,6 +47,7 @@ class Tally:
         self.by_type = _bind(metrics.EVENTS, exchange, (kind.name for kind in KINDS))
         self.events = {kind.event: self.by_type[kind.name] for kind in KINDS}
         self.gaps = Count(metrics.GAPS.labels(exchange))
+        self.trade_gaps = Count(metrics.TRADE_GAPS.labels(exchange))
         self.resyncs = _bind(metrics.RESYNCS, exchange, metrics.INVALID_REASONS)
         self.reconnects = _bind(metrics.RECONNECTS, exchange, metrics.RECONNECT_REASONS)
         self.callback_errors = Count(metrics.CALLBACK_ERRORS.labels(exchange))

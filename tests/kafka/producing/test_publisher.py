@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from kafka.mock_cluster import PRODUCE, MockCluster
-from kafka.publishing import book, config_for, metric, running, ticker, topics_on
+from kafka.publishing import book, config_for, metric, running, ticker, topics_on, trade
 from support import aeventually, free_port
 from tickwire import metrics
 from tickwire.errors import KafkaFailed
@@ -44,11 +44,13 @@ async def test_what_is_published_is_acknowledged_and_accounted_for(
     for number in range(50):
         publisher.publish(ticker(number))
     publisher.publish(book("snapshot", 0))
+    publisher.publish(trade())
 
     assert await publisher.close(20) == 0
     assert publisher.accounting() == {
         config.ticker_topic: TopicAccount(events=50, acknowledged=50),
         config.orderbook_topic: TopicAccount(events=1, acknowledged=1),
+        config.trades_topic: TopicAccount(events=1, acknowledged=1),
     }
     labels = {"topic": config.ticker_topic, "type": "ticker", "exchange": "binance"}
     assert metric("kafka_messages_published_total", **labels) == 50

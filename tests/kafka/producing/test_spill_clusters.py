@@ -128,7 +128,9 @@ async def test_a_start_without_kafka_sends_nothing_to_the_wrong_cluster_that_app
 async def test_records_go_to_the_topic_that_they_were_for(one: MockCluster, unique: str, tmp_path: Path) -> None:
     config = settings(one, unique, tmp_path)
     await leave(one, config)
-    renamed = config.model_copy(update={"ticker_topic": f"t2.{unique}", "orderbook_topic": f"o2.{unique}"})
+    renamed = config.model_copy(
+        update={f"{name}_topic": f"{name}2.{unique}" for name in ("ticker", "orderbook", "trades")}
+    )
     topics_on(one, renamed)
     async with running(renamed) as publisher:
         publisher.publish(book("delta", 10, SYMBOL))

@@ -17,7 +17,7 @@ from support import eventually, free_port
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.share import Share
 
-TICKS, BOOKS = KafkaConfig().topics
+TICKS, BOOKS, _ = KafkaConfig().topics
 SYMBOLS = 5
 STAGES = ("acknowledged", "conflated", "dropped", "failed", "spilled", "in_flight", "unsettled")
 

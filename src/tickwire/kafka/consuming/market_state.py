@@ -3,12 +3,12 @@
 import logging
 import threading
 from collections import Counter
-from typing import Any
+from typing import Any, TypeVar
 
 from tickwire import metrics
 from tickwire.errors import RecordRejected
 from tickwire.events.book import Book
-from tickwire.events.types import MarketEvent, OrderBook, Ticker
+from tickwire.events.types import MarketEvent, OrderBook, Ticker, Trade
 from tickwire.kafka.received import ReceivedRecord
 from tickwire.records.kinds import KIND_OF
 
@@ -56,8 +56,11 @@ class BookState:
         return self.whole and not self.overtaken
 
 
+Last = TypeVar("Last", Ticker, Trade)
+
+
 class MarketState:
-    """Keeps the last ticker and the book of every key, and reports every break in ``book_seq``.
+    """Keeps the last ticker, the last trade and the book of every key, and reports every break in ``book_seq``.
 
     Messages of a key count in the order in which Kafka has them. One delivered again, from an offset that was passed,
     is counted and ignored. A snapshot behind the last message starts the book anew, also with an earlier epoch: its
@@ -74,7 +77,8 @@ class MarketState:
         self.set_back = 0  # books that began anew with an earlier epoch than they had
         self.books: dict[str, BookState] = {}
         self.tickers: dict[str, Ticker] = {}
-        self._ticker_at: dict[str, tuple[str, int, int]] = {}  # topic, partition and offset of each
+        self.trades: dict[str, Trade] = {}
+        self._last_at: dict[tuple[type, str], tuple[str, int, int]] = {}  # topic, partition and offset of these
         self._lock = threading.Lock()
 
     def __call__(self, record: ReceivedRecord) -> None:
@@ -88,27 +92,29 @@ class MarketState:
         if type(event) is OrderBook:
             self._order_book(key, event, record)
         elif type(event) is Ticker:
-            self._ticker(key, event, record)
+            self._last(self.tickers, key, event, record)
+        elif type(event) is Trade:
+            self._last(self.trades, key, event, record)
         self.records[KIND_OF[type(event)].name] += 1
 
-    def _ticker(self, key: str, ticker: Ticker, record: ReceivedRecord) -> None:
-        last, at = self.tickers.get(key), self._ticker_at.get(key)
+    def _last(self, kept: dict[str, Last], key: str, event: Last, record: ReceivedRecord) -> None:
+        last, at = kept.get(key), self._last_at.get((type(event), key))
         here = record.topic, record.partition, record.offset
         behind = at is not None and at[:2] == here[:2] and here[2] > at[2]
-        if last is not None and not behind and ticker.received_us < last.received_us:
+        if last is not None and not behind and event.received_us < last.received_us:
             self.duplicates += 1  # it was here before, or its partition is read later than the one of the last
         else:
-            self.tickers[key], self._ticker_at[key] = ticker, here
+            kept[key], self._last_at[type(event), key] = event, here
 
     def revoked(self, topic: str, partition: int) -> None:
         """Forget the books of a partition that goes to another consumer, which reads on where we do not."""
         here = (topic, partition)
         with self._lock:
             self.books = {key: state for key, state in self.books.items() if state.partition != here}
-            self._ticker_at = {key: at for key, at in self._ticker_at.items() if at[:2] != here}
+            self._last_at = {name: at for name, at in self._last_at.items() if at[:2] != here}
 
     def report(self) -> dict[str, Any]:
-        """Counts, books and last tickers, ready for JSON."""
+        """Counts, books, last tickers and last trades, ready for JSON."""
         return {
             "records": dict(self.records),
             "jumps": self.jumps,
@@ -120,6 +126,11 @@ class MarketState:
                 key: {"bid": t.bid, "bid_size": t.bid_size, "ask": t.ask, "ask_size": t.ask_size}
                 | {"sequence": t.sequence, "received_us": t.received_us}
                 for key, t in sorted(self.tickers.items())
+            },
+            "trades": {
+                key: {"trade_id": t.trade_id, "price": t.price, "size": t.size, "side": t.side}
+                | {"exchange_us": t.exchange_us, "received_us": t.received_us}
+                for key, t in sorted(self.trades.items())
             },
         }
 

@@ -1,6 +1,6 @@
 """Where a publisher's records wait on disk, and for which cluster they are."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from tickwire.config.kafka_config import KafkaConfig
@@ -8,6 +8,7 @@ from tickwire.config.paths import spill_root
 from tickwire.kafka.clients import ClusterView, connect_check
 from tickwire.kafka.spill import Disk, Epochs, Home, Owner, Work, served, settle, take, unusable
 from tickwire.records.codec import record_key
+from tickwire.records.kinds import topics_by_kind
 
 # Ids that every cluster of a kind has: the embedded broker's, https://github.com/tansu-io/tansu
 _NO_IDS = frozenset({None, "", "tansu_cluster"})
@@ -21,10 +22,11 @@ class Place:
         self._config, self._source, self._given = config, source, folder
         self._root = spill_root(config.spill_dir)
         self._work = Work()
+        self._topics = config.topics
         self.folder = folder or self._root / source
         self.home: Home | None = None
 
-    def serve(self, kinds: Iterable[str], symbols: Iterable[str], of: Sequence[str], *, names: bool) -> None:
+    def serve(self, kinds: Collection[str], symbols: Iterable[str], of: Sequence[str], *, names: bool) -> None:
         """Say what is published: events of these *kinds* of canonical *symbols*, and *of* which by all workers.
 
         *names*: say at the start what waits on disk and nobody sends.
@@ -34,6 +36,7 @@ class Place:
             for those in (tuple(symbols), of)
         )
         self._work = Work(serves, serves | all_, names)
+        self._topics = tuple(topic for kind, topic in topics_by_kind(self._config).items() if kind in kinds)
 
     def ask(self, seconds: float) -> str:
         """Ask the brokers for the name of their cluster. Raises :exc:`~tickwire.errors.KafkaFailed`."""
@@ -46,7 +49,7 @@ class Place:
         """
         config = self._config
         disk = Disk(self._root, config.spill_max_bytes, config.spill_fsync_ms)
-        ours = Owner(cluster=cluster, brokers=brokers_of(config), topics=config.topics)
+        ours = Owner(cluster=cluster, brokers=brokers_of(config), topics=self._topics)
         if self._given is not None:
             self.home = take(disk, self._given, ours)
         else:
@@ -74,8 +77,8 @@ class Place:
 
     @property
     def topics(self) -> Sequence[str]:
-        """The topics that are needed: the settings', and those of older records."""
-        return self._config.topics if self.home is None else self.home.owner.topics
+        """The topics that are needed: those of what is served, and those of older records."""
+        return self._topics if self.home is None else self.home.owner.topics
 
 
 def brokers_of(config: KafkaConfig) -> str:

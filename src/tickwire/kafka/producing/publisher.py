@@ -92,9 +92,6 @@ class Publisher:
         self._refusals: set[tuple[str, int]] = set()
         self._left: list[InFlight] | None = None  # at the end: what is neither acknowledged nor on disk
         self._connecting: asyncio.Task[None] | None = None
-        self._partitions = PartitionWatch(
-            config.topics, self._link.partitions, lambda *found: self._carefully(lambda: self._moved(*found))
-        )
         self._failed = False
 
     def open(self) -> None:
@@ -144,6 +141,9 @@ class Publisher:
             self._behind.update(self.config.topics)
         if not self._link.opened:
             self._connecting = loop.create_task(self._connect())
+        self._partitions = PartitionWatch(
+            self.place.topics, self._link.partitions, lambda *found: self._carefully(lambda: self._moved(*found))
+        )
         self._looking = loop.create_task(self._partitions.run())
         self._timer = loop.call_later(_TICK_S, self._tick)
 

@@ -38,7 +38,7 @@ class WhenFull(Protocol):
 
 
 class Dropping:
-    """Loses it: tickers are dropped, books are invalidated."""
+    """Loses it: tickers and trades are dropped, books are invalidated."""
 
     def __init__(self, lose: Lose) -> None:
         self._lose = lose

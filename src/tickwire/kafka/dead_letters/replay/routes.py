@@ -58,7 +58,7 @@ class Router:
                 f"the topics of {variables}."
             )
         if rules.target is not None and rules.target not in there:
-            raise UsageError(f"--target {rules.target} is not in Kafka: create it, or name the other topic.")
+            raise UsageError(f"--target {rules.target} is not in Kafka: create it, or name another topic.")
 
     def route(self, letter: DeadLetter) -> Route:
         """Decide on one dead letter."""
