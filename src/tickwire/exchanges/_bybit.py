@@ -64,6 +64,9 @@ class Listed(Struct):
     status: str
     base: str = field(name="baseCoin")
     quote: str = field(name="quoteCoin")
+    kind: str = field(name="contractType", default="")
+    settlement: str = field(name="settleCoin", default="")
+    ends_ms: Annotated[str, Meta(pattern="^[0-9]{1,16}$")] = field(name="deliveryTime", default="0")
 
 
 class _Page(Struct):

@@ -1,4 +1,4 @@
-"""Bybit v5 spot: ``orderbook.1`` (best bid and offer) and ``orderbook.50``, ``.200`` or ``.1000``.
+"""Bybit v5 spot: ``orderbook.1`` (best bid and offer), ``orderbook.50``, ``.200`` or ``.1000``.
 
 Topics: https://bybit-exchange.github.io/docs/v5/websocket/public/orderbook
 Listing: https://bybit-exchange.github.io/docs/v5/market/instrument
