@@ -16,7 +16,7 @@ TakerSide: TypeAlias = Literal["buy", "sell"]
 
 
 class Ticker(Struct, tag_field="type", tag="ticker", kw_only=True, gc=False):
-    """Best bid and ask after one message of the exchange. ``None`` stands where a side is empty."""
+    """Best bid and ask after one message of the exchange. ``None``: the side is empty, or its size is not said."""
 
     exchange: str
     symbol: str  # canonical, "BTC-USDT"

@@ -150,7 +150,9 @@ class KitAdapter(Generic[Kept]):
         sequence: int | None = None,
         exchange_us: Micros | None = None,
     ) -> list[Output]:
-        """Give a symbol's best prices and sizes; a side is empty where its price or size is null, or its size zero.
+        """Give a symbol's best prices and sizes; a side is empty where its price is null or its size zero.
+
+        A price whose size the exchange does not say stands without it.
 
         Raises :exc:`~tickwire.errors.FrameRejected`.
         """
@@ -164,9 +166,9 @@ class KitAdapter(Generic[Kept]):
                 price_key(ask)
             if last is not None:
                 price_key(last)
-            if bid is None or bid_size is None or is_zero(bid_size):
+            if bid is None or (bid_size is not None and is_zero(bid_size)):
                 bid = bid_size = None
-            if ask is None or ask_size is None or is_zero(ask_size):
+            if ask is None or (ask_size is not None and is_zero(ask_size)):
                 ask = ask_size = None
         except ValueError as e:
             raise malformed(f"ticker of {native}", e) from None
