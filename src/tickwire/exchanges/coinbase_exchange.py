@@ -1,0 +1,163 @@
+"""Coinbase Exchange: ``ticker`` (best bid and offer at each trade) and ``level2_batch``.
+
+Channels, and the order book's rule: https://docs.cdp.coinbase.com/exchange/websocket-feed/channels
+Five seconds to subscribe in: https://docs.cdp.coinbase.com/exchange/websocket-feed/overview; limits: …/rate-limits
+Listing: https://docs.cdp.coinbase.com/api-reference/exchange-api/rest-api/products/get-all-known-trading-pairs
+
+The order book has neither numbers nor a checksum: the exchange promises that every change arrives, and nothing shows
+one that did not. Unconfirmed: one bad product refuses all of a request, and its name is all that tells which.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from tickwire.errors import FrameRejected
+from tickwire.events.types import Level, Micros
+from tickwire.exchanges.contract import MAX_TEXT, UNREADABLE, Channel, Exchange, Output, Symbol, decoded
+from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook
+from tickwire.exchanges.messages import BookMessages
+from tickwire.exchanges.numbers import time_us
+from tickwire.exchanges.symbols import Listing, split_name
+
+EXCHANGE = Exchange(
+    name="coinbase_exchange",
+    ws_url="wss://ws-feed.exchange.coinbase.com",
+    rest_url="https://api.exchange.coinbase.com",
+    listing_paths=("/products",),
+    channels=("ticker", "orderbook"),
+    symbols_per_connection=100,  # no limit is documented; every book is the whole one
+    message_interval_s=0.05,  # 100 messages a second from one address, shared by all connections
+    connect_interval_s=1.0,  # 8 requests a second from one address
+    ping_interval_s=15.0,  # of the WebSocket's own; the exchange has none, only a channel of heartbeats
+    silence_s=30.0,
+    max_frame_bytes=16 * 1024 * 1024,  # a snapshot is all of the book
+    book_depths=range(1, 5001),
+)
+
+_THEIRS: dict[Channel, str] = {"ticker": "ticker", "orderbook": "level2_batch"}
+# A subscription of level2_batch has been acknowledged as level2_50, after its 50 ms, too.
+_OURS: dict[str, Channel] = {
+    "ticker": "ticker", "level2": "orderbook", "level2_batch": "orderbook", "level2_50": "orderbook",
+}  # fmt: skip
+_KINDS: dict[str | None, Channel | None] = {"ticker": "ticker", "snapshot": "orderbook", "l2update": "orderbook"}
+_NO_LEVELS = Raw(b"[]")
+
+
+class _Carried(Struct):
+    name: str
+    product_ids: list[str] = []
+
+
+class _Frame(Struct):
+    """A message of any type."""
+
+    type: str
+    product_id: str | None = None
+    time: str | None = None
+    sequence: Annotated[int, Meta(ge=0, le=2**53)] | None = None
+    price: str | None = None
+    best_bid: str | None = None
+    best_bid_size: str | None = None
+    best_ask: str | None = None
+    best_ask_size: str | None = None
+    bids: Raw = _NO_LEVELS
+    asks: Raw = _NO_LEVELS
+    changes: list[tuple[Literal["buy", "sell"], str, str]] = []
+    channels: list[_Carried] = []
+    message: str = ""
+    reason: str = ""
+
+
+class _Product(Struct):
+    id: str
+    base: str = msgspec.field(name="base_currency")
+    quote: str = msgspec.field(name="quote_currency")
+    status: str = "online"
+    trading_disabled: bool = False
+
+
+_decode = msgspec.json.Decoder(_Frame).decode
+_decode_listing = msgspec.json.Decoder(list[_Product]).decode
+
+
+def read_listing(body: bytes) -> Listing:
+    """Read ``/products``, with what does not trade now. Raises :exc:`~tickwire.errors.FrameRejected`."""
+    products = decoded("products", _decode_listing, body)
+    resting = {p.id: p.status for p in products if p.status != "online"}
+    resting |= {p.id: "trading_disabled" for p in products if p.trading_disabled}
+    return Listing([Symbol(f"{p.base}-{p.quote}", p.id) for p in products], resting=resting)
+
+
+def derive(symbol: str) -> Symbol:
+    """Name a symbol by rule. Raises :exc:`~tickwire.errors.UnclearSymbol`."""
+    base, quote = split_name(symbol.upper(), EXCHANGE.name)
+    return Symbol(f"{base}-{quote}", f"{base}-{quote}")
+
+
+class Adapter(KitAdapter[StreamedBook]):
+    """One connection to the feed. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
+
+    exchange = EXCHANGE
+    most = 200  # subscriptions in one message; no limit is documented
+
+    def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
+        """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
+        try:
+            frame = _decode(payload)
+            if frame.type in {"l2update", "snapshot"}:
+                return self._change(frame, received_us)
+            if frame.type == "ticker":
+                return self._best(frame, received_us)
+        except (*UNREADABLE, ValueError) as e:
+            raise self.unreadable(payload, e, _KINDS) from None
+        if frame.type == "subscriptions":
+            return self._carries(frame.channels)
+        if frame.type == "error":
+            return self._failed(f"{frame.message}: {frame.reason}"[:MAX_TEXT])
+        raise FrameRejected("unknown", f"a message {payload[:MAX_TEXT]!r}")
+
+    def keep(self, symbol: Symbol) -> StreamedBook:
+        """Make a book: a snapshot, then changes; a size of zero, however it is spelled, removes the level."""
+        return StreamedBook(symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again)
+
+    def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:  # noqa: ARG002 - requests have none
+        """Ask for symbols of each channel."""
+        names = {channel: [symbol.native for asked, symbol in items if asked == channel] for channel, _ in items}
+        channels = [{"name": _THEIRS[channel], "product_ids": products} for channel, products in names.items()]
+        return msgspec.json.encode({"type": method, "channels": channels})
+
+    def _best(self, frame: _Frame, received_us: Micros) -> list[Output]:
+        best = frame.best_bid, frame.best_bid_size, frame.best_ask, frame.best_ask_size
+        at_us, product = _time_us(frame.time), frame.product_id
+        return self.ticker(product, *best, received_us, last=frame.price, sequence=frame.sequence, exchange_us=at_us)
+
+    def _change(self, frame: _Frame, received_us: Micros) -> list[Output]:
+        kept, exchange_us = self.kept(frame.product_id), _time_us(frame.time)
+        if frame.type == "snapshot":
+            out = kept.snapshot(BookEvent(frame.bids, frame.asks, exchange_us=exchange_us), received_us)
+        else:
+            sides: dict[str, list[Level]] = {"buy": [], "sell": []}
+            for side, price, size in frame.changes:
+                sides[side].append((price, size))
+            out = kept.change(BookEvent(sides["buy"], sides["sell"], exchange_us=exchange_us), received_us)
+        return self.heard(kept, out) if kept.new else out
+
+    def _carries(self, channels: list[_Carried]) -> list[Output]:
+        """Take the list of all that is subscribed now."""
+        named = [(_OURS[each.name], product) for each in channels if each.name in _OURS for product in each.product_ids]
+        return [output for channel, product in named for output in self.answered_each(channel, product, None)]
+
+    def _failed(self, error: str) -> list[Output]:
+        """Take an error, which names a product and no request, and ask again for what was refused together with it."""
+        known = self._tickers.keys() | self._books.keys()
+        native = next((word for word in error.split() if word in known), None)
+        return self.answered_each(None, native, error) + self._requests.retry()
+
+
+def _time_us(time: str | None) -> Micros | None:
+    """The time of a message; the year 1 stands for none."""
+    us = time_us(time)
+    return None if us is None or us < 0 else us
