@@ -17,7 +17,7 @@ from tickwire import exchanges
 from tickwire.errors import FrameRejected
 from tickwire.events.levels import decode_levels
 from tickwire.events.sequencer import Sequencer
-from tickwire.events.types import MarketEvent, OrderBook, Ticker
+from tickwire.events.types import MarketEvent, OrderBook, Ticker, Trade
 from tickwire.exchanges.contract import (
     AdapterContract,
     Fetch,
@@ -84,7 +84,7 @@ class Replay:
 def replay(recording: Path) -> list[bytes]:
     """Give the lines that the events file must have."""
     player = Replay(recording)
-    writer = RecordWriter({"ticker": "ticks", "orderbook": "books"})
+    writer = RecordWriter({"ticker": "ticks", "orderbook": "books", "trade": "trades"})
     sequencers = {symbol.canonical: Sequencer() for symbol in player.symbols}
     lines: list[bytes] = []
     for _, output in player.outputs():
@@ -92,7 +92,7 @@ def replay(recording: Path) -> list[bytes]:
             stamped = sequencers[output.symbol].stamp(output)
             assert stamped is not None, f"must not be published: {output}"
             lines.append(writer.write(stamped).value)
-        elif isinstance(output, Ticker):
+        elif isinstance(output, Ticker | Trade):
             lines.append(writer.write(output).value)
         else:
             lines.append(msgspec.json.encode(_plain(output)))

@@ -18,7 +18,7 @@ from recordings import FIXTURES, FRAMES, Replay, books, events_of, recordings, r
 from tickwire import exchanges
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Book
-from tickwire.events.types import Ticker
+from tickwire.events.types import Ticker, Trade
 from tickwire.exchanges.contract import Fetch, Symbol
 
 
@@ -234,6 +234,11 @@ def test_spoiled_frames_never_break_the_rules_of_the_messages(recording: Path, d
     for ticker in [output for output in outputs if isinstance(output, Ticker)]:
         numbers = (ticker.bid, ticker.bid_size, ticker.ask, ticker.ask_size, ticker.last)
         assert all(number is None or DECIMAL.fullmatch(number) for number in numbers)
+    for trade in [output for output in outputs if isinstance(output, Trade)]:
+        assert DECIMAL.fullmatch(trade.price)
+        assert DECIMAL.fullmatch(trade.size)
+        assert trade.side in {"buy", "sell"}
+        assert trade.trade_id
 
 
 DECIMAL = re.compile(r"\d+\.?\d*|\.\d+")  # as it was written: a spoiled size may have lost its first digit

@@ -8,11 +8,13 @@ import msgspec
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Book, is_zero, price_key
 from tickwire.events.short_way import ShortWay
-from tickwire.events.types import Micros, Ticker
+from tickwire.events.types import Micros, TakerSide, Ticker, Trade
 from tickwire.exchanges.contract import UNREADABLE, Channel, Exchange, Fetch, Output, Refused, Symbol, malformed
 from tickwire.exchanges.kit.books import KeptBook
 from tickwire.exchanges.kit.requests import Item, Method, Requests
 from tickwire.exchanges.messages import json_prefix
+
+_MOST_DIGITS = 20  # of a trade's number
 
 Kept = TypeVar("Kept", bound=KeptBook)
 
@@ -41,9 +43,11 @@ class KitAdapter(Generic[Kept]):
     def __init__(self, symbols: Sequence[Symbol], channels: Sequence[Channel], depth: int) -> None:
         self.depth = self.exchange.offered(depth)
         self.short_way = ShortWay(*self.shapes) if self.shapes is not None else None
-        tickers, booked = (symbols if channel in channels else () for channel in ("ticker", "orderbook"))
+        tickers, booked, traded = (symbols if c in channels else () for c in ("ticker", "orderbook", "trade"))
         self._tickers: dict[str | None, Symbol] = {symbol.native: symbol for symbol in tickers}
         self._new_tickers = set(self._tickers)  # no data yet
+        self._traded: dict[str | None, Symbol] = {symbol.native: symbol for symbol in traded}
+        self._new_trades = set(self._traded)  # no data yet
         self._books: dict[str | None, Kept] = {symbol.native: self.keep(symbol) for symbol in booked}
         by_channel: list[Item] = [(channel, symbol) for channel in channels for symbol in symbols]
         by_symbol: list[Item] = [(channel, symbol) for symbol in symbols for channel in channels]
@@ -191,6 +195,48 @@ class KitAdapter(Generic[Kept]):
         if self.short_way is not None:
             self.short_way.ticker(symbol.native, symbol.canonical, json_prefix("bid", ticker))
         return [*self._requests.heard("ticker", symbol.native), ticker]
+
+    def trade(
+        self,
+        native: str | None,
+        trade_id: str,
+        price: str,
+        size: str,
+        side: TakerSide,
+        received_us: Micros,
+        *,
+        exchange_us: Micros | None = None,
+    ) -> list[Output]:
+        """Give one execution; *side* is the taker's. What is from before the subscription is not for here.
+
+        Raises :exc:`~tickwire.errors.FrameRejected`.
+        """
+        symbol = self._traded.get(native)
+        if symbol is None:
+            raise _unasked("trade", native)
+        try:
+            price_key(price)
+            empty = is_zero(size)
+        except ValueError as e:
+            raise malformed(f"trade of {native}", e) from None
+        numbered = not self.exchange.trades_numbered or (trade_id.isdecimal() and len(trade_id) < _MOST_DIGITS)
+        if empty or not trade_id or not numbered:
+            raise malformed(f"trade of {native}", f"the size {size!r:.40}, the id {trade_id!r:.40}")
+        trade = Trade(
+            exchange=self.exchange.name,
+            symbol=symbol.canonical,
+            exchange_symbol=symbol.native,
+            trade_id=trade_id,
+            price=price,
+            size=size,
+            side=side,
+            exchange_us=exchange_us,
+            received_us=received_us,
+        )
+        if native not in self._new_trades:
+            return [trade]
+        self._new_trades.discard(native)
+        return [*self._requests.heard("trade", symbol.native), trade]
 
     def kept(self, native: str | None) -> Kept:
         """A symbol's book. Raises :exc:`~tickwire.errors.FrameRejected` where it was not asked for."""
