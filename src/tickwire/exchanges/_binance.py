@@ -1,0 +1,143 @@
+"""What the products of Binance have in common: the streams ``bookTicker`` and ``depth@100ms``, requests and answers.
+
+Spot: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
+Contracts: https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Generic, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Raw, Struct, field
+
+from tickwire.errors import FrameRejected
+from tickwire.events.types import Micros
+from tickwire.exchanges import contract
+from tickwire.exchanges.contract import Channel, Output, Reconnect, malformed
+from tickwire.exchanges.kit import BookEvent, BridgedBook, Item, KitAdapter, Method
+from tickwire.exchanges.kit.continuity import NO_NUMBER
+
+_NAMES: dict[Channel, str] = {"ticker": "bookTicker", "orderbook": "depth@100ms"}
+_NO_DATA = Raw(b"null")
+_TICKER_MARK = b'@bookTicker"'
+
+_Data = TypeVar("_Data")
+_Number = Annotated[int, Meta(ge=0, le=2**53)]
+
+
+class _BookTicker(Struct, gc=False):
+    update_id: _Number = field(name="u")
+    symbol: str = field(name="s")
+    bid: str = field(name="b")
+    bid_size: str = field(name="B")
+    ask: str = field(name="a")
+    ask_size: str = field(name="A")
+    time_ms: _Number | None = field(name="E", default=None)  # of contracts alone
+
+
+class _Depth(Struct, gc=False):
+    kind: Literal["depthUpdate"] = field(name="e")
+    time_ms: _Number = field(name="E")
+    symbol: str = field(name="s")
+    first: _Number = field(name="U")
+    last: _Number = field(name="u")
+    bids: Raw = field(name="b")
+    asks: Raw = field(name="a")
+    previous: _Number = field(name="pu", default=NO_NUMBER)  # of contracts alone
+
+
+class _Combined(Struct, Generic[_Data], gc=False):
+    """The envelope of a combined stream."""
+
+    data: _Data
+
+
+class _Other(Struct):
+    """What else may come: an answer to a request, an announcement, a stream's event without its envelope."""
+
+    kind: str | None = field(name="e", default=None)
+    symbol: str | None = field(name="s", default=None)
+    data: Raw = _NO_DATA
+    id: int | str | None = None
+    error: "_Other | None" = None
+    code: int | None = None
+    msg: str | None = None
+
+
+class _Snapshot(Struct):
+    last_update_id: _Number = field(name="lastUpdateId")
+    bids: Raw
+    asks: Raw
+
+
+_decode_ticker = msgspec.json.Decoder(_Combined[_BookTicker]).decode
+_decode_depth = msgspec.json.Decoder(_Combined[_Depth]).decode
+_decode_other = msgspec.json.Decoder(_Other).decode
+_decode_plain_ticker = msgspec.json.Decoder(_BookTicker).decode
+_decode_plain_depth = msgspec.json.Decoder(_Depth).decode
+_decode_snapshot = msgspec.json.Decoder(_Snapshot).decode
+
+
+def read_snapshot(body: bytes) -> BookEvent:
+    """Read a snapshot of a book. Raises what msgspec does."""
+    snapshot = _decode_snapshot(body)
+    return BookEvent(snapshot.bids, snapshot.asks, snapshot.last_update_id)
+
+
+class BinanceAdapter(KitAdapter[BridgedBook]):
+    """One connection to the combined streams. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
+
+    most = 200  # streams in one message
+    whole = True
+
+    def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
+        """Translate one frame, combined or raw. Raises :exc:`~tickwire.errors.FrameRejected`."""
+        try:
+            if _TICKER_MARK in payload:  # only a hint: what is something else does not decode
+                return self._best(_decode_ticker(payload).data, received_us)
+            return self._change(_decode_depth(payload).data, received_us)
+        except contract.UNREADABLE:
+            return self._other(payload, received_us)
+
+    def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
+        """Ask for streams by their names."""
+        streams = [f"{symbol.native.lower()}@{_NAMES[channel]}" for channel, symbol in items]
+        return msgspec.json.encode({"method": method.upper(), "params": streams, "id": number})
+
+    def _best(self, best: _BookTicker, at_us: Micros) -> list[Output]:
+        sides = best.bid, best.bid_size, best.ask, best.ask_size
+        exchange_us = None if best.time_ms is None else best.time_ms * 1000
+        return self.ticker(best.symbol, *sides, at_us, sequence=best.update_id, exchange_us=exchange_us)
+
+    def _change(self, event: _Depth, received_us: Micros) -> list[Output]:
+        kept = self.kept(event.symbol)
+        if event.first > event.last:
+            raise malformed(f"depth update of {event.symbol}", "U is above u")
+        numbers = event.last, event.first, event.previous
+        change = BookEvent(event.bids, event.asks, *numbers, exchange_us=event.time_ms * 1000)
+        out = kept.change(change, received_us)
+        return self.heard(kept, out) if kept.new else out
+
+    def _other(self, payload: bytes, received_us: Micros) -> list[Output]:
+        """Take what is no ticker and no depth update of a combined stream."""
+        try:
+            other = _decode_other(payload)
+            if other.kind == "depthUpdate":
+                return self._change(_decode_plain_depth(payload), received_us)
+            if other.kind in {None, "bookTicker"} and other.symbol is not None:
+                return self._best(_decode_plain_ticker(payload), received_us)
+            if other.data is not _NO_DATA:
+                other = _decode_other(other.data)
+                if other.kind is None or other.kind == "depthUpdate":  # another kind's fields mean something else
+                    raise malformed("frame", payload)
+        except contract.UNREADABLE as e:
+            raise malformed("frame", e) from None
+        if other.kind == "serverShutdown":
+            return [Reconnect("the exchange announced that it shuts this server down")]
+        if other.kind is None and other.id is not None:
+            error = other.error or other
+            refused = error.code is not None or error.msg is not None
+            return self.answered(other.id, f"{error.msg!s:.200} (code {error.code})" if refused else None)
+        raise FrameRejected(
+            "unknown", f"an event or an error that answers nothing we asked: {payload[: contract.MAX_TEXT]!r}"
+        )

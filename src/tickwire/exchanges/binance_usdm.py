@@ -1,0 +1,103 @@
+"""Binance USD-M futures: ``bookTicker`` and ``depth@100ms``, both on the route ``/public``.
+
+A subscription on another route is accepted, and nothing comes of it.
+Streams: https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams
+Keeping the book: …/websocket-market-streams/How-to-manage-a-local-order-book-correctly
+Snapshot, listing and their weights: https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api
+
+Sizes are in units of the base.
+"""
+
+from typing import Annotated
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from tickwire.errors import UnclearSymbol
+from tickwire.exchanges import contract
+from tickwire.exchanges._binance import BinanceAdapter, read_snapshot
+from tickwire.exchanges.contract import Fetch, Symbol, decoded
+from tickwire.exchanges.kit import BookEvent, BridgedBook, Verdict, by_previous
+from tickwire.exchanges.messages import BookMessages
+from tickwire.exchanges.symbols import QUOTES, Listing, derivative, split_derivative
+
+EXCHANGE = contract.Exchange(
+    name="binance_usdm",
+    ws_url="wss://fstream.binance.com/public/stream",
+    rest_url="https://fapi.binance.com",
+    listing_paths=("/fapi/v1/exchangeInfo",),
+    channels=("ticker", "orderbook"),
+    symbols_per_connection=100,  # 200 streams a connection: clients count so, the documentation says 1024
+    message_interval_s=0.15,  # 10 messages a second, pings and pongs among them
+    connect_interval_s=1.0,  # the limit of spot, 300 attempts in 5 minutes; none is documented here
+    max_connection_s=23.5 * 3600,  # closed by the exchange after 24 hours
+    rest_limits=(contract.Limit(2400, 60.0),),  # one address, COIN-M included since 2026-06-30
+    ping_interval_s=30.0,  # the exchange pings every 3 minutes only
+    silence_s=60.0,
+    book_depths=range(1, 1001),
+)
+
+_SNAPSHOT_LEVELS, _SNAPSHOT_WEIGHT = 1000, 20  # fewer levels rot soon
+
+
+class _Listed(Struct):
+    symbol: str
+    base: str = field(name="baseAsset")
+    quote: str = field(name="quoteAsset")
+    margin: str = field(name="marginAsset")
+    status: str
+    ends_ms: Annotated[int, Meta(ge=0)] = field(name="deliveryDate")
+
+
+class _ExchangeInfo(Struct):
+    symbols: list[_Listed]
+
+
+_decode_listing = msgspec.json.Decoder(_ExchangeInfo).decode
+
+
+def read_listing(body: bytes) -> Listing:
+    """Read ``/fapi/v1/exchangeInfo``. Raises :exc:`~tickwire.errors.FrameRejected`."""
+    listed = decoded("exchangeInfo", _decode_listing, body).symbols
+    return Listing(map(_named, listed), resting={s.symbol: s.status for s in listed if s.status != "TRADING"})
+
+
+def derive(symbol: str) -> Symbol:
+    """Name a contract by rule: ``BTCUSDT``, ``BTCUSDT_261225``. Raises :exc:`~tickwire.errors.UnclearSymbol`."""
+    base, quoted, end = split_derivative(symbol.upper(), EXCHANGE.name)
+    if quoted not in QUOTES:
+        raise UnclearSymbol(symbol, EXCHANGE.name)
+    if end == "PERP":
+        return Symbol(f"{base}-{quoted}-{end}", base + quoted, "perpetual", quoted)
+    return Symbol(f"{base}-{quoted}-{end}", f"{base}{quoted}_{end}", "future", quoted)
+
+
+def _named(listed: _Listed) -> Symbol:
+    """Name a contract. A perpetual one has a time of delivery, too, far away or that of its delisting."""
+    expires = listed.ends_ms if "_" in listed.symbol else None
+    return derivative(listed.symbol, listed.base, listed.quote, listed.margin, expires_ms=expires)
+
+
+class Adapter(BinanceAdapter):
+    """One connection to the route ``/public``. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
+
+    exchange = EXCHANGE
+
+    def keep(self, symbol: Symbol) -> BridgedBook:
+        """Make a book by the documented procedure: "each new event's pu should be equal to the previous event's u"."""
+        path = f"/fapi/v1/depth?symbol={quote(symbol.native)}&limit={_SNAPSHOT_LEVELS}"
+        fetch = Fetch(symbol, path, _SNAPSHOT_WEIGHT)
+        messages = BookMessages(EXCHANGE.name, symbol, self.depth)
+        return BridgedBook(messages, fetch, read_snapshot, by_previous, _bridges)
+
+
+def _bridges(snapshot: int, event: BookEvent) -> Verdict:
+    """Judge an event on a snapshot: the first to apply "should have U <= lastUpdateId and u >= lastUpdateId".
+
+    Nothing is between ``pu`` and ``U``: an event follows as well on a snapshot that was taken there, as that of a quiet
+    symbol is.
+    """
+    if event.last < snapshot:
+        return "old"
+    return "next" if event.first <= snapshot or 0 <= event.previous <= snapshot else "gap"

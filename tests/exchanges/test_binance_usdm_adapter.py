@@ -1,0 +1,121 @@
+"""Binance USD-M: how a book starts and goes on by ``pu``, its limits, and names from the listing and by rule."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from tickwire.errors import UnclearSymbol
+from tickwire.events.types import OrderBook
+from tickwire.exchanges.binance_usdm import EXCHANGE, Adapter, derive, read_listing
+from tickwire.exchanges.contract import Fetch, Send, Symbol
+
+BTC = Symbol("BTC-USDT-PERP", "BTCUSDT", "perpetual", "USDT")
+COIN = Symbol("ETH-USDC-PERP", "ETHUSDC", "perpetual", "USDC")
+DATED = Symbol("BTC-USDT-261225", "BTCUSDT_261225", "future", "USDT")
+FETCH = Fetch(BTC, "/fapi/v1/depth?symbol=BTCUSDT&limit=1000", 20)
+SNAPSHOT = b'{"lastUpdateId":100,"bids":[["10","1"]],"asks":[["11","1"]]}'
+
+
+def depth(first: int, last: int, previous: int | None) -> bytes:
+    event = {"e": "depthUpdate", "E": 1, "s": "BTCUSDT", "U": first, "u": last, "b": [["9", "1"]], "a": []}
+    return msgspec.json.encode(event if previous is None else event | {"pu": previous})
+
+
+def actions(outputs: list[Any]) -> list[tuple[str, int | None]]:
+    return [(output.action, output.sequence) for output in outputs if isinstance(output, OrderBook)]
+
+
+def started() -> Adapter:
+    adapter = Adapter([BTC], ["orderbook"], 25)
+    adapter.start()
+    assert actions(adapter.fetched(FETCH, SNAPSHOT, 1)) == [("snapshot", 100)]
+    return adapter
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "previous", "expected"),
+    [
+        (95, 105, 90, [("delta", 105)]),  # U <= lastUpdateId <= u
+        (100, 105, 97, [("delta", 105)]),
+        (95, 100, 90, [("delta", 100)]),
+        (95, 99, 90, []),  # the snapshot holds it
+        (104, 109, 98, [("delta", 109)]),  # the snapshot is of a moment between two events
+        (104, 109, 100, [("delta", 109)]),
+        (104, 109, 101, [("invalid", 100)]),  # the event that ended with 101 is missing
+        (104, 109, None, [("invalid", 100)]),
+    ],
+)
+def test_the_first_event_on_a_snapshot(
+    first: int, last: int, previous: int | None, expected: list[tuple[str, int]]
+) -> None:
+    assert actions(started().receive(depth(first, last, previous), 2)) == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "previous", "expected"),
+    [
+        (120, 125, 110, [("delta", 125)]),  # U may be any number above pu
+        (120, 125, 115, [("invalid", 110)]),
+        (109, 125, 105, [("invalid", 110)]),  # although its range would fit
+        (111, 125, None, [("invalid", 110)]),
+        (105, 110, 100, []),
+    ],
+)
+def test_a_later_event_names_the_last_one(
+    first: int, last: int, previous: int | None, expected: list[tuple[str, int]]
+) -> None:
+    adapter = started()
+    adapter.receive(depth(98, 110, 97), 2)
+    assert actions(adapter.receive(depth(first, last, previous), 3)) == expected
+
+
+@pytest.mark.parametrize("wanted", [1, 1000])
+def test_a_snapshot_has_as_many_levels_as_there_are(wanted: int) -> None:
+    adapter = Adapter([BTC], ["orderbook"], wanted)
+    assert [o for o in adapter.receive(depth(1, 2, 0), 1) if isinstance(o, Fetch)] == [FETCH]
+
+
+def test_a_connection_has_two_hundred_streams_at_most() -> None:
+    symbols = [Symbol(f"A{i}-USDT-PERP", f"A{i}USDT") for i in range(EXCHANGE.symbols_per_connection)]
+    outputs = Adapter(symbols, ["ticker", "orderbook"], 25).start()
+    assert sum(len(msgspec.json.decode(o.payload)["params"]) for o in outputs if isinstance(o, Send)) == 200
+
+
+def test_books_and_best_prices_are_on_the_public_route() -> None:
+    (plan,) = EXCHANGE.plans([BTC], ["ticker", "orderbook"])
+    assert plan.url == "wss://fstream.binance.com/public/stream"
+
+
+def test_a_contract_is_named_by_the_day_on_which_it_ends() -> None:
+    """Every perpetual contract has a time of delivery: a far one, or that of its delisting."""
+    rows = [
+        (BTC, "USDT", 4_133_404_800_000, "TRADING"),
+        (COIN, "USDC", 1_798_185_600_000, "SETTLING"),
+        (DATED, "USDT", 1_798_185_600_000, "TRADING"),
+    ]
+    listed = [
+        {
+            "symbol": symbol.native,
+            "status": status,
+            "baseAsset": symbol.canonical[:3],
+            "quoteAsset": quote,
+            "marginAsset": quote,
+            "deliveryDate": ends,
+        }
+        for symbol, quote, ends, status in rows
+    ]
+    listing = read_listing(msgspec.json.encode({"symbols": listed}))
+    assert list(listing.symbols) == [BTC, COIN, DATED]
+    assert listing.resting == {"ETHUSDC": "SETTLING"}
+
+
+@pytest.mark.parametrize("symbol", [BTC, COIN, DATED])
+def test_a_name_by_rule_is_the_listings(symbol: Symbol) -> None:
+    assert derive(symbol.canonical) == derive(symbol.native) == derive(symbol.native.lower()) == symbol
+
+
+@pytest.mark.parametrize("text", ["XRPRLUSD", "BTC", "BTC-MAYBE-PERP"])
+def test_what_would_be_a_guess_is_refused(text: str) -> None:
+    with pytest.raises(UnclearSymbol):
+        derive(text)
