@@ -5,6 +5,17 @@ again may help; ``exit_code`` is what the command line ends with: 2 for wrong us
 """
 
 from collections.abc import Sequence
+from difflib import get_close_matches
+
+
+def hint(closest: Sequence[str]) -> str:
+    """Name the *closest* names, as a part of a sentence; empty where there are none."""
+    return f"; the closest {'is' if len(closest) == 1 else 'are'} {', '.join(closest)}" if closest else ""
+
+
+def near(name: str, known: Sequence[str]) -> str:
+    """Hint at those of the *known* names that are like *name*."""
+    return hint(get_close_matches(name.lower(), known))
 
 
 class TickwireError(Exception):
@@ -47,7 +58,7 @@ class UnknownExchange(UsageError):
         self.name, self.known = name, tuple(known)
 
     def __str__(self) -> str:
-        return f"Unknown exchange {self.name!r}: expected one of {', '.join(self.known)}."
+        return f"Unknown exchange {self.name!r}{near(self.name, self.known)}: expected one of {', '.join(self.known)}."
 
 
 class UnknownChannel(UsageError):
@@ -58,7 +69,8 @@ class UnknownChannel(UsageError):
         self.channel, self.exchange, self.known = channel, exchange, tuple(known)
 
     def __str__(self) -> str:
-        return f"Unknown channel {self.channel!r} for {self.exchange}: expected one of {', '.join(self.known)}."
+        wrong = f"{self.channel!r} for {self.exchange}{near(self.channel, self.known)}"
+        return f"Unknown channel {wrong}: expected one of {', '.join(self.known)}."
 
 
 class UnknownSymbol(UsageError):
@@ -70,8 +82,7 @@ class UnknownSymbol(UsageError):
         self.named_by = "FEED_SYMBOLS or --symbols"
 
     def __str__(self) -> str:
-        hint = f"; the closest are {', '.join(self.closest)}" if self.closest else ""
-        return f"{self.exchange} does not list the symbol {self.symbol!r}{hint}: check {self.named_by}."
+        return f"{self.exchange} does not list the symbol {self.symbol!r}{hint(self.closest)}: check {self.named_by}."
 
 
 class UnclearSymbol(UnknownSymbol):

@@ -60,8 +60,10 @@ def test_an_unreachable_broker_is_named(command: list[str]) -> None:
 @pytest.mark.parametrize(
     ("command", "names"),
     [
-        (["produce", "--exchange", "nowhere"], ["nowhere", "binance", "kraken"]),
+        (["produce", "--exchange", "nowhere"], ["'nowhere': expected one of binance,", "kraken"]),
+        (["produce", "--exchange", "bianance"], ["'bianance'; the closest is binance:"]),
         (["produce", "--channels", "ticker,prices"], ["prices", "orderbook"]),
+        (["produce", "--channels", "tickr"], ["'tickr' for binance; the closest is ticker:"]),
         (["produce", "--set", "KAFKA_LINGER_MS=soon"], ["KAFKA_LINGER_MS", "soon"]),
         (["produce", "--set", "FEED_BINANCE_WS_URL=http://127.0.0.1"], ["FEED_BINANCE_WS_URL", "ws://"]),
         (["produce", "--set", "KAFKA_SASL_PASSWORD=x"], ["KAFKA_SASL_PASSWORD_FILE"]),
@@ -73,6 +75,7 @@ def test_an_unreachable_broker_is_named(command: list[str]) -> None:
         (["topics"], ["--list"]),
         (["simulate", "--exchange", "nowhere"], ["nowhere"]),
         (["simulate", "--fault", "gremlins=1s"], ["gremlins"]),
+        (["simulate", "--exchange", "karken"], ["'karken'; the closest is kraken:"]),
         (["demo", "--exchange", "nowhere"], ["nowhere"]),
         (["demo", "--symbols", "BTCUSDT"], ["BTCUSDT", "LIVE=1"]),
         (["broker", "--nodes", "3"], ["--apache"]),
@@ -80,8 +83,10 @@ def test_an_unreachable_broker_is_named(command: list[str]) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) and value[0].islower() else "",
 )
 def test_wrong_usage_is_one_sentence_and_exit_2(command: list[str], names: list[str]) -> None:
-    said = one_sentence(tickwire(*command, KAFKA_ENABLED="true", KAFKA_BROKERS="127.0.0.1:1"), 2)
+    done = tickwire(*command, KAFKA_ENABLED="true", KAFKA_BROKERS="127.0.0.1:1")
+    said = one_sentence(done, 2)
     assert all(name in said for name in names), said
+    assert (done.stdout, done.stderr.splitlines()) == ("", [said])
 
 
 @pytest.mark.parametrize("command", [["produce"], ["consume"]], ids=" ".join)

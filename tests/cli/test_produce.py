@@ -1,23 +1,29 @@
 """``tickwire produce`` as a process: what it shows while it runs, and how it ends."""
 
+import io
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from faults.programs import Exchange, Program
 from kafka.mock_cluster import MockCluster
 from support import eventually, free_port
+from tickwire.cli import produce_output
 from tickwire.cli.metrics_page import Family
-from tickwire.cli.produce_output import trouble
+from tickwire.cli.produce_output import ProducerTable, trouble
 from tickwire.config.environment import for_child
 from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import UnknownSymbol
 
 SYMBOLS = 3
 
@@ -103,6 +109,42 @@ def test_a_terminal_shows_a_table_that_follows_the_run(settings: dict[str, str],
     assert "events/s" in screen
     assert all(topic in screen for topic in (KafkaConfig().ticker_topic, KafkaConfig().orderbook_topic))
     assert "Nothing remains to be delivered." in screen
+
+
+def on_screen(written: str) -> list[str]:
+    """What is left of *written* on a terminal, line by line."""
+    lines, row = [""], 0
+    for part in re.findall(r"\x1b\[[?0-9;]*[A-Za-z]|[\r\n]|[^\x1b\r\n]+", written):
+        if part == "\n":
+            row += 1
+            lines += [""] * (row == len(lines))
+        elif part.endswith("A") and part.startswith("\x1b"):
+            row -= int(part[2:-1])
+        elif part == "\x1b[2K":
+            lines[row] = ""
+        elif part[0] not in "\x1b\r":
+            lines[row] += part
+    return [line for line in lines if line]
+
+
+@pytest.mark.parametrize(("frames", "left"), [(0, 0), (1, 3)])
+def test_a_table_goes_where_an_error_ends_what_had_not_begun(
+    monkeypatch: pytest.MonkeyPatch, frames: int, left: int
+) -> None:
+    terminal = io.StringIO()
+    monkeypatch.setattr(produce_output, "log_to", lambda _: None)  # the handlers here are of the tests
+    monkeypatch.setattr(produce_output, "Console", partial(Console, file=terminal, force_terminal=True, width=80))
+    table = ProducerTable(lambda: page(feed_frames_received_total=frames), {"ticker": "ticks.v1.raw"}, "off", every_s=0)
+
+    def fail() -> None:
+        with table:
+            table.tick()
+            assert "ticks.v1.raw" in terminal.getvalue()
+            raise UnknownSymbol("NOPE", "binance", ())
+
+    with pytest.raises(UnknownSymbol):
+        fail()
+    assert len(on_screen(terminal.getvalue())) == left
 
 
 def page(**values: float) -> dict[str, Family]:

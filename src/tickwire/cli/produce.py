@@ -12,7 +12,7 @@ from typing import Annotated, NamedTuple
 import typer
 import uvloop
 
-from tickwire import metrics
+from tickwire import exchanges, metrics
 from tickwire.cli.accounting import stages, troubles
 from tickwire.cli.allocator import give_memory_back
 from tickwire.cli.common import check_writable, printable, require_kafka, show_table, split_settings, start_metrics
@@ -30,6 +30,7 @@ from tickwire.errors import SubscriptionRefused, TickwireError, UsageError
 from tickwire.losses import droppable, last_line, losses
 from tickwire.records.kinds import topics_by_kind
 from tickwire.signals import Stop
+from tickwire.wire.arguments import check_channels
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ def produce(
         check_writable(report, "--report")
     asked = _topics(feed_config, kafka)
     if worker is None:
+        check_channels(exchanges.load(feed_config.exchange), feed_config.channels)
         _check_workers(workers, feed_config)
         Share(0, workers).kafka(kafka)  # raises where a share is too small
         say_start(feed_config, kafka, asked, workers)

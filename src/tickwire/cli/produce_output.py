@@ -93,10 +93,12 @@ class Lines(Progress):
 
 
 class ProducerTable(Progress):
-    """A table that follows the records of each topic, once a second."""
+    """A table that follows the records of each topic, once a second; it goes where an error ends what had not begun."""
 
-    def __init__(self, page: Callable[[], Page], topics: Mapping[str, str], metrics: str) -> None:
-        self._page, self._topics, self._metrics = page, topics, metrics
+    def __init__(
+        self, page: Callable[[], Page], topics: Mapping[str, str], metrics: str, every_s: float = _TABLE_S
+    ) -> None:
+        self._page, self._topics, self._metrics, self._every_s = page, topics, metrics, every_s
         self._console = Console()
         self._live = Live(console=self._console, auto_refresh=False)
         self._at = time.monotonic()
@@ -108,6 +110,7 @@ class ProducerTable(Progress):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._live.transient = error is not None and not total(self._page(), "feed_frames_received_total")
         self._live.stop()
         log_to(sys.stderr)
 
@@ -115,7 +118,7 @@ class ProducerTable(Progress):
         """Draw the table anew, when it is time."""
         now = time.monotonic()
         seconds = now - self._at
-        if seconds >= _TABLE_S:
+        if seconds >= self._every_s:
             self._live.update(self._draw(self._page(), seconds), refresh=True)
             self._at = now
 

@@ -4,7 +4,7 @@ import importlib
 import pkgutil
 from typing import TYPE_CHECKING, cast
 
-from tickwire.errors import UsageError
+from tickwire.errors import UsageError, near
 from tickwire.simulator import dialects
 
 if TYPE_CHECKING:
@@ -19,5 +19,6 @@ def names() -> list[str]:
 def load(name: str) -> "type[DialectContract]":
     """Import one dialect. Raises :exc:`~tickwire.errors.UsageError`."""
     if name not in names():
-        raise UsageError(f"The exchange {name!r} cannot be simulated: expected one of {', '.join(names())}.")
+        known = names()
+        raise UsageError(f"No simulated exchange {name!r}{near(name, known)}: expected one of {', '.join(known)}.")
     return cast("type[DialectContract]", importlib.import_module(f"{dialects.__name__}.{name}").Dialect)
