@@ -71,6 +71,22 @@ def test_a_client_that_follows_the_documentation_gets_the_exact_books(seed: int,
         }
 
 
+def test_trades_have_ids_without_holes_and_say_which_side_was_the_makers() -> None:
+    exchange = Dialect(1, Random(2))
+    subscribe(opened(exchange), "btcusdt@trade")
+    (book,) = exchange.market.books
+    ids: list[int] = []
+    makers: set[bool] = set()
+    for name, message in run(exchange, 200):
+        trade = message["data"]
+        assert (name, trade["e"], trade["s"], trade["T"]) == ("btcusdt@trade", "trade", "BTCUSDT", NOW // 1000)
+        ids.append(trade["t"])
+        makers.add(trade["m"])
+    assert ids == list(range(ids[0], ids[0] + len(ids)))
+    assert ids[-1] == book.deals[-1].number
+    assert makers == {True, False}
+
+
 @given(seed=st.integers())
 @settings(max_examples=30, deadline=None)
 def test_every_best_is_told_with_the_update_id_it_came_with(seed: int) -> None:

@@ -77,6 +77,20 @@ def test_a_loss_that_a_fault_may_cause_shows_in_the_next_checksum_or_did_no_harm
                 return
 
 
+def test_trades_come_after_a_snapshot_of_those_before_each_once() -> None:
+    exchange = Dialect(1, Random(2))
+    run(exchange, 200)
+    ack, first = ask(opened(exchange), channel="trade", symbol=["BTC/USD"])
+    assert ack["result"] == {"channel": "trade", "snapshot": True, "symbol": "BTC/USD"}
+    updates = [exact(message.text) for message in run(exchange, 200)]
+    ids = [int(trade["trade_id"]) for message in (first, *updates) for trade in message["data"]]
+    assert (first["type"], {message["type"] for message in updates}) == ("snapshot", {"update"})
+    assert len(first["data"]) == 50
+    assert ids == list(range(ids[0], ids[0] + len(ids)))
+    (without,) = ask(opened(exchange), channel="trade", symbol=["BTC/USD"], snapshot=False)
+    assert without["success"]
+
+
 def test_depths_are_told_apart_and_updates_say_only_what_lies_within() -> None:
     exchange = Dialect(1, Random(2))
     session, deep = opened(exchange), opened(exchange)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tickwire.errors import UsageError
 from tickwire.simulator.instruments import Instrument, choose_names
-from tickwire.simulator.market import LEAST_LEVELS, MOST_LEVELS, Book, Market, Side
+from tickwire.simulator.market import LEAST_LEVELS, MOST_LEVELS, Book, Deal, Market, Side
 
 
 def _instruments(opening: int = 50_000) -> list[Instrument]:
@@ -54,6 +54,25 @@ def test_a_step_says_everything_that_changed_and_update_ids_have_no_holes(seed: 
             quote = step.quotes[-1]
             assert [(quote.bid, quote.bid_lots)] == book.bids.top(1)
             assert [(quote.ask, quote.ask_lots)] == book.asks.top(1)
+
+
+@given(seed=st.integers())
+def test_trades_are_what_leaves_the_best_levels_and_are_numbered_without_holes(seed: int) -> None:
+    rng = Random(seed)
+    book = Book(_instruments()[0], seed)
+    deals: list[Deal] = []
+    for _ in range(200):
+        best = {True: book.asks.top(1)[0], False: book.bids.top(1)[0]}
+        step = book.step(rng)
+        if step.deals and step.first == step.last:
+            (deal,) = step.deals
+            ticks, lots = best[deal.buys]
+            left = dict(book.asks.top(9) if deal.buys else book.bids.top(9)).get(ticks, 0)
+            assert (deal.ticks, deal.lots) == (ticks, lots - left)
+        deals += step.deals
+    assert [deal.number for deal in deals] == list(range(deals[0].number, deals[0].number + len(deals)))
+    assert list(book.deals) == deals[-50:]
+    assert {deal.buys for deal in deals} == {True, False}
 
 
 def test_equal_seeds_give_equal_markets_and_others_do_not() -> None:

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 from tickwire.simulator.instruments import Instrument
 from tickwire.simulator.market import Book, Market
 
-Kind: TypeAlias = Literal["ticker", "book"]
+Kind: TypeAlias = Literal["ticker", "book", "trade"]
 
 
 class Conversation(Protocol):

@@ -5,6 +5,7 @@ and two levels do not cross exactly when the sum of their keys is positive.
 """
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
@@ -16,6 +17,7 @@ MOST_LEVELS = 400
 LEAST_LEVELS = 200
 _OPENING_LEVELS = 300
 _MOST_CHANGES = 4  # of one step
+_DEALS_KEPT = 50  # that a new subscriber may be told
 
 
 class Quote(NamedTuple):
@@ -28,15 +30,28 @@ class Quote(NamedTuple):
     ask_lots: int
 
 
+class Deal(NamedTuple):
+    """One trade; the taker *buys* or sells. A book's deals are numbered without holes."""
+
+    number: int
+    ticks: int
+    lots: int
+    buys: bool
+
+
 @dataclass(slots=True)
 class Step:
-    """What one step did: update ids *first* to *last*, the levels it left changed (0 lots: removed), every new best."""
+    """What one step did.
+
+    Update ids *first* to *last*, the levels it left changed (0 lots: removed), every new best, and the trades.
+    """
 
     first: int
     last: int
     bids: dict[int, int]
     asks: dict[int, int]
     quotes: list[Quote]
+    deals: list[Deal]
 
 
 class Side:
@@ -74,6 +89,8 @@ class Book:
         self._seed = seed
         rng = Random(seed)  # noqa: S311 - a repeatable market, not a secret
         self.update_id = rng.randrange(10**9, 4 * 10**9)
+        self.deals: deque[Deal] = deque(maxlen=_DEALS_KEPT)
+        self._deals = self.update_id // 100  # number of the last one
         self._unit = 10**instrument.size_places
         for side, key in ((self.asks, instrument.opening_ticks + 1), (self.bids, -instrument.opening_ticks)):
             at = key
@@ -87,7 +104,7 @@ class Book:
 
     def step(self, rng: Random) -> Step:
         """Make one to four changes, near the top most of the time; each takes one update id."""
-        step = Step(self.update_id + 1, self.update_id, {}, {}, [])
+        step = Step(self.update_id + 1, self.update_id, {}, {}, [], [])
         added: set[int] = set()
         for _ in range(1 + int(rng.random() * _MOST_CHANGES)):
             self._change(rng, step, added)
@@ -109,6 +126,11 @@ class Book:
             key, lots = self._added(side, other, index, rng)
         else:
             key, lots = self._removed(side, index, rng)
+        if key == best and lots < best_lots:  # what is less of the best level was traded
+            self._deals += 1
+            deal = Deal(self._deals, abs(key), best_lots - lots, side is asks)
+            self.deals.append(deal)
+            step.deals.append(deal)
         self._note(key, lots, side, changed, added)
         self.update_id += 1
         if side.keys[0] != best or side.lots[best] != best_lots:

@@ -3,7 +3,7 @@
 Streams: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
 REST and its limits: https://developers.binance.com/docs/binance-spot-api-docs/rest-api/limits
 Differences: an order book event leaves with every step of the market instead of every 100 or 1000 ms, so that the
-rate is a choice; only the streams ``bookTicker``, ``depth`` and ``depth@100ms`` exist.
+rate is a choice; only the streams ``bookTicker``, ``depth``, ``depth@100ms`` and ``trade`` exist.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,12 @@ _DEPTH_WEIGHTS = ((100, 5), (500, 25), (1000, 50), (5000, 250))  # up to this li
 _PATIENCE = 5  # requests over the limit that are answered 429 before the ban
 _BAN_S = 120
 _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
-_KINDS: tuple[tuple[str, Kind], ...] = (("bookTicker", "ticker"), ("depth@100ms", "book"), ("depth", "book"))
+_KINDS: tuple[tuple[str, Kind], ...] = (
+    ("bookTicker", "ticker"),
+    ("trade", "trade"),
+    ("depth@100ms", "book"),
+    ("depth", "book"),
+)
 
 
 @dataclass(slots=True)
@@ -77,12 +82,19 @@ class Dialect:
         return None
 
     def advance(self, book: Book, now_us: int) -> list[Message]:
-        """Move *book*: a bookTicker for every new best, then the depth event over all update ids of the step."""
+        """Move *book*: a trade a deal, a bookTicker a new best, then the depth event over all its update ids."""
         step = self.market.step(book)
-        ticker, *depths = self._by_book[book]
+        ticker, trades, *depths = self._by_book[book]
         messages: list[Message] = []
         instrument, symbol = book.instrument, _native(book)
         price, size = instrument.price, instrument.size
+        if trades.heard():
+            for deal in step.deals:
+                text = (
+                    f'{{"e":"trade","E":{now_us // 1000},"s":"{symbol}","t":{deal.number},"p":"{price(deal.ticks)}",'
+                    f'"q":"{size(deal.lots)}","T":{now_us // 1000},"m":{"false" if deal.buys else "true"},"M":true}}'
+                )
+                messages += trades.messages(text, losable=False)
         if ticker.heard():
             for quote in step.quotes:
                 text = (

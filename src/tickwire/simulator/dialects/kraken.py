@@ -1,9 +1,9 @@
 """Kraken WebSocket v2 as it looks from outside.
 
-Channels: https://docs.kraken.com/api/docs/websocket-v2/book and …/ticker
+Channels: https://docs.kraken.com/api/docs/websocket-v2/book, …/ticker and …/trade
 Checksum: https://docs.kraken.com/api/docs/guides/spot-ws-book-v2
 Listing: https://docs.kraken.com/api/docs/rest-api/get-tradable-asset-pairs
-Differences: nothing is ever traded, so a ticker with the trigger ``trades`` gets its snapshot and no update.
+Differences: a ticker with the trigger ``trades`` gets its snapshot and no update, and no ticker counts trades.
 """
 
 import re
@@ -19,7 +19,7 @@ import msgspec
 
 from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Message
 from tickwire.simulator.instruments import Instrument, choose_names, scale
-from tickwire.simulator.market import Book, Market, Quote, Side, Step
+from tickwire.simulator.market import Book, Deal, Market, Quote, Side, Step
 
 DEPTHS = (10, 25, 100, 500, 1000)
 _CHECKED = 10  # levels a side that the checksum covers
@@ -53,6 +53,7 @@ class Dialect:
         self.refused = refused
         self.books = {_native(book.instrument): book for book in self.market.books}
         self.tickers = {book: Broadcast("ticker", symbol, book) for symbol, book in self.books.items()}
+        self.trades = {book: Broadcast("trade", symbol, book) for symbol, book in self.books.items()}
         self.depths: dict[Book, dict[int, Broadcast]] = {book: {} for book in self.market.books}
         self._second = -1
         self._second_text = ""
@@ -62,12 +63,14 @@ class Dialect:
         return _Session(self) if path == "/v2" else None
 
     def advance(self, book: Book, now_us: int) -> list[Message]:
-        """Move *book*: a ticker for every new best, then one update a subscribed depth, where its levels changed."""
+        """Move *book*: its trades, a ticker a new best, then an update a subscribed depth, where its levels changed."""
         heard = [(depth, channel) for depth, channel in self.depths[book].items() if channel.subscribers]
         bounds = [(_bound(book.bids, depth), _bound(book.asks, depth)) for depth, _ in heard]
         step = self.market.step(book)
-        ticker = self.tickers[book]
+        ticker, trades = self.tickers[book], self.trades[book]
         messages: list[Message] = []
+        if step.deals and trades.subscribers:
+            messages.append(Message(trades, trade_text("update", book, step.deals, self.time(now_us)), losable=False))
         if ticker.subscribers:
             time = self.time(now_us)
             messages += [Message(ticker, ticker_text("update", book, quote, time), False) for quote in step.quotes]
@@ -81,8 +84,8 @@ class Dialect:
         return messages
 
     def channels(self) -> Iterable[Broadcast]:
-        """Every ticker, and the books of every depth that was ever subscribed."""
-        return chain(self.tickers.values(), *(depths.values() for depths in self.depths.values()))
+        """Every ticker, all trades, and the books of every depth that was ever subscribed."""
+        return chain(self.tickers.values(), self.trades.values(), *(depths.values() for depths in self.depths.values()))
 
     def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:  # noqa: ARG002 - part of the protocol
         """``/0/public/AssetPairs``: everything listed of the class asked for, which is currencies alone."""
@@ -148,7 +151,7 @@ class _Session:
         trigger, snapshot = params.get("event_trigger", "trades"), params.get("snapshot", True) is not False
         book = self._exchange.books.get(symbol)
         error = None
-        if name not in {"book", "ticker"}:
+        if name not in {"book", "ticker", "trade"}:
             error = f"Broadcast {name} not supported"
         elif book is None or book.instrument.canonical in self._exchange.refused:
             error = f"Currency pair not supported {symbol}"
@@ -163,11 +166,14 @@ class _Session:
         if name == "book":
             channel = self._exchange.depths[book].setdefault(depth, Broadcast("book", f"{symbol} {depth}", book))
             extra, first = {"depth": depth}, snapshot_text(book, depth, time)
+        elif name == "trade":
+            channel, extra = self._exchange.trades[book], {}
+            first = trade_text("snapshot", book, book.deals, time)
         else:
             channel = self._exchange.tickers[book]
             extra, first = {"event_trigger": trigger}, ticker_text("snapshot", book, _best(book), time)
         self._channels[name, symbol] = channel
-        if name == "book" or trigger == "bbo":
+        if name != "ticker" or trigger == "bbo":
             channel.subscribers[self] = None
         result = {"channel": name, **extra, "snapshot": snapshot, "symbol": symbol}
         return [_reply(number, time, method="subscribe", result=result, success=True)] + [first] * snapshot
@@ -212,6 +218,17 @@ def ticker_text(kind: str, book: Book, quote: Quote, time: str) -> str:
         f'"last":{opening},"volume":{size(0)},"vwap":{opening},"low":{opening},"high":{opening},'
         f'"change":{none},"change_pct":0.00,"trades":0,"timestamp":"{time}"}}]}}'
     )
+
+
+def trade_text(kind: str, book: Book, deals: Iterable[Deal], time: str) -> str:
+    """Trades, with the time of the message; those of a snapshot were made before."""
+    price, size, symbol = book.instrument.price, book.instrument.size, _native(book.instrument)
+    found = [
+        f'{{"symbol":"{symbol}","side":"{"buy" if deal.buys else "sell"}","price":{price(deal.ticks)},'
+        f'"qty":{size(deal.lots)},"ord_type":"market","trade_id":{deal.number},"timestamp":"{time}"}}'
+        for deal in deals
+    ]
+    return f'{{"channel":"trade","type":"{kind}","data":[{",".join(found)}]}}'
 
 
 def _update(book: Book, step: Step, depth: int, bids_end: int, asks_end: int) -> str | None:
