@@ -18,12 +18,14 @@ from tickwire.exchanges.kit.continuity import (
     by_time,
     spans,
 )
+from tickwire.exchanges.kit.either import EitherBook
 from tickwire.exchanges.kit.pages import pages
 from tickwire.exchanges.kit.requests import Item, Method, Requests
 
 __all__ = [
     "BookEvent",
     "BridgedBook",
+    "EitherBook",
     "Follows",
     "Item",
     "KitAdapter",

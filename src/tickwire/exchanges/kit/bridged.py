@@ -71,7 +71,7 @@ class BridgedBook(KeptBook):
                 return []  # a later one is on its way
             self._tries += 1
             return [self._ask(_STALE_DELAYS_S[min(self._tries, len(_STALE_DELAYS_S)) - 1], _TOO_OLD)]
-        self._fetching, self._tries, self._judge = False, 0, self._bridges
+        self._begin(self._bridges)
         out = self._started(book, snapshot, received_us)
         # What the snapshot holds already is dropped, the rest applied like every later event.
         for event, at_us in self._buffer:
@@ -94,6 +94,10 @@ class BridgedBook(KeptBook):
             return []
         self._asked = replace(self._fetch, delay_s=_QUIET_DELAY_S)
         return [self._asked]
+
+    def _begin(self, judge: Follows) -> None:
+        """Note that a snapshot is there, and how the first event on it is judged."""
+        self._fetching, self._tries, self._judge = False, 0, judge
 
     def _ask(self, delay_s: float = 0.0, why: str = "") -> Fetch:
         self._fetching = True

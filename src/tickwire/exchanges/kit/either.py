@@ -1,0 +1,58 @@
+"""Books whose snapshot comes over the socket, or by REST where none does."""
+
+from collections.abc import Callable
+
+from tickwire.errors import FrameRejected
+from tickwire.events.types import Micros
+from tickwire.exchanges.contract import Fetch, Output, Symbol
+from tickwire.exchanges.kit.bridged import BridgedBook
+from tickwire.exchanges.kit.continuity import BookEvent, Follows
+from tickwire.exchanges.messages import BookMessages
+
+_PATIENCE_S = 2.0  # from the first change without a snapshot to the request for one; the socket's comes within it
+
+
+class EitherBook(BridgedBook):
+    """A snapshot over the socket starts the book, asked for or not; changes without one are bridged to that of REST.
+
+    *again* asks for a new one over the socket. See :class:`BridgedBook`.
+    """
+
+    def __init__(
+        self,
+        messages: BookMessages,
+        fetch: Fetch,
+        read: Callable[[bytes], BookEvent],
+        again: Callable[[Symbol], list[Output]],
+        follows: Follows,
+        bridges: Follows,
+    ) -> None:
+        super().__init__(messages, fetch, read, follows, bridges)
+        self._again = again
+
+    def snapshot(self, event: BookEvent, received_us: Micros) -> list[Output]:
+        """Start from a snapshot of the socket: it replaces the book. Raises :exc:`~tickwire.errors.FrameRejected`."""
+        try:
+            book = self._read(event, "snapshot")
+        except FrameRejected:
+            self.doubt()
+            raise
+        self._begin(self._follows)
+        self._buffer.clear()
+        return self._started(book, event, received_us)
+
+    def change(self, event: BookEvent, received_us: Micros) -> list[Output]:
+        """Apply an event, or keep it until there is a snapshot. Raises :exc:`~tickwire.errors.FrameRejected`."""
+        if self.book is not None or self._fetching:
+            return super().change(event, received_us)
+        self._keep(event, received_us)
+        return [self._ask(_PATIENCE_S)]
+
+    def ask(self) -> list[Output]:
+        """Subscribe again; where that brings no snapshot, the first change asks for one."""
+        self.restarting, self._fetching = True, False
+        return self._again(self.symbol)
+
+    def carried(self) -> list[Output]:
+        """Wait for the snapshot, or for a change without one."""
+        return []
