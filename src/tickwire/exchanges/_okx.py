@@ -1,0 +1,188 @@
+"""What the products of OKX v5 share: frames, answers, and the order book's rule.
+
+Subscriptions, ping and notices: https://www.okx.com/docs-v5/en/#overview-websocket
+Channels ``bbo-tbt`` and ``books``: https://www.okx.com/docs-v5/en/#order-book-trading-market-data-ws-order-book-channel
+Snapshot by REST: https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-order-book
+
+The checksum is 0 since June 2026 and is not read. Whether the snapshot over the socket has gone, as was announced, and
+whether the body of REST has ``seqId`` everywhere, is unconfirmed: a body without it is refused.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from tickwire.errors import FrameRejected
+from tickwire.events.book import Levels
+from tickwire.events.side import read_levels
+from tickwire.events.types import Level, Micros
+from tickwire.exchanges import contract
+from tickwire.exchanges.contract import Channel, Fetch, Output, Reconnect, Symbol, malformed
+from tickwire.exchanges.kit import BookEvent, EitherBook, Item, KitAdapter, Method, Verdict
+from tickwire.exchanges.messages import BookMessages
+from tickwire.exchanges.numbers import in_units
+
+_THEIRS: dict[Channel, str] = {"ticker": "bbo-tbt", "orderbook": "books"}
+_OURS: dict[str, Channel] = {theirs: ours for ours, theirs in _THEIRS.items()}
+_DEPTH = 400  # levels a side of ``books``, and the most that REST gives
+_UPGRADE = "64008"  # "The connection will soon be closed for a service upgrade"
+_TOO_MANY = frozenset({"60014", "50011"})  # "Requests too frequent": says nothing about what was asked for
+_NAMED = re.compile(r"channel:([\w-]+), ?instId:([\w-]+) doesn't exist")  # in the text of error 60018
+
+_Number = Annotated[int, Meta(ge=0, le=2**62)]
+_Time = Annotated[int, Meta(ge=0, le=2**53)]  # ms, as text
+
+
+class _Argument(Struct):
+    channel: str
+    name: str | None = msgspec.field(name="instId", default=None)
+
+
+class _Sides(Struct, gc=False):
+    """A book's snapshot or change, or the best bid and offer as a book of one level a side."""
+
+    asks: Raw
+    bids: Raw
+    ts: _Time
+    number: _Number = msgspec.field(name="seqId")
+    previous: Annotated[int, Meta(ge=-1, le=2**62)] = msgspec.field(name="prevSeqId", default=-1)
+
+
+class _Frame(Struct):
+    """Data of a channel, or an event: an answer, an error, a notice."""
+
+    arg: _Argument | None = None
+    action: str | None = None
+    data: list[_Sides] = []
+    event: str | None = None
+    code: str | None = None
+    msg: str | None = None
+    id: str | None = None
+
+
+class _Body(Struct):
+    code: str
+    msg: str = ""
+    data: list[_Sides] = []
+
+
+_decode = msgspec.json.Decoder(_Frame, strict=False).decode
+_decode_body = msgspec.json.Decoder(_Body, strict=False).decode
+
+
+class OkxAdapter(KitAdapter[EitherBook]):
+    """One connection to the public endpoint. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
+
+    most = 200  # subscriptions in one request, which may have 64 KB
+    ping_text = b"ping"
+
+    def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
+        """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`.
+
+        A change that cannot be read shows in the numbers of the next one.
+        """
+        if payload == b"pong":
+            return []
+        try:
+            frame = _decode(payload)
+            if frame.event is not None:
+                return self._event(frame)
+            if frame.arg is not None and frame.arg.channel in _OURS:
+                (sides,) = frame.data
+                take = self._best if frame.arg.channel == "bbo-tbt" else self._change
+                return take(frame.arg.name, sides, frame.action, received_us)
+        except (*contract.UNREADABLE, ValueError) as e:
+            raise malformed("frame", e) from None
+        raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
+
+    def keep(self, symbol: Symbol) -> EitherBook:
+        """Make a book: a snapshot over the socket begins it, or the one of REST, bridged by ``prevSeqId``."""
+        fetch = Fetch(symbol, f"/api/v5/market/books?instId={quote(symbol.native)}&sz={_DEPTH}", 1, group="books")
+        messages = BookMessages(self.exchange.name, symbol, self.depth)
+        return EitherBook(messages, fetch, partial(_read_snapshot, symbol.contract_size), self.again, follows, bridges)
+
+    def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
+        """Ask for channels of instruments."""
+        args = [{"channel": _THEIRS[channel], "instId": symbol.native} for channel, symbol in items]
+        request = {"op": method, "args": args}
+        return msgspec.json.encode(request if number is None else {"id": str(number)} | request)
+
+    def _best(self, name: str | None, sides: _Sides, _action: str | None, received_us: Micros) -> list[Output]:
+        symbol = self._tickers.get(name)
+        size = "1" if symbol is None else symbol.contract_size
+        bid, ask = _first(sides.bids, size), _first(sides.asks, size)
+        return self.ticker(name, *bid, *ask, received_us, sequence=sides.number, exchange_us=sides.ts * 1000)
+
+    def _change(self, name: str | None, sides: _Sides, action: str | None, received_us: Micros) -> list[Output]:
+        kept = self.kept(name)
+        event = _read(sides, kept.symbol.contract_size)
+        if action == "update":
+            out = kept.change(event, received_us)
+        elif action == "snapshot":
+            out = kept.snapshot(event, received_us)
+        else:
+            raise ValueError(f"a book message of the action {action!r:.100}")
+        return self.heard(kept, out) if kept.new else out
+
+    def _event(self, frame: _Frame) -> list[Output]:
+        """Take what is no data."""
+        said = f"{frame.msg or 'no reason'} (code {frame.code})"[: contract.MAX_TEXT]
+        if frame.event == "subscribe" and frame.arg is not None:
+            return self.answered_each(_OURS.get(frame.arg.channel), frame.arg.name, None)
+        if frame.event in {"unsubscribe", "channel-conn-count"}:
+            return []
+        if frame.event == "notice" and frame.code == _UPGRADE:
+            return [Reconnect(said)]
+        if frame.event == "error" and frame.code not in _TOO_MANY:
+            named = _NAMED.search(frame.msg or "")
+            if named is not None and named[1] in _OURS:
+                return self.answered_each(_OURS[named[1]], named[2], said)
+            if frame.id is not None and frame.id.isdecimal():
+                return self.answered(int(frame.id), said)
+        raise FrameRejected("unknown", f"an event {frame.event!r:.40}: {said}")
+
+
+def follows(previous: int, event: BookEvent) -> Verdict:
+    """``prevSeqId`` is the last ``seqId``, which may be the greater one: numbers begin again after maintenance.
+
+    Equal ids without levels say that the book has not changed.
+    """
+    if event.previous != previous:
+        return "gap"
+    return "old" if event.last == previous and not (_levels(event.bids) or _levels(event.asks)) else "next"
+
+
+def bridges(snapshot: int, event: BookEvent) -> Verdict:
+    """The first event on a snapshot of REST is that with ``prevSeqId`` <= ``seqId`` of the snapshot < ``seqId``."""
+    if event.last <= snapshot:
+        return "old"
+    return "next" if event.previous <= snapshot else "gap"
+
+
+def _read(sides: _Sides, contract_size: str) -> BookEvent:
+    bids, asks = in_units(sides.bids, contract_size), in_units(sides.asks, contract_size)
+    return BookEvent(bids, asks, sides.number, previous=sides.previous, exchange_us=sides.ts * 1000)
+
+
+def _read_snapshot(contract_size: str, body: bytes) -> BookEvent:
+    answer = _decode_body(body)
+    if answer.code != "0" or len(answer.data) != 1:
+        raise malformed("order book", f"the exchange answered {answer.code} {answer.msg!r}")
+    try:
+        return _read(answer.data[0], contract_size)
+    except ValueError as e:
+        raise malformed("order book", e) from None
+
+
+def _levels(levels: Levels) -> Sequence[Level]:
+    return read_levels(levels) if isinstance(levels, Raw) else levels
+
+
+def _first(levels: Raw, contract_size: str) -> tuple[str | None, str | None]:
+    """The best level of a side, nothing where the side is empty."""
+    return next(iter(_levels(in_units(levels, contract_size))), (None, None))

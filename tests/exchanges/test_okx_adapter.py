@@ -1,0 +1,166 @@
+"""What OKX does differently from the other exchanges."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from tickwire.errors import FrameRejected, UnclearSymbol, UnknownContractSize, UnknownSymbol
+from tickwire.exchanges import okx, okx_swap
+from tickwire.exchanges._okx import bridges, follows
+from tickwire.exchanges.contract import Refused, Resync, Send, Symbol
+from tickwire.exchanges.kit import BookEvent, Verdict
+
+BTC, ETH = Symbol("BTC-USDT", "BTC-USDT"), Symbol("ETH-USDT", "ETH-USDT")
+LEVEL = msgspec.Raw(b'[["65000","1","0","1"]]')
+NONE = msgspec.Raw(b"[]")
+
+
+def event(previous: int, last: int, bids: msgspec.Raw = LEVEL) -> BookEvent:
+    return BookEvent(bids, NONE, last, previous=previous)
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        (event(100, 107), "next"),
+        (event(100, 3), "next"),  # numbers begin again after maintenance
+        (event(100, 100, NONE), "old"),  # nothing has changed
+        (event(100, 100), "next"),
+        (event(101, 107), "gap"),
+        (event(99, 100), "gap"),
+        (event(3, 5), "gap"),  # the event with which numbers began again was lost
+        (event(101, 101, NONE), "gap"),  # nothing has changed since an event that was lost
+    ],
+)
+def test_an_event_follows_where_it_names_the_number_before(change: BookEvent, verdict: Verdict) -> None:
+    assert follows(100, change) == verdict
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        (event(90, 99), "old"),
+        (event(90, 100), "old"),
+        (event(90, 101), "next"),
+        (event(100, 101), "next"),
+        (event(101, 105), "gap"),
+    ],
+)
+def test_the_first_event_on_a_snapshot_by_rest_spans_its_number(change: BookEvent, verdict: Verdict) -> None:
+    assert bridges(100, change) == verdict
+
+
+def listing(*instruments: dict[str, str], code: str = "0") -> bytes:
+    return msgspec.json.encode({"code": code, "msg": "", "data": instruments})
+
+
+def swap(name: str, **fields: str) -> dict[str, str]:
+    usual = {
+        "instId": f"{name}-SWAP", "instType": "SWAP", "state": "live", "baseCcy": "", "quoteCcy": "", "expTime": "",
+        "instFamily": name, "settleCcy": "USDT", "ctType": "linear", "ctVal": "0.01", "ctMult": "1", "ctValCcy": "BTC",
+    }  # fmt: skip
+    return usual | fields
+
+
+class TestSpotNames:
+    def test_the_listing_has_what_rests_too(self) -> None:
+        usual = {"instId": "BTC-USDT", "instType": "SPOT", "state": "live", "baseCcy": "BTC", "quoteCcy": "USDT"}
+        rests = usual | {"instId": "ETH-USDT", "baseCcy": "ETH", "state": "suspend"}
+        read = okx.read_listing(listing(usual, rests))
+        assert read.symbols == (BTC, ETH)
+        assert read.resting == {"ETH-USDT": "suspend"}
+
+    @pytest.mark.parametrize("body", [b"", b"[]", b'{"code":"0","data":[{}]}', listing(code="50011")])
+    def test_a_body_that_is_no_listing_is_rejected(self, body: bytes) -> None:
+        with pytest.raises(FrameRejected, match="malformed"):
+            okx.read_listing(body)
+
+    @pytest.mark.parametrize("text", ["BTCUSDT", "btc-usdt", "btc/usdt"])
+    def test_names_are_derived_however_they_are_written(self, text: str) -> None:
+        assert okx.derive(text) == BTC
+
+    def test_what_would_be_a_guess_is_refused(self) -> None:
+        with pytest.raises(UnclearSymbol):
+            okx.derive("XRPRLUSD")
+
+
+class TestSwapNames:
+    def test_a_contract_is_its_value_times_its_multiplier(self) -> None:
+        read = okx_swap.read_listing(listing(swap("BTC-USDT", ctVal="0.01", ctMult="10")))
+        assert read.symbols == (Symbol("BTC-USDT-PERP", "BTC-USDT-SWAP", "perpetual", "USDT", "0.1"),)
+
+    def test_an_inverse_contract_is_an_amount_of_the_quote(self) -> None:
+        inverse = {"settleCcy": "BTC", "ctType": "inverse", "ctVal": "100", "ctValCcy": "USD"}
+        read = okx_swap.read_listing(listing(swap("BTC-USD", **inverse)))
+        assert read.symbols == (Symbol("BTC-USD-PERP", "BTC-USD-SWAP", "perpetual", "BTC", "100"),)
+
+    def test_two_contracts_of_the_same_assets_have_two_names(self) -> None:
+        inverse = {"settleCcy": "BTC", "ctType": "inverse", "ctVal": "100", "ctValCcy": "USD"}
+        united = swap("BTC-USD_UM", settleCcy="USDC")
+        read = okx_swap.read_listing(listing(swap("BTC-USD", **inverse), united))
+        assert [symbol.canonical for symbol in read.symbols] == ["BTC-USD-PERP", "BTC-USD_UM-PERP"]
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"ctVal": ""},
+            {"ctMult": ""},
+            {"ctType": ""},
+            {"ctValCcy": "USDT"},  # a linear contract that is an amount of the quote
+            {"settleCcy": "BTC"},  # a linear contract that is settled in its base
+            {"ctType": "inverse"},
+            {"ctType": "inverse", "ctValCcy": "USDT", "settleCcy": "ETH"},
+        ],
+    )
+    def test_what_cannot_be_converted_is_not_offered(self, fields: dict[str, str]) -> None:
+        read = okx_swap.read_listing(listing(swap("BTC-USDT", **fields), swap("ETH-USDT", ctValCcy="ETH")))
+        assert [symbol.canonical for symbol in read.symbols] == ["ETH-USDT-PERP"]
+        with pytest.raises(UnknownSymbol, match="does not list the symbol 'BTC-USDT-SWAP'"):
+            read.resolve("BTC-USDT-SWAP", "okx_swap")
+
+    @pytest.mark.parametrize("size", ["0", "x", "-1"])
+    def test_a_contract_of_a_size_that_is_none_is_rejected(self, size: str) -> None:
+        with pytest.raises(FrameRejected, match="malformed"):
+            okx_swap.read_listing(listing(swap("BTC-USDT", ctVal=size)))
+
+    def test_without_the_listing_there_is_one_sentence_and_no_symbol(self) -> None:
+        with pytest.raises(UnknownContractSize) as caught:
+            okx_swap.derive("BTC-USDT-SWAP")
+        said = str(caught.value)
+        assert "BTC-USDT-SWAP" in said
+        assert said.count(". ") == 0
+
+
+class TestAnswers:
+    def started(self) -> okx.Adapter:
+        adapter = okx.Adapter([BTC, ETH], ["orderbook"], 25)
+        adapter.start()
+        return adapter
+
+    def receive(self, adapter: okx.Adapter, **event: Any) -> list[Any]:
+        return adapter.receive(msgspec.json.encode(event), 1)
+
+    def test_a_request_that_is_refused_as_a_whole_is_halved_until_the_bad_one_stands_alone(self) -> None:
+        adapter = self.started()
+        halves = self.receive(adapter, event="error", code="60012", msg="Invalid request", id="1")
+        assert [msgspec.json.decode(send.payload)["args"][0]["instId"] for send in halves] == ["BTC-USDT", "ETH-USDT"]
+        refused = self.receive(adapter, event="error", code="60012", msg="Invalid request", id="3")
+        assert refused == [Refused("orderbook", ETH, "Invalid request (code 60012)")]
+
+    def test_too_many_requests_refuse_nothing(self) -> None:
+        adapter = self.started()
+        with pytest.raises(FrameRejected, match="too frequent"):
+            self.receive(adapter, event="error", code="60014", msg="Requests too frequent", id="1")
+        assert adapter.pending() == [("orderbook", BTC), ("orderbook", ETH)]
+
+    def test_a_notice_of_something_else_does_not_end_the_connection(self) -> None:
+        with pytest.raises(FrameRejected, match="unknown"):
+            self.receive(self.started(), event="notice", code="1", msg="x")
+
+    def test_a_book_given_up_is_asked_for_over_the_socket(self) -> None:
+        adapter = self.started()
+        assert adapter.restart(BTC, "stale", 1) == [Resync(BTC, "stale")]
+        asked = [msgspec.json.decode(send.payload)["op"] for send in adapter.resync(BTC) if isinstance(send, Send)]
+        assert asked == ["unsubscribe", "subscribe"]
+        assert ("orderbook", BTC) in adapter.pending()
