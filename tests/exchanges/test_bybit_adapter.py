@@ -5,12 +5,14 @@ import pytest
 
 from recordings import books
 from tickwire.errors import FrameRejected
+from tickwire.events.types import Trade
 from tickwire.exchanges import bybit
 from tickwire.exchanges.bybit import EXCHANGE, Adapter
 from tickwire.exchanges.contract import Channel, Refused, Resync, Send, Subscribed, Symbol
 
 BTC, ETH = Symbol("BTC-USDT", "BTCUSDT"), Symbol("ETH-USDT", "ETHUSDT")
 BOTH: list[Channel] = ["ticker", "orderbook"]
+ALL: list[Channel] = [*BOTH, "trade"]
 
 
 def frame(kind: str, number: int, bid: str = "100", depth: int = 50, **times: int) -> bytes:
@@ -79,7 +81,7 @@ def test_a_request_has_ten_topics_at_most() -> None:
 def test_a_connections_topics_have_fewer_characters_than_the_exchange_allows() -> None:
     """https://bybit-exchange.github.io/docs/v5/ws/connect: 21,000 characters."""
     symbols = [Symbol(f"{i}", f"{i:010}LONGESTUSDT") for i in range(EXCHANGE.symbols_per_connection)]
-    outputs = Adapter(symbols, BOTH, 1000).start()
+    outputs = Adapter(symbols, ALL, 1000).start()
     topics = [t for o in outputs if isinstance(o, Send) for t in msgspec.json.decode(o.payload)["args"]]
     assert len(msgspec.json.encode(topics)) <= 21_000
 
@@ -135,3 +137,15 @@ def test_an_error_is_no_listing() -> None:
 
 def test_names_are_derived_by_rule() -> None:
     assert {bybit.derive(text) for text in ("BTCUSDT", "btc-usdt", "BTC/USDT")} == {BTC}
+
+
+def test_one_bad_trade_rejects_its_message_and_no_other() -> None:
+    adapter = Adapter([BTC], ["trade"], 50)
+
+    def trades(*sizes: str) -> bytes:
+        row = {"i": "1", "T": 1, "p": "100", "S": "Sell", "s": "BTCUSDT"}
+        return msgspec.json.encode({"topic": "publicTrade.BTCUSDT", "data": [row | {"v": size} for size in sizes]})
+
+    with pytest.raises(FrameRejected, match="trade of BTCUSDT"):
+        adapter.receive(trades("1", "x"), 1)
+    assert [output.size for output in adapter.receive(trades("2", "3"), 2) if isinstance(output, Trade)] == ["2", "3"]

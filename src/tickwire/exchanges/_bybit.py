@@ -1,6 +1,7 @@
 """What the categories of Bybit v5 have in common: frames, requests, pages of the listing.
 
 Books, their numbers and depths: https://bybit-exchange.github.io/docs/v5/websocket/public/orderbook
+Trades: https://bybit-exchange.github.io/docs/v5/websocket/public/trade
 Connections, requests, ping: https://bybit-exchange.github.io/docs/v5/ws/connect
 Listing: https://bybit-exchange.github.io/docs/v5/market/instrument, REST limits: https://bybit-exchange.github.io/docs/v5/rate-limit
 
@@ -15,14 +16,15 @@ import msgspec
 from msgspec import Meta, Raw, Struct, field
 
 from tickwire.errors import FrameRejected
-from tickwire.events.types import Micros
+from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import Channel, Output, Symbol, decoded, malformed
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook, by_step
 from tickwire.exchanges.messages import BookMessages
 from tickwire.exchanges.symbols import Listing
 
-_TICKER_MARK = b'"orderbook.1.'
+_TICKER_MARK, _TRADE_MARK = b'"orderbook.1.', b'"publicTrade.'
+_SIDES: dict[str, TakerSide] = {"Buy": "buy", "Sell": "sell"}
 
 _Levels = TypeVar("_Levels")
 _Number = Annotated[int, Meta(ge=0, le=2**53)]
@@ -45,6 +47,20 @@ class _Frame(Struct, Generic[_Levels], gc=False):
     @property
     def exchange_us(self) -> Micros:
         return 1000 * (self.sent_ms if self.made_ms is None else self.made_ms)
+
+
+class _Trade(Struct, gc=False):
+    symbol: str = field(name="s")
+    trade_id: str = field(name="i")
+    price: str = field(name="p")
+    size: str = field(name="v")
+    side: Literal["Buy", "Sell"] = field(name="S")  # "side of taker"
+    time_ms: _Number = field(name="T")
+
+
+class _Trades(Struct, gc=False):
+    topic: str
+    data: list[_Trade]
 
 
 class _Other(Struct):
@@ -82,6 +98,7 @@ class _Answer(Struct):
 
 _decode_best = msgspec.json.Decoder(_Frame[list[tuple[str, str]]]).decode
 _decode_book = msgspec.json.Decoder(_Frame[Raw]).decode
+_decode_trades = msgspec.json.Decoder(_Trades).decode
 _decode_other = msgspec.json.Decoder(_Other).decode
 _decode_listing = msgspec.json.Decoder(_Answer).decode
 
@@ -107,6 +124,8 @@ class BybitAdapter(KitAdapter[StreamedBook]):
         try:
             if _TICKER_MARK in payload:  # only a hint: what is something else is not of its topic
                 return self._best(_decode_best(payload), received_us)
+            if _TRADE_MARK in payload:
+                return self._executions(_decode_trades(payload), received_us)
             return self._change(_decode_book(payload), received_us)
         except contract.UNREADABLE:
             return self._other(payload)
@@ -122,6 +141,8 @@ class BybitAdapter(KitAdapter[StreamedBook]):
         return msgspec.json.encode(request if number is None else request | {"req_id": str(number)})
 
     def _topic(self, channel: Channel, native: str) -> str:
+        if channel == "trade":
+            return f"publicTrade.{native}"
         return f"orderbook.{1 if channel == 'ticker' else self.depth}.{native}"
 
     def _best(self, frame: _Frame[list[tuple[str, str]]], received_us: Micros) -> list[Output]:
@@ -143,6 +164,15 @@ class BybitAdapter(KitAdapter[StreamedBook]):
         out = kept.change(event, received_us) if frame.type == "delta" else kept.snapshot(event, received_us)
         return self.heard(kept, out) if kept.new else out
 
+    def _executions(self, frame: _Trades, received_us: Micros) -> list[Output]:
+        out: list[Output] = []
+        for one in frame.data:
+            if frame.topic != self._topic("trade", one.symbol):
+                raise _unasked(frame.topic)
+            of_trade = one.symbol, one.trade_id, one.price, one.size, _SIDES[one.side]
+            out += self.trade(*of_trade, received_us, exchange_us=one.time_ms * 1000)
+        return out
+
     def _other(self, payload: bytes) -> list[Output]:
         """Take what is no data of a book."""
         other = decoded("frame", _decode_other, payload)
@@ -150,7 +180,7 @@ class BybitAdapter(KitAdapter[StreamedBook]):
             return []
         if other.op == "subscribe":
             return self._subscribed(other)
-        if other.topic is not None and other.topic.startswith("orderbook."):
+        if other.topic is not None and other.topic.startswith(("orderbook.", "publicTrade.")):
             raise malformed("frame", payload)
         raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
 

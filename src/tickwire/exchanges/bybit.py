@@ -1,6 +1,6 @@
-"""Bybit v5 spot: ``orderbook.1`` (best bid and offer), ``orderbook.50``, ``.200`` or ``.1000``.
+"""Bybit v5 spot: ``orderbook.1`` (best bid and offer), ``orderbook.50``, ``.200`` or ``.1000``, ``publicTrade``.
 
-Topics: https://bybit-exchange.github.io/docs/v5/websocket/public/orderbook
+Topics: https://bybit-exchange.github.io/docs/v5/websocket/public/orderbook and …/trade
 Listing: https://bybit-exchange.github.io/docs/v5/market/instrument
 """
 
@@ -15,8 +15,8 @@ EXCHANGE = contract.Exchange(
     ws_url="wss://stream.bybit.com/v5/public/spot",
     rest_url="https://api.bybit.com",
     listing_paths=("/v5/market/instruments-info?category=spot&limit=1000",),
-    channels=("ticker", "orderbook"),
-    symbols_per_connection=200,  # 21,000 characters of topics a connection: three topics of 35 a symbol
+    channels=("ticker", "orderbook", "trade"),
+    symbols_per_connection=180,  # 21,000 characters of topics a connection: three topics of up to 37 a symbol
     message_interval_s=0.1,  # no limit is documented
     connect_interval_s=1.0,  # 500 attempts in 5 minutes from one address
     rest_limits=(contract.Limit(600, 5.0),),

@@ -1,6 +1,6 @@
-"""Bybit v5 contracts in USDT and USDC: ``orderbook.1`` (best bid and offer), ``orderbook.50``, ``.200`` or ``.1000``.
+"""Bybit v5 contracts in USDT and USDC: ``orderbook.1`` (best bid and offer), ``.50``, ``.200``, ``.1000``, trades.
 
-Topics: https://bybit-exchange.github.io/docs/v5/websocket/public/orderbook
+Topics: https://bybit-exchange.github.io/docs/v5/websocket/public/orderbook and …/trade
 Listing: https://bybit-exchange.github.io/docs/v5/market/instrument
 
 Sizes are in units of the base. Limits are those of spot, but for the number of topics in one request.
