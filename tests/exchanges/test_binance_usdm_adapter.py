@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from tickwire.errors import UnclearSymbol
-from tickwire.events.types import OrderBook
+from tickwire.events.types import OrderBook, Trade
 from tickwire.exchanges.binance_usdm import EXCHANGE, Adapter, derive, read_listing
 from tickwire.exchanges.contract import Fetch, Send, Symbol
 
@@ -82,9 +82,21 @@ def test_a_connection_has_two_hundred_streams_at_most() -> None:
     assert sum(len(msgspec.json.decode(o.payload)["params"]) for o in outputs if isinstance(o, Send)) == 200
 
 
-def test_books_and_best_prices_are_on_the_public_route() -> None:
-    (plan,) = EXCHANGE.plans([BTC], ["ticker", "orderbook"])
-    assert plan.url == "wss://fstream.binance.com/public/stream"
+def test_trades_are_on_another_route_than_books_and_best_prices() -> None:
+    plans = EXCHANGE.plans([BTC], ["ticker", "orderbook", "trade"])
+    assert {plan.url: plan.channels for plan in plans} == {
+        "wss://fstream.binance.com/public/stream": ("ticker", "orderbook"),
+        "wss://fstream.binance.com/market/stream": ("trade",),
+    }
+
+
+@pytest.mark.parametrize(("buyer_made", "side"), [(True, "sell"), (False, "buy")])
+def test_the_side_of_a_trade_is_the_takers(buyer_made: bool, side: str) -> None:
+    adapter = Adapter([BTC], ["trade"], 25)
+    data = {"e": "aggTrade", "s": "BTCUSDT", "a": 7, "p": "10", "q": "1", "T": 1, "m": buyer_made}
+    (*_, trade) = adapter.receive(msgspec.json.encode({"stream": "btcusdt@aggTrade", "data": data}), 1)
+    assert isinstance(trade, Trade)
+    assert (trade.side, trade.trade_id) == (side, "7")
 
 
 def test_a_contract_is_named_by_the_day_on_which_it_ends() -> None:

@@ -4,8 +4,8 @@ Spot: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-strea
 Contracts: https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams
 """
 
-from collections.abc import Sequence
-from typing import Annotated, Generic, Literal, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Raw, Struct, field
@@ -17,36 +17,35 @@ from tickwire.exchanges.contract import Channel, Output, Reconnect, malformed
 from tickwire.exchanges.kit import BookEvent, BridgedBook, Item, KitAdapter, Method
 from tickwire.exchanges.kit.continuity import NO_NUMBER
 
-_NAMES: dict[Channel, str] = {"ticker": "bookTicker", "orderbook": "depth@100ms"}
 _NO_DATA = Raw(b"null")
 _TICKER_MARK = b'@bookTicker"'
 
 _Data = TypeVar("_Data")
-_Number = Annotated[int, Meta(ge=0, le=2**53)]
+Number = Annotated[int, Meta(ge=0, le=2**53)]
 
 
 class _BookTicker(Struct, gc=False):
-    update_id: _Number = field(name="u")
+    update_id: Number = field(name="u")
     symbol: str = field(name="s")
     bid: str = field(name="b")
     bid_size: str = field(name="B")
     ask: str = field(name="a")
     ask_size: str = field(name="A")
-    time_ms: _Number | None = field(name="E", default=None)  # of contracts alone
+    time_ms: Number | None = field(name="E", default=None)  # of contracts alone
 
 
 class _Depth(Struct, gc=False):
     kind: Literal["depthUpdate"] = field(name="e")
-    time_ms: _Number = field(name="E")
+    time_ms: Number = field(name="E")
     symbol: str = field(name="s")
-    first: _Number = field(name="U")
-    last: _Number = field(name="u")
+    first: Number = field(name="U")
+    last: Number = field(name="u")
     bids: Raw = field(name="b")
     asks: Raw = field(name="a")
-    previous: _Number = field(name="pu", default=NO_NUMBER)  # of contracts alone
+    previous: Number = field(name="pu", default=NO_NUMBER)  # of contracts alone
 
 
-class _Combined(Struct, Generic[_Data], gc=False):
+class Combined(Struct, Generic[_Data], gc=False):
     """The envelope of a combined stream."""
 
     data: _Data
@@ -65,13 +64,13 @@ class _Other(Struct):
 
 
 class _Snapshot(Struct):
-    last_update_id: _Number = field(name="lastUpdateId")
+    last_update_id: Number = field(name="lastUpdateId")
     bids: Raw
     asks: Raw
 
 
-_decode_ticker = msgspec.json.Decoder(_Combined[_BookTicker]).decode
-_decode_depth = msgspec.json.Decoder(_Combined[_Depth]).decode
+_decode_ticker = msgspec.json.Decoder(Combined[_BookTicker]).decode
+_decode_depth = msgspec.json.Decoder(Combined[_Depth]).decode
 _decode_other = msgspec.json.Decoder(_Other).decode
 _decode_plain_ticker = msgspec.json.Decoder(_BookTicker).decode
 _decode_plain_depth = msgspec.json.Decoder(_Depth).decode
@@ -87,6 +86,7 @@ def read_snapshot(body: bytes) -> BookEvent:
 class BinanceAdapter(KitAdapter[BridgedBook]):
     """One connection to the combined streams. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
 
+    names: ClassVar[Mapping[Channel, str]] = {"ticker": "bookTicker", "orderbook": "depth@100ms"}
     most = 200  # streams in one message
     whole = True
 
@@ -101,7 +101,7 @@ class BinanceAdapter(KitAdapter[BridgedBook]):
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
         """Ask for streams by their names."""
-        streams = [f"{symbol.native.lower()}@{_NAMES[channel]}" for channel, symbol in items]
+        streams = [f"{symbol.native.lower()}@{self.names[channel]}" for channel, symbol in items]
         return msgspec.json.encode({"method": method.upper(), "params": streams, "id": number})
 
     def _best(self, best: _BookTicker, at_us: Micros) -> list[Output]:

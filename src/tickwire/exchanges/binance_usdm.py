@@ -1,6 +1,7 @@
-"""Binance USD-M futures: ``bookTicker`` and ``depth@100ms``, both on the route ``/public``.
+"""Binance USD-M futures: ``bookTicker`` and ``depth@100ms`` on the route ``/public``, ``aggTrade`` on ``/market``.
 
-A subscription on another route is accepted, and nothing comes of it.
+A subscription on another route is accepted, and nothing comes of it. An ``aggTrade`` joins what one order took at one
+price in 100 ms; that their numbers have no holes is not documented.
 Streams: https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams
 Keeping the book: …/websocket-market-streams/How-to-manage-a-local-order-book-correctly
 Snapshot, listing and their weights: https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api
@@ -8,16 +9,18 @@ Snapshot, listing and their weights: https://developers.binance.com/docs/derivat
 Sizes are in units of the base.
 """
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta, Struct, field
 
 from tickwire.errors import UnclearSymbol
+from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
-from tickwire.exchanges._binance import BinanceAdapter, read_snapshot
-from tickwire.exchanges.contract import Fetch, Symbol, decoded
+from tickwire.exchanges._binance import BinanceAdapter, Combined, Number, read_snapshot
+from tickwire.exchanges.contract import Channel, Fetch, Output, Symbol, decoded
 from tickwire.exchanges.kit import BookEvent, BridgedBook, Verdict, by_previous
 from tickwire.exchanges.messages import BookMessages
 from tickwire.exchanges.symbols import QUOTES, Listing, derivative, split_derivative
@@ -25,9 +28,11 @@ from tickwire.exchanges.symbols import QUOTES, Listing, derivative, split_deriva
 EXCHANGE = contract.Exchange(
     name="binance_usdm",
     ws_url="wss://fstream.binance.com/public/stream",
+    ws_urls={"trade": "wss://fstream.binance.com/market/stream"},
     rest_url="https://fapi.binance.com",
     listing_paths=("/fapi/v1/exchangeInfo",),
-    channels=("ticker", "orderbook"),
+    channels=("ticker", "orderbook", "trade"),
+    trades_numbered=True,
     symbols_per_connection=100,  # 200 streams a connection: clients count so, the documentation says 1024
     message_interval_s=0.15,  # 10 messages a second, pings and pongs among them
     connect_interval_s=1.0,  # the limit of spot, 300 attempts in 5 minutes; none is documented here
@@ -38,7 +43,17 @@ EXCHANGE = contract.Exchange(
     book_depths=range(1, 1001),
 )
 
+_TRADE_MARK = b'@aggTrade"'
 _SNAPSHOT_LEVELS, _SNAPSHOT_WEIGHT = 1000, 20  # fewer levels rot soon
+
+
+class _Trade(Struct, gc=False):
+    symbol: str = field(name="s")
+    number: Number = field(name="a")
+    price: str = field(name="p")
+    size: str = field(name="q")
+    time_ms: Number = field(name="T")
+    buyer_made: bool = field(name="m")
 
 
 class _Listed(Struct):
@@ -54,6 +69,7 @@ class _ExchangeInfo(Struct):
     symbols: list[_Listed]
 
 
+_decode_trade = msgspec.json.Decoder(Combined[_Trade]).decode
 _decode_listing = msgspec.json.Decoder(_ExchangeInfo).decode
 
 
@@ -80,9 +96,19 @@ def _named(listed: _Listed) -> Symbol:
 
 
 class Adapter(BinanceAdapter):
-    """One connection to the route ``/public``. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
+    """One connection to one of the routes. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
 
     exchange = EXCHANGE
+    names: ClassVar[Mapping[Channel, str]] = {**BinanceAdapter.names, "trade": "aggTrade"}
+
+    def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
+        """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
+        if _TRADE_MARK not in payload:
+            return super().receive(payload, received_us)
+        one = decoded("trade", _decode_trade, payload).data
+        side: TakerSide = "sell" if one.buyer_made else "buy"
+        of_trade = one.symbol, str(one.number), one.price, one.size, side
+        return self.trade(*of_trade, received_us, exchange_us=one.time_ms * 1000)
 
     def keep(self, symbol: Symbol) -> BridgedBook:
         """Make a book by the documented procedure: "each new event's pu should be equal to the previous event's u"."""
