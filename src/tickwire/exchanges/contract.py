@@ -33,7 +33,7 @@ from tickwire.events.types import Micros, OrderBook, Ticker, Trade
 
 Channel: TypeAlias = Literal["ticker", "orderbook", "trade"]
 Frames: TypeAlias = Literal["text", "binary", "both"]
-Kind: TypeAlias = Literal["spot", "perpetual", "future"]
+Kind: TypeAlias = Literal["spot", "perpetual", "future", "option"]
 
 # What msgspec raises for text that is no JSON, JSON of another shape, bytes that are no UTF-8, and deep nesting.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -43,7 +43,8 @@ MAX_TEXT = 200  # characters of a foreign text that are worth repeating
 class Symbol(Struct, frozen=True):
     """One tradable name: canonical (``BTC-USDT``) and as the exchange writes it (``BTCUSDT``).
 
-    A derivative's canonical name ends with ``-PERP`` or with the day of its expiry, ``-YYMMDD``. *contract_size* says
+    A derivative's canonical name ends with ``-PERP``, with the day of its expiry, ``-YYMMDD``, or where it is an option
+    with ``-YYMMDD-STRIKE-C`` or ``-P``, the strike as the exchange's name has it. *contract_size* says
     what size 1 of the exchange's is in units of the base, as decimal text; in units of the quote where the contract is
     inverse, which is one that is settled in its base: its worth in the base changes with the price.
     """

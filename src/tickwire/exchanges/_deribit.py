@@ -1,0 +1,79 @@
+"""How Deribit writes requests, levels, and names: BTC-PERPETUAL, BTC_USDC-25DEC26, BTC-25DEC26-100000-C, BTC_USDC.
+
+Requests: https://docs.deribit.com/articles/json-rpc-overview
+Names: https://docs.deribit.com/articles/instrument-naming-conventions
+"""
+
+import re
+
+import msgspec
+from msgspec import Raw
+
+from tickwire.errors import UnclearSymbol
+from tickwire.exchanges.contract import Channel, Symbol
+from tickwire.exchanges.symbols import derivative
+
+_NATIVE = re.compile(
+    r"([A-Z0-9]+)(?:_([A-Z]+))?(?:-(?:(PERPETUAL)|(\d{1,2})([A-Z]{3})(\d\d)(?:-([\dd]+)-([CP]))?))?"
+)
+_CANONICAL = re.compile(
+    r"([A-Z0-9]+)-([A-Z]+)(?:-(?:(PERP)|(\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])((?:-[\dd]+-[CP])?)))?"
+)
+_DELETED, _SET = re.compile(rb'\["delete",([^],]+),[^],]+\]'), re.compile(rb'\["(?:new|change)",')
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+
+
+def by_either_name(text: str) -> Symbol:
+    """Name what a user wrote, the exchange's own name or the canonical one, by rule.
+
+    Raises :exc:`~tickwire.errors.UnclearSymbol`.
+    """
+    name = re.sub(r"(?<=\d)D(?=\d)", "d", text.strip().upper())  # the point of a strike
+    canonical = _CANONICAL.fullmatch(name.replace("/", "-").replace("_", "-"))
+    found = by_native_name(name) or (None if canonical is None else by_native_name(_native(canonical)))
+    if found is None:
+        raise UnclearSymbol(text, "deribit")
+    return found
+
+
+def by_native_name(native: str) -> Symbol | None:
+    """Name an instrument by its own name; None where it is a combination or nothing."""
+    found = _NATIVE.fullmatch(native)
+    if found is None:
+        return None
+    base, counter, perpetual, day, month, year, strike, side = found.groups()
+    quote, settlement = (counter, counter) if counter else ("USD", base)
+    if perpetual:
+        return derivative(native, base, quote, settlement)
+    if month is None:
+        return Symbol(f"{base}-{counter}", native) if counter else None
+    if month not in _MONTHS:
+        return None
+    name = f"{base}-{quote}-{year}{_MONTHS.index(month) + 1:02}{int(day):02}"
+    if strike is None:
+        return Symbol(name, native, "future", settlement)
+    return Symbol(f"{name}-{strike}-{side}", native, "option", settlement)
+
+
+def _native(canonical: re.Match[str]) -> str:
+    """The exchange's name of what a canonical name says."""
+    base, quote, perpetual, year, month, day, option = canonical.groups()
+    pair = base if quote == "USD" else f"{base}_{quote}"
+    if perpetual:
+        return f"{pair}-PERPETUAL"
+    return pair if day is None else f"{pair}-{int(day)}{_MONTHS[int(month) - 1]}{year}{option}"
+
+
+def request_text(number: int, method: str, **params: object) -> bytes:
+    """A request of JSON-RPC."""
+    return msgspec.json.encode({"jsonrpc": "2.0", "id": number, "method": f"public/{method}", "params": params})
+
+
+def channel_name(channel: Channel, symbol: Symbol) -> str:
+    """The name of what is subscribed."""
+    return f"quote.{symbol.native}" if channel == "ticker" else f"book.{symbol.native}.100ms"
+
+
+def plain_levels(levels: Raw) -> Raw:
+    """Levels without their first element; a deleted one has the size 0."""
+    return Raw(_SET.sub(b"[", _DELETED.sub(rb"[\1,0]", bytes(levels))))

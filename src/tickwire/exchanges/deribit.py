@@ -1,0 +1,204 @@
+"""Deribit: ``quote`` (best bid and offer) and ``book`` (the complete order book) of everything but combinations.
+
+Book and its numbers: https://docs.deribit.com/subscriptions/orderbook/bookinstrument_nameinterval
+Ticker: https://docs.deribit.com/subscriptions/market-data/quoteinstrument_name
+Connections and heartbeats: https://docs.deribit.com/articles/connection-management-best-practices
+Limits: https://docs.deribit.com/articles/rate-limits
+Listing: https://docs.deribit.com/api-reference/market-data/public-get_instruments
+
+Sizes leave as the exchange counts them: in the base for options, spot and linear contracts (``BTC-USDC-PERP``), and in
+US dollars for inverse ones (``BTC-USD-PERP``), whose worth in the base changes with the price. Combinations are not
+listed: their prices may be negative.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from tickwire.errors import FrameRejected
+from tickwire.events.decimals import decimal_text
+from tickwire.events.types import Micros
+from tickwire.exchanges import contract
+from tickwire.exchanges._deribit import by_either_name, by_native_name, channel_name, plain_levels, request_text
+from tickwire.exchanges.contract import Channel, Limit, Output, Send, Symbol, decoded, malformed
+from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook, by_previous
+from tickwire.exchanges.messages import BookMessages
+from tickwire.exchanges.numbers import best
+from tickwire.exchanges.symbols import Listing
+
+_LISTING = "/api/v2/public/get_instruments?currency=any&kind="
+EXCHANGE = contract.Exchange(
+    name="deribit",
+    ws_url="wss://www.deribit.com/ws/api/v2",
+    rest_url="https://www.deribit.com",
+    listing_paths=(f"{_LISTING}future", f"{_LISTING}option", f"{_LISTING}spot"),
+    channels=("ticker", "orderbook"),
+    symbols_per_connection=250,  # "batches, e.g. 2 messages of 500" channels
+    message_interval_s=0.3,  # "~3.3 requests/second" to subscribe
+    connect_interval_s=1.0,  # "32 connections per IP", requests over HTTP included
+    rest_limits=(Limit(50, 50.0),),  # one a second, 50 at once
+    ping_interval_s=20.0,  # the server's heartbeats come every ten seconds
+    silence_s=35.0,
+    book_depths=range(1, 5001),  # it has all levels
+)
+
+_CHANNELS: dict[str, Channel] = {"quote": "ticker", "ticker": "ticker", "book": "orderbook"}  # Deribit's, ours
+_TOO_MANY = 10028  # the code of too_many_requests
+_AGAIN = 1_000_000  # and above: the number of a request for one book that starts again
+_NO_LEVELS = Raw(b"[]")
+
+_Number = Annotated[int, Meta(ge=0, le=2**53)]
+
+
+class _Quote(Struct, gc=False):
+    """Numbers with a point or exponent arrive as the text of the frame (float_hook), others as int."""
+
+    instrument_name: str
+    timestamp: _Number
+    best_bid_price: Any  # 0.0 with the amount 0.0 where there is no bid
+    best_bid_amount: Any
+    best_ask_price: Any
+    best_ask_amount: Any
+    last_price: Any = None
+
+
+class _Book(Struct, gc=False):
+    instrument_name: str
+    timestamp: _Number
+    type: Literal["snapshot", "change"]
+    change_id: _Number
+    prev_change_id: _Number | None = None
+    bids: Raw = _NO_LEVELS  # ["new" | "change" | "delete", price, amount]
+    asks: Raw = _NO_LEVELS
+
+
+class _Params(Struct, frozen=True):
+    channel: str = ""
+    data: Raw = Raw(b"null")
+    type: str | None = None
+
+
+class _Error(Struct):
+    code: int = 0
+    message: str = "no reason"
+
+
+class _Frame(Struct):
+    method: str | None = None
+    params: _Params = _Params()
+    id: int | None = None
+    result: Raw = Raw(b"")
+    error: _Error | None = None
+
+
+class _Instrument(Struct):
+    instrument_name: str
+    is_active: bool = True
+
+
+class _Instruments(Struct):
+    result: list[_Instrument]
+
+
+_decode = msgspec.json.Decoder(_Frame).decode
+_decode_quote = msgspec.json.Decoder(_Quote, float_hook=str).decode
+_decode_book = msgspec.json.Decoder(_Book).decode
+_decode_channels = msgspec.json.Decoder(list[str]).decode
+_decode_listing = msgspec.json.Decoder(_Instruments).decode
+
+
+def read_listing(body: bytes) -> Listing:
+    """Read ``public/get_instruments`` of one kind. Raises :exc:`~tickwire.errors.FrameRejected`."""
+    listed = {each.instrument_name: each for each in decoded("instruments", _decode_listing, body).result}
+    symbols = [symbol for symbol in map(by_native_name, listed) if symbol is not None]
+    return Listing(symbols, resting={name: "not active" for name, each in listed.items() if not each.is_active})
+
+
+derive = by_either_name
+
+
+class Adapter(KitAdapter[StreamedBook]):
+    """One connection to the public endpoint. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
+
+    exchange = EXCHANGE
+    most = 500
+    ping_text = b'{"jsonrpc":"2.0","id":0,"method":"public/test","params":{}}'
+
+    def keep(self, symbol: Symbol) -> StreamedBook:
+        """Keep a book whose changes name the number of the one before."""
+        return StreamedBook(symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again, follows=by_previous)
+
+    def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
+        """Ask for channels by their names."""
+        if method == "unsubscribe":
+            number = 0
+        elif number is None:
+            number = _AGAIN + list(self._books).index(items[0][1].native)
+        return request_text(number, method, channels=[channel_name(*item) for item in items])
+
+    def start(self) -> list[Output]:
+        """Ask for heartbeats, which is what tells a dead connection, and subscribe."""
+        return [Send(request_text(0, "set_heartbeat", interval=10)), *super().start()]
+
+    def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
+        """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
+        frame = decoded("frame", _decode, payload)
+        params = frame.params
+        if frame.method == "subscription":
+            channel = _CHANNELS.get(params.channel.partition(".")[0])
+            if channel is not None:
+                return (self._book if channel == "orderbook" else self._quote)(params.data, received_us)
+        elif frame.method == "heartbeat":
+            # "If your client fails to respond to a test_request, the server immediately closes the connection."
+            return [Send(self.ping_text, urgent=True)] if params.type == "test_request" else []
+        elif frame.id is not None and (frame.result or frame.error):
+            return self._answered(frame.id, frame)
+        raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
+
+    def _quote(self, data: Raw, received_us: Micros) -> list[Output]:
+        quote = decoded("quote", _decode_quote, data)
+        try:
+            bid = best(quote.best_bid_price, quote.best_bid_amount)
+            ask = best(quote.best_ask_price, quote.best_ask_amount)
+            last = None if quote.last_price is None else decimal_text(quote.last_price)
+        except ValueError as e:
+            raise malformed(f"quote of {quote.instrument_name}", e) from None
+        return self.ticker(
+            quote.instrument_name, *bid, *ask, received_us, last=last, exchange_us=quote.timestamp * 1000
+        )
+
+    def _book(self, data: Raw, received_us: Micros) -> list[Output]:
+        book = decoded("book", _decode_book, data)
+        kept = self.kept(book.instrument_name)
+        previous = -1 if book.prev_change_id is None else book.prev_change_id
+        event = BookEvent(plain_levels(book.bids), plain_levels(book.asks), book.change_id, previous=previous)
+        event.exchange_us = book.timestamp * 1000
+        # "If prev_change_id equals the change_id of the previous message, no messages were missed."
+        out = (kept.snapshot if book.type == "snapshot" else kept.change)(event, received_us)
+        return self.heard(kept, out) if kept.new else out
+
+    def _answered(self, number: int, frame: _Frame) -> list[Output]:
+        """Take an answer, which lists the channels that are carried: an unknown one is missing from it."""
+        error = frame.error
+        if error is not None and (error.code == _TOO_MANY or number == 0):
+            # Neither refused nor accepted: it stays pending, and the connection's deadline asks again, later.
+            raise FrameRejected("unknown", f"an error {error.message[: contract.MAX_TEXT]!r} ({error.code})")
+        if error is not None and number < _AGAIN:
+            return self.answered(number, error.message[: contract.MAX_TEXT])
+        carried = set(decoded("answer", _decode_channels, frame.result)) if number and error is None else ()
+        why = "unknown" if error is None else error.message[: contract.MAX_TEXT]
+        out: list[Output] = []
+        for channel, symbol in self._asked(number):
+            if channel_name(channel, symbol) in carried:
+                out += self._requests.accept(channel, symbol.native)
+            else:
+                out += self._refuse(channel, symbol.native, why)
+        return out
+
+    def _asked(self, number: int) -> Sequence[Item]:
+        if number < _AGAIN:
+            return self._requests.asked(number)
+        books = list(self._books.values())[number - _AGAIN : number - _AGAIN + 1]
+        return [("orderbook", kept.symbol) for kept in books]
