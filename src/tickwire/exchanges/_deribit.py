@@ -13,9 +13,7 @@ from tickwire.errors import UnclearSymbol
 from tickwire.exchanges.contract import Channel, Symbol
 from tickwire.exchanges.symbols import derivative
 
-_NATIVE = re.compile(
-    r"([A-Z0-9]+)(?:_([A-Z]+))?(?:-(?:(PERPETUAL)|(\d{1,2})([A-Z]{3})(\d\d)(?:-([\dd]+)-([CP]))?))?"
-)
+_NATIVE = re.compile(r"([A-Z0-9]+)(?:_([A-Z]+))?(?:-(?:(PERPETUAL)|(\d{1,2})([A-Z]{3})(\d\d)(?:-([\dd]+)-([CP]))?))?")
 _CANONICAL = re.compile(
     r"([A-Z0-9]+)-([A-Z]+)(?:-(?:(PERP)|(\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])((?:-[\dd]+-[CP])?)))?"
 )
