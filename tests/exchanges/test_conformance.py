@@ -241,7 +241,7 @@ def test_spoiled_frames_never_break_the_rules_of_the_messages(recording: Path, d
         assert trade.trade_id
 
 
-DECIMAL = re.compile(r"\d+\.?\d*|\.\d+")  # as it was written: a spoiled size may have lost its first digit
+DECIMAL = re.compile(r"-?(\d+\.?\d*|\.\d+)")  # as it was written: a spoiled number may have a sign, or no first digit
 VALUE = re.compile(r'"(?:[^"\\]|\\.)*":?|-?\d[\d.eE+-]*|true|false|null')
 OTHERS = ["null", "true", "{}", "[]", '[["1","2"]]', "-1", "9" * 20, "1e999999999", '"NaN"', '""', '"x"']
 
