@@ -18,6 +18,7 @@ from tickwire.exchanges.kit.continuity import (
     by_time,
     spans,
 )
+from tickwire.exchanges.kit.derived import DerivedAdapter
 from tickwire.exchanges.kit.either import EitherBook
 from tickwire.exchanges.kit.pages import pages
 from tickwire.exchanges.kit.requests import Item, Method, Requests
@@ -25,6 +26,7 @@ from tickwire.exchanges.kit.requests import Item, Method, Requests
 __all__ = [
     "BookEvent",
     "BridgedBook",
+    "DerivedAdapter",
     "EitherBook",
     "Follows",
     "Item",

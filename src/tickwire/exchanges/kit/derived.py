@@ -1,0 +1,73 @@
+"""Adapters of exchanges that do not say the best prices with their sizes: tickers are read off the book."""
+
+from collections.abc import Sequence
+from typing import Generic
+
+from msgspec.structs import replace
+
+from tickwire.events.types import Level, Micros, OrderBook
+from tickwire.exchanges.contract import Channel, Fetch, Output, Refused, Resync, Subscribed, Symbol
+from tickwire.exchanges.kit.adapter import Kept, KitAdapter
+from tickwire.exchanges.kit.requests import Item
+
+_NOTHING = (None, None)
+
+
+class DerivedAdapter(KitAdapter[Kept], Generic[Kept]):
+    """Subscribes the books for tickers too, and gives a ticker where a best level has changed.
+
+    ``receive`` of an exchange's adapter hands what it found through :meth:`derived`.
+    """
+
+    def __init__(self, symbols: Sequence[Symbol], channels: Sequence[Channel], depth: int) -> None:
+        self._wanted = [channel for channel in channels if channel != "trade"]
+        subscribed: list[Channel] = ["orderbook"] if self._wanted else []
+        super().__init__(symbols, [*subscribed, *(channel for channel in channels if channel == "trade")], depth)
+        self._tickers |= {symbol.native: symbol for symbol in symbols if "ticker" in channels}
+        self._told: dict[str, tuple[Level | None, Level | None]] = {}  # the last ticker's levels, by the symbol's name
+
+    def fetched(self, fetch: Fetch, body: bytes, received_us: Micros) -> list[Output]:
+        """Give a fetched body to its book. Raises :exc:`~tickwire.errors.FrameRejected`."""
+        return self.derived(super().fetched(fetch, body, received_us))
+
+    def pending(self) -> list[Item]:
+        """What waits for an answer, or for the start of its book, on each channel that was asked for."""
+        waiting = super().pending()
+        return [(channel, symbol) for asked, symbol in waiting for channel in self._meant(asked)]
+
+    def derived(self, out: list[Output]) -> list[Output]:
+        """Turn what a book gave into what was asked for."""
+        if self._wanted == ["orderbook"]:
+            return out
+        given: list[Output] = []
+        changed: dict[str, OrderBook] = {}
+        for output in out:
+            match output:
+                case Subscribed() | Refused():
+                    given += [replace(output, channel=channel) for channel in self._meant(output.channel)]
+                case OrderBook():
+                    if "orderbook" in self._wanted:
+                        given.append(output)
+                    changed[output.exchange_symbol] = output
+                case Resync() if "orderbook" not in self._wanted:
+                    given += self.resync(output.symbol)  # nobody else knows of this book
+                case _:
+                    given.append(output)
+        return given + [ticker for message in changed.values() for ticker in self._read_off(message)]
+
+    def _meant(self, channel: Channel) -> Sequence[Channel]:
+        return self._wanted if channel == "orderbook" else (channel,)
+
+    def _read_off(self, message: OrderBook) -> list[Output]:
+        native = message.exchange_symbol
+        book = self._books[native].current
+        if book is None:
+            return []
+        best = book.bids.best(), book.asks.best()
+        if native not in self._tickers or self._told.get(native) == best:
+            return []
+        self._told[native] = best
+        (bid, bid_size), (ask, ask_size) = best[0] or _NOTHING, best[1] or _NOTHING
+        number, at_us = message.sequence, message.exchange_us
+        best_now = bid, bid_size, ask, ask_size
+        return self.ticker(native, *best_now, message.received_us, sequence=number, exchange_us=at_us)
