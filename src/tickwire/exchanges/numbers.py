@@ -32,3 +32,14 @@ def in_units(levels: Raw, contract_size: str) -> Levels:
     if contract_size == "1":
         return levels
     return [(price, product(size, contract_size)) for price, size in read_levels(levels)]
+
+
+def as_javascript(number: str) -> str:
+    """Give decimal text as JavaScript writes the number: with an exponent below 0.000001 (``5.6e-7``)."""
+    sign = "-" * number.startswith("-")
+    digits = number.removeprefix(f"{sign}0.000000")
+    if digits == number or not digits.strip("0"):
+        return number
+    places = len(number) - len(sign) - len("0.")
+    digits = digits.lstrip("0")
+    return f"{sign}{digits[0]}{'.' * bool(digits[1:])}{digits[1:]}e-{places - len(digits) + 1}"

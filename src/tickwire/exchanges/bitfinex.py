@@ -1,0 +1,200 @@
+"""Bitfinex spot: ``book`` of the precision P0, best bid and offer read off it, and ``trades``.
+
+Messages, numbers of messages, limits: https://docs.bitfinex.com/docs/ws-general
+Book: https://docs.bitfinex.com/reference/ws-public-books, checksum: https://docs.bitfinex.com/docs/ws-websocket-checksum
+Trades: https://docs.bitfinex.com/reference/ws-public-trades, listing: https://docs.bitfinex.com/reference/rest-public-conf
+
+Sizes of the channel ``ticker`` are sums of 25 levels: https://docs.bitfinex.com/reference/ws-public-ticker
+Unconfirmed: what leaves the length subscribed is removed; a subscription may follow on its end at once.
+"""
+
+import zlib
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+
+from tickwire.errors import FrameRejected
+from tickwire.events.book import Book, is_zero
+from tickwire.events.decimals import decimal_text
+from tickwire.events.types import Level, Micros, TakerSide
+from tickwire.exchanges import contract
+from tickwire.exchanges.contract import MAX_TEXT, Channel, Output, Reconnect, Send, Symbol, decoded, malformed
+from tickwire.exchanges.kit import BookEvent, DerivedAdapter, Item, Method, StreamedBook
+from tickwire.exchanges.messages import BookMessages
+from tickwire.exchanges.numbers import as_javascript
+from tickwire.exchanges.symbols import QUOTES, Listing, split_name
+
+EXCHANGE = contract.Exchange(
+    name="bitfinex",
+    ws_url="wss://api-pub.bitfinex.com/ws/2",
+    rest_url="https://api-pub.bitfinex.com",
+    listing_paths=("/v2/conf/pub:list:pair:exchange",),
+    channels=("ticker", "orderbook", "trade"),
+    symbols_per_connection=12,  # 25 channels a connection, up to two a symbol
+    message_interval_s=0.1,  # no limit is documented
+    connect_interval_s=3.0,  # 20 connections a minute
+    ping_interval_s=20.0,  # every channel has a heartbeat after 15 s
+    silence_s=40.0,
+    book_depths=(25, 100, 250),
+)
+
+_FLAGS = 32768 + 65536 + 131072  # the time and the number of each message, the checksum of each book
+_CHECKED = 25  # levels a side
+_LEAVING = {
+    ("info", 20051): "the server is about to stop",
+    ("info", 20061): "a maintenance has ended",
+    ("error", 10301): "something is subscribed whose channel is not known here",
+}
+_ASSETS = {"UST": "USDT", "UDC": "USDC", "EUT": "EURT", "ALG": "ALGO", "ATO": "ATOM", "DSH": "DASH", "IOT": "IOTA"}
+_THEIRS = {ours: theirs for theirs, ours in _ASSETS.items()}
+
+
+class _Event(Struct):
+    event: str
+    channel: str | None = None
+    id: int | None = field(name="chanId", default=None)
+    symbol: str | None = None
+    status: str | None = None
+    code: int = 0
+    msg: str = "no reason"
+
+
+_decode = msgspec.json.Decoder(list[Any], float_hook=str).decode  # numbers with a point or exponent: their text
+_decode_event = msgspec.json.Decoder(_Event).decode
+
+
+def read_listing(body: bytes) -> Listing:
+    """Read ``pub:list:pair:exchange``. Raises :exc:`~tickwire.errors.FrameRejected`."""
+    pairs = [name for part in decoded("pairs", msgspec.json.Decoder(list[list[str]]).decode, body) for name in part]
+    split = [(name, *(name.split(":", 1) if ":" in name else (name[:-3], name[-3:]))) for name in pairs]
+    named = [(name, _ASSETS.get(base, base), _ASSETS.get(quote, quote)) for name, base, quote in split]
+    symbols = [Symbol(f"{base}-{quote}", f"t{name}") for name, base, quote in named]
+    return Listing(symbols, {symbol.native[1:]: symbol for symbol in symbols})
+
+
+def derive(symbol: str) -> Symbol:
+    """Name a symbol by rule. Raises :exc:`~tickwire.errors.UnclearSymbol`."""
+    text = symbol[1:] if symbol[:1] == "t" and symbol[1:].isupper() else symbol.upper()
+    base, quote = split_name(text.replace(":", "-"), EXCHANGE.name, (*QUOTES, "UST", "UDC"))
+    base, quote = _ASSETS.get(base, base), _ASSETS.get(quote, quote)
+    names = _THEIRS.get(base, base), _THEIRS.get(quote, quote)
+    return Symbol(f"{base}-{quote}", "t" + ("" if [len(name) for name in names] == [3, 3] else ":").join(names))
+
+
+class Adapter(DerivedAdapter[StreamedBook]):
+    """One connection to the public endpoint. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
+
+    exchange = EXCHANGE
+    most = 1
+    ping_text = b'{"event":"ping"}'
+
+    def __init__(self, symbols: Sequence[Symbol], channels: Sequence[Channel], depth: int) -> None:
+        super().__init__(symbols, channels, depth)
+        self._names: dict[int | None, tuple[Channel, str]] = {}  # channels and symbols by the channel's number
+        self._number: int | None = None  # of the last message, whatever its channel
+
+    def start(self) -> list[Output]:
+        """Switch the checks on, then subscribe everything."""
+        return [Send(msgspec.json.encode({"event": "conf", "flags": _FLAGS})), *super().start()]
+
+    def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
+        """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
+        try:
+            if payload[:1] == b"{":
+                return self.derived(self._event(_decode_event(payload), payload))
+            return self.derived(self._message(_decode(payload), received_us))
+        except (*contract.UNREADABLE, ValueError, TypeError, IndexError) as e:
+            raise malformed("frame", e) from None
+
+    def keep(self, symbol: Symbol) -> StreamedBook:
+        """Make a book; what is missing shows in the numbers of the connection, and the checksum comes by itself."""
+        return StreamedBook(symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again)
+
+    def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:  # noqa: ARG002 - requests have none
+        """Ask for one channel, or give it up by its number; no channel has the number 0."""
+        ((channel, symbol),) = items
+        if method == "unsubscribe":
+            known = (id_ for id_, name in self._names.items() if name == (channel, symbol.native))
+            return msgspec.json.encode({"event": method, "chanId": next(known, 0)})
+        request = {"event": method, "channel": "trades" if channel == "trade" else "book", "symbol": symbol.native}
+        book = {"prec": "P0", "freq": "F0", "len": str(self.depth)} if channel == "orderbook" else {}
+        return msgspec.json.encode(request | book)
+
+    def _message(self, message: list[Any], received_us: Micros) -> list[Output]:
+        id_, content = message[:2]
+        at = 2 if type(content) is list or content == "hb" else 3
+        number, *time_ms = message[at : at + 2]
+        if any(type(value) is not int or not 0 <= value < 2**53 for value in (id_, number, *time_ms)):
+            raise ValueError(f"a message without its number and time: {message!r:.100}")
+        before, self._number = self._number, number
+        if before is not None and number not in {before, before + 1}:  # one of any channel is missing
+            carried = [self.kept(native) for channel, native in self._names.values() if channel == "orderbook"]
+            return [output for k in carried if not k.restarting for output in k.restart("gap", received_us)]
+        if number == before or content == "hb":
+            return []
+        channel, native = self._names.get(id_, (None, None))
+        if channel == "trade":  # a list: those from before; "tu": one that was told by "te"
+            return self._trade(native, message[2], received_us) if content == "te" else []
+        kept = self.kept(native)
+        if content == "cs":
+            wrong = kept.current is not None and _checksum(kept.current) != message[2]
+            return kept.restart("checksum", received_us) if wrong else []
+        if type(content) is not list:
+            raise FrameRejected("unknown", f"a message {message!r:.100}")
+        exchange_us = time_ms[0] * 1000 if time_ms else None
+        is_whole = not content or type(content[0]) is list
+        try:
+            event = BookEvent(*_sides(content if is_whole else [content]), number, exchange_us=exchange_us)
+        except (ValueError, TypeError) as e:
+            kept.doubt()
+            raise malformed(f"book of {kept.native}", e) from None
+        out = (kept.snapshot if is_whole else kept.change)(event, received_us)
+        return self.heard(kept, out) if kept.new else out
+
+    def _trade(self, native: str | None, content: list[Any], received_us: Micros) -> list[Output]:
+        trade_id, ms, amount, price, *_ = content
+        if type(trade_id) is not int or type(ms) is not int or not 0 <= ms < 2**53:
+            raise ValueError(f"not a trade: {content!r:.100}")
+        size = decimal_text(amount)
+        side: TakerSide = "sell" if size[0] == "-" else "buy"
+        of_trade = str(trade_id), decimal_text(price), size.removeprefix("-")
+        return self.trade(native, *of_trade, side, received_us, exchange_us=ms * 1000)
+
+    def _event(self, event: _Event, payload: bytes) -> list[Output]:
+        kind, native = event.event, event.symbol
+        if (kind, event.code) in _LEAVING:
+            return [Reconnect(_LEAVING[kind, event.code])]
+        channel: Channel = "trade" if event.channel == "trades" else "orderbook"
+        if kind == "error":
+            return self.answered_each(channel, native, f"{event.msg:.150} (code {event.code})")
+        if kind == "subscribed" and event.id and native in (self._traded if channel == "trade" else self._books):
+            self._names[event.id] = channel, str(native)
+            return self.answered_each(channel, native, None)
+        if kind not in {"info", "pong", "conf", "unsubscribed"} or event.status not in {None, "OK"}:
+            raise FrameRejected("unknown", f"a message {payload[:MAX_TEXT]!r}")
+        self._names.pop(event.id, None)
+        return []
+
+
+def _sides(entries: list[Any]) -> tuple[list[Level], list[Level]]:
+    """Bids and asks of ``[price, count, amount]``: a count of 0 removes, the sign of the amount says the side."""
+    bids: list[Level] = []
+    asks: list[Level] = []
+    for price, count, amount, *_ in entries:
+        text, size = decimal_text(price), decimal_text(amount)
+        if type(count) is not int or count < 0 or text[:1] == "-" or is_zero(size.removeprefix("-")):
+            raise ValueError(f"not a level: {[price, count, amount]!r:.100}")
+        side = asks if size[0] == "-" else bids
+        side.append((text, size.removeprefix("-") if count else "0"))
+    return bids, asks
+
+
+def _checksum(book: Book) -> int:
+    """CRC32, signed, of 25 bids and asks in turn: price and amount as the exchange writes them, asks below zero."""
+    pairs = zip_longest(book.bids.top(_CHECKED), [(price, f"-{size}") for price, size in book.asks.top(_CHECKED)])
+    numbers = [as_javascript(number) for pair in pairs for level in pair if level is not None for number in level]
+    crc = zlib.crc32(":".join(numbers).encode())
+    return crc - 2**32 if crc >= 2**31 else crc
