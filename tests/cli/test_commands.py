@@ -75,7 +75,7 @@ def test_an_unreachable_broker_is_named(command: list[str]) -> None:
         (["topics"], ["--list"]),
         (["simulate", "--exchange", "nowhere"], ["nowhere"]),
         (["simulate", "--fault", "gremlins=1s"], ["gremlins"]),
-        (["simulate", "--exchange", "karken"], ["'karken'; the closest is kraken:"]),
+        (["simulate", "--exchange", "karken"], ["'karken' cannot be simulated; the closest is kraken:"]),
         (["demo", "--exchange", "nowhere"], ["nowhere"]),
         (["demo", "--symbols", "BTCUSDT"], ["BTCUSDT", "LIVE=1"]),
         (["broker", "--nodes", "3"], ["--apache"]),

@@ -20,5 +20,7 @@ def load(name: str) -> "type[DialectContract]":
     """Import one dialect. Raises :exc:`~tickwire.errors.UsageError`."""
     if name not in names():
         known = names()
-        raise UsageError(f"No simulated exchange {name!r}{near(name, known)}: expected one of {', '.join(known)}.")
+        raise UsageError(
+            f"The exchange {name!r} cannot be simulated{near(name, known)}: expected one of {', '.join(known)}."
+        )
     return cast("type[DialectContract]", importlib.import_module(f"{dialects.__name__}.{name}").Dialect)
