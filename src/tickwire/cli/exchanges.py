@@ -1,23 +1,42 @@
-"""Name the exchanges there are."""
+"""Describe the exchanges there are."""
 
 import json
 from typing import Annotated
 
 import typer
 
+from tickwire.cli.common import show_table
+from tickwire.cli.exchange_pages import long, page, short
+from tickwire.errors import UsageError
 from tickwire.exchanges import load, names
 
 
 def exchanges(
+    name: Annotated[str | None, typer.Argument(help="One of them, with its limits and where they come from.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    whole: Annotated[bool, typer.Option("--page", help="All of all, in Markdown: docs/exchanges.md.")] = False,
 ) -> None:
-    """List the exchanges with their channels.
+    """List the exchanges with their channels, and what can be checked of their order books.
 
-    Example: tickwire exchanges
+    \b
+    Examples:
+      tickwire exchanges
+      tickwire exchanges kraken
     """
-    for name in names():
-        exchange = load(name).EXCHANGE
-        if as_json:
-            print(json.dumps({"exchange": name, "channels": exchange.channels, "address": exchange.ws_url}))
-        else:
-            print(f"{name}\t{','.join(exchange.channels)}\t{exchange.ws_url}")
+    if (name is not None) + as_json + whole > 1:
+        raise UsageError("`tickwire exchanges` takes one of NAME, --json and --page.")
+    if whole:
+        print(page(), end="")
+    elif name is not None:
+        print(long(name))
+    elif as_json:
+        for each in names():
+            exchange = load(each).EXCHANGE
+            known = {"exchange": each, "channels": exchange.channels, "address": exchange.ws_url}
+            print(
+                json.dumps(
+                    known | {"depths": short(each)["depths"], "checks": exchange.checks, "sizes": exchange.sizes}
+                )
+            )
+    else:
+        show_table([short(each) for each in names()])

@@ -52,6 +52,7 @@ EXCHANGE = contract.Exchange(
     ack_timeout_s=10.0,
     max_frame_bytes=4 * 1024 * 1024,
     book_depths=range(1, 5001),
+    checks=("sequence",),
 )
 
 _SNAPSHOT_WEIGHTS = {1000: 50, 5000: 250}  # up to this limit: this weight; fewer than 1000 levels rot soon

@@ -41,6 +41,7 @@ EXCHANGE = contract.Exchange(
     ping_interval_s=30.0,  # the exchange pings every 3 minutes only
     silence_s=60.0,
     book_depths=range(1, 1001),
+    checks=("sequence",),
 )
 
 _TRADE_MARK = b'@aggTrade"'

@@ -24,6 +24,7 @@ EXCHANGE = contract.Exchange(
     ping_interval_s=20.0,
     silence_s=45.0,  # two answers to our pings are missing
     book_depths=(50, 200, 1000),
+    checks=("sequence",),
 )
 
 

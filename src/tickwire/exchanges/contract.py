@@ -33,6 +33,7 @@ from tickwire.events.types import Micros, OrderBook, Ticker, Trade
 
 Channel: TypeAlias = Literal["ticker", "orderbook", "trade"]
 Frames: TypeAlias = Literal["text", "binary", "both"]
+Check: TypeAlias = Literal["sequence", "checksum"]
 Kind: TypeAlias = Literal["spot", "perpetual", "future", "option"]
 
 # What msgspec raises for text that is no JSON, JSON of another shape, bytes that are no UTF-8, and deep nesting.
@@ -120,6 +121,8 @@ class Exchange(Struct, frozen=True, kw_only=True):
     ack_timeout_s: float = 10.0
     max_frame_bytes: int = 4 * 1024 * 1024
     book_depths: Sequence[int]  # levels a side that a book may be kept true to, in order
+    checks: tuple[Check, ...] = ()  # what shows that something of a book is missing or wrong
+    sizes: str = "base"  # what they are amounts of, in a few words, as they leave
 
     def offered(self, depth: int) -> int:
         """The least depth on offer that has *depth* levels, or the greatest where none has."""

@@ -42,6 +42,8 @@ EXCHANGE = contract.Exchange(
     ping_interval_s=20.0,  # the server's heartbeats come every ten seconds
     silence_s=35.0,
     book_depths=range(1, 5001),  # it has all levels
+    checks=("sequence",),
+    sizes="base; quote where inverse",
 )
 
 _CHANNELS: dict[str, Channel] = {"quote": "ticker", "ticker": "ticker", "book": "orderbook"}  # Deribit's, ours

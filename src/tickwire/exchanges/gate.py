@@ -36,6 +36,7 @@ EXCHANGE = contract.Exchange(
     silence_s=30.0,
     max_frame_bytes=4 * 1024 * 1024,
     book_depths=(50, 400),  # every 20 ms and every 100 ms
+    checks=("sequence",),
 )
 
 _NAMES: dict[Channel, str] = {"ticker": "spot.book_ticker", "orderbook": "spot.obu"}  # ours, Gate's

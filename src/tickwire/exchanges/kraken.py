@@ -52,6 +52,7 @@ EXCHANGE = contract.Exchange(
     ack_timeout_s=10.0,
     max_frame_bytes=4 * 1024 * 1024,
     book_depths=(10, 25, 100, 500, 1000),
+    checks=("checksum",),
 )
 
 _CHECKED_LEVELS = 10

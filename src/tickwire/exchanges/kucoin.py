@@ -41,6 +41,7 @@ EXCHANGE = contract.Exchange(
     silence_s=30.0,
     max_frame_bytes=4 * 1024 * 1024,
     book_depths=(500,),
+    checks=("sequence",),
 )
 
 _NAMES: dict[Channel, str] = {"ticker": "ticker", "orderbook": "obu"}  # ours, KuCoin's

@@ -27,6 +27,7 @@ EXCHANGE = contract.Exchange(
     ping_interval_s=20.0,  # closed by the exchange after 30 s without a frame
     silence_s=30.0,
     book_depths=(400,),
+    checks=("sequence",),
 )
 
 

@@ -18,7 +18,12 @@ from tickwire.exchanges.contract import Symbol, malformed
 from tickwire.exchanges.okx import Listed, read_instruments, resting
 from tickwire.exchanges.symbols import Listing, derivative
 
-EXCHANGE = replace(okx.EXCHANGE, name="okx_swap", listing_paths=("/api/v5/public/instruments?instType=SWAP",))
+EXCHANGE = replace(
+    okx.EXCHANGE,
+    name="okx_swap",
+    listing_paths=("/api/v5/public/instruments?instType=SWAP",),
+    sizes="base; quote where inverse",
+)
 
 
 def read_listing(body: bytes) -> Listing:

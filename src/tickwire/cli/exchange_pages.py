@@ -1,0 +1,139 @@
+"""What an exchange offers and how far it can be checked, read from its module: the page ``docs/exchanges.md``."""
+
+import ast
+import inspect
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from types import ModuleType
+from typing import cast
+
+from tickwire import exchanges
+from tickwire.exchanges.contract import Exchange
+
+_INTRO = """\
+# Exchanges
+
+Written by `tickwire exchanges --page` from the modules in `src/tickwire/exchanges/`.
+`tickwire exchanges` shows the first table, `tickwire exchanges NAME` the part of one exchange.
+
+- **Depths**: levels a side that an order book may be kept true to; the least that is enough for `FEED_ORDERBOOK_DEPTH`
+  is taken.
+- **Checks**: what shows that something of an order book is missing or wrong. *sequence*: numbers tie each change to the
+  one before it. *checksum*: the exchange says one of its own book. *none*: nothing that it says would show a lost
+  change; only silence, and sides that cross, are noticed. *trade ids*: trades are numbered without holes.
+- **Sizes**: what they are amounts of, as they leave."""
+# What is shown of a table of limits, and in which words.
+_LIMITS = {
+    "symbols_per_connection": "symbols on one connection",
+    "message_interval_s": "between two messages of ours",
+    "connect_interval_s": "between two attempts to connect",
+    "max_connection_s": "longest life of a connection",
+    "rest_limits": "weight of REST requests",
+    "keepalive_s": "ping, whatever comes, every",
+    "ping_interval_s": "ping after silence of",
+    "silence_s": "connection given up after silence of",
+    "subscription_silence_s": "order book started again after silence of",
+    "crossed_s": "order book started again when crossed for",
+    "max_frame_bytes": "longest message",
+}
+
+
+def short(name: str) -> dict[str, str]:
+    """Describe one exchange on one line."""
+    exchange = exchanges.load(name).EXCHANGE
+    checks = [*(exchange.checks or ["none"]), *["trade ids"] * exchange.trades_numbered]
+    return {
+        "exchange": name,
+        "channels": ", ".join(exchange.channels),
+        "depths": _depths(exchange.book_depths),
+        "checks": ", ".join(checks),
+        "sizes": exchange.sizes,
+    }
+
+
+def long(name: str) -> str:
+    """Describe one exchange with its limits, where they come from, and what its module says of it."""
+    module = cast("ModuleType", exchanges.load(name))
+    exchange: Exchange = module.EXCHANGE
+    title, *said = (part for doc in _docs(module) for part in _paragraphs(doc))
+    addresses = {"address": exchange.ws_url} | {f"address of {c}": url for c, url in exchange.ws_urls.items()}
+    rows = [[what, f"`{url}`", ""] for what, url in {**addresses, "REST": exchange.rest_url}.items()]
+    rows += [[what, value, ""] for what, value in list(short(name).items())[1:]]
+    notes = _notes(module)
+    values = {field: _value(field, getattr(exchange, field)) for field in _LIMITS}
+    rows += [[_LIMITS[field], value, notes.get(field, "")] for field, value in values.items() if value]
+    return "\n\n".join([f"## {name}", title, *said, _table(["", "", "source"], rows)])
+
+
+def page() -> str:
+    """Describe all exchanges."""
+    rows = [short(name) for name in exchanges.names()]
+    linked = ([f"[{name}](#{name})", *rest] for name, *rest in (row.values() for row in rows))
+    return "\n\n".join([_INTRO, _table(list(rows[0]), linked), *map(long, exchanges.names())]) + "\n"
+
+
+def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in [heading, ["---"] * len(heading), *rows])
+
+
+def _docs(module: ModuleType) -> Iterator[str]:
+    """The module's docstring, and without its title that of what it shares with other products of its house."""
+    yield inspect.getdoc(module) or ""
+    for kind in module.Adapter.__mro__:
+        if kind.__module__.startswith(f"{exchanges.__name__}._"):
+            yield (inspect.getdoc(sys.modules[kind.__module__]) or "").partition("\n\n")[2]
+
+
+def _paragraphs(doc: str) -> Iterator[str]:
+    """Give paragraphs as Markdown: addresses one a line, other text as one line."""
+    for part in filter(None, doc.replace("``", "`").split("\n\n")):
+        for addresses, group in groupby(part.split("\n"), lambda line: "://" in line or "…/" in line):
+            lines = list(group)
+            yield "\n".join(f"- {line}" for line in lines) if addresses else " ".join(lines)
+
+
+def _notes(module: ModuleType) -> dict[str, str]:
+    """Read the comments beside the values of the module's table, and of the table that it was made from."""
+    notes: dict[str, str] = {}
+    for other in vars(module).values():
+        if isinstance(other, ModuleType) and hasattr(other, "EXCHANGE"):
+            notes |= _notes(other)
+    source = inspect.getsource(module)
+    lines = source.encode().split(b"\n")
+    tables = (
+        node.value
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _is_table(node.targets[0])
+    )
+    for field in next(tables).keywords:
+        behind = lines[(field.value.end_lineno or 0) - 1][field.value.end_col_offset or 0 :]
+        if field.arg is not None:
+            notes[field.arg] = behind.partition(b"#")[2].decode().strip()
+    return notes
+
+
+def _is_table(target: ast.expr) -> bool:
+    return isinstance(target, ast.Name) and target.id == "EXCHANGE"
+
+
+def _depths(depths: Sequence[int]) -> str:
+    return f"{depths[0]} to {depths[-1]}" if isinstance(depths, range) else ", ".join(map(str, depths))
+
+
+def _value(field: str, value: object) -> str:
+    """Write a limit for reading; empty where there is none."""
+    if isinstance(value, tuple):
+        groups = (
+            f"{limit.weight} in {_seconds(limit.seconds)}" + f" ({limit.group})" * bool(limit.group) for limit in value
+        )
+        return ", ".join(groups)
+    if isinstance(value, int | float):
+        if field.endswith("_s"):
+            return _seconds(value)
+        return f"{value // 2**20} MiB" if field.endswith("_bytes") else str(value)
+    return ""
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds / 3600:g} h" if seconds >= 3600 else f"{seconds:g} s"
