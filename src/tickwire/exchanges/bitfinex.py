@@ -39,6 +39,7 @@ EXCHANGE = contract.Exchange(
     ping_interval_s=20.0,  # every channel has a heartbeat after 15 s
     silence_s=40.0,
     book_depths=(25, 100, 250),
+    checks=("sequence", "checksum"),
 )
 
 _FLAGS = 32768 + 65536 + 131072  # the time and the number of each message, the checksum of each book
