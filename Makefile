@@ -12,7 +12,7 @@ MINUTES ?= 10
 .PHONY: help demo test check faults soak bench bench-quick bench-check clean
 
 help:
-	@echo "make demo    market data through Kafka for $(DEMO_SECONDS) s: EXCHANGE=, and SYMBOLS=BTCUSDT LIVE=1 for a real one (tickwire exchanges lists them)"
+	@echo "make demo    market data through Kafka for $(DEMO_SECONDS) s: EXCHANGE=, CHANNELS=, and SYMBOLS=BTCUSDT LIVE=1 for a real one (tickwire exchanges lists them)"
 	@echo "make test    every check and every test"
 	@echo "make faults  brokers killed and frozen, networks cut, consumers and publishers killed: all of it, about 10 minutes"
 	@echo "make soak    producers and consumers on a Kafka and exchanges in trouble for $(MINUTES) minutes (MINUTES=), then the accounting and the memory"
@@ -34,7 +34,7 @@ $(VENV)/.dev: $(VENV)/.runtime
 	@touch $@
 
 demo: $(VENV)/.runtime
-	@$(BIN)/tickwire demo --exchange $(EXCHANGE) --seconds $(DEMO_SECONDS) $(if $(SYMBOLS),--symbols $(SYMBOLS)) $(if $(LIVE),--live)
+	@$(BIN)/tickwire demo --exchange $(EXCHANGE) --seconds $(DEMO_SECONDS) $(if $(SYMBOLS),--symbols $(SYMBOLS)) $(if $(CHANNELS),--channels $(CHANNELS)) $(if $(LIVE),--live)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check --quiet .

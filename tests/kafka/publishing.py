@@ -109,7 +109,7 @@ def topics_on(mock: MockCluster, config: KafkaConfig, partitions: int = 1) -> No
 
 
 def numbers_of(config: KafkaConfig, topic: str) -> dict[str, list[int]]:
-    """All that a topic holds: the sequences (tickers) or book_seqs of each symbol, in order of offset."""
+    """All that a topic holds: the sequences (tickers), ids (trades) or book_seqs of each symbol, in order of offset."""
     consumer = Consumer({"bootstrap.servers": config.brokers, "group.id": "reader", "enable.auto.commit": False})
     found: dict[str, list[int]] = {}
     try:
@@ -121,8 +121,13 @@ def numbers_of(config: KafkaConfig, topic: str) -> dict[str, list[int]]:
             assert message is not None
             assert message.error() is None, message.error()
             event = read_event(message.key(), message.value())
-            assert not isinstance(event, Trade)
-            number = event.book_seq if isinstance(event, OrderBook) else event.sequence
+            match event:
+                case OrderBook():
+                    number: int | None = event.book_seq
+                case Trade():
+                    number = int(event.trade_id)
+                case _:
+                    number = event.sequence
             found.setdefault(event.symbol, []).append(cast("int", number))
     finally:
         consumer.close()

@@ -5,6 +5,7 @@ import json
 import socket
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -20,8 +21,10 @@ from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import TickwireError, UsageError
 from tickwire.exchanges import load
+from tickwire.exchanges.contract import Channel
 from tickwire.records.kinds import KINDS
 from tickwire.signals import Stop
+from tickwire.wire.arguments import check_channels
 
 _READY_S = 30.0
 _DRAIN_S = 60.0
@@ -50,6 +53,7 @@ def demo(
     ] = "",
     seconds: Annotated[int, typer.Option(min=1, help="How long data flows.")] = 20,
     rate: Annotated[int, typer.Option(min=0, help="Updates a second of the simulated exchange; 0: no limit.")] = 500,
+    channels: Annotated[str, typer.Option(help="Some of ticker,orderbook,trade.")] = ",".join(FeedConfig().channels),
     live: Annotated[bool, typer.Option("--live", help="Read the real exchange; needs the internet.")] = False,
 ) -> None:
     """Run the main job for some seconds and check that nothing was lost.
@@ -60,6 +64,7 @@ def demo(
     Examples:
       tickwire demo
       tickwire demo --exchange kraken --seconds 5
+      tickwire demo --channels ticker,orderbook,trade
       tickwire demo --exchange binance --symbols BTCUSDT --live
     """
     if not live and symbols and not symbols.isdigit():
@@ -68,13 +73,14 @@ def demo(
             "give their number, or add --live (LIVE=1) to read the real exchange."
         )
     module = load(exchange)
+    asked = check_channels(module, FeedConfig.model_validate({"channels": channels}).channels)
     if live:
         _reach(module.EXCHANGE.ws_url)
     else:
         simulator.load(exchange)
     print("Starting a Kafka, the exchange, the producer and the consumer: about 10 seconds.", flush=True)
     with tempfile.TemporaryDirectory(prefix="tickwire-demo-") as folder, Stop() as stop:
-        run = _Demo(exchange, symbols, rate, Path(folder), live=live)
+        run = _Demo(exchange, symbols, asked, rate, Path(folder), live=live)
         with run.processes:
             run.start()
             stop.wait(seconds)
@@ -96,8 +102,11 @@ def _reach(url: str) -> None:
 class _Demo:
     """The four processes of one run, in the order in which data flows through them."""
 
-    def __init__(self, exchange: str, symbols: str, rate: int, folder: Path, *, live: bool) -> None:
-        self.exchange, self.symbols, self.rate, self.live, self.folder = exchange, symbols, rate, live, folder
+    def __init__(
+        self, exchange: str, symbols: str, channels: Sequence[Channel], rate: int, folder: Path, *, live: bool
+    ) -> None:
+        self.exchange, self.symbols, self.channels, self.rate = exchange, symbols, channels, rate
+        self.live, self.folder = live, folder
         self.processes = contextlib.ExitStack()
         self.produced: dict[str, Any] = {}
         self.consumed: dict[str, Any] = {}
@@ -117,7 +126,7 @@ class _Demo:
         if not self.live:  # the simulated exchange waits, so that no rate is too high to account for every message
             kafka |= {KafkaConfig.variable(kind.when_full): "block" for kind in KINDS}
         self._spawn("broker", ["--port", str(broker_port)]).wait_for("ready", _READY_S)
-        feed = {"FEED_EXCHANGE": self.exchange}
+        feed = {"FEED_EXCHANGE": self.exchange, "FEED_CHANNELS": ",".join(self.channels)}
         self.exchange_url = f"http://127.0.0.1:{exchange_port}"
         if self.live:
             feed["FEED_SYMBOLS"] = self.symbols or ",".join(FeedConfig().symbols)
@@ -153,7 +162,8 @@ class _Demo:
         self.producer.until(
             lambda: self._produced("kafka_records_in_flight") == 0, "the last acknowledgement", _DRAIN_S
         )
-        self.books = get_json(f"{self.exchange_url}/simulator/books?depth={_ALL_LEVELS}")
+        if "orderbook" in self.channels:
+            self.books = get_json(f"{self.exchange_url}/simulator/books?depth={_ALL_LEVELS}")
 
     def end(self) -> None:
         """Stop the producer, then the consumer once it has read everything that was acknowledged."""

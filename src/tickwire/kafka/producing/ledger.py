@@ -159,6 +159,10 @@ class Ledger:
         """Every lane of a book."""
         return [lane for lanes in self._lanes.values() for lane in lanes.values() if lane.is_book]
 
+    def streams(self) -> list[Stream]:
+        """Everything that is counted apart."""
+        return list(self._streams.values())
+
     def _see(self, topic: str) -> None:
         """Begin to count a topic; its zeros become visible."""
         self._open[topic] = metrics.IN_FLIGHT.labels(topic)

@@ -1,4 +1,4 @@
-"""The publisher's side of the spill: order books go through the disk in an outage, and at the end what is left does.
+"""The publisher's side of the spill: in an outage books and trades go through the disk, at the end what is left does.
 
 One order holds for each key across memory and disk: what was handed to the producer, what waits on disk, what is new.
 So while anything on disk has not been handed over, new records go behind it.
@@ -264,7 +264,9 @@ class OutageBuffer:
     def _refuse(self, lane: Lane, reason: str) -> None:
         if not self._full:
             self._full = True
-            logger.error("spill.full reason=%s records=%d (books are invalidated)", reason, self.records)
+            logger.error(
+                "spill.full reason=%s records=%d (books are invalidated, trades are dropped)", reason, self.records
+            )
         self._lose(lane)
 
     def _read_more(self, log: SpillLog) -> None:
@@ -285,9 +287,11 @@ class OutageBuffer:
         self._older -= older
         self._lost_older += older
         books = self._ledger.books()
-        if damaged > older and books:
-            books[0].stream.spilled -= damaged - older
-            books[0].stream.failed += damaged - older
+        streams = (*(lane.stream for lane in books), *self._ledger.streams())
+        stream = next((stream for stream in streams if stream.spilled and not stream.recovered), None)
+        if damaged > older and stream is not None:
+            stream.spilled -= damaged - older
+            stream.failed += damaged - older
         for lane in books:
             self._broke(lane)
 
