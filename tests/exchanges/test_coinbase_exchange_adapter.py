@@ -7,7 +7,7 @@ import pytest
 
 from recordings import books
 from tickwire.errors import FrameRejected
-from tickwire.events.types import Ticker
+from tickwire.events.types import Ticker, Trade
 from tickwire.exchanges.coinbase_exchange import Adapter, derive, read_listing
 from tickwire.exchanges.contract import Channel, Output, Refused, Resync, Send, Subscribed, Symbol
 
@@ -107,6 +107,27 @@ def test_a_ticker_without_sizes_keeps_its_prices_and_one_with_zero_is_an_empty_s
     assert isinstance(told, Ticker)
     assert (told.bid, told.bid_size, told.ask, told.ask_size) == ("100.0", None, None, None)
     assert (told.last, told.sequence, told.exchange_us) == ("100.5", 7, 1_795_946_400_123_456)
+
+
+MATCH = {"product_id": "BTC-USD", "trade_id": 905, "side": "sell", "size": "0.010", "price": "100.50", "time": TIME}
+
+
+@pytest.mark.parametrize(("maker", "taker"), [("sell", "buy"), ("buy", "sell")])
+def test_the_side_of_a_match_is_the_makers_and_of_a_trade_the_takers(maker: str, taker: str) -> None:
+    told = opened(channels=("trade",)).receive(message("match", **{**MATCH, "side": maker}), 2)[-1]
+    assert isinstance(told, Trade)
+    assert (told.trade_id, told.price, told.size, told.side) == ("905", "100.50", "0.010", taker)
+    assert (told.exchange_us, told.received_us) == (1_795_946_400_123_456, 2)
+
+
+def test_the_last_match_from_before_the_subscription_is_no_trade() -> None:
+    assert opened(channels=("trade",)).receive(message("last_match", **MATCH), 2) == []
+
+
+@pytest.mark.parametrize("missing", ["trade_id", "side", "size", "price"])
+def test_a_match_that_lacks_something_is_malformed(missing: str) -> None:
+    with pytest.raises(FrameRejected, match="malformed"):
+        opened(channels=("trade",)).receive(message("match", **{**MATCH, missing: None}), 2)
 
 
 @pytest.mark.parametrize("name", ["level2", "level2_batch", "level2_50"])

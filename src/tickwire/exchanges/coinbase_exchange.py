@@ -1,4 +1,4 @@
-"""Coinbase Exchange: ``ticker`` (best bid and offer at each trade) and ``level2_batch``.
+"""Coinbase Exchange: ``ticker`` (best bid and offer at each trade), ``level2_batch`` and ``matches``.
 
 Channels, and the order book's rule: https://docs.cdp.coinbase.com/exchange/websocket-feed/channels
 Five seconds to subscribe in: https://docs.cdp.coinbase.com/exchange/websocket-feed/overview; limits: …/rate-limits
@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from tickwire.errors import FrameRejected
-from tickwire.events.types import Level, Micros
+from tickwire.events.types import Level, Micros, TakerSide
 from tickwire.exchanges.contract import MAX_TEXT, UNREADABLE, Channel, Exchange, Output, Symbol, decoded
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook
 from tickwire.exchanges.messages import BookMessages
@@ -27,7 +27,8 @@ EXCHANGE = Exchange(
     ws_url="wss://ws-feed.exchange.coinbase.com",
     rest_url="https://api.exchange.coinbase.com",
     listing_paths=("/products",),
-    channels=("ticker", "orderbook"),
+    channels=("ticker", "orderbook", "trade"),
+    trades_numbered=True,  # "trade_id" counts the trades of a product
     symbols_per_connection=100,  # no limit is documented; every book is the whole one
     message_interval_s=0.05,  # 100 messages a second from one address, shared by all connections
     connect_interval_s=1.0,  # 8 requests a second from one address
@@ -37,12 +38,14 @@ EXCHANGE = Exchange(
     book_depths=range(1, 5001),
 )
 
-_THEIRS: dict[Channel, str] = {"ticker": "ticker", "orderbook": "level2_batch"}
+_THEIRS: dict[Channel, str] = {"ticker": "ticker", "orderbook": "level2_batch", "trade": "matches"}
 # A subscription of level2_batch has been acknowledged as level2_50, after its 50 ms, too.
 _OURS: dict[str, Channel] = {
     "ticker": "ticker", "level2": "orderbook", "level2_batch": "orderbook", "level2_50": "orderbook",
+    "matches": "trade",
 }  # fmt: skip
 _KINDS: dict[str | None, Channel | None] = {"ticker": "ticker", "snapshot": "orderbook", "l2update": "orderbook"}
+_TAKER: dict[str | None, TakerSide] = {"buy": "sell", "sell": "buy"}  # "side" is the maker's
 _NO_LEVELS = Raw(b"[]")
 
 
@@ -65,6 +68,9 @@ class _Frame(Struct):
     best_ask_size: str | None = None
     bids: Raw = _NO_LEVELS
     asks: Raw = _NO_LEVELS
+    trade_id: int | None = None
+    side: Literal["buy", "sell"] | None = None
+    size: str | None = None
     changes: list[tuple[Literal["buy", "sell"], str, str]] = []
     channels: list[_Carried] = []
     message: str = ""
@@ -111,8 +117,12 @@ class Adapter(KitAdapter[StreamedBook]):
                 return self._change(frame, received_us)
             if frame.type == "ticker":
                 return self._best(frame, received_us)
+            if frame.type == "match":
+                return self._match(frame, received_us)
         except (*UNREADABLE, ValueError) as e:
             raise self.unreadable(payload, e, _KINDS) from None
+        if frame.type == "last_match":
+            return []  # from before the subscription
         if frame.type == "subscriptions":
             return self._carries(frame.channels)
         if frame.type == "error":
@@ -134,6 +144,12 @@ class Adapter(KitAdapter[StreamedBook]):
         at_us, product = _time_us(frame.time), frame.product_id
         return self.ticker(product, *best, received_us, last=frame.price, sequence=frame.sequence, exchange_us=at_us)
 
+    def _match(self, frame: _Frame, received_us: Micros) -> list[Output]:
+        if frame.side is None or frame.trade_id is None or frame.price is None or frame.size is None:
+            raise ValueError("a match without its side, number, price or size")
+        of_trade = str(frame.trade_id), frame.price, frame.size, _TAKER[frame.side]
+        return self.trade(frame.product_id, *of_trade, received_us, exchange_us=_time_us(frame.time))
+
     def _change(self, frame: _Frame, received_us: Micros) -> list[Output]:
         kept, exchange_us = self.kept(frame.product_id), _time_us(frame.time)
         if frame.type == "snapshot":
@@ -152,7 +168,7 @@ class Adapter(KitAdapter[StreamedBook]):
 
     def _failed(self, error: str) -> list[Output]:
         """Take an error, which names a product and no request, and ask again for what was refused together with it."""
-        known = self._tickers.keys() | self._books.keys()
+        known = self._tickers.keys() | self._books.keys() | self._traded.keys()
         native = next((word for word in error.split() if word in known), None)
         return self.answered_each(None, native, error) + self._requests.retry()
 
