@@ -222,7 +222,7 @@ class WebSocketDataFeed:
         topics = self._publisher.accounting() if self._publisher is not None else {}
         folder = self._publisher.place.folder if self._publisher is not None else None
         return {
-            "frames_received": tally.frames.value,
+            "frames_received": tally.received,
             "frames_rejected": {reason: count.value for reason, count in tally.rejected.items()},
             "events": {kind: count.value for kind, count in tally.by_type.items()},
             "callback_errors": tally.callback_errors.value,

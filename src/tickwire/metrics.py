@@ -58,6 +58,9 @@ WORKER_RESTARTS = Counter("feed_worker_restarts", "Worker processes started agai
 
 # Feeds
 FRAMES_RECEIVED = Counter("feed_frames_received", "Frames taken from sockets.", ["exchange"])
+SHORT_WAY_FRAMES = Counter(
+    "feed_short_way_frames", "Those of them that compiled code took past the adapter.", ["exchange"]
+)
 FRAMES_REJECTED = Counter("feed_frames_rejected", "Frames skipped, by reason.", ["exchange", "reason"])
 EVENTS = Counter("feed_events", "Market events handed to callbacks.", ["exchange", "type"])
 GAPS = Counter("feed_gaps", "Breaks in an exchange's sequence.", ["exchange"])

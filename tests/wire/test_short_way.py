@@ -128,7 +128,7 @@ class Chain:
         books = [self.adapter.book(symbol) for symbol in self.symbols]
         return {
             "sent": self.sent,
-            "frames": self.tally.frames.value,
+            "frames": self.tally.received,
             "rejected": {reason: count.value for reason, count in self.tally.rejected.items()},
             "events": {kind: count.value for kind, count in self.tally.by_type.items()},
             "accounting": self.publisher.accounting(),
@@ -327,6 +327,7 @@ async def test_the_usual_frames_take_the_short_way_and_any_other_takes_the_long_
     chain.message(USUAL)
     assert taken[2:] == [USUAL]
     assert [topic for topic, *_ in chain.sent].count("ticks.v1.raw") == 5
+    assert (chain.tally.frames.value, chain.tally.short_way.value) == (3, 8)
 
 
 @in_each_form

@@ -27,6 +27,15 @@ def test_what_is_counted_for_every_message_is_in_the_metric_after_the_next_expor
     assert (tally.frames.value, metric("feed_frames_received_total", exchange=tally.exchange)) == (4, 4)
 
 
+def test_frames_of_the_short_way_are_received_frames_too(tally: Tally) -> None:
+    tally.frames.value += 1
+    tally.short_way.value += 2
+    tally.export()
+    assert tally.received == 3
+    assert metric("feed_frames_received_total", exchange=tally.exchange) == 3
+    assert metric("feed_short_way_frames_total", exchange=tally.exchange) == 2
+
+
 def test_a_reason_without_a_label_counts_as_malformed(tally: Tally) -> None:
     for reason in ("binary", "nobody knows this one", "malformed"):
         tally.reject(reason)

@@ -157,7 +157,7 @@ class Session:
             return self.message
         events = context.tally.events
         return ShortWayReceiver(
-            way, context.books.numbers(), context.books.tops(), context.direct, clock, context.tally.frames,
+            way, context.books.numbers(), context.books.tops(), context.direct, clock, context.tally.short_way,
             events[Ticker], events[OrderBook], (Ticker, OrderBook), self.message, context.failed,
         )  # fmt: skip
 

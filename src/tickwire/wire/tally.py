@@ -10,17 +10,17 @@ from tickwire.records.kinds import KINDS
 
 
 class Count(Number):
-    """One number of this feed and the metric it adds to.
+    """One number of this feed and the metrics it adds to.
 
     What is counted for every message is added to ``value`` alone, and :meth:`Tally.export` brings it to the metric.
     """
 
-    __slots__ = ("_exported", "_inc")
+    __slots__ = ("_counters", "_exported")
 
-    def __init__(self, counter: Counter) -> None:
+    def __init__(self, *counters: Counter) -> None:
         super().__init__()
         self._exported = 0
-        self._inc = counter.inc
+        self._counters = counters
 
     def add(self) -> None:
         """One more, in both."""
@@ -28,9 +28,10 @@ class Count(Number):
         self.export()
 
     def export(self) -> None:
-        """Add to the metric what was counted since the last time."""
+        """Add to the metrics what was counted since the last time."""
         if self.value != self._exported:
-            self._inc(self.value - self._exported)
+            for counter in self._counters:
+                counter.inc(self.value - self._exported)
             self._exported = self.value
 
 
@@ -42,7 +43,9 @@ class Tally:
 
     def __init__(self, exchange: str) -> None:
         self.exchange = exchange
-        self.frames = Count(metrics.FRAMES_RECEIVED.labels(exchange))
+        received = metrics.FRAMES_RECEIVED.labels(exchange)
+        self.frames = Count(received)  # that reached the session
+        self.short_way = Count(received, metrics.SHORT_WAY_FRAMES.labels(exchange))  # the others
         self.rejected = _bind(metrics.FRAMES_REJECTED, exchange, metrics.REJECT_REASONS)
         self.by_type = _bind(metrics.EVENTS, exchange, (kind.name for kind in KINDS))
         self.events = {kind.event: self.by_type[kind.name] for kind in KINDS}
@@ -57,8 +60,13 @@ class Tally:
 
     def export(self) -> None:
         """Bring the metrics of what is counted for every message up to date."""
-        for count in (self.frames, *self.by_type.values()):
+        for count in (self.frames, self.short_way, *self.by_type.values()):
             count.export()
+
+    @property
+    def received(self) -> int:
+        """Frames, whichever way they went."""
+        return self.frames.value + self.short_way.value
 
     def reject(self, reason: str) -> None:
         """Count a frame or body that was skipped; a reason that has no label counts as malformed."""
