@@ -11,12 +11,16 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from brokers import CACHE, Kafka, StartApache
 from tickwire.broker import ApacheCluster, EmbeddedBroker, java_and_maven_missing
 from tickwire.broker.process import visible_nodes
 
 NO_KAFKA = "No Kafka: "
+
+settings.register_profile("any speed", deadline=None)  # a busy machine makes no test red
+settings.load_profile("any speed")
 
 
 def skip_without(reason: str) -> None:

@@ -323,7 +323,7 @@ def test_without_an_audit_nothing_is_done(config: KafkaConfig, state: Path, caps
 @pytest.mark.kafka
 def test_a_second_one_is_refused_while_the_first_is_at_work(config: KafkaConfig, tmp_path: Path) -> None:
     bury(config, [source(config, i, b"%d" % i) for i in range(200)])
-    first = start(tmp_path / "first", "--rate", "10")
+    first = start(tmp_path / "first", "--rate", "3")
     try:
         eventually(lambda: len(values(config)) >= 5, "the first one at work", 40)
         second = start(tmp_path / "second")
