@@ -26,7 +26,8 @@ _MOST = 10_000
 class Instrument:
     """One symbol. Prices are whole ticks of 10^-``price_places``, sizes whole lots of 10^-``size_places``.
 
-    ``price_pad`` and ``size_pad`` are the zeros with which the exchange fills its numbers up behind that.
+    ``price_pad`` and ``size_pad`` are the zeros with which the exchange fills its numbers up behind that. ``suffix`` is
+    that of a contract's name, ``-PERP``.
     """
 
     base: str
@@ -36,11 +37,12 @@ class Instrument:
     opening_ticks: int
     price_pad: str = ""
     size_pad: str = ""
+    suffix: str = ""
 
     @property
     def canonical(self) -> str:
         """The name that this project uses, ``BTC-USDT``."""
-        return f"{self.base}-{self.quote}"
+        return f"{self.base}-{self.quote}{self.suffix}"
 
     def price(self, ticks: int) -> str:
         """Write a price as the exchange does."""
@@ -56,24 +58,26 @@ def _decimal(units: int, places: int) -> str:
     return f"{digits[:-places]}.{digits[-places:]}"
 
 
-def choose_names(symbols: int | Sequence[str], quote: str) -> list[tuple[str, str]]:
+def choose_names(symbols: int | Sequence[str], quote: str, suffix: str = "") -> list[tuple[str, str]]:
     """Name the base and quote of so many symbols, or of these (``BTC-USDT``, ``BTC/USD``, ``BTCUSDT``).
 
-    A name without a separator must end with *quote*. Raises :exc:`~tickwire.errors.UsageError`.
+    A name without a separator must end with *quote*; each may have the *suffix*.
+
+    Raises :exc:`~tickwire.errors.UsageError`.
     """
     if isinstance(symbols, int):
         if not 1 <= symbols <= _MOST:
             raise UsageError(f"{symbols} symbols cannot be simulated: expected a number from 1 to {_MOST}.")
         known = [base for base, _, _ in _KNOWN[:symbols]]
         return [(base, quote) for base in known + [f"SIM{i}" for i in range(len(known) + 1, symbols + 1)]]
-    names = [_split(name, quote) for name in symbols]
+    names = [_split(name, quote, suffix) for name in symbols]
     if not names or len(set(names)) < len(names):
         raise UsageError(f"The symbols to simulate are {', '.join(symbols)!r}: expected at least one, each only once.")
     return names
 
 
-def _split(name: str, quote: str) -> tuple[str, str]:
-    base, separator, other = name.strip().upper().replace("/", "-").partition("-")
+def _split(name: str, quote: str, suffix: str) -> tuple[str, str]:
+    base, separator, other = name.strip().upper().replace("/", "-").removesuffix(suffix).partition("-")
     if not separator:
         base, other = base.removesuffix(quote), quote if base.endswith(quote) else ""
     if not (base.isascii() and base.isalnum() and other.isascii() and other.isalnum()):
