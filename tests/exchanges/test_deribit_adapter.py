@@ -7,7 +7,7 @@ import pytest
 
 from recordings import books
 from tickwire.errors import FrameRejected, UnclearSymbol
-from tickwire.events.types import OrderBook, Ticker
+from tickwire.events.types import OrderBook, Ticker, Trade
 from tickwire.exchanges.contract import Output, Refused, Resync, Send, Subscribed, Symbol
 from tickwire.exchanges.deribit import Adapter, derive, read_listing
 
@@ -150,6 +150,24 @@ def test_a_missing_side_is_zero_and_no_price(zero: str) -> None:
     (_, ticker) = adapter.receive(pushed("quote.BTC-PERPETUAL", **sides).replace(b'"ZERO"', zero.encode()), 1)
     assert isinstance(ticker, Ticker)
     assert (ticker.bid, ticker.bid_size, ticker.ask, ticker.ask_size) == ("5.5", "10.0", None, None)
+
+
+def test_trades_come_several_at_once_with_the_takers_side() -> None:
+    adapter = Adapter([PERP], ["trade"], 100)
+    one = {
+        "instrument_name": "BTC-PERPETUAL",
+        "trade_id": "41",
+        "timestamp": 7,
+        "price": 5.5,
+        "direction": "buy",
+        "amount": 9,
+    }
+    frame = {"method": "subscription", "params": {"channel": "trades.BTC-PERPETUAL.100ms", "data": [one, one]}}
+    payload = msgspec.json.encode(frame).replace(b'"amount":9', b'"amount":1.5e3')
+    trades = [output for output in adapter.receive(payload, 1) if isinstance(output, Trade)]
+    assert [(t.trade_id, t.price, t.size, t.side, t.exchange_us) for t in trades] == [
+        ("41", "5.5", "1500", "buy", 7000)
+    ] * 2
 
 
 class TestAnswers:

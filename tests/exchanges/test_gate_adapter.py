@@ -7,6 +7,7 @@ import pytest
 
 from recordings import books
 from tickwire.errors import FrameRejected
+from tickwire.events.types import Trade
 from tickwire.exchanges.contract import Output, Refused, Resync, Send, Subscribed, Symbol
 from tickwire.exchanges.gate import Adapter, derive, read_listing
 
@@ -82,6 +83,25 @@ def test_a_snapshot_replaces_also_where_its_number_is_lower() -> None:
 def test_a_book_of_another_depth_is_not_the_one_asked_for() -> None:
     with pytest.raises(FrameRejected, match="not asked for"):
         made().receive(book(10, depth=400), 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "us"), [("1606292218213.4578", 1606292218213457), ("1606292218213.0", 1606292218213000), ("12", 12000)]
+)
+def test_the_time_of_a_trade_has_decimals_and_its_side_is_the_takers(text: str, us: int) -> None:
+    adapter = Adapter([BTC], ["trade"], 50)
+    said = {
+        "id": 9,
+        "currency_pair": "BTC_USDT",
+        "side": "sell",
+        "amount": "0.10",
+        "price": "5",
+        "create_time_ms": text,
+    }
+    frame = msgspec.json.encode({"channel": "spot.trades", "event": "update", "result": said})
+    (_, trade) = adapter.receive(frame, 1)
+    assert isinstance(trade, Trade)
+    assert (trade.trade_id, trade.side, trade.size, trade.exchange_us) == ("9", "sell", "0.10", us)
 
 
 class TestAnswers:

@@ -5,7 +5,7 @@ import pytest
 
 from recordings import books
 from tickwire.errors import FrameRejected
-from tickwire.events.types import OrderBook
+from tickwire.events.types import OrderBook, Trade
 from tickwire.exchanges.contract import Output, Refused, Resync, Send, Subscribed, Symbol
 from tickwire.exchanges.kucoin import Adapter, derive, read_listing
 
@@ -69,6 +69,18 @@ def test_what_the_book_holds_already_is_left_out() -> None:
 def test_a_new_snapshot_replaces() -> None:
     message = changed(started().receive(book("snapshot", 4, 4, [("3", "1")]), 2))
     assert (message.action, message.reason, message.bids, message.asks) == ("snapshot", "resync", [("3", "1")], [])
+
+
+@pytest.mark.parametrize(("said", "trade_id"), [("sell", "77"), ("SELL", 77)])
+def test_a_trade_has_the_takers_side_in_capitals_or_not(said: str, trade_id: str | int) -> None:
+    adapter = Adapter([BTC], ["trade"], 10)
+    data = {"s": "BTC-USDT", "S": said, "p": "5", "q": "0.10", "ti": trade_id, "M": 7000, "E": 1}
+    frame = msgspec.json.encode({"T": "trade.SPOT", "P": 1, "d": data})
+    (_, trade) = adapter.receive(frame, 1)
+    assert isinstance(trade, Trade)
+    assert (trade.trade_id, trade.side, trade.size, trade.exchange_us) == ("77", "sell", "0.10", 7)
+    with pytest.raises(FrameRejected, match="side"):
+        adapter.receive(frame.replace(said.encode(), b"both"), 1)
 
 
 def test_times_are_nanoseconds() -> None:

@@ -1,15 +1,17 @@
-"""How Deribit writes requests, levels, and names: BTC-PERPETUAL, BTC_USDC-25DEC26, BTC-25DEC26-100000-C, BTC_USDC.
+"""How Deribit writes frames, levels, and names: BTC-PERPETUAL, BTC_USDC-25DEC26, BTC-25DEC26-100000-C, BTC_USDC.
 
 Requests: https://docs.deribit.com/articles/json-rpc-overview
 Names: https://docs.deribit.com/articles/instrument-naming-conventions
 """
 
 import re
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Raw
+from msgspec import Meta, Raw, Struct
 
 from tickwire.errors import UnclearSymbol
+from tickwire.events.types import TakerSide
 from tickwire.exchanges.contract import Channel, Symbol
 from tickwire.exchanges.symbols import derivative
 
@@ -17,8 +19,71 @@ _NATIVE = re.compile(r"([A-Z0-9]+)(?:_([A-Z]+))?(?:-(?:(PERPETUAL)|(\d{1,2})([A-
 _CANONICAL = re.compile(
     r"([A-Z0-9]+)-([A-Z]+)(?:-(?:(PERP)|(\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])((?:-[\dd]+-[CP])?)))?"
 )
+_NAMES: dict[Channel, str] = {"orderbook": "book", "trade": "trades"}
 _DELETED, _SET = re.compile(rb'\["delete",([^],]+),[^],]+\]'), re.compile(rb'\["(?:new|change)",')
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_NO_LEVELS = Raw(b"[]")
+_Number = Annotated[int, Meta(ge=0, le=2**53)]
+
+
+class Quote(Struct, gc=False):
+    """The best bid and offer, read with numbers that have a point or exponent as text, others as int."""
+
+    instrument_name: str
+    timestamp: _Number
+    best_bid_price: Any  # 0.0 with the amount 0.0 where there is no bid
+    best_bid_amount: Any
+    best_ask_price: Any
+    best_ask_amount: Any
+    last_price: Any = None
+
+
+class Book(Struct, gc=False):
+    """A snapshot or a change."""
+
+    instrument_name: str
+    timestamp: _Number
+    type: Literal["snapshot", "change"]
+    change_id: _Number
+    prev_change_id: _Number | None = None
+    bids: Raw = _NO_LEVELS  # ["new" | "change" | "delete", price, amount]
+    asks: Raw = _NO_LEVELS
+
+
+class Trade(Struct, gc=False):
+    """One execution."""
+
+    instrument_name: str
+    trade_id: str
+    timestamp: _Number
+    price: Any
+    amount: Any
+    direction: TakerSide  # the taker's
+
+
+class Params(Struct, frozen=True):
+    """What the server says unasked."""
+
+    channel: str = ""
+    data: Raw = Raw(b"null")
+    type: str | None = None
+
+
+class Error(Struct):
+    """Why a request failed."""
+
+    code: int = 0
+    message: str = "no reason"
+
+
+class Frame(Struct):
+    """Data of a channel, a heartbeat, or an answer."""
+
+    method: str | None = None
+    params: Params = Params()
+    id: int | None = None
+    result: Raw = Raw(b"")
+    error: Error | None = None
 
 
 def by_either_name(text: str) -> Symbol:
@@ -69,7 +134,7 @@ def request_text(number: int, method: str, **params: object) -> bytes:
 
 def channel_name(channel: Channel, symbol: Symbol) -> str:
     """The name of what is subscribed."""
-    return f"quote.{symbol.native}" if channel == "ticker" else f"book.{symbol.native}.100ms"
+    return f"quote.{symbol.native}" if channel == "ticker" else f"{_NAMES[channel]}.{symbol.native}.100ms"
 
 
 def plain_levels(levels: Raw) -> Raw:

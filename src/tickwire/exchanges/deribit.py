@@ -1,4 +1,4 @@
-"""Deribit: ``quote`` (best bid and offer) and ``book`` (the complete order book) of everything but combinations.
+"""Deribit: ``quote`` (best bid and offer), ``book`` (all levels) and ``trades`` of everything but combinations.
 
 Book and its numbers: https://docs.deribit.com/subscriptions/orderbook/bookinstrument_nameinterval
 Ticker: https://docs.deribit.com/subscriptions/market-data/quoteinstrument_name
@@ -12,16 +12,25 @@ listed: their prices may be negative.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
 from tickwire.errors import FrameRejected
 from tickwire.events.decimals import decimal_text
 from tickwire.events.types import Micros
 from tickwire.exchanges import contract
-from tickwire.exchanges._deribit import by_either_name, by_native_name, channel_name, plain_levels, request_text
+from tickwire.exchanges._deribit import (
+    Book,
+    Frame,
+    Quote,
+    Trade,
+    by_either_name,
+    by_native_name,
+    channel_name,
+    plain_levels,
+    request_text,
+)
 from tickwire.exchanges.contract import Channel, Limit, Output, Send, Symbol, decoded, malformed
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook, by_previous
 from tickwire.exchanges.messages import BookMessages
@@ -34,7 +43,7 @@ EXCHANGE = contract.Exchange(
     ws_url="wss://www.deribit.com/ws/api/v2",
     rest_url="https://www.deribit.com",
     listing_paths=(f"{_LISTING}future", f"{_LISTING}option", f"{_LISTING}spot"),
-    channels=("ticker", "orderbook"),
+    channels=("ticker", "orderbook", "trade"),
     symbols_per_connection=250,  # "batches, e.g. 2 messages of 500" channels
     message_interval_s=0.3,  # "~3.3 requests/second" to subscribe
     connect_interval_s=1.0,  # "32 connections per IP", requests over HTTP included
@@ -46,53 +55,10 @@ EXCHANGE = contract.Exchange(
     sizes="base; quote where inverse",
 )
 
-_CHANNELS: dict[str, Channel] = {"quote": "ticker", "ticker": "ticker", "book": "orderbook"}  # Deribit's, ours
+# Deribit's, ours.
+_CHANNELS: dict[str, Channel] = {"quote": "ticker", "ticker": "ticker", "book": "orderbook", "trades": "trade"}
 _TOO_MANY = 10028  # the code of too_many_requests
 _AGAIN = 1_000_000  # and above: the number of a request for one book that starts again
-_NO_LEVELS = Raw(b"[]")
-
-_Number = Annotated[int, Meta(ge=0, le=2**53)]
-
-
-class _Quote(Struct, gc=False):
-    """Numbers with a point or exponent arrive as the text of the frame (float_hook), others as int."""
-
-    instrument_name: str
-    timestamp: _Number
-    best_bid_price: Any  # 0.0 with the amount 0.0 where there is no bid
-    best_bid_amount: Any
-    best_ask_price: Any
-    best_ask_amount: Any
-    last_price: Any = None
-
-
-class _Book(Struct, gc=False):
-    instrument_name: str
-    timestamp: _Number
-    type: Literal["snapshot", "change"]
-    change_id: _Number
-    prev_change_id: _Number | None = None
-    bids: Raw = _NO_LEVELS  # ["new" | "change" | "delete", price, amount]
-    asks: Raw = _NO_LEVELS
-
-
-class _Params(Struct, frozen=True):
-    channel: str = ""
-    data: Raw = Raw(b"null")
-    type: str | None = None
-
-
-class _Error(Struct):
-    code: int = 0
-    message: str = "no reason"
-
-
-class _Frame(Struct):
-    method: str | None = None
-    params: _Params = _Params()
-    id: int | None = None
-    result: Raw = Raw(b"")
-    error: _Error | None = None
 
 
 class _Instrument(Struct):
@@ -104,9 +70,10 @@ class _Instruments(Struct):
     result: list[_Instrument]
 
 
-_decode = msgspec.json.Decoder(_Frame).decode
-_decode_quote = msgspec.json.Decoder(_Quote, float_hook=str).decode
-_decode_book = msgspec.json.Decoder(_Book).decode
+_decode = msgspec.json.Decoder(Frame).decode
+_decode_quote = msgspec.json.Decoder(Quote, float_hook=str).decode
+_decode_book = msgspec.json.Decoder(Book).decode
+_decode_trades = msgspec.json.Decoder(list[Trade], float_hook=str).decode
 _decode_channels = msgspec.json.Decoder(list[str]).decode
 _decode_listing = msgspec.json.Decoder(_Instruments).decode
 
@@ -151,7 +118,8 @@ class Adapter(KitAdapter[StreamedBook]):
         if frame.method == "subscription":
             channel = _CHANNELS.get(params.channel.partition(".")[0])
             if channel is not None:
-                return (self._book if channel == "orderbook" else self._quote)(params.data, received_us)
+                read = {"ticker": self._quote, "orderbook": self._book, "trade": self._trades}[channel]
+                return read(params.data, received_us)
         elif frame.method == "heartbeat":
             # "If your client fails to respond to a test_request, the server immediately closes the connection."
             return [Send(self.ping_text, urgent=True)] if params.type == "test_request" else []
@@ -181,7 +149,18 @@ class Adapter(KitAdapter[StreamedBook]):
         out = (kept.snapshot if book.type == "snapshot" else kept.change)(event, received_us)
         return self.heard(kept, out) if kept.new else out
 
-    def _answered(self, number: int, frame: _Frame) -> list[Output]:
+    def _trades(self, data: Raw, received_us: Micros) -> list[Output]:
+        out: list[Output] = []
+        for one in decoded("trades", _decode_trades, data):
+            try:
+                price, size = decimal_text(one.price), decimal_text(one.amount)
+            except ValueError as e:
+                raise malformed(f"trade of {one.instrument_name}", e) from None
+            said = one.instrument_name, one.trade_id, price, size, one.direction
+            out += self.trade(*said, received_us, exchange_us=one.timestamp * 1000)
+        return out
+
+    def _answered(self, number: int, frame: Frame) -> list[Output]:
         """Take an answer, which lists the channels that are carried: an unknown one is missing from it."""
         error = frame.error
         if error is not None and (error.code == _TOO_MANY or number == 0):

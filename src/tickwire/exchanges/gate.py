@@ -1,4 +1,4 @@
-"""Gate spot: ``spot.book_ticker`` (best bid and offer) and ``spot.obu`` (order book).
+"""Gate spot: ``spot.book_ticker`` (best bid and offer), ``spot.obu`` (order book) and ``spot.trades``.
 
 Channels, pings, errors: https://www.gate.com/docs/developers/apiv4/ws/en/
 Keeping the book: https://www.gate.com/docs/developers/apiv4/ws/en/#order-book-v2-api
@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from tickwire.errors import FrameRejected
-from tickwire.events.types import Micros
+from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import Channel, Output, Symbol, decoded, malformed
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook, by_range
@@ -28,7 +28,7 @@ EXCHANGE = contract.Exchange(
     time_mark=b'"$now"',  # "gap between request time and server time must not exceed 60 seconds"
     rest_url="https://api.gateio.ws",
     listing_paths=("/api/v4/spot/currency_pairs",),
-    channels=("ticker", "orderbook"),
+    channels=("ticker", "orderbook", "trade"),
     symbols_per_connection=100,  # no limit is documented
     message_interval_s=0.05,  # no limit is documented
     connect_interval_s=1.0,  # no limit is documented; the staff spoke of 100 connections of one host
@@ -39,7 +39,8 @@ EXCHANGE = contract.Exchange(
     checks=("sequence",),
 )
 
-_NAMES: dict[Channel, str] = {"ticker": "spot.book_ticker", "orderbook": "spot.obu"}  # ours, Gate's
+# Ours, Gate's.
+_NAMES: dict[Channel, str] = {"ticker": "spot.book_ticker", "orderbook": "spot.obu", "trade": "spot.trades"}
 _CHANNELS: dict[str | None, Channel] = {name: channel for channel, name in _NAMES.items()}
 _NO_LEVELS = Raw(b"[]")
 _DUPLICATE = "Alert sub "  # how the refusal of a subscription begins that there is already
@@ -69,6 +70,15 @@ class _Book(Struct, gc=False):
     a: Raw = _NO_LEVELS
 
 
+class _Trade(Struct, gc=False):
+    id: _Number  # of all markets: it has holes
+    currency_pair: str
+    create_time_ms: Annotated[str, Meta(pattern=r"^[0-9]{1,14}([.][0-9]{0,9})?$")]
+    side: TakerSide  # "only the taker side is notified"
+    amount: str
+    price: str
+
+
 class _Error(Struct):
     code: int | None = None
     message: str = "no reason"
@@ -93,6 +103,7 @@ class _Pair(Struct):
 _decode = msgspec.json.Decoder(_Frame).decode
 _decode_ticker = msgspec.json.Decoder(_Ticker).decode
 _decode_book = msgspec.json.Decoder(_Book).decode
+_decode_trade = msgspec.json.Decoder(_Trade).decode
 _decode_listing = msgspec.json.Decoder(list[_Pair]).decode
 
 
@@ -123,7 +134,7 @@ class Adapter(KitAdapter[StreamedBook]):
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
         """Ask for one channel of one symbol."""
         ((channel, symbol),) = items
-        name = symbol.native if channel == "ticker" else f"ob.{symbol.native}.{self.depth}"
+        name = f"ob.{symbol.native}.{self.depth}" if channel == "orderbook" else symbol.native
         request: dict[str, object] = {} if number is None else {"id": number}
         request |= {"time": "$now", "channel": _NAMES[channel], "event": method, "payload": [name]}
         return msgspec.json.encode(request)
@@ -133,7 +144,8 @@ class Adapter(KitAdapter[StreamedBook]):
         frame = decoded("frame", _decode, payload)
         channel = _CHANNELS.get(frame.channel)
         if channel is not None and frame.event == "update":
-            return (self._book if channel == "orderbook" else self._ticker)(frame.result, received_us)
+            read = {"ticker": self._ticker, "orderbook": self._book, "trade": self._trade}[channel]
+            return read(frame.result, received_us)
         if channel is not None and frame.event == "subscribe":
             return self._answered(channel, frame)
         if frame.channel == "spot.pong" or frame.event == "unsubscribe":
@@ -155,6 +167,12 @@ class Adapter(KitAdapter[StreamedBook]):
         # "The server may send full depth snapshots multiple times": each replaces the book and gives its number.
         out = (kept.snapshot if book.full else kept.change)(event, received_us)
         return self.heard(kept, out) if kept.new else out
+
+    def _trade(self, result: Raw, received_us: Micros) -> list[Output]:
+        trade = decoded("trade", _decode_trade, result)
+        whole, _, part = trade.create_time_ms.partition(".")
+        said = trade.currency_pair, str(trade.id), trade.price, trade.amount, trade.side
+        return self.trade(*said, received_us, exchange_us=int(whole + f"{part:0<3}"[:3]))
 
     def _symbol_of(self, stream: str) -> str:
         return stream.removeprefix("ob.").removesuffix(f".{self.depth}")

@@ -1,7 +1,8 @@
-"""KuCoin spot, the push socket that needs no token: ``ticker`` (best bid and offer) and ``obu`` (order book).
+"""KuCoin spot, the push socket that needs no token: ``ticker`` (best bid and offer), ``obu`` (order book), ``trade``.
 
 Connection, pings, limits: https://www.kucoin.com/docs-new/websocket-api/base-info/introduction-uta
 Order book: https://www.kucoin.com/docs-new/3470354w0 (the best 500 levels, every 10 ms)
+Trades: https://www.kucoin.com/docs-new/3470359w0
 Listing: https://www.kucoin.com/docs-new/rest/spot-trading/market-data/get-all-symbols
 
 The server says everything in binary frames, and its welcome first. It accepts a symbol that does not exist and stays
@@ -19,7 +20,7 @@ from msgspec import Meta, Raw, Struct
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Levels, price_key
 from tickwire.events.side import read_levels
-from tickwire.events.types import Micros
+from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import Channel, Output, Symbol, decoded, malformed
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook, by_range
@@ -32,7 +33,7 @@ EXCHANGE = contract.Exchange(
     frames="both",
     rest_url="https://api.kucoin.com",
     listing_paths=("/api/v1/symbols",),
-    channels=("ticker", "orderbook"),
+    channels=("ticker", "orderbook", "trade"),
     symbols_per_connection=100,  # "at most 600 topics"; older clients keep to 200
     message_interval_s=0.04,  # "300 client messages per 10 s"
     connect_interval_s=1.2,  # "250 new connections per 5 minutes"
@@ -44,7 +45,8 @@ EXCHANGE = contract.Exchange(
     checks=("sequence",),
 )
 
-_NAMES: dict[Channel, str] = {"ticker": "ticker", "orderbook": "obu"}  # ours, KuCoin's
+_NAMES: dict[Channel, str] = {"ticker": "ticker", "orderbook": "obu", "trade": "trade"}  # ours, KuCoin's
+_SIDES: dict[str, TakerSide] = {"buy": "buy", "sell": "sell"}  # in capitals or not
 _NO_LEVELS = Raw(b"[]")
 _NO_PRICE = re.compile(rb'\[\s*"0*\.?0*"')  # a level whose price is zero
 
@@ -65,6 +67,10 @@ class _Data(Struct, gc=False):
     E: _Long | None = None  # a ticker's number
     O: _Number | None = None  # noqa: E741 - the first and the last number of a change
     C: _Number | None = None
+    S: str = ""  # the taker's side; this and the next are a trade's
+    p: str = ""
+    q: str = ""
+    ti: str | int = ""
 
 
 class _Frame(Struct):
@@ -72,7 +78,7 @@ class _Frame(Struct):
 
     T: str | None = None
     t: Literal["snapshot", "delta"] | None = None
-    d: _Data | None = None
+    d: Raw = Raw(b"")
     id: str | None = None
     result: bool | str | None = None
     type: str | None = None
@@ -92,6 +98,7 @@ class _Symbols(Struct):
 
 
 _decode = msgspec.json.Decoder(_Frame).decode
+_decode_data = msgspec.json.Decoder(_Data).decode
 _decode_text = msgspec.json.Decoder(str | None).decode
 _decode_listing = msgspec.json.Decoder(_Symbols).decode
 
@@ -138,21 +145,19 @@ class Adapter(KitAdapter[StreamedBook]):
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
         frame = decoded("frame", _decode, payload)
-        if frame.d is not None:
-            if frame.T == "obu.SPOT":
-                return self._book(frame.t, frame.d, received_us)
-            if frame.T == "ticker.SPOT":
-                return self._ticker(frame.d, received_us)
-        elif frame.id is not None and frame.result is not None:
+        read = {"obu.SPOT": self._book, "ticker.SPOT": self._ticker, "trade.SPOT": self._trade}.get(frame.T or "")
+        if frame.d and read is not None:
+            return read(frame.t, decoded("data", _decode_data, frame.d), received_us)
+        if frame.id is not None and frame.result is not None:
             return self._answered(frame.id, frame)
-        elif frame.message == "welcome":
+        if frame.message == "welcome":
             first, self._welcomed = not self._welcomed, True
             return super().start() if first else []
-        elif frame.type == "pong":
+        if frame.type == "pong":
             return []
         raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
 
-    def _ticker(self, data: _Data, received_us: Micros) -> list[Output]:
+    def _ticker(self, _kind: str | None, data: _Data, received_us: Micros) -> list[Output]:
         bid, ask = (decoded("ticker", _decode_text, side) or None for side in (data.b, data.a))
         numbers = {"sequence": data.E, "exchange_us": data.M // 1000}
         return self.ticker(data.s, bid, data.B or None, ask, data.A or None, received_us, last=data.l, **numbers)
@@ -165,6 +170,12 @@ class Adapter(KitAdapter[StreamedBook]):
         event = BookEvent(bids, asks, data.C, data.O, exchange_us=data.M // 1000)
         out = (kept.snapshot if kind == "snapshot" else kept.change)(event, received_us)
         return self.heard(kept, out) if kept.new else out
+
+    def _trade(self, _kind: str | None, data: _Data, received_us: Micros) -> list[Output]:
+        side = _SIDES.get(data.S.lower())
+        if side is None:
+            raise malformed(f"trade of {data.s}", f"the side {data.S!r:.20}")
+        return self.trade(data.s, str(data.ti), data.p, data.q, side, received_us, exchange_us=data.M // 1000)
 
     def _answered(self, name: str, frame: _Frame) -> list[Output]:
         error = None if frame.result in {True, "true"} else (frame.reason or frame.message or "no reason")
