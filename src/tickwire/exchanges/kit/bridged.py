@@ -23,7 +23,8 @@ class BridgedBook(KeptBook):
     """Events are kept until the snapshot is there, then those that it does not hold are applied, and all later ones.
 
     *fetch* asks for a snapshot and *read* reads it. *follows* tells a hole between events, and *bridges*, where that
-    rule is another one, between the snapshot and its first event. With a *short_way* the rule must be that of
+    rule is another one, between the snapshot and its first event; *reaches* tells a snapshot that is too old for the
+    events kept, where nothing numbers them. With a *short_way* the rule must be that of
     :func:`~tickwire.exchanges.kit.continuity.by_range`.
     """
 
@@ -35,10 +36,12 @@ class BridgedBook(KeptBook):
         follows: Follows,
         bridges: Follows | None = None,
         short_way: ShortWay | None = None,
+        reaches: Follows | None = None,
     ) -> None:
         super().__init__(fetch.symbol, messages, short_way)
         self._fetch, self._read_body = fetch, read
         self._follows, self._bridges = follows, bridges or follows
+        self._reaches = reaches or self._bridges
         self._judge = self._bridges  # what the next event is judged by
         # Where it is full the oldest leave: a snapshot that needs them is too old and is fetched again.
         self._buffer: deque[tuple[BookEvent, Micros]] = deque(maxlen=_BUFFERED_EVENTS)
@@ -106,7 +109,7 @@ class BridgedBook(KeptBook):
 
     def _is_too_old(self, last: int) -> bool:
         """Whether something is missing between a snapshot's number and the events kept."""
-        verdicts = (self._bridges(last, event) for event, _ in self._buffer)
+        verdicts = (self._reaches(last, event) for event, _ in self._buffer)
         return next((verdict for verdict in verdicts if verdict != "old"), "next") != "next"
 
     def _keep(self, event: BookEvent, received_us: Micros) -> None:
