@@ -1,0 +1,191 @@
+"""Bitstamp spot: ``diff_order_book``, best bid and offer read off it, and ``live_trades``.
+
+Channels, heartbeat, the wish to reconnect: https://www.bitstamp.net/websocket/v2/
+Order book by REST, listing, limits: https://www.bitstamp.net/api/#tag/Order-book and …/#tag/Market-info
+
+Nothing numbers the changes: one that is missing cannot be seen, unless its frame came and could not be read. Books may
+be crossed for a while, by the exchange's own word: that is no reason to start one again.
+Unconfirmed: how an error names its channel; how old a snapshot may be (here: 5 s older than the first change kept).
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from tickwire.errors import FrameRejected
+from tickwire.events.types import Micros
+from tickwire.exchanges import contract
+from tickwire.exchanges.contract import MAX_TEXT, Channel, Fetch, Output, Reconnect, Symbol, decoded, malformed
+from tickwire.exchanges.kit import BookEvent, BridgedBook, DerivedAdapter, Item, Method, Verdict, by_time
+from tickwire.exchanges.messages import BookMessages
+from tickwire.exchanges.symbols import Listing, split_name
+
+EXCHANGE = contract.Exchange(
+    name="bitstamp",
+    ws_url="wss://ws.bitstamp.net",
+    rest_url="https://www.bitstamp.net",
+    listing_paths=("/api/v2/trading-pairs-info/",),
+    channels=("ticker", "orderbook", "trade"),
+    symbols_per_connection=100,  # no limit is documented
+    message_interval_s=0.05,  # no limit is documented
+    connect_interval_s=1.0,  # no limit is documented
+    rest_limits=(contract.Limit(400, 1.0), contract.Limit(10_000, 600.0)),  # 400 a second, 10,000 in 10 minutes
+    ping_interval_s=15.0,
+    silence_s=45.0,
+    crossed_s=None,
+    book_depths=range(1, 5001),
+)
+
+_PREFIXES: dict[Channel, str] = {"orderbook": "diff_order_book_", "trade": "live_trades_"}
+_SILENT = {"bts:heartbeat", "bts:unsubscription_succeeded"}
+_OLDEST_US = 5_000_000
+_NO_DATA = Raw(b"null")
+
+_Micros = Annotated[str, Meta(pattern=r"^[0-9]{1,16}$")]
+
+
+class _Frame(Struct):
+    event: str
+    channel: str = ""
+    data: Raw = _NO_DATA
+
+
+class _Book(Struct):
+    """A change, or a snapshot."""
+
+    bids: Raw
+    asks: Raw
+    microtimestamp: _Micros
+
+
+class _Trade(Struct):
+    id: int
+    price_str: str
+    amount_str: str
+    type: Literal[0, 1]  # 0: the taker bought
+    microtimestamp: _Micros
+
+
+class _Error(Struct):
+    code: int | None = None
+    message: str = "no reason"
+
+
+class _Pair(Struct):
+    name: str
+    url_symbol: str
+    trading: str = "Enabled"
+
+
+_decode = msgspec.json.Decoder(_Frame).decode
+_decode_book = msgspec.json.Decoder(_Book).decode
+_decode_trade = msgspec.json.Decoder(_Trade).decode
+_decode_error = msgspec.json.Decoder(_Error).decode
+_decode_listing = msgspec.json.Decoder(list[_Pair]).decode
+
+
+def read_listing(body: bytes) -> Listing:
+    """Read ``trading-pairs-info``, with what does not trade now. Raises :exc:`~tickwire.errors.FrameRejected`."""
+    pairs = [(pair, *pair.name.partition("/")) for pair in decoded("pairs", _decode_listing, body)]
+    spot = [(pair, base, quote) for pair, base, slash, quote in pairs if slash and quote.isalnum()]
+    symbols = [Symbol(f"{base}-{quote}", pair.url_symbol) for pair, base, quote in spot]
+    return Listing(symbols, resting={p.url_symbol: p.trading for p, _, _ in spot if p.trading != "Enabled"})
+
+
+def derive(symbol: str) -> Symbol:
+    """Name a symbol by rule. Raises :exc:`~tickwire.errors.UnclearSymbol`."""
+    base, quote = split_name(symbol.upper(), EXCHANGE.name)
+    return Symbol(f"{base}-{quote}", (base + quote).lower())
+
+
+class Adapter(DerivedAdapter[BridgedBook]):
+    """One connection to the public endpoint. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
+
+    exchange = EXCHANGE
+    most = 1
+    ping_text = b'{"event":"bts:heartbeat"}'
+
+    def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
+        """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
+        try:
+            return self.derived(self._read(payload, received_us))
+        except contract.UNREADABLE as e:
+            self._doubt(payload)
+            raise malformed("frame", e) from None
+        except FrameRejected as e:
+            if e.reason == "malformed":
+                self._doubt(payload)
+            raise
+
+    def fetched(self, fetch: Fetch, body: bytes, received_us: Micros) -> list[Output]:
+        """Give a snapshot to its book, or ask for one that holds the change which could not be read meanwhile."""
+        kept = self._books.get(fetch.symbol.native)
+        if kept is None or kept.book is not None or not kept.suspect:
+            return super().fetched(fetch, body, received_us)
+        kept.suspect = False
+        return kept.ask()
+
+    def keep(self, symbol: Symbol) -> BridgedBook:
+        """Make a book: changes from the snapshot's time on, each with the whole size of its levels."""
+        fetch = Fetch(symbol, f"/api/v2/order_book/{symbol.native}/", 1)
+        messages = BookMessages(EXCHANGE.name, symbol, self.depth)
+        return BridgedBook(messages, fetch, _read_snapshot, _by_time_or_at_once, by_time, reaches=_reaches)
+
+    def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:  # noqa: ARG002 - requests have none
+        """Ask for one channel."""
+        ((channel, symbol),) = items
+        name = _PREFIXES[channel] + symbol.native
+        return msgspec.json.encode({"event": f"bts:{method}", "data": {"channel": name}})
+
+    def _read(self, payload: bytes, received_us: Micros) -> list[Output]:
+        frame = _decode(payload)
+        event, (channel, native) = frame.event, _item(frame.channel)
+        if event == "data" and channel == "orderbook":
+            kept, book = self.kept(native), _decode_book(frame.data)
+            time_us = int(book.microtimestamp)
+            out = kept.change(BookEvent(book.bids, book.asks, time_us, exchange_us=time_us), received_us)
+            return self.heard(kept, out) if kept.new else out
+        if event == "trade" and channel == "trade":
+            trade = _decode_trade(frame.data)
+            of_trade, at_us = (str(trade.id), trade.price_str, trade.amount_str), int(trade.microtimestamp)
+            return self.trade(native, *of_trade, "sell" if trade.type else "buy", received_us, exchange_us=at_us)
+        if event == "bts:subscription_succeeded":
+            return self.answered_each(channel, native, None)
+        if event == "bts:error":
+            error = _decode_error(frame.data)
+            return self.answered_each(channel, native, f"{error.message:.150} (code {error.code})")
+        if event == "bts:request_reconnect":
+            return [Reconnect("the exchange asked for it")]
+        if event in _SILENT:
+            return []
+        raise FrameRejected("unknown", f"a message {payload[:MAX_TEXT]!r}")
+
+    def _doubt(self, payload: bytes) -> None:
+        """Doubt the book that a frame names which could not be read: nothing else would show what it had changed."""
+        for kept in self._books.values():
+            if f'{_PREFIXES["orderbook"]}{kept.native}"'.encode() in payload:
+                kept.doubt()
+
+
+def _item(name: str) -> tuple[Channel | None, str | None]:
+    """The channel and the symbol in the name of a channel."""
+    channel = next((channel for channel, prefix in _PREFIXES.items() if name.startswith(prefix)), None)
+    return (None, None) if channel is None else (channel, name.removeprefix(_PREFIXES[channel]))
+
+
+def _by_time_or_at_once(previous: int, event: BookEvent) -> Verdict:
+    """Two changes may have the same time; only a snapshot holds all that has its own."""
+    return "old" if event.last < previous else "next"
+
+
+def _reaches(snapshot: int, event: BookEvent) -> Verdict:
+    """Whether a snapshot is recent enough for the first change kept: what came between the two is not kept."""
+    return "old" if event.last <= snapshot else "next" if event.last - snapshot <= _OLDEST_US else "gap"
+
+
+def _read_snapshot(body: bytes) -> BookEvent:
+    book = _decode_book(body)
+    time_us = int(book.microtimestamp)
+    return BookEvent(book.bids, book.asks, time_us, exchange_us=time_us)
