@@ -125,3 +125,25 @@ async def test_books_go_over_to_a_new_connection_without_being_invalid(
             assert not reader.reasons & {"gap", "checksum", "crossed", "disconnect", "stale"}
             assert all(book["troubles"] == 0 for book in feed.accounting()["books"].values())
     assert feed.accounting()["callback_errors"] == 0
+
+
+async def test_books_begin_by_rest_where_no_snapshot_comes_over_the_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    dialect = simulator.load("okx")
+    monkeypatch.setattr(dialect, "snapshot_path", "/api/v5/market/books")
+    monkeypatch.setattr(dialect, "faults", frozenset({"stale"}))
+    async with SimulatedExchange("okx", symbols=2, rate=200) as exchange:
+        reader = Reader()
+        feed = feed_of(exchange)
+        feed.add_callback(reader)
+        exchange.inject("stale")
+        async with feed:
+            await aeventually(lambda: len(reader.books) == 2, "all books", seconds=30)
+            for fault in ("skip", "rest429", "duplicate"):
+                exchange.inject(fault)
+                await aeventually(partial(exchange.faults.counts.__getitem__, fault), f"the fault {fault}", seconds=30)
+            await aeventually(lambda: len(reader.books) == 2, "all books again", seconds=60)
+            await exchange.freeze()
+            await aeventually(lambda: reader.tops() == truth(exchange), "the exchange's books", seconds=60)
+        assert exchange.faults.counts["stale"] == 1
+        assert {"initial", "gap", "resync"} <= reader.reasons
+    assert feed.accounting()["callback_errors"] == 0

@@ -1,0 +1,204 @@
+"""OKX spot as it looks from outside.
+
+Channels: https://www.okx.com/docs-v5/en/#order-book-trading-market-data-ws-order-book-channel
+Answers and ping: https://www.okx.com/docs-v5/en/#overview-websocket
+REST: https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-order-book
+Instruments: https://www.okx.com/docs-v5/en/#public-data-rest-api-get-instruments
+Differences: a message of ``books`` leaves with every step of the market, not every 100 ms, and none while it rests; a
+connection that says nothing stays. With a ``snapshot_path`` books begin by REST, and none over the socket.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from random import Random
+
+import msgspec
+
+from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Kind, Message, prices
+from tickwire.simulator.instruments import Instrument, choose_names, scale
+from tickwire.simulator.market import Book, Deal, Market, Quote
+
+BOOKS_PATH = "/api/v5/market/books"
+_LISTING_PATH = "/api/v5/public/instruments"
+_DEPTH = 400
+_SIZE_PLACES = 8
+_KINDS: dict[str, Kind] = {"bbo-tbt": "ticker", "books": "book", "trades": "trade"}
+_TEXTS = {"50001": "Service temporarily unavailable. Try again later", "50011": "Too Many Requests"}
+
+
+class Dialect:
+    """The dialect over a market of *symbols*; subscriptions to a symbol of *refused* (``BTC-USDT``) are errors."""
+
+    quote = "USDT"
+    numbered = True
+    heartbeat: str | None = None
+    unknown = '{"event":"simulated-notice","code":"0","msg":"a kind of message that nobody documented"}'
+    ping_interval_s: float | None = None
+    messages_per_second: int | None = None
+    snapshot_path: str | None = None
+    faults: frozenset[str] = frozenset()
+
+    def __init__(self, symbols: int | Sequence[str], rng: Random, refused: frozenset[str] = frozenset()) -> None:
+        self.market = Market([_instrument(*names) for names in choose_names(symbols, self.quote)], rng)
+        self.refused = refused
+        self.books = {book.instrument.canonical: book for book in self.market.books}
+        self.all = {
+            (name, native): Broadcast(kind, f"{name} {native}", book)
+            for name, kind in _KINDS.items()
+            for native, book in self.books.items()
+        }
+
+    def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:  # noqa: ARG002 - part of the protocol
+        """``/ws/v5/public``; None elsewhere."""
+        return _Session(self) if path == "/ws/v5/public" else None
+
+    def advance(self, book: Book, now_us: int) -> list[Message]:
+        """Move *book*: trades, a bbo-tbt for every new best, and the change with the number of the one before."""
+        step, native = self.market.step(book), book.instrument.canonical
+        best, books, trades = (self.all[name, native] for name in _KINDS)
+        messages: list[Message] = []
+        if trades.subscribers:
+            messages += [Message(trades, _trade(book, deal, now_us), False) for deal in step.deals]
+        if best.subscribers:
+            messages += [Message(best, _best(book, quote, now_us), False) for quote in step.quotes]
+        if books.subscribers:
+            asks, bids = ([(abs(key), lots) for key, lots in side.items()] for side in (step.asks, step.bids))
+            change = _sides(_levels(asks, book), _levels(bids, book), now_us, step.last)
+            text = _data("books", book, change | {"prevSeqId": step.first - 1}, "update")
+            messages.append(Message(books, text, True))
+        return messages
+
+    def channels(self) -> Iterable[Broadcast]:
+        """Every channel of every instrument."""
+        return self.all.values()
+
+    def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:
+        """The instruments, and the order books."""
+        if path == _LISTING_PATH:
+            spot = query.get("instType") == "SPOT"
+            return _answer([_listed(book.instrument) for book in self.market.books if spot])
+        if path != BOOKS_PATH:
+            return Answer(404, '{"code":"404","msg":"Not Found","data":[]}', {})
+        book = self.books.get(query.get("instId", ""))
+        if book is None:
+            return _answer([], "51001", "Instrument ID doesn't exist")
+        return _answer([_whole(book.opening() if stale else book, now_us)])
+
+    def refuse(self, status: int) -> Answer:
+        """A refusal as the exchange words it."""
+        code = "50001" if status == 503 else "50011"
+        body = msgspec.json.encode({"code": code, "msg": _TEXTS[code]}).decode()
+        return Answer(status, body, {"Retry-After": "1"})
+
+    def spoil(self, text: str) -> str:
+        """There is no checksum. Never called."""
+        raise NotImplementedError(text)
+
+
+class _Session:
+    """One connection: its subscriptions by channel and instrument."""
+
+    def __init__(self, exchange: Dialect) -> None:
+        self._exchange = exchange
+        self._carried: dict[tuple[str, str], Broadcast] = {}
+
+    def start(self, now_us: int) -> list[str]:  # noqa: ARG002 - part of the protocol
+        return []
+
+    def receive(self, text: str, now_us: int) -> list[str]:
+        if text == "ping":
+            return ["pong"]
+        try:
+            request = msgspec.json.decode(text)
+            number = {"id": request["id"]} if "id" in request else {}
+            method, asked = request["op"], [(arg["channel"], arg["instId"]) for arg in request["args"]]
+        except (msgspec.DecodeError, TypeError, KeyError):
+            return [_event("error", code="60012", msg=f"Invalid request: {text}")]
+        if method not in {"subscribe", "unsubscribe"}:
+            return [_event("error", code="60019", msg=f"Invalid op: {method}", **number)]
+        answer = self._subscribe if method == "subscribe" else self._unsubscribe
+        return [line for name, native in asked for line in answer(name, native, number, now_us)]
+
+    def close(self) -> None:
+        for channel in self._carried.values():
+            channel.subscribers.pop(self, None)
+        self._carried.clear()
+
+    def _subscribe(self, name: str, native: str, number: dict[str, str], now_us: int) -> list[str]:
+        channel = self._exchange.all.get((name, native))
+        if channel is None or native in self._exchange.refused:
+            said = f"Wrong URL or channel:{name},instId:{native} doesn't exist. Please use the correct URL, channel and"
+            return [_event("error", code="60018", msg=f"{said} parameters referring to API document.", **number)]
+        self._carried[name, native] = channel
+        channel.subscribers[self] = None
+        return [_event("subscribe", arg={"channel": name, "instId": native}, **number), *self._first(channel, now_us)]
+
+    def _first(self, channel: Broadcast, now_us: int) -> list[str]:
+        book = channel.book
+        if channel.kind == "ticker":
+            (bid, bid_lots), (ask, ask_lots) = book.bids.top(1)[0], book.asks.top(1)[0]
+            return [_best(book, Quote(book.update_id, bid, bid_lots, ask, ask_lots), now_us)]
+        if channel.kind == "book" and self._exchange.snapshot_path is None:
+            return [_data("books", book, _whole(book, now_us) | {"prevSeqId": -1}, "snapshot")]
+        return []
+
+    def _unsubscribe(self, name: str, native: str, number: dict[str, str], now_us: int) -> list[str]:  # noqa: ARG002 - as above
+        channel = self._carried.pop((name, native), None)
+        if channel is not None:
+            channel.subscribers.pop(self, None)
+        return [_event("unsubscribe", arg={"channel": name, "instId": native}, **number)]
+
+
+def _event(event: str, **fields: object) -> str:
+    return msgspec.json.encode({**fields, "event": event, "connId": "a4d3ae55"}).decode()
+
+
+def _data(name: str, book: Book, data: dict[str, object], action: str | None = None) -> str:
+    arg = {"channel": name, "instId": book.instrument.canonical}
+    what = {} if action is None else {"action": action}
+    return msgspec.json.encode({"arg": arg, **what, "data": [data]}).decode()
+
+
+def _sides(asks: list[list[str]], bids: list[list[str]], now_us: int, number: int) -> dict[str, object]:
+    return {"asks": asks, "bids": bids, "ts": str(now_us // 1000), "checksum": 0, "seqId": number}
+
+
+def _whole(book: Book, now_us: int) -> dict[str, object]:
+    asks, bids = (_levels(side.top(_DEPTH), book) for side in (book.asks, book.bids))
+    return _sides(asks, bids, now_us, book.update_id)
+
+
+def _levels(levels: Sequence[tuple[int, int]], book: Book) -> list[list[str]]:
+    """A level's third value has no meaning; the fourth is the number of its orders. A removal is a plain 0."""
+    written = prices(levels, book.instrument)
+    return [
+        [price, size, "0", "1"] if lots else [price, "0", "0", "0"]
+        for (price, size), (_, lots) in zip(written, levels, strict=True)
+    ]
+
+
+def _best(book: Book, quote: Quote, now_us: int) -> str:
+    asks, bids = _levels([(quote.ask, quote.ask_lots)], book), _levels([(quote.bid, quote.bid_lots)], book)
+    return _data("bbo-tbt", book, _sides(asks, bids, now_us, quote.update_id))
+
+
+def _trade(book: Book, deal: Deal, now_us: int) -> str:
+    price, size = book.instrument.price(deal.ticks), book.instrument.size(deal.lots)
+    of = {"instId": book.instrument.canonical, "tradeId": str(deal.number), "px": price, "sz": size}
+    side = "buy" if deal.buys else "sell"
+    return _data("trades", book, {**of, "side": side, "ts": str(now_us // 1000), "count": "1", "seqId": book.update_id})
+
+
+def _answer(data: list[dict[str, object]], code: str = "0", said: str = "") -> Answer:
+    return Answer(200, msgspec.json.encode({"code": code, "msg": said, "data": data}).decode(), {})
+
+
+def _instrument(base: str, quote: str) -> Instrument:
+    places, ticks = scale(base)
+    return Instrument(base, quote, places, _SIZE_PLACES, ticks)
+
+
+def _listed(instrument: Instrument) -> dict[str, object]:
+    names = {"instId": instrument.canonical, "baseCcy": instrument.base, "quoteCcy": instrument.quote}
+    steps = {"tickSz": instrument.price(1), "lotSz": instrument.size(1), "minSz": instrument.size(1)}
+    none = dict.fromkeys(("uly", "instFamily", "settleCcy", "ctVal", "ctMult", "ctValCcy", "ctType", "expTime"), "")
+    return {"instType": "SPOT", **names, **steps, **none, "state": "live"}
