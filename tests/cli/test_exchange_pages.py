@@ -1,13 +1,15 @@
 """``docs/exchanges.md`` and ``tickwire exchanges`` say what the modules say."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from tickwire import exchanges
-from tickwire.cli.exchange_pages import long, page
+from tickwire.cli.exchange_pages import long, page, short
 from tickwire.cli.main import app
 from tickwire.errors import UnknownExchange, UsageError
 
@@ -18,18 +20,19 @@ def test_the_page_of_exchanges_is_written_from_the_modules() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "write it anew: tickwire exchanges --page > docs/exchanges.md"
 
 
-def test_the_list_has_a_line_for_each_exchange_and_the_page_begins_with_the_same() -> None:
+def test_the_list_has_a_line_for_each_exchange() -> None:
     heading, *lines = CliRunner().invoke(app, ["exchanges"]).stdout.splitlines()
-    assert heading.split() == ["exchange", "channels", "depths", "checks", "sizes"]
+    assert re.split("  +", heading) == ["exchange", "channels", "depths", "book checks", "trade checks", "sizes"]
     assert [line.split()[0] for line in lines] == exchanges.names()
-    assert [line for line in page().splitlines() if line.startswith("| [")] == [
-        "| [{0}](#{0}) | {1} |".format(*line.split("  ", 1)) for line in (_single(line) for line in lines)
-    ]
 
 
-def _single(line: str) -> str:
-    name, *cells = (cell.strip() for cell in line.split("  ") if cell.strip())
-    return f"{name}  {' | '.join(cells)}"
+def test_what_cannot_be_checked_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = exchanges.load("kraken")
+    known = replace(module.EXCHANGE, channels=("orderbook", "trade"), checks=(), trades_numbered=False)
+    monkeypatch.setattr(module, "EXCHANGE", known)
+    assert (short("kraken")["book checks"], short("kraken")["trade checks"]) == ("none", "none")
+    monkeypatch.setattr(module, "EXCHANGE", replace(known, checks=("sequence", "checksum"), trades_numbered=True))
+    assert (short("kraken")["book checks"], short("kraken")["trade checks"]) == ("sequence, checksum", "ids")
 
 
 @pytest.mark.parametrize("name", exchanges.names())

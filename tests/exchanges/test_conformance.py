@@ -18,7 +18,7 @@ from recordings import FIXTURES, FRAMES, Replay, books, events_of, recordings, r
 from tickwire import exchanges
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Book
-from tickwire.events.types import Ticker, Trade
+from tickwire.events.types import OrderBook, Ticker, Trade
 from tickwire.exchanges.contract import Fetch, Symbol
 
 
@@ -97,6 +97,26 @@ def test_a_reader_that_applies_the_messages_has_the_adapters_book(recording: Pat
         book = player.adapter.book(by_name[name])
         assert book is not None
         assert (reader.bids.top(), reader.asks.top()) == (book.bids.top(), book.asks.top())
+
+
+@each_exchange
+def test_a_lost_frame_shows_in_the_ways_that_the_table_names(name: str) -> None:
+    shown: set[str | None] = set()
+    for recording in recordings():
+        if recording.parent.name == name:
+            known = broken(Replay(recording))
+            for lost in range(len(Replay(recording).lines)):
+                player = Replay(recording)
+                del player.lines[lost]
+                shown |= {message.reason for message in broken(player) if message not in known}
+    checks = {"gap" if check == "sequence" else check for check in exchanges.load(name).EXCHANGE.checks}
+    assert shown <= checks
+    assert bool(shown) == bool(checks)
+
+
+def broken(player: Replay) -> list[OrderBook]:
+    """Every end of a book."""
+    return [one for one in books(output for _, output in player.outputs()) if one.action == "invalid"]
 
 
 @each_with_books

@@ -19,9 +19,10 @@ Written by `tickwire exchanges --page` from the modules in `src/tickwire/exchang
 
 - **Depths**: levels a side that an order book may be kept true to; the least that is enough for `FEED_ORDERBOOK_DEPTH`
   is taken.
-- **Checks**: what shows that something of an order book is missing or wrong. *sequence*: numbers tie each change to the
-  one before it. *checksum*: the exchange says one of its own book. *none*: nothing that it says would show a lost
-  change; only silence, and sides that cross, are noticed. *trade ids*: trades are numbered without holes.
+- **Book checks**: what shows that something of an order book is missing or wrong. *sequence*: numbers tie each change
+  to the one before it. *checksum*: the exchange says one of its own book. *none*: nothing that it says would show a
+  lost change; only silence, and sides that cross, are noticed.
+- **Trade checks**: with *ids*, trades are numbered without holes, and holes are counted.
 - **Sizes**: what they are amounts of, as they leave."""
 # What is shown of a table of limits, and in which words.
 _LIMITS = {
@@ -42,12 +43,12 @@ _LIMITS = {
 def short(name: str) -> dict[str, str]:
     """Describe one exchange on one line."""
     exchange = exchanges.load(name).EXCHANGE
-    checks = [*(exchange.checks or ["none"]), *["trade ids"] * exchange.trades_numbered]
     return {
         "exchange": name,
         "channels": ", ".join(exchange.channels),
         "depths": _depths(exchange.book_depths),
-        "checks": ", ".join(checks),
+        "book checks": ", ".join(exchange.checks) or "none",
+        "trade checks": "ids" if exchange.trades_numbered else "none" if "trade" in exchange.channels else "",
         "sizes": exchange.sizes,
     }
 
