@@ -9,27 +9,18 @@ rate is a choice; only the streams ``bookTicker``, ``depth``, ``depth@100ms`` an
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
 from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Kind, Message, prices
 from tickwire.simulator.instruments import Instrument, choose_names, scale
-from tickwire.simulator.market import Book, Market
+from tickwire.simulator.market import Book, Deal, Market, Quote, Step
 
 _SIZE_PLACES = 5
-_WEIGHT_PER_MINUTE = 6000
-_LISTING_WEIGHT = 20
-_DEPTH_WEIGHTS = ((100, 5), (500, 25), (1000, 50), (5000, 250))  # up to this limit: this weight
 _PATIENCE = 5  # requests over the limit that are answered 429 before the ban
 _BAN_S = 120
 _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
-_KINDS: tuple[tuple[str, Kind], ...] = (
-    ("bookTicker", "ticker"),
-    ("trade", "trade"),
-    ("depth@100ms", "book"),
-    ("depth", "book"),
-)
 
 
 @dataclass(slots=True)
@@ -52,6 +43,18 @@ class _Stream:
 class Dialect:
     """The dialect over a market of *symbols*; subscriptions to a symbol of *refused* (``BTC-USDT``) are errors."""
 
+    suffix: ClassVar[str] = ""
+    kinds: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ("bookTicker", "ticker"),
+        ("trade", "trade"),
+        ("depth@100ms", "book"),
+        ("depth", "book"),
+    )
+    listing_path: ClassVar[str] = "/api/v3/exchangeInfo"
+    listing_weight: ClassVar[int] = 20
+    depth_weights: ClassVar[tuple[tuple[int, int], ...]] = ((100, 5), (500, 25), (1000, 50), (5000, 250))  # up to: this
+    weight_per_minute: ClassVar[int] = 6000
+
     quote = "USDT"
     numbered = True
     heartbeat: str | None = None
@@ -62,66 +65,93 @@ class Dialect:
     faults = frozenset({"stale"})
 
     def __init__(self, symbols: int | Sequence[str], rng: Random, refused: frozenset[str] = frozenset()) -> None:
-        self.market = Market([_instrument(*names) for names in choose_names(symbols, self.quote)], rng)
+        names = choose_names(symbols, self.quote, self.suffix)
+        self.market = Market([self.instrument(*pair) for pair in names], rng)
         self.streams: dict[str, _Stream] = {}
         self.refused = refused
-        self._books = {_native(book): book for book in self.market.books}
+        self._books = {native(book): book for book in self.market.books}
         self._by_book: dict[Book, tuple[_Stream, ...]] = {}
         for symbol, book in self._books.items():
-            streams = tuple(_stream(f"{symbol.lower()}@{suffix}", kind, book) for suffix, kind in _KINDS)
+            streams = tuple(_stream(f"{symbol.lower()}@{suffix}", kind, book) for suffix, kind in self.kinds)
             self._by_book[book] = streams
             self.streams |= {stream.raw.name: stream for stream in streams}
-        self._weight = _Weight()
+        self._weight = _Weight(self.weight_per_minute)
 
     def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:
         """``/stream`` and ``/ws``, with streams in the address or none; None elsewhere."""
+        return self.serve(path, query, self.streams)
+
+    def serve(self, path: str, query: Mapping[str, str], streams: Mapping[str, _Stream]) -> Conversation | None:
+        """A session that carries *streams*; others are accepted and stay silent."""
         if path == "/stream":
-            return _Session(self, wrapped=True, streams=[s for s in query.get("streams", "").split("/") if s])
-        if path == "/ws" or path.startswith("/ws/"):
-            return _Session(self, wrapped=False, streams=[s for s in path[4:].split("/") if s])
-        return None
+            named = query.get("streams", "").split("/")
+        elif path == "/ws" or path.startswith("/ws/"):
+            named = path[4:].split("/")
+        else:
+            return None
+        return _Session(self, streams, [name for name in named if name], wrapped=path == "/stream")
 
     def advance(self, book: Book, now_us: int) -> list[Message]:
         """Move *book*: a trade a deal, a bookTicker a new best, then the depth event over all its update ids."""
-        step = self.market.step(book)
+        step, ms = self.market.step(book), now_us // 1000
         ticker, trades, *depths = self._by_book[book]
         messages: list[Message] = []
-        instrument, symbol = book.instrument, _native(book)
-        price, size = instrument.price, instrument.size
         if trades.heard():
             for deal in step.deals:
-                text = (
-                    f'{{"e":"trade","E":{now_us // 1000},"s":"{symbol}","t":{deal.number},"p":"{price(deal.ticks)}",'
-                    f'"q":"{size(deal.lots)}","T":{now_us // 1000},"m":{"false" if deal.buys else "true"},"M":true}}'
-                )
-                messages += trades.messages(text, losable=False)
+                messages += trades.messages(self.trade(book, deal, ms), losable=False)
         if ticker.heard():
             for quote in step.quotes:
-                text = (
-                    f'{{"u":{quote.update_id},"s":"{symbol}","b":"{price(quote.bid)}","B":"{size(quote.bid_lots)}",'
-                    f'"a":"{price(quote.ask)}","A":"{size(quote.ask_lots)}"}}'
-                )
-                messages += ticker.messages(text, losable=False)
+                messages += ticker.messages(self.ticker(book, quote, ms), losable=False)
         heard = [stream for stream in depths if stream.heard()]
         if heard:
-            bids = ",".join([f'["{price(-key)}","{size(lots)}"]' for key, lots in step.bids.items()])
-            asks = ",".join([f'["{price(key)}","{size(lots)}"]' for key, lots in step.asks.items()])
-            text = (
-                f'{{"e":"depthUpdate","E":{now_us // 1000},"s":"{symbol}","U":{step.first},"u":{step.last},'
-                f'"b":[{bids}],"a":[{asks}]}}'
-            )
+            text = self.depth(book, step, ms)
             for stream in heard:
                 messages += stream.messages(text, losable=True)
         return messages
+
+    def instrument(self, base: str, quote: str) -> Instrument:
+        """Numbers are filled up to eight places."""
+        places, ticks = scale(base)
+        return Instrument(base, quote, places, _SIZE_PLACES, ticks, "0" * (8 - places), "0" * (8 - _SIZE_PLACES))
+
+    def trade(self, book: Book, deal: Deal, ms: int) -> str:
+        """A ``trade``."""
+        price, size, maker = book.instrument.price, book.instrument.size, "false" if deal.buys else "true"
+        return (
+            f'{{"e":"trade","E":{ms},"s":"{native(book)}","t":{deal.number},"p":"{price(deal.ticks)}",'
+            f'"q":"{size(deal.lots)}","T":{ms},"m":{maker},"M":true}}'
+        )
+
+    def ticker(self, book: Book, quote: Quote, ms: int) -> str:  # noqa: ARG002 - spot's has no time
+        """A ``bookTicker``."""
+        price, size = book.instrument.price, book.instrument.size
+        return (
+            f'{{"u":{quote.update_id},"s":"{native(book)}","b":"{price(quote.bid)}","B":"{size(quote.bid_lots)}",'
+            f'"a":"{price(quote.ask)}","A":"{size(quote.ask_lots)}"}}'
+        )
+
+    def depth(self, book: Book, step: Step, ms: int) -> str:
+        """A ``depthUpdate``."""
+        price, size = book.instrument.price, book.instrument.size
+        bids = ",".join([f'["{price(-key)}","{size(lots)}"]' for key, lots in step.bids.items()])
+        asks = ",".join([f'["{price(key)}","{size(lots)}"]' for key, lots in step.asks.items()])
+        return (
+            f'{{"e":"depthUpdate","E":{ms},"s":"{native(book)}",{self.numbers(book, step, ms)},'
+            f'"b":[{bids}],"a":[{asks}]}}'
+        )
+
+    def numbers(self, book: Book, step: Step, ms: int) -> str:  # noqa: ARG002 - for those with more fields
+        """The fields of a ``depthUpdate`` between symbol and levels."""
+        return f'"U":{step.first},"u":{step.last}'
 
     def channels(self) -> Iterable[Broadcast]:
         """Every stream, in both of its forms."""
         return (channel for stream in self.streams.values() for channel in (stream.wrapped, stream.raw))
 
     def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:
-        """``/api/v3/exchangeInfo`` and ``/api/v3/depth``, on a weight budget that all clients share."""
-        if path == "/api/v3/exchangeInfo":
-            return self._weight.spend(_LISTING_WEIGHT, now_us) or self._answer(200, self._listing(now_us))
+        """The listing and snapshots, on a weight budget that all clients share."""
+        if path == self.listing_path:
+            return self._weight.spend(self.listing_weight, now_us) or self._answer(200, self._listing(now_us))
         if path != self.snapshot_path:
             return Answer(404, "Not found", {})
         try:
@@ -130,8 +160,8 @@ class Dialect:
             limit = 0
         if limit < 1:
             return self._error(-1100, "Illegal characters found in parameter 'limit'.")
-        limit = min(limit, 5000)
-        weight = next(weight for most, weight in _DEPTH_WEIGHTS if limit <= most)
+        limit = min(limit, self.depth_weights[-1][0])
+        weight = next(weight for most, weight in self.depth_weights if limit <= most)
         over = self._weight.spend(weight, now_us)
         if over:
             return over
@@ -156,8 +186,9 @@ class Dialect:
         return self._answer(400, {"code": code, "msg": text})
 
     def _listing(self, now_us: int) -> dict[str, object]:
-        limit = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": _WEIGHT_PER_MINUTE}
-        symbols = [_listed(symbol, book.instrument) for symbol, book in self._books.items()]
+        most = self.weight_per_minute
+        limit = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": most}
+        symbols = [self.listed(symbol, book.instrument) for symbol, book in self._books.items()]
         return {
             "timezone": "UTC",
             "serverTime": now_us // 1000,
@@ -166,14 +197,38 @@ class Dialect:
             "symbols": symbols,
         }
 
+    def listed(self, symbol: str, instrument: Instrument) -> dict[str, object]:
+        """A symbol of the listing."""
+        tick, step = instrument.price(1), instrument.size(1)
+        return {
+            "symbol": symbol,
+            "status": "TRADING",
+            "baseAsset": instrument.base,
+            "baseAssetPrecision": 8,
+            "quoteAsset": instrument.quote,
+            "quotePrecision": 8,
+            "quoteAssetPrecision": 8,
+            "orderTypes": ["LIMIT", "MARKET"],
+            "isSpotTradingAllowed": True,
+            "isMarginTradingAllowed": False,
+            "filters": [
+                {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "1000000.00000000", "tickSize": tick},
+                {"filterType": "LOT_SIZE", "minQty": step, "maxQty": "9000.00000000", "stepSize": step},
+            ],
+            "permissions": [],
+            "permissionSets": [["SPOT"]],
+        }
+
 
 class _Session:
     """One connection: its subscriptions by stream name."""
 
-    def __init__(self, exchange: Dialect, *, wrapped: bool, streams: Sequence[str]) -> None:
-        self._exchange, self._wrapped = exchange, wrapped
+    def __init__(
+        self, exchange: Dialect, streams: Mapping[str, _Stream], addressed: Sequence[str], *, wrapped: bool
+    ) -> None:
+        self._exchange, self._streams, self._wrapped = exchange, streams, wrapped
         self._names: dict[str, None] = {}
-        self._addressed = streams
+        self._addressed = addressed
 
     def start(self, now_us: int) -> list[str]:  # noqa: ARG002 - part of the protocol
         self._subscribe(self._addressed)
@@ -223,32 +278,33 @@ class _Session:
         return _result(None, number)
 
     def _exchange_refuses(self, name: str) -> bool:
-        stream = self._exchange.streams.get(name)
+        stream = self._streams.get(name)
         return stream is not None and stream.raw.book.instrument.canonical in self._exchange.refused
 
     def _subscribe(self, names: Iterable[str]) -> None:
         """Names that no stream has are accepted and stay silent, as at Binance."""
         for name in names:
             self._names[name] = None
-            if name in self._exchange.streams:
+            if name in self._streams:
                 self._channel(name).subscribers[self] = None
 
     def _unsubscribe(self, names: Iterable[str]) -> None:
         for name in names:
             self._names.pop(name, None)
-            if name in self._exchange.streams:
+            if name in self._streams:
                 self._channel(name).subscribers.pop(self, None)
 
     def _channel(self, name: str) -> Broadcast:
-        stream = self._exchange.streams[name]
+        stream = self._streams[name]
         return stream.wrapped if self._wrapped else stream.raw
 
 
 class _Weight:
     """The request weight of the running minute; beyond the limit 429, and 418 for those who go on."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self.used = 0
+        self._most = most
         self._minute = 0
         self._over = 0
         self._banned_until_s = 0
@@ -261,7 +317,7 @@ class _Weight:
         if now_s // 60 != self._minute:
             self._minute, self.used, self._over = now_s // 60, 0, 0
         self.used += weight
-        if self.used <= _WEIGHT_PER_MINUTE:
+        if self.used <= self._most:
             return None
         self._over += 1
         if self._over > _PATIENCE:
@@ -276,39 +332,13 @@ def _refusal(status: int, seconds: int) -> Answer:
     return Answer(status, body, {"Retry-After": str(seconds)})
 
 
-def _instrument(base: str, quote: str) -> Instrument:
-    places, ticks = scale(base)
-    return Instrument(base, quote, places, _SIZE_PLACES, ticks, "0" * (8 - places), "0" * (8 - _SIZE_PLACES))
-
-
-def _native(book: Book) -> str:
+def native(book: Book) -> str:
+    """The exchange's name of a symbol."""
     return book.instrument.base + book.instrument.quote
 
 
 def _stream(name: str, kind: Kind, book: Book) -> _Stream:
     return _Stream(Broadcast(kind, name, book), Broadcast(kind, name, book))
-
-
-def _listed(symbol: str, instrument: Instrument) -> dict[str, object]:
-    tick, step = instrument.price(1), instrument.size(1)
-    return {
-        "symbol": symbol,
-        "status": "TRADING",
-        "baseAsset": instrument.base,
-        "baseAssetPrecision": 8,
-        "quoteAsset": instrument.quote,
-        "quotePrecision": 8,
-        "quoteAssetPrecision": 8,
-        "orderTypes": ["LIMIT", "MARKET"],
-        "isSpotTradingAllowed": True,
-        "isMarginTradingAllowed": False,
-        "filters": [
-            {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "1000000.00000000", "tickSize": tick},
-            {"filterType": "LOT_SIZE", "minQty": step, "maxQty": "9000.00000000", "stepSize": step},
-        ],
-        "permissions": [],
-        "permissionSets": [["SPOT"]],
-    }
 
 
 def _snapshot(book: Book, limit: int) -> dict[str, object]:
