@@ -79,12 +79,13 @@ class WebSocketDataFeed:
         publisher: "AnyPublisher | None" = None,
         offline_start: bool = False,
         _share: Share = WHOLE,  # of symbols and budgets, where several processes do the work
+        _on_found: Callable[[], None] = lambda: None,  # called when every symbol has been found
     ) -> None:
         self.config = feed_config(exchange, symbols, channels, feed)
         self._named_by = "the argument symbols" if symbols is not None else None
         self._module: ExchangeModule = exchanges.load(self.config.exchange)
         self._channels = check_channels(self._module, self.config.channels)
-        self._share = _share
+        self._share, self._on_found = _share, _on_found
         self._flow = Flow(self._module.EXCHANGE.name)
         self.callbacks: list[Callback] = []
         self._shutdown_s = 0.0  # for Kafka to take what is left at the end
@@ -289,6 +290,7 @@ class WebSocketDataFeed:
         limits = (replace(limit, weight=max(1, limit.weight // self._share.of)) for limit in exchange.rest_limits)
         rest = await stack.enter_async_context(Rest(exchange.rest_url, limits, self._random.random))
         symbols, listed = await self._find_symbols(rest)
+        self._on_found()
         if self._publisher is not None:
             await self._open(self._publisher)
             self._publisher.start(asyncio.get_running_loop(), self._flow, self._tally.export)

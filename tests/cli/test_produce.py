@@ -74,6 +74,13 @@ def test_an_error_at_the_start_is_its_sentence_alone(settings: dict[str, str], t
     assert "NOPEUSDT" in said[0]
 
 
+def test_nothing_stands_before_the_sentence_on_an_unknown_symbol(settings: dict[str, str], tmp_path: Path) -> None:
+    with Program("produce", ["produce", "--symbols", "NOPEUSDT"], settings, tmp_path) as program:
+        assert program.wait() == 2
+    (said,) = program.log.read_text().splitlines()
+    assert said.startswith("error: binance does not list the symbol 'NOPEUSDT'")
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_terminal_shows_a_table_that_follows_the_run(settings: dict[str, str], tmp_path: Path, workers: str) -> None:
     ours, theirs = pty.openpty()

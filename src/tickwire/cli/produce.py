@@ -85,12 +85,17 @@ def produce(
         check_channels(exchanges.load(feed_config.exchange), feed_config.channels)
         _check_workers(workers, feed_config)
         Share(0, workers).kafka(kafka)  # raises where a share is too small
-        say_start(feed_config, kafka, asked, workers)
     task = _Task(asked, droppable(kafka), report)
+
+    def begin() -> None:
+        if worker is None:
+            say_start(feed_config, kafka, asked, workers)
+
     with ExitStack() as stack:
         source: WebSocketDataFeed | WorkerProcesses
         run: Callable[[Progress], int]
         if workers > 1:
+            begin()
             passed = _given(exchange=exchange, symbols=symbols, channels=channels, brokers=brokers)
             arguments = [f"--{name}={value}" for name, value in passed.items()]
             arguments += [f"--set={pair}" for pair in settings or []] + ["--offline-start"] * offline_start
@@ -99,7 +104,9 @@ def produce(
             run = lambda watch: _run_workers(together, watch)  # noqa: E731
         else:
             share = WHOLE if worker is None else _become(worker, worker_channel)
-            source = feed = WebSocketDataFeed(feed=feed_config, kafka=kafka, offline_start=offline_start, _share=share)
+            source = feed = WebSocketDataFeed(
+                feed=feed_config, kafka=kafka, offline_start=offline_start, _share=share, _on_found=begin
+            )
             run = lambda watch: uvloop.run(_run(feed, watch, task))  # noqa: E731
         watch = Progress()
         if worker is None:
