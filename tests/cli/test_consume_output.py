@@ -5,6 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
+from kafka.publishing import trade
 from tickwire.cli.consume_output import LiveTable, short_number, summary
 from tickwire.events.book import Book
 from tickwire.kafka.consuming.market_state import BookState, MarketState
@@ -45,6 +46,14 @@ def test_no_key_and_no_price_is_cut(width: int) -> None:
         assert cell in shown
     assert "…" not in shown
     assert ("123456" in shown) == (width > 50)
+
+
+def test_the_last_trade_of_each_key_has_a_column_where_there_are_trades() -> None:
+    state = market(BTC="valid")
+    assert "trade" not in screen(state, 160, report())
+    state.trades["binance|ETH-USDT"] = trade(symbol="ETH-USDT")
+    shown = screen(state, 160, report())
+    assert all(cell in shown for cell in ("trade", "binance|ETH-USDT", "65000.2", "binance|BTC-USDT"))
 
 
 def test_before_the_first_record_it_says_what_is_waited_for() -> None:

@@ -210,7 +210,8 @@ class LiveTable(Watch):
         return self._table(("topic", "processed", "dead letters", "commits"), rows)
 
     def _books(self, state: MarketState, report: ConsumerReport, seconds: float) -> Table:
-        keys = sorted({*state.books.copy(), *state.tickers.copy()})  # handlers run beside this
+        trades = state.trades.copy()  # handlers run beside this
+        keys = sorted({*state.books.copy(), *state.tickers.copy(), *trades})
         room = max(1, self._console.height - 8)
         rows = []
         for key in keys[:room]:
@@ -218,8 +219,10 @@ class LiveTable(Watch):
             cells = _book_cells(book, self._rate(key, book, seconds), report) if book else ("", "", "", "", "", "")
             if not cells[1] and (ticker := state.tickers.get(key)) is not None:
                 cells = (cells[0], short_number(ticker.bid or ""), short_number(ticker.ask or ""), *cells[3:])
-            rows.append((key, *cells))
-        table = self._table(("key", "book", "bid", "ask", "book_seq", "book/s", "lag"), rows)
+            traded = [short_number(trades[key].price) if key in trades else ""] if trades else []
+            rows.append((key, *cells, *traded))
+        heading = ("key", "book", "bid", "ask", "book_seq", "book/s", "lag", *(["trade"] if trades else []))
+        table = self._table(heading, rows)
         if len(keys) > room:
             table.add_row(f"… and {len(keys) - room} more")
         return table

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 
 from consumer_support import ticker
+from kafka.publishing import T0, trade
 from tickwire.errors import RecordRejected
 from tickwire.events.book import Book
 from tickwire.events.types import Action, Level, MarketEvent, OrderBook
@@ -15,7 +16,7 @@ from tickwire.kafka.received import ReceivedRecord
 from tickwire.records.codec import RecordWriter
 
 KEY = "kraken|BTC-USD"
-WRITER = RecordWriter({"ticker": "ticks", "orderbook": "books"})
+WRITER = RecordWriter({"ticker": "ticks", "orderbook": "books", "trade": "trades"})
 
 
 def message(
@@ -171,6 +172,23 @@ def test_the_last_ticker_is_kept_and_one_delivered_again_is_not() -> None:
     feed(state, ticker(bid="1", received_us=10), begin=0)
     assert bid(state) == "2"
     assert (state.duplicates, state.report()["records"]) == (1, {"ticker": 3})
+
+
+def test_the_last_trade_is_kept_beside_the_ticker_and_one_of_another_partition_that_is_older_is_not() -> None:
+    state = MarketState()
+    feed(state, trade(1), trade(2), ticker(bid="1", received_us=10))
+    feed(state, trade(1), partition=3, begin=0)
+    assert state.report()["trades"] == {
+        "binance|BTC-USDT": {
+            "trade_id": "2",
+            "price": "65000.20",
+            "size": "0.5",
+            "side": "sell",
+            "exchange_us": T0,
+            "received_us": T0 + 2000,
+        }
+    }
+    assert (state.duplicates, state.report()["records"]) == (1, {"trade": 3, "ticker": 1})
 
 
 def test_a_ticker_behind_the_last_is_newer_whatever_its_clock_said() -> None:
