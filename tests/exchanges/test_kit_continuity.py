@@ -1,8 +1,21 @@
 """How events follow on each other, each rule as a table."""
 
 import pytest
+from msgspec import Raw
 
-from tickwire.exchanges.kit import BookEvent, Follows, Verdict, always, by_previous, by_range, by_step, by_time, spans
+from tickwire.exchanges.kit import (
+    BookEvent,
+    Follows,
+    Verdict,
+    always,
+    by_previous,
+    by_range,
+    by_step,
+    by_time,
+    chained,
+    chained_on_snapshot,
+    spans,
+)
 
 HELD = 100
 
@@ -42,3 +55,42 @@ def event(last: int, first: int = -1, previous: int = -1) -> BookEvent:
 )
 def test_what_an_event_is_to_a_book_that_holds_number_100(rule: Follows, received: BookEvent, verdict: Verdict) -> None:
     assert rule(HELD, received) == verdict
+
+
+LEVEL = Raw(b'[["65000","1","0","1"]]')
+NONE = Raw(b"[]")
+
+
+def levelled(previous: int, last: int, bids: Raw = LEVEL) -> BookEvent:
+    return BookEvent(bids, NONE, last, previous=previous)
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        (levelled(100, 107), "next"),
+        (levelled(100, 3), "next"),  # numbers begin again after maintenance
+        (levelled(100, 100, NONE), "old"),  # nothing has changed
+        (levelled(100, 100), "next"),
+        (levelled(101, 107), "gap"),
+        (levelled(99, 100), "gap"),
+        (levelled(3, 5), "gap"),  # the event with which numbers began again was lost
+        (levelled(101, 101, NONE), "gap"),  # nothing has changed since an event that was lost
+    ],
+)
+def test_a_chained_event_follows_where_it_names_the_number_before(change: BookEvent, verdict: Verdict) -> None:
+    assert chained(100, change) == verdict
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        (levelled(90, 99), "old"),
+        (levelled(90, 100), "old"),
+        (levelled(90, 101), "next"),
+        (levelled(100, 101), "next"),
+        (levelled(101, 105), "gap"),
+    ],
+)
+def test_the_first_chained_event_on_a_snapshot_leads_beyond_its_number(change: BookEvent, verdict: Verdict) -> None:
+    assert chained_on_snapshot(100, change) == verdict

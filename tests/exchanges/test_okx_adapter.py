@@ -7,48 +7,9 @@ import pytest
 
 from tickwire.errors import FrameRejected, UnclearSymbol, UnknownContractSize, UnknownSymbol
 from tickwire.exchanges import okx, okx_swap
-from tickwire.exchanges._okx import bridges, follows
 from tickwire.exchanges.contract import Refused, Resync, Send, Symbol
-from tickwire.exchanges.kit import BookEvent, Verdict
 
 BTC, ETH = Symbol("BTC-USDT", "BTC-USDT"), Symbol("ETH-USDT", "ETH-USDT")
-LEVEL = msgspec.Raw(b'[["65000","1","0","1"]]')
-NONE = msgspec.Raw(b"[]")
-
-
-def event(previous: int, last: int, bids: msgspec.Raw = LEVEL) -> BookEvent:
-    return BookEvent(bids, NONE, last, previous=previous)
-
-
-@pytest.mark.parametrize(
-    ("change", "verdict"),
-    [
-        (event(100, 107), "next"),
-        (event(100, 3), "next"),  # numbers begin again after maintenance
-        (event(100, 100, NONE), "old"),  # nothing has changed
-        (event(100, 100), "next"),
-        (event(101, 107), "gap"),
-        (event(99, 100), "gap"),
-        (event(3, 5), "gap"),  # the event with which numbers began again was lost
-        (event(101, 101, NONE), "gap"),  # nothing has changed since an event that was lost
-    ],
-)
-def test_an_event_follows_where_it_names_the_number_before(change: BookEvent, verdict: Verdict) -> None:
-    assert follows(100, change) == verdict
-
-
-@pytest.mark.parametrize(
-    ("change", "verdict"),
-    [
-        (event(90, 99), "old"),
-        (event(90, 100), "old"),
-        (event(90, 101), "next"),
-        (event(100, 101), "next"),
-        (event(101, 105), "gap"),
-    ],
-)
-def test_the_first_event_on_a_snapshot_by_rest_spans_its_number(change: BookEvent, verdict: Verdict) -> None:
-    assert bridges(100, change) == verdict
 
 
 def listing(*instruments: dict[str, str], code: str = "0") -> bytes:

@@ -2,6 +2,7 @@
 
 Subscriptions, ping and notices: https://www.okx.com/docs-v5/en/#overview-websocket
 Channels ``bbo-tbt`` and ``books``: https://www.okx.com/docs-v5/en/#order-book-trading-market-data-ws-order-book-channel
+Trades, of which one message may join several: https://www.okx.com/docs-v5/en/#order-book-trading-market-data-ws-trades-channel
 Snapshot by REST: https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-order-book
 
 The checksum is 0 since June 2026 and is not read. Whether the snapshot over the socket has gone, as was announced, and
@@ -18,16 +19,15 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from tickwire.errors import FrameRejected
-from tickwire.events.book import Levels
 from tickwire.events.side import read_levels
-from tickwire.events.types import Level, Micros
+from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import Channel, Fetch, Output, Reconnect, Symbol, malformed
-from tickwire.exchanges.kit import BookEvent, EitherBook, Item, KitAdapter, Method, Verdict
+from tickwire.exchanges.kit import BookEvent, EitherBook, Item, KitAdapter, Method, chained, chained_on_snapshot
 from tickwire.exchanges.messages import BookMessages
-from tickwire.exchanges.numbers import in_units
+from tickwire.exchanges.numbers import in_units, size_in_units
 
-_THEIRS: dict[Channel, str] = {"ticker": "bbo-tbt", "orderbook": "books"}
+_THEIRS: dict[Channel, str] = {"ticker": "bbo-tbt", "orderbook": "books", "trade": "trades"}
 _OURS: dict[str, Channel] = {theirs: ours for ours, theirs in _THEIRS.items()}
 _DEPTH = 400  # levels a side of ``books``, and the most that REST gives
 _UPGRADE = "64008"  # "The connection will soon be closed for a service upgrade"
@@ -53,12 +53,23 @@ class _Sides(Struct, gc=False):
     previous: Annotated[int, Meta(ge=-1, le=2**62)] = msgspec.field(name="prevSeqId", default=-1)
 
 
+class _Trade(Struct, gc=False):
+    """One or more executions of one taker at one price, with the last one's id."""
+
+    name: str = msgspec.field(name="instId")
+    trade_id: str = msgspec.field(name="tradeId")
+    price: str = msgspec.field(name="px")
+    size: str = msgspec.field(name="sz")
+    side: TakerSide
+    ts: _Time
+
+
 class _Frame(Struct):
     """Data of a channel, or an event: an answer, an error, a notice."""
 
     arg: _Argument | None = None
     action: str | None = None
-    data: list[_Sides] = []
+    data: Raw = Raw(b"[]")
     event: str | None = None
     code: str | None = None
     msg: str | None = None
@@ -72,6 +83,8 @@ class _Body(Struct):
 
 
 _decode = msgspec.json.Decoder(_Frame, strict=False).decode
+_decode_sides = msgspec.json.Decoder(tuple[_Sides], strict=False).decode  # every message has one
+_decode_trades = msgspec.json.Decoder(list[_Trade], strict=False).decode
 _decode_body = msgspec.json.Decoder(_Body, strict=False).decode
 
 
@@ -93,18 +106,25 @@ class OkxAdapter(KitAdapter[EitherBook]):
             if frame.event is not None:
                 return self._event(frame)
             if frame.arg is not None and frame.arg.channel in _OURS:
-                (sides,) = frame.data
+                if frame.arg.channel == "trades":
+                    return self._executions(frame.arg.name, _decode_trades(frame.data), received_us)
                 take = self._best if frame.arg.channel == "bbo-tbt" else self._change
-                return take(frame.arg.name, sides, frame.action, received_us)
+                return take(frame.arg.name, *_decode_sides(frame.data), frame.action, received_us)
         except (*contract.UNREADABLE, ValueError) as e:
             raise malformed("frame", e) from None
         raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
 
     def keep(self, symbol: Symbol) -> EitherBook:
-        """Make a book: a snapshot over the socket begins it, or the one of REST, bridged by ``prevSeqId``."""
+        """Make a book: a snapshot over the socket begins it, or the one of REST.
+
+        "``prevSeqId`` is the ``seqId`` of the last message"; a lower ``seqId`` is a sequence that began again after
+        maintenance, and equal ones without levels say that nothing has changed.
+        """
         fetch = Fetch(symbol, f"/api/v5/market/books?instId={quote(symbol.native)}&sz={_DEPTH}", 1, group="books")
         messages = BookMessages(self.exchange.name, symbol, self.depth)
-        return EitherBook(messages, fetch, partial(_read_snapshot, symbol.contract_size), self.again, follows, bridges)
+        return EitherBook(
+            messages, fetch, partial(_read_snapshot, symbol.contract_size), self.again, chained, chained_on_snapshot
+        )
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
         """Ask for channels of instruments."""
@@ -117,6 +137,16 @@ class OkxAdapter(KitAdapter[EitherBook]):
         size = "1" if symbol is None else symbol.contract_size
         bid, ask = _first(sides.bids, size), _first(sides.asks, size)
         return self.ticker(name, *bid, *ask, received_us, sequence=sides.number, exchange_us=sides.ts * 1000)
+
+    def _executions(self, name: str | None, trades: Sequence[_Trade], received_us: Micros) -> list[Output]:
+        symbol, out = self._traded.get(name), list[Output]()
+        for one in trades:
+            if one.name != name:
+                raise ValueError(f"a trade of {one.name!r:.40} on the channel of {name!r:.40}")
+            size = one.size if symbol is None else size_in_units(one.size, symbol.contract_size)
+            of_trade = name, one.trade_id, one.price, size, one.side
+            out += self.trade(*of_trade, received_us, exchange_us=one.ts * 1000)
+        return out
 
     def _change(self, name: str | None, sides: _Sides, action: str | None, received_us: Micros) -> list[Output]:
         kept = self.kept(name)
@@ -147,23 +177,6 @@ class OkxAdapter(KitAdapter[EitherBook]):
         raise FrameRejected("unknown", f"an event {frame.event!r:.40}: {said}")
 
 
-def follows(previous: int, event: BookEvent) -> Verdict:
-    """``prevSeqId`` is the last ``seqId``, which may be the greater one: numbers begin again after maintenance.
-
-    Equal ids without levels say that the book has not changed.
-    """
-    if event.previous != previous:
-        return "gap"
-    return "old" if event.last == previous and not (_levels(event.bids) or _levels(event.asks)) else "next"
-
-
-def bridges(snapshot: int, event: BookEvent) -> Verdict:
-    """The first event on a snapshot of REST is that with ``prevSeqId`` <= ``seqId`` of the snapshot < ``seqId``."""
-    if event.last <= snapshot:
-        return "old"
-    return "next" if event.previous <= snapshot else "gap"
-
-
 def _read(sides: _Sides, contract_size: str) -> BookEvent:
     bids, asks = in_units(sides.bids, contract_size), in_units(sides.asks, contract_size)
     return BookEvent(bids, asks, sides.number, previous=sides.previous, exchange_us=sides.ts * 1000)
@@ -179,10 +192,7 @@ def _read_snapshot(contract_size: str, body: bytes) -> BookEvent:
         raise malformed("order book", e) from None
 
 
-def _levels(levels: Levels) -> Sequence[Level]:
-    return read_levels(levels) if isinstance(levels, Raw) else levels
-
-
 def _first(levels: Raw, contract_size: str) -> tuple[str | None, str | None]:
     """The best level of a side, nothing where the side is empty."""
-    return next(iter(_levels(in_units(levels, contract_size))), (None, None))
+    price, size = next(iter(read_levels(levels)), (None, None))
+    return price, None if size is None else size_in_units(size, contract_size)

@@ -10,7 +10,7 @@ from tickwire.events.decimals import decimal_text, product
 from tickwire.events.side import read_levels
 from tickwire.events.times import micros
 
-__all__ = ["best", "in_units", "micros", "product", "time_us"]
+__all__ = ["best", "in_units", "micros", "product", "size_in_units", "time_us"]
 
 
 def best(price: object, size: object) -> tuple[str | None, str | None]:
@@ -32,6 +32,11 @@ def in_units(levels: Raw, contract_size: str) -> Levels:
     if contract_size == "1":
         return levels
     return [(price, product(size, contract_size)) for price, size in read_levels(levels)]
+
+
+def size_in_units(size: str, contract_size: str) -> str:
+    """A number of contracts in units; as it was written where a contract is a unit. Raises :exc:`ValueError`."""
+    return size if contract_size == "1" else product(size, contract_size)
 
 
 def as_javascript(number: str) -> str:

@@ -1,4 +1,4 @@
-"""OKX spot: ``bbo-tbt`` (best bid and offer) and ``books`` (400 levels a side). Sizes are in the base.
+"""OKX spot: ``bbo-tbt`` (best bid and offer), ``books`` (400 levels a side) and ``trades``. Sizes are in the base.
 
 Channels: https://www.okx.com/docs-v5/en/#order-book-trading-market-data-ws-order-book-channel
 Instruments: https://www.okx.com/docs-v5/en/#public-data-rest-api-get-instruments
@@ -19,7 +19,7 @@ EXCHANGE = contract.Exchange(
     ws_url="wss://ws.okx.com:8443/ws/v5/public",
     rest_url="https://www.okx.com",
     listing_paths=("/api/v5/public/instruments?instType=SPOT",),
-    channels=("ticker", "orderbook"),
+    channels=("ticker", "orderbook", "trade"),
     symbols_per_connection=30,  # "fewer than 30 book channels a connection" is advised
     message_interval_s=0.35,  # 480 subscriptions an hour and connection, 3 requests a second
     connect_interval_s=0.4,  # 3 attempts a second from one address

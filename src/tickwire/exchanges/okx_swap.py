@@ -1,4 +1,4 @@
-"""OKX perpetual swaps, linear and inverse: ``bbo-tbt`` (best bid and offer) and ``books`` (400 levels a side).
+"""OKX perpetual swaps, linear and inverse: ``bbo-tbt`` (best bid and offer), ``books`` and ``trades``.
 
 Channels: https://www.okx.com/docs-v5/en/#order-book-trading-market-data-ws-order-book-channel
 Contract sizes: https://www.okx.com/docs-v5/en/#public-data-rest-api-get-instruments

@@ -16,6 +16,8 @@ from tickwire.exchanges.kit.continuity import (
     by_range,
     by_step,
     by_time,
+    chained,
+    chained_on_snapshot,
     spans,
 )
 from tickwire.exchanges.kit.derived import DerivedAdapter
@@ -41,6 +43,8 @@ __all__ = [
     "by_range",
     "by_step",
     "by_time",
+    "chained",
+    "chained_on_snapshot",
     "pages",
     "spans",
 ]

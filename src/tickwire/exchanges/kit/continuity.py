@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from tickwire.events.book import Levels
+from tickwire.events.side import read_levels
 from tickwire.events.types import Micros
 
 NO_NUMBER = -1
@@ -76,3 +77,24 @@ def spans(snapshot: int, event: BookEvent) -> Verdict:
     if event.last < snapshot:
         return "old"
     return "next" if event.first <= snapshot else "gap"
+
+
+def chained(previous: int, event: BookEvent) -> Verdict:
+    """Each event names the last number of the one before it, whichever is greater: numbers may begin again.
+
+    One that has the same number once more and no levels says that nothing has changed.
+    """
+    if event.previous != previous:
+        return "gap"
+    return "old" if event.last == previous and _empty(event.bids) and _empty(event.asks) else "next"
+
+
+def chained_on_snapshot(snapshot: int, event: BookEvent) -> Verdict:
+    """The first event on a snapshot names a number that the snapshot has reached, and leads beyond it."""
+    if event.last <= snapshot:
+        return "old"
+    return "next" if event.previous <= snapshot else "gap"
+
+
+def _empty(levels: Levels) -> bool:
+    return not (read_levels(levels) if isinstance(levels, Raw) else levels)
