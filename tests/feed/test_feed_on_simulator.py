@@ -17,7 +17,7 @@ from tickwire.exchanges import load
 from tickwire.simulator.server import SimulatedExchange
 
 DEPTH = 10
-UNSEEN = {"coinbase_exchange"}  # nothing in their books says that a change is missing, so none is lost here
+UNSEEN = {"bitstamp", "coinbase_exchange"}  # nothing in their books says that a change is missing, so none is lost here
 
 
 def feed_of(exchange: SimulatedExchange, **settings: Any) -> WebSocketDataFeed:

@@ -1,6 +1,7 @@
 """The Coinbase Exchange dialect, without sockets: a client that follows the documentation gets the exact books."""
 
 import json
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -61,6 +62,21 @@ def test_the_ticker_follows_the_best_levels(seed: int) -> None:
         assert [[told["best_bid"], told["best_bid_size"]]] == true["bids"][:1]
         assert [[told["best_ask"], told["best_ask_size"]]] == true["asks"][:1]
     assert told["time"] == "2023-11-14T22:13:20.123456Z"
+
+
+def test_a_match_has_the_makers_side_and_matches_are_numbered_without_holes() -> None:
+    exchange = Dialect(1, Random(1))
+    (book,) = exchange.market.books
+    assert len(ask(opened(exchange), "subscribe", "matches", "BTC-USD")) == 1
+    told: list[dict[str, Any]] = []
+    for _ in range(100):
+        best_ask = book.instrument.price(book.asks.keys[0])
+        for message in exchange.advance(book, NOW):
+            told.append(json.loads(message.text))
+            assert (told[-1]["side"] == "sell") == (Decimal(told[-1]["price"]) >= Decimal(best_ask))
+    assert {match["side"] for match in told} == {"buy", "sell"}
+    numbers = [match["trade_id"] for match in told]
+    assert numbers == list(range(numbers[0], numbers[0] + len(told)))
 
 
 def test_one_bad_product_refuses_all_of_a_request() -> None:

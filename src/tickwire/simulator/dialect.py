@@ -62,7 +62,7 @@ class DialectContract(Protocol):
     unknown: str  # a message of a kind that no documentation names
     ping_interval_s: float | None  # between the server's ping frames
     messages_per_second: int | None  # that a client may send
-    snapshot_path: str | None  # of the order books that come over REST
+    snapshot_path: str | None  # of the order books that come over REST, or what their paths begin with
     faults: frozenset[str]  # those that this exchange can show beyond the common ones
 
     def __init__(self, symbols: int | Sequence[str], rng: Random, refused: frozenset[str]) -> None:

@@ -74,7 +74,8 @@ class Frontend:
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._serve(request)
         exchange = self._exchange
-        fault = exchange.faults.answer(snapshot=request.path == exchange.dialect.snapshot_path)
+        snapshots = exchange.dialect.snapshot_path
+        fault = exchange.faults.answer(snapshot=snapshots is not None and request.path.startswith(snapshots))
         if fault in REST:
             answer = exchange.dialect.refuse(REST[fault])
         else:

@@ -1,8 +1,8 @@
 """Coinbase Exchange as it looks from outside.
 
 Channels: https://docs.cdp.coinbase.com/exchange/websocket-feed/channels
-Differences: nothing is ever traded, so a ticker tells of a new best price instead of a trade, with the last price at
-its opening; changes leave with every step of the market, not every 50 ms; a connection without a subscription stays.
+Differences: a ticker tells of every new best price and not of trades, with the last price at its opening; changes leave
+with every step of the market, not every 50 ms; a connection without a subscription stays; no last match comes first.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,11 +14,11 @@ import msgspec
 
 from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Kind, Message, prices
 from tickwire.simulator.instruments import Instrument, choose_names, scale
-from tickwire.simulator.market import Book, Market, Quote
+from tickwire.simulator.market import Book, Deal, Market, Quote
 
 _SIZE_PLACES = 8
 _ZEROS = ("0", "0.0", "0.00000000")  # the exchange spells a removal in many ways
-_KINDS: dict[str, Kind] = {"ticker": "ticker", "level2_batch": "book"}
+_KINDS: dict[str, Kind] = {"ticker": "ticker", "level2_batch": "book", "matches": "trade"}
 
 
 class Dialect:
@@ -48,10 +48,12 @@ class Dialect:
         return _Session(self) if path == "/" else None
 
     def advance(self, book: Book, now_us: int) -> list[Message]:
-        """Move *book*: a ticker for every new best, then one l2update. No client can tell that it missed one."""
+        """Move *book*: a match a deal, a ticker a new best, then one l2update. No client can tell what it missed."""
         step, product = self.market.step(book), book.instrument.canonical
-        ticker, level2 = self.all["ticker", product], self.all["level2_batch", product]
+        ticker, level2, matches = (self.all[name, product] for name in _KINDS)
         messages: list[Message] = []
+        if matches.subscribers:
+            messages += [Message(matches, _match(book, deal, now_us), False) for deal in step.deals]
         if ticker.subscribers:
             messages += [Message(ticker, _ticker(book, quote, now_us), False) for quote in step.quotes]
         if level2.subscribers and (step.bids or step.asks):
@@ -123,7 +125,8 @@ class _Session:
             channel = self._carried[name, product] = self._exchange.all[name, product]
             channel.subscribers[self] = None
             book = channel.book
-            first.append(_ticker(book, _best(book), now_us) if name == "ticker" else _snapshot(book, now_us))
+            if name != "matches":
+                first.append(_ticker(book, _best(book), now_us) if name == "ticker" else _snapshot(book, now_us))
         return [self._list(), *first]
 
     def _unsubscribe(self, asked: Iterable[tuple[str, str]]) -> list[str]:
@@ -169,6 +172,15 @@ def _ticker(book: Book, quote: Quote, now_us: int) -> str:
     ask = {"best_ask": price(quote.ask), "best_ask_size": size(quote.ask_lots), "side": "buy"}
     trade = {"time": _time(now_us), "trade_id": 1, "last_size": size(1)}
     return msgspec.json.encode(ticker | day | bid | ask | trade).decode()
+
+
+def _match(book: Book, deal: Deal, now_us: int) -> str:
+    """A trade; its side is the maker's."""
+    price, size = book.instrument.price(deal.ticks), book.instrument.size(deal.lots)
+    side = "sell" if deal.buys else "buy"
+    product = {"product_id": book.instrument.canonical, "sequence": book.update_id, "time": _time(now_us)}
+    match = {"type": "match", "trade_id": deal.number, "side": side, "size": size, "price": price}
+    return msgspec.json.encode(match | product).decode()
 
 
 def _best(book: Book) -> Quote:
