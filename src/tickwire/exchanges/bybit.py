@@ -14,7 +14,7 @@ EXCHANGE = contract.Exchange(
     name="bybit",
     ws_url="wss://stream.bybit.com/v5/public/spot",
     rest_url="https://api.bybit.com",
-    listing_paths=("/v5/market/instruments-info?category=spot&limit=1000",),
+    listing_paths=("/v5/market/instruments-info?category=spot",),  # spot has one page only
     channels=("ticker", "orderbook", "trade"),
     symbols_per_connection=180,  # 21,000 characters of topics a connection: three topics of up to 37 a symbol
     message_interval_s=0.1,  # no limit is documented
