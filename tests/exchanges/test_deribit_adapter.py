@@ -170,6 +170,14 @@ def test_trades_come_several_at_once_with_the_takers_side() -> None:
     ] * 2
 
 
+def test_a_ticker_is_read_as_a_quote_with_the_last_price() -> None:
+    sides = {"best_bid_price": 5.5, "best_bid_amount": 10.0, "best_ask_price": 6.0, "best_ask_amount": 1.0}
+    frame = pushed("ticker.BTC-PERPETUAL.100ms", **sides, last_price=5.75)
+    (_, ticker) = Adapter([PERP], ["ticker"], 100).receive(frame, 1)
+    assert isinstance(ticker, Ticker)
+    assert (ticker.bid, ticker.ask, ticker.last) == ("5.5", "6.0", "5.75")
+
+
 class TestAnswers:
     def test_a_channel_that_is_missing_from_the_answer_is_refused(self) -> None:
         outputs = made(PERP, ETH).receive(answer(1, result=["book.ETH-PERPETUAL.100ms"]), 1)

@@ -55,7 +55,7 @@ EXCHANGE = contract.Exchange(
     sizes="base; quote where inverse",
 )
 
-# Deribit's, ours.
+# Deribit's, ours: a ticker says what a quote does, and more.
 _CHANNELS: dict[str, Channel] = {"quote": "ticker", "ticker": "ticker", "book": "orderbook", "trades": "trade"}
 _TOO_MANY = 10028  # the code of too_many_requests
 _AGAIN = 1_000_000  # and above: the number of a request for one book that starts again
@@ -117,9 +117,12 @@ class Adapter(KitAdapter[StreamedBook]):
         params = frame.params
         if frame.method == "subscription":
             channel = _CHANNELS.get(params.channel.partition(".")[0])
-            if channel is not None:
-                read = {"ticker": self._quote, "orderbook": self._book, "trade": self._trades}[channel]
-                return read(params.data, received_us)
+            if channel == "orderbook":
+                return self._book(params.data, received_us)
+            if channel == "ticker":
+                return self._quote(params.data, received_us)
+            if channel == "trade":
+                return self._trades(params.data, received_us)
         elif frame.method == "heartbeat":
             # "If your client fails to respond to a test_request, the server immediately closes the connection."
             return [Send(self.ping_text, urgent=True)] if params.type == "test_request" else []

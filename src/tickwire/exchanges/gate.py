@@ -143,9 +143,12 @@ class Adapter(KitAdapter[StreamedBook]):
         """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
         frame = decoded("frame", _decode, payload)
         channel = _CHANNELS.get(frame.channel)
-        if channel is not None and frame.event == "update":
-            read = {"ticker": self._ticker, "orderbook": self._book, "trade": self._trade}[channel]
-            return read(frame.result, received_us)
+        if frame.event == "update" and channel == "orderbook":
+            return self._book(frame.result, received_us)
+        if frame.event == "update" and channel == "ticker":
+            return self._ticker(frame.result, received_us)
+        if frame.event == "update" and channel == "trade":
+            return self._trade(frame.result, received_us)
         if channel is not None and frame.event == "subscribe":
             return self._answered(channel, frame)
         if frame.channel == "spot.pong" or frame.event == "unsubscribe":

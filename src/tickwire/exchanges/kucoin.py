@@ -6,8 +6,7 @@ Trades: https://www.kucoin.com/docs-new/3470359w0
 Listing: https://www.kucoin.com/docs-new/rest/spot-trading/market-data/get-all-symbols
 
 The server says everything in binary frames, and its welcome first. It accepts a symbol that does not exist and stays
-silent. A level that leaves the best 500 comes as a removal. Times are nanoseconds. Not confirmed: what a ticker says of
-a side without orders.
+silent. A level that leaves the best 500 comes as a removal. Not confirmed: what a ticker says of an empty side.
 """
 
 import re
@@ -145,9 +144,12 @@ class Adapter(KitAdapter[StreamedBook]):
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
         frame = decoded("frame", _decode, payload)
-        read = {"obu.SPOT": self._book, "ticker.SPOT": self._ticker, "trade.SPOT": self._trade}.get(frame.T or "")
-        if frame.d and read is not None:
-            return read(frame.t, decoded("data", _decode_data, frame.d), received_us)
+        if frame.T == "obu.SPOT":
+            return self._book(frame.t, decoded("book", _decode_data, frame.d), received_us)
+        if frame.T == "ticker.SPOT":
+            return self._ticker(decoded("ticker", _decode_data, frame.d), received_us)
+        if frame.T == "trade.SPOT":
+            return self._trade(decoded("trade", _decode_data, frame.d), received_us)
         if frame.id is not None and frame.result is not None:
             return self._answered(frame.id, frame)
         if frame.message == "welcome":
@@ -157,7 +159,7 @@ class Adapter(KitAdapter[StreamedBook]):
             return []
         raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
 
-    def _ticker(self, _kind: str | None, data: _Data, received_us: Micros) -> list[Output]:
+    def _ticker(self, data: _Data, received_us: Micros) -> list[Output]:
         bid, ask = (decoded("ticker", _decode_text, side) or None for side in (data.b, data.a))
         numbers = {"sequence": data.E, "exchange_us": data.M // 1000}
         return self.ticker(data.s, bid, data.B or None, ask, data.A or None, received_us, last=data.l, **numbers)
@@ -171,7 +173,7 @@ class Adapter(KitAdapter[StreamedBook]):
         out = (kept.snapshot if kind == "snapshot" else kept.change)(event, received_us)
         return self.heard(kept, out) if kept.new else out
 
-    def _trade(self, _kind: str | None, data: _Data, received_us: Micros) -> list[Output]:
+    def _trade(self, data: _Data, received_us: Micros) -> list[Output]:
         side = _SIDES.get(data.S.lower())
         if side is None:
             raise malformed(f"trade of {data.s}", f"the side {data.S!r:.20}")
