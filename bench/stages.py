@@ -2,12 +2,12 @@
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from bench import frames
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.events.numbers import BookNumbers
-from tickwire.events.short_way import ShortWayReceiver
+from tickwire.events.short_way import ShortWay, ShortWayReceiver
 from tickwire.events.top import Top
 from tickwire.events.types import OrderBook, Ticker
 from tickwire.exchanges import binance, kraken
@@ -115,7 +115,7 @@ def _past(
 
     counts = tally.frames, tally.events[Ticker], tally.events[OrderBook]
     around = publisher.direct, clock, *counts, (Ticker, OrderBook)
-    take = ShortWayReceiver(adapter.short_way, numbers, tops, *around, long_way, _raise)
+    take = ShortWayReceiver(cast("ShortWay", adapter.short_way), numbers, tops, *around, long_way, _raise)
 
     def again() -> object:
         for payload in inputs:

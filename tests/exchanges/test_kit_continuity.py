@@ -7,7 +7,6 @@ from tickwire.exchanges.kit import (
     BookEvent,
     Follows,
     Verdict,
-    always,
     by_previous,
     by_range,
     by_step,
@@ -27,7 +26,6 @@ def event(last: int, first: int = -1, previous: int = -1) -> BookEvent:
 @pytest.mark.parametrize(
     ("rule", "received", "verdict"),
     [
-        (always, event(-1), "next"),
         (by_range, event(101, 101), "next"),
         (by_range, event(109, 101), "next"),
         (by_range, event(101, 95), "next"),

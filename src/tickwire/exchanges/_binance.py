@@ -34,7 +34,7 @@ class _BookTicker(Struct, gc=False):
     time_ms: Number | None = field(name="E", default=None)  # of contracts alone
 
 
-class _Depth(Struct, gc=False):
+class _Depth(BookEvent, kw_only=True, gc=False):
     kind: Literal["depthUpdate"] = field(name="e")
     time_ms: Number = field(name="E")
     symbol: str = field(name="s")
@@ -93,39 +93,47 @@ class BinanceAdapter(KitAdapter[BridgedBook]):
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame, combined or raw. Raises :exc:`~tickwire.errors.FrameRejected`."""
         try:
-            if _TICKER_MARK in payload:  # only a hint: what is something else does not decode
-                return self._best(_decode_ticker(payload).data, received_us)
-            return self._change(_decode_depth(payload).data, received_us)
+            if _TICKER_MARK not in payload:  # only a hint: what is something else does not decode
+                return self._change(_decode_depth(payload).data, received_us)
+            best = _decode_ticker(payload).data
         except contract.UNREADABLE:
-            return self._other(payload, received_us)
+            other = self._other(payload, received_us)
+            if isinstance(other, list):
+                return other
+            best = other
+        return self.ticker(
+            best.symbol,
+            best.bid,
+            best.bid_size,
+            best.ask,
+            best.ask_size,
+            received_us,
+            None,
+            best.update_id,
+            best.time_ms and best.time_ms * 1000,
+        )
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
         """Ask for streams by their names."""
         streams = [f"{symbol.native.lower()}@{self.names[channel]}" for channel, symbol in items]
         return msgspec.json.encode({"method": method.upper(), "params": streams, "id": number})
 
-    def _best(self, best: _BookTicker, at_us: Micros) -> list[Output]:
-        sides = best.bid, best.bid_size, best.ask, best.ask_size
-        exchange_us = None if best.time_ms is None else best.time_ms * 1000
-        return self.ticker(best.symbol, *sides, at_us, sequence=best.update_id, exchange_us=exchange_us)
-
     def _change(self, event: _Depth, received_us: Micros) -> list[Output]:
         kept = self.kept(event.symbol)
         if event.first > event.last:
             raise malformed(f"depth update of {event.symbol}", "U is above u")
-        numbers = event.last, event.first, event.previous
-        change = BookEvent(event.bids, event.asks, *numbers, exchange_us=event.time_ms * 1000)
-        out = kept.change(change, received_us)
+        event.exchange_us = event.time_ms * 1000
+        out = kept.change(event, received_us)
         return self.heard(kept, out) if kept.new else out
 
-    def _other(self, payload: bytes, received_us: Micros) -> list[Output]:
-        """Take what is no ticker and no depth update of a combined stream."""
+    def _other(self, payload: bytes, received_us: Micros) -> list[Output] | _BookTicker:
+        """Take what is no ticker and no depth update of a combined stream; a ticker without its envelope is read."""
         try:
             other = _decode_other(payload)
             if other.kind == "depthUpdate":
                 return self._change(_decode_plain_depth(payload), received_us)
             if other.kind in {None, "bookTicker"} and other.symbol is not None:
-                return self._best(_decode_plain_ticker(payload), received_us)
+                return _decode_plain_ticker(payload)
             if other.data is not _NO_DATA:
                 other = _decode_other(other.data)
                 if other.kind is None or other.kind == "depthUpdate":  # another kind's fields mean something else

@@ -68,8 +68,9 @@ plain_free(PyObject *self)
 PyTypeObject *
 add_plain(PyObject *module, const char *name, const char *full_name, int size, PyMemberDef *members)
 {
+    /* No tp_new: with object's own one the attributes of Python's subclasses are stored without a dict (3.11). */
     PyType_Slot slots[] = {
-        {Py_tp_members, members}, {Py_tp_new, PyType_GenericNew}, {Py_tp_dealloc, plain_free}, {0, NULL},
+        {Py_tp_members, members}, {Py_tp_dealloc, plain_free}, {0, NULL},
     };
     PyType_Spec spec = {
         .name = full_name, .basicsize = size, .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, .slots = slots,

@@ -41,7 +41,7 @@ class KitAdapter(Generic[Kept]):
         raise NotImplementedError
 
     def __init__(self, symbols: Sequence[Symbol], channels: Sequence[Channel], depth: int) -> None:
-        self.depth = self.exchange.offered(depth)
+        self._name, self.depth = self.exchange.name, self.exchange.offered(depth)
         self.short_way = ShortWay(*self.shapes) if self.shapes is not None else None
         tickers, booked, traded = (symbols if c in channels else () for c in ("ticker", "orderbook", "trade"))
         self._tickers: dict[str | None, Symbol] = {symbol.native: symbol for symbol in tickers}
@@ -149,7 +149,6 @@ class KitAdapter(Generic[Kept]):
         ask: str | None,
         ask_size: str | None,
         received_us: Micros,
-        *,
         last: str | None = None,
         sequence: int | None = None,
         exchange_us: Micros | None = None,
@@ -164,20 +163,24 @@ class KitAdapter(Generic[Kept]):
         if symbol is None:
             raise _unasked("ticker", native)
         try:
-            if bid is not None:
+            if bid is None:
+                bid_size = None
+            else:
                 price_key(bid)
-            if ask is not None:
+                if bid_size is not None and is_zero(bid_size):
+                    bid = bid_size = None
+            if ask is None:
+                ask_size = None
+            else:
                 price_key(ask)
+                if ask_size is not None and is_zero(ask_size):
+                    ask = ask_size = None
             if last is not None:
                 price_key(last)
-            if bid is None or (bid_size is not None and is_zero(bid_size)):
-                bid = bid_size = None
-            if ask is None or (ask_size is not None and is_zero(ask_size)):
-                ask = ask_size = None
         except ValueError as e:
             raise malformed(f"ticker of {native}", e) from None
         ticker = Ticker(
-            exchange=self.exchange.name,
+            exchange=self._name,
             symbol=symbol.canonical,
             exchange_symbol=symbol.native,
             bid=bid,
@@ -189,7 +192,7 @@ class KitAdapter(Generic[Kept]):
             exchange_us=exchange_us,
             received_us=received_us,
         )
-        if native not in self._new_tickers:
+        if not self._new_tickers or native not in self._new_tickers:
             return [ticker]
         self._new_tickers.discard(native)
         if self.short_way is not None:
@@ -223,7 +226,7 @@ class KitAdapter(Generic[Kept]):
         if empty or not trade_id or not numbered:
             raise malformed(f"trade of {native}", f"the size {size!r:.40}, the id {trade_id!r:.40}")
         trade = Trade(
-            exchange=self.exchange.name,
+            exchange=self._name,
             symbol=symbol.canonical,
             exchange_symbol=symbol.native,
             trade_id=trade_id,

@@ -9,7 +9,7 @@ from tickwire.events.short_way import Digest, ShortWay
 from tickwire.events.side import Names
 from tickwire.events.types import Level, Micros
 from tickwire.exchanges.contract import Fetch, Output, Resync, Symbol, malformed
-from tickwire.exchanges.kit.continuity import NO_NUMBER, BookEvent, Follows, always
+from tickwire.exchanges.kit.continuity import NO_NUMBER, BookEvent, Follows
 from tickwire.exchanges.messages import BookMessages, json_prefix
 
 BROKEN = -2
@@ -92,9 +92,9 @@ class KeptBook(UpdateId):
 class StreamedBook(KeptBook):
     """A snapshot comes over the socket, and then changes that follow on each other.
 
-    *follows* tells a hole, *checksum* a book that is not the exchange's; *again* asks for a new snapshot. *cut*: keep
-    the promised depth, because the exchange does not say which levels leave it. *digest*: what the
-    checksum is made of, where the short way may take the changes.
+    *follows* tells a hole where events are numbered, *checksum* a book that is not the exchange's; *again* asks for a
+    new snapshot. *cut*: keep the promised depth, because the exchange does not say which levels leave it. *digest*:
+    what the checksum is made of, where the short way may take the changes.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class StreamedBook(KeptBook):
         short_way: ShortWay | None = None,
         names: Names | None = None,
         *,
-        follows: Follows = always,
+        follows: Follows | None = None,
         checksum: Callable[[Book], int] | None = None,
         digest: Digest | None = None,
         cut: bool = False,
@@ -136,7 +136,8 @@ class StreamedBook(KeptBook):
         book = self.book
         if book is None:
             return []  # from before the subscription; the snapshot awaited holds it
-        verdict = self._follows(self.update_id, event)
+        follows, checksum = self._follows, self._checksum
+        verdict = "next" if follows is None else follows(self.update_id, event)
         if verdict != "next":
             if verdict == "restart":
                 return self.snapshot(event, received_us)
@@ -147,11 +148,13 @@ class StreamedBook(KeptBook):
         except ValueError as e:
             self.doubt()
             raise malformed(f"change of {self.native}", e) from None
-        if self._checksum is not None and self._checksum(book) != event.checksum:
+        if checksum is not None and checksum(book) != event.checksum:
             return self.restart("checksum", received_us)
-        self.update_id = event.last
-        delta = self.messages.delta(bids, asks, sequence(event), event.exchange_us, received_us)
-        if self._digest is not None and not self.short and self._short_way is not None:
+        number = None
+        if event.last != NO_NUMBER:
+            number = self.update_id = event.last
+        delta = self.messages.delta(bids, asks, number, event.exchange_us, received_us)
+        if not self.short and self._digest is not None and self._short_way is not None:
             self.short = True
             prefix, kept = json_prefix("bids", delta), (book.bids, book.asks, self.messages.depth, self._digest)
             self._short_way.follow_checked(self.native, self.symbol.canonical, prefix, *kept)
@@ -166,7 +169,8 @@ class StreamedBook(KeptBook):
 class WholeBook(KeptBook):
     """Every message is all of the book: the first one starts it, each later one leaves as its difference.
 
-    *follows* tells what is older than the book; a hole does not matter. *again* asks for the subscription again.
+    *follows* tells what is older than the book, where events are numbered; a hole does not matter. *again* asks for the
+    subscription again.
     """
 
     def __init__(
@@ -176,7 +180,7 @@ class WholeBook(KeptBook):
         again: Callable[[Symbol], list[Output]],
         names: Names | None = None,
         *,
-        follows: Follows = always,
+        follows: Follows | None = None,
     ) -> None:
         super().__init__(symbol, messages, None, names)
         self._again, self._follows = again, follows
@@ -186,7 +190,7 @@ class WholeBook(KeptBook):
         book, now = self.book, self._read(event)
         if book is None:
             return self._started(now, event, received_us)
-        if self._follows(self.update_id, event) == "old":
+        if self._follows is not None and self._follows(self.update_id, event) == "old":
             return []
         self.update_id = event.last
         bids, asks = book.apply(

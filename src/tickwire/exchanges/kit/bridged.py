@@ -9,7 +9,7 @@ from tickwire.events.book import Book
 from tickwire.events.short_way import MS, NEXT, ShortWay
 from tickwire.events.types import Micros
 from tickwire.exchanges.contract import UNREADABLE, Fetch, Output, malformed
-from tickwire.exchanges.kit.books import KeptBook, sequence
+from tickwire.exchanges.kit.books import KeptBook
 from tickwire.exchanges.kit.continuity import BookEvent, Follows
 from tickwire.exchanges.messages import BookMessages, json_prefix
 
@@ -124,7 +124,8 @@ class BridgedBook(KeptBook):
         self._buffer.append((event, received_us))
 
     def _apply(self, book: Book, event: BookEvent, received_us: Micros) -> list[Output]:
-        verdict = self._judge(self.update_id, event)
+        judge = self._judge
+        verdict = judge(self.update_id, event)
         if verdict == "old":
             return []
         if verdict != "next" or self.suspect:
@@ -138,7 +139,7 @@ class BridgedBook(KeptBook):
             self.doubt()
             raise malformed(f"change of {self.native}", e) from None
         self.update_id, self._judge = event.last, self._follows
-        delta = self.messages.delta(bids, asks, sequence(event), event.exchange_us, received_us)
+        delta = self.messages.delta(bids, asks, event.last, event.exchange_us, received_us)
         if not self.short and self._short_way is not None:
             self.short = True
             of_book = json_prefix("bids", delta), book.bids, book.asks, self, NEXT, MS

@@ -36,11 +36,6 @@ Follows: TypeAlias = Callable[[int, BookEvent], Verdict]
 """The last number that the book holds and an event → what the event is."""
 
 
-def always(_previous: int, _event: BookEvent) -> Verdict:
-    """Nothing is numbered: every event is the next."""
-    return "next"
-
-
 def by_range(previous: int, event: BookEvent) -> Verdict:
     """Updates are numbered without holes and an event holds those from *first* to *last*; ranges may overlap."""
     if event.last <= previous:
