@@ -78,6 +78,13 @@ def test_a_message_that_is_missing_on_any_channel_restarts_every_book(last: str)
     assert [output for output in outputs if isinstance(output, Resync)] == [Resync(BTC, "gap"), Resync(ETH, "gap")]
 
 
+def test_a_book_that_is_being_subscribed_again_is_not_subscribed_once_more() -> None:
+    adapter = opened()
+    adapter.receive(data(1, '"hb"', 5), 2)
+    assert len(sent(adapter.resync(BTC))) == 2
+    assert adapter.receive(data(1, '"hb"', 9), 3) == [Resync(ETH, "gap")]
+
+
 def test_heartbeats_and_checksums_are_numbered_with_the_books() -> None:
     adapter = opened()
     assert adapter.receive(data(1, '"hb"', 3), 2) == []
@@ -217,6 +224,11 @@ def test_checks_that_the_exchange_does_not_give_are_no_acceptance() -> None:
         opened().receive(event("conf", status="FAILED"), 2)
     with pytest.raises(FrameRejected, match="malformed"):
         opened().receive(b"[1,[100,1,3]]", 2)
+
+
+def test_a_message_without_a_time_counts_all_the_same() -> None:
+    (delta,) = books(opened().receive(b"[1,[100,1,3],3]", 2))
+    assert (delta.bids, delta.sequence, delta.exchange_us) == ([("100", "3")], 3, None)
 
 
 def test_names_are_of_three_letters_or_split_by_a_colon_and_ust_is_usdt() -> None:

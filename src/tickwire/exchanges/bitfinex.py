@@ -43,7 +43,6 @@ EXCHANGE = contract.Exchange(
 )
 
 _FLAGS = 32768 + 65536 + 131072  # the time and the number of each message, the checksum of each book
-_CHECKED = 25  # levels a side
 _LEAVING = {
     ("info", 20051): "the server is about to stop",
     ("info", 20061): "a maintenance has ended",
@@ -80,9 +79,9 @@ def derive(symbol: str) -> Symbol:
     """Name a symbol by rule. Raises :exc:`~tickwire.errors.UnclearSymbol`."""
     text = symbol[1:] if symbol[:1] == "t" and symbol[1:].isupper() else symbol.upper()
     base, quote = split_name(text.replace(":", "-"), EXCHANGE.name, (*QUOTES, "UST", "UDC"))
-    base, quote = _ASSETS.get(base, base), _ASSETS.get(quote, quote)
     names = _THEIRS.get(base, base), _THEIRS.get(quote, quote)
-    return Symbol(f"{base}-{quote}", "t" + ("" if [len(name) for name in names] == [3, 3] else ":").join(names))
+    native = "t" + ("" if [len(name) for name in names] == [3, 3] else ":").join(names)
+    return Symbol(f"{_ASSETS.get(base, base)}-{_ASSETS.get(quote, quote)}", native)
 
 
 class Adapter(DerivedAdapter[StreamedBook]):
@@ -127,9 +126,9 @@ class Adapter(DerivedAdapter[StreamedBook]):
     def _message(self, message: list[Any], received_us: Micros) -> list[Output]:
         id_, content = message[:2]
         at = 2 if type(content) is list or content == "hb" else 3
-        number, *time_ms = message[at : at + 2]
-        if any(type(value) is not int or not 0 <= value < 2**53 for value in (id_, number, *time_ms)):
-            raise ValueError(f"a message without its number and time: {message!r:.100}")
+        number, *ms = message[at : at + 2]  # the time is missing where the exchange did not take its flag
+        if any(type(value) is not int or not 0 <= value < 2**53 for value in (id_, number, *ms)):
+            raise ValueError(f"a message without its number: {message!r:.100}")
         before, self._number = self._number, number
         if before is not None and number not in {before, before + 1}:  # one of any channel is missing
             carried = [self.kept(native) for channel, native in self._names.values() if channel == "orderbook"]
@@ -145,13 +144,13 @@ class Adapter(DerivedAdapter[StreamedBook]):
             return kept.restart("checksum", received_us) if wrong else []
         if type(content) is not list:
             raise FrameRejected("unknown", f"a message {message!r:.100}")
-        exchange_us = time_ms[0] * 1000 if time_ms else None
         is_whole = not content or type(content[0]) is list
         try:
-            event = BookEvent(*_sides(content if is_whole else [content]), number, exchange_us=exchange_us)
+            sides = _sides(content if is_whole else [content])
         except (ValueError, TypeError) as e:
             kept.doubt()
             raise malformed(f"book of {kept.native}", e) from None
+        event = BookEvent(*sides, number, exchange_us=ms[0] * 1000 if ms else None)
         out = (kept.snapshot if is_whole else kept.change)(event, received_us)
         return self.heard(kept, out) if kept.new else out
 
@@ -166,8 +165,8 @@ class Adapter(DerivedAdapter[StreamedBook]):
 
     def _event(self, event: _Event, payload: bytes) -> list[Output]:
         kind, native = event.event, event.symbol
-        if (kind, event.code) in _LEAVING:
-            return [Reconnect(_LEAVING[kind, event.code])]
+        if why := _LEAVING.get((kind, event.code)):
+            return [Reconnect(why)]
         channel: Channel = "trade" if event.channel == "trades" else "orderbook"
         if kind == "error":
             return self.answered_each(channel, native, f"{event.msg:.150} (code {event.code})")
@@ -195,7 +194,7 @@ def _sides(entries: list[Any]) -> tuple[list[Level], list[Level]]:
 
 def _checksum(book: Book) -> int:
     """CRC32, signed, of 25 bids and asks in turn: price and amount as the exchange writes them, asks below zero."""
-    pairs = zip_longest(book.bids.top(_CHECKED), [(price, f"-{size}") for price, size in book.asks.top(_CHECKED)])
+    pairs = zip_longest(book.bids.top(25), [(price, f"-{size}") for price, size in book.asks.top(25)])
     numbers = [as_javascript(number) for pair in pairs for level in pair if level is not None for number in level]
     crc = zlib.crc32(":".join(numbers).encode())
     return crc - 2**32 if crc >= 2**31 else crc
