@@ -14,6 +14,7 @@ from tickwire.data_feed import WebSocketDataFeed
 from tickwire.events.book import Book
 from tickwire.events.types import OrderBook
 from tickwire.exchanges import load
+from tickwire.exchanges.kit import DerivedAdapter
 from tickwire.simulator.server import SimulatedExchange
 
 DEPTH = 10
@@ -148,3 +149,26 @@ async def test_books_begin_by_rest_where_no_snapshot_comes_over_the_socket(monke
         assert exchange.faults.counts["stale"] == 1
         assert {"initial", "gap", "resync"} <= reader.reasons
     assert feed.accounting()["callback_errors"] == 0
+
+
+@pytest.mark.parametrize("name", [n for n in simulator.names() if issubclass(load(n).Adapter, DerivedAdapter)])
+async def test_tickers_that_are_read_off_the_book_are_true_after_every_fault_without_books_of_ours(name: str) -> None:
+    async with SimulatedExchange(name, symbols=2, rate=300) as exchange:
+        best: dict[str, Any] = {}
+
+        def note(event: Any) -> None:
+            best[event.symbol] = ([[event.bid, event.bid_size]], [[event.ask, event.ask_size]])
+
+        feed = feed_of(exchange, channels=["ticker"])
+        feed.add_callback(note)
+        async with feed:
+            await aeventually(lambda: len(best) == 2, "tickers")
+            for fault in faults_of(name):
+                exchange.inject(fault)
+                if fault.startswith(("rest", "stale")):
+                    exchange.inject("drop")
+                await aeventually(partial(exchange.faults.counts.__getitem__, fault), f"the fault {fault}")
+            await exchange.freeze()
+            true = {symbol: (book["bids"], book["asks"]) for symbol, book in exchange.books(1).items()}
+            await aeventually(lambda: best == true, "the exchange's best prices", seconds=60)
+            assert feed.accounting()["events"]["orderbook"] == 0

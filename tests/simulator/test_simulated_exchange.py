@@ -83,7 +83,7 @@ async def test_the_controls_show_the_books_the_numbers_and_stop_the_market() -> 
         assert books == exchange.books(3)
         assert [len(book["bids"]) for book in books.values()] == [3, 3]
         _, stats = await get(url + "stats")
-        assert (stats["connections"], stats["subscriptions"]) == (1, {"ticker": 2, "book": 2})
+        assert (stats["connections"], stats["subscriptions"]) == (1, {"ticker": 2, "trade": 0, "book": 2})
         assert stats["frozen"] is True
         assert stats["frames"]["book"] > 0
         await aeventually(lambda: sum(exchange.stats["frames"].values()) == reader.frames, "what was counted to arrive")
@@ -179,7 +179,7 @@ async def test_a_client_that_left_is_forgotten() -> None:
         async with reading(exchange) as reader:
             await aeventually(lambda: reader.frames > 10, "frames")
         await aeventually(lambda: exchange.stats["connections"] == 0, "no connection")
-        assert exchange.stats["subscriptions"] == {"ticker": 0, "book": 0}
+        assert exchange.stats["subscriptions"] == {"ticker": 0, "trade": 0, "book": 0}
 
 
 async def test_a_taken_port_says_so() -> None:
@@ -190,7 +190,7 @@ async def test_a_taken_port_says_so() -> None:
                 pass
 
 
-@pytest.mark.parametrize(("dialect", "rate"), [("okx", 1.0), ("binance", -1.0), ("binance", float("nan"))])
+@pytest.mark.parametrize(("dialect", "rate"), [("nowhere", 1.0), ("binance", -1.0), ("binance", float("nan"))])
 def test_wrong_arguments_are_one_sentence(dialect: str, rate: float) -> None:
     with pytest.raises(UsageError, match="expected"):
         SimulatedExchange(dialect, 1, rate)
