@@ -109,7 +109,8 @@ class OkxAdapter(KitAdapter[EitherBook]):
                 if frame.arg.channel == "trades":
                     return self._executions(frame.arg.name, _decode_trades(frame.data), received_us)
                 take = self._best if frame.arg.channel == "bbo-tbt" else self._change
-                return take(frame.arg.name, *_decode_sides(frame.data), frame.action, received_us)
+                (sides,) = _decode_sides(frame.data)
+                return take(frame.arg.name, sides, frame.action, received_us)
         except (*contract.UNREADABLE, ValueError) as e:
             raise malformed("frame", e) from None
         raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
