@@ -77,6 +77,7 @@ def test_an_unreachable_broker_is_named(command: list[str]) -> None:
         (["simulate", "--fault", "gremlins=1s"], ["gremlins"]),
         (["simulate", "--exchange", "karken"], ["'karken' cannot be simulated; the closest is kraken:"]),
         (["demo", "--exchange", "nowhere"], ["nowhere"]),
+        (["demo", "--channels", "candles"], ["candles", "trade"]),
         (["demo", "--symbols", "BTCUSDT"], ["BTCUSDT", "LIVE=1"]),
         (["broker", "--nodes", "3"], ["--apache"]),
     ],

@@ -24,6 +24,19 @@ def test_the_demo_accounts_for_every_message(exchange: str) -> None:
     assert "WRONG" not in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("channels", "books"),
+    [("ticker,orderbook,trade", "ok     books rebuilt"), ("trade", "")],
+    ids=["all", "trades alone"],
+)
+def test_the_demo_accounts_for_the_channels_that_are_asked_for(channels: str, books: str) -> None:
+    done = demo("--channels", channels, "--seconds", "3", "--rate", "1000")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "every message accounted for" in done.stdout
+    assert books in done.stdout
+    assert ("books rebuilt" in done.stdout) == bool(books)
+
+
 def test_a_demo_that_can_read_no_exchange_fails_in_one_sentence() -> None:
     done = demo("--live", "--symbols", "NOSUCHPAIR", "--seconds", "1")
     assert done.returncode == 1

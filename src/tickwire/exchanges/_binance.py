@@ -1,17 +1,17 @@
-"""What the products of Binance have in common: the streams ``bookTicker`` and ``depth@100ms``, requests and answers.
+"""What the products of Binance have in common: ``bookTicker``, ``depth@100ms``, trades, requests and answers.
 
 Spot: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
 Contracts: https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar, Generic, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Raw, Struct, field
 
 from tickwire.errors import FrameRejected
-from tickwire.events.types import Micros
+from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import Channel, Output, Reconnect, malformed
 from tickwire.exchanges.kit import BookEvent, BridgedBook, Item, KitAdapter, Method
@@ -43,6 +43,17 @@ class _Depth(BookEvent, kw_only=True, gc=False):
     bids: Raw = field(name="b")
     asks: Raw = field(name="a")
     previous: Number = field(name="pu", default=NO_NUMBER)  # of contracts alone
+
+
+class TradeEvent(Struct, gc=False):
+    """A trade; where trades are joined, its number is another field."""
+
+    symbol: str = field(name="s")
+    number: Number = field(name="t")
+    price: str = field(name="p")
+    size: str = field(name="q")
+    time_ms: Number = field(name="T")
+    buyer_made: bool = field(name="m")
 
 
 class Combined(Struct, Generic[_Data], gc=False):
@@ -86,7 +97,9 @@ def read_snapshot(body: bytes) -> BookEvent:
 class BinanceAdapter(KitAdapter[BridgedBook]):
     """One connection to the combined streams. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
 
-    names: ClassVar[Mapping[Channel, str]] = {"ticker": "bookTicker", "orderbook": "depth@100ms"}
+    names: ClassVar[Mapping[Channel, str]] = {"ticker": "bookTicker", "orderbook": "depth@100ms", "trade": "trade"}
+    trade_mark: ClassVar[bytes] = b'@trade"'
+    trade_decoder: ClassVar[msgspec.json.Decoder[Any]] = msgspec.json.Decoder(Combined[TradeEvent])
     most = 200  # streams in one message
     whole = True
 
@@ -94,6 +107,8 @@ class BinanceAdapter(KitAdapter[BridgedBook]):
         """Translate one frame, combined or raw. Raises :exc:`~tickwire.errors.FrameRejected`."""
         try:
             if _TICKER_MARK not in payload:  # only a hint: what is something else does not decode
+                if self._traded and self.trade_mark in payload:
+                    return self._deal(self.trade_decoder.decode(payload).data, received_us)
                 return self._change(_decode_depth(payload).data, received_us)
             best = _decode_ticker(payload).data
         except contract.UNREADABLE:
@@ -118,6 +133,11 @@ class BinanceAdapter(KitAdapter[BridgedBook]):
         streams = [f"{symbol.native.lower()}@{self.names[channel]}" for channel, symbol in items]
         return msgspec.json.encode({"method": method.upper(), "params": streams, "id": number})
 
+    def _deal(self, one: TradeEvent, received_us: Micros) -> list[Output]:
+        side: TakerSide = "sell" if one.buyer_made else "buy"
+        of_trade = one.symbol, str(one.number), one.price, one.size, side
+        return self.trade(*of_trade, received_us, exchange_us=one.time_ms * 1000)
+
     def _change(self, event: _Depth, received_us: Micros) -> list[Output]:
         kept = self.kept(event.symbol)
         if event.first > event.last:
@@ -127,7 +147,7 @@ class BinanceAdapter(KitAdapter[BridgedBook]):
         return self.heard(kept, out) if kept.new else out
 
     def _other(self, payload: bytes, received_us: Micros) -> list[Output] | _BookTicker:
-        """Take what is no ticker and no depth update of a combined stream; a ticker without its envelope is read."""
+        """Take what is no ticker, trade or depth update of a combined stream; a ticker without its envelope is read."""
         try:
             other = _decode_other(payload)
             if other.kind == "depthUpdate":
@@ -136,7 +156,10 @@ class BinanceAdapter(KitAdapter[BridgedBook]):
                 return _decode_plain_ticker(payload)
             if other.data is not _NO_DATA:
                 other = _decode_other(other.data)
-                if other.kind is None or other.kind == "depthUpdate":  # another kind's fields mean something else
+                deal = self._traded and self.trade_mark in payload
+                if (
+                    other.kind is None or other.kind == "depthUpdate" or deal
+                ):  # another kind's fields mean something else
                     raise malformed("frame", payload)
         except contract.UNREADABLE as e:
             raise malformed("frame", e) from None

@@ -1,4 +1,4 @@
-"""Binance spot: ``bookTicker`` and ``depth@100ms``.
+"""Binance spot: ``bookTicker``, ``depth@100ms`` and ``trade``.
 
 Streams and the order book's procedure: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
 Snapshot, listing and their weights: https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints
@@ -22,8 +22,9 @@ EXCHANGE = contract.Exchange(
     rest_url="https://api.binance.com",
     listing_paths=("/api/v3/exchangeInfo",),
     listing_weight=20,
-    channels=("ticker", "orderbook"),
-    symbols_per_connection=400,  # 1024 streams a connection, up to two a symbol, room left
+    channels=("ticker", "orderbook", "trade"),
+    trades_numbered=True,
+    symbols_per_connection=340,  # 1024 streams a connection, up to three a symbol
     message_interval_s=0.3,  # 5 messages a second, pings and pongs among them
     connect_interval_s=1.0,  # 300 attempts in 5 minutes from one address
     max_connection_s=23.5 * 3600,  # closed by the exchange after 24 hours

@@ -17,10 +17,9 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from tickwire.errors import UnclearSymbol
-from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
-from tickwire.exchanges._binance import BinanceAdapter, Combined, Number, read_snapshot
-from tickwire.exchanges.contract import Channel, Fetch, Output, Symbol, decoded
+from tickwire.exchanges._binance import BinanceAdapter, Combined, Number, TradeEvent, read_snapshot
+from tickwire.exchanges.contract import Channel, Fetch, Symbol, decoded
 from tickwire.exchanges.kit import BookEvent, BridgedBook, Verdict, by_previous
 from tickwire.exchanges.messages import BookMessages
 from tickwire.exchanges.symbols import QUOTES, Listing, derivative, split_derivative
@@ -44,17 +43,11 @@ EXCHANGE = contract.Exchange(
     checks=("sequence",),
 )
 
-_TRADE_MARK = b'@aggTrade"'
 _SNAPSHOT_LEVELS, _SNAPSHOT_WEIGHT = 1000, 20  # fewer levels rot soon
 
 
-class _Trade(Struct, gc=False):
-    symbol: str = field(name="s")
+class _Trade(TradeEvent, gc=False):
     number: Number = field(name="a")
-    price: str = field(name="p")
-    size: str = field(name="q")
-    time_ms: Number = field(name="T")
-    buyer_made: bool = field(name="m")
 
 
 class _Listed(Struct):
@@ -70,7 +63,6 @@ class _ExchangeInfo(Struct):
     symbols: list[_Listed]
 
 
-_decode_trade = msgspec.json.Decoder(Combined[_Trade]).decode
 _decode_listing = msgspec.json.Decoder(_ExchangeInfo).decode
 
 
@@ -101,15 +93,8 @@ class Adapter(BinanceAdapter):
 
     exchange = EXCHANGE
     names: ClassVar[Mapping[Channel, str]] = {**BinanceAdapter.names, "trade": "aggTrade"}
-
-    def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
-        """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
-        if _TRADE_MARK not in payload:
-            return super().receive(payload, received_us)
-        one = decoded("trade", _decode_trade, payload).data
-        side: TakerSide = "sell" if one.buyer_made else "buy"
-        of_trade = one.symbol, str(one.number), one.price, one.size, side
-        return self.trade(*of_trade, received_us, exchange_us=one.time_ms * 1000)
+    trade_mark = b'@aggTrade"'
+    trade_decoder = msgspec.json.Decoder(Combined[_Trade])
 
     def keep(self, symbol: Symbol) -> BridgedBook:
         """Make a book by the documented procedure: "each new event's pu should be equal to the previous event's u"."""
