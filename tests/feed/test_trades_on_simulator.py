@@ -14,7 +14,7 @@ from tickwire.events.types import Trade
 from tickwire.exchanges import load
 from tickwire.simulator.server import SimulatedExchange
 
-each_exchange = pytest.mark.parametrize("name", ["binance"])
+each_exchange = pytest.mark.parametrize("name", ["binance", "kraken"])
 
 
 class Reader:

@@ -156,10 +156,10 @@ class BinanceAdapter(KitAdapter[BridgedBook]):
                 return _decode_plain_ticker(payload)
             if other.data is not _NO_DATA:
                 other = _decode_other(other.data)
-                deal = self._traded and self.trade_mark in payload
-                if (
-                    other.kind is None or other.kind == "depthUpdate" or deal
-                ):  # another kind's fields mean something else
+                ours = (
+                    other.kind is None or other.kind == "depthUpdate" or (self._traded and self.trade_mark in payload)
+                )
+                if ours:  # another kind's fields mean something else
                     raise malformed("frame", payload)
         except contract.UNREADABLE as e:
             raise malformed("frame", e) from None

@@ -1,6 +1,7 @@
-"""Kraken WebSocket v2: ``ticker`` (best bid and offer) and ``book``.
+"""Kraken WebSocket v2: ``ticker`` (best bid and offer), ``book`` and ``trade``.
 
-Channels: https://docs.kraken.com/api/docs/websocket-v2/ticker and https://docs.kraken.com/api/docs/websocket-v2/book
+Channels: https://docs.kraken.com/api/docs/websocket-v2/ticker, https://docs.kraken.com/api/docs/websocket-v2/book
+and https://docs.kraken.com/api/docs/websocket-v2/trade
 Keeping the book, checksum: https://docs.kraken.com/api/docs/guides/spot-ws-book-v2
 Listing: https://docs.kraken.com/api/docs/rest-api/get-tradable-asset-pairs
 """
@@ -16,7 +17,7 @@ from tickwire.errors import FrameRejected
 from tickwire.events.book import Book, price_key
 from tickwire.events.decimals import decimal_text
 from tickwire.events.short_way import Digest, ShortWay
-from tickwire.events.types import Micros, Ticker
+from tickwire.events.types import Micros, TakerSide, Ticker
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import (
     Channel,
@@ -29,6 +30,7 @@ from tickwire.exchanges.contract import (
     Symbol,
     malformed,
 )
+from tickwire.exchanges.kit.trades import make_trade
 from tickwire.exchanges.messages import BookMessages, json_prefix
 from tickwire.exchanges.numbers import best, micros
 from tickwire.exchanges.symbols import Listing, split_name
@@ -40,7 +42,8 @@ EXCHANGE = contract.Exchange(
     # Without a class it gives currencies alone.
     listing_paths=("/0/public/AssetPairs", "/0/public/AssetPairs?aclass_base=tokenized_asset"),
     listing_weight=1,
-    channels=("ticker", "orderbook"),
+    channels=("ticker", "orderbook", "trade"),
+    trades_numbered=True,  # "a sequence number, unique per book"
     symbols_per_connection=200,  # no limit is documented
     message_interval_s=0.2,  # "Exceeded msg rate" exists, its number is not documented
     connect_interval_s=1.0,  # about 150 attempts in 10 minutes from one address; the back-off keeps below
@@ -57,8 +60,8 @@ EXCHANGE = contract.Exchange(
 
 _CHECKED_LEVELS = 10
 _SYMBOLS_PER_MESSAGE = 50
-_NAMES: dict[Channel, str] = {"ticker": "ticker", "orderbook": "book"}  # ours, Kraken's
-_CHANNELS: dict[str | None, Channel] = {"ticker": "ticker", "book": "orderbook"}
+_NAMES: dict[Channel, str] = {"ticker": "ticker", "orderbook": "book", "trade": "trade"}  # ours, Kraken's
+_CHANNELS: dict[str | None, Channel] = {"ticker": "ticker", "book": "orderbook", "trade": "trade"}
 _TRADING = frozenset({"online", "limit_only", "post_only", "reduce_only"})
 _OLD_ASSETS = {"XBT": "BTC", "XDG": "DOGE"}  # names of the REST interface, names of the WebSocket v2
 _QUOTES = (
@@ -103,6 +106,10 @@ class _Entry(Struct):
     ask: Any = None
     ask_qty: Any = None
     last: Any = None
+    price: Any = None
+    qty: Any = None
+    side: TakerSide | None = None
+    trade_id: int | None = None
 
 
 class _Result(Struct):
@@ -194,6 +201,7 @@ class Adapter:
         self._channels = tuple(channels)
         self._tickers: dict[str | None, Symbol] = {}
         self._books: dict[str | None, _State] = {}
+        self._traded: dict[str | None, Symbol] = {s.native: s for s in symbols} if "trade" in channels else {}
         if "ticker" in channels:
             self._tickers = {symbol.native: symbol for symbol in symbols}
         if "orderbook" in channels:
@@ -217,6 +225,9 @@ class Adapter:
                 return self._book_data(frame, received_us)
             if channel == "ticker":
                 return self._ticker_data(frame, received_us)
+            if channel == "trade":  # a snapshot has trades from before
+                updates = frame.data if frame.type == "update" else []
+                return [output for entry in updates for output in self._trade_data(entry, received_us)]
         except (*contract.UNREADABLE, ValueError) as e:
             raise self._unreadable(payload, e) from None
         if channel in {"heartbeat", "status"} or frame.method == "pong":
@@ -296,6 +307,17 @@ class Adapter:
         self._short_tickers.add(symbol.native)
         self.short_way.ticker(symbol.native, symbol.canonical, json_prefix("bid", ticker))
         return [*self._acknowledge("ticker", symbol.native), ticker]
+
+    def _trade_data(self, entry: _Entry, received_us: Micros) -> list[Output]:
+        symbol = self._traded.get(entry.symbol)
+        if symbol is None:
+            raise FrameRejected("unknown", f"a trade of {entry.symbol!r:.100}, which was not asked for")
+        if entry.side is None:
+            raise ValueError("a trade without a side")
+        numbers = str(entry.trade_id), decimal_text(entry.price), decimal_text(entry.qty)
+        time_us = micros(entry.timestamp) if entry.timestamp is not None else None
+        trade = make_trade(EXCHANGE, symbol, *numbers, entry.side, received_us, time_us)
+        return [*self._acknowledge("trade", symbol.native), trade]
 
     def _book_data(self, frame: _Frame, received_us: Micros) -> list[Output]:
         entry = _only(frame.data)
@@ -379,8 +401,10 @@ class Adapter:
         params: dict[str, object] = {"channel": _NAMES[channel], "symbol": [symbol.native for symbol in symbols]}
         if channel == "orderbook":
             params["depth"] = self._depth
-        else:
+        elif channel == "ticker":
             params["event_trigger"] = "bbo"
+        else:
+            params["snapshot"] = False
         return msgspec.json.encode({"method": method, "params": params, **number})
 
     def _answered(self, frame: _Frame) -> list[Output]:
@@ -426,7 +450,7 @@ class Adapter:
         except contract.UNREADABLE:
             content = None
         channel = content.get("channel") if isinstance(content, dict) else None
-        if isinstance(channel, str) and channel not in {"book", "ticker", "status", "heartbeat"}:
+        if isinstance(channel, str) and channel not in {"book", "ticker", "trade", "status", "heartbeat"}:
             return FrameRejected("unknown", f"a message of the channel {channel!r:.100}")
         # The checksum covers ten levels: deeper down a lost update would go unnoticed.
         if b'"book"' in payload:
