@@ -313,3 +313,24 @@ def test_what_is_known_of_a_record_comes_back_without_a_look_at_its_value(tmp_pa
     log.append(sent)
     assert values(read_all(log)) == [sent]
     log.close()
+
+
+def test_a_file_that_was_empty_when_the_disk_was_asked_is_not_followed_by_itself(tmp_path: Path) -> None:
+    clock = Clock()
+    log = open_log(tmp_path, max_bytes=6000, clock=clock)
+    log.waits = False
+    sent = [record(n) for n in range(14)]
+    for batch in (sent[:7], sent[7:7], sent[7:]):  # the disk works on the second file, still empty, while it fills
+        clock.now += 1
+        sync = log.begin_sync()
+        assert sync is not None
+        for each in batch:
+            log.append(each)
+        log.end_sync(sync, sync.run)
+    assert len(segment_files(tmp_path)) > 1
+    assert values(read_all(log)) == sent
+    assert log.bytes == sum(file.stat().st_size for file in segment_files(tmp_path))
+    log.close()
+    again = open_log(tmp_path, max_bytes=6000)
+    assert values(read_all(again)) == sent
+    again.close()

@@ -260,5 +260,5 @@ class SpillMachine(RuleBasedStateMachine):
 
 TestSpillMachine = SpillMachine.TestCase
 TestSpillMachine.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=150, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow]
 )

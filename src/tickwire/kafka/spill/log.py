@@ -351,7 +351,9 @@ class SpillLog:
 
     def _begin_next(self, active: Segment, size: int, end: int) -> None:
         """Begin the next file with what came behind the records before *end*, which are on disk; else try again."""
-        if active.size - size > _CARRY_BYTES or self._bytes + HEADER_BYTES > self._max_bytes:
+        # A file that had no record when the disk was asked would be followed by one of the same name.
+        nothing, too_much = end == active.first, active.size - size > _CARRY_BYTES
+        if nothing or too_much or self._bytes + HEADER_BYTES > self._max_bytes:
             self._due = -math.inf
             return
         path = path_of(self.folder, end)
