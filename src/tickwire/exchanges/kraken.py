@@ -3,84 +3,52 @@
 Channels: https://docs.kraken.com/api/docs/websocket-v2/ticker, https://docs.kraken.com/api/docs/websocket-v2/book
 and https://docs.kraken.com/api/docs/websocket-v2/trade
 Keeping the book, checksum: https://docs.kraken.com/api/docs/guides/spot-ws-book-v2
-Listing: https://docs.kraken.com/api/docs/rest-api/get-tradable-asset-pairs
+Listing, without a class of currencies alone: https://docs.kraken.com/api/docs/rest-api/get-tradable-asset-pairs
 """
 
 import zlib
 from collections.abc import Sequence
-from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Struct
 
 from tickwire.errors import FrameRejected
-from tickwire.events.book import Book, price_key
+from tickwire.events.book import Book
 from tickwire.events.decimals import decimal_text
-from tickwire.events.short_way import Digest, ShortWay
-from tickwire.events.types import Micros, TakerSide, Ticker
-from tickwire.exchanges import contract
-from tickwire.exchanges.contract import (
-    Channel,
-    Fetch,
-    Output,
-    Refused,
-    Resync,
-    Send,
-    Subscribed,
-    Symbol,
-    malformed,
-)
-from tickwire.exchanges.kit.trades import make_trade
-from tickwire.exchanges.messages import BookMessages, json_prefix
-from tickwire.exchanges.numbers import best, micros
+from tickwire.events.short_way import Digest
+from tickwire.events.types import Micros
+from tickwire.exchanges._kraken import BookFrame, Entry, Frame, decode, decode_book
+from tickwire.exchanges.contract import MAX_TEXT, UNREADABLE, Channel, Exchange, Output, Symbol, decoded, malformed
+from tickwire.exchanges.kit import Item, KitAdapter, Method, StreamedBook
+from tickwire.exchanges.messages import BookMessages
+from tickwire.exchanges.numbers import best, micros, time_us
 from tickwire.exchanges.symbols import Listing, split_name
 
-EXCHANGE = contract.Exchange(
+EXCHANGE = Exchange(
     name="kraken",
     ws_url="wss://ws.kraken.com/v2",
     rest_url="https://api.kraken.com",
-    # Without a class it gives currencies alone.
     listing_paths=("/0/public/AssetPairs", "/0/public/AssetPairs?aclass_base=tokenized_asset"),
-    listing_weight=1,
     channels=("ticker", "orderbook", "trade"),
     trades_numbered=True,  # "a sequence number, unique per book"
     symbols_per_connection=200,  # no limit is documented
     message_interval_s=0.2,  # "Exceeded msg rate" exists, its number is not documented
     connect_interval_s=1.0,  # about 150 attempts in 10 minutes from one address; the back-off keeps below
-    max_connection_s=None,
     ping_interval_s=10.0,  # heartbeats come every second when nothing else does
     silence_s=30.0,
-    subscription_silence_s=600.0,  # a quiet pair can go minutes without a change
-    crossed_s=5.0,  # the checksum is of the exchange's book, crossed or not
-    ack_timeout_s=10.0,
-    max_frame_bytes=4 * 1024 * 1024,
     book_depths=(10, 25, 100, 500, 1000),
     checks=("checksum",),
 )
 
 _CHECKED_LEVELS = 10
-_SYMBOLS_PER_MESSAGE = 50
-_NAMES: dict[Channel, str] = {"ticker": "ticker", "orderbook": "book", "trade": "trade"}  # ours, Kraken's
-_CHANNELS: dict[str | None, Channel] = {"ticker": "ticker", "book": "orderbook", "trade": "trade"}
+_THEIRS: dict[Channel, str] = {"ticker": "ticker", "orderbook": "book", "trade": "trade"}
+_OURS: dict[str | None, Channel | None] = {theirs: ours for ours, theirs in _THEIRS.items()}
+_BOOK_START = b'{"channel":"book"'
+_KNOWN = _OURS | {"status": None, "heartbeat": None}
 _TRADING = frozenset({"online", "limit_only", "post_only", "reduce_only"})
 _OLD_ASSETS = {"XBT": "BTC", "XDG": "DOGE"}  # names of the REST interface, names of the WebSocket v2
-_QUOTES = (
-    "USD",
-    "USDT",
-    "USDC",
-    "EUR",
-    "GBP",
-    "CAD",
-    "AUD",
-    "CHF",
-    "JPY",
-    "DAI",
-    "BTC",
-    "XBT",
-    "ETH",
-)  # no TUSD: DOTUSD
-_LEVEL = ("price", "qty")  # a level's fields
-_NO_LEVELS = Raw(b"[]")
+# No TUSD: DOTUSD.
+_QUOTES = ("USD", "USDT", "USDC", "EUR", "GBP", "CAD", "AUD", "CHF", "JPY", "DAI", "BTC", "XBT", "ETH")
 # As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
 _TICKER_SHAPE = (
     b'{"channel":"ticker","type":"~","data":[{"symbol":"$","bid":%,"bid_qty":%,"ask":%,"ask_qty":%,"last":%,'
@@ -89,47 +57,6 @@ _TICKER_SHAPE = (
 _BOOK_SHAPE = (
     b'{"channel":"book","type":"update","data":[{"symbol":"$","bids":=,"asks":=,"checksum":#,"timestamp":"^"+}]}'
 )
-_PING = b'{"method":"ping"}'
-
-
-class _Entry(Struct):
-    """A book's snapshot or update, or a ticker."""
-
-    symbol: str | None = None
-    bids: Raw = _NO_LEVELS
-    asks: Raw = _NO_LEVELS
-    checksum: Annotated[int, Meta(ge=0, lt=2**32)] | None = None
-    timestamp: str | None = None
-    # Numbers. Those with a point or exponent arrive here as the text of the frame (float_hook), others as int.
-    bid: Any = None
-    bid_qty: Any = None
-    ask: Any = None
-    ask_qty: Any = None
-    last: Any = None
-    price: Any = None
-    qty: Any = None
-    side: TakerSide | None = None
-    trade_id: int | None = None
-
-
-class _Result(Struct):
-    channel: str | None = None
-    symbol: str | None = None
-    depth: int | None = None
-
-
-class _Frame(Struct):
-    """Data of a channel, or an answer to a request."""
-
-    channel: str | None = None
-    type: str | None = None
-    data: list[_Entry] = []
-    method: str | None = None
-    result: _Result | None = None
-    success: bool | None = None
-    error: str | None = None
-    symbol: str | None = None
-    req_id: int | None = None
 
 
 class _Pair(Struct):
@@ -143,30 +70,19 @@ class _AssetPairs(Struct):
     result: dict[str, _Pair] = {}
 
 
-_decode = msgspec.json.Decoder(_Frame, float_hook=str).decode
 _decode_listing = msgspec.json.Decoder(_AssetPairs).decode
 
 
 def read_listing(body: bytes) -> Listing:
     """Read ``/0/public/AssetPairs``. Raises :exc:`~tickwire.errors.FrameRejected`."""
-    try:
-        pairs = _decode_listing(body)
-    except contract.UNREADABLE as e:
-        raise malformed("AssetPairs", e) from None
+    pairs = decoded("AssetPairs", _decode_listing, body)
     if pairs.error:
         raise malformed("AssetPairs", f"the exchange answered {pairs.error!r}")
-    symbols: list[Symbol] = []
-    spellings: dict[str, Symbol] = {}
-    resting: dict[str, str] = {}
-    for name, pair in pairs.result.items():
-        base, slash, quote = (pair.wsname or "").partition("/")
-        if slash:
-            symbol = _symbol(base, quote)
-            symbols.append(symbol)
-            spellings |= {spelling: symbol for spelling in (name, pair.altname, pair.wsname) if spelling}
-            if pair.status not in _TRADING:
-                resting[symbol.native] = pair.status
-    return Listing(symbols, spellings, resting)
+    named = [(name, pair, *(pair.wsname or "").partition("/")) for name, pair in pairs.result.items()]
+    listed = [(name, pair, _symbol(base, quote)) for name, pair, base, slash, quote in named if slash]
+    spellings = {text: symbol for name, pair, symbol in listed for text in (name, pair.altname, pair.wsname) if text}
+    resting = {symbol.native: pair.status for _, pair, symbol in listed if pair.status not in _TRADING}
+    return Listing([symbol for _, _, symbol in listed], spellings, resting)
 
 
 def derive(symbol: str) -> Symbol:
@@ -179,294 +95,91 @@ def _symbol(base: str, quote: str) -> Symbol:
     return Symbol(f"{base}-{quote}", f"{base}/{quote}")
 
 
-class _State:
-    """One symbol's order book on this connection."""
-
-    def __init__(self, symbol: Symbol, depth: int) -> None:
-        self.symbol = symbol
-        self.native = symbol.native
-        self.messages = BookMessages(EXCHANGE.name, symbol, depth)
-        self.book: Book | None = None  # None while its snapshot is awaited
-        self.suspect = False  # a frame that may have changed the book could not be read
-        self.restarting = False  # subscribed again, and the snapshot not there yet
-        self.short = False  # its updates take the short way
-
-
-class Adapter:
+class Adapter(KitAdapter[StreamedBook]):
     """One connection to the public endpoint. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
 
-    def __init__(self, symbols: Sequence[Symbol], channels: Sequence[Channel], depth: int) -> None:
-        self._depth = EXCHANGE.offered(depth)
-        self._symbols = tuple(symbols)
-        self._channels = tuple(channels)
-        self._tickers: dict[str | None, Symbol] = {}
-        self._books: dict[str | None, _State] = {}
-        self._traded: dict[str | None, Symbol] = {s.native: s for s in symbols} if "trade" in channels else {}
-        if "ticker" in channels:
-            self._tickers = {symbol.native: symbol for symbol in symbols}
-        if "orderbook" in channels:
-            self._books = {symbol.native: _State(symbol, self._depth) for symbol in symbols}
-        self.short_way = ShortWay(_TICKER_SHAPE, _BOOK_SHAPE)  # for symbols that were heard of
-        self._short_tickers: set[str] = set()
-        self._pending: dict[tuple[Channel, str | None], Symbol] = {(c, s.native): s for c in channels for s in symbols}
-        self._asked: dict[int | None, tuple[Channel, Sequence[str]]] = {}  # by the number of the request
-        self._number = 0
-
-    def start(self) -> list[Output]:
-        """Subscribe every channel."""
-        return [send for c in self._channels for send in self._request("subscribe", c, self._symbols)]
+    exchange = EXCHANGE
+    most = 50  # symbols in one message
+    apart = True
+    ping_text = b'{"method":"ping"}'
+    shapes = _TICKER_SHAPE, _BOOK_SHAPE
 
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
         try:
-            frame = _decode(payload)
-            channel = frame.channel
-            if channel == "book":
-                return self._book_data(frame, received_us)
-            if channel == "ticker":
-                return self._ticker_data(frame, received_us)
-            if channel == "trade":  # a snapshot has trades from before
+            if payload.startswith(_BOOK_START) or (frame := decode(payload)).channel == "book":
+                return self._change(decode_book(payload), received_us)
+            if frame.channel == "ticker":
+                return self._best(frame, received_us)
+            if frame.channel == "trade":  # a snapshot has trades from before
                 updates = frame.data if frame.type == "update" else []
-                return [output for entry in updates for output in self._trade_data(entry, received_us)]
-        except (*contract.UNREADABLE, ValueError) as e:
-            raise self._unreadable(payload, e) from None
-        if channel in {"heartbeat", "status"} or frame.method == "pong":
+                return [output for entry in updates for output in self._deal(entry, received_us)]
+        except (*UNREADABLE, ValueError) as e:
+            raise self.unreadable(payload, e, _KNOWN) from None
+        if frame.channel in _KNOWN or frame.method in {"pong", "unsubscribe"}:
             return []
-        if frame.method in {"subscribe", "unsubscribe"}:
-            return self._answered(frame)
-        raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
+        if frame.method == "subscribe":
+            return self._subscribed(frame)
+        raise FrameRejected("unknown", f"a message {payload[:MAX_TEXT]!r}")
 
-    def fetched(self, fetch: Fetch, body: bytes, received_us: Micros) -> list[Output]:  # noqa: ARG002 - the contract's
-        """Never needed: snapshots come over the socket."""
-        return []
+    def keep(self, symbol: Symbol) -> StreamedBook:
+        """Make a book. "After each update, truncate your book to the subscribed depth": no update says what leaves."""
+        of_book = symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again, self.short_way, ("price", "qty")
+        return StreamedBook(*of_book, checksum=_checksum, digest=Digest(_CHECKED_LEVELS, asks_first=True), cut=True)
 
-    def restart(self, symbol: Symbol, reason: str, received_us: Micros) -> list[Output]:
-        """Declare the book invalid; its updates are ignored until it is subscribed again."""
-        state = self._books.get(symbol.native)
-        return [] if state is None else self._restart(state, reason, received_us)
+    def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
+        """Ask for symbols of one channel."""
+        channel = items[0][0]
+        of_channel: dict[Channel, dict[str, object]] = {
+            "ticker": {"event_trigger": "bbo"},
+            "orderbook": {"depth": self.depth},
+            "trade": {"snapshot": False},
+        }
+        params = {"channel": _THEIRS[channel], "symbol": [symbol.native for _, symbol in items], **of_channel[channel]}
+        request = {"method": method, "params": params}
+        return msgspec.json.encode(request if number is None else request | {"req_id": number})
 
-    def resync(self, symbol: Symbol) -> list[Output]:
-        """Subscribe again; both requests at once, because Kraken answers in order and old updates are ignored."""
-        state = self._books.get(symbol.native)
-        if state is None or state.book is not None:
-            return []
-        state.restarting = True
-        return self._resubscribe(state)
-
-    def stop(self) -> list[Output]:
-        """Unsubscribe every channel."""
-        return [send for c in self._channels for send in self._request("unsubscribe", c, self._symbols)]
-
-    def ping(self) -> bytes | None:
-        """Kraken's own ping."""
-        return _PING
-
-    def book(self, symbol: Symbol) -> Book | None:
-        """The book, None before its snapshot and after a frame that could not be read."""
-        state = self._books.get(symbol.native)
-        return None if state is None or state.suspect else state.book
-
-    def retry(self) -> list[Output]:
-        """Subscribe once more what was not answered, and the books whose snapshot did not come."""
-        out: list[Output] = []
-        for c in self._channels:
-            out += self._request("subscribe", c, [symbol for (asked, _), symbol in self._pending.items() if asked == c])
-        return out + [send for state in self._books.values() if state.restarting for send in self._resubscribe(state)]
-
-    def pending(self) -> list[tuple[Channel, Symbol]]:
-        """What waits for an answer, and the books that were subscribed again and wait for their snapshot."""
-        waiting = [(channel, symbol) for (channel, _), symbol in self._pending.items()]
-        restarting = [state.symbol for state in self._books.values() if state.restarting]
-        return waiting + [("orderbook", symbol) for symbol in restarting if ("orderbook", symbol) not in waiting]
-
-    def _ticker_data(self, frame: _Frame, received_us: Micros) -> list[Output]:
-        entry = _only(frame.data)
-        symbol = self._tickers.get(entry.symbol)
-        if symbol is None:
-            raise FrameRejected("unknown", f"a ticker of {entry.symbol!r:.100}, which was not asked for")
+    def _best(self, frame: Frame, received_us: Micros) -> list[Output]:
+        (entry,) = frame.data
         bid, bid_size = best(entry.bid, entry.bid_qty)
         ask, ask_size = best(entry.ask, entry.ask_qty)
-        last = None
-        if entry.last is not None:
-            last = decimal_text(entry.last)
-            price_key(last)
-        ticker = Ticker(
-            exchange="kraken",
-            symbol=symbol.canonical,
-            exchange_symbol=symbol.native,
-            bid=bid,
-            bid_size=bid_size,
-            ask=ask,
-            ask_size=ask_size,
-            last=last,
-            exchange_us=micros(entry.timestamp) if entry.timestamp is not None else None,
-            received_us=received_us,
-        )
-        if symbol.native in self._short_tickers:
-            return [ticker]
-        self._short_tickers.add(symbol.native)
-        self.short_way.ticker(symbol.native, symbol.canonical, json_prefix("bid", ticker))
-        return [*self._acknowledge("ticker", symbol.native), ticker]
+        last, at_us = None if entry.last is None else decimal_text(entry.last), time_us(entry.timestamp)
+        return self.ticker(entry.symbol, bid, bid_size, ask, ask_size, received_us, last, exchange_us=at_us)
 
-    def _trade_data(self, entry: _Entry, received_us: Micros) -> list[Output]:
-        symbol = self._traded.get(entry.symbol)
-        if symbol is None:
-            raise FrameRejected("unknown", f"a trade of {entry.symbol!r:.100}, which was not asked for")
+    def _deal(self, entry: Entry, received_us: Micros) -> list[Output]:
         if entry.side is None:
             raise ValueError("a trade without a side")
         numbers = str(entry.trade_id), decimal_text(entry.price), decimal_text(entry.qty)
-        time_us = micros(entry.timestamp) if entry.timestamp is not None else None
-        trade = make_trade(EXCHANGE, symbol, *numbers, entry.side, received_us, time_us)
-        return [*self._acknowledge("trade", symbol.native), trade]
+        return self.trade(entry.symbol, *numbers, entry.side, received_us, exchange_us=time_us(entry.timestamp))
 
-    def _book_data(self, frame: _Frame, received_us: Micros) -> list[Output]:
-        entry = _only(frame.data)
-        state = self._books.get(entry.symbol)
-        if state is None:
-            raise FrameRejected("unknown", f"a book of {entry.symbol!r:.100}, which was not asked for")
-        try:
-            if frame.type == "update":
-                out = self._update(state, entry, received_us)
-            elif frame.type == "snapshot":
-                out = self._snapshot(state, entry, received_us)
-            else:
-                raise ValueError(f"a book message of the type {frame.type!r:.100}")  # noqa: TRY301 - as below
-        except ValueError:
-            self._doubt(state)
-            raise
-        return self._acknowledge("orderbook", state.native) + out if self._pending else out
-
-    def _snapshot(self, state: _State, entry: _Entry, received_us: Micros) -> list[Output]:
-        exchange_us = micros(entry.timestamp) if entry.timestamp is not None else None
-        book = Book(entry.bids, entry.asks, _LEVEL)
-        book.truncate(state.messages.depth)
-        state.suspect = False
-        self._leave(state)
-        if _checksum(book) != entry.checksum:
-            return self._restart(state, "checksum", received_us)
-        state.book, state.restarting = book, False
-        return [state.messages.snapshot(book, None, exchange_us, received_us)]
-
-    def _update(self, state: _State, entry: _Entry, received_us: Micros) -> list[Output]:
-        if state.suspect:
-            return self._restart(state, "gap", received_us)
-        book = state.book
-        if book is None:
-            return []  # from before the unsubscription; the snapshot awaited holds it
-        exchange_us = micros(entry.timestamp) if entry.timestamp is not None else None
-        # "Process all price level updates in a message before calculating the checksum", zero removes.
-        # "After each update, truncate your book to the subscribed depth": no update says which levels leave, we do.
-        # A level that was added and cut at once stands as a removal, which is harmless where it is not there.
-        bids, asks = book.apply(entry.bids, entry.asks, state.messages.depth)
-        if _checksum(book) != entry.checksum:
-            return self._restart(state, "checksum", received_us)
-        delta = state.messages.delta(bids, asks, None, exchange_us, received_us)
-        if not state.short:
-            state.short = True
-            native, canonical, before = state.native, state.symbol.canonical, json_prefix("bids", delta)
-            of_book = book.bids, book.asks, state.messages.depth, Digest(_CHECKED_LEVELS, asks_first=True)
-            self.short_way.follow_checked(native, canonical, before, *of_book)
-        return [delta]
-
-    def _leave(self, state: _State) -> None:
-        """Read the book's updates here again."""
-        state.short = False
-        self.short_way.leave(state.native)
-
-    def _doubt(self, state: _State) -> None:
-        state.suspect = True
-        self._leave(state)
-
-    def _restart(self, state: _State, reason: str, received_us: Micros) -> list[Output]:
-        out: list[Output] = []
-        if state.book is not None:
-            out.append(state.messages.invalid(reason, None, received_us))
-        state.book, state.suspect, state.restarting = None, False, False
-        self._leave(state)
-        return [*out, Resync(state.symbol, reason)]
-
-    def _resubscribe(self, state: _State) -> list[Output]:
-        return [Send(self._payload(method, "orderbook", [state.symbol])) for method in ("unsubscribe", "subscribe")]
-
-    def _request(self, method: str, channel: Channel, symbols: Sequence[Symbol]) -> list[Output]:
-        out: list[Output] = []
-        for i in range(0, len(symbols), _SYMBOLS_PER_MESSAGE):
-            batch = symbols[i : i + _SYMBOLS_PER_MESSAGE]
-            self._number += 1
-            self._asked[self._number] = (channel, [symbol.native for symbol in batch])
-            out.append(Send(self._payload(method, channel, batch, req_id=self._number)))
-        return out
-
-    def _payload(self, method: str, channel: Channel, symbols: Sequence[Symbol], **number: int) -> bytes:
-        params: dict[str, object] = {"channel": _NAMES[channel], "symbol": [symbol.native for symbol in symbols]}
-        if channel == "orderbook":
-            params["depth"] = self._depth
-        elif channel == "ticker":
-            params["event_trigger"] = "bbo"
+    def _change(self, frame: BookFrame, received_us: Micros) -> list[Output]:
+        (event,) = frame.data
+        kept = self.kept(event.symbol)
+        if event.timestamp is not None:
+            event.exchange_us = micros(event.timestamp)
+        if frame.type == "update":
+            out = kept.change(event, received_us)
+        elif frame.type == "snapshot":
+            out = kept.snapshot(event, received_us)
         else:
-            params["snapshot"] = False
-        return msgspec.json.encode({"method": method, "params": params, **number})
+            raise ValueError(f"a book message of the type {frame.type!r:.100}")
+        return self.heard(kept, out) if kept.new else out
 
-    def _answered(self, frame: _Frame) -> list[Output]:
+    def _subscribed(self, frame: Frame) -> list[Output]:
         """Take the answer for one symbol, known by channel and symbol; the number helps where they are missing."""
-        result = frame.result or _Result()
-        native = result.symbol or frame.symbol
-        asked_channel, asked_symbols = self._asked.get(frame.req_id, (None, ()))
-        channel = _CHANNELS.get(result.channel, asked_channel)
-        if frame.method == "unsubscribe":
-            return []
-        error = None if frame.success else (frame.error or "no reason")[: contract.MAX_TEXT]
-        if error is None or "already subscribed" in error.lower():
-            state = self._books.get(native)
-            if state and channel == "orderbook" and result.depth and result.depth in EXCHANGE.book_depths:
-                state.messages.depth = result.depth  # what the exchange says counts, not what we asked for
-                self._leave(state)
-            return [] if channel is None else self._acknowledge(channel, native)
-        if "msg rate" in error.lower():
+        result = frame.result or Entry()
+        channel, native = _OURS.get(result.channel), result.symbol or frame.symbol
+        said = (frame.error or "no reason")[:MAX_TEXT]
+        error = None if frame.success or "already subscribed" in said.lower() else said
+        if error is not None and "msg rate" in error.lower():
             # Neither refused nor accepted: it stays pending, and the connection's deadline asks again, later.
             raise FrameRejected("unknown", f"too many messages: {error!r}")
-        channels = self._channels if channel is None else (channel,)
-        names = asked_symbols if native is None else (native,)
-        out = [refused for c in channels for name in names for refused in self._refuse(c, name, error)]
-        if not out:
-            raise FrameRejected("unknown", f"an error that answers no subscription: {error!r}")
-        return out
-
-    def _acknowledge(self, channel: Channel, native: str | None) -> list[Output]:
-        symbol = self._pending.pop((channel, native), None)
-        return [] if symbol is None else [Subscribed(channel, symbol)]
-
-    def _refuse(self, channel: Channel, native: str, error: str) -> list[Output]:
-        symbol = self._pending.pop((channel, native), None)
-        state = self._books.get(native) if channel == "orderbook" else None
-        if state is not None and state.restarting:
-            symbol, state.restarting = state.symbol, False
-        return [] if symbol is None else [Refused(channel, symbol, error)]
-
-    def _unreadable(self, payload: bytes, error: Exception) -> FrameRejected:
-        """Tell a message of another kind from a broken one, which may have been an update of a book that it names."""
-        try:
-            content: Any = msgspec.json.decode(payload)
-        except contract.UNREADABLE:
-            content = None
-        channel = content.get("channel") if isinstance(content, dict) else None
-        if isinstance(channel, str) and channel not in {"book", "ticker", "trade", "status", "heartbeat"}:
-            return FrameRejected("unknown", f"a message of the channel {channel!r:.100}")
-        # The checksum covers ten levels: deeper down a lost update would go unnoticed.
-        if b'"book"' in payload:
-            for state in self._books.values():
-                if f'"{state.native}"'.encode() in payload:  # with its quotes: BTC/USD is a part of BTC/USDT
-                    self._doubt(state)
-        return malformed("frame", error)
+        kept = self._books.get(native) if channel == "orderbook" and error is None else None
+        if kept is not None and result.depth is not None and result.depth in EXCHANGE.book_depths:
+            kept.promise(result.depth)  # what the exchange says counts, not what we asked for
+        return self.answered_each(channel, native, error, frame.req_id)
 
 
 def _checksum(book: Book) -> int:
-    """CRC32 over the ten best asks, then bids: price and quantity without point and leading zeros."""
+    """CRC32, after all of a message, of ten asks, then ten bids: price and quantity without point and leading zeros."""
     return zlib.crc32(book.bids.digits(_CHECKED_LEVELS), zlib.crc32(book.asks.digits(_CHECKED_LEVELS)))
-
-
-def _only(data: list[_Entry]) -> _Entry:
-    """Every documented message has one entry; a second one would be half lost if it could not be read."""
-    if len(data) != 1:
-        raise ValueError(f"expected one entry in data, found {len(data)}")
-    return data[0]
