@@ -61,7 +61,7 @@ def test_an_unreachable_broker_is_named(command: list[str]) -> None:
     ("command", "names"),
     [
         (["produce", "--exchange", "nowhere"], ["'nowhere': expected one of binance,", "kraken"]),
-        (["produce", "--exchange", "bianance"], ["'bianance'; the closest is binance:"]),
+        (["produce", "--exchange", "bianance"], ["'bianance'; the closest are binance, binance_usdm:"]),
         (["produce", "--channels", "ticker,prices"], ["prices", "orderbook"]),
         (["produce", "--channels", "tickr"], ["'tickr' for binance; the closest is ticker:"]),
         (["produce", "--set", "KAFKA_LINGER_MS=soon"], ["KAFKA_LINGER_MS", "soon"]),

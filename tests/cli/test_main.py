@@ -61,7 +61,7 @@ def test_the_usage_of_topics_names_what_it_can_do(capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize(
     "arguments",
-    ["--nope", "nope", "produce --workers x", "produce --workers 0", "exchanges x", "dlq nope", "demo --seconds"],
+    ["--nope", "nope", "produce --workers x", "produce --workers 0", "exchanges x y", "dlq nope", "demo --seconds"],
 )
 def test_wrong_usage_is_said_like_every_other_error(arguments: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(*arguments.split()) == 2

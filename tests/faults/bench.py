@@ -70,6 +70,7 @@ class Bench:
         self._children: list[Child] = []
         self.bootstrap = bootstrap
         self.ticks, self.books, self.letters = f"ticks.{unique}", f"orderbook.{unique}", f"dlq.{unique}"
+        self.trades = f"trades.{unique}"  # which nobody writes to
         self.sending = Tail(folder / "sending")
         self.reading = Tail(folder / "reading")
         self.witness = Tail(folder / "witness")
@@ -81,6 +82,7 @@ class Bench:
             "brokers": self.bootstrap,
             "ticker_topic": self.ticks,
             "orderbook_topic": self.books,
+            "trades_topic": self.trades,
             "dlq_topic": self.letters,
             "group_id": self.group,
             "topic_partitions": 2,

@@ -38,7 +38,7 @@ def mock() -> Iterator[MockCluster]:
 def mock_bench(mock: MockCluster, make_bench: MakeBench) -> Bench:
     """A bench on the mock cluster, its topics made and its witness reading."""
     bench = make_bench(mock.bootstrap)
-    for topic in (*bench.topics, bench.letters):
+    for topic in (*bench.topics, bench.trades, bench.letters):
         mock.create_topic(topic, 2, 3)
     bench.start_witness()
     return bench

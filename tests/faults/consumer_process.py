@@ -133,11 +133,16 @@ def main() -> None:
         )
         report |= result.to_json()
     except TickwireError as error:
-        report |= {"error": type(error).__name__, "sentence": str(error)}
+        report |= {"error": _public_name(error), "sentence": str(error)}
     journal.write("ended", settings.who)
     journal.sync()
     Path(settings.report).write_text(json.dumps(report))
     sys.exit(1 if report["error"] else 0)
+
+
+def _public_name(error: TickwireError) -> str:
+    """What users know the error as."""
+    return next(kind.__name__ for kind in type(error).__mro__ if not kind.__name__.startswith("_"))
 
 
 if __name__ == "__main__":

@@ -96,6 +96,7 @@ async def test_the_books_are_the_exchanges_after_every_fault(name: str, mode: st
                 if fault.startswith(("rest", "stale")):
                     exchange.inject("drop")  # so that something is asked over REST
                 await aeventually(partial(exchange.faults.counts.__getitem__, fault), f"the fault {fault}")
+            await aeventually(lambda: feed.accounting()["frames_rejected"]["oversize"], "a message that is too long")
             await aeventually(lambda: len(reader.books) == 3, "all books again", seconds=60)
             await exchange.freeze()
             await aeventually(lambda: reader.tops() == truth(exchange), "the exchange's books", seconds=60)
