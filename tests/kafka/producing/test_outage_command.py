@@ -99,7 +99,7 @@ async def test_records_of_an_outage_wait_for_the_next_start_and_the_last_line_sa
     async with SimulatedExchange("binance", symbols=3, rate=300) as exchange:
         mock.set_down()
         async with produce(exchange, mock, tmp_path, "--offline-start") as first:
-            await aeventually(lambda: spilled_files(state) > 50_000, "books on disk", 40)
+            await aeventually(lambda: spilled_files(state) > 100_000, "books on disk", 40)
             assert await first.end(signal.SIGTERM) == 0
         report = first.report
         assert report["in_flight"] == 0
