@@ -1,0 +1,184 @@
+"""Hyperliquid, contracts and spot: ``bbo`` (best bid and offer), ``l2Book`` (order book) and ``trades``.
+
+Subscriptions: https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/websocket/subscriptions
+Pings: https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/websocket/timeouts-and-heartbeats
+Limits: https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/rate-limits-and-user-limits
+Listings: https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/info-endpoint
+
+Every message of a book is all of it: one that is lost shows in nothing and is made good by the next. The first message
+of a coin's trades is what happened before the subscription, and does not leave; a coin that was never traded may lose
+its first trade by that. A trade's id is a hash: it is unique only together with the coin and the time.
+
+Names keep their capital and small letters (``kPEPE``). Contracts of other builders have the name of their exchange in
+front (``xyz:TSLA``). Not confirmed: how an error about a book is worded, how many connections one address may have.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from tickwire.errors import FrameRejected, UnclearSymbol
+from tickwire.events.types import Micros, TakerSide
+from tickwire.exchanges import contract
+from tickwire.exchanges._hyperliquid import WEIGHT, listings, read_listing
+from tickwire.exchanges.contract import Channel, Limit, Output, Symbol, decoded
+from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, WholeBook
+from tickwire.exchanges.messages import BookMessages
+from tickwire.exchanges.symbols import derivative, split_derivative
+
+__all__ = ["EXCHANGE", "Adapter", "derive", "listings", "read_listing"]
+
+EXCHANGE = contract.Exchange(
+    name="hyperliquid",
+    ws_url="wss://api.hyperliquid.xyz/ws",
+    rest_url="https://api.hyperliquid.xyz",
+    listing_paths=("/info",),
+    listing_weight=WEIGHT,
+    channels=("ticker", "orderbook", "trade"),
+    symbols_per_connection=100,  # 1000 subscriptions and 10 connections of one address, three a symbol
+    message_interval_s=0.1,  # 2000 messages a minute over all connections of one address
+    connect_interval_s=2.0,  # 30 new connections a minute, by other clients' experience
+    rest_limits=(Limit(1200, 60.0),),  # 1200 a minute
+    ping_interval_s=25.0,  # closed where nothing was sent for 60 s
+    silence_s=50.0,
+    book_depths=(20,),
+)
+
+_NAMES: dict[Channel, str] = {"ticker": "bbo", "orderbook": "l2Book", "trade": "trades"}  # ours, Hyperliquid's
+_CHANNELS: dict[str | None, Channel] = {name: channel for channel, name in _NAMES.items()}
+_SIDES: dict[str, TakerSide] = {"A": "sell", "B": "buy"}  # the taker sold to a bid, or bought
+_DUPLICATE = "Already subscribed"  # how the refusal of a subscription begins that there is already
+
+_Millis = Annotated[int, Meta(ge=0, le=2**53)]
+
+
+class _Level(Struct):
+    px: str
+    sz: str
+
+
+class _Best(Struct):
+    coin: str
+    time: _Millis
+    bbo: Annotated[list[_Level | None], Meta(max_length=2)]  # the bid and the ask, where there is one
+
+
+class _Book(Struct):
+    coin: str
+    time: _Millis
+    levels: tuple[Raw, Raw]
+
+
+class _Trade(Struct):
+    coin: str
+    side: Literal["A", "B"]  # the taker's
+    px: str
+    sz: str
+    time: _Millis
+    tid: _Millis
+
+
+class _Subscription(Struct):
+    type: str
+    coin: str = ""
+
+
+class _Answer(Struct):
+    method: str
+    subscription: _Subscription
+
+
+class _Frame(Struct):
+    channel: str
+    data: Raw = Raw(b"null")
+
+
+_decode = msgspec.json.Decoder(_Frame).decode
+_decode_best = msgspec.json.Decoder(_Best).decode
+_decode_book = msgspec.json.Decoder(_Book).decode
+_decode_trades = msgspec.json.Decoder(list[_Trade]).decode
+_decode_answer = msgspec.json.Decoder(_Answer).decode
+_decode_subscription = msgspec.json.Decoder(_Subscription).decode
+_decode_error = msgspec.json.Decoder(str).decode
+
+
+def derive(symbol: str) -> Symbol:
+    """Name one of the exchange's own contracts by rule. Raises :exc:`~tickwire.errors.UnclearSymbol`."""
+    base, quote, _ = split_derivative(symbol, EXCHANGE.name, ("USDC",))
+    if quote != "USDC" or not symbol.upper().endswith("PERP"):
+        raise UnclearSymbol(symbol, EXCHANGE.name)
+    return derivative(base, base, quote, quote)
+
+
+class Adapter(KitAdapter[WholeBook]):
+    """One connection to the public endpoint. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
+
+    exchange = EXCHANGE
+    most = 1
+    ping_text = b'{"method":"ping"}'
+
+    def keep(self, symbol: Symbol) -> WholeBook:
+        """Keep a book that every message replaces."""
+        return WholeBook(symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again, names=("px", "sz"))
+
+    def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:  # noqa: ARG002 - requests have none
+        """Ask for one channel of one coin."""
+        ((channel, symbol),) = items
+        return msgspec.json.encode({"method": method, "subscription": {"type": _NAMES[channel], "coin": symbol.native}})
+
+    def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
+        """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
+        frame = decoded("frame", _decode, payload)
+        if frame.channel == "l2Book":
+            return self._book(decoded("book", _decode_book, frame.data), received_us)
+        if frame.channel == "bbo":
+            return self._best(decoded("bbo", _decode_best, frame.data), received_us)
+        if frame.channel == "trades":
+            return self._trades(decoded("trades", _decode_trades, frame.data), received_us)
+        if frame.channel == "subscriptionResponse":
+            answer = decoded("answer", _decode_answer, frame.data)
+            return self._answered(answer.subscription, None) if answer.method == "subscribe" else []
+        if frame.channel == "error":
+            return self._failed(decoded("error", _decode_error, frame.data))
+        if frame.channel == "pong":
+            return []
+        raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
+
+    def _book(self, book: _Book, received_us: Micros) -> list[Output]:
+        kept = self.kept(book.coin)
+        out = kept.whole(BookEvent(*book.levels, exchange_us=book.time * 1000), received_us)
+        return self.heard(kept, out) if kept.new else out
+
+    def _best(self, best: _Best, received_us: Micros) -> list[Output]:
+        bid, ask, *_ = (*best.bbo, None, None)
+        return self.ticker(best.coin, *_said(bid), *_said(ask), received_us, exchange_us=best.time * 1000)
+
+    def _trades(self, trades: list[_Trade], received_us: Micros) -> list[Output]:
+        out: list[Output] = []
+        past = {one.coin for one in trades} & self._new_trades
+        for coin in sorted(past):  # their first message has what was before: it says only that they are carried
+            self._new_trades.discard(coin)
+            out += self._requests.heard("trade", coin)
+        for one in trades:
+            if one.coin not in past:
+                said = one.coin, str(one.tid), one.px, one.sz, _SIDES[one.side]
+                out += self.trade(*said, received_us, exchange_us=one.time * 1000)
+        return out
+
+    def _failed(self, text: str) -> list[Output]:
+        """Take an error, which repeats what was asked for."""
+        asked = text[text.find("{") : text.rfind("}") + 1].encode()
+        about = decoded("error", _decode_subscription, asked)
+        return self._answered(about, None if text.startswith(_DUPLICATE) else text[: contract.MAX_TEXT])
+
+    def _answered(self, about: _Subscription, error: str | None) -> list[Output]:
+        channel = _CHANNELS.get(about.type)
+        if channel is None:
+            raise FrameRejected("unknown", f"an answer about {about.type!r:.100}")
+        return self.answered_each(channel, about.coin, error)
+
+
+def _said(level: _Level | None) -> tuple[str | None, str | None]:
+    return (None, None) if level is None else (level.px, level.sz)
