@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench import cells, latency, pair, source, startup
+from bench import cells, exchanges, latency, pair, source, startup
 from bench.cells import Work
 from tickwire.broker import ApacheCluster, EmbeddedBroker, java_and_maven_missing
 
@@ -224,6 +224,7 @@ def main() -> None:
             else:
                 page += [f"Version {version('cryptofeed')}, frames handed over without a socket.", ""]
                 page += peer(last, rounds=2)
+            page += ["", "## Exchanges", "", *exchanges.table(last)]
             page += ["", "## What librdkafka takes", "", *ceiling(where, 400_000, rounds=2)]
             page += ["", "## Consumer", "", *consumer(last, rounds=3)]
             page += ["", "## Start", "", *startup.table(last)]

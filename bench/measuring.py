@@ -14,10 +14,16 @@ class Meter:
         """Start, when *messages* have been seen already."""
         self._from = messages
         self._at, self._cpu = time.monotonic(), _cpu_seconds()
+        self._until: tuple[float, float] | None = None
+
+    def note(self) -> None:
+        """Work was done until now: what is after the last call of this does not count."""
+        self._until = time.monotonic(), _cpu_seconds()
 
     def end(self, messages: int, **more: Any) -> None:
         """Print one JSON line."""
-        seconds, cpu_seconds, done = time.monotonic() - self._at, _cpu_seconds() - self._cpu, messages - self._from
+        at, cpu = self._until or (time.monotonic(), _cpu_seconds())
+        seconds, cpu_seconds, done = at - self._at, cpu - self._cpu, messages - self._from
         rss_mib = resident_mib("VmHWM")
         line = {"messages": done, "seconds": seconds, "cpu_seconds": cpu_seconds, "rss_mib": rss_mib}
         print(json.dumps(line | more), flush=True)

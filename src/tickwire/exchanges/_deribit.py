@@ -139,4 +139,8 @@ def channel_name(channel: Channel, symbol: Symbol) -> str:
 
 def plain_levels(levels: Raw) -> Raw:
     """Levels without their first element; a deleted one has the size 0."""
-    return Raw(_SET.sub(b"[", _DELETED.sub(rb"[\1,0]", bytes(levels))))
+    text = bytes(levels)
+    if b'"delete"' in text:
+        text = _DELETED.sub(rb"[\1,0]", text)
+    plain = text.replace(b'["change",', b"[").replace(b'["new",', b"[")  # a fifth of the pattern's time
+    return Raw(_SET.sub(b"[", plain) if b'"' in plain else plain)

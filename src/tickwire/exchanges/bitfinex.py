@@ -8,23 +8,20 @@ Sizes of the channel ``ticker`` are sums of 25 levels: https://docs.bitfinex.com
 Unconfirmed: what leaves the length subscribed is removed; a subscription may follow on its end at once.
 """
 
-import zlib
 from collections.abc import Sequence
-from itertools import zip_longest
 from typing import Any
 
 import msgspec
 from msgspec import Struct, field
 
 from tickwire.errors import FrameRejected
-from tickwire.events.book import Book, is_zero
 from tickwire.events.decimals import decimal_text
-from tickwire.events.types import Level, Micros, TakerSide
+from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
+from tickwire.exchanges._bitfinex import checksum, is_count, sides
 from tickwire.exchanges.contract import MAX_TEXT, Channel, Output, Reconnect, Send, Symbol, decoded, malformed
 from tickwire.exchanges.kit import BookEvent, DerivedAdapter, Item, Method, StreamedBook
 from tickwire.exchanges.messages import BookMessages
-from tickwire.exchanges.numbers import as_javascript
 from tickwire.exchanges.symbols import QUOTES, Listing, split_name
 
 EXCHANGE = contract.Exchange(
@@ -127,7 +124,7 @@ class Adapter(DerivedAdapter[StreamedBook]):
         id_, content = message[:2]
         at = 2 if type(content) is list or content == "hb" else 3
         number, *ms = message[at : at + 2]  # the time is missing where the exchange did not take its flag
-        if any(type(value) is not int or not 0 <= value < 2**53 for value in (id_, number, *ms)):
+        if not (is_count(id_) and is_count(number) and (not ms or is_count(ms[0]))):
             raise ValueError(f"a message without its number: {message!r:.100}")
         before, self._number = self._number, number
         if before is not None and number not in {before, before + 1}:  # one of any channel is missing
@@ -140,17 +137,17 @@ class Adapter(DerivedAdapter[StreamedBook]):
             return self._trade(native, message[2], received_us) if content == "te" else []
         kept = self.kept(native)
         if content == "cs":
-            wrong = kept.current is not None and _checksum(kept.current) != message[2]
+            wrong = kept.current is not None and checksum(kept.current) != message[2]
             return kept.restart("checksum", received_us) if wrong else []
         if type(content) is not list:
             raise FrameRejected("unknown", f"a message {message!r:.100}")
         is_whole = not content or type(content[0]) is list
         try:
-            sides = _sides(content if is_whole else [content])
+            levels = sides(content if is_whole else [content])
         except (ValueError, TypeError) as e:
             kept.doubt()
             raise malformed(f"book of {kept.native}", e) from None
-        event = BookEvent(*sides, number, exchange_us=ms[0] * 1000 if ms else None)
+        event = BookEvent(*levels, number, exchange_us=ms[0] * 1000 if ms else None)
         out = (kept.snapshot if is_whole else kept.change)(event, received_us)
         return self.heard(kept, out) if kept.new else out
 
@@ -177,24 +174,3 @@ class Adapter(DerivedAdapter[StreamedBook]):
             raise FrameRejected("unknown", f"a message {payload[:MAX_TEXT]!r}")
         self._names.pop(event.id, None)
         return []
-
-
-def _sides(entries: list[Any]) -> tuple[list[Level], list[Level]]:
-    """Bids and asks of ``[price, count, amount]``: a count of 0 removes, the sign of the amount says the side."""
-    bids: list[Level] = []
-    asks: list[Level] = []
-    for price, count, amount, *_ in entries:
-        text, size = decimal_text(price), decimal_text(amount)
-        if type(count) is not int or count < 0 or text[:1] == "-" or is_zero(size.removeprefix("-")):
-            raise ValueError(f"not a level: {[price, count, amount]!r:.100}")
-        side = asks if size[0] == "-" else bids
-        side.append((text, size.removeprefix("-") if count else "0"))
-    return bids, asks
-
-
-def _checksum(book: Book) -> int:
-    """CRC32, signed, of 25 bids and asks in turn: price and amount as the exchange writes them, asks below zero."""
-    pairs = zip_longest(book.bids.top(25), [(price, f"-{size}") for price, size in book.asks.top(25)])
-    numbers = [as_javascript(number) for pair in pairs for level in pair if level is not None for number in level]
-    crc = zlib.crc32(":".join(numbers).encode())
-    return crc - 2**32 if crc >= 2**31 else crc

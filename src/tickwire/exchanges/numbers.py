@@ -37,14 +37,3 @@ def in_units(levels: Raw, contract_size: str) -> Levels:
 def size_in_units(size: str, contract_size: str) -> str:
     """A number of contracts in units; as it was written where a contract is a unit. Raises :exc:`ValueError`."""
     return size if contract_size == "1" else product(size, contract_size)
-
-
-def as_javascript(number: str) -> str:
-    """Give decimal text as JavaScript writes the number: with an exponent below 0.000001 (``5.6e-7``)."""
-    sign = "-" * number.startswith("-")
-    digits = number.removeprefix(f"{sign}0.000000")
-    if digits == number or not digits.strip("0"):
-        return number
-    places = len(number) - len(sign) - len("0.")
-    digits = digits.lstrip("0")
-    return f"{sign}{digits[0]}{'.' * bool(digits[1:])}{digits[1:]}e-{places - len(digits) + 1}"
