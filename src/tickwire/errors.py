@@ -85,6 +85,17 @@ class UnknownSymbol(UsageError):
         return f"{self.exchange} does not list the symbol {self.symbol!r}{hint(self.closest)}: check {self.named_by}."
 
 
+class UnfitPattern(UnknownSymbol):
+    """A pattern takes no symbol of the exchange, or more than one feed can read: *why* says which."""
+
+    def __init__(self, pattern: str, exchange: str, why: str) -> None:
+        super().__init__(pattern, exchange, ())
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"On {self.exchange} the pattern {self.symbol!r} takes {self.why}: check {self.named_by}."
+
+
 class UnclearSymbol(UnknownSymbol):
     """There is no listing to find this name in, and where its base ends would be a guess."""
 

@@ -27,6 +27,7 @@ from tickwire.config.loading import load_feed, load_kafka, load_log
 from tickwire.config.share import WHOLE, Share
 from tickwire.data_feed import WebSocketDataFeed
 from tickwire.errors import SubscriptionRefused, TickwireError, UsageError
+from tickwire.exchanges.wanted import Wanted
 from tickwire.losses import droppable, last_line, losses
 from tickwire.records.kinds import topics_by_kind
 from tickwire.signals import Stop
@@ -40,7 +41,7 @@ _TROUBLES = 20  # books that are named at the end with what was wrong
 
 def produce(
     exchange: Annotated[str | None, typer.Option(help="FEED_EXCHANGE: `tickwire exchanges` lists them.")] = None,
-    symbols: Annotated[str | None, typer.Option(help="FEED_SYMBOLS: comma-separated, e.g. BTCUSDT,ETHUSDT.")] = None,
+    symbols: Annotated[str | None, typer.Option(help="FEED_SYMBOLS: names or patterns, e.g. BTCUSDT,*-EUR.")] = None,
     channels: Annotated[str | None, typer.Option(help="FEED_CHANNELS: some of ticker,orderbook,trade.")] = None,
     brokers: Annotated[str | None, typer.Option(help="KAFKA_BROKERS: host:port, comma-separated.")] = None,
     settings: Annotated[
@@ -70,7 +71,7 @@ def produce(
       KAFKA_ENABLED=true tickwire produce
       KAFKA_ENABLED=true tickwire produce --exchange kraken --symbols BTC/USD,ETH/USD
       KAFKA_ENABLED=true tickwire produce --offline-start
-      KAFKA_ENABLED=true tickwire produce --workers 2 --symbols BTCUSDT,ETHUSDT,SOLUSDT,XRPUSDT
+      KAFKA_ENABLED=true tickwire produce --workers 2 --symbols 'ALL,!*-BUSD'
       KAFKA_ENABLED=true tickwire produce --set FEED_ORDERBOOK_MODE=snapshot --set KAFKA_LINGER_MS=5
     """
     give_memory_back()
@@ -157,7 +158,7 @@ def _account_for(source: "WebSocketDataFeed | WorkerProcesses", task: _Task, run
 
 
 def _check_workers(workers: int, config: FeedConfig) -> None:
-    if workers > len(config.symbols):
+    if workers > len(config.symbols) and not Wanted(config.symbols).patterns:
         raise UsageError(
             f"--workers {workers} is more than there are symbols ({len(config.symbols)}): "
             "each worker needs at least one, so name more symbols or take fewer workers."

@@ -35,7 +35,9 @@ class FeedConfig(Settings):
 
     exchange: Annotated[str, BeforeValidator(lower)] = Field("binance", min_length=1, description="Exchange to read.")
     symbols: Names = Field(
-        ("BTCUSDT",), description="Symbols, comma-separated, in the exchange's spelling or ours (BTC-USDT)."
+        ("BTCUSDT",),
+        description="Symbols, comma-separated, in the exchange's spelling or ours (BTC-USDT); "
+        "ALL and patterns (`*-USDT`, `!*-BUSD`).",
     )
     channels: Names = Field(("ticker", "orderbook"), description="Channels, comma-separated.")
     orderbook_mode: Annotated[Literal["delta", "snapshot"], BeforeValidator(lower)] = Field(

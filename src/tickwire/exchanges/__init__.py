@@ -13,7 +13,7 @@ from tickwire.errors import UnknownExchange
 from tickwire.exchanges.contract import AdapterContract, Exchange, Reading, Request, Symbol
 from tickwire.exchanges.symbols import Listing
 
-_SHARED = {"contract", "kit", "messages", "numbers", "symbols"}
+_SHARED = {"contract", "kit", "messages", "numbers", "symbols", "wanted"}
 
 
 class ExchangeModule(Protocol):
