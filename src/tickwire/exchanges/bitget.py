@@ -1,0 +1,199 @@
+"""Bitget spot v2: ``books1`` (best bid and offer), ``books`` (order book) and ``trade``.
+
+Connections, requests, ping, limits: https://www.bitget.com/api-doc/common/websocket-intro
+Order book, trades: https://www.bitget.com/api-doc/spot/websocket/public/Depth-Channel and …/Trades-Channel
+Listing: https://www.bitget.com/api-doc/spot/market/Get-Symbols
+
+A change names the number of the one before it, ``pseq``: seen in 2026, documented for v3 only; one that does not is
+taken as it comes. The checksum has gone and is not read. Unconfirmed: how many levels "all" are in ``books``.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from tickwire.errors import FrameRejected
+from tickwire.events.side import read_levels
+from tickwire.events.types import Micros, TakerSide
+from tickwire.exchanges import contract
+from tickwire.exchanges.contract import UNREADABLE, Channel, Output, Symbol, decoded, malformed
+from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook, Verdict
+from tickwire.exchanges.kit.continuity import NO_NUMBER
+from tickwire.exchanges.messages import BookMessages
+from tickwire.exchanges.symbols import Listing, split_name
+
+EXCHANGE = contract.Exchange(
+    name="bitget",
+    ws_url="wss://ws.bitget.com/v2/ws/public",
+    rest_url="https://api.bitget.com",
+    listing_paths=("/api/v2/spot/public/symbols",),
+    channels=("ticker", "orderbook", "trade"),
+    symbols_per_connection=16,  # "not more than 50 channels" is advised: three a symbol
+    message_interval_s=0.15,  # 10 messages a second, pings among them; 240 subscriptions an hour and connection
+    connect_interval_s=1.0,  # 300 attempts in 5 minutes, and 100 connections, from one address
+    max_connection_s=23.5 * 3600,  # "forcibly disconnected every 24 hours"
+    rest_limits=(contract.Limit(20, 1.0),),
+    ping_interval_s=25.0,
+    keepalive_s=25.0,  # "send a string ping every 30 seconds": closed after 2 minutes without
+    silence_s=60.0,
+    book_depths=range(1, 5001),
+    checks=("sequence",),
+)
+
+_THEIRS: dict[Channel, str] = {"ticker": "books1", "orderbook": "books", "trade": "trade"}
+_OURS: dict[str, Channel] = {theirs: ours for ours, theirs in _THEIRS.items()}
+_TOO_MANY = {"30006", "30007"}  # "too many requests": says nothing about what was asked for
+_NAMED = re.compile(r"channel:(\w+),instId:([\w-]+) doesn't exist")  # in the text of error 30001
+
+_Number = Annotated[int, Meta(ge=0, le=2**62)]
+
+
+class _Argument(Struct):
+    channel: str
+    name: str = msgspec.field(name="instId")
+
+
+class _Sides(Struct, gc=False):
+    """A book's snapshot or change, or the best bid and offer as a book of one level a side."""
+
+    asks: Raw
+    bids: Raw
+    ts: _Number  # ms, as text
+    seq: _Number | None = None
+    pseq: _Number | None = None  # 0 in a snapshot
+
+
+class _Trade(Struct, gc=False):
+    trade_id: str = msgspec.field(name="tradeId")
+    price: str
+    size: str
+    side: TakerSide
+    ts: _Number
+
+
+class _Frame(Struct):
+    arg: _Argument | None = None
+    action: Literal["snapshot", "update"] | None = None
+    data: Raw = Raw(b"[]")
+    event: str | None = None
+    code: str | int | None = None
+    msg: str | None = None
+
+
+class _Listed(Struct):
+    symbol: str
+    base: str = msgspec.field(name="baseCoin")
+    quote: str = msgspec.field(name="quoteCoin")
+    status: str
+
+
+class _Symbols(Struct):
+    code: str
+    data: list[_Listed] = []
+
+
+_decode = msgspec.json.Decoder(_Frame).decode
+_decode_sides = msgspec.json.Decoder(tuple[_Sides] | _Sides, strict=False).decode  # an object for tokenized stocks
+_decode_trades = msgspec.json.Decoder(list[_Trade], strict=False).decode
+_decode_listing = msgspec.json.Decoder(_Symbols).decode
+
+
+def read_listing(body: bytes) -> Listing:
+    """Read ``/api/v2/spot/public/symbols``. Raises :exc:`~tickwire.errors.FrameRejected`."""
+    answer = decoded("symbols", _decode_listing, body)
+    if answer.code != "00000":
+        raise malformed("symbols", f"the exchange answered {answer.code!r:.100}")
+    symbols = [Symbol(f"{each.base}-{each.quote}", each.symbol) for each in answer.data]
+    return Listing(symbols, resting={s.symbol: s.status for s in answer.data if s.status in {"halt", "offline"}})
+
+
+def derive(symbol: str) -> Symbol:
+    """Name a symbol by rule. Raises :exc:`~tickwire.errors.UnclearSymbol`."""
+    base, quote = split_name(symbol.upper(), EXCHANGE.name)
+    return Symbol(f"{base}-{quote}", base + quote)
+
+
+def follows(previous: int, event: BookEvent) -> Verdict:
+    """Tell a hole by the number of the change before, if it is said: numbers may begin again "during maintenance"."""
+    if event.previous in {NO_NUMBER, previous}:
+        return "next"
+    return "old" if event.last == previous else "gap"
+
+
+class Adapter(KitAdapter[StreamedBook]):
+    """One connection to the public endpoint. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
+
+    exchange = EXCHANGE
+    most = 40  # subscriptions in one request, which may have 4096 bytes
+    ping_text = b"ping"
+
+    def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
+        """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
+        if payload == b"pong":
+            return []
+        try:
+            frame = _decode(payload)
+            if frame.event is not None:
+                return self._event(frame)
+            if frame.arg is not None and frame.action is not None and frame.arg.channel in _OURS:
+                return self._data(frame.arg, frame, received_us)
+        except (*UNREADABLE, ValueError) as e:
+            raise malformed("frame", e) from None
+        raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
+
+    def keep(self, symbol: Symbol) -> StreamedBook:
+        """Keep a book by the number of the change before."""
+        return StreamedBook(symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again, follows=follows)
+
+    def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:  # noqa: ARG002 - requests have none
+        """Ask for channels of symbols."""
+        args = [{"instType": "SPOT", "channel": _THEIRS[channel], "instId": symbol.native} for channel, symbol in items]
+        return msgspec.json.encode({"op": method, "args": args})
+
+    def _data(self, arg: _Argument, frame: _Frame, received_us: Micros) -> list[Output]:
+        if arg.channel == "books":
+            return self._change(arg.name, frame, received_us)
+        if arg.channel == "books1":
+            sides = _read(frame.data)
+            bid, ask = _first(sides.bids), _first(sides.asks)
+            return self.ticker(arg.name, *bid, *ask, received_us, sequence=sides.seq, exchange_us=sides.ts * 1000)
+        if frame.action == "snapshot":  # trades from before; it says that the channel is carried
+            return self.answered_each("trade", arg.name, None)
+        read = [((arg.name, t.trade_id, t.price, t.size, t.side), t.ts * 1000) for t in _decode_trades(frame.data)]
+        return [out for of_trade, us in read for out in self.trade(*of_trade, received_us, exchange_us=us)]
+
+    def _change(self, name: str, frame: _Frame, received_us: Micros) -> list[Output]:
+        kept = self.kept(name)
+        try:
+            sides = _read(frame.data)
+        except UNREADABLE:
+            kept.doubt()
+            raise
+        last, previous = (NO_NUMBER if number is None else number for number in (sides.seq, sides.pseq))
+        event = BookEvent(sides.bids, sides.asks, last, previous=previous, exchange_us=sides.ts * 1000)
+        out = (kept.snapshot if frame.action == "snapshot" else kept.change)(event, received_us)
+        return self.heard(kept, out) if kept.new else out
+
+    def _event(self, frame: _Frame) -> list[Output]:
+        """Take what is no data."""
+        said = f"{frame.msg or 'no reason'} (code {frame.code})"[: contract.MAX_TEXT]
+        named = _NAMED.search(frame.msg or "")
+        arg = frame.arg or (None if named is None else _Argument(named[1], named[2]))
+        if frame.event == "unsubscribe":
+            return []
+        known = frame.event in {"subscribe", "error"} and str(frame.code) not in _TOO_MANY
+        if known and arg is not None and arg.channel in _OURS:
+            return self.answered_each(_OURS[arg.channel], arg.name, None if frame.event == "subscribe" else said)
+        raise FrameRejected("unknown", f"an event {frame.event!r:.40}: {said}")
+
+
+def _read(data: Raw) -> _Sides:
+    sides = _decode_sides(data)
+    return sides if isinstance(sides, _Sides) else sides[0]
+
+
+def _first(levels: Raw) -> tuple[str | None, str | None]:
+    return next(iter(read_levels(levels)), (None, None))
