@@ -55,6 +55,24 @@ def test_the_checks_are_switched_on_before_anything_is_subscribed() -> None:
     assert (first["symbol"], first["prec"], first["freq"], first["len"]) == ("tBTCUSD", "P0", "F0", "100")
 
 
+@pytest.mark.parametrize("other", [{"channel": "ticker"}, {"channel": "candles"}, {"channel": "book", "prec": "R0"}])
+def test_another_channel_of_the_symbol_is_not_its_book(other: dict[str, str]) -> None:
+    adapter = opened()
+    with pytest.raises(FrameRejected, match="unknown"):
+        adapter.receive(event("subscribed", chanId=3, symbol="tBTCUSD", **other), 2)
+    with pytest.raises(FrameRejected, match="unknown"):
+        adapter.receive(data(3, "[100,1,7]", 3), 2)
+    (change,) = books(adapter.receive(data(1, "[99,1,4]", 4), 2))
+    assert (change.action, change.bids) == ("delta", [("99", "4")])
+
+
+def test_a_book_promises_the_levels_that_the_exchange_says_it_has() -> None:
+    adapter = Adapter([BTC], ["orderbook"], 100)
+    adapter.receive(event("subscribed", channel="book", prec="P0", chanId=1, symbol="tBTCUSD", len="25"), 1)
+    (snapshot,) = books(adapter.receive(data(1, BOOK, 1), 1))
+    assert snapshot.depth == 25
+
+
 def test_the_sign_is_the_side_and_a_count_of_zero_removes() -> None:
     adapter = opened()
     (snapshot,) = books(adapter.receive(data(1, BOOK, 3), 2))

@@ -73,11 +73,11 @@ def test_what_the_snapshot_holds_is_dropped_and_what_came_after_it_applied() -> 
     assert (delta.action, delta.bids, delta.exchange_us, delta.received_us) == ("delta", [("99", "0")], T + 11, 3)
 
 
-def test_two_changes_of_one_time_both_count_and_an_older_one_does_not() -> None:
+def test_two_changes_of_one_time_both_count_and_an_older_one_says_that_a_time_was_wrong() -> None:
     adapter = opened()
     assert told(adapter.receive(change(20, [["100", "4"]], []), 3)) == [("delta", None)]
     assert told(adapter.receive(change(20, [["99", "4"]], []), 3)) == [("delta", None)]
-    assert adapter.receive(change(19, [["99", "5"]], []), 3) == []
+    assert told(adapter.receive(change(19, [["99", "5"]], []), 3)) == [("invalid", "gap")]
 
 
 def test_a_snapshot_much_older_than_the_first_change_is_asked_for_again() -> None:

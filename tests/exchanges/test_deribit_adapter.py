@@ -135,6 +135,22 @@ class TestBook:
         assert adapter.book(PERP) is None
         assert one(adapter.receive(book("change", 102, 101), 3)).reason == "gap"
 
+    def test_without_a_type_the_number_before_tells_a_change(self) -> None:
+        adapter = made()
+        levels = {"bids": [["new", 5.0, 1.0]], "asks": []}
+        first, second = (pushed("book.BTC-PERPETUAL.raw", change_id=n, **levels) for n in (100, 101))
+        assert one(adapter.receive(first, 1)).action == "snapshot"
+        assert (
+            one(adapter.receive(second.replace(b'"change_id"', b'"prev_change_id":100,"change_id"'), 1)).action
+            == "delta"
+        )
+
+    def test_a_book_of_the_best_levels_alone_is_not_the_book(self) -> None:
+        adapter = started()
+        with pytest.raises(FrameRejected, match="unknown"):
+            adapter.receive(pushed("book.BTC-PERPETUAL.none.1.100ms", change_id=101, bids=[[5.0, 1.0]], asks=[]), 2)
+        assert one(adapter.receive(book("change", 101, 100, [["new", 5.5, 1.0]]), 3)).action == "delta"
+
     def test_to_start_again_it_is_unsubscribed_first(self) -> None:
         adapter = started()
         adapter.restart(PERP, "stale", 2)
@@ -189,6 +205,23 @@ class TestAnswers:
             ["book.BTC-PERPETUAL.100ms"],
             ["book.ETH-PERPETUAL.100ms"],
         ]
+
+    def test_another_clients_answer_accepts_what_it_names_and_refuses_nothing(self) -> None:
+        adapter = made(PERP, ETH)
+        others = ["book.BTC-PERPETUAL.raw", "book.ETH-PERPETUAL.none.10.100ms", "deribit_price_index.btc_usd"]
+        assert adapter.receive(answer(1, result=others), 1) == [Subscribed("orderbook", PERP)]
+        named = answer(1, result=["book.ETH-PERPETUAL.raw"]).replace(b'"id":1', b'"id":"101"')
+        assert adapter.receive(named, 1) == [Subscribed("orderbook", ETH)]
+
+    def test_what_was_refused_is_carried_once_an_answer_names_it(self) -> None:
+        adapter = made(PERP, ETH)
+        adapter.receive(answer(1, result=["book.ETH-PERPETUAL.100ms"]), 1)
+        assert adapter.receive(answer(7, result=["book.BTC-PERPETUAL.100ms"]), 1) == [Subscribed("orderbook", PERP)]
+
+    @pytest.mark.parametrize("result", ["ok", {"version": "1.2.26"}])
+    def test_an_answer_to_something_else_is_unknown(self, result: Any) -> None:
+        with pytest.raises(FrameRejected, match="unknown"):
+            made().receive(answer(1, result=result), 1)
 
     def test_too_many_requests_refuse_nothing(self) -> None:
         adapter = made()

@@ -85,10 +85,24 @@ def test_a_change_that_is_a_snapshot_after_the_exchanges_restart_replaces() -> N
     assert actions(kept.change(BookEvent([], [("8", "1")], 2), 2)) == [("delta", None)]
 
 
-def test_an_old_change_is_ignored() -> None:
+def test_a_change_from_before_the_snapshot_and_the_last_one_once_more_are_ignored() -> None:
     kept = started(streamed())
-    assert kept.change(BookEvent([("51", "1")], [], 100, 99), 2) == []
+    assert kept.change(BookEvent([("51", "1")], [], 99, 98), 2) == []
     assert levels(kept.current) == ([("50", "1"), ("49", "2")], [("150", "1")])
+    for expected in ([("delta", None)], []):
+        assert actions(kept.change(BookEvent([("51", "1")], [], 101, 101), 2)) == expected
+
+
+def test_a_number_that_was_too_great_does_not_make_the_book_stand_still() -> None:
+    kept = started(streamed())
+    kept.change(BookEvent([("51", "1")], [], 901, 101), 2)
+    assert actions(kept.change(BookEvent([("52", "1")], [], 102, 102), 2)) == [("invalid", "gap")]
+
+
+def test_a_snapshots_number_that_was_too_great_does_not_for_long() -> None:
+    kept = started(streamed(), 900)
+    assert kept.change(BookEvent([("51", "1")], [], 101, 101), 30_000_000) == []
+    assert actions(kept.change(BookEvent([("51", "1")], [], 102, 102), 90_000_000)) == [("invalid", "gap")]
 
 
 def test_a_wrong_checksum_gives_the_book_up_in_a_snapshot_too() -> None:

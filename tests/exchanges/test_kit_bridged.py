@@ -123,6 +123,17 @@ def test_a_gap_keeps_its_event_and_asks_for_nothing_before_it_is_time() -> None:
     assert actions(kept.fetched(fetch, b"102", 1)) == [("snapshot", "resync"), ("delta", None), ("delta", None)]
 
 
+@pytest.mark.parametrize("follows", [by_range, by_previous, by_time])
+def test_a_number_that_was_too_great_does_not_make_the_book_stand_still(follows: Follows) -> None:
+    kept = bridged(follows)
+    kept.change(change(101, 101, 100), 1)
+    kept.fetched(FETCH, b"100", 1)
+    kept.change(change(909, 102, 101), 2)
+    assert kept.change(change(909, 102, 101), 2) == []
+    assert actions(kept.change(change(103, 103, 102), 3)) == [("invalid", "gap")]
+    assert actions(kept.fetched(FETCH, b"103", 4)) == [("snapshot", "resync")]
+
+
 def test_a_wrong_level_in_a_change_is_a_gap_for_the_next_whatever_the_rule() -> None:
     kept = bridged(by_time)
     kept.fetched(FETCH, b"100", 1)

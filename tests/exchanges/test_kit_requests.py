@@ -42,6 +42,15 @@ def test_channels_share_a_request_unless_they_are_kept_apart(apart: bool, expect
     assert [size for size, _ in sizes(made.subscribe())] == expected
 
 
+@pytest.mark.parametrize("said", [Requests.accept, Requests.heard])
+def test_what_was_refused_is_carried_once_an_answer_or_data_says_so(said: Any) -> None:
+    made = requests()
+    made.subscribe()
+    assert made.refuse("ticker", "A0USD", "no") == [Refused("ticker", SYMBOLS[0], "no")]
+    assert said(made, "ticker", "A0USD") == [Subscribed("ticker", SYMBOLS[0])]
+    assert said(made, "ticker", "A0USD") == []
+
+
 def test_each_is_acknowledged_once_by_its_answer_or_its_data() -> None:
     made = requests()
     made.subscribe()

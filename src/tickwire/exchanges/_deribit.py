@@ -20,6 +20,8 @@ _CANONICAL = re.compile(
     r"([A-Z0-9]+)-([A-Z]+)(?:-(?:(PERP)|(\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])((?:-[\dd]+-[CP])?)))?"
 )
 _NAMES: dict[Channel, str] = {"orderbook": "book", "trade": "trades"}
+# Deribit's, ours: a ticker says what a quote does, and more.
+_CHANNELS: dict[str, Channel] = {"quote": "ticker", "ticker": "ticker", "book": "orderbook", "trades": "trade"}
 _DELETED, _SET = re.compile(rb'\["delete",([^],]+),[^],]+\]'), re.compile(rb'\["(?:new|change)",')
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _NO_LEVELS = Raw(b"[]")
@@ -43,8 +45,8 @@ class Book(Struct, gc=False):
 
     instrument_name: str
     timestamp: _Number
-    type: Literal["snapshot", "change"]
     change_id: _Number
+    type: Literal["snapshot", "change"] | None = None  # frames until 2020 lack it
     prev_change_id: _Number | None = None
     bids: Raw = _NO_LEVELS  # ["new" | "change" | "delete", price, amount]
     asks: Raw = _NO_LEVELS
@@ -81,7 +83,7 @@ class Frame(Struct):
 
     method: str | None = None
     params: Params = Params()
-    id: int | None = None
+    id: int | str | None = None  # no request of ours has a text
     result: Raw = Raw(b"")
     error: Error | None = None
 
@@ -135,6 +137,16 @@ def request_text(number: int, method: str, **params: object) -> bytes:
 def channel_name(channel: Channel, symbol: Symbol) -> str:
     """The name of what is subscribed."""
     return f"quote.{symbol.native}" if channel == "ticker" else f"{_NAMES[channel]}.{symbol.native}.100ms"
+
+
+def channel_of(name: str) -> tuple[Channel | None, str | None]:
+    """The channel and the instrument in the name of what is subscribed, at whatever interval.
+
+    A book of groups or of its best levels alone (``book.BTC-PERPETUAL.none.10.100ms``) is another channel.
+    """
+    kind, instrument, *interval = name.split(".") if "." in name else (name, None)
+    channel = _CHANNELS.get(kind)
+    return (None, None) if channel is None or len(interval) > 1 else (channel, instrument)
 
 
 def plain_levels(levels: Raw) -> Raw:

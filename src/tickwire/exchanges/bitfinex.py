@@ -9,10 +9,10 @@ Unconfirmed: what leaves the length subscribed is removed; a subscription may fo
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from tickwire.errors import FrameRejected
 from tickwire.events.decimals import decimal_text
@@ -39,6 +39,7 @@ EXCHANGE = contract.Exchange(
     checks=("sequence", "checksum"),
 )
 
+_CHANNELS: dict[str | None, Channel] = {None: "orderbook", "book": "orderbook", "trades": "trade"}
 _FLAGS = 32768 + 65536 + 131072  # the time and the number of each message, the checksum of each book
 _LEAVING = {
     ("info", 20051): "the server is about to stop",
@@ -54,6 +55,8 @@ class _Event(Struct):
     channel: str | None = None
     id: int | None = field(name="chanId", default=None)
     symbol: str | None = None
+    prec: str = "P0"
+    length: Annotated[str, Meta(pattern="^[1-9][0-9]{0,3}$")] | None = field(name="len", default=None)
     status: str | None = None
     code: int = 0
     msg: str = "no reason"
@@ -164,13 +167,21 @@ class Adapter(DerivedAdapter[StreamedBook]):
         kind, native = event.event, event.symbol
         if why := _LEAVING.get((kind, event.code)):
             return [Reconnect(why)]
-        channel: Channel = "trade" if event.channel == "trades" else "orderbook"
-        if kind == "error":
+        channel = _CHANNELS.get(event.channel) if event.prec == "P0" else None
+        if kind == "error" and channel is not None:
             return self.answered_each(channel, native, f"{event.msg:.150} (code {event.code})")
         if kind == "subscribed" and event.id and native in (self._traded if channel == "trade" else self._books):
-            self._names[event.id] = channel, str(native)
-            return self.answered_each(channel, native, None)
+            return self._subscribed(channel, str(native), event)
         if kind not in {"info", "pong", "conf", "unsubscribed"} or event.status not in {None, "OK"}:
             raise FrameRejected("unknown", f"a message {payload[:MAX_TEXT]!r}")
         self._names.pop(event.id, None)
         return []
+
+    def _subscribed(self, channel: Channel | None, native: str, event: _Event) -> list[Output]:
+        """Take what a channel's number is, and how many levels a book has: what the exchange says counts."""
+        if channel is None:
+            raise FrameRejected("unknown", f"a subscription of {event.channel!r:.40} {event.prec:.10}")
+        self._names[event.id] = channel, native
+        if channel == "orderbook" and event.length is not None:
+            self.kept(native).promise(int(event.length))
+        return self.answered_each(channel, native, None)

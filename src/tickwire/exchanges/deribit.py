@@ -22,16 +22,18 @@ from tickwire.events.types import Micros
 from tickwire.exchanges import contract
 from tickwire.exchanges._deribit import (
     Book,
+    Error,
     Frame,
     Quote,
     Trade,
     by_either_name,
     by_native_name,
     channel_name,
+    channel_of,
     plain_levels,
     request_text,
 )
-from tickwire.exchanges.contract import Channel, Limit, Output, Send, Symbol, decoded, malformed
+from tickwire.exchanges.contract import Limit, Output, Send, Symbol, decoded, malformed
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook, by_previous
 from tickwire.exchanges.messages import BookMessages
 from tickwire.exchanges.numbers import best
@@ -55,9 +57,8 @@ EXCHANGE = contract.Exchange(
     sizes="base; quote where inverse",
 )
 
-# Deribit's, ours: a ticker says what a quote does, and more.
-_CHANNELS: dict[str, Channel] = {"quote": "ticker", "ticker": "ticker", "book": "orderbook", "trades": "trade"}
 _TOO_MANY = 10028  # the code of too_many_requests
+_NO_REQUEST = -1
 _AGAIN = 1_000_000  # and above: the number of a request for one book that starts again
 
 
@@ -116,7 +117,7 @@ class Adapter(KitAdapter[StreamedBook]):
         frame = decoded("frame", _decode, payload)
         params = frame.params
         if frame.method == "subscription":
-            channel = _CHANNELS.get(params.channel.partition(".")[0])
+            channel, _ = channel_of(params.channel)
             if channel == "orderbook":
                 return self._book(params.data, received_us)
             if channel == "ticker":
@@ -127,7 +128,7 @@ class Adapter(KitAdapter[StreamedBook]):
             # "If your client fails to respond to a test_request, the server immediately closes the connection."
             return [Send(self.ping_text, urgent=True)] if params.type == "test_request" else []
         elif frame.id is not None and (frame.result or frame.error):
-            return self._answered(frame.id, frame)
+            return self._answered(frame.id if type(frame.id) is int else _NO_REQUEST, frame)
         raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
 
     def _quote(self, data: Raw, received_us: Micros) -> list[Output]:
@@ -149,7 +150,8 @@ class Adapter(KitAdapter[StreamedBook]):
         event = BookEvent(plain_levels(book.bids), plain_levels(book.asks), book.change_id, previous=previous)
         event.exchange_us = book.timestamp * 1000
         # "If prev_change_id equals the change_id of the previous message, no messages were missed."
-        out = (kept.snapshot if book.type == "snapshot" else kept.change)(event, received_us)
+        whole = book.prev_change_id is None if book.type is None else book.type == "snapshot"
+        out = (kept.snapshot if whole else kept.change)(event, received_us)
         return self.heard(kept, out) if kept.new else out
 
     def _trades(self, data: Raw, received_us: Micros) -> list[Output]:
@@ -164,22 +166,33 @@ class Adapter(KitAdapter[StreamedBook]):
         return out
 
     def _answered(self, number: int, frame: Frame) -> list[Output]:
-        """Take an answer, which lists the channels that are carried: an unknown one is missing from it."""
-        error = frame.error
-        if error is not None and (error.code == _TOO_MANY or number == 0):
+        """Take an answer, which lists the channels that are carried: an unknown one is missing from it.
+
+        A list with a channel that was not asked for under that number is no answer to it.
+        """
+        error = frame.error or Error()
+        said = error.message[: contract.MAX_TEXT]
+        if frame.error is None:
+            if number == 0:
+                return []
+            if not bytes(frame.result).startswith(b"["):
+                raise FrameRejected("unknown", f"an answer {bytes(frame.result)[: contract.MAX_TEXT]!r}")
+        elif error.code == _TOO_MANY or number == 0:
             # Neither refused nor accepted: it stays pending, and the connection's deadline asks again, later.
-            raise FrameRejected("unknown", f"an error {error.message[: contract.MAX_TEXT]!r} ({error.code})")
-        if error is not None and number < _AGAIN:
-            return self.answered(number, error.message[: contract.MAX_TEXT])
-        carried = set(decoded("answer", _decode_channels, frame.result)) if number and error is None else ()
-        why = "unknown" if error is None else error.message[: contract.MAX_TEXT]
-        out: list[Output] = []
-        for channel, symbol in self._asked(number):
-            if channel_name(channel, symbol) in carried:
+            raise FrameRejected("unknown", f"an error {said!r} ({error.code})")
+        asked = {channel_name(*item): item for item in self._asked(number)}
+        if frame.error is not None and number < _AGAIN:
+            return self.answered(number, said)
+        carried = [] if frame.error else decoded("answer", _decode_channels, frame.result)
+        ours, out = asked.keys() >= set(carried), list[Output]()
+        for name, (channel, symbol) in asked.items():
+            if name in carried:
                 out += self._requests.accept(channel, symbol.native)
-            else:
-                out += self._refuse(channel, symbol.native, why)
-        return out
+            elif ours:
+                out += self._refuse(channel, symbol.native, said if frame.error else "unknown")
+        return out + [
+            one for name in carried if name not in asked for one in self.answered_each(*channel_of(name), None)
+        ]
 
     def _asked(self, number: int) -> Sequence[Item]:
         if number < _AGAIN:

@@ -15,6 +15,8 @@ from tickwire.exchanges.messages import BookMessages, json_prefix
 BROKEN = -2
 """No number of an update: whatever event follows shows a gap."""
 
+_BEHIND_US = 60_000_000  # how long events may go on that a snapshot holds already
+
 
 class KeptBook(UpdateId):
     """One symbol's book on one connection; ``update_id`` is the exchange's number of the last update that it holds.
@@ -31,6 +33,8 @@ class KeptBook(UpdateId):
         self.book: Book | None = None  # None while its start is awaited
         self.suspect = False  # an event that may have changed it could not be read
         self.new = True  # no event has come yet
+        self.followed = False  # a change was applied since its start
+        self._started_us = 0
         self.restarting = False  # asked for again over the socket, and not there yet
         self.short = False  # its changes take the short way
         self._short_way, self._names = short_way, names
@@ -76,6 +80,14 @@ class KeptBook(UpdateId):
         """What to do once the exchange has accepted the subscription."""
         return []
 
+    def _holds(self, old: BookEvent, received_us: Micros) -> bool:
+        """Whether an old event is the last one once more, or one from before the book's start that comes soon after it.
+
+        Any other one says that an event before it had a wrong number, or that numbers began anew: all that comes now
+        would be old.
+        """
+        return old.last == self.update_id or not (self.followed or received_us > self._started_us + _BEHIND_US)
+
     def _read(self, event: BookEvent, what: str = "book") -> Book:
         """Make a book of an event's levels, and change nothing. Raises :exc:`~tickwire.errors.FrameRejected`."""
         try:
@@ -86,6 +98,7 @@ class KeptBook(UpdateId):
     def _started(self, book: Book, event: BookEvent, received_us: Micros) -> list[Output]:
         """Replace the book, whatever it held."""
         self.book, self.update_id, self.suspect, self.restarting = book, event.last, False, False
+        self.followed, self._started_us = False, received_us
         return [self.messages.snapshot(book, sequence(event), event.exchange_us, received_us)]
 
 
@@ -141,7 +154,7 @@ class StreamedBook(KeptBook):
         if verdict != "next":
             if verdict == "restart":
                 return self.snapshot(event, received_us)
-            return [] if verdict == "old" else self.restart("gap", received_us)
+            return [] if verdict == "old" and self._holds(event, received_us) else self.restart("gap", received_us)
         try:
             # A level that was added and cut at once stands as a removal, which is harmless where it is not there.
             bids, asks = book.apply(event.bids, event.asks, self.messages.depth if self._cut else None)
@@ -150,7 +163,7 @@ class StreamedBook(KeptBook):
             raise malformed(f"change of {self.native}", e) from None
         if checksum is not None and checksum(book) != event.checksum:
             return self.restart("checksum", received_us)
-        number = None
+        number, self.followed = None, True
         if event.last != NO_NUMBER:
             number = self.update_id = event.last
         delta = self.messages.delta(bids, asks, number, event.exchange_us, received_us)

@@ -126,7 +126,7 @@ class BridgedBook(KeptBook):
     def _apply(self, book: Book, event: BookEvent, received_us: Micros) -> list[Output]:
         judge = self._judge
         verdict = judge(self.update_id, event)
-        if verdict == "old":
+        if verdict == "old" and self._holds(event, received_us):
             return []
         if verdict != "next" or self.suspect:
             self._read(event, "change")
@@ -138,7 +138,7 @@ class BridgedBook(KeptBook):
         except ValueError as e:
             self.doubt()
             raise malformed(f"change of {self.native}", e) from None
-        self.update_id, self._judge = event.last, self._follows
+        self.update_id, self._judge, self.followed = event.last, self._follows, True
         delta = self.messages.delta(bids, asks, event.last, event.exchange_us, received_us)
         if not self.short and self._short_way is not None:
             self.short = True

@@ -36,6 +36,7 @@ class Requests:
         self._items: dict[Key, Item] = {(channel, symbol.native): (channel, symbol) for channel, symbol in items}
         self._most, self._write, self._carried, self._apart, self._whole = most, write, carried, apart, whole
         self._pending = dict(self._items)
+        self._refused: dict[Key, Item] = {}  # an answer or data that comes later says that it is carried all the same
         self._silent = set(self._items)  # no data yet
         self._asked: dict[int | str | None, Sequence[Item]] = {}
         self._number = 0
@@ -67,7 +68,8 @@ class Requests:
 
     def accept(self, channel: Channel, native: str) -> list[Output]:
         """The exchange carries this one."""
-        item = self._pending.pop((channel, native), None)
+        key = channel, native
+        item = self._pending.pop(key, None) or self._refused.pop(key, None)
         return [] if item is None else [Subscribed(*item), *self._carried(item)]
 
     def accept_request(self, number: int | str) -> list[Output]:
@@ -85,7 +87,10 @@ class Requests:
     def refuse(self, channel: Channel, native: str, answer: str) -> list[Output]:
         """The exchange does not carry this one, if it is pending."""
         item = self._pending.pop((channel, native), None)
-        return [] if item is None else [Refused(*item, answer)]
+        if item is None:
+            return []
+        self._refused[channel, native] = item
+        return [Refused(*item, answer)]
 
     def refuse_request(self, number: int | str, answer: str) -> list[Output]:
         """One bad item refuses all of its request: halve what has no data until the bad one stands alone.
