@@ -92,7 +92,7 @@ def test_one_bad_topic_refuses_all_of_a_request(module: Any, text: str) -> None:
 def test_a_request_has_ten_topics_at_most_and_none_twice() -> None:
     exchange = Dialect(12, Random(1))
     session = opened(exchange)
-    topics = [name for name in exchange.topics if name.startswith("publicTrade.")]
+    topics = [name for name in exchange.all if name.startswith("publicTrade.")]
     assert ask(session, "subscribe", *topics[:11])[0]["ret_msg"] == "args size >10"
     assert ask(session, "subscribe", *topics[:10])[0]["success"]
     assert ask(session, "subscribe", topics[9])[0]["ret_msg"] == f"error:already subscribed,topic:{topics[9]}"

@@ -98,7 +98,7 @@ def test_depths_are_told_apart_and_updates_say_only_what_lies_within() -> None:
     ask(deep, channel="book", symbol=["BTC/USD"], depth=1000)
     counts = {10: 0, 1000: 0}
     for message in run(exchange, 300):
-        counts[int(message.channel.name.split()[1])] += 1
+        counts[int(message.channel.name.split()[-1])] += 1
     assert 0 < counts[10] < counts[1000]
 
 

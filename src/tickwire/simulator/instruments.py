@@ -27,7 +27,7 @@ class Instrument:
     """One symbol. Prices are whole ticks of 10^-``price_places``, sizes whole lots of 10^-``size_places``.
 
     ``price_pad`` and ``size_pad`` are the zeros with which the exchange fills its numbers up behind that. ``suffix`` is
-    that of a contract's name, ``-PERP``.
+    that of a contract's name, ``-PERP``. ``native`` is what the exchange calls it.
     """
 
     base: str
@@ -38,6 +38,7 @@ class Instrument:
     price_pad: str = ""
     size_pad: str = ""
     suffix: str = ""
+    native: str = ""
 
     @property
     def canonical(self) -> str:

@@ -75,8 +75,8 @@ class Side:
         del self.lots[key]
         return key
 
-    def top(self, depth: int) -> list[tuple[int, int]]:
-        """The best *depth* levels as ticks and lots, best first."""
+    def top(self, depth: int | None = None) -> list[tuple[int, int]]:
+        """The best *depth* levels, or all, as ticks and lots, best first."""
         return [(abs(key), self.lots[key]) for key in self.keys[:depth]]
 
 
@@ -97,6 +97,11 @@ class Book:
             for _ in range(_OPENING_LEVELS):
                 side.set(at, self._lots(rng))
                 at += 1 + int(rng.random() * 3)
+
+    def best(self) -> Quote:
+        """The best bid and ask as they are."""
+        bid, ask = self.bids.keys[0], self.asks.keys[0]
+        return Quote(self.update_id, -bid, self.bids.lots[bid], ask, self.asks.lots[ask])
 
     def opening(self) -> "Book":
         """The book as it was before its first step."""
@@ -134,8 +139,7 @@ class Book:
         self._note(key, lots, side, changed, added)
         self.update_id += 1
         if side.keys[0] != best or side.lots[best] != best_lots:
-            bid, ask = bids.keys[0], asks.keys[0]
-            step.quotes.append(Quote(self.update_id, -bid, bids.lots[bid], ask, asks.lots[ask]))
+            step.quotes.append(self.best())
 
     def _added(self, side: Side, other: Side, index: int, rng: Random) -> tuple[int, int]:
         """Choose a new level before the one at *index*; a side that is full loses its last level instead."""

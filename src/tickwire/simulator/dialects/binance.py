@@ -7,17 +7,17 @@ rate is a choice; only the streams ``bookTicker``, ``depth``, ``depth@100ms`` an
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, ClassVar
 
 import msgspec
 
 from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Kind, Message, prices
-from tickwire.simulator.instruments import Instrument, choose_names, scale
-from tickwire.simulator.market import Book, Deal, Market, Quote, Step
+from tickwire.simulator.instruments import Instrument
+from tickwire.simulator.kit import PlainDialect, encoded
+from tickwire.simulator.market import Book, Deal, Quote, Step
 
-_SIZE_PLACES = 5
 _PATIENCE = 5  # requests over the limit that are answered 429 before the ban
 _BAN_S = 120
 _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
@@ -40,42 +40,42 @@ class _Stream:
         return bool(self.wrapped.subscribers or self.raw.subscribers)
 
 
-class Dialect:
-    """The dialect over a market of *symbols*; subscriptions to a symbol of *refused* (``BTC-USDT``) are errors."""
+class Dialect(PlainDialect):
+    """Binance's spot."""
 
-    suffix: ClassVar[str] = ""
     kinds: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ("bookTicker", "ticker"),
         ("trade", "trade"),
         ("depth@100ms", "book"),
         ("depth", "book"),
     )
+    filled_to: ClassVar[int] = 8  # places
     listing_path: ClassVar[str] = "/api/v3/exchangeInfo"
     listing_weight: ClassVar[int] = 20
     depth_weights: ClassVar[tuple[tuple[int, int], ...]] = ((100, 5), (500, 25), (1000, 50), (5000, 250))  # up to: this
     weight_per_minute: ClassVar[int] = 6000
 
-    quote = "USDT"
+    size_places = 5
     numbered = True
-    heartbeat: str | None = None
     unknown = '{"e":"simulatedNotice","E":0,"text":"a kind of message that nobody documented"}'
-    ping_interval_s: float | None = 20.0
-    messages_per_second: int | None = 5
-    snapshot_path: str | None = "/api/v3/depth"
+    ping_interval_s = 20.0
+    messages_per_second = 5
+    snapshot_path = "/api/v3/depth"
     faults = frozenset({"stale"})
 
     def __init__(self, symbols: int | Sequence[str], rng: Random, refused: frozenset[str] = frozenset()) -> None:
-        names = choose_names(symbols, self.quote, self.suffix)
-        self.market = Market([self.instrument(*pair) for pair in names], rng)
+        super().__init__(symbols, rng, refused)
         self.streams: dict[str, _Stream] = {}
-        self.refused = refused
-        self._books = {native(book): book for book in self.market.books}
         self._by_book: dict[Book, tuple[_Stream, ...]] = {}
-        for symbol, book in self._books.items():
+        for symbol, book in self.books.items():
             streams = tuple(_stream(f"{symbol.lower()}@{suffix}", kind, book) for suffix, kind in self.kinds)
             self._by_book[book] = streams
             self.streams |= {stream.raw.name: stream for stream in streams}
         self._weight = _Weight(self.weight_per_minute)
+
+    def native(self, base: str, quote: str) -> str:
+        """``BTCUSDT``."""
+        return base + quote
 
     def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:
         """``/stream`` and ``/ws``, with streams in the address or none; None elsewhere."""
@@ -110,15 +110,15 @@ class Dialect:
         return messages
 
     def instrument(self, base: str, quote: str) -> Instrument:
-        """Numbers are filled up to eight places."""
-        places, ticks = scale(base)
-        return Instrument(base, quote, places, _SIZE_PLACES, ticks, "0" * (8 - places), "0" * (8 - _SIZE_PLACES))
+        """Numbers are filled up with zeros."""
+        usual, most = super().instrument(base, quote), self.filled_to
+        return replace(usual, price_pad="0" * (most - usual.price_places), size_pad="0" * (most - usual.size_places))
 
     def trade(self, book: Book, deal: Deal, ms: int) -> str:
         """A ``trade``."""
         price, size, maker = book.instrument.price, book.instrument.size, "false" if deal.buys else "true"
         return (
-            f'{{"e":"trade","E":{ms},"s":"{native(book)}","t":{deal.number},"p":"{price(deal.ticks)}",'
+            f'{{"e":"trade","E":{ms},"s":"{book.instrument.native}","t":{deal.number},"p":"{price(deal.ticks)}",'
             f'"q":"{size(deal.lots)}","T":{ms},"m":{maker},"M":true}}'
         )
 
@@ -126,7 +126,7 @@ class Dialect:
         """A ``bookTicker``."""
         price, size = book.instrument.price, book.instrument.size
         return (
-            f'{{"u":{quote.update_id},"s":"{native(book)}","b":"{price(quote.bid)}","B":"{size(quote.bid_lots)}",'
+            f'{{"u":{quote.update_id},"s":"{book.instrument.native}","b":"{price(quote.bid)}","B":"{size(quote.bid_lots)}",'
             f'"a":"{price(quote.ask)}","A":"{size(quote.ask_lots)}"}}'
         )
 
@@ -136,7 +136,7 @@ class Dialect:
         bids = ",".join([f'["{price(-key)}","{size(lots)}"]' for key, lots in step.bids.items()])
         asks = ",".join([f'["{price(key)}","{size(lots)}"]' for key, lots in step.asks.items()])
         return (
-            f'{{"e":"depthUpdate","E":{ms},"s":"{native(book)}",{self.numbers(book, step, ms)},'
+            f'{{"e":"depthUpdate","E":{ms},"s":"{book.instrument.native}",{self.numbers(book, step, ms)},'
             f'"b":[{bids}],"a":[{asks}]}}'
         )
 
@@ -165,7 +165,7 @@ class Dialect:
         over = self._weight.spend(weight, now_us)
         if over:
             return over
-        book = self._books.get(query.get("symbol", ""))
+        book = self.books.get(query.get("symbol", ""))
         if book is None:
             return self._error(-1121, "Invalid symbol.")
         return self._answer(200, _snapshot(book.opening() if stale else book, limit))
@@ -174,13 +174,8 @@ class Dialect:
         """A refusal as Binance words it."""
         return _refusal(status, 1)
 
-    def spoil(self, text: str) -> str:
-        """Binance has no checksum. Never called."""
-        raise NotImplementedError(text)
-
     def _answer(self, status: int, content: object) -> Answer:
-        body = msgspec.json.encode(content).decode()
-        return Answer(status, body, {"X-MBX-USED-WEIGHT-1M": str(self._weight.used)})
+        return Answer(status, encoded(content), {"X-MBX-USED-WEIGHT-1M": str(self._weight.used)})
 
     def _error(self, code: int, text: str) -> Answer:
         return self._answer(400, {"code": code, "msg": text})
@@ -188,7 +183,7 @@ class Dialect:
     def _listing(self, now_us: int) -> dict[str, object]:
         most = self.weight_per_minute
         limit = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": most}
-        symbols = [self.listed(symbol, book.instrument) for symbol, book in self._books.items()]
+        symbols = [self.listed(symbol, book.instrument) for symbol, book in self.books.items()]
         return {
             "timezone": "UTC",
             "serverTime": now_us // 1000,
@@ -221,7 +216,7 @@ class Dialect:
 
 
 class _Session:
-    """One connection: its subscriptions by stream name."""
+    """One connection: its subscriptions by stream name, whether there is such a stream or not."""
 
     def __init__(
         self, exchange: Dialect, streams: Mapping[str, _Stream], addressed: Sequence[str], *, wrapped: bool
@@ -328,13 +323,8 @@ class _Weight:
 
 def _refusal(status: int, seconds: int) -> Answer:
     text = "Service Unavailable" if status == 503 else "Too many requests; please use the websocket for live updates."
-    body = msgspec.json.encode({"code": -1003 if status != 503 else -1001, "msg": text}).decode()
+    body = encoded({"code": -1003 if status != 503 else -1001, "msg": text})
     return Answer(status, body, {"Retry-After": str(seconds)})
-
-
-def native(book: Book) -> str:
-    """The exchange's name of a symbol."""
-    return book.instrument.base + book.instrument.quote
 
 
 def _stream(name: str, kind: Kind, book: Book) -> _Stream:
@@ -350,8 +340,8 @@ def _snapshot(book: Book, limit: int) -> dict[str, object]:
 
 
 def _result(result: object, number: object) -> str:
-    return msgspec.json.encode({"result": result, "id": number}).decode()
+    return encoded({"result": result, "id": number})
 
 
 def _failure(code: int, text: str, number: object) -> str:
-    return msgspec.json.encode({"error": {"code": code, "msg": text}, "id": number}).decode()
+    return encoded({"error": {"code": code, "msg": text}, "id": number})

@@ -11,33 +11,33 @@ from typing import ClassVar
 
 from tickwire.simulator.dialect import Conversation, Kind
 from tickwire.simulator.dialects import binance
-from tickwire.simulator.dialects.binance import native
-from tickwire.simulator.instruments import Instrument, scale
+from tickwire.simulator.instruments import Instrument
 from tickwire.simulator.market import Book, Deal, Quote, Step
 
-_SIZE_PLACES = 3
 _NEVER_MS = 4_133_404_800_000  # when a perpetual contract ends
 _ROUTES: dict[str, tuple[Kind, ...]] = {"public": ("ticker", "book"), "market": ("trade",)}
 
 
 class Dialect(binance.Dialect):
-    """The dialect over a market of *symbols*; subscriptions to a symbol of *refused* are errors."""
+    """Binance's perpetual contracts in USDT."""
 
-    suffix: ClassVar[str] = "-PERP"
+    suffix = "-PERP"
+    size_places = 3
     kinds: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ("bookTicker", "ticker"),
         ("aggTrade", "trade"),
         ("depth@100ms", "book"),
         ("depth", "book"),
     )
+    filled_to: ClassVar[int] = 0
     listing_path: ClassVar[str] = "/fapi/v1/exchangeInfo"
     listing_weight: ClassVar[int] = 1
     depth_weights: ClassVar[tuple[tuple[int, int], ...]] = ((50, 2), (100, 5), (500, 10), (1000, 20))
     weight_per_minute: ClassVar[int] = 2400
 
-    ping_interval_s: float | None = 180.0
-    messages_per_second: int | None = 10
-    snapshot_path: str | None = "/fapi/v1/depth"
+    ping_interval_s = 180.0
+    messages_per_second = 10
+    snapshot_path = "/fapi/v1/depth"
 
     def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:
         """``/public`` and ``/market`` before spot's addresses; what belongs to the other one stays silent."""
@@ -48,16 +48,11 @@ class Dialect(binance.Dialect):
         streams = {name: stream for name, stream in self.streams.items() if stream.raw.kind in carried}
         return self.serve(f"/{rest}", query, streams)
 
-    def instrument(self, base: str, quote: str) -> Instrument:
-        """Numbers have as many places as they need."""
-        places, ticks = scale(base)
-        return Instrument(base, quote, places, _SIZE_PLACES, ticks, suffix=self.suffix)
-
     def trade(self, book: Book, deal: Deal, ms: int) -> str:
         """An ``aggTrade``."""
         price, size, maker = book.instrument.price, book.instrument.size, "false" if deal.buys else "true"
         return (
-            f'{{"e":"aggTrade","E":{ms},"a":{deal.number},"s":"{native(book)}","p":"{price(deal.ticks)}",'
+            f'{{"e":"aggTrade","E":{ms},"a":{deal.number},"s":"{book.instrument.native}","p":"{price(deal.ticks)}",'
             f'"q":"{size(deal.lots)}","f":{deal.number},"l":{deal.number},"T":{ms},"m":{maker},"st":1}}'
         )
 
@@ -67,7 +62,7 @@ class Dialect(binance.Dialect):
 
     def numbers(self, book: Book, step: Step, ms: int) -> str:
         """With ``pu``, the last number of the event before."""
-        more = f'"T":{ms},"ps":"{native(book)}","st":1'
+        more = f'"T":{ms},"ps":"{book.instrument.native}","st":1'
         return f'{more},{super().numbers(book, step, ms)},"pu":{step.first - 1}'
 
     def listed(self, symbol: str, instrument: Instrument) -> dict[str, object]:

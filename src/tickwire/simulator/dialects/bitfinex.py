@@ -16,15 +16,12 @@ from typing import Any
 import msgspec
 
 from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Message
-from tickwire.simulator.instruments import Instrument, choose_names, scale
-from tickwire.simulator.market import Book, Deal, Market, Side
+from tickwire.simulator.kit import PlainDialect, answer, changes, encoded, refusal, window
+from tickwire.simulator.market import Book, Deal
 
-_SIZE_PLACES = 5  # so that no number is written with an exponent
 _CHECKED = 25
 _LENGTHS = ("25", "100", "250")
 _INFO = '{"event":"info","version":2,"serverId":"simulated","platform":{"status":1}}'
-
-_Levels = dict[int, int]  # lots by price in ticks
 
 
 class _Channel(Broadcast):
@@ -37,24 +34,22 @@ class _Channel(Broadcast):
         self.id, self.length = id_, length
 
 
-class Dialect:
-    """The dialect over a market of *symbols*; subscriptions to a symbol of *refused* (``BTC-USD``) are errors."""
+class Dialect(PlainDialect):
+    """Bitfinex's spot."""
 
     quote = "USD"
-    numbered = False
-    heartbeat: str | None = None
-    unknown = '{"event":"simulated_notice","msg":"a kind of message that nobody documented"}'
-    ping_interval_s: float | None = None
-    messages_per_second: int | None = None
-    snapshot_path: str | None = None
+    size_places = 5  # so that no number is written with an exponent
     faults = frozenset({"checksum"})
+    unknown = '{"event":"simulated_notice","msg":"a kind of message that nobody documented"}'
 
     def __init__(self, symbols: int | Sequence[str], rng: Random, refused: frozenset[str] = frozenset()) -> None:
-        self.market = Market([_instrument(*names) for names in choose_names(symbols, self.quote)], rng)
-        self.refused = refused
-        self.books = {f"t{_pair(book.instrument)}": book for book in self.market.books}
+        super().__init__(symbols, rng, refused)
         self.sessions: dict[_Session, None] = {}
         self.opened = 0  # channels so far
+
+    def native(self, base: str, quote: str) -> str:
+        """``tBTCUSD``, ``tDOGE:USD``."""
+        return f"t{base}{'' if len(base) == len(quote) == 3 else ':'}{quote}"
 
     def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:  # noqa: ARG002 - part of the protocol
         """``/ws/2``; None elsewhere."""
@@ -63,12 +58,12 @@ class Dialect:
     def advance(self, book: Book, now_us: int) -> list[Message]:
         """Move *book*: to each session its trades, the levels that changed within its length, then the checksum."""
         told = [(session, channel) for session in self.sessions for channel in session.on(book)]
-        before = [(_top(book.bids, channel.length), _top(book.asks, channel.length)) for _, channel in told]
+        before = [window(book, channel.length) for _, channel in told]
         step = self.market.step(book)
         messages: list[Message] = []
-        for (session, channel), (bids, asks) in zip(told, before, strict=True):
+        for (session, channel), known in zip(told, before, strict=True):
             if channel.length:
-                parts = _changed(bids, book.bids, channel, "") + _changed(asks, book.asks, channel, "-")
+                parts = _changed(known, channel)
                 parts += [f'"cs",{checksum(book)}'] if parts else []
             else:
                 parts = [_deal(kind, deal, channel.book, now_us) for deal in step.deals for kind in ("te", "tu")]
@@ -83,12 +78,11 @@ class Dialect:
         """``/v2/conf/pub:list:pair:exchange``."""
         if path != "/v2/conf/pub:list:pair:exchange":
             return Answer(404, '["error",10020,"path: invalid"]', {})
-        return Answer(200, msgspec.json.encode([[native[1:] for native in self.books]]).decode(), {})
+        return answer([[native[1:] for native in self.books]])
 
     def refuse(self, status: int) -> Answer:
         """A refusal as the exchange words it."""
-        text = '["error",20060,"maintenance"]' if status == 503 else '{"error":"ERR_RATE_LIMIT"}'
-        return Answer(status, text, {"Retry-After": "1"})
+        return refusal(status, ["error", 20060, "maintenance"] if status == 503 else {"error": "ERR_RATE_LIMIT"})
 
     def spoil(self, text: str) -> str:
         """Add one to a checksum; other messages have none and stay as they are."""
@@ -153,10 +147,9 @@ class _Session:
         channel = _Channel(self._exchange.opened, f"{name} {native}", book, levels)
         channel.subscribers[self] = None
         self.channels[channel.id] = channel
-        sides = ((book.bids, ""), (book.asks, "-"))
-        first = [part for side, sign in sides for part in _changed({}, side, channel, sign)] if levels else []
-        answer = _event("subscribed", **asked, chanId=channel.id, pair=_pair(book.instrument))
-        return [answer, self.number(channel, f"[{','.join(first)}]", now_us)]
+        first = _changed(({}, {}), channel) if levels else []
+        said = _event("subscribed", **asked, chanId=channel.id, pair=book.instrument.native[1:])
+        return [said, self.number(channel, f"[{','.join(first)}]", now_us)]
 
     def _unsubscribe(self, id_: Any) -> list[str]:
         channel = self.channels.pop(id_, None)
@@ -175,16 +168,14 @@ def checksum(book: Book) -> int:
     return crc - 2**32 if crc >= 2**31 else crc
 
 
-def _changed(before: _Levels, side: Side, channel: _Channel, sign: str) -> list[str]:
-    """What leads from *before* to the side as it is now, within the channel's length."""
-    now, text = _top(side, channel.length), channel.book.instrument
-    gone = [f"[{text.price(ticks)},0,{sign}1]" for ticks in before if ticks not in now]
-    set_ = [(ticks, lots) for ticks, lots in now.items() if before.get(ticks) != lots]
-    return gone + [f"[{text.price(ticks)},1,{sign}{text.size(lots)}]" for ticks, lots in set_]
-
-
-def _top(side: Side, length: int) -> _Levels:
-    return dict(side.top(length))
+def _changed(known: tuple[dict[int, int], dict[int, int]], channel: _Channel) -> list[str]:
+    """What leads from what is *known* to the book as it is now, within the channel's length."""
+    text = channel.book.instrument
+    return [
+        f"[{text.price(ticks)},{1 if lots else 0},{sign}{text.size(lots) if lots else 1}]"
+        for sign, levels in zip(("", "-"), changes(known, window(channel.book, channel.length)), strict=True)
+        for ticks, lots in levels
+    ]
 
 
 def _deal(kind: str, deal: Deal, book: Book, now_us: int) -> str:
@@ -193,14 +184,4 @@ def _deal(kind: str, deal: Deal, book: Book, now_us: int) -> str:
 
 
 def _event(kind: str, **fields: object) -> str:
-    return msgspec.json.encode({"event": kind, **fields}).decode()
-
-
-def _pair(instrument: Instrument) -> str:
-    colon = "" if len(instrument.base) == len(instrument.quote) == 3 else ":"
-    return f"{instrument.base}{colon}{instrument.quote}"
-
-
-def _instrument(base: str, quote: str) -> Instrument:
-    places, ticks = scale(base)
-    return Instrument(base, quote, places, _SIZE_PLACES, ticks)
+    return encoded({"event": kind, **fields})

@@ -11,10 +11,10 @@ from tickwire.simulator.instruments import Instrument
 
 
 class Dialect(bybit.Dialect):
-    """The dialect over a market of *symbols*; subscriptions to a symbol of *refused* are errors."""
+    """Bybit's perpetual contracts in USDT."""
 
     category: ClassVar[str] = "linear"
-    suffix: ClassVar[str] = "-PERP"
+    suffix = "-PERP"
     most_topics: ClassVar[int | None] = None
     accepted: ClassVar[str] = ""
     wrong: ClassVar[str] = "error:handler not found,topic:{}"

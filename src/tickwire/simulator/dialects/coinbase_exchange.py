@@ -5,43 +5,27 @@ Differences: a ticker tells of every new best price and not of trades, with the 
 with every step of the market, not every 50 ms; a connection without a subscription stays; no last match comes first.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from random import Random
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
-from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Kind, Message, prices
-from tickwire.simulator.instruments import Instrument, choose_names, scale
-from tickwire.simulator.market import Book, Deal, Market, Quote
+from tickwire.simulator.dialect import Answer, Conversation, Message, prices
+from tickwire.simulator.instruments import Instrument
+from tickwire.simulator.kit import PlainDialect, Session, answer, encoded, refusal, rfc3339
+from tickwire.simulator.market import Book, Deal, Quote
 
-_SIZE_PLACES = 8
 _ZEROS = ("0", "0.0", "0.00000000")  # the exchange spells a removal in many ways
-_KINDS: dict[str, Kind] = {"ticker": "ticker", "level2_batch": "book", "matches": "trade"}
+_CHANNELS = ("ticker", "level2_batch", "matches")
 
 
-class Dialect:
-    """The dialect over a market of *symbols*; subscriptions to a symbol of *refused* (``BTC-USD``) are errors."""
+class Dialect(PlainDialect):
+    """Coinbase Exchange."""
 
     quote = "USD"
-    numbered = False
-    heartbeat: str | None = None
+    names = (("ticker {}", "ticker"), ("level2_batch {}", "book"), ("matches {}", "trade"))
+    messages_per_second = 100
     unknown = '{"type":"simulated_notice","text":"a kind of message that nobody documented"}'
-    ping_interval_s: float | None = None
-    messages_per_second: int | None = 100
-    snapshot_path: str | None = None
-    faults: frozenset[str] = frozenset()
-
-    def __init__(self, symbols: int | Sequence[str], rng: Random, refused: frozenset[str] = frozenset()) -> None:
-        self.market = Market([_instrument(*names) for names in choose_names(symbols, self.quote)], rng)
-        self.refused = refused
-        self.books = {book.instrument.canonical: book for book in self.market.books}
-        self.all: dict[tuple[str, str], Broadcast] = {
-            (name, product): Broadcast(kind, f"{name} {product}", book)
-            for name, kind in _KINDS.items()
-            for product, book in self.books.items()
-        }
 
     def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:  # noqa: ARG002 - part of the protocol
         """The root; None elsewhere."""
@@ -50,7 +34,7 @@ class Dialect:
     def advance(self, book: Book, now_us: int) -> list[Message]:
         """Move *book*: a match a deal, a ticker a new best, then one l2update. No client can tell what it missed."""
         step, product = self.market.step(book), book.instrument.canonical
-        ticker, level2, matches = (self.all[name, product] for name in _KINDS)
+        ticker, level2, matches = self.of[book]
         messages: list[Message] = []
         if matches.subscribers:
             messages += [Message(matches, _match(book, deal, now_us), False) for deal in step.deals]
@@ -59,40 +43,22 @@ class Dialect:
         if level2.subscribers and (step.bids or step.asks):
             sides = (("buy", step.bids), ("sell", step.asks))
             changes = [[side, *level] for side, changed in sides for level in _levels(changed, book.instrument)]
-            update = {"type": "l2update", "product_id": product, "changes": changes, "time": _time(now_us)}
-            messages.append(Message(level2, msgspec.json.encode(update).decode(), False))
+            update = {"type": "l2update", "product_id": product, "changes": changes, "time": rfc3339(now_us)}
+            messages.append(Message(level2, encoded(update), False))
         return messages
-
-    def channels(self) -> Iterable[Broadcast]:
-        """Both channels of every product."""
-        return self.all.values()
 
     def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:  # noqa: ARG002 - part of the protocol
         """``/products``."""
         if path != "/products":
             return Answer(404, '{"message":"NotFound"}', {})
-        return Answer(200, msgspec.json.encode([_listed(book.instrument) for book in self.market.books]).decode(), {})
+        return answer([_listed(book.instrument) for book in self.market.books])
 
     def refuse(self, status: int) -> Answer:
         """A refusal as the exchange words it."""
-        text = "Service Unavailable" if status == 503 else "Public rate limit exceeded"
-        return Answer(status, msgspec.json.encode({"message": text}).decode(), {"Retry-After": "1"})
-
-    def spoil(self, text: str) -> str:
-        """There is no checksum. Never called."""
-        raise NotImplementedError(text)
+        return refusal(status, {"message": "Service Unavailable" if status == 503 else "Public rate limit exceeded"})
 
 
-class _Session:
-    """One connection: its subscriptions by channel and product."""
-
-    def __init__(self, exchange: Dialect) -> None:
-        self._exchange = exchange
-        self._carried: dict[tuple[str, str], Broadcast] = {}
-
-    def start(self, now_us: int) -> list[str]:  # noqa: ARG002 - part of the protocol
-        return []
-
+class _Session(Session[Dialect]):
     def receive(self, text: str, now_us: int) -> list[str]:
         try:
             request = msgspec.json.decode(text)
@@ -109,51 +75,44 @@ class _Session:
             return [_error(f"Failed to {method}", wrong)]
         return self._subscribe(asked, now_us) if method == "subscribe" else self._unsubscribe(asked)
 
-    def close(self) -> None:
-        self._unsubscribe(list(self._carried))
-
     def _wrong(self, name: str, product: str) -> str | None:
-        if name not in _KINDS:
+        if name not in _CHANNELS:
             return f"{name} is not a valid channel"
-        if product not in self._exchange.books or product in self._exchange.refused:
+        if f"{name} {product}" not in self.exchange.all:
             return f"{product} is not a valid product"
         return None
 
     def _subscribe(self, asked: Iterable[tuple[str, str]], now_us: int) -> list[str]:
         first: list[str] = []
         for name, product in asked:
-            channel = self._carried[name, product] = self._exchange.all[name, product]
-            channel.subscribers[self] = None
+            channel = self.exchange.all[f"{name} {product}"]
+            self.carry(channel)
             book = channel.book
             if name != "matches":
-                first.append(_ticker(book, _best(book), now_us) if name == "ticker" else _snapshot(book, now_us))
+                first.append(_ticker(book, book.best(), now_us) if name == "ticker" else _snapshot(book, now_us))
         return [self._list(), *first]
 
     def _unsubscribe(self, asked: Iterable[tuple[str, str]]) -> list[str]:
-        for key in asked:
-            channel = self._carried.pop(key, None)
-            if channel is not None:
-                channel.subscribers.pop(self, None)
+        for name, product in asked:
+            self.drop(f"{name} {product}")
         return [self._list()]
 
     def _list(self) -> str:
-        names = dict.fromkeys(name for name, _ in self._carried)
-        channels = [{"name": name, "product_ids": [p for n, p in self._carried if n == name]} for name in names]
-        return msgspec.json.encode({"type": "subscriptions", "channels": channels}).decode()
+        products: dict[str, list[str]] = {}
+        for name, product in map(str.split, self.carried):
+            products.setdefault(name, []).append(product)
+        channels = [{"name": name, "product_ids": listed} for name, listed in products.items()]
+        return encoded({"type": "subscriptions", "channels": channels})
 
 
 def _error(message: str, reason: str) -> str:
-    return msgspec.json.encode({"type": "error", "message": message, "reason": reason}).decode()
+    return encoded({"type": "error", "message": message, "reason": reason})
 
 
 def _snapshot(book: Book, now_us: int) -> str:
-    asks, bids = (prices(side.top(len(side.keys)), book.instrument) for side in (book.asks, book.bids))
+    asks, bids = (prices(side.top(), book.instrument) for side in (book.asks, book.bids))
     product = {"type": "snapshot", "product_id": book.instrument.canonical}
-    return msgspec.json.encode({**product, "asks": asks, "bids": bids, "time": _time(now_us)}).decode()
-
-
-def _time(now_us: int) -> str:
-    return datetime.fromtimestamp(now_us // 1_000_000, UTC).strftime(f"%Y-%m-%dT%H:%M:%S.{now_us % 1_000_000:06d}Z")
+    return encoded({**product, "asks": asks, "bids": bids, "time": rfc3339(now_us)})
 
 
 def _levels(changed: Mapping[int, int], instrument: Instrument) -> list[list[str]]:
@@ -170,27 +129,17 @@ def _ticker(book: Book, quote: Quote, now_us: int) -> str:
     day = {"price": opening, "open_24h": opening, "volume_24h": "0", "low_24h": opening, "high_24h": opening}
     bid = {"volume_30d": "0", "best_bid": price(quote.bid), "best_bid_size": size(quote.bid_lots)}
     ask = {"best_ask": price(quote.ask), "best_ask_size": size(quote.ask_lots), "side": "buy"}
-    trade = {"time": _time(now_us), "trade_id": 1, "last_size": size(1)}
-    return msgspec.json.encode(ticker | day | bid | ask | trade).decode()
+    trade = {"time": rfc3339(now_us), "trade_id": 1, "last_size": size(1)}
+    return encoded(ticker | day | bid | ask | trade)
 
 
 def _match(book: Book, deal: Deal, now_us: int) -> str:
     """A trade; its side is the maker's."""
     price, size = book.instrument.price(deal.ticks), book.instrument.size(deal.lots)
     side = "sell" if deal.buys else "buy"
-    product = {"product_id": book.instrument.canonical, "sequence": book.update_id, "time": _time(now_us)}
+    product = {"product_id": book.instrument.canonical, "sequence": book.update_id, "time": rfc3339(now_us)}
     match = {"type": "match", "trade_id": deal.number, "side": side, "size": size, "price": price}
-    return msgspec.json.encode(match | product).decode()
-
-
-def _best(book: Book) -> Quote:
-    (bid, bid_lots), (ask, ask_lots) = book.bids.top(1)[0], book.asks.top(1)[0]
-    return Quote(book.update_id, bid, bid_lots, ask, ask_lots)
-
-
-def _instrument(base: str, quote: str) -> Instrument:
-    places, ticks = scale(base)
-    return Instrument(base, quote, places, _SIZE_PLACES, ticks)
+    return encoded(match | product)
 
 
 def _listed(instrument: Instrument) -> dict[str, object]:

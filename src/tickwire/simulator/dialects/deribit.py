@@ -7,41 +7,30 @@ Differences: a change leaves with every step of the market instead of every 100 
 client is asked for a sign of life every second, and is kept without one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from random import Random
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
+from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Message
+from tickwire.simulator.instruments import Instrument
+from tickwire.simulator.kit import PlainDialect, Session, answer, decoded, encoded
+from tickwire.simulator.market import Book, Deal, Quote
 
-from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Kind, Message
-from tickwire.simulator.instruments import Instrument, choose_names, scale
-from tickwire.simulator.market import Book, Deal, Market, Quote
-
-_SIZE_PLACES = 4
 _LISTING = "/api/v2/public/get_instruments"
 
 
-class Dialect:
-    """The dialect over a market of *symbols*; subscriptions to a symbol of *refused* (``BTC-USDC``) are left out."""
+class Dialect(PlainDialect):
+    """Deribit's spot."""
 
     quote = "USDC"
+    size_places = 4
     numbered = True
-    heartbeat: str | None = '{"params":{"type":"test_request"},"method":"heartbeat","jsonrpc":"2.0"}'
+    names = (("quote.{}", "ticker"), ("book.{}.100ms", "book"), ("trades.{}.100ms", "trade"))
+    heartbeat = '{"params":{"type":"test_request"},"method":"heartbeat","jsonrpc":"2.0"}'
     unknown = '{"jsonrpc":"2.0","method":"subscription","params":{"channel":"simulated_notice","data":{}}}'
-    ping_interval_s: float | None = None
-    messages_per_second: int | None = None
-    snapshot_path: str | None = None
-    faults: frozenset[str] = frozenset()
 
-    def __init__(self, symbols: int | Sequence[str], rng: Random, refused: frozenset[str] = frozenset()) -> None:
-        self.market = Market([_instrument(*names) for names in choose_names(symbols, self.quote)], rng)
-        self.all: dict[str, Broadcast] = {}
-        for book in self.market.books:
-            name = _native(book.instrument)
-            channels: tuple[tuple[Kind, str], ...]
-            channels = (("ticker", f"quote.{name}"), ("book", f"book.{name}.100ms"), ("trade", f"trades.{name}.100ms"))
-            if book.instrument.canonical not in refused:
-                self.all |= {channel: Broadcast(kind, channel, book) for kind, channel in channels}
+    def native(self, base: str, quote: str) -> str:
+        """``BTC_USDC``."""
+        return f"{base}_{quote}"
 
     def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:  # noqa: ARG002 - part of the protocol
         """``/ws/api/v2``; None elsewhere."""
@@ -49,18 +38,15 @@ class Dialect:
 
     def advance(self, book: Book, now_us: int) -> list[Message]:
         """Move *book*: its trades, a quote a new best, then one change."""
-        name, sides = _native(book.instrument), (book.bids, book.asks)
-        known = [set(side.lots) for side in sides]
+        known = [set(side.lots) for side in (book.bids, book.asks)]
         step, messages = self.market.step(book), list[Message]()
-        quotes, books, trades = (
-            self.all.get(channel) for channel in (f"quote.{name}", f"book.{name}.100ms", f"trades.{name}.100ms")
-        )
-        if trades is not None and trades.subscribers and step.deals:
+        quotes, books, trades = self.of[book]
+        if trades.subscribers and step.deals:
             text = ",".join([_trade(deal, book.instrument, now_us) for deal in step.deals])
             messages.append(Message(trades, _pushed(trades, f"[{text}]"), False))
-        if quotes is not None and quotes.subscribers:
+        if quotes.subscribers:
             messages += [Message(quotes, _pushed(quotes, _quote(book, quote, now_us)), False) for quote in step.quotes]
-        if books is not None and books.subscribers:
+        if books.subscribers:
             levels = [
                 [
                     ("delete" if not lots else "change" if key in before else "new", key, lots)
@@ -72,43 +58,23 @@ class Dialect:
             messages.append(Message(books, _pushed(books, _book("change", book, levels, now_us, previous)), True))
         return messages
 
-    def channels(self) -> Iterable[Broadcast]:
-        """Every channel of every instrument."""
-        return self.all.values()
-
     def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:  # noqa: ARG002 - part of the protocol
         """``public/get_instruments``."""
         if path != _LISTING:
             return Answer(404, _failure(None, -32601, "Method not found"), {})
         spot = query.get("kind", "spot") == "spot"
         listed = [_listed(book.instrument) for book in self.market.books if spot]
-        return Answer(200, msgspec.json.encode({"jsonrpc": "2.0", "result": listed}).decode(), {})
+        return answer({"jsonrpc": "2.0", "result": listed})
 
     def refuse(self, status: int) -> Answer:
         """A refusal as Deribit words it."""
         return Answer(status, _failure(None, 10028, "too_many_requests"), {"Retry-After": "1"})
 
-    def spoil(self, text: str) -> str:
-        """There is no checksum. Never called."""
-        raise NotImplementedError(text)
 
-
-class _Session:
-    """One connection: its subscriptions by channel."""
-
-    def __init__(self, exchange: Dialect) -> None:
-        self._exchange = exchange
-        self._carried: dict[str, Broadcast] = {}
-
-    def start(self, now_us: int) -> list[str]:  # noqa: ARG002 - part of the protocol
-        return []
-
+class _Session(Session[Dialect]):
     def receive(self, text: str, now_us: int) -> list[str]:
-        try:
-            request = msgspec.json.decode(text)
-        except msgspec.DecodeError:
-            request = None
-        if not isinstance(request, dict) or not isinstance(request.get("id"), int):
+        request = decoded(text)
+        if request is None or not isinstance(request.get("id"), int):
             return [_failure(None, 11050, "bad_request")]
         number, method, params = request["id"], request.get("method"), request.get("params") or {}
         channels = params.get("channels", []) if isinstance(params, dict) else []
@@ -120,24 +86,15 @@ class _Session:
             case "public/subscribe":
                 return self._subscribe(number, [str(channel) for channel in channels], now_us)
             case "public/unsubscribe":
-                gone = [channel for channel in map(str, channels) if channel in self._carried]
-                for channel in gone:
-                    self._carried.pop(channel).subscribers.pop(self, None)
-                return [_result(number, gone)]
+                return [_result(number, [channel for channel in map(str, channels) if self.drop(channel)])]
         return [_failure(number, -32601, "Method not found")]
-
-    def close(self) -> None:
-        for channel in self._carried.values():
-            channel.subscribers.pop(self, None)
-        self._carried.clear()
 
     def _subscribe(self, number: int, channels: list[str], now_us: int) -> list[str]:
         """A channel that does not exist is missing from the answer; one that is carried gets no second snapshot."""
-        found = [self._exchange.all[name] for name in channels if name in self._exchange.all]
-        new = [channel for channel in found if channel.name not in self._carried]
+        found = [self.exchange.all[name] for name in channels if name in self.exchange.all]
+        new = [channel for channel in found if channel.name not in self.carried]
         for channel in new:
-            self._carried[channel.name] = channel
-            channel.subscribers[self] = None
+            self.carry(channel)
         snapshots = [_pushed(channel, _snapshot(channel.book, now_us)) for channel in new if channel.kind == "book"]
         return [_result(number, [channel.name for channel in reversed(found)]), *snapshots]
 
@@ -156,14 +113,14 @@ def _book(kind: str, book: Book, levels: Sequence[Sequence[tuple[str, int, int]]
     bids, asks = (",".join([f'["{a}",{price(abs(key))},{size(lots)}]' for a, key, lots in side]) for side in levels)
     return (
         f'{{"timestamp":{now_us // 1000},"type":"{kind}","change_id":{book.update_id},'
-        f'"instrument_name":"{_native(book.instrument)}","bids":[{bids}],"asks":[{asks}]{more}}}'
+        f'"instrument_name":"{book.instrument.native}","bids":[{bids}],"asks":[{asks}]{more}}}'
     )
 
 
 def _quote(book: Book, quote: Quote, now_us: int) -> str:
     price, size = book.instrument.price, book.instrument.size
     return (
-        f'{{"timestamp":{now_us // 1000},"instrument_name":"{_native(book.instrument)}",'
+        f'{{"timestamp":{now_us // 1000},"instrument_name":"{book.instrument.native}",'
         f'"best_bid_price":{price(quote.bid)},"best_bid_amount":{size(quote.bid_lots)},'
         f'"best_ask_price":{price(quote.ask)},"best_ask_amount":{size(quote.ask_lots)}}}'
     )
@@ -172,29 +129,20 @@ def _quote(book: Book, quote: Quote, now_us: int) -> str:
 def _trade(deal: Deal, instrument: Instrument, now_us: int) -> str:
     return (
         f'{{"trade_seq":{deal.number},"trade_id":"{deal.number}","timestamp":{now_us // 1000},'
-        f'"price":{instrument.price(deal.ticks)},"instrument_name":"{_native(instrument)}",'
+        f'"price":{instrument.price(deal.ticks)},"instrument_name":"{instrument.native}",'
         f'"direction":"{"buy" if deal.buys else "sell"}","amount":{instrument.size(deal.lots)}}}'
     )
 
 
 def _result(number: int, result: Any) -> str:
-    return msgspec.json.encode({"jsonrpc": "2.0", "id": number, "result": result, "testnet": False}).decode()
+    return encoded({"jsonrpc": "2.0", "id": number, "result": result, "testnet": False})
 
 
 def _failure(number: int | None, code: int, message: str) -> str:
     known = {} if number is None else {"id": number}
-    return msgspec.json.encode({"jsonrpc": "2.0", **known, "error": {"code": code, "message": message}}).decode()
-
-
-def _native(instrument: Instrument) -> str:
-    return f"{instrument.base}_{instrument.quote}"
-
-
-def _instrument(base: str, quote: str) -> Instrument:
-    places, ticks = scale(base)
-    return Instrument(base, quote, places, _SIZE_PLACES, ticks)
+    return encoded({"jsonrpc": "2.0", **known, "error": {"code": code, "message": message}})
 
 
 def _listed(instrument: Instrument) -> dict[str, object]:
-    names = {"instrument_name": _native(instrument), "kind": "spot", "base_currency": instrument.base}
+    names = {"instrument_name": instrument.native, "kind": "spot", "base_currency": instrument.base}
     return {**names, "quote_currency": instrument.quote, "counter_currency": instrument.quote, "is_active": True}

@@ -10,20 +10,16 @@ import re
 import zlib
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from itertools import chain
-from random import Random
+from dataclasses import replace
 from typing import Any
 
-import msgspec
-
-from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Message
-from tickwire.simulator.instruments import Instrument, choose_names, scale
-from tickwire.simulator.market import Book, Deal, Market, Quote, Side, Step
+from tickwire.simulator.dialect import Answer, Conversation, Message
+from tickwire.simulator.instruments import Instrument
+from tickwire.simulator.kit import PlainDialect, Session, answer, decoded, encoded, refusal, rfc3339
+from tickwire.simulator.market import Book, Deal, Quote, Side, Step
 
 DEPTHS = (10, 25, 100, 500, 1000)
 _CHECKED = 10  # levels a side that the checksum covers
-_SIZE_PLACES = 8
 _PRICE_PLACES = {"BTC": 1}  # where Kraken's differ from the usual ones
 _END = 1 << 62  # behind every key
 _STATUS = (
@@ -36,27 +32,25 @@ _OLD_NAMES = {"BTC": "XBT", "DOGE": "XDG"}  # what the listing still calls them;
 _LOSABLE = 5
 
 
-class Dialect:
-    """The dialect over a market of *symbols*; subscriptions to a symbol of *refused* (``BTC-USD``) are errors."""
+class Dialect(PlainDialect):
+    """Kraken's spot."""
 
     quote = "USD"
-    numbered = False
-    heartbeat: str | None = '{"channel":"heartbeat"}'
-    unknown = '{"channel":"simulated_notice","type":"update","data":[{"text":"a kind that nobody documented"}]}'
-    ping_interval_s: float | None = None
-    messages_per_second: int | None = None
-    snapshot_path: str | None = None
+    names = (("ticker {}", "ticker"), ("trade {}", "trade"), *((f"book {{}} {depth}", "book") for depth in DEPTHS))
+    heartbeat = '{"channel":"heartbeat"}'
     faults = frozenset({"checksum"})
+    unknown = '{"channel":"simulated_notice","type":"update","data":[{"text":"a kind that nobody documented"}]}'
 
-    def __init__(self, symbols: int | Sequence[str], rng: Random, refused: frozenset[str] = frozenset()) -> None:
-        self.market = Market([_instrument(*names) for names in choose_names(symbols, self.quote)], rng)
-        self.refused = refused
-        self.books = {_native(book.instrument): book for book in self.market.books}
-        self.tickers = {book: Broadcast("ticker", symbol, book) for symbol, book in self.books.items()}
-        self.trades = {book: Broadcast("trade", symbol, book) for symbol, book in self.books.items()}
-        self.depths: dict[Book, dict[int, Broadcast]] = {book: {} for book in self.market.books}
-        self._second = -1
-        self._second_text = ""
+    def native(self, base: str, quote: str) -> str:
+        """``BTC/USD``."""
+        return f"{base}/{quote}"
+
+    def instrument(self, base: str, quote: str) -> Instrument:
+        """Prices have places of their own."""
+        usual = super().instrument(base, quote)
+        places = _PRICE_PLACES.get(base, usual.price_places)
+        ticks = usual.opening_ticks // 10 ** (usual.price_places - places)
+        return replace(usual, price_places=places, opening_ticks=ticks)
 
     def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:  # noqa: ARG002 - part of the protocol
         """``/v2``; None elsewhere."""
@@ -64,73 +58,50 @@ class Dialect:
 
     def advance(self, book: Book, now_us: int) -> list[Message]:
         """Move *book*: its trades, a ticker a new best, then an update a subscribed depth, where its levels changed."""
-        heard = [(depth, channel) for depth, channel in self.depths[book].items() if channel.subscribers]
+        ticker, trades, *books = self.of[book]
+        heard = [(depth, channel) for depth, channel in zip(DEPTHS, books, strict=True) if channel.subscribers]
         bounds = [(_bound(book.bids, depth), _bound(book.asks, depth)) for depth, _ in heard]
-        step = self.market.step(book)
-        ticker, trades = self.tickers[book], self.trades[book]
-        messages: list[Message] = []
+        step, time, messages = self.market.step(book), rfc3339(now_us), list[Message]()
         if step.deals and trades.subscribers:
-            messages.append(Message(trades, trade_text("update", book, step.deals, self.time(now_us)), losable=False))
+            messages.append(Message(trades, trade_text("update", book, step.deals, time), losable=False))
         if ticker.subscribers:
-            time = self.time(now_us)
             messages += [Message(ticker, ticker_text("update", book, quote, time), False) for quote in step.quotes]
         if heard and (step.bids or step.asks):
             losable = _near(step.bids, book.bids) and _near(step.asks, book.asks)
-            tail = f'"checksum":{checksum(book)},"timestamp":"{self.time(now_us)}"}}]}}'
+            tail = f'"checksum":{checksum(book)},"timestamp":"{time}"}}]}}'
             for (depth, channel), (bids_end, asks_end) in zip(heard, bounds, strict=True):
                 text = _update(book, step, depth, bids_end, asks_end)
                 if text:
                     messages.append(Message(channel, text + tail, losable))
         return messages
 
-    def channels(self) -> Iterable[Broadcast]:
-        """Every ticker, all trades, and the books of every depth that was ever subscribed."""
-        return chain(self.tickers.values(), self.trades.values(), *(depths.values() for depths in self.depths.values()))
-
     def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:  # noqa: ARG002 - part of the protocol
         """``/0/public/AssetPairs``: everything listed of the class asked for, which is currencies alone."""
         if path != "/0/public/AssetPairs":
-            return Answer(404, msgspec.json.encode({"error": ["EGeneral:Unknown method"]}).decode(), {})
+            return Answer(404, encoded({"error": ["EGeneral:Unknown method"]}), {})
         currencies = query.get("aclass_base", "currency") == "currency"
         pairs = dict(_listed(book.instrument) for book in self.market.books if currencies)
-        return Answer(200, msgspec.json.encode({"error": [], "result": pairs}).decode(), {})
+        return answer({"error": [], "result": pairs})
 
     def refuse(self, status: int) -> Answer:
         """A refusal as Kraken words it."""
-        text = "EService:Unavailable" if status == 503 else "EGeneral:Too many requests"
-        return Answer(status, msgspec.json.encode({"error": [text]}).decode(), {"Retry-After": "1"})
+        return refusal(status, {"error": ["EService:Unavailable" if status == 503 else "EGeneral:Too many requests"]})
 
     def spoil(self, text: str) -> str:
         """Add one to the checksum, or take one away where it is the greatest there is."""
         return re.sub(r'(?<="checksum":)\d+', lambda found: str((int(found[0]) + 1) % 2**32), text, count=1)
 
-    def time(self, now_us: int) -> str:
-        """RFC 3339 with microseconds; the text of the running second is kept."""
-        second, micros = divmod(now_us, 1_000_000)
-        if second != self._second:
-            self._second = second
-            self._second_text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        return f"{self._second_text}.{micros:06d}Z"
 
-
-class _Session:
-    """One connection: its subscriptions by channel and symbol."""
-
-    def __init__(self, exchange: Dialect) -> None:
-        self._exchange = exchange
-        self._channels: dict[tuple[str, str], Broadcast] = {}
+class _Session(Session[Dialect]):
+    """One connection. A symbol's book is carried in one depth, under a name without it."""
 
     def start(self, now_us: int) -> list[str]:  # noqa: ARG002 - part of the protocol
         return [_STATUS]
 
     def receive(self, text: str, now_us: int) -> list[str]:
-        time = self._exchange.time(now_us)
-        try:
-            request = msgspec.json.decode(text)
-        except msgspec.DecodeError:
-            request = None
-        params = request.get("params", {}) if isinstance(request, dict) else None
-        if not isinstance(request, dict) or not isinstance(params, dict):
+        time, request = rfc3339(now_us), decoded(text)
+        params = None if request is None else request.get("params", {})
+        if request is None or not isinstance(params, dict):
             return [_reply(None, time, error="Malformed request", success=False)]
         method, number = request.get("method"), request.get("req_id")
         if method == "ping":
@@ -141,38 +112,31 @@ class _Session:
         answer = self._subscribe if method == "subscribe" else self._unsubscribe
         return [line for symbol in symbols for line in answer(str(symbol), params, number, time)]
 
-    def close(self) -> None:
-        for channel in self._channels.values():
-            channel.subscribers.pop(self, None)
-        self._channels.clear()
-
     def _subscribe(self, symbol: str, params: dict[str, Any], number: object, time: str) -> list[str]:
         name, depth = str(params.get("channel")), params.get("depth", 10)
         trigger, snapshot = params.get("event_trigger", "trades"), params.get("snapshot", True) is not False
-        book = self._exchange.books.get(symbol)
+        book = self.exchange.books.get(symbol)
         error = None
         if name not in {"book", "ticker", "trade"}:
             error = f"Broadcast {name} not supported"
-        elif book is None or book.instrument.canonical in self._exchange.refused:
+        elif book is None or book.instrument.canonical in self.exchange.refused:
             error = f"Currency pair not supported {symbol}"
         elif name == "book" and depth not in DEPTHS:
             error = "Subscription depth not supported"
         elif name == "ticker" and trigger not in {"bbo", "trades"}:
             error = "Event trigger not supported"
-        elif (name, symbol) in self._channels:
+        elif f"{name} {symbol}" in self.carried:
             error = "Already subscribed"
         if error or book is None:
             return [_reply(number, time, error=error, method="subscribe", success=False, symbol=symbol)]
+        full = f"{name} {symbol}"
         if name == "book":
-            channel = self._exchange.depths[book].setdefault(depth, Broadcast("book", f"{symbol} {depth}", book))
-            extra, first = {"depth": depth}, snapshot_text(book, depth, time)
+            full, extra, first = f"{full} {depth}", {"depth": depth}, snapshot_text(book, depth, time)
         elif name == "trade":
-            channel, extra = self._exchange.trades[book], {}
-            first = trade_text("snapshot", book, book.deals, time)
+            extra, first = {}, trade_text("snapshot", book, book.deals, time)
         else:
-            channel = self._exchange.tickers[book]
-            extra, first = {"event_trigger": trigger}, ticker_text("snapshot", book, _best(book), time)
-        self._channels[name, symbol] = channel
+            extra, first = {"event_trigger": trigger}, ticker_text("snapshot", book, book.best(), time)
+        channel = self.carried[f"{name} {symbol}"] = self.exchange.all[full]
         if name != "ticker" or trigger == "bbo":
             channel.subscribers[self] = None
         result = {"channel": name, **extra, "snapshot": snapshot, "symbol": symbol}
@@ -180,11 +144,9 @@ class _Session:
 
     def _unsubscribe(self, symbol: str, params: dict[str, Any], number: object, time: str) -> list[str]:
         name = str(params.get("channel"))
-        channel = self._channels.pop((name, symbol), None)
-        if channel is None:
+        if not self.drop(f"{name} {symbol}"):
             error = "Subscription Not Found"
             return [_reply(number, time, error=error, method="unsubscribe", success=False, symbol=symbol)]
-        channel.subscribers.pop(self, None)
         result = {"channel": name, "symbol": symbol}
         return [_reply(number, time, method="unsubscribe", result=result, success=True)]
 
@@ -200,7 +162,7 @@ def snapshot_text(book: Book, depth: int, time: str) -> str:
     """The first message of a book subscription."""
     instrument = book.instrument
     return (
-        f'{{"channel":"book","type":"snapshot","data":[{{"symbol":"{_native(instrument)}",'
+        f'{{"channel":"book","type":"snapshot","data":[{{"symbol":"{instrument.native}",'
         f'"bids":[{_levels(book.bids.top(depth), instrument)}],"asks":[{_levels(book.asks.top(depth), instrument)}],'
         f'"checksum":{checksum(book)},"timestamp":"{time}"}}]}}'
     )
@@ -212,7 +174,7 @@ def ticker_text(kind: str, book: Book, quote: Quote, time: str) -> str:
     price, size = instrument.price, instrument.size
     opening, none = price(instrument.opening_ticks), price(0)
     return (
-        f'{{"channel":"ticker","type":"{kind}","data":[{{"symbol":"{_native(instrument)}",'
+        f'{{"channel":"ticker","type":"{kind}","data":[{{"symbol":"{instrument.native}",'
         f'"bid":{price(quote.bid)},"bid_qty":{size(quote.bid_lots)},'
         f'"ask":{price(quote.ask)},"ask_qty":{size(quote.ask_lots)},'
         f'"last":{opening},"volume":{size(0)},"vwap":{opening},"low":{opening},"high":{opening},'
@@ -222,7 +184,7 @@ def ticker_text(kind: str, book: Book, quote: Quote, time: str) -> str:
 
 def trade_text(kind: str, book: Book, deals: Iterable[Deal], time: str) -> str:
     """Trades, with the time of the message; those of a snapshot were made before."""
-    price, size, symbol = book.instrument.price, book.instrument.size, _native(book.instrument)
+    price, size, symbol = book.instrument.price, book.instrument.size, book.instrument.native
     found = [
         f'{{"symbol":"{symbol}","side":"{"buy" if deal.buys else "sell"}","price":{price(deal.ticks)},'
         f'"qty":{size(deal.lots)},"ord_type":"market","trade_id":{deal.number},"timestamp":"{time}"}}'
@@ -242,7 +204,7 @@ def _update(book: Book, step: Step, depth: int, bids_end: int, asks_end: int) ->
         return None
     instrument = book.instrument
     return (
-        f'{{"channel":"book","type":"update","data":[{{"symbol":"{_native(instrument)}",'
+        f'{{"channel":"book","type":"update","data":[{{"symbol":"{instrument.native}",'
         f'"bids":[{_levels(bids, instrument)}],"asks":[{_levels(asks, instrument)}],'
     )
 
@@ -268,11 +230,6 @@ def _near(changed: dict[int, int], side: Side) -> bool:
     return all(lots and key <= side.keys[_LOSABLE - 1] for key, lots in changed.items())
 
 
-def _best(book: Book) -> Quote:
-    (bid, bid_lots), (ask, ask_lots) = book.bids.top(1)[0], book.asks.top(1)[0]
-    return Quote(book.update_id, bid, bid_lots, ask, ask_lots)
-
-
 def _levels(levels: Sequence[tuple[int, int]], instrument: Instrument) -> str:
     price, size = instrument.price, instrument.size
     return ",".join([f'{{"price":{price(ticks)},"qty":{size(lots)}}}' for ticks, lots in levels])
@@ -281,17 +238,7 @@ def _levels(levels: Sequence[tuple[int, int]], instrument: Instrument) -> str:
 def _reply(number: object, time: str, **fields: object) -> str:
     if number is not None:
         fields["req_id"] = number
-    return msgspec.json.encode({**fields, "time_in": time, "time_out": time}).decode()
-
-
-def _instrument(base: str, quote: str) -> Instrument:
-    places, ticks = scale(base)
-    own = _PRICE_PLACES.get(base, places)
-    return Instrument(base, quote, own, _SIZE_PLACES, ticks // 10 ** (places - own))
-
-
-def _native(instrument: Instrument) -> str:
-    return f"{instrument.base}/{instrument.quote}"
+    return encoded({**fields, "time_in": time, "time_out": time})
 
 
 def _listed(instrument: Instrument) -> tuple[str, dict[str, object]]:

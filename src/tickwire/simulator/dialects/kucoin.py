@@ -6,43 +6,27 @@ Differences: text frames instead of binary ones; an order book event leaves with
 every 10 ms; no book has as many as 500 levels.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from random import Random
+from collections.abc import Mapping
 from typing import Any
 
-import msgspec
+from tickwire.simulator.dialect import Answer, Conversation, Message, prices
+from tickwire.simulator.instruments import Instrument
+from tickwire.simulator.kit import PlainDialect, Session, answer, decoded, encoded, refusal
+from tickwire.simulator.market import Book
 
-from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Kind, Message, prices
-from tickwire.simulator.instruments import Instrument, choose_names, scale
-from tickwire.simulator.market import Book, Market
-
-_SIZE_PLACES = 8
-_KINDS: dict[str, Kind] = {"ticker": "ticker", "obu": "book", "trade": "trade"}
+_CHANNELS = ("ticker", "obu", "trade")
 _DEPTH = "increment@10ms"
 _NO_LEVEL = [["0", "0"]]  # what an event says that only moves the number on
 _WELCOME = '{"sessionId":"simulated","message":"welcome","pingInterval":18000,"pingTimeout":10000}'
 
 
-class Dialect:
-    """The dialect over a market of *symbols*; subscriptions to a symbol of *refused* (``BTC-USDT``) are errors."""
+class Dialect(PlainDialect):
+    """KuCoin's spot."""
 
-    quote = "USDT"
     numbered = True
-    heartbeat: str | None = None
+    names = (("ticker {}", "ticker"), ("obu {}", "book"), ("trade {}", "trade"))
+    messages_per_second = 30
     unknown = '{"T":"simulated.SPOT","P":1,"d":{"text":"a kind of message that nobody documented"}}'
-    ping_interval_s: float | None = None
-    messages_per_second: int | None = 30
-    snapshot_path: str | None = None
-    faults: frozenset[str] = frozenset()
-
-    def __init__(self, symbols: int | Sequence[str], rng: Random, refused: frozenset[str] = frozenset()) -> None:
-        self.market = Market([_instrument(*names) for names in choose_names(symbols, self.quote)], rng)
-        self.refused = refused
-        self.all = {
-            (name, book.instrument.canonical): Broadcast(kind, f"{name} {book.instrument.canonical}", book)
-            for book in self.market.books
-            for name, kind in _KINDS.items()
-        }
 
     def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:  # noqa: ARG002 - part of the protocol
         """The root; None elsewhere."""
@@ -50,9 +34,9 @@ class Dialect:
 
     def advance(self, book: Book, now_us: int) -> list[Message]:
         """Move *book*: a trade a deal, a ticker a new best, then one event over all update ids of the step."""
-        instrument, name = book.instrument, book.instrument.canonical
+        instrument, name = book.instrument, book.instrument.native
         price, size = instrument.price, instrument.size
-        ticker, books, trades = (self.all[channel, name] for channel in _KINDS)
+        ticker, books, trades = self.of[book]
         step, messages = self.market.step(book), list[Message]()
         for deal in step.deals if trades.subscribers else ():
             said: dict[str, Any] = {"E": deal.number, "M": now_us * 1000, "S": "buy" if deal.buys else "sell"}
@@ -70,97 +54,66 @@ class Dialect:
             messages.append(Message(books, _pushed("obu", said, now_us, "delta"), True))
         return messages
 
-    def channels(self) -> Iterable[Broadcast]:
-        """Every channel of every symbol."""
-        return self.all.values()
-
     def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:  # noqa: ARG002 - part of the protocol
         """``/api/v1/symbols``."""
         if path != "/api/v1/symbols":
             return Answer(404, '{"code":"404000","msg":"Not Found"}', {})
-        listed = [_listed(book.instrument) for book in self.market.books]
-        return Answer(200, msgspec.json.encode({"code": "200000", "data": listed}).decode(), {})
+        return answer({"code": "200000", "data": [_listed(book.instrument) for book in self.market.books]})
 
     def refuse(self, status: int) -> Answer:
         """A refusal as KuCoin words it."""
-        return Answer(status, '{"code":"429000","msg":"too many requests"}', {"Retry-After": "1"})
-
-    def spoil(self, text: str) -> str:
-        """There is no checksum. Never called."""
-        raise NotImplementedError(text)
+        return refusal(status, {"code": "429000", "msg": "too many requests"})
 
 
-class _Session:
-    """One connection: its subscriptions by channel and symbol."""
-
-    def __init__(self, exchange: Dialect) -> None:
-        self._exchange = exchange
-        self._carried: dict[tuple[str, str], Broadcast] = {}
-
+class _Session(Session[Dialect]):
     def start(self, now_us: int) -> list[str]:  # noqa: ARG002 - part of the protocol
         return [_WELCOME]
 
     def receive(self, text: str, now_us: int) -> list[str]:
         """Answer a request; one that is no JSON gets no answer."""
-        try:
-            request = msgspec.json.decode(text)
-        except msgspec.DecodeError:
-            request = None
-        if not isinstance(request, dict):
+        request = decoded(text)
+        if request is None:
             return []
         number = request.get("id")
         if request.get("type") == "ping":
-            return [msgspec.json.encode({"type": "pong", "id": number, "ts": now_us * 1000}).decode()]
+            return [encoded({"type": "pong", "id": number, "ts": now_us * 1000})]
         return self._asked(request, str(request.get("channel")), str(request.get("symbol")), now_us)
-
-    def close(self) -> None:
-        for channel in self._carried.values():
-            channel.subscribers.pop(self, None)
-        self._carried.clear()
 
     def _asked(self, request: Mapping[str, Any], channel: str, symbol: str, now_us: int) -> list[str]:
         number, action = request.get("id"), request.get("action")
-        right = action in {"SUBSCRIBE", "UNSUBSCRIBE"} and channel in _KINDS and request.get("tradeType") == "SPOT"
+        right = action in {"SUBSCRIBE", "UNSUBSCRIBE"} and channel in _CHANNELS and request.get("tradeType") == "SPOT"
         if not right or (channel == "obu" and request.get("depth") != _DEPTH):
             return [_answer(number, "message", "invalid request data")]
-        if symbol in self._exchange.refused:
+        if symbol in self.exchange.refused:
             return [_answer(number, "reason", f"symbol {symbol} is not supported")]
         if action == "SUBSCRIBE":
-            return [_answer(number), *self._subscribe((channel, symbol), now_us)]
-        carried = self._carried.pop((channel, symbol), None)
-        if carried is not None:
-            carried.subscribers.pop(self, None)
+            return [_answer(number), *self._subscribe(f"{channel} {symbol}", now_us)]
+        self.drop(f"{channel} {symbol}")
         return [_answer(number)]
 
-    def _subscribe(self, key: tuple[str, str], now_us: int) -> list[str]:
+    def _subscribe(self, name: str, now_us: int) -> list[str]:
         """A symbol that does not exist is accepted and stays silent; a second time brings no second snapshot."""
-        channel = self._exchange.all.get(key)
-        if channel is None or key in self._carried:
+        channel = self.exchange.all.get(name)
+        if channel is None or name in self.carried:
             return []
-        self._carried[key] = channel
-        channel.subscribers[self] = None
+        self.carry(channel)
         if channel.kind != "book":
             return []
-        book = channel.book
-        bids, asks = (prices(side.top(len(side.keys)), book.instrument) for side in (book.bids, book.asks))
-        said = {"O": book.update_id, "C": book.update_id, "M": now_us * 1000, "s": key[1], "a": asks, "b": bids}
-        return [_pushed("obu", said, now_us, "snapshot")]
+        book, instrument = channel.book, channel.book.instrument
+        bids, asks = (prices(side.top(), instrument) for side in (book.bids, book.asks))
+        said = {"O": book.update_id, "C": book.update_id, "M": now_us * 1000, "s": instrument.native}
+        return [_pushed("obu", said | {"a": asks, "b": bids}, now_us, "snapshot")]
 
 
 def _pushed(channel: str, data: dict[str, Any], now_us: int, kind: str | None = None) -> str:
     said: dict[str, Any] = {"T": f"{channel}.SPOT", "P": now_us * 1000}
     if kind is not None:
         said |= {"dp": _DEPTH, "t": kind}
-    return msgspec.json.encode(said | {"d": data}).decode()
+    return encoded(said | {"d": data})
 
 
 def _answer(number: object, word: str = "", error: str = "") -> str:
-    return msgspec.json.encode({"id": number, "result": not error} | ({word: error} if error else {})).decode()
-
-
-def _instrument(base: str, quote: str) -> Instrument:
-    places, ticks = scale(base)
-    return Instrument(base, quote, places, _SIZE_PLACES, ticks)
+    return encoded({"id": number, "result": not error} | ({word: error} if error else {}))
 
 
 def _listed(instrument: Instrument) -> dict[str, object]:

@@ -8,44 +8,27 @@ Differences: a message of ``books`` leaves with every step of the market, not ev
 connection that says nothing stays. With a ``snapshot_path`` books begin by REST, and none over the socket.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from random import Random
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Kind, Message, prices
-from tickwire.simulator.instruments import Instrument, choose_names, scale
-from tickwire.simulator.market import Book, Deal, Market, Quote
+from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Message, prices
+from tickwire.simulator.instruments import Instrument
+from tickwire.simulator.kit import PlainDialect, Session, answer, encoded, refusal
+from tickwire.simulator.market import Book, Deal, Quote
 
 BOOKS_PATH = "/api/v5/market/books"
 _LISTING_PATH = "/api/v5/public/instruments"
 _DEPTH = 400
-_SIZE_PLACES = 8
-_KINDS: dict[str, Kind] = {"bbo-tbt": "ticker", "books": "book", "trades": "trade"}
 _TEXTS = {"50001": "Service temporarily unavailable. Try again later", "50011": "Too Many Requests"}
 
 
-class Dialect:
-    """The dialect over a market of *symbols*; subscriptions to a symbol of *refused* (``BTC-USDT``) are errors."""
+class Dialect(PlainDialect):
+    """OKX's spot."""
 
-    quote = "USDT"
     numbered = True
-    heartbeat: str | None = None
+    names = (("bbo-tbt {}", "ticker"), ("books {}", "book"), ("trades {}", "trade"))
     unknown = '{"event":"simulated-notice","code":"0","msg":"a kind of message that nobody documented"}'
-    ping_interval_s: float | None = None
-    messages_per_second: int | None = None
-    snapshot_path: str | None = None
-    faults: frozenset[str] = frozenset()
-
-    def __init__(self, symbols: int | Sequence[str], rng: Random, refused: frozenset[str] = frozenset()) -> None:
-        self.market = Market([_instrument(*names) for names in choose_names(symbols, self.quote)], rng)
-        self.refused = refused
-        self.books = {book.instrument.canonical: book for book in self.market.books}
-        self.all = {
-            (name, native): Broadcast(kind, f"{name} {native}", book)
-            for name, kind in _KINDS.items()
-            for native, book in self.books.items()
-        }
 
     def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:  # noqa: ARG002 - part of the protocol
         """``/ws/v5/public``; None elsewhere."""
@@ -53,8 +36,8 @@ class Dialect:
 
     def advance(self, book: Book, now_us: int) -> list[Message]:
         """Move *book*: trades, a bbo-tbt for every new best, and the change with the number of the one before."""
-        step, native = self.market.step(book), book.instrument.canonical
-        best, books, trades = (self.all[name, native] for name in _KINDS)
+        step = self.market.step(book)
+        best, books, trades = self.of[book]
         messages: list[Message] = []
         if trades.subscribers:
             messages += [Message(trades, _trade(book, deal, now_us), False) for deal in step.deals]
@@ -66,10 +49,6 @@ class Dialect:
             text = _data("books", book, change | {"prevSeqId": step.first - 1}, "update")
             messages.append(Message(books, text, True))
         return messages
-
-    def channels(self) -> Iterable[Broadcast]:
-        """Every channel of every instrument."""
-        return self.all.values()
 
     def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:
         """The instruments, and the order books."""
@@ -86,24 +65,10 @@ class Dialect:
     def refuse(self, status: int) -> Answer:
         """A refusal as the exchange words it."""
         code = "50001" if status == 503 else "50011"
-        body = msgspec.json.encode({"code": code, "msg": _TEXTS[code]}).decode()
-        return Answer(status, body, {"Retry-After": "1"})
-
-    def spoil(self, text: str) -> str:
-        """There is no checksum. Never called."""
-        raise NotImplementedError(text)
+        return refusal(status, {"code": code, "msg": _TEXTS[code]})
 
 
-class _Session:
-    """One connection: its subscriptions by channel and instrument."""
-
-    def __init__(self, exchange: Dialect) -> None:
-        self._exchange = exchange
-        self._carried: dict[tuple[str, str], Broadcast] = {}
-
-    def start(self, now_us: int) -> list[str]:  # noqa: ARG002 - part of the protocol
-        return []
-
+class _Session(Session[Dialect]):
     def receive(self, text: str, now_us: int) -> list[str]:
         if text == "ping":
             return ["pong"]
@@ -118,44 +83,35 @@ class _Session:
         answer = self._subscribe if method == "subscribe" else self._unsubscribe
         return [line for name, native in asked for line in answer(name, native, number, now_us)]
 
-    def close(self) -> None:
-        for channel in self._carried.values():
-            channel.subscribers.pop(self, None)
-        self._carried.clear()
-
     def _subscribe(self, name: str, native: str, number: dict[str, str], now_us: int) -> list[str]:
-        channel = self._exchange.all.get((name, native))
-        if channel is None or native in self._exchange.refused:
+        channel = self.exchange.all.get(f"{name} {native}")
+        if channel is None:
             said = f"Wrong URL or channel:{name},instId:{native} doesn't exist. Please use the correct URL, channel and"
             return [_event("error", code="60018", msg=f"{said} parameters referring to API document.", **number)]
-        self._carried[name, native] = channel
-        channel.subscribers[self] = None
+        self.carry(channel)
         return [_event("subscribe", arg={"channel": name, "instId": native}, **number), *self._first(channel, now_us)]
 
     def _first(self, channel: Broadcast, now_us: int) -> list[str]:
         book = channel.book
         if channel.kind == "ticker":
-            (bid, bid_lots), (ask, ask_lots) = book.bids.top(1)[0], book.asks.top(1)[0]
-            return [_best(book, Quote(book.update_id, bid, bid_lots, ask, ask_lots), now_us)]
-        if channel.kind == "book" and self._exchange.snapshot_path is None:
+            return [_best(book, book.best(), now_us)]
+        if channel.kind == "book" and self.exchange.snapshot_path is None:
             return [_data("books", book, _whole(book, now_us) | {"prevSeqId": -1}, "snapshot")]
         return []
 
     def _unsubscribe(self, name: str, native: str, number: dict[str, str], now_us: int) -> list[str]:  # noqa: ARG002 - as above
-        channel = self._carried.pop((name, native), None)
-        if channel is not None:
-            channel.subscribers.pop(self, None)
+        self.drop(f"{name} {native}")
         return [_event("unsubscribe", arg={"channel": name, "instId": native}, **number)]
 
 
 def _event(event: str, **fields: object) -> str:
-    return msgspec.json.encode({**fields, "event": event, "connId": "a4d3ae55"}).decode()
+    return encoded({**fields, "event": event, "connId": "a4d3ae55"})
 
 
 def _data(name: str, book: Book, data: dict[str, object], action: str | None = None) -> str:
     arg = {"channel": name, "instId": book.instrument.canonical}
     what = {} if action is None else {"action": action}
-    return msgspec.json.encode({"arg": arg, **what, "data": [data]}).decode()
+    return encoded({"arg": arg, **what, "data": [data]})
 
 
 def _sides(asks: list[list[str]], bids: list[list[str]], now_us: int, number: int) -> dict[str, object]:
@@ -189,12 +145,7 @@ def _trade(book: Book, deal: Deal, now_us: int) -> str:
 
 
 def _answer(data: list[dict[str, object]], code: str = "0", said: str = "") -> Answer:
-    return Answer(200, msgspec.json.encode({"code": code, "msg": said, "data": data}).decode(), {})
-
-
-def _instrument(base: str, quote: str) -> Instrument:
-    places, ticks = scale(base)
-    return Instrument(base, quote, places, _SIZE_PLACES, ticks)
+    return answer({"code": code, "msg": said, "data": data})
 
 
 def _listed(instrument: Instrument) -> dict[str, object]:
