@@ -1,19 +1,14 @@
 """The short way from a frame to the value of its record, for frames of known shapes.
 
-An adapter that has one tells it what it may take: the symbols of tickers, and the books that follow their exchange's
-sequence or checksums. A :class:`ShortWayReceiver` takes a connection's messages; what the short way does not know goes
-on to the session, and so does everything while the publisher is not free or somebody else wants the events.
-
-In a shape ``~`` stands for text without ``@``, ``$`` for the symbol, ``#`` for an integer, ``%`` for a decimal number,
-``*`` for one that nobody wants, ``^`` for a time, ``=`` for levels, ``+`` for members that an exchange may add, and
-what is in parentheses may be missing. Everything else stands for itself; between the parts of the JSON text may be
-spaces.
+An adapter that has one tells it the shapes of its frames (:mod:`.shape`) and what it may take: the symbols of tickers,
+and the books that follow their exchange's sequence or checksums. A :class:`ShortWayReceiver` takes a connection's
+messages; what the short way does not know goes on to the session, and so does everything while the publisher is not
+free or somebody else wants the events.
 
 ``native/`` holds the compiled forms. Each leaves a frame to the adapter where it is not sure: the two may differ in
 which odd frames they take, and never in what is sent.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -24,6 +19,7 @@ from msgspec import Raw, Struct
 from tickwire.compiled import compiled
 from tickwire.events.book import Levels, Side, is_zero
 from tickwire.events.numbers import BookNumbers, Number, UpdateId
+from tickwire.events.shape import Shape, is_of_change, is_of_ticker
 from tickwire.events.times import micros
 from tickwire.events.top import Top
 from tickwire.events.types import Micros
@@ -32,62 +28,7 @@ NEXT, PREVIOUS = 0, 1  # updates say their first and last number, or the number 
 MS, US = 1000, 1  # units of their times, in microseconds
 
 _MOST_CHECKED = 25  # levels
-_MOST = 2**53  # every JSON reader keeps these integers exact
-_SPACES = rb"[ \n\r\t]*"
-_TEXT = rb"[!#-?A-Z[\]^-~]*"  # that needs no escape in JSON
-_DECIMAL = rb"(?:0|[1-9][0-9]{0,13})(?:\.[0-9]{1,24})?"  # a JSON number
-_PARTS = {
-    "~": _TEXT,
-    "$": rb"(%s)" % _TEXT,
-    "#": rb"(0|[1-9][0-9]{0,16})",
-    "%": rb"(%s)" % _DECIMAL,
-    "*": rb"-?%s" % _DECIMAL,
-    "^": rb"(%s)" % _TEXT,
-    "=": rb"(\[(?:[^][{}\\]*(?:\[[^][{}\\]*\]|\{[^][{}\\]*\}))*[^][{}\\]*\])",
-    "(": rb"(?:",
-    ")": rb")?",
-}
-_NUMBER_IN_TEXT = rb"([0-9]{1,14}(?:\.[0-9]{1,24})?)"
 _encode = msgspec.json.Encoder().encode
-
-
-class _Shape:
-    """Finds the parts of frames of a shape; *other* is the shape of the other frames that the adapter reads."""
-
-    def __init__(self, shape: bytes, other: bytes) -> None:
-        known = rb"|".join(re.findall(rb'"(\w+)":', shape + other))
-        name, value = rb'"(?!(?:%s)")%s"' % (known, _TEXT), rb'(?:"%s"|-?%s)' % (_TEXT, _DECIMAL)
-        parts = _PARTS | {"+": rb"(?:%s)*" % _SPACES.join([b"", b",", name, b":", value])}
-        pattern, in_text = b"", False
-        for mark in shape.decode():
-            part = _NUMBER_IN_TEXT if mark == "%" and in_text else parts.get(mark, re.escape(mark.encode()))
-            pattern += part if in_text or mark in "()+" else _SPACES + part
-            in_text ^= mark == '"'
-        self._match = re.compile(pattern).fullmatch
-        self._marks = [mark for mark in shape.decode() if mark in "$#%^="]
-
-    def read(self, frame: bytes) -> dict[str, list[str]] | None:
-        """The texts of each kind of part, by its mark; None: the frame is of another shape."""
-        found = self._match(frame)
-        if found is None:
-            return None
-        parts: dict[str, list[str]] = {mark: [] for mark in "$#%^="}
-        for mark, text in zip(self._marks, found.groups(), strict=True):
-            if text is not None:
-                parts[mark].append(text.decode())
-        return None if any(int(number) > _MOST for number in parts["#"]) else parts
-
-
-def _ticker_is_whole(shape: bytes) -> bool:
-    sure = re.sub(rb"\([^()]*\)", b"", shape)
-    numbers = re.sub(rb"\(\)", b"", re.sub(rb"[^()%]", b"", shape))
-    once = shape.count(b"$") == sure.count(b"$") == 1 and shape.count(b"#") <= 1 and shape.count(b"^") <= 1
-    return once and b"=" not in shape and re.fullmatch(rb"%%%%(%|\(%\))?", numbers) is not None
-
-
-def _change_is_whole(shape: bytes) -> bool:
-    before, _, behind = re.sub(rb"[^$%#^=()]", b"", shape).decode().partition("==")
-    return (sorted(before), sorted(behind)) in ((["#", "#", "#", "$"], []), (["$"], ["#", "^"]))
 
 
 class Digest(NamedTuple):
@@ -156,10 +97,10 @@ class ShortWay:
     """
 
     def __init__(self, ticker_shape: bytes, depth_shape: bytes, /) -> None:
-        if not _ticker_is_whole(ticker_shape) or not _change_is_whole(depth_shape):
+        if not is_of_ticker(ticker_shape) or not is_of_change(depth_shape):
             raise ValueError("a shape has not what a ticker or a change of a book needs")
         self._by_checksum = b"^" in depth_shape
-        self._ticker, self._change = _Shape(ticker_shape, depth_shape), _Shape(depth_shape, ticker_shape)
+        self._ticker, self._change = Shape(ticker_shape, depth_shape), Shape(depth_shape, ticker_shape)
         self._tickers: dict[str, tuple[str, bytes]] = {}
         self._books: dict[str, _FollowedBook] = {}
 

@@ -129,6 +129,9 @@ typedef struct { /* what a frame is about; everything is borrowed */
 enum { SHAPE_SIZE = 256 };
 /* *other* is the shape of the other frames that the adapter reads. To be freed by PyMem_Free. */
 Shape *shape_new(const char *text, const char *other);
+/* Whether a shape has what a ticker, or a change of a book, needs. */
+int shape_is_of_ticker(const char *shape);
+int shape_is_of_change(const char *shape);
 /* Matches a frame, whose end stands in *found*, up to levels or to the end. 0: it is of another shape. */
 int shape_begin(const Shape *shape, const char *frame, Found *found);
 int shape_at_levels(const Found *found);

@@ -1,4 +1,4 @@
-/* Frames of a known shape, read without making anything of them; events/short_way.py says what a shape is. */
+/* Frames of a known shape, read without making anything of them; events/shape.py says what a shape is. */
 #include "native.h"
 
 enum { LONGEST_NAME = 40 }; /* of an added member */
@@ -31,6 +31,50 @@ shape_new(const char *text, const char *other)
     for (size_t i = size; i-- > 0;)
         shape->run[i] = strchr("~$#%*^=+()", text[i]) ? 0 : (uint8_t)(shape->run[i + 1] + 1);
     return shape;
+}
+
+static int
+count(const char *shape, char what)
+{
+    int found = 0;
+    for (; *shape; shape++)
+        found += *shape == what;
+    return found;
+}
+
+/* Whether nothing that a ticker needs may be missing: the symbol, and all numbers but a fifth one. */
+static int
+needs_are_sure(const char *shape)
+{
+    int within = 0, decimals = 0;
+    for (; *shape; shape++) {
+        if ((*shape == '(' && within) || (*shape == ')' && !within) || (*shape == '$' && within)
+            || (*shape == '%' && within && decimals < DECIMALS - 1))
+            return 0;
+        within ^= *shape == '(' || *shape == ')';
+        decimals += *shape == '%';
+    }
+    return !within;
+}
+
+int
+shape_is_of_ticker(const char *shape)
+{
+    int decimals = count(shape, '%');
+    return count(shape, '$') == 1 && (decimals == DECIMALS - 1 || decimals == DECIMALS) && count(shape, '#') <= 1
+           && count(shape, '^') <= 1 && !count(shape, '=') && needs_are_sure(shape);
+}
+
+int
+shape_is_of_change(const char *shape)
+{
+    const char *levels = strchr(shape, '=');
+    if (count(shape, '$') != 1 || count(shape, '=') != 2 || count(shape, '%') || strchr(levels, '$')
+        || count(shape, '(') || count(shape, ')'))
+        return 0;
+    if (count(shape, '^'))
+        return count(shape, '^') == 1 && count(levels, '#') == 1 && count(shape, '#') == 1;
+    return count(shape, '#') == INTEGERS && !count(levels, '#');
 }
 
 /* Takes digits, perhaps a point and more digits, as price_key and is_zero take them without asking Python. */

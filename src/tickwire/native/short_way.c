@@ -265,50 +265,6 @@ way_leave(ShortWay *way, PyObject *native)
     Py_RETURN_NONE;
 }
 
-static int
-count(const char *shape, char what)
-{
-    int found = 0;
-    for (; *shape; shape++)
-        found += *shape == what;
-    return found;
-}
-
-/* Whether nothing that a ticker needs may be missing: the symbol, and all numbers but a fifth one. */
-static int
-needs_are_sure(const char *shape)
-{
-    int within = 0, decimals = 0;
-    for (; *shape; shape++) {
-        if ((*shape == '(' && within) || (*shape == ')' && !within) || (*shape == '$' && within)
-            || (*shape == '%' && within && decimals < DECIMALS - 1))
-            return 0;
-        within ^= *shape == '(' || *shape == ')';
-        decimals += *shape == '%';
-    }
-    return !within;
-}
-
-static int
-ticker_is_whole(const char *shape)
-{
-    int decimals = count(shape, '%');
-    return count(shape, '$') == 1 && (decimals == DECIMALS - 1 || decimals == DECIMALS) && count(shape, '#') <= 1
-           && count(shape, '^') <= 1 && !count(shape, '=') && needs_are_sure(shape);
-}
-
-static int
-change_is_whole(const char *shape)
-{
-    const char *levels = strchr(shape, '=');
-    if (count(shape, '$') != 1 || count(shape, '=') != 2 || count(shape, '%') || strchr(levels, '$')
-        || count(shape, '(') || count(shape, ')'))
-        return 0;
-    if (count(shape, '^'))
-        return count(shape, '^') == 1 && count(levels, '#') == 1 && count(shape, '#') == 1;
-    return count(shape, '#') == INTEGERS && !count(levels, '#');
-}
-
 /* ShortWay(ticker_shape, depth_shape). A ticker has four numbers (bid, its size, ask, its size), perhaps the last price, a
  * sequence and a time. A change of a book has two lists of levels, and either in front of them its time and two numbers of
  * updates, or behind them a checksum and a time. */
@@ -319,14 +275,14 @@ way_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords))
     if (!PyArg_ParseTuple(arguments, "SS", &ticker, &depth))
         return NULL;
     const char *of_ticker = PyBytes_AS_STRING(ticker), *of_depth = PyBytes_AS_STRING(depth);
-    if (!ticker_is_whole(of_ticker) || !change_is_whole(of_depth)) {
+    if (!shape_is_of_ticker(of_ticker) || !shape_is_of_change(of_depth)) {
         PyErr_SetString(PyExc_ValueError, "a shape has not what a ticker or a change of a book needs");
         return NULL;
     }
     ShortWay *way = (ShortWay *)type->tp_alloc(type, 0);
     if (!way)
         return NULL;
-    way->by_checksum = count(of_depth, '^');
+    way->by_checksum = strchr(of_depth, '^') != NULL;
     way->ticker = shape_new(of_ticker, of_depth);
     way->depth = shape_new(of_depth, of_ticker);
     way->tickers = PyDict_New();
