@@ -1,12 +1,14 @@
 """Fixtures of exchanges: what went in, line by line, and exactly what must come out.
 
 ``NAME.frames.jsonl`` begins with ``{"symbols": [[canonical, native], ...], "channels": [...], "depth": n}``. Each line
-after it is ``{"us": received_us, "frame": text}`` or ``{"us": received_us, "fetched": path, "body": text}``.
+after it is ``{"us": received_us, "frame": text}`` or ``{"us": received_us, "fetched": path, "body": text}``. Where the
+first line says ``"packed": "gzip"`` every frame came as a gzip file.
 ``NAME.events.jsonl`` has one line for everything that comes out: events as they stand in Kafka, ``{"send": text}``,
 ``{"fetch": path, "delay_s": s}``, ``{"subscribed": [channel, symbol]}``, ``{"refused": [channel, symbol, answer]}``,
 ``{"reconnect": why}`` and ``{"rejected": reason}``.
 """
 
+import gzip
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,7 @@ class Replay:
         module = exchanges.load(recording.parent.name)
         self.adapter: AdapterContract = module.Adapter(self.symbols, self.channels, head["depth"])
         self._fetches: dict[str, Fetch] = {}
+        self._is_packed = head.get("packed") == "gzip"
 
     def outputs(self) -> Iterator[tuple[int, Output | FrameRejected]]:
         """Everything that comes out, with the time at which it did."""
@@ -65,9 +68,13 @@ class Replay:
             except FrameRejected as e:
                 yield line["us"], e
 
+    def packed(self, content: bytes) -> bytes:
+        """A frame of this content, as the exchange sends it."""
+        return gzip.compress(content, 1, mtime=0) if self._is_packed else content
+
     def _feed(self, line: dict[str, Any]) -> list[Output]:
         if "frame" in line:
-            return self.adapter.receive(line["frame"].encode(), line["us"])
+            return self.adapter.receive(self.packed(line["frame"].encode()), line["us"])
         fetch = self._fetches.pop(line["fetched"], None)  # None only where a test loses frames
         return [] if fetch is None else self.adapter.fetched(fetch, line["body"].encode(), line["us"])
 

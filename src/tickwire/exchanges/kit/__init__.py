@@ -7,6 +7,7 @@ before it (:mod:`.continuity`), and a checksum. :class:`.adapter.KitAdapter` joi
 from tickwire.exchanges.kit.adapter import KitAdapter
 from tickwire.exchanges.kit.books import StreamedBook, WholeBook
 from tickwire.exchanges.kit.bridged import BridgedBook
+from tickwire.exchanges.kit.compressed import gunzipped
 from tickwire.exchanges.kit.continuity import (
     BookEvent,
     Follows,
@@ -22,6 +23,7 @@ from tickwire.exchanges.kit.continuity import (
 from tickwire.exchanges.kit.derived import DerivedAdapter
 from tickwire.exchanges.kit.either import EitherBook
 from tickwire.exchanges.kit.pages import pages
+from tickwire.exchanges.kit.requested import RequestedBook
 from tickwire.exchanges.kit.requests import Item, Method, Requests
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "Item",
     "KitAdapter",
     "Method",
+    "RequestedBook",
     "Requests",
     "StreamedBook",
     "Verdict",
@@ -43,6 +46,7 @@ __all__ = [
     "by_time",
     "chained",
     "chained_on_snapshot",
+    "gunzipped",
     "pages",
     "spans",
 ]

@@ -68,19 +68,7 @@ class BridgedBook(KeptBook):
             snapshot = self._read_body(body)
         except UNREADABLE as e:
             raise malformed(f"snapshot of {self.native}", e) from None
-        book = self._read(snapshot, "snapshot")
-        if self._is_too_old(snapshot.last):
-            if fetch != self._asked:
-                return []  # a later one is on its way
-            self._tries += 1
-            return [self._ask(_STALE_DELAYS_S[min(self._tries, len(_STALE_DELAYS_S)) - 1], _TOO_OLD)]
-        self._begin(self._bridges)
-        out = self._started(book, snapshot, received_us)
-        # What the snapshot holds already is dropped, the rest applied like every later event.
-        for event, at_us in self._buffer:
-            out += self._apply(book, event, at_us)
-        self._buffer.clear()
-        return out
+        return self._bridge(snapshot, received_us, awaited=fetch == self._asked)
 
     def restart(self, reason: str, received_us: Micros) -> list[Output]:
         """Give the book up; events are kept until its next snapshot."""
@@ -98,11 +86,27 @@ class BridgedBook(KeptBook):
         self._asked = replace(self._fetch, delay_s=_QUIET_DELAY_S)
         return [self._asked]
 
+    def _bridge(self, snapshot: BookEvent, received_us: Micros, *, awaited: bool = True) -> list[Output]:
+        """Start from a snapshot and the events kept; not *awaited*: a later one is on its way."""
+        book = self._read(snapshot, "snapshot")
+        if self._is_too_old(snapshot.last):
+            if not awaited:
+                return []
+            self._tries += 1
+            return [self._ask(_STALE_DELAYS_S[min(self._tries, len(_STALE_DELAYS_S)) - 1], _TOO_OLD)]
+        self._begin(self._bridges)
+        out = self._started(book, snapshot, received_us)
+        # What the snapshot holds already is dropped, the rest applied like every later event.
+        for event, at_us in self._buffer:
+            out += self._apply(book, event, at_us)
+        self._buffer.clear()
+        return out
+
     def _begin(self, judge: Follows) -> None:
         """Note that a snapshot is there, and how the first event on it is judged."""
         self._fetching, self._tries, self._judge = False, 0, judge
 
-    def _ask(self, delay_s: float = 0.0, why: str = "") -> Fetch:
+    def _ask(self, delay_s: float = 0.0, why: str = "") -> Output:
         self._fetching = True
         self._asked = replace(self._fetch, delay_s=delay_s, why=why)
         return self._asked
