@@ -27,7 +27,8 @@ class Instrument:
     """One symbol. Prices are whole ticks of 10^-``price_places``, sizes whole lots of 10^-``size_places``.
 
     ``price_pad`` and ``size_pad`` are the zeros with which the exchange fills its numbers up behind that. ``suffix`` is
-    that of a contract's name, ``-PERP``. ``native`` is what the exchange calls it.
+    that of a contract's name, ``-PERP``. ``native`` is what the exchange calls it, ``contract`` how much
+    of the base a size of 1 is.
     """
 
     base: str
@@ -39,6 +40,7 @@ class Instrument:
     size_pad: str = ""
     suffix: str = ""
     native: str = ""
+    contract: str = "1"
 
     @property
     def canonical(self) -> str:

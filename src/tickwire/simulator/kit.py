@@ -25,6 +25,7 @@ class PlainDialect(DialectContract):
 
     size_places: ClassVar[int] = 8
     suffix: ClassVar[str] = ""  # of contracts, ``-PERP``
+    contract: ClassVar[str] = "1"  # how much of the base a size of 1 is
     names: ClassVar[Sequence[tuple[str, Kind]]] = ()  # of a symbol's channels, with {} where its own name stands
 
     quote = "USDT"
@@ -51,8 +52,8 @@ class PlainDialect(DialectContract):
     def instrument(self, base: str, quote: str) -> Instrument:
         """How a pair is named and its numbers are written."""
         places, ticks = scale(base)
-        native = self.native(base, quote)
-        return Instrument(base, quote, places, self.size_places, ticks, suffix=self.suffix, native=native)
+        own = {"suffix": self.suffix, "native": self.native(base, quote), "contract": self.contract}
+        return Instrument(base, quote, places, self.size_places, ticks, **own)
 
     def channels(self) -> Iterable[Broadcast]:
         """Every channel that can be subscribed."""

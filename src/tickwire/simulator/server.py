@@ -12,11 +12,12 @@ from typing import Any, Self
 from aiohttp import web
 
 from tickwire.errors import PortTaken, UsageError
+from tickwire.events.decimals import product
 from tickwire.simulator import load
 from tickwire.simulator.client import BINARY, PING, TEXT, Client, frame
 from tickwire.simulator.dialect import Broadcast, Conversation, Message, prices
 from tickwire.simulator.faults import Fault, Faults, parse_fault
-from tickwire.simulator.instruments import choose_names
+from tickwire.simulator.instruments import Instrument, choose_names
 from tickwire.simulator.web import Frontend, now_us
 
 _TICK_S = 0.005
@@ -112,11 +113,14 @@ class SimulatedExchange:
         }
 
     def books(self, depth: int) -> dict[str, dict[str, object]]:
-        """The best *depth* levels of every book by canonical symbol, as on the wire; ``sequence`` where it is sent."""
+        """The best *depth* levels of every book by canonical symbol; ``sequence`` where it is sent.
+
+        As on the wire, but for the sizes where they are numbers of contracts: these are in the base.
+        """
         return {
             book.instrument.canonical: {
-                "bids": prices(book.bids.top(depth), book.instrument),
-                "asks": prices(book.asks.top(depth), book.instrument),
+                "bids": _amounts(book.bids.top(depth), book.instrument),
+                "asks": _amounts(book.asks.top(depth), book.instrument),
                 "sequence": book.update_id if self.dialect.numbered else None,
             }
             for book in self.dialect.market.books
@@ -291,3 +295,8 @@ class SimulatedExchange:
 def _refused(faults: Sequence[Fault], quote: str) -> frozenset[str]:
     names = [fault.symbol for fault in faults if fault.symbol]
     return frozenset(f"{base}-{other}" for base, other in (choose_names(names, quote) if names else ()))
+
+
+def _amounts(levels: Sequence[tuple[int, int]], instrument: Instrument) -> list[list[str]]:
+    written, contract = prices(levels, instrument), instrument.contract
+    return written if contract == "1" else [[price, product(size, contract)] for price, size in written]

@@ -9,6 +9,7 @@ connection that says nothing stays. With a ``snapshot_path`` books begin by REST
 """
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import msgspec
 
@@ -26,6 +27,7 @@ _TEXTS = {"50001": "Service temporarily unavailable. Try again later", "50011": 
 class Dialect(PlainDialect):
     """OKX's spot."""
 
+    kind: ClassVar[str] = "SPOT"
     numbered = True
     names = (("bbo-tbt {}", "ticker"), ("books {}", "book"), ("trades {}", "trade"))
     unknown = '{"event":"simulated-notice","code":"0","msg":"a kind of message that nobody documented"}'
@@ -53,8 +55,8 @@ class Dialect(PlainDialect):
     def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:
         """The instruments, and the order books."""
         if path == _LISTING_PATH:
-            spot = query.get("instType") == "SPOT"
-            return _answer([_listed(book.instrument) for book in self.market.books if spot])
+            asked = query.get("instType") == self.kind
+            return _answer([self._listed(book.instrument) for book in self.market.books if asked])
         if path != BOOKS_PATH:
             return Answer(404, '{"code":"404","msg":"Not Found","data":[]}', {})
         book = self.books.get(query.get("instId", ""))
@@ -66,6 +68,16 @@ class Dialect(PlainDialect):
         """A refusal as the exchange words it."""
         code = "50001" if status == 503 else "50011"
         return refusal(status, {"code": code, "msg": _TEXTS[code]})
+
+    def _listed(self, instrument: Instrument) -> dict[str, object]:
+        steps = {"tickSz": instrument.price(1), "lotSz": instrument.size(1), "minSz": instrument.size(1)}
+        none = dict.fromkeys(("uly", "instFamily", "settleCcy", "ctVal", "ctMult", "ctValCcy", "ctType", "expTime"), "")
+        kind = {"instType": self.kind, "instId": instrument.native, "state": "live"}
+        return {**kind, **steps, **none, **self.of_listing(instrument)}
+
+    def of_listing(self, instrument: Instrument) -> dict[str, str]:
+        """What a listing says of instruments of this kind."""
+        return {"baseCcy": instrument.base, "quoteCcy": instrument.quote}
 
 
 class _Session(Session[Dialect]):
@@ -109,7 +121,7 @@ def _event(event: str, **fields: object) -> str:
 
 
 def _data(name: str, book: Book, data: dict[str, object], action: str | None = None) -> str:
-    arg = {"channel": name, "instId": book.instrument.canonical}
+    arg = {"channel": name, "instId": book.instrument.native}
     what = {} if action is None else {"action": action}
     return encoded({"arg": arg, **what, "data": [data]})
 
@@ -139,17 +151,10 @@ def _best(book: Book, quote: Quote, now_us: int) -> str:
 
 def _trade(book: Book, deal: Deal, now_us: int) -> str:
     price, size = book.instrument.price(deal.ticks), book.instrument.size(deal.lots)
-    of = {"instId": book.instrument.canonical, "tradeId": str(deal.number), "px": price, "sz": size}
+    of = {"instId": book.instrument.native, "tradeId": str(deal.number), "px": price, "sz": size}
     side = "buy" if deal.buys else "sell"
     return _data("trades", book, {**of, "side": side, "ts": str(now_us // 1000), "count": "1", "seqId": book.update_id})
 
 
 def _answer(data: list[dict[str, object]], code: str = "0", said: str = "") -> Answer:
     return answer({"code": code, "msg": said, "data": data})
-
-
-def _listed(instrument: Instrument) -> dict[str, object]:
-    names = {"instId": instrument.canonical, "baseCcy": instrument.base, "quoteCcy": instrument.quote}
-    steps = {"tickSz": instrument.price(1), "lotSz": instrument.size(1), "minSz": instrument.size(1)}
-    none = dict.fromkeys(("uly", "instFamily", "settleCcy", "ctVal", "ctMult", "ctValCcy", "ctType", "expTime"), "")
-    return {"instType": "SPOT", **names, **steps, **none, "state": "live"}
