@@ -104,17 +104,18 @@ def _past(
     publisher = Publisher(KafkaConfig(enabled=True))
     flights = publisher._link.flights  # noqa: SLF001 - in place of Kafka
     flights.produce, flights.ready = lambda *_, **__: None, True
-    publisher.direct.alone = True
+    way = publisher.way()
+    way.alone = True
 
     def long_way(payload: bytes) -> None:
         for output in adapter.receive(payload, _RECEIVED_US):
             if isinstance(output, Ticker | OrderBook):
-                publisher.publish(output)
+                way.publish(output)
             if isinstance(output, OrderBook) and output.action == "snapshot" and tops:
                 tops[output.exchange_symbol].start(output.bids, output.asks)
 
     counts = tally.frames, tally.events[Ticker], tally.events[OrderBook]
-    around = publisher.direct, clock, *counts, (Ticker, OrderBook)
+    around = way, clock, *counts, (Ticker, OrderBook)
     take = ShortWayReceiver(cast("ShortWay", adapter.short_way), numbers, tops, *around, long_way, _raise)
 
     def again() -> object:

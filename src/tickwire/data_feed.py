@@ -1,20 +1,19 @@
 """An exchange's market data, handed to callbacks and, with KAFKA_ENABLED=true, to Kafka."""
 
 import asyncio
-import importlib.util
 import logging
 import random
 import threading
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict
+from functools import partial
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from msgspec.structs import replace
 
-from tickwire import exchanges, metrics
+from tickwire import exchanges
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.share import WHOLE, Share
@@ -22,8 +21,7 @@ from tickwire.errors import TickwireError, UnknownSymbol
 from tickwire.exchanges import ExchangeModule
 from tickwire.exchanges.contract import AdapterContract, ConnectionPlan, Reading, Symbol
 from tickwire.exchanges.symbols import Listing
-from tickwire.losses import droppable, losses
-from tickwire.records.kinds import topics_by_kind
+from tickwire.publishing import Publishing, make_publisher
 from tickwire.signals import Stop, run_alone
 from tickwire.wire.arguments import at_address, at_addresses, check_channels, feed_config, kafka_config
 from tickwire.wire.background import Background
@@ -40,10 +38,7 @@ from tickwire.wire.tally import Tally
 from tickwire.wire.trades import Trades
 
 if TYPE_CHECKING:
-    from tickwire.kafka.producing.memory import MemoryPublisher
-    from tickwire.kafka.producing.publisher import Publisher
-
-    AnyPublisher = Publisher | MemoryPublisher
+    from tickwire.publishing import AnyPublisher
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +46,6 @@ _CALLBACKS_S = 5.0  # for callbacks to take the last events, and for async ones 
 _END_S = 15.0  # for the goodbyes and callbacks of a feed that is stopped, with room to spare
 _KEYFRAME_LOOK_S = _LOOK_S = 1.0
 _EXPORT_S = 0.1
-_STAGES = ("acknowledged", "conflated", "dropped", "failed", "spilled", "in_flight")  # where a record of Kafka may be
 
 
 class WebSocketDataFeed:
@@ -61,7 +55,8 @@ class WebSocketDataFeed:
     same way from ``KAFKA_*``. :attr:`callbacks` are called with every event, in order. With Kafka enabled and
     confluent-kafka installed the first one publishes to Kafka, which with *offline_start* may be unreachable at first.
     A *publisher* that is given takes the events instead: a :class:`~tickwire.kafka.producing.memory.MemoryPublisher`
-    keeps the records in a list. An object serves one :meth:`run`.
+    keeps the records in a list. Several feeds may share one that is :func:`~tickwire.kafka.producing.opening.opened`,
+    and outlives them. An object serves one :meth:`run`.
 
     Raises :exc:`~tickwire.errors.UnknownExchange`, :exc:`~tickwire.errors.UnknownChannel`,
     :exc:`~tickwire.errors.SettingsError`, and :exc:`TypeError` where *publisher* comes with *kafka*, as it has settings
@@ -88,16 +83,16 @@ class WebSocketDataFeed:
         self._share, self._on_found = _share, _on_found
         self._flow = Flow(self._module.EXCHANGE.name)
         self.callbacks: list[Callback] = []
-        self._shutdown_s = 0.0  # for Kafka to take what is left at the end
-        self._given_up: Sequence[str] = ()  # topics whose records may be dropped
         self._tally = Tally(self._module.EXCHANGE.name)
         if publisher is None:
-            publisher = self._make_publisher(kafka_config(kafka), offline_start=offline_start)
+            publisher = make_publisher(
+                _share.kafka(kafka_config(kafka)), self._module.EXCHANGE.name, offline_start=offline_start
+            )
         elif kafka is not None:
             raise TypeError("the argument publisher has settings of its own: leave out kafka")
-        self._publisher = publisher
-        if publisher is not None:
-            self._attach(publisher)
+        self._publishing = Publishing(publisher, self._module.EXCHANGE.name, self._channels)
+        if self._publishing.callback is not None:
+            self.callbacks.append(self._publishing.callback)
         self._random = random.Random()  # noqa: S311 - spreads load, protects nothing
         self._dispatch: Callbacks | None = None
         self._finished = asyncio.Event()
@@ -178,7 +173,7 @@ class WebSocketDataFeed:
             finally:
                 for wait in waits:
                     wait.cancel()
-        return 1 if losses(self.accounting(), self._given_up) else 0
+        return 1 if self._publishing.lost() else 0
 
     def main(self) -> int:
         """Do as :meth:`run_until_signal` in an event loop of its own (uvloop), and return the exit code.
@@ -190,7 +185,7 @@ class WebSocketDataFeed:
         """
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("feed.main() listens to signals, so only the main thread can call it: use feed.run()")
-        with Stop(limit_s=_END_S + self._shutdown_s) as stop:
+        with Stop(limit_s=_END_S + self._publishing.shutdown_s) as stop:
             return run_alone(self.run_until_signal(stop))
 
     def book(self, symbol: str, depth: int | None = None) -> BookNow | None:
@@ -217,53 +212,22 @@ class WebSocketDataFeed:
         """What this feed took in and handed out, and what became of its records in Kafka (all 0 without Kafka).
 
         ``books`` says of each symbol whether its book is whole, since when, how often it broke, and why and for how
-        long the last time. ``recovered`` is about records that an earlier run left on disk.
+        long the last time. ``recovered`` is about records that an earlier run left on disk, all that its publisher has.
         """
         tally = self._tally
-        topics = self._publisher.accounting() if self._publisher is not None else {}
-        folder = self._publisher.place.folder if self._publisher is not None else None
         return {
             "frames_received": tally.received,
             "frames_rejected": {reason: count.value for reason, count in tally.rejected.items()},
             "events": {kind: count.value for kind, count in tally.by_type.items()},
             "callback_errors": tally.callback_errors.value,
             "books": self._books.troubles.account() if self._books is not None else {},
-            **{stage: sum(getattr(account, stage) for account in topics.values()) for stage in _STAGES},
-            "topics": {topic: asdict(account) for topic, account in topics.items()},
-            "recovered": asdict(self._publisher.recovered()) if self._publisher is not None else {},
-            "spill_folder": None if folder is None else str(folder),
+            **self._publishing.accounting(),
         }
 
     def _dispatch_to(self, callback: Callback) -> None:
         """Begin to call it. Ours copies levels as they are, and alone needs no events; others want to look at them."""
-        dispatch, publisher = cast("Callbacks", self._dispatch), self._publisher
-        dispatch.add(callback, text=publisher is not None and callback == publisher.publish)
-        if publisher is not None and publisher.direct is not None:
-            publisher.direct.alone = self.callbacks == [publisher.publish]
-
-    def _publishing_failed(self, error: Exception) -> None:
-        """Count what the publisher raised on the short way as it is counted on the long one."""
-        if self._dispatch is not None and self._publisher is not None:
-            self._dispatch.failed(self._publisher.publish, error)
-
-    def _make_publisher(self, kafka: KafkaConfig, *, offline_start: bool) -> "Publisher | None":
-        if not kafka.enabled:
-            return None
-        if importlib.util.find_spec("confluent_kafka") is None:
-            logger.warning("feed.no_kafka (KAFKA_ENABLED is true, but confluent-kafka is not installed)")
-            return None
-        from tickwire.kafka.producing.publisher import Publisher  # noqa: PLC0415 - its library may be missing
-
-        return Publisher(self._share.kafka(kafka), source=self._module.EXCHANGE.name, offline_start=offline_start)
-
-    def _attach(self, publisher: "AnyPublisher") -> None:
-        """Let it have every event, and its own time at the end."""
-        config = publisher.config
-        self._shutdown_s, self._given_up = config.shutdown_seconds, droppable(config)
-        self.callbacks.append(publisher.publish)
-        for channel, topic in topics_by_kind(config).items():
-            if channel in self._channels:  # binding the labels makes the zero visible
-                metrics.MESSAGES_PUBLISHED.labels(topic, channel, self._module.EXCHANGE.name)
+        cast("Callbacks", self._dispatch).add(callback, text=callback == self._publishing.callback)
+        self._publishing.alone(self.callbacks)
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
         """Do *work* until it fails or :meth:`stop` is called."""
@@ -291,10 +255,7 @@ class WebSocketDataFeed:
         rest = await stack.enter_async_context(Rest(exchange.rest_url, limits, self._random.random))
         symbols, listed = await self._find_symbols(rest)
         self._on_found()
-        if self._publisher is not None:
-            await self._open(self._publisher)
-            self._publisher.start(asyncio.get_running_loop(), self._flow, self._tally.export)
-            stack.push_async_callback(self._publisher.close, self._shutdown_s)
+        await self._publishing.open(stack, self._flow, self._tally.export)
         dispatch = self._dispatch = Callbacks(self._tally, self._flow)
         stack.push_async_callback(dispatch.close, _CALLBACKS_S)
         for callback in self.callbacks:
@@ -311,8 +272,8 @@ class WebSocketDataFeed:
             subscriptions=Subscriptions(exchange.name, len(symbols) * len(self._channels), listed=listed),
             tally=self._tally,
             random=self._random,
-            direct=self._publisher.direct if self._publisher is not None else None,
-            failed=self._publishing_failed,
+            direct=self._publishing.direct,
+            failed=partial(dispatch.failed, self._publishing.callback),  # on the short way, as on the long one
         )
         reconnectors = self._make_reconnectors(context, symbols)
         stack.callback(self._tally.show_age(self._flow.last_frame_age))
@@ -320,16 +281,14 @@ class WebSocketDataFeed:
         await self._read(reconnectors, books)
 
     async def _find_symbols(self, rest: Rest) -> tuple[list[Symbol], Collection[Symbol]]:
-        """Name this share's symbols and those that the exchange lists; tell the publisher what it will serve."""
+        """Name this share's symbols and those that the exchange lists; say what will be published."""
         try:
             found, listed = await resolve(self._module, rest, self.config.symbols)
         except UnknownSymbol as e:
             e.named_by = self._named_by or e.named_by
             raise
         symbols = self._share.take(found, lambda symbol: symbol.canonical)
-        if self._publisher is not None:
-            ours, all_ = ([symbol.canonical for symbol in those] for those in (symbols, found))
-            self._publisher.place.serve(self._channels, ours, all_, names=self._share.index == 0)
+        self._publishing.serve(symbols, found, names=self._share.index == 0)
         return symbols, listed
 
     def _make_books(self, symbols: Sequence[Symbol], dispatch: Callbacks) -> Books:
@@ -340,15 +299,14 @@ class WebSocketDataFeed:
                 config.exchange, config.orderbook_depth, offered,
             )  # fmt: skip
         depth = min(config.orderbook_depth, offered)
-        epochs = self._publisher.place.epochs if self._publisher is not None else None
-        self._books = Books(symbols, config, depth, dispatch.emit, self._tally, self._random, epochs)
+        self._books = Books(symbols, config, depth, dispatch.emit, self._tally, self._random, self._publishing.epochs)
         self._booked = Listing(symbols)
         return self._books
 
     async def _read(self, reconnectors: Sequence[Reconnector], books: Books) -> None:
         """Keep everything going until this is cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            if self._publisher is None:  # which does it otherwise
+            if not self._publishing:  # which does it otherwise
                 tasks.create_task(self._export())
             for reconnector in reconnectors:
                 tasks.create_task(reconnector.run())
@@ -362,16 +320,6 @@ class WebSocketDataFeed:
     def _address(self, url: str) -> Reading[str]:
         found = yield from exchanges.address(self._module, url)
         return at_address(found, self.config.exchange, self.config)
-
-    async def _open(self, publisher: "AnyPublisher") -> None:
-        """Open it in a thread, which cannot be cancelled: a feed that is stopped meanwhile gives all back."""
-        opening = asyncio.ensure_future(asyncio.to_thread(publisher.open))
-        try:
-            await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            opening.add_done_callback(lambda _: _undo(opening, publisher))
-            await asyncio.wait({opening})
-            raise
 
     def _make_reconnectors(self, context: FeedContext, symbols: Sequence[Symbol]) -> list[Reconnector]:
         gate = Gate(context.exchange.connect_interval_s * self._share.of)
@@ -396,8 +344,3 @@ class WebSocketDataFeed:
         while True:
             self._tally.export()
             await asyncio.sleep(_EXPORT_S)
-
-
-def _undo(opening: "asyncio.Future[None]", publisher: "AnyPublisher") -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        publisher.abandon()

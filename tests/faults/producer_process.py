@@ -179,7 +179,8 @@ class Program:
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         loop.add_reader(0, self._order)
         await asyncio.to_thread(self.publisher.open)
-        self.publisher.start(loop, self)
+        self.publisher.flows.join(self._settings.run, self)
+        self.publisher.start(loop)
         feeding, stopping = asyncio.create_task(self._feed()), asyncio.create_task(self._stop.wait())
         await asyncio.wait({feeding, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not feeding.cancel():

@@ -66,8 +66,7 @@ async def test_sockets_of_different_channels_do_not_disturb_each_other(make_feed
         book = feed.book("A-X")
         assert book is not None
         assert book.valid
-        assert publisher.flow is not None
-        publisher.flow.restart("AX", "overflow")
+        publisher.flows.restart("toy", "AX", "overflow")
         await aeventually(lambda: {"again": "AX", "why": "overflow"} in books.texts, "the new start where the book is")
     assert [getattr(event, "reason", None) for event in publisher.events] == ["initial", "overflow"]
 

@@ -89,7 +89,7 @@ async def test_the_publisher_is_opened_before_the_first_event_and_closed_after_t
 async def test_the_exit_code_tells_of_lost_records(
     make_feed: MakeFeed, publisher: MemoryPublisher, monkeypatch: pytest.MonkeyPatch, account: TopicAccount, code: int
 ) -> None:
-    monkeypatch.setattr(publisher, "accounting", lambda: {"orderbook.v1.raw": account})
+    monkeypatch.setattr(publisher, "accounting", lambda _: {"orderbook.v1.raw": account})
     async with ToyServer() as server:
         feed = make_feed(server, publisher=publisher)
         running = asyncio.create_task(feed.run_until_signal())
@@ -120,9 +120,8 @@ async def test_a_publisher_that_fails_ends_the_run_in_order_with_its_error(
         peer = await subscribed(server)
         await peer.say_book("AX", "whole", 1)
         await aeventually(lambda: publisher.records, "the snapshot")
-        assert publisher.flow is not None
-        publisher.flow.failed(KafkaFailed("first"))
-        publisher.flow.failed(KafkaFailed("second"))
+        publisher.flows.failed(KafkaFailed("first"))
+        publisher.flows.failed(KafkaFailed("second"))
         with pytest.raises(KafkaFailed, match="first"):
             await running
         assert books(publisher)[-1].reason == "disconnect"
@@ -137,10 +136,9 @@ async def test_an_overflow_in_the_middle_of_a_frame_restarts_that_book_alone(
 
         def no_room(event: Any) -> None:
             if event.sequence == 2:
-                assert publisher.flow is not None
-                publisher.flow.restart("AX", "overflow")
-                publisher.flow.restart("AX", "overflow")
-                publisher.flow.restart("unheard of", "overflow")
+                publisher.flows.restart("toy", "AX", "overflow")
+                publisher.flows.restart("toy", "AX", "overflow")
+                publisher.flows.restart("toy", "unheard of", "overflow")
 
         feed.add_callback(no_room)
         async with feed:

@@ -376,7 +376,7 @@ async def test_a_feed_that_is_stopped_while_kafka_is_asked_gives_its_folder_back
         kafka.set_round_trip(100)
         async with SimulatedExchange("binance", rate=100) as exchange:
             stopped, following = (publishing(exchange, kafka.bootstrap, tmp_path) for _ in range(2))
-            publisher = stopped._publisher
+            publisher = stopped._publishing._publisher
             assert publisher is not None
             asked, really_open = threading.Event(), publisher.open
 

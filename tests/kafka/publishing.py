@@ -95,7 +95,8 @@ async def running(config: KafkaConfig, feed: NullFlow, *, offline_start: bool = 
     """A publisher that is open and served; the test closes it, or it is dropped with what it holds."""
     publisher = Publisher(config, offline_start=offline_start)
     await asyncio.to_thread(publisher.open)
-    publisher.start(asyncio.get_running_loop(), feed)
+    publisher.flows.join("binance", feed)
+    publisher.start(asyncio.get_running_loop())
     try:
         yield publisher
     finally:

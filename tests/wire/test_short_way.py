@@ -60,10 +60,11 @@ class Chain:
         self.publisher = Publisher(KafkaConfig(enabled=True))
         self.publisher._link.flights.produce = self._produce
         self.publisher._link.flights.ready = True
-        self.publisher.direct.alone = True
+        self.way = self.publisher.way()
+        self.way.alone = True
         self.errors: list[Exception] = []
         callbacks = Callbacks(self.tally, flow)
-        callbacks.add(self.publisher.publish, text=True)
+        callbacks.add(self.way.publish, text=True)
         config = FeedConfig(orderbook_mode=mode, **more)
         self.books = Books(symbols, config, config.orderbook_depth, callbacks.emit, self.tally, random.Random(1))
         self.adapter = exchange.Adapter(symbols, ["ticker", "orderbook"], 25)
@@ -77,7 +78,7 @@ class Chain:
             subscriptions=Subscriptions(exchange.EXCHANGE.name, 2 * len(symbols), listed=symbols),
             tally=self.tally,
             random=random.Random(1),
-            direct=self.publisher.direct if short else None,
+            direct=self.way if short else None,
             failed=self.errors.append,
         )
         self.session = Session(context, self.adapter, plan_of(symbols))
@@ -323,7 +324,7 @@ async def test_the_usual_frames_take_the_short_way_and_any_other_takes_the_long_
         chain.message(ticker(b"BTCUSDT", b"1", b"1", b"1", b"2", b"2", more=more))
     chain.message(depth(b"BTCUSDT", 105, 105, b"[]", b"[]", b',"T":1'))
     assert taken == [in_order[0], USUAL]  # the first of each, from which the way learns
-    chain.publisher.direct.alone = False
+    chain.way.alone = False
     chain.message(USUAL)
     assert taken[2:] == [USUAL]
     assert [topic for topic, *_ in chain.sent].count("ticks.v1.raw") == 5

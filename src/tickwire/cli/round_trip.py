@@ -21,7 +21,7 @@ from tickwire.kafka.clients import producer_config, said
 from tickwire.kafka.consuming.consumer import run_kafka_consumer
 from tickwire.kafka.consuming.positions import Start
 from tickwire.kafka.dead_letters.reader import read_oldest
-from tickwire.kafka.producing.flow import NullFlow
+from tickwire.kafka.producing.opening import opened
 from tickwire.kafka.producing.publisher import Publisher
 from tickwire.kafka.received import ReceivedRecord
 
@@ -98,16 +98,11 @@ def _send_raw(config: KafkaConfig, topic: str, key: bytes, value: bytes, seconds
 
 
 async def _publish(config: KafkaConfig, run: str, count: int) -> None:
-    flow = NullFlow()  # so few records never fill the queue
     with tempfile.TemporaryDirectory(prefix="tickwire-smoke-") as folder:
-        publisher = Publisher(config.model_copy(update={"spill_dir": Path(folder)}))
-        await asyncio.to_thread(publisher.open)
-        publisher.start(asyncio.get_running_loop(), flow)
-        for i in range(count):
-            publisher.publish(_marked(f"{run}-{i}"))
-        await publisher.close(_FLUSH_S)
-    if flow.errors:
-        raise flow.errors[0]
+        config = config.model_copy(update={"spill_dir": Path(folder), "shutdown_seconds": _FLUSH_S})
+        async with opened(Publisher(config)) as publisher:
+            for i in range(count):  # so few records never fill the queue
+                publisher.publish(_marked(f"{run}-{i}"))
     if left := count - publisher.accounting()[config.ticker_topic].acknowledged:
         raise RoundTripFailed(f"{left} of {count} records were not acknowledged within {_FLUSH_S:g} s")
 

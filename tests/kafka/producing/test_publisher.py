@@ -39,7 +39,8 @@ async def test_what_is_published_is_acknowledged_and_accounted_for(
     topics_on(mock, config)
     publisher = kind(config)
     await asyncio.to_thread(publisher.open)
-    publisher.start(asyncio.get_running_loop(), feed)
+    publisher.flows.join("binance", feed)
+    publisher.start(asyncio.get_running_loop())
 
     for number in range(50):
         publisher.publish(ticker(number))
@@ -354,7 +355,8 @@ async def test_counts_are_exported_together_with_those_of_the_feed(
     locked: list[bool] = []
     publisher = kind(config)
     await asyncio.to_thread(publisher.open)
-    publisher.start(asyncio.get_running_loop(), NullFlow(), lambda: locked.append(metrics.EXPORT.locked()))
+    publisher.flows.join("binance", NullFlow(), lambda: locked.append(metrics.EXPORT.locked()))
+    publisher.start(asyncio.get_running_loop())
     await aeventually(lambda: len(locked) >= 3, "three exports")
     await publisher.close(1)
     assert set(locked) == {True}

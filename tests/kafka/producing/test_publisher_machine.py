@@ -17,7 +17,6 @@ from kafka.publishing import book, ticker
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka.producing import producer_link
 from tickwire.kafka.producing import publisher as module
-from tickwire.kafka.producing.flow import NullFlow
 from tickwire.kafka.producing.ledger import InFlight
 from tickwire.kafka.producing.place import Place
 from tickwire.records.codec import Record
@@ -141,7 +140,7 @@ class Run:
         self.link = cast("Any", self.publisher._link)
         self.link.kafka = self.kafka
         self.publisher.open()
-        self.publisher.start(asyncio.get_running_loop(), NullFlow())
+        self.publisher.start(asyncio.get_running_loop())
 
     def publish(self, count: int) -> None:
         for _ in range(count):

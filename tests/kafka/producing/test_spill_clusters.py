@@ -46,9 +46,10 @@ async def started(
     config: KafkaConfig, symbol: str = SYMBOL, *, feed: NullFlow | None = None, offline_start: bool = False
 ) -> Publisher:
     publisher = Publisher(config, source="binance", offline_start=offline_start)
-    publisher.place.serve(["orderbook"], [symbol], [symbol], names=True)
+    publisher.place.serve("binance", ["orderbook"], [symbol], [symbol], names=True)
     await asyncio.to_thread(publisher.open)
-    publisher.start(asyncio.get_running_loop(), feed or NullFlow())
+    publisher.flows.join("binance", feed or NullFlow())
+    publisher.start(asyncio.get_running_loop())
     return publisher
 
 

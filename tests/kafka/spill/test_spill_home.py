@@ -28,10 +28,10 @@ def owner(cluster: str | None, brokers: str = "a:9092") -> Owner:
     return Owner(cluster=cluster, brokers=brokers, topics=TOPICS)
 
 
-def work(symbols: str, of: str = "", kinds: Sequence[str] = ("orderbook",)) -> Work:
+def work(symbols: str, of: str = "", kinds: Sequence[str] = ("orderbook",), exchange: str = "binance") -> Work:
     """The work of a producer; each letter is a symbol."""
     serves, all_ = (
-        frozenset(served(kind, record_key("binance", symbol)) for kind in kinds for symbol in text)
+        frozenset(served(kind, record_key(exchange, symbol)) for kind in kinds for symbol in text)
         for text in (symbols, symbols + of)
     )
     return Work(serves, all_)
@@ -50,14 +50,14 @@ def stop(home: Home) -> None:
     home.log.close()
 
 
-def record(symbol: str, number: int, kind: str = "orderbook") -> Record:
-    return Record(f"{kind}.v1.raw", record_key("binance", symbol), b"%d" % number, [], number, kind, "binance")
+def record(symbol: str, number: int, kind: str = "orderbook", exchange: str = "binance") -> Record:
+    return Record(f"{kind}.v1.raw", record_key(exchange, symbol), b"%d" % number, [], number, kind, exchange)
 
 
-def leave(log: SpillLog, symbols: str, numbers: range = range(3)) -> None:
+def leave(log: SpillLog, symbols: str, numbers: range = range(3), exchange: str = "binance") -> None:
     for number in numbers:
         for symbol in symbols:
-            log.append(record(symbol, number))
+            log.append(record(symbol, number, exchange=exchange))
 
 
 def waits(log: SpillLog) -> dict[str, list[int]]:
@@ -236,6 +236,29 @@ def test_epochs_grow_over_runs_lists_and_crashes(root: Path) -> None:
     second.epochs.given(second.epochs.last + 5)
     stop(second)
     assert start(root, "D").epochs.last == second.epochs.last + 5
+
+
+def test_a_producer_of_several_exchanges_finds_what_one_of_each_left_and_they_what_it_left(root: Path) -> None:
+    disk = Disk(root, 1 << 20, 500)
+    kraken = settle(disk, "kraken", work("C", exchange="kraken"), owner("one"))
+    kraken.epochs.given(1_700_000_000_000)
+    leave(kraken.log, "C", exchange="kraken")
+    stop(kraken)
+    leave((first := start(root, "AB")).log, "A")
+    stop(first)
+
+    both = work("A").serves | work("C", exchange="kraken").serves
+    together = settle(disk, "binance+kraken", Work(both, both), owner("one"))
+    assert waits(together.log) == {"A": [0, 1, 2], "C": [0, 1, 2]}
+    assert together.epochs.last == 1_700_000_000_000
+    with pytest.raises(SpillInUse, match=r"publishes orderbook kraken\|C too"):
+        settle(disk, "kraken", work("CD", exchange="kraken"), owner("one"))
+    start(root, "B")  # another symbol of one of its exchanges
+    together.epochs.given(1_700_000_000_009)
+    stop(together)
+
+    assert waits((alone := start(root, "A")).log) == {"A": [0, 1, 2]}
+    assert alone.epochs.last == 1_700_000_000_009
 
 
 def test_few_epochs_are_written_to_the_disk(root: Path) -> None:

@@ -1,5 +1,6 @@
-"""What a publisher asks of the feed that calls it, and what stands there where no feed is."""
+"""What a publisher asks of the feeds that call it, and what stands there where no feed is."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from tickwire.errors import TickwireError
@@ -22,6 +23,59 @@ class Flow(Protocol):
 
     def failed(self, error: TickwireError) -> None:
         """End the run with *error*: nothing can be published any more. Called once."""
+
+
+class Flows:
+    """The feeds that share a publisher. They wait together, and what ends it ends them all."""
+
+    def __init__(self) -> None:
+        self.error: TickwireError | None = None  # why nothing can be published any more
+        self._joined: dict[Flow, tuple[str, Callable[[], None]]] = {}
+        self._paused = False
+
+    def join(self, exchange: str, flow: Flow, export: Callable[[], None] = lambda: None) -> None:
+        """Ask *flow* too from now on; its books are those of *exchange*.
+
+        *export* brings metrics up to date that are to agree with the publisher's whenever they are read.
+        """
+        self._joined[flow] = exchange, export
+        if self._paused:
+            flow.pause()
+        if self.error is not None:
+            flow.failed(self.error)
+
+    def leave(self, flow: Flow) -> None:
+        """Ask it no more."""
+        del self._joined[flow]
+
+    def pause(self) -> None:
+        """Ask all."""
+        self._paused = True
+        for flow in tuple(self._joined):
+            flow.pause()
+
+    def resume(self) -> None:
+        """Ask all."""
+        self._paused = False
+        for flow in tuple(self._joined):
+            flow.resume()
+
+    def restart(self, exchange: str, exchange_symbol: str, reason: str) -> None:
+        """Ask those of one exchange: others may have a symbol of that name."""
+        for flow, (name, _) in tuple(self._joined.items()):
+            if name == exchange:
+                flow.restart(exchange_symbol, reason)
+
+    def failed(self, error: TickwireError) -> None:
+        """Tell all, and those that join later."""
+        self.error = self.error or error
+        for flow in tuple(self._joined):
+            flow.failed(error)
+
+    def export(self) -> None:
+        """Bring all their metrics up to date."""
+        for _, export in self._joined.values():
+            export()
 
 
 class NullFlow:

@@ -6,7 +6,7 @@ left on disk is counted apart, because its events are not of this run.
 """
 
 import collections
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -66,11 +66,11 @@ Accounting: TypeAlias = dict[str, TopicAccount]  # by topic
 class Stream(Counts):
     """Counts of one topic, type and exchange; those of an earlier run's records (*recovered*) have their own."""
 
-    __slots__ = ("_counters", "_exported", "_published", "_queue", "recovered", "topic")
+    __slots__ = ("_counters", "_exported", "_published", "_queue", "exchange", "recovered", "topic")
 
     def __init__(self, topic: str, kind: str, exchange: str, *, recovered: bool = False) -> None:
         super().__init__()
-        self.topic, self.recovered = topic, recovered
+        self.topic, self.exchange, self.recovered = topic, exchange, recovered
         self._exported = (0,) * len(OUTCOMES)
         self._published = metrics.MESSAGES_PUBLISHED.labels(topic, kind, exchange)
         counter = metrics.SPILL_RECOVERED if recovered else metrics.RECORDS
@@ -116,8 +116,8 @@ class Lane:
         "refused_bytes",
         "refused_times",
         "restart_at",
-        "routed",
         "stream",
+        "way",
     )
 
     def __init__(self, stream: Stream, exchange_symbol: str, *, is_book: bool) -> None:
@@ -125,7 +125,7 @@ class Lane:
         self.exchange_symbol = exchange_symbol
         self.is_book = is_book
         self.broken = self.hole = self.mending = False
-        self.routed = False  # its events know the short way to the producer
+        self.way: DirectPublisher | None = None  # that knows its events
         self.restart_at = 0.0  # the earliest time to ask for the next start, in the loop's seconds
         self.refused_times = 0  # how often Kafka would not have a record, lately
         self.refused_at = 0.0  # when it last would not
@@ -180,10 +180,11 @@ class Ledger:
             self._streams[name] = stream
         return stream
 
-    def accounting(self, in_memory: Iterable[InFlight]) -> Accounting:
-        """Count where everything is; *in_memory* is all that has not ended and is not on disk."""
-        open_ = collections.Counter(entry.stream.topic for entry in in_memory if entry.place == IN_MEMORY)
-        return {topic: self._account(topic, open_[topic]) for topic in self._open}
+    def accounting(self, in_memory: Iterable[InFlight], exchange: str | None = None) -> Accounting:
+        """Count where everything is, or that of an *exchange*; *in_memory* has not ended and is not on disk."""
+        open_ = collections.Counter(entry.stream for entry in in_memory if entry.place == IN_MEMORY)
+        streams = [s for s in self._streams.values() if not s.recovered and exchange in {None, s.exchange}]
+        return {topic: _account([s for s in streams if s.topic == topic], open_) for topic in self._open}
 
     def recovered(self, records: int, lost: int) -> RecoveredAccount:
         """Count what became of the *records* that were found on disk, of which *lost* were damaged."""
@@ -215,7 +216,7 @@ class Ledger:
             metrics.RECORDS.labels(topic, "spilled").inc(spilled)
             gauge.dec(spilled)
 
-    def _account(self, topic: str, in_flight: int) -> TopicAccount:
-        streams = [stream for stream in self._streams.values() if stream.topic == topic and not stream.recovered]
-        counts = {name: sum(getattr(stream, name) for stream in streams) for name in ("events", *OUTCOMES, "spilled")}
-        return TopicAccount(**counts, in_flight=in_flight)
+
+def _account(streams: Sequence[Stream], in_flight: Mapping[Stream, int]) -> TopicAccount:
+    counts = {name: sum(getattr(stream, name) for stream in streams) for name in ("events", *OUTCOMES, "spilled")}
+    return TopicAccount(**counts, in_flight=sum(in_flight.get(stream, 0) for stream in streams))

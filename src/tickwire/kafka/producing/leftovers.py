@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.kafka.producing.flow import NullFlow
 from tickwire.kafka.producing.ledger import RecoveredAccount
+from tickwire.kafka.producing.opening import opened
 from tickwire.kafka.producing.publisher import Publisher
 
 _LOOK_S = 0.05
@@ -18,15 +18,7 @@ async def send(config: KafkaConfig, source: str, folder: Path, stopping: Callabl
     Raises :exc:`~tickwire.errors.KafkaFailed`, :exc:`~tickwire.errors.SpillUnusable` and
     :exc:`~tickwire.errors.SpillOfAnotherCluster`.
     """
-    flow = NullFlow()
-    publisher = Publisher(config, source=source, folder=folder)
-    await asyncio.to_thread(publisher.open)
-    publisher.start(asyncio.get_running_loop(), flow)
-    try:
-        while publisher.recovered().waiting and not flow.errors and not stopping():  # noqa: ASYNC110 - counters
+    async with opened(Publisher(config, source=source, folder=folder)) as publisher:
+        while publisher.recovered().waiting and publisher.flows.error is None and not stopping():  # noqa: ASYNC110 - counters
             await asyncio.sleep(_LOOK_S)
-    finally:
-        await publisher.close(config.shutdown_seconds)
-    if flow.errors:
-        raise flow.errors[0]
     return publisher.recovered()

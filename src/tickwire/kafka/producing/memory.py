@@ -1,13 +1,13 @@
 """A publisher without Kafka, for tests and for trying out feeds: same interface, same accounting, records in a list."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.events.types import MarketEvent
-from tickwire.kafka.producing.flow import Flow
-from tickwire.kafka.producing.ledger import Accounting, DirectPublisher, Ledger, RecoveredAccount
+from tickwire.kafka.producing.flow import Flows
+from tickwire.kafka.producing.ledger import Accounting, Ledger, RecoveredAccount
 from tickwire.records.codec import Record, RecordWriter, read_event
 from tickwire.records.kinds import topics_by_kind
 
@@ -19,7 +19,9 @@ class MemoryPlace:
 
     folder = epochs = None
 
-    def serve(self, kinds: Iterable[str], symbols: Iterable[str], of: Sequence[str], *, names: bool) -> None:
+    def serve(
+        self, exchange: str, kinds: Iterable[str], symbols: Iterable[str], of: Sequence[str], *, names: bool
+    ) -> None:
         """Do nothing: nobody else serves the same."""
 
 
@@ -33,8 +35,7 @@ class MemoryPublisher:
         self.config = config
         self.records: list[Record] = []
         self.place = MemoryPlace()
-        self.direct: DirectPublisher | None = None  # every event is wanted as an event
-        self.flow: Flow | None = None  # of the feed, from the start on; for whoever wants it to pause or to fail
+        self.flows = Flows()  # the feeds; also for whoever wants them to pause or to fail
         self._writer = RecordWriter(topics_by_kind(config))
         self._ledger = Ledger(config.topics)
         self._state = "new"
@@ -47,11 +48,19 @@ class MemoryPublisher:
         """Undo :meth:`open`, where nothing was started."""
         self._go("open", "new")
 
-    def start(self, loop: asyncio.AbstractEventLoop, flow: Flow, export: Callable[[], None] = lambda: None) -> None:
-        """Bring metrics up to date on *loop* from now on, with *export* those that are to agree with ours."""
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Bring metrics up to date on *loop* from now on."""
         self._go("open", "started")
-        self._loop, self.flow, self._export_more = loop, flow, export
+        self._loop = loop
         self._tick()
+
+    @property
+    def started(self) -> bool:
+        """Whether it may be published now."""
+        return self._state == "started"
+
+    def way(self) -> None:
+        """There is no short way: every event is wanted as an event."""
 
     def publish(self, event: MarketEvent) -> None:
         """Keep one event's record."""
@@ -67,9 +76,9 @@ class MemoryPublisher:
         """What a reader of the topics would have, in the order in which it was published."""
         return [read_event(record.key, record.value) for record in self.records]
 
-    def accounting(self) -> Accounting:
-        """Where every event is, by topic."""
-        return self._ledger.accounting(())
+    def accounting(self, exchange: str | None = None) -> Accounting:
+        """Where every event is, or every one of an exchange, by topic."""
+        return self._ledger.accounting((), exchange)
 
     def recovered(self) -> RecoveredAccount:
         """Nothing was left by an earlier run."""
@@ -93,5 +102,5 @@ class MemoryPublisher:
 
     def _export(self) -> None:
         with metrics.EXPORT:
-            self._export_more()
+            self.flows.export()
             self._ledger.export()

@@ -15,28 +15,35 @@ _NO_IDS = frozenset({None, "", "tansu_cluster"})
 
 
 class Place:
-    """A folder below ``KAFKA_SPILL_DIR``: the one of what *source* serves, or *folder* as it is."""
+    """A folder below ``KAFKA_SPILL_DIR``: the one of what *source* serves, or *folder* as it is.
+
+    A *source* is an exchange, or several as :data:`~tickwire.kafka.spill.SOURCES` joins them.
+    """
 
     def __init__(self, config: KafkaConfig, source: str, folder: Path | None = None) -> None:
         """Choose it. Raises :exc:`~tickwire.errors.NoHome`."""
         self._config, self._source, self._given = config, source, folder
         self._root = spill_root(config.spill_dir)
         self._work = Work()
+        self._kinds: set[str] = set()
         self._topics = config.topics
         self.folder = folder or self._root / source
         self.home: Home | None = None
 
-    def serve(self, kinds: Collection[str], symbols: Iterable[str], of: Sequence[str], *, names: bool) -> None:
-        """Say what is published: events of these *kinds* of canonical *symbols*, and *of* which by all workers.
+    def serve(
+        self, exchange: str, kinds: Collection[str], symbols: Iterable[str], of: Sequence[str], *, names: bool
+    ) -> None:
+        """Say what is published of an *exchange*: these *kinds* of canonical *symbols*, and *of* which by all workers.
 
-        *names*: say at the start what waits on disk and nobody sends.
+        What was said of another one before stays. *names*: say at the start what waits on disk and nobody sends.
         """
         serves, all_ = (
-            frozenset(served(kind, record_key(self._source, symbol)) for kind in kinds for symbol in those)
+            frozenset(served(kind, record_key(exchange, symbol)) for kind in kinds for symbol in those)
             for those in (tuple(symbols), of)
         )
-        self._work = Work(serves, serves | all_, names)
-        self._topics = tuple(topic for kind, topic in topics_by_kind(self._config).items() if kind in kinds)
+        self._work = Work(self._work.serves | serves, self._work.of | serves | all_, names)
+        self._kinds.update(kinds)
+        self._topics = tuple(topic for kind, topic in topics_by_kind(self._config).items() if kind in self._kinds)
 
     def ask(self, seconds: float) -> str:
         """Ask the brokers for the name of their cluster. Raises :exc:`~tickwire.errors.KafkaFailed`."""

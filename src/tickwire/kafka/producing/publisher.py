@@ -18,7 +18,7 @@ from tickwire.events.types import MarketEvent
 from tickwire.kafka.admin.topics import ensure_topics
 from tickwire.kafka.clients import CONNECT_SECONDS, said
 from tickwire.kafka.codes import TOO_LARGE
-from tickwire.kafka.producing.flow import Flow
+from tickwire.kafka.producing.flow import Flows
 from tickwire.kafka.producing.ledger import (
     IN_MEMORY,
     Accounting,
@@ -51,9 +51,9 @@ _LOOK_S = 2.0  # for Kafka to answer, and between two looks, after a start witho
 class Publisher:
     """Takes events now, sees to their fate later. ``open``, then ``start``, then ``publish``; ``close`` at the end.
 
-    *source* names whose events they are, ``place.serve`` which; so :class:`~tickwire.kafka.producing.place.Place` finds
-    the folder for records that wait on disk, unless it is given as *folder*. With *offline_start* Kafka may be
-    unreachable at the start.
+    Feeds that publish join :attr:`flows`, and each has a :meth:`way` of its own. *source* names whose events they are,
+    ``place.serve`` which; so :class:`~tickwire.kafka.producing.place.Place` finds the folder for records that wait on
+    disk, unless it is given as *folder*. With *offline_start* Kafka may be unreachable at the start.
     """
 
     def __init__(
@@ -66,6 +66,8 @@ class Publisher:
     ) -> None:
         self.config, self._offline_start = config, offline_start
         self.place = Place(config, source, folder)
+        self.flows = Flows()
+        self.started = False
         self._writer = RecordWriter(topics_by_kind(config))
         self._ledger = Ledger(config.topics)
         self._buffer = OutageBuffer(
@@ -82,10 +84,7 @@ class Publisher:
         )
         self._send = self._link.send
         self._behind: set[str] = set()  # topics whose records must wait behind others
-        self.direct = DirectPublisher(
-            self._link.flights, self._writer, self._behind, self._publish, self._not_sent, self._link.poll
-        )
-        self.publish: Callable[[MarketEvent], None] = self.direct.publish
+        self.publish: Callable[[MarketEvent], None] = self.way().publish
         """Takes one event; never waits, never raises because of Kafka."""
         self._waits = self._places(config)
         self._broken: dict[Lane, None] = {}  # books that the feed has not been asked to start again
@@ -131,12 +130,9 @@ class Publisher:
         self.place.close()
         self._buffer.close([], [])
 
-    def start(self, loop: asyncio.AbstractEventLoop, flow: Flow, export: Callable[[], None] = lambda: None) -> None:
-        """Serve delivery reports on *loop* from now on, for the feed behind *flow*.
-
-        *export* brings metrics up to date that are to agree with ours whenever they are read.
-        """
-        self._loop, self._flow, self._export_more = loop, flow, export
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Serve delivery reports on *loop* from now on."""
+        self._loop, self.started = loop, True
         if self._buffer.recovering:
             self._behind.update(self.config.topics)
         if not self._link.opened:
@@ -147,11 +143,19 @@ class Publisher:
         self._looking = loop.create_task(self._partitions.run())
         self._timer = loop.call_later(_TICK_S, self._tick)
 
-    def _publish(self, event: MarketEvent) -> None:
+    def way(self) -> DirectPublisher:
+        """A way in for the events of one feed; it knows their symbols, which another exchange may have too."""
+        way = DirectPublisher(
+            self._link.flights, self._writer, self._behind, lambda event: self._publish(way, event),
+            self._not_sent, self._link.poll,
+        )  # fmt: skip
+        return way
+
+    def _publish(self, way: DirectPublisher, event: MarketEvent) -> None:
         record = self._writer.write(event)
         lane = self._ledger.lane(record) or self._ledger.open_lane(record)
-        if not lane.routed:
-            self._open_route(lane, event, record)
+        if lane.way is not way:
+            self._open_route(way, lane, event, record)
         stream = lane.stream
         stream.events += 1
         if lane.broken and self._is_held_back(lane, record):
@@ -161,19 +165,19 @@ class Publisher:
         elif not self._send(InFlight(stream, lane, record)):
             self._wait(lane, record)
 
-    def _open_route(self, lane: Lane, event: MarketEvent, record: Record) -> None:
+    def _open_route(self, way: DirectPublisher, lane: Lane, event: MarketEvent, record: Record) -> None:
         """Let the events that follow take the short way, as long as nothing is in it."""
-        lane.routed = True
+        lane.way = way
         names = record.exchange, record.topic, record.key, record.headers, record.kind, record.exchange_symbol
-        self.direct.open(type(event), event.symbol, (lane, lane.stream, *names, lane.is_book))
+        way.open(type(event), event.symbol, (lane, lane.stream, *names, lane.is_book))
 
     def _not_sent(self, entry: InFlight, error: Exception) -> None:
         if not self._link.not_taken(entry, error):
             self._wait(entry.lane, entry.record)
 
-    def accounting(self) -> Accounting:
-        """Where every event is, by topic."""
-        return self._ledger.accounting(self._in_memory())
+    def accounting(self, exchange: str | None = None) -> Accounting:
+        """Where every event is, or every one of an exchange, by topic."""
+        return self._ledger.accounting(self._in_memory(), exchange)
 
     def recovered(self) -> RecoveredAccount:
         """What became of the records that an earlier run left on disk."""
@@ -181,6 +185,7 @@ class Publisher:
 
     async def close(self, seconds: float) -> int:
         """Deliver what is left for at most *seconds*, write the rest to disk; return how many records are lost."""
+        self.started = False
         self._timer.cancel()
         if self._connecting is not None:
             self._connecting.cancel()
@@ -193,7 +198,7 @@ class Publisher:
         self.place.close()
         self._left = self._buffer.close(list(self._link.entries()), list(self._waiting()))
         with metrics.EXPORT:
-            self._export_more()
+            self.flows.export()
             self._ledger.export_end()
         if self._left:
             logger.error("publisher.lost records=%d", len(self._left))
@@ -206,17 +211,11 @@ class Publisher:
 
     def _places(self, config: KafkaConfig) -> dict[str, WhenFull]:
         """Choose where the records of each topic wait; topics that block wait in one line."""
-        blocking = Blocking(config.max_block_ms / 1000, time.monotonic, self._lose, self._pause, self._resume)
+        blocking = Blocking(config.max_block_ms / 1000, time.monotonic, self._lose, self.flows.pause, self.flows.resume)
         dropping = Dropping(self._lose)
         places: dict[str, WhenFull] = {"spill": self._buffer, "conflate": Conflating(), "block": blocking}
         places |= {"drop": dropping, "invalidate": dropping}
         return {getattr(config, kind.topic): places[getattr(config, kind.when_full)] for kind in KINDS}
-
-    def _pause(self) -> None:
-        self._flow.pause()
-
-    def _resume(self) -> None:
-        self._flow.resume()
 
     def _in_memory(self) -> Iterator[InFlight]:
         if self._left is not None:
@@ -355,7 +354,7 @@ class Publisher:
             del self._broken[lane]
             lane.refused_bytes = 0  # one more may be tried
             lane.restart_at = now + min(_RESTART_S * 2 ** max(0, lane.refused_times - 1), _LONGEST_RESTART_S)
-            self._flow.restart(lane.exchange_symbol, "overflow")
+            self.flows.restart(lane.stream.exchange, lane.exchange_symbol, "overflow")
 
     def _has_room(self, lane: Lane) -> bool:
         place = self._waits.get(lane.stream.topic, self._buffer)  # what waits on disk may be for other topics
@@ -366,16 +365,16 @@ class Publisher:
         books = [lane for lane in self._ledger.books() if lane.stream.topic == topic]
         logger.warning("publisher.partitions topic=%s now=%d restarted_books=%d", topic, partitions, len(books))
         for lane in books:
-            self._flow.restart(lane.exchange_symbol, "moved")
+            self.flows.restart(lane.stream.exchange, lane.exchange_symbol, "moved")
 
     def _fail(self, error: TickwireError) -> None:
         if not self._failed:
             self._failed = True
-            self._flow.failed(error)
+            self.flows.failed(error)
 
     def _export(self) -> None:
         with metrics.EXPORT:
-            self._export_more()
+            self.flows.export()
             acknowledged = self._ledger.export()
         metrics.PRODUCER_QUEUE.set(self._link.queued)
         self._buffer.export()

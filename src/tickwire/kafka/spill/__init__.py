@@ -1,11 +1,12 @@
 """The outage buffer: records that wait on disk, in order, until Kafka has acknowledged them."""
 
 from tickwire.kafka.spill.epochs import Epochs
-from tickwire.kafka.spill.home import Disk, Home, Work, served, settle, take
+from tickwire.kafka.spill.home import SOURCES, Disk, Home, Work, served, settle, take
 from tickwire.kafka.spill.log import SpillLog, Sync, unusable
 from tickwire.kafka.spill.owner import Owner
 from tickwire.kafka.spill.recovery import Recovery
 
 __all__ = [
-    "Disk", "Epochs", "Home", "Owner", "Recovery", "SpillLog", "Sync", "Work", "served", "settle", "take", "unusable",
+    "SOURCES", "Disk", "Epochs", "Home", "Owner", "Recovery", "SpillLog", "Sync", "Work", "served", "settle", "take",
+    "unusable",
 ]  # fmt: skip

@@ -5,6 +5,8 @@ symbols work side by side, and two with the same are noticed. A producer takes t
 every folder that nobody uses, before it writes its first: so a key's records are in one folder, in their order,
 whatever list or number of workers there was before. What nobody serves stays, and is named.
 
+A producer of several exchanges has a folder below ``SOURCE+SOURCE``, and looks around in those of each of them.
+
 Earlier versions had ``SOURCE/TICKER_TOPIC/ORDERBOOK_TOPIC`` folders, which are emptied in the same way.
 """
 
@@ -30,6 +32,7 @@ from tickwire.kafka.spill.segment import SUFFIX
 
 logger = logging.getLogger(__name__)
 
+SOURCES = "+"  # between the exchanges of one producer
 _TURN = "turn"  # locked by who looks around below the root, so that nobody takes a folder meanwhile
 _DEPTHS = ("*/*", "*/*/*")  # of folders below the root: ours, and those of earlier versions
 _NO_LIMIT = 1 << 62
@@ -191,7 +194,7 @@ def waiting(root: Path) -> list[Path]:
 
 
 def source_of(root: Path, folder: Path) -> str:
-    """Whose events wait there: the exchange."""
+    """Whose events wait there: the exchange, or several with :data:`SOURCES` between them."""
     return re.sub(r"\.\d+-of-\d+$", "", folder.relative_to(root).parts[0])
 
 
@@ -230,11 +233,14 @@ def _settle(home: Home, root: Path, work: Work, ours: Owner) -> None:
         home.agree(ours.cluster, ours.brokers)
     elif empty:
         home.sign(msgspec.structs.replace(home.owner, cluster=None, brokers=ours.brokers))
-    family = home.folder.parent
+    sources = set(home.folder.parent.name.split(SOURCES))
     idle = {folder for folder in waiting(root) if folder != home.folder}
     used = {file.parent for deep in _DEPTHS for file in root.glob(f"{deep}/{LOCK}")} - {home.folder}
-    beside = sorted(folder for folder in used | idle if source_of(root, folder) == family.name)
-    home.epochs = Epochs(home.folder, max((home.epochs.last, *map(read_epoch, (family, *beside)))))
+    beside, families = (
+        sorted(folder for folder in those if not sources.isdisjoint(source_of(root, folder).split(SOURCES)))
+        for those in (used | idle, filter(Path.is_dir, root.iterdir()))
+    )
+    home.epochs = Epochs(home.folder, max((home.epochs.last, *map(read_epoch, (*families, *beside)))))
     for folder in beside:
         try:
             strays = home.take_over(folder, work)
