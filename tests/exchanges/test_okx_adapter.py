@@ -1,13 +1,16 @@
 """What OKX does differently from the other exchanges."""
 
+import zlib
 from typing import Any
 
 import msgspec
 import pytest
 
+from recordings import books
 from tickwire.errors import FrameRejected, UnclearSymbol, UnknownContractSize, UnknownSymbol
+from tickwire.events.types import Ticker
 from tickwire.exchanges import okx, okx_swap
-from tickwire.exchanges.contract import Refused, Resync, Send, Symbol
+from tickwire.exchanges.contract import Refused, Resync, Send, Subscribed, Symbol
 
 BTC, ETH = Symbol("BTC-USDT", "BTC-USDT"), Symbol("ETH-USDT", "ETH-USDT")
 
@@ -125,3 +128,79 @@ class TestAnswers:
         asked = [msgspec.json.decode(send.payload)["op"] for send in adapter.resync(BTC) if isinstance(send, Send)]
         assert asked == ["unsubscribe", "subscribe"]
         assert ("orderbook", BTC) in adapter.pending()
+
+
+def crc(text: str) -> int:
+    value = zlib.crc32(text.encode())
+    return value - 2**32 if value >= 2**31 else value
+
+
+def book(action: str, bids: Any, asks: Any, channel: str = "books", symbol: Symbol = BTC, **more: Any) -> bytes:
+    """A message of a book as it was before it had numbers."""
+    levels = [[(price, size, "0", "1") for price, size in side] for side in (bids, asks)]
+    sides = {"bids": levels[0], "asks": levels[1], "ts": "1639999305247", **more}
+    arg = {"channel": channel, "instId": symbol.native}
+    return msgspec.json.encode({"arg": arg, "action": action, "data": [sides]})
+
+
+PERP = Symbol("BTC-USDT-PERP", "BTC-USDT-SWAP", "perpetual", "USDT", "0.01")
+
+
+class TestChecksum:
+    """Until June 2026 books had checksums of what the exchange wrote, and no numbers at first."""
+
+    @pytest.mark.parametrize("channel", ["books", "books-l2-tbt"])
+    def test_a_book_without_numbers_is_kept_by_its_checksums(self, channel: str) -> None:
+        adapter = okx.Adapter([BTC], ["orderbook"], 25)
+        one = crc("100.5:1:101:2:99:3")
+        outputs = adapter.receive(
+            book("snapshot", [("100.5", "1"), ("99", "3")], [("101", "2")], channel, checksum=one), 1
+        )
+        assert [(m.action, m.sequence) for m in books(outputs)] == [("snapshot", None)]
+        two = crc("100.5:1:101:0.50")
+        outputs = adapter.receive(book("update", [("99", "0")], [("101", "0.50")], channel, checksum=two), 2)
+        assert [(m.action, m.sequence) for m in books(outputs)] == [("delta", None)]
+        outputs = adapter.receive(book("update", [("98", "1")], [], channel, checksum=two), 3)
+        assert ([m.reason for m in books(outputs)], outputs[1]) == (["checksum"], Resync(BTC, "checksum"))
+
+    def test_a_wrong_checksum_counts_beside_right_numbers_too(self) -> None:
+        adapter = okx.Adapter([BTC], ["orderbook"], 25)
+        outputs = adapter.receive(book("snapshot", [("1", "1")], [], seqId=5, prevSeqId=-1, checksum=crc("1:2")), 1)
+        assert outputs == [Subscribed("orderbook", BTC), Resync(BTC, "checksum")]
+
+    def test_what_the_exchange_counted_is_what_it_is_made_of(self) -> None:
+        adapter = okx_swap.Adapter([PERP], ["orderbook"], 25)
+        frame = book(
+            "snapshot", [("100.5", "10")], [("101", "1250.5")], symbol=PERP, checksum=crc("100.5:10:101:1250.5")
+        )
+        (message,) = books(adapter.receive(frame, 1))
+        assert (message.bids, message.asks) == ([("100.5", "0.1")], [("101", "12.505")])
+
+    @pytest.mark.parametrize("checksum", [{}, {"checksum": 0}])
+    def test_a_book_that_nothing_shows_to_be_whole_is_refused(self, checksum: dict[str, Any]) -> None:
+        with pytest.raises(FrameRejected, match="malformed"):
+            okx.Adapter([BTC], ["orderbook"], 25).receive(book("snapshot", [], [], **checksum), 1)
+
+    def test_a_change_without_a_number_and_without_its_snapshot_is_left_out(self) -> None:
+        adapter = okx.Adapter([BTC], ["orderbook"], 25)
+        outputs = adapter.receive(book("update", [("1", "1")], [], checksum=crc("1:1")), 1)
+        assert outputs == [Subscribed("orderbook", BTC)]
+
+
+def test_a_ticker_says_what_the_best_bid_and_offer_do() -> None:
+    adapter = okx_swap.Adapter([PERP], ["ticker"], 25)
+    sides = {"bidPx": "", "bidSz": "", "askPx": "101", "askSz": "168", "last": "100.5", "ts": "1640131263109"}
+    frame = {"arg": {"channel": "tickers", "instId": PERP.native}, "data": [{"instId": PERP.native, **sides}]}
+    (_, ticker) = adapter.receive(msgspec.json.encode(frame), 1)
+    assert isinstance(ticker, Ticker)
+    assert (ticker.bid, ticker.bid_size, ticker.ask, ticker.ask_size) == (None, None, "101", "1.68")
+    assert (ticker.last, ticker.exchange_us) == ("100.5", 1_640_131_263_109_000)
+
+
+def test_the_best_bid_and_offer_had_no_number_once() -> None:
+    adapter = okx.Adapter([BTC], ["ticker"], 25)
+    sides = {"bids": [["1", "2", "0", "1"]], "asks": [], "ts": "1651761120004"}
+    frame = {"arg": {"channel": "bbo-tbt", "instId": "BTC-USDT"}, "data": [sides]}
+    (_, ticker) = adapter.receive(msgspec.json.encode(frame), 1)
+    assert isinstance(ticker, Ticker)
+    assert (ticker.bid, ticker.bid_size, ticker.ask, ticker.sequence) == ("1", "2", None, None)

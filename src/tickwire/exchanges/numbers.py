@@ -3,6 +3,8 @@
 For exchanges that write JSON numbers or RFC 3339 times, or that count contracts.
 """
 
+from decimal import Decimal
+
 from msgspec import Raw
 
 from tickwire.events.book import Levels, is_zero, price_key
@@ -32,6 +34,14 @@ def in_units(levels: Raw, contract_size: str) -> Levels:
     if contract_size == "1":
         return levels
     return [(price, product(size, contract_size)) for price, size in read_levels(levels)]
+
+
+def in_contracts(size: str, contract_size: str) -> str:
+    """A size in units as the number of contracts that it was made of, without zeros at the end."""
+    if contract_size == "1":
+        return size
+    number = f"{Decimal(size) / Decimal(contract_size):f}"
+    return number.rstrip("0").rstrip(".") if "." in number else number
 
 
 def size_in_units(size: str, contract_size: str) -> str:

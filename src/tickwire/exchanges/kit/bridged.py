@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from typing import TypeAlias
 
 from msgspec.structs import replace
 
@@ -9,13 +10,15 @@ from tickwire.events.book import Book
 from tickwire.events.short_way import MS, NEXT, ShortWay
 from tickwire.events.types import Micros
 from tickwire.exchanges.contract import UNREADABLE, Fetch, Output, malformed
-from tickwire.exchanges.kit.books import KeptBook
+from tickwire.exchanges.kit.books import KeptBook, sequence
 from tickwire.exchanges.kit.continuity import BookEvent, Follows
 from tickwire.exchanges.messages import BookMessages, json_prefix
 
 _BUFFERED_EVENTS = 3000  # a symbol, while its snapshot is on its way: five minutes at ten events a second
 _QUIET_DELAY_S = 2.0  # after an acknowledgement, when no event has asked for the snapshot
 _STALE_DELAYS_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # before asking again for a snapshot that was too old
+Checksum: TypeAlias = Callable[[Book], int]
+
 _TOO_OLD = "the snapshot was older than the first event kept"
 
 
@@ -42,6 +45,7 @@ class BridgedBook(KeptBook):
         self._fetch, self._read_body = fetch, read
         self._follows, self._bridges = follows, bridges or follows
         self._reaches = reaches or self._bridges
+        self._checksum: Checksum | None = None
         self._judge = self._bridges  # what the next event is judged by
         # Where it is full the oldest leave: a snapshot that needs them is too old and is fetched again.
         self._buffer: deque[tuple[BookEvent, Micros]] = deque(maxlen=_BUFFERED_EVENTS)
@@ -116,6 +120,10 @@ class BridgedBook(KeptBook):
         verdicts = (self._reaches(last, event) for event, _ in self._buffer)
         return next((verdict for verdict in verdicts if verdict != "old"), "next") != "next"
 
+    def _is_wrong(self, book: Book, event: BookEvent) -> bool:
+        """Whether an event's checksum is not the book's."""
+        return event.checksum is not None and self._checksum is not None and self._checksum(book) != event.checksum
+
     def _keep(self, event: BookEvent, received_us: Micros) -> None:
         """Keep an event; what is kept has no hole and no wrong number."""
         self._read(event, "change")
@@ -142,8 +150,10 @@ class BridgedBook(KeptBook):
         except ValueError as e:
             self.doubt()
             raise malformed(f"change of {self.native}", e) from None
+        if self._is_wrong(book, event):
+            return self.restart("checksum", received_us)
         self.update_id, self._judge, self.followed = event.last, self._follows, True
-        delta = self.messages.delta(bids, asks, event.last, event.exchange_us, received_us)
+        delta = self.messages.delta(bids, asks, sequence(event), event.exchange_us, received_us)
         if not self.short and self._short_way is not None:
             self.short = True
             of_book = json_prefix("bids", delta), book.bids, book.asks, self, NEXT, MS

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from tickwire.errors import FrameRejected
 from tickwire.events.types import Micros
 from tickwire.exchanges.contract import Fetch, Output, Symbol
-from tickwire.exchanges.kit.bridged import BridgedBook
+from tickwire.exchanges.kit.bridged import BridgedBook, Checksum
 from tickwire.exchanges.kit.continuity import BookEvent, Follows
 from tickwire.exchanges.messages import BookMessages
 
@@ -15,7 +15,8 @@ _PATIENCE_S = 2.0  # from the first change without a snapshot to the request for
 class EitherBook(BridgedBook):
     """A snapshot over the socket starts the book, asked for or not; changes without one are bridged to that of REST.
 
-    *again* asks for a new one over the socket. See :class:`BridgedBook`.
+    *again* asks for a new one over the socket; *checksum* tells a book that is not the exchange's, after a message that
+    has one. See :class:`BridgedBook`.
     """
 
     def __init__(
@@ -26,9 +27,10 @@ class EitherBook(BridgedBook):
         again: Callable[[Symbol], list[Output]],
         follows: Follows,
         bridges: Follows,
+        checksum: Checksum | None = None,
     ) -> None:
         super().__init__(messages, fetch, read, follows, bridges)
-        self._again = again
+        self._again, self._checksum = again, checksum
 
     def snapshot(self, event: BookEvent, received_us: Micros) -> list[Output]:
         """Start from a snapshot of the socket: it replaces the book. Raises :exc:`~tickwire.errors.FrameRejected`."""
@@ -37,6 +39,8 @@ class EitherBook(BridgedBook):
         except FrameRejected:
             self.doubt()
             raise
+        if self._is_wrong(book, event):
+            return self.restart("checksum", received_us)
         self._begin(self._follows)
         self._buffer.clear()
         return self._started(book, event, received_us)
