@@ -80,6 +80,30 @@ def test_two_changes_of_one_time_both_count_and_an_older_one_says_that_a_time_wa
     assert told(adapter.receive(change(19, [["99", "5"]], []), 3)) == [("invalid", "gap")]
 
 
+@pytest.mark.parametrize(
+    "frame",
+    [
+        change(20, [["100", "4"]], []),
+        b'{"data":%b,"event":"data","channel":"diff_order_book_btcusd"}'
+        % msgspec.json.encode(book(20, [["100", "4"]], [])),
+    ],
+)
+def test_a_change_that_is_cut_anywhere_leaves_its_book_in_doubt(frame: bytes) -> None:
+    for end in range(1, len(frame)):
+        adapter = opened()
+        with pytest.raises(FrameRejected, match="malformed"):
+            adapter.receive(frame[:end], 2)
+        assert adapter.book(BTC) is None
+
+
+@pytest.mark.parametrize("frame", [b"", b"x", message("trade", "live_trades_btcusd", {})[:-1], b'{"event":"bts:heartb'])
+def test_what_is_no_part_of_a_change_leaves_books_alone(frame: bytes) -> None:
+    adapter = opened()
+    with pytest.raises(FrameRejected):
+        adapter.receive(frame, 2)
+    assert adapter.book(BTC) is not None
+
+
 def test_a_snapshot_much_older_than_the_first_change_is_asked_for_again() -> None:
     adapter = Adapter([BTC], ["orderbook"], 10)
     adapter.start()

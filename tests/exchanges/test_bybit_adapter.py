@@ -1,11 +1,13 @@
 """Bybit: numbers of a book that must follow on each other, the limits of requests, pages of the listing, names."""
 
+from itertools import count
+
 import msgspec
 import pytest
 
 from recordings import books
 from tickwire.errors import FrameRejected
-from tickwire.events.types import Trade
+from tickwire.events.types import OrderBook, Trade
 from tickwire.exchanges import bybit
 from tickwire.exchanges.bybit import EXCHANGE, Adapter
 from tickwire.exchanges.contract import Channel, Refused, Resync, Send, Subscribed, Symbol
@@ -123,11 +125,41 @@ def test_a_listing_that_never_ends_is_refused() -> None:
     next(reading)
 
     def read() -> None:
-        while True:
-            reading.send(page(cursor="again"))
+        for number in count():
+            reading.send(page(cursor=str(number)))
 
     with pytest.raises(FrameRejected, match="pages"):
         read()
+
+
+def test_a_cursor_from_before_leads_nowhere_new() -> None:
+    (reading,) = bybit.listings()
+    next(reading)
+    reading.send(page(("BTCUSDT", "BTC", "USDT", "Trading"), cursor="one"))
+    with pytest.raises(StopIteration) as done:
+        reading.send(page(("BTCUSDT", "BTC", "USDT", "Trading"), cursor="one"))
+    assert done.value.value.symbols == (BTC,)
+
+
+@pytest.mark.parametrize("name", ["sub-orderbook-1", "", 7, "1f3e"])
+def test_an_answer_to_another_clients_request_answers_none_of_ours(name: str | int) -> None:
+    adapter = Adapter([BTC], BOTH, 50)
+    adapter.start()
+    answer = {"success": True, "ret_msg": "", "op": "subscribe", "req_id": name}
+    assert adapter.receive(msgspec.json.encode(answer), 1) == []
+    with pytest.raises(FrameRejected, match="unknown"):
+        adapter.receive(msgspec.json.encode(answer | {"success": False, "ret_msg": "Invalid topic"}), 1)
+    assert len(adapter.pending()) == 2
+
+
+def test_a_book_that_begins_at_another_depth_promises_that_one() -> None:
+    adapter = Adapter([BTC], BOTH, 50)
+    (*_, snapshot) = adapter.receive(frame("snapshot", 10, depth=200), 1)
+    assert isinstance(snapshot, OrderBook)
+    assert snapshot.depth == 200
+    assert [m.action for m in books(adapter.receive(frame("delta", 11, depth=200), 2))] == ["delta"]
+    with pytest.raises(FrameRejected, match="not asked for"):
+        adapter.receive(frame("snapshot", 10), 3)
 
 
 def test_an_error_is_no_listing() -> None:

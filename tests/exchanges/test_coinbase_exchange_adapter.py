@@ -68,6 +68,24 @@ def test_the_year_one_is_no_time() -> None:
     assert (told.exchange_us, told.received_us) == (None, 3)
 
 
+def test_a_change_that_is_cut_anywhere_leaves_its_book_in_doubt() -> None:
+    whole = update(["buy", "99.0", "1"])
+    for end in range(1, len(whole)):
+        adapter = opened(BTC, ETH)
+        with pytest.raises(FrameRejected, match="malformed"):
+            adapter.receive(whole[:end], 2)
+        assert adapter.book(BTC) is None
+        assert (adapter.book(ETH) is None) == (b'BTC-USD"' not in whole[:end])
+
+
+@pytest.mark.parametrize("frame", [b"", b"pong", b"<html>", message("match")[:-1], message("subscriptions")[:-1]])
+def test_what_is_no_part_of_a_change_leaves_books_alone(frame: bytes) -> None:
+    adapter = opened()
+    with pytest.raises(FrameRejected):
+        adapter.receive(frame, 2)
+    assert adapter.book(BTC) is not None
+
+
 def test_a_new_snapshot_replaces_the_book() -> None:
     adapter = opened()
     adapter.receive(update(["buy", "99.0", "1"]), 2)

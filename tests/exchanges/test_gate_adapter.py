@@ -81,8 +81,21 @@ def test_a_snapshot_replaces_also_where_its_number_is_lower() -> None:
 
 
 def test_a_book_of_another_depth_is_not_the_one_asked_for() -> None:
+    adapter = started()
     with pytest.raises(FrameRejected, match="not asked for"):
-        made().receive(book(10, depth=400), 1)
+        adapter.receive(book(10, depth=400), 1)
+
+
+def test_a_book_that_begins_at_another_depth_promises_that_one() -> None:
+    adapter = made(50)
+    assert [message.depth for message in books(adapter.receive(book(10, depth=400, b=[["5", "1"]]), 1))] == [400]
+    assert [m.action for m in books(adapter.receive(book(11, 11, depth=400), 2))] == ["delta"]
+
+
+@pytest.mark.parametrize("said", [{"id": 99}, {"id": "a1"}, {}, {"id": 1, "payload": ["ob.BTC_USDT.400"]}])
+def test_what_an_answer_names_counts_and_not_its_number(said: dict[str, Any]) -> None:
+    said = {"payload": ["ob.ETH_USDT.50", "ob.BTC_USDT.50"], "result": {"status": "success"}} | said
+    assert made().receive(answer(**said), 1) == [Subscribed("orderbook", BTC)]
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,9 @@ class TestSpotNames:
         assert read.symbols == (BTC, ETH)
         assert read.resting == {"ETH-USDT": "suspend"}
 
+    def test_what_is_no_spot_has_no_base_and_is_left_out(self) -> None:
+        assert okx.read_listing(listing(swap("BTC-USDT"))).symbols == ()
+
     @pytest.mark.parametrize("body", [b"", b"[]", b'{"code":"0","data":[{}]}', listing(code="50011")])
     def test_a_body_that_is_no_listing_is_rejected(self, body: bytes) -> None:
         with pytest.raises(FrameRejected, match="malformed"):
@@ -53,6 +56,10 @@ class TestSwapNames:
     def test_a_contract_is_its_value_times_its_multiplier(self) -> None:
         read = okx_swap.read_listing(listing(swap("BTC-USDT", ctVal="0.01", ctMult="10")))
         assert read.symbols == (Symbol("BTC-USDT-PERP", "BTC-USDT-SWAP", "perpetual", "USDT", "0.1"),)
+
+    def test_a_listing_of_before_2022_calls_the_family_its_underlying(self) -> None:
+        read = okx_swap.read_listing(listing(swap("BTC-USDT", instFamily="", uly="BTC-USDT")))
+        assert [symbol.canonical for symbol in read.symbols] == ["BTC-USDT-PERP"]
 
     def test_an_inverse_contract_is_an_amount_of_the_quote(self) -> None:
         inverse = {"settleCcy": "BTC", "ctType": "inverse", "ctVal": "100", "ctValCcy": "USD"}

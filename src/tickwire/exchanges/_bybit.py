@@ -9,6 +9,7 @@ Not written there, but seen in 2026: one topic that is not carried refuses its w
 depth comes as a removal.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, Literal, TypeVar
 
@@ -24,6 +25,7 @@ from tickwire.exchanges.messages import BookMessages
 from tickwire.exchanges.symbols import Listing
 
 _TICKER_MARK, _TRADE_MARK = b'"orderbook.1.', b'"publicTrade.'
+_BOOK, _OUR_NUMBER = re.compile(r"orderbook\.([0-9]{1,4})\.(.*)"), re.compile("[0-9]{1,9}")
 _SIDES: dict[str, TakerSide] = {"Buy": "buy", "Sell": "sell"}
 
 _Levels = TypeVar("_Levels")
@@ -69,7 +71,7 @@ class _Other(Struct):
     op: str | None = None
     success: bool = False
     ret_msg: str = ""
-    req_id: Annotated[str, Meta(pattern="^[0-9]{0,9}$")] = ""
+    req_id: str | int = ""
     topic: str | None = None
 
 
@@ -158,11 +160,18 @@ class BybitAdapter(KitAdapter[StreamedBook]):
     def _change(self, frame: _Frame[Raw], received_us: Micros) -> list[Output]:
         data = frame.data
         kept = self.kept(data.symbol)
-        if frame.topic != self._topic("orderbook", kept.native):
-            raise _unasked(frame.topic)
+        if frame.topic != f"orderbook.{kept.messages.depth}.{kept.native}":
+            self._take_depth(kept, frame)
         event = BookEvent(data.bids, data.asks, data.update_id, exchange_us=frame.exchange_us)
         out = kept.change(event, received_us) if frame.type == "delta" else kept.snapshot(event, received_us)
         return self.heard(kept, out) if kept.new else out
+
+    def _take_depth(self, kept: StreamedBook, frame: _Frame[Raw]) -> None:
+        """Promise the depth at which a book begins: what the exchange says counts, not what we asked for."""
+        depth = _BOOK.fullmatch(frame.topic)
+        if depth is None or depth[2] != kept.native or not kept.new or frame.type != "snapshot":
+            raise _unasked(frame.topic)
+        kept.promise(int(depth[1]))
 
     def _executions(self, frame: _Trades, received_us: Micros) -> list[Output]:
         out: list[Output] = []
@@ -186,7 +195,8 @@ class BybitAdapter(KitAdapter[StreamedBook]):
 
     def _subscribed(self, answer: _Other) -> list[Output]:
         """Take the answer to a request; a topic that was carried already is one that is carried."""
-        number, said = int(answer.req_id or 0), answer.ret_msg[: contract.MAX_TEXT]
+        name = str(answer.req_id)
+        number, said = int(name) if _OUR_NUMBER.fullmatch(name) else 0, answer.ret_msg[: contract.MAX_TEXT]
         alone = len(self._requests.asked(number)) == 1
         carried = answer.success or (alone and "already subscribed" in said)
         return self.answered(number, None if carried else said)

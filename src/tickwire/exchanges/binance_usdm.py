@@ -56,7 +56,7 @@ class _Listed(Struct):
     quote: str = field(name="quoteAsset")
     margin: str = field(name="marginAsset")
     status: str
-    ends_ms: Annotated[int, Meta(ge=0)] = field(name="deliveryDate")
+    ends_ms: Annotated[int, Meta(ge=0)] = field(name="deliveryDate", default=0)
 
 
 class _ExchangeInfo(Struct):

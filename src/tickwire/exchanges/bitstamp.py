@@ -40,6 +40,7 @@ EXCHANGE = contract.Exchange(
 
 _PREFIXES: dict[Channel, str] = {"orderbook": "diff_order_book_", "trade": "live_trades_"}
 _SILENT = {"bts:heartbeat", "bts:unsubscription_succeeded"}
+_OTHERS = (b'"bts:', b'"trade"', b'"live_trades_')  # what stands in messages that are no change of a book
 _OLDEST_US = 5_000_000
 _NO_DATA = Raw(b"null")
 
@@ -163,10 +164,16 @@ class Adapter(DerivedAdapter[BridgedBook]):
         raise FrameRejected("unknown", f"a message {payload[:MAX_TEXT]!r}")
 
     def _doubt(self, payload: bytes) -> None:
-        """Doubt the book that a frame names which could not be read: nothing else would show what it had changed."""
-        for kept in self._books.values():
-            if f'{_PREFIXES["orderbook"]}{kept.native}"'.encode() in payload:
-                kept.doubt()
+        """Doubt the book that a frame names which could not be read: nothing else would show what it had changed.
+
+        One that ends before it says what it is may have changed any book.
+        """
+        try:
+            msgspec.json.decode(payload)
+            cut = False
+        except contract.UNREADABLE:
+            cut = payload[:1] == b"{" and not any(mark in payload for mark in _OTHERS)
+        self.doubt_named(payload, _PREFIXES["orderbook"], all_else=cut)
 
 
 def _item(name: str) -> tuple[Channel | None, str | None]:

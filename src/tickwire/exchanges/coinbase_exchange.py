@@ -44,7 +44,10 @@ _OURS: dict[str, Channel] = {
     "ticker": "ticker", "level2": "orderbook", "level2_batch": "orderbook", "level2_50": "orderbook",
     "matches": "trade",
 }  # fmt: skip
-_KINDS: dict[str | None, Channel | None] = {"ticker": "ticker", "snapshot": "orderbook", "l2update": "orderbook"}
+_KINDS: dict[str | None, Channel | None] = {
+    "ticker": "ticker", "snapshot": "orderbook", "l2update": "orderbook", "match": "trade", "last_match": "trade",
+    "subscriptions": None, "heartbeat": None, "error": None,
+}  # fmt: skip
 _TAKER: dict[str | None, TakerSide] = {"buy": "sell", "sell": "buy"}  # "side" is the maker's
 _NO_LEVELS = Raw(b"[]")
 

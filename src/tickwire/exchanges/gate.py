@@ -90,7 +90,7 @@ class _Frame(Struct):
     result: Raw = Raw(b"null")
     error: _Error | None = None
     payload: list[str] = []  # of the request that this answers
-    id: int | None = None
+    id: int | str | None = None  # no request of ours has a text
 
 
 class _Pair(Struct):
@@ -162,7 +162,7 @@ class Adapter(KitAdapter[StreamedBook]):
 
     def _book(self, result: Raw, received_us: Micros) -> list[Output]:
         book = decoded("book", _decode_book, result)
-        kept = self.kept(self._symbol_of(book.s))
+        kept = self._kept(book)
         first = book.u if book.full else book.U
         if first is None:
             raise malformed(f"change of {book.s}", "it has no first number")
@@ -177,18 +177,36 @@ class Adapter(KitAdapter[StreamedBook]):
         said = trade.currency_pair, str(trade.id), trade.price, trade.amount, trade.side
         return self.trade(*said, received_us, exchange_us=int(whole + f"{part:0<3}"[:3]))
 
-    def _symbol_of(self, stream: str) -> str:
-        return stream.removeprefix("ob.").removesuffix(f".{self.depth}")
+    def _kept(self, book: _Book) -> StreamedBook:
+        """A stream's book. It promises the depth at which it begins: what the exchange says counts."""
+        name, depth = _stream(book.s)
+        kept = self.kept(name)
+        if depth != kept.messages.depth:
+            if depth is None or not (kept.new and book.full):
+                raise FrameRejected("unknown", f"a book {book.s!r:.100}, which was not asked for")
+            kept.promise(depth)
+        return kept
 
     def _answered(self, channel: Channel, frame: _Frame) -> list[Output]:
         """Take an answer, known by its number, or by its payload where the request had none."""
         error = None if frame.error is None else frame.error.message[: contract.MAX_TEXT]
-        native = self._symbol_of(frame.payload[0]) if frame.payload else None
+        names = [_stream(name)[0] for name in frame.payload]
+        native = names[0] if names else None
         start: list[Output] = []
         if error is not None and error.startswith(_DUPLICATE):
             # "A single connection is allowed to subscribe only once": it is carried, and its snapshot came before.
             kept = self._books.get(native)
             error, start = None, kept.ask() if kept is not None and kept.book is None and not kept.restarting else []
-        if frame.id is not None:
-            return self.answered(frame.id, error) + start
-        return self.answered_each(channel, native, error) + start
+        if not names and type(frame.id) is int:
+            return self.answered(frame.id, error)
+        if error is None:
+            return [one for name in names for one in self.answered_each(channel, name, None)] + start
+        if len(names) == 1 or not names:
+            return self.answered_each(channel, native, error)
+        raise FrameRejected("unknown", f"an error that answers several subscriptions: {error!r}")
+
+
+def _stream(name: str) -> tuple[str, int | None]:
+    """The symbol and the depth in the name of a book's stream; elsewhere symbols stand alone."""
+    symbol, _, depth = name.removeprefix("ob.").rpartition(".")
+    return (symbol, int(depth)) if symbol and depth.isdecimal() and len(depth) < 6 else (name, None)

@@ -40,6 +40,7 @@ class Listed(Struct, rename="camel"):
     quote_ccy: str = ""
     settle_ccy: str = ""
     inst_family: str = ""
+    uly: str = ""
     ct_type: str = ""
     ct_val: str = ""
     ct_mult: str = ""
@@ -71,7 +72,8 @@ def resting(listed: Sequence[Listed]) -> dict[str, str]:
 def read_listing(body: bytes) -> Listing:
     """Read the instruments. Raises :exc:`~tickwire.errors.FrameRejected`."""
     listed = read_instruments(body)
-    return Listing([Symbol(f"{i.base_ccy}-{i.quote_ccy}", i.inst_id) for i in listed], resting=resting(listed))
+    spot = [Symbol(f"{i.base_ccy}-{i.quote_ccy}", i.inst_id) for i in listed if i.base_ccy and i.quote_ccy]
+    return Listing(spot, resting=resting(listed))
 
 
 def derive(symbol: str) -> Symbol:

@@ -43,17 +43,21 @@ class Adapter(OkxAdapter):
     exchange = EXCHANGE
 
 
+def _family(listed: Listed) -> str:
+    return listed.inst_family or listed.uly  # the family was added in 2022
+
+
 def _convertible(listed: Listed) -> bool:
     if not (listed.ct_val and listed.ct_mult):  # not decided yet, before the first day of trading
         return False
-    base, _, quote = listed.inst_family.partition("-")
+    base, _, quote = _family(listed).partition("-")
     if listed.ct_type == "inverse":
         return listed.ct_val_ccy == quote and listed.settle_ccy == base
     return listed.ct_type == "linear" and listed.ct_val_ccy == base != listed.settle_ccy
 
 
 def _named(listed: Listed) -> Symbol:
-    base, _, quote = listed.inst_family.partition("-")
+    base, _, quote = _family(listed).partition("-")
     try:
         size = product(listed.ct_val, listed.ct_mult)
     except ValueError as e:

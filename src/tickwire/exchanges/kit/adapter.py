@@ -232,22 +232,29 @@ class KitAdapter(Generic[Kept]):
     def unreadable(self, payload: bytes, error: Exception, known: Mapping[str | None, Channel | None]) -> FrameRejected:
         """Tell a frame of another channel than the *known* ones from a broken one.
 
-        A broken one may have changed the books that it names: they are in doubt. That is for exchanges whose changes
-        are not numbered.
+        A broken one may have changed the books that it names, or any book where its end is missing: they are in doubt.
+        That is for exchanges whose changes are not numbered.
         """
         try:
             content: Any = msgspec.json.decode(payload)
             payload = msgspec.json.encode(content)  # names without escapes
         except UNREADABLE:
             content = None
+            payload = payload if payload[:1] == b"{" else b""  # no frame of theirs, not even the begin of one
         channel = content.get("channel") if isinstance(content, dict) else None
         if isinstance(channel, str) and channel not in known:
             return FrameRejected("unknown", f"a message of the channel {channel!r:.100}")
-        if any(f'"{name}"'.encode() in payload for name, carried in known.items() if carried == "orderbook"):
-            for kept in self._books.values():
-                if f'"{kept.native}"'.encode() in payload:  # with its quotes: BTC/USD is a part of BTC/USDT
-                    kept.doubt()
+        kinds = [carried for name, carried in known.items() if f'"{name}"'.encode() in payload]
+        if "orderbook" in kinds or (content is None and payload and not kinds):
+            self.doubt_named(payload, '"', all_else=content is None)
         return malformed("frame", error)
+
+    def doubt_named(self, payload: bytes, prefix: str, *, all_else: bool) -> None:
+        """Doubt the books whose names stand in a frame behind *prefix*; *all_else*: all of them where it names none."""
+        # With the quote behind it: BTC/USD is a part of BTC/USDT.
+        named = [kept for kept in self._books.values() if f'{prefix}{kept.native}"'.encode() in payload]
+        for kept in named or (self._books.values() if all_else else ()):
+            kept.doubt()
 
     def heard(self, kept: Kept, out: list[Output]) -> list[Output]:
         """Put in front of a book's first outputs what they imply."""

@@ -10,15 +10,19 @@ _MOST = 50  # more are no listing but an exchange that begins again and again
 
 
 def pages(path: str, read: Callable[[bytes], tuple[Listing, str]]) -> Reading[Listing]:
-    """Fetch *path* with every ``cursor`` that *read* finds beside a page's listing; none is left at the last page.
+    """Fetch *path* with every ``cursor`` that *read* finds beside a page's listing.
+
+    The last page has none, or one from before, which leads nowhere new.
 
     Raises :exc:`~tickwire.errors.FrameRejected`.
     """
     parts: list[Listing] = []
-    cursor = ""
+    cursors = [""]
     for _ in range(_MOST):
-        part, cursor = read((yield Request(f"{path}&cursor={quote(cursor, safe='')}" if cursor else path)))
+        last = cursors[-1]
+        part, cursor = read((yield Request(f"{path}&cursor={quote(last, safe='')}" if last else path)))
         parts.append(part)
-        if not cursor:
+        if cursor in cursors:
             return joined(parts)
+        cursors.append(cursor)
     raise malformed("listing", f"it has more than {_MOST} pages")
