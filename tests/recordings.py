@@ -49,13 +49,15 @@ def events_of(recording: Path) -> Path:
 
 
 class Replay:
-    """Plays one recording through a new adapter."""
+    """Plays one recording through a new adapter, to which all symbols but the *first* ones are added."""
 
-    def __init__(self, recording: Path) -> None:
+    def __init__(self, recording: Path, first: int | None = None) -> None:
         head, *self.lines = map(msgspec.json.decode, recording.read_bytes().splitlines())
         self.symbols, self.channels = [Symbol(*names) for names in head["symbols"]], head["channels"]
         module = exchanges.load(recording.parent.name)
-        self.adapter: AdapterContract = module.Adapter(self.symbols, self.channels, head["depth"])
+        first = len(self.symbols) if first is None else first
+        self.adapter: AdapterContract = module.Adapter(self.symbols[:first], self.channels, head["depth"])
+        assert self.adapter.add(self.symbols[first:]) == []  # all are asked for at the start
         self._fetches: dict[str, Fetch] = {}
         self._is_packed = head.get("packed") == "gzip"
 
@@ -64,13 +66,17 @@ class Replay:
         yield from self._keep(self.lines[0]["us"], self.adapter.start())
         for line in self.lines:
             try:
-                yield from self._keep(line["us"], self._feed(line))
+                yield from self.took(line)
             except FrameRejected as e:
                 yield line["us"], e
 
     def packed(self, content: bytes) -> bytes:
         """A frame of this content, as the exchange sends it."""
         return gzip.compress(content, 1, mtime=0) if self._is_packed else content
+
+    def took(self, line: dict[str, Any]) -> Iterator[tuple[int, Output]]:
+        """What comes out for one line."""
+        yield from self._keep(line["us"], self._feed(line))
 
     def _feed(self, line: dict[str, Any]) -> list[Output]:
         if "frame" in line:
@@ -88,9 +94,9 @@ class Replay:
             yield us, output
 
 
-def replay(recording: Path) -> list[bytes]:
+def replay(recording: Path, first: int | None = None) -> list[bytes]:
     """Give the lines that the events file must have."""
-    player = Replay(recording)
+    player = Replay(recording, first)
     writer = RecordWriter({"ticker": "ticks", "orderbook": "books", "trade": "trades"})
     sequencers = {symbol.canonical: Sequencer() for symbol in player.symbols}
     lines: list[bytes] = []

@@ -128,6 +128,10 @@ class FeedError(TickwireError):
     retryable = True
 
 
+class NotWanted(FeedError):
+    """A frame is about a symbol that was given up on its connection: it is skipped, and nothing is wrong."""
+
+
 class FrameRejected(FeedError):
     """A frame or body is not what the exchange documents; it is counted and skipped."""
 

@@ -134,6 +134,11 @@ class ShortWay:
         """Take no more changes of this book."""
         self._books.pop(native, None)
 
+    def forget(self, native: str, /) -> None:
+        """Take nothing more of this symbol."""
+        self._tickers.pop(native, None)
+        self.leave(native)
+
     # Of the Python form alone, for its receiver:
 
     def find_ticker(self, frame: bytes) -> tuple[str, bytes, dict[str, Any]] | None:

@@ -107,7 +107,7 @@ class BinanceAdapter(KitAdapter[BridgedBook]):
         """Translate one frame, combined or raw. Raises :exc:`~tickwire.errors.FrameRejected`."""
         try:
             if _TICKER_MARK not in payload:  # only a hint: what is something else does not decode
-                if self._traded and self.trade_mark in payload:
+                if (self._traded or self._left) and self.trade_mark in payload:
                     return self._deal(self.trade_decoder.decode(payload).data, received_us)
                 return self._change(_decode_depth(payload).data, received_us)
             best = _decode_ticker(payload).data
@@ -156,9 +156,7 @@ class BinanceAdapter(KitAdapter[BridgedBook]):
                 return _decode_plain_ticker(payload)
             if other.data is not _NO_DATA:
                 other = _decode_other(other.data)
-                ours = (
-                    other.kind is None or other.kind == "depthUpdate" or (self._traded and self.trade_mark in payload)
-                )
+                ours = other.kind in {None, "depthUpdate"} or (self._traded and self.trade_mark in payload)
                 if ours:  # another kind's fields mean something else
                     raise malformed("frame", payload)
         except contract.UNREADABLE as e:

@@ -131,7 +131,8 @@ class Adapter(DerivedAdapter[StreamedBook]):
             raise ValueError(f"a message without its number: {message!r:.100}")
         before, self._number = self._number, number
         if before is not None and number not in {before, before + 1}:  # one of any channel is missing
-            carried = [self.kept(native) for channel, native in self._names.values() if channel == "orderbook"]
+            names = [native for channel, native in self._names.values() if channel == "orderbook"]
+            carried = [kept for native in names if (kept := self._books.get(native)) is not None]
             return [output for k in carried if not k.restarting for output in k.restart("gap", received_us)]
         if number == before or content == "hb":
             return []

@@ -225,6 +225,12 @@ class AdapterContract(Protocol):
     def start(self) -> list[Output]:
         """What to send once the connection is open, in order."""
 
+    def add(self, symbols: Sequence[Symbol]) -> list[Output]:
+        """Serve these too, as if they had been there from the start; before :meth:`start` there is nothing to send."""
+
+    def remove(self, symbols: Sequence[Symbol]) -> list[Output]:
+        """Serve these no longer. What still comes of them raises :exc:`~tickwire.errors.NotWanted`."""
+
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame of the kinds in ``EXCHANGE.frames``.
 

@@ -254,15 +254,30 @@ way_follow_checked(ShortWay *way, PyObject *arguments)
     return add_book(way, native, book);
 }
 
+/* NULL: an error is set. */
 static PyObject *
-way_leave(ShortWay *way, PyObject *native)
+drop(PyObject *names, PyObject *native)
 {
-    if (PyDict_DelItem(way->books, native)) {
+    if (PyDict_DelItem(names, native)) {
         if (!PyErr_ExceptionMatches(PyExc_KeyError))
             return NULL;
         PyErr_Clear();
     }
     Py_RETURN_NONE;
+}
+
+static PyObject *
+way_leave(ShortWay *way, PyObject *native)
+{
+    return drop(way->books, native);
+}
+
+static PyObject *
+way_forget(ShortWay *way, PyObject *native)
+{
+    PyObject *done = drop(way->tickers, native);
+    Py_XDECREF(done);
+    return done ? drop(way->books, native) : NULL;
 }
 
 /* ShortWay(ticker_shape, depth_shape). A ticker has four numbers (bid, its size, ask, its size), perhaps the last price, a
@@ -338,6 +353,7 @@ add_short_way(PyObject *module)
         {"follow", (PyCFunction)way_follow, METH_VARARGS, NULL},
         {"follow_checked", (PyCFunction)way_follow_checked, METH_VARARGS, NULL},
         {"leave", (PyCFunction)way_leave, METH_O, NULL},
+        {"forget", (PyCFunction)way_forget, METH_O, NULL},
         {NULL, NULL, 0, NULL},
     };
     static PyType_Slot way_slots[] = {

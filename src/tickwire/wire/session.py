@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any
 
 from tickwire.compiled import native
-from tickwire.errors import ConnectionLost, FeedError, FrameRejected, SubscriptionRefused
+from tickwire.errors import ConnectionLost, FeedError, FrameRejected, NotWanted, SubscriptionRefused
 from tickwire.events.short_way import ShortWayReceiver
 from tickwire.events.types import OrderBook, Ticker, Trade
 from tickwire.exchanges.contract import (
@@ -244,6 +244,8 @@ class Session:
         match error:
             case FrameRejected():
                 self._reject(error.reason, error.detail)
+            case NotWanted():
+                pass  # the exchange needs a moment to stop
             case ConnectionLost():
                 self.connection.give_up(error)
             case SubscriptionRefused():

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
-from tickwire.errors import FrameRejected
+from tickwire.errors import FrameRejected, NotWanted
 from tickwire.events.book import Book, is_zero, price_key
 from tickwire.events.short_way import ShortWay
 from tickwire.events.types import Micros, TakerSide, Ticker
@@ -40,22 +40,50 @@ class KitAdapter(Generic[Kept]):
         raise NotImplementedError
 
     def __init__(self, symbols: Sequence[Symbol], channels: Sequence[Channel], depth: int) -> None:
-        self._name, self.depth = self.exchange.name, self.exchange.offered(depth)
+        self._name, self.depth, self._channels = self.exchange.name, self.exchange.offered(depth), channels
         self.short_way = ShortWay(*self.shapes) if self.shapes is not None else None
-        tickers, booked, traded = (symbols if c in channels else () for c in ("ticker", "orderbook", "trade"))
-        self._tickers: dict[str | None, Symbol] = {symbol.native: symbol for symbol in tickers}
-        self._new_tickers = set(self._tickers)  # no data yet
-        self._traded: dict[str | None, Symbol] = {symbol.native: symbol for symbol in traded}
-        self._new_trades = set(self._traded)  # no data yet
-        self._books: dict[str | None, Kept] = {symbol.native: self.keep(symbol) for symbol in booked}
-        by_channel: list[Item] = [(channel, symbol) for channel in channels for symbol in symbols]
-        by_symbol: list[Item] = [(channel, symbol) for symbol in symbols for channel in channels]
-        items = by_channel if self.apart else by_symbol
-        self._requests = Requests(items, self.most, self.write, self._carried, apart=self.apart, whole=self.whole)
+        self._tickers: dict[str | None, Symbol] = {}
+        self._new_tickers: set[str | None] = set()  # no data yet
+        self._traded: dict[str | None, Symbol] = {}
+        self._new_trades: set[str | None] = set()  # no data yet
+        self._books: dict[str | None, Kept] = {}
+        self._left: set[str | None] = set()  # names of what was removed
+        self._requests = Requests(
+            self.enter(symbols), self.most, self.write, self._carried, apart=self.apart, whole=self.whole
+        )
 
     def start(self) -> list[Output]:
         """Subscribe everything."""
         return self._requests.subscribe()
+
+    def add(self, symbols: Sequence[Symbol]) -> list[Output]:
+        """Serve these too."""
+        return self._requests.add(self.enter(symbols))
+
+    def remove(self, symbols: Sequence[Symbol]) -> list[Output]:
+        """Unsubscribe these."""
+        names = {symbol.native for symbol in symbols}
+        for name in names:
+            self._tickers.pop(name, None)
+            self._traded.pop(name, None)
+            self._books.pop(name, None)
+            if self.short_way is not None:
+                self.short_way.forget(name)
+        self._new_tickers -= names
+        self._new_trades -= names
+        self._left |= names
+        return self._requests.remove(names)
+
+    def enter(self, symbols: Sequence[Symbol]) -> list[Item]:
+        """Get ready for these; return what has to be asked for."""
+        tickers, booked, traded = (symbols if c in self._channels else () for c in ("ticker", "orderbook", "trade"))
+        self._tickers |= {symbol.native: symbol for symbol in tickers}
+        self._new_tickers |= {symbol.native for symbol in tickers}
+        self._traded |= {symbol.native: symbol for symbol in traded}
+        self._new_trades |= {symbol.native for symbol in traded}
+        self._books |= {symbol.native: self.keep(symbol) for symbol in booked}
+        self._left -= {symbol.native for symbol in symbols}
+        return [(channel, symbol) for symbol in symbols for channel in self._channels]
 
     def stop(self) -> list[Output]:
         """Unsubscribe everything."""
@@ -160,7 +188,7 @@ class KitAdapter(Generic[Kept]):
         """
         symbol = self._tickers.get(native)
         if symbol is None:
-            raise _unasked("ticker", native)
+            raise self._unasked("ticker", native)
         try:
             if bid is None:
                 bid_size = None
@@ -215,7 +243,7 @@ class KitAdapter(Generic[Kept]):
         """
         symbol = self._traded.get(native)
         if symbol is None:
-            raise _unasked("trade", native)
+            raise self._unasked("trade", native)
         trade = make_trade(self.exchange, symbol, trade_id, price, size, side, received_us, exchange_us)
         if native not in self._new_trades:
             return [trade]
@@ -226,8 +254,14 @@ class KitAdapter(Generic[Kept]):
         """A symbol's book. Raises :exc:`~tickwire.errors.FrameRejected` where it was not asked for."""
         kept = self._books.get(native)
         if kept is None:
-            raise _unasked("book", native)
+            raise self._unasked("book", native)
         return kept
+
+    def _unasked(self, what: str, native: str | None) -> FrameRejected | NotWanted:
+        """Make the error for data of a symbol that was not asked for, or is not wanted any more."""
+        if native in self._left:
+            return NotWanted(native)
+        return FrameRejected("unknown", f"a {what} of {native!r:.100}, which was not asked for")
 
     def unreadable(self, payload: bytes, error: Exception, known: Mapping[str | None, Channel | None]) -> FrameRejected:
         """Tell a frame of another channel than the *known* ones from a broken one.
@@ -260,11 +294,6 @@ class KitAdapter(Generic[Kept]):
         """Put in front of a book's first outputs what they imply."""
         kept.new = False
         return self._requests.heard("orderbook", kept.native) + out
-
-
-def _unasked(what: str, native: object) -> FrameRejected:
-    """Make the error for data of a symbol that was not asked for."""
-    return FrameRejected("unknown", f"a {what} of {native!r:.100}, which was not asked for")
 
 
 def _some(refused: list[Output], error: str) -> list[Output]:

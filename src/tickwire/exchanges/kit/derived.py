@@ -22,9 +22,17 @@ class DerivedAdapter(KitAdapter[Kept], Generic[Kept]):
     def __init__(self, symbols: Sequence[Symbol], channels: Sequence[Channel], depth: int) -> None:
         self._wanted = [channel for channel in channels if channel != "trade"]
         subscribed: list[Channel] = ["orderbook"] if self._wanted else []
-        super().__init__(symbols, [*subscribed, *(channel for channel in channels if channel == "trade")], depth)
-        self._tickers |= {symbol.native: symbol for symbol in symbols if "ticker" in channels}
         self._told: dict[str, tuple[Level | None, Level | None]] = {}  # the last ticker's levels, by the symbol's name
+        super().__init__(symbols, [*subscribed, *(channel for channel in channels if channel == "trade")], depth)
+
+    def enter(self, symbols: Sequence[Symbol]) -> list[Item]:
+        """Get ready for these; return what has to be asked for."""
+        items = super().enter(symbols)
+        if "ticker" in self._wanted:
+            self._tickers |= {symbol.native: symbol for symbol in symbols}
+        for symbol in symbols:
+            self._told.pop(symbol.native, None)
+        return items
 
     def fetched(self, fetch: Fetch, body: bytes, received_us: Micros) -> list[Output]:
         """Give a fetched body to its book. Raises :exc:`~tickwire.errors.FrameRejected`."""

@@ -1,8 +1,6 @@
 """What one connection asked for, under which number, and what came of it."""
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Literal, TypeAlias
 
 from tickwire.exchanges.contract import Channel, Output, Refused, Send, Subscribed, Symbol
@@ -40,10 +38,29 @@ class Requests:
         self._silent = set(self._items)  # no data yet
         self._asked: dict[int | str | None, Sequence[Item]] = {}
         self._number = 0
+        self._begun = False
 
     def subscribe(self) -> list[Output]:
         """Ask for everything."""
+        self._begun = True
         return self._ask("subscribe", list(self._items.values()))
+
+    def add(self, items: Sequence[Item]) -> list[Output]:
+        """Ask for these too, with everything where nothing was asked for yet."""
+        new = {(channel, symbol.native): (channel, symbol) for channel, symbol in items}
+        self._items |= new
+        self._pending |= new
+        self._silent |= new.keys()
+        return self._ask("subscribe", items) if self._begun else []
+
+    def remove(self, names: Collection[str]) -> list[Output]:
+        """Take back everything about these symbols, by the exchange's names."""
+        gone = {key: item for key, item in self._items.items() if key[1] in names}
+        for key in gone:
+            del self._items[key]
+            self._pending.pop(key, None)
+        self._silent -= gone.keys()
+        return self._ask("unsubscribe", list(gone.values())) if self._begun else []
 
     def unsubscribe(self) -> list[Output]:
         """Take everything back."""
@@ -114,7 +131,9 @@ class Requests:
 
     def _ask(self, method: Method, items: Sequence[Item]) -> list[Output]:
         out: list[Output] = []
-        groups = [list(group) for _, group in groupby(items, itemgetter(0))] if self._apart else [items]
+        groups: Iterable[Sequence[Item]] = [items]
+        if self._apart:
+            groups = ([item for item in items if item[0] == channel] for channel in dict(items))
         for group in groups:
             for i in range(0, len(group), self._most):
                 batch = group[i : i + self._most]
