@@ -1,4 +1,10 @@
-"""Ending a program in order: the first signal asks, the second one ends at once."""
+"""Ending a program in order: the first signal asks, a second one ends at once.
+
+One press of a key may come as several signals: the terminal's to the whole process group, and those that a parent hands
+on (GNU ``timeout`` sends its signal to the command and then to the group:
+https://www.gnu.org/software/coreutils/manual/html_node/timeout-invocation.html). So what follows the first one within
+:data:`TOGETHER_S` belongs to it.
+"""
 
 import asyncio
 import os
@@ -6,6 +12,7 @@ import select
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -17,6 +24,7 @@ import uvloop
 from tickwire.daemon_pool import DaemonPool
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+TOGETHER_S = 0.5  # signals of one press, and less than a person needs for two
 _LEFT_S = 1.0  # for tasks that are left to end when they are cancelled
 
 T = TypeVar("T")
@@ -25,13 +33,15 @@ T = TypeVar("T")
 class Stop:
     """Inside ``with`` (main thread only), the first SIGINT or SIGTERM sets :attr:`requested` and wakes the waiters.
 
-    A second one ends the process at once with 130 or 143, whatever it does then; *last_line* gives what is to be said
-    before. *limit_s* after the first one the process ends in the same way, and says what the main thread was doing.
+    A second one, later than :data:`TOGETHER_S`, ends the process at once with 130 or 143, whatever it does then;
+    *last_line* gives what is to be said before. *limit_s* after the first one the process ends in the same way, and
+    says what the main thread was doing.
     Several at once hear the same signals, in whatever order they begin and end.
     """
 
     def __init__(self, last_line: Callable[[], str] | None = None, limit_s: float | None = None) -> None:
         self.requested = False
+        self.heard_at = 0.0  # the first signal, by the monotonic clock
         self._last_line, self._limit_s = last_line, limit_s
         self._signum = 0
         self._watch: threading.Thread | None = None
@@ -89,7 +99,7 @@ class Stop:
 
     def hear(self, signum: int) -> bool:
         """Note a signal, and tell whether it is to interrupt what goes on."""
-        self.requested, self._signum = True, signum
+        self.requested, self.heard_at, self._signum = True, time.monotonic(), signum
         os.write(self._write, b"\0")
         return self._interrupting
 
@@ -116,7 +126,9 @@ _before: dict[signal.Signals, Any] = {}  # what was done with signals before
 
 
 def _handle(signum: int, _frame: FrameType | None) -> None:
-    if any(stop.requested for stop in _listening):
+    if asked := [stop for stop in _listening if stop.requested]:
+        if time.monotonic() - min(stop.heard_at for stop in asked) < TOGETHER_S:
+            return
         for stop in _listening:
             stop.say_last_line()
         os._exit(128 + signum)

@@ -1,4 +1,4 @@
-"""The first signal asks, the second one ends at once."""
+"""The first signal asks, a later one ends at once."""
 
 import asyncio
 import os
@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from support import eventually
 from tickwire.signals import Stop
 
 
@@ -75,6 +76,20 @@ with Stop() as stop:
 """
 
 
+PATIENT = """
+import os, time
+from tickwire.signals import TOGETHER_S, Stop
+with Stop() as stop:
+    print("ready", flush=True)
+    stop.wait()
+    print("asked", flush=True)
+    end = time.monotonic() + TOGETHER_S
+    while time.monotonic() < end:
+        pass
+os._exit(0)
+"""
+
+
 @pytest.mark.parametrize(("second", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_the_second_signal_ends_the_process_at_once(second: signal.Signals, code: int) -> None:
     with subprocess.Popen([sys.executable, "-c", STUBBORN], stdout=subprocess.PIPE, text=True) as child:
@@ -82,5 +97,27 @@ def test_the_second_signal_ends_the_process_at_once(second: signal.Signals, code
         assert child.stdout.readline() == "ready\n"
         child.send_signal(signal.SIGINT)
         assert child.stdout.readline() == "asked\n"
-        child.send_signal(second)
-        assert child.wait(10) == code
+        assert until_ended(child, second) == code
+
+
+def test_signals_of_one_press_are_one() -> None:
+    """As a terminal and a parent that hands the signal on send them."""
+    with subprocess.Popen([sys.executable, "-c", PATIENT], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        child.send_signal(signal.SIGINT)
+        child.send_signal(signal.SIGTERM)
+        child.send_signal(signal.SIGINT)
+        assert child.wait(10) == 0
+        assert child.stdout.read() == "asked\n"
+
+
+def until_ended(process: "subprocess.Popen[str]", signum: signal.Signals) -> int:
+    """Send the signal again and again, as the first ones may belong to the one before."""
+
+    def ended() -> bool:
+        process.send_signal(signum)
+        return process.poll() is not None
+
+    eventually(ended, "it ends", 10)
+    return process.wait()

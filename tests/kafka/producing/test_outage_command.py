@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from support import aeventually, free_port
 from tickwire.config.environment import for_child
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka.producing.ledger import OUTCOMES
+from tickwire.signals import TOGETHER_S
 from tickwire.simulator.server import SimulatedExchange
 
 
@@ -163,6 +165,8 @@ async def test_a_second_signal_ends_at_once(mock: MockCluster, tmp_path: Path) -
         child.process.send_signal(signal.SIGINT)
         # Only now the next one: two that wait together may be handled in either order.
         await aeventually(lambda: exchange.stats["connections"] == 0, "it heard the first one", 40)
+        heard = time.monotonic()
+        await aeventually(lambda: time.monotonic() > heard + TOGETHER_S, "the next signal is another one")
         assert await child.end(signal.SIGTERM) == 128 + signal.SIGTERM
         lost = int(child.last_line.split()[0])
         assert 0 < lost <= 50 + 2  # the queue, and the newest ticker

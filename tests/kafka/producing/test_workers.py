@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from kafka.publishing import numbers_of
 from support import eventually, free_port
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.share import Share
+from tickwire.signals import TOGETHER_S
 
 TICKS, BOOKS, _ = KafkaConfig().topics
 SYMBOLS = 5
@@ -249,6 +251,8 @@ def test_a_second_signal_ends_all_at_once_and_says_what_remains(
             program.until(lambda: program.metric("kafka_records_in_flight") > 20, "records wait")
             program.ask_to_end()
             program.until(lambda: program.metric("feed_books", state="valid") == 0, "it is ending")
+            asked = time.monotonic()
+            program.until(lambda: time.monotonic() > asked + TOGETHER_S, "the next signal is another one")
             program.ask_to_end()
             assert program.wait() == 128 + signal.SIGTERM
     last = program.output.read_text().splitlines()[-2:]
