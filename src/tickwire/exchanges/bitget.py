@@ -20,7 +20,7 @@ from tickwire.events.side import read_levels
 from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import UNREADABLE, Channel, Output, Symbol, decoded, malformed
-from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook, Verdict
+from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook, Verdict, by_previous
 from tickwire.exchanges.kit.continuity import NO_NUMBER
 from tickwire.exchanges.messages import BookMessages
 from tickwire.exchanges.symbols import Listing, split_name
@@ -118,9 +118,7 @@ def derive(symbol: str) -> Symbol:
 
 def follows(previous: int, event: BookEvent) -> Verdict:
     """Tell a hole by the number of the change before, if it is said: numbers may begin again "during maintenance"."""
-    if event.previous in {NO_NUMBER, previous}:
-        return "next"
-    return "old" if event.last == previous else "gap"
+    return "next" if event.previous == NO_NUMBER else by_previous(previous, event)
 
 
 class Adapter(KitAdapter[StreamedBook]):

@@ -6,40 +6,30 @@ Differences: a message of ``books`` leaves with every step of the market, not ev
 connection that says nothing stays.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from random import Random
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Kind, Message, prices
-from tickwire.simulator.instruments import Instrument, choose_names, scale
-from tickwire.simulator.market import Book, Deal, Market
+from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Message, prices
+from tickwire.simulator.instruments import Instrument
+from tickwire.simulator.kit import PlainDialect, Session, answer, encoded, refusal
+from tickwire.simulator.market import Book, Deal
 
 _LISTING_PATH = "/api/v2/spot/public/symbols"
-_SIZE_PLACES = 6
-_KINDS: dict[str, Kind] = {"books1": "ticker", "books": "book", "trade": "trade"}
 
 
-class Dialect:
-    """The dialect over a market of *symbols*; subscriptions to a symbol of *refused* (``BTC-USDT``) are errors."""
+class Dialect(PlainDialect):
+    """Bitget's spot."""
 
-    quote = "USDT"
+    size_places = 6
     numbered = True
-    heartbeat: str | None = None
+    names = (("books1 {}", "ticker"), ("books {}", "book"), ("trade {}", "trade"))
     unknown = '{"event":"simulated-notice","code":"0","msg":"a kind of message that nobody documented"}'
-    ping_interval_s: float | None = None
-    messages_per_second: int | None = 10
-    snapshot_path: str | None = None
-    faults: frozenset[str] = frozenset()
+    messages_per_second = 10
 
-    def __init__(self, symbols: int | Sequence[str], rng: Random, refused: frozenset[str] = frozenset()) -> None:
-        self.market = Market([_instrument(*names) for names in choose_names(symbols, self.quote)], rng)
-        self.refused = refused
-        self.all = {
-            (name, _native(book.instrument)): Broadcast(kind, f"{name} {_native(book.instrument)}", book)
-            for name, kind in _KINDS.items()
-            for book in self.market.books
-        }
+    def native(self, base: str, quote: str) -> str:
+        """``BTCUSDT``."""
+        return base + quote
 
     def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:  # noqa: ARG002 - part of the protocol
         """``/v2/ws/public``; None elsewhere."""
@@ -47,8 +37,8 @@ class Dialect:
 
     def advance(self, book: Book, now_us: int) -> list[Message]:
         """Move *book*: trades, a books1 for every new best, and the change with the number of the one before."""
-        step, native = self.market.step(book), _native(book.instrument)
-        best, books, trades = (self.all[name, native] for name in _KINDS)
+        step = self.market.step(book)
+        best, books, trades = self.of[book]
         messages: list[Message] = []
         if trades.subscribers and step.deals:
             deals = [_trade(book, deal, now_us) for deal in reversed(step.deals)]
@@ -62,37 +52,20 @@ class Dialect:
             messages.append(Message(books, _data(books, "update", [change], now_us), True))
         return messages
 
-    def channels(self) -> Iterable[Broadcast]:
-        """Every channel of every symbol."""
-        return self.all.values()
-
     def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:  # noqa: ARG002 - part of the protocol
         """``/api/v2/spot/public/symbols``."""
         if path != _LISTING_PATH:
             return Answer(404, '{"code":"40404","msg":"Request URL NOT FOUND"}', {})
         listed = [_listed(book.instrument) for book in self.market.books]
         said = {"code": "00000", "msg": "success", "requestTime": now_us // 1000, "data": listed}
-        return Answer(200, msgspec.json.encode(said).decode(), {})
+        return answer(said)
 
     def refuse(self, status: int) -> Answer:
         """A refusal as the exchange words it."""
-        return Answer(status, '{"code":"429","msg":"Too Many Requests"}', {"Retry-After": "1"})
-
-    def spoil(self, text: str) -> str:
-        """There is no checksum. Never called."""
-        raise NotImplementedError(text)
+        return refusal(status, {"code": "429", "msg": "Too Many Requests"})
 
 
-class _Session:
-    """One connection: its subscriptions by channel and symbol."""
-
-    def __init__(self, exchange: Dialect) -> None:
-        self._exchange = exchange
-        self._carried: dict[tuple[str, str], Broadcast] = {}
-
-    def start(self, now_us: int) -> list[str]:  # noqa: ARG002 - part of the protocol
-        return []
-
+class _Session(Session[Dialect]):
     def receive(self, text: str, now_us: int) -> list[str]:
         if text == "ping":
             return ["pong"]
@@ -106,24 +79,16 @@ class _Session:
         answer = self._subscribe if method == "subscribe" else self._unsubscribe
         return [line for name, native in asked for line in answer(name, native, now_us)]
 
-    def close(self) -> None:
-        for channel in self._carried.values():
-            channel.subscribers.pop(self, None)
-        self._carried.clear()
-
     def _subscribe(self, name: str, native: str, now_us: int) -> list[str]:
-        channel, arg = self._exchange.all.get((name, native)), _arg(name, native)
-        if channel is None or channel.book.instrument.canonical in self._exchange.refused:
+        channel, arg = self.exchange.all.get(f"{name} {native}"), _arg(name, native)
+        if channel is None:
             said = f"instType:SPOT,channel:{name},instId:{native} doesn't exist"
             return [_event("error", arg=arg, code=30001, msg=said)]
-        self._carried[name, native] = channel
-        channel.subscribers[self] = None
+        self.carry(channel)
         return [_event("subscribe", arg=arg), _first(channel, now_us)]
 
     def _unsubscribe(self, name: str, native: str, now_us: int) -> list[str]:  # noqa: ARG002 - as above
-        channel = self._carried.pop((name, native), None)
-        if channel is not None:
-            channel.subscribers.pop(self, None)
+        self.drop(f"{name} {native}")
         return [_event("unsubscribe", arg=_arg(name, native))]
 
 
@@ -138,7 +103,7 @@ def _first(channel: Broadcast, now_us: int) -> str:
 
 
 def _event(event: str, **fields: object) -> str:
-    return msgspec.json.encode({"event": event, **fields}).decode()
+    return encoded({"event": event, **fields})
 
 
 def _arg(name: str, native: str) -> dict[str, str]:
@@ -147,7 +112,7 @@ def _arg(name: str, native: str) -> dict[str, str]:
 
 def _data(channel: Broadcast, action: str, data: list[dict[str, object]], now_us: int) -> str:
     arg = _arg(*channel.name.split())
-    return msgspec.json.encode({"action": action, "arg": arg, "data": data, "ts": now_us // 1000}).decode()
+    return encoded({"action": action, "arg": arg, "data": data, "ts": now_us // 1000})
 
 
 def _sides(
@@ -164,16 +129,7 @@ def _trade(book: Book, deal: Deal, now_us: int) -> dict[str, object]:
     return {"ts": str(now_us // 1000), **numbers, "side": side, "tradeId": str(deal.number)}
 
 
-def _native(instrument: Instrument) -> str:
-    return instrument.base + instrument.quote
-
-
-def _instrument(base: str, quote: str) -> Instrument:
-    places, ticks = scale(base)
-    return Instrument(base, quote, places, _SIZE_PLACES, ticks)
-
-
 def _listed(instrument: Instrument) -> dict[str, object]:
-    names = {"symbol": _native(instrument), "baseCoin": instrument.base, "quoteCoin": instrument.quote}
+    names = {"symbol": instrument.native, "baseCoin": instrument.base, "quoteCoin": instrument.quote}
     places = {"pricePrecision": str(instrument.price_places), "quantityPrecision": str(instrument.size_places)}
     return {**names, **places, "status": "online"}
