@@ -2,12 +2,13 @@
 
 ``NAME.frames.jsonl`` begins with ``{"symbols": [[canonical, native], ...], "channels": [...], "depth": n}``. Each line
 after it is ``{"us": received_us, "frame": text}`` or ``{"us": received_us, "fetched": path, "body": text}``. Where the
-first line says ``"packed": "gzip"`` every frame came as a gzip file.
+first line says ``"packed": "gzip"`` every frame came as a gzip file; a frame that is no text is ``"b64"`` instead.
 ``NAME.events.jsonl`` has one line for everything that comes out: events as they stand in Kafka, ``{"send": text}``,
 ``{"fetch": path, "delay_s": s}``, ``{"subscribed": [channel, symbol]}``, ``{"refused": [channel, symbol, answer]}``,
 ``{"reconnect": why}`` and ``{"rejected": reason}``.
 """
 
+import base64
 import gzip
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -36,6 +37,7 @@ from tickwire.records.codec import RecordWriter
 FIXTURES = Path(__file__).parent / "fixtures"
 FRAMES = ".frames.jsonl"
 EVENTS = ".events.jsonl"
+BYTES = "latin-1"  # a character a byte: how frames that are no text are held
 
 
 def recordings() -> list[Path]:
@@ -58,6 +60,9 @@ class Replay:
         first = len(self.symbols) if first is None else first
         self.adapter: AdapterContract = module.Adapter(self.symbols[:first], self.channels, head["depth"])
         assert self.adapter.add(self.symbols[first:]) == []  # all are asked for at the start
+        for line in self.lines:
+            if "b64" in line:
+                line["frame"] = base64.b64decode(line["b64"]).decode(BYTES)
         self._fetches: dict[str, Fetch] = {}
         self._is_packed = head.get("packed") == "gzip"
 
@@ -70,6 +75,10 @@ class Replay:
             except FrameRejected as e:
                 yield line["us"], e
 
+    def payload(self, line: dict[str, Any]) -> bytes:
+        """A line's frame as it came."""
+        return line["frame"].encode(BYTES) if "b64" in line else self.packed(line["frame"].encode())
+
     def packed(self, content: bytes) -> bytes:
         """A frame of this content, as the exchange sends it."""
         return gzip.compress(content, 1, mtime=0) if self._is_packed else content
@@ -80,7 +89,7 @@ class Replay:
 
     def _feed(self, line: dict[str, Any]) -> list[Output]:
         if "frame" in line:
-            return self.adapter.receive(self.packed(line["frame"].encode()), line["us"])
+            return self.adapter.receive(self.payload(line), line["us"])
         fetch = self._fetches.pop(line["fetched"], None)  # None only where a test loses frames
         return [] if fetch is None else self.adapter.fetched(fetch, line["body"].encode(), line["us"])
 

@@ -158,10 +158,13 @@ POISON = [
 def test_poison_is_rejected_and_the_adapter_goes_on(recording: Path) -> None:
     """Frames of no exchange, frames of this one cut in half, and its every key with a value that is too deep."""
     player = Replay(recording)
-    cut = [text[: len(text) // 2].encode() for text in texts(recording)]
+    halves = [
+        {**line, "frame": text[: len(text) // 2]} for line, text in zip(player.lines, texts(recording), strict=True)
+    ]
     deep = [b'{"%s":' % key.encode() + b"[" * 100_000 for key in vocabulary(recording)[0]]
-    plain = [*POISON, *cut, *deep]
-    for payload in [*plain, *(packed for each in plain if (packed := player.packed(each)) != each)]:
+    plain = [*POISON, *deep]
+    packed = [player.packed(payload) for payload in plain]
+    for payload in [*plain, *(packed if packed != plain else ()), *map(player.payload, halves)]:
         for _ in range(2):
             with pytest.raises(FrameRejected) as caught:
                 player.adapter.receive(payload, 1)

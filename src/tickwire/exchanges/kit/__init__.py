@@ -23,6 +23,7 @@ from tickwire.exchanges.kit.continuity import (
 from tickwire.exchanges.kit.derived import DerivedAdapter
 from tickwire.exchanges.kit.either import EitherBook
 from tickwire.exchanges.kit.pages import pages
+from tickwire.exchanges.kit.protobuf import Message
 from tickwire.exchanges.kit.requested import RequestedBook
 from tickwire.exchanges.kit.requests import Item, Method, Requests
 
@@ -34,6 +35,7 @@ __all__ = [
     "Follows",
     "Item",
     "KitAdapter",
+    "Message",
     "Method",
     "RequestedBook",
     "Requests",
