@@ -105,7 +105,11 @@ class Replay:
 
 def replay(recording: Path, first: int | None = None) -> list[bytes]:
     """Give the lines that the events file must have."""
-    player = Replay(recording, first)
+    return written(Replay(recording, first))
+
+
+def written(player: Replay) -> list[bytes]:
+    """What comes out of a recording, as lines of an events file."""
     writer = RecordWriter({"ticker": "ticks", "orderbook": "books", "trade": "trades"})
     sequencers = {symbol.canonical: Sequencer() for symbol in player.symbols}
     lines: list[bytes] = []

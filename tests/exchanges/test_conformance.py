@@ -14,12 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forms import FORMS, use
-from recordings import FIXTURES, FRAMES, Replay, books, events_of, recordings, replay
+from recordings import FIXTURES, FRAMES, Replay, books, events_of, recordings, replay, written
 from tickwire import exchanges
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Book
 from tickwire.events.types import OrderBook, Ticker, Trade
 from tickwire.exchanges.contract import Fetch, Symbol
+from tickwire.exchanges.kit import BookEvent
 
 
 @pytest.fixture(params=FORMS, scope="module", autouse=True)
@@ -77,6 +78,18 @@ def test_the_table_of_limits_fits_together(name: str) -> None:
 @each_recording
 def test_recorded_frames_become_exactly_the_stored_events(recording: Path) -> None:
     assert replay(recording) == events_of(recording).read_bytes().splitlines()
+
+
+@each_recording
+def test_members_that_an_exchange_adds_are_not_taken_for_fields_of_ours(recording: Path) -> None:
+    """Wire types may build on an event of a book; what its own fields are called is nothing that an exchange says."""
+    player = Replay(recording)
+    sent = recording.read_text()
+    added = "".join(f'"{name}":["x"],' for name in BookEvent.__struct_fields__ if f'"{name}\\"' not in sent)
+    assert added
+    for line in player.lines:
+        line |= {key: re.sub(r'{(?=")', "{" + added, line[key]) for key in ("frame", "body") if key in line}
+    assert written(player) == events_of(recording).read_bytes().splitlines()
 
 
 @each_recording

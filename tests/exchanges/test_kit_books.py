@@ -107,9 +107,9 @@ def test_a_snapshots_number_that_was_too_great_does_not_for_long() -> None:
 
 def test_a_wrong_checksum_gives_the_book_up_in_a_snapshot_too() -> None:
     kept = checked()
-    assert actions(kept.snapshot(BookEvent([("5", "1")], [], checksum=1), 1)) == [("snapshot", "initial")]
-    assert actions(kept.change(BookEvent([("4", "1")], [], checksum=2), 1)) == [("delta", None)]
-    assert actions(kept.change(BookEvent([("3", "1")], [], checksum=2), 1)) == [("invalid", "checksum")]
+    assert actions(kept.snapshot(BookEvent([("5", "1")], [], crc=1), 1)) == [("snapshot", "initial")]
+    assert actions(kept.change(BookEvent([("4", "1")], [], crc=2), 1)) == [("delta", None)]
+    assert actions(kept.change(BookEvent([("3", "1")], [], crc=2), 1)) == [("invalid", "checksum")]
     assert kept.snapshot(BookEvent([("5", "1")], []), 1) == [Resync(BTC, "checksum")]
     assert kept.current is None
 

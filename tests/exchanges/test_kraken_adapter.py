@@ -74,16 +74,6 @@ class TestBook:
         assert (message.bids, message.asks) == (BIDS, ASKS)
         assert (message.exchange_us, message.received_us) == (1_795_546_800_123_456, 5)
 
-    def test_members_that_the_exchange_adds_are_not_taken_for_numbers(self) -> None:
-        added = b'"symbol":"BTC/USD","last":7,"first":6,"previous":"x","exchange_us":5'
-        frame = book("snapshot", BIDS, ASKS, crc(BIDS, ASKS)).replace(b'"symbol":"BTC/USD"', added)
-        for text in (frame, frame.replace(b',"timestamp":"' + TIME.encode() + b'"', b"")):
-            adapter = Adapter([BTC], ["orderbook"], 10)
-            adapter.start()
-            (message,) = books(adapter.receive(text, 5))
-            assert message.sequence is None
-            assert message.exchange_us in {None, 1_795_546_800_123_456}
-
     def test_levels_beyond_the_depth_leave_in_the_same_delta(self) -> None:
         new = [("100.5", "1.00000000"), *BIDS[:9]]
         (delta,) = books(synced().receive(book("update", [("100.5", "1.00000000")], [], crc(new, ASKS)), 2))

@@ -5,9 +5,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Raw, Struct, field
 
-from tickwire.events.types import Micros, TakerSide
+from tickwire.events.types import TakerSide
 from tickwire.exchanges.kit import BookEvent
-from tickwire.exchanges.kit.continuity import NO_NUMBER
 
 
 class Change(BookEvent, kw_only=True, gc=False):
@@ -16,13 +15,8 @@ class Change(BookEvent, kw_only=True, gc=False):
     symbol: str | None = None
     bids: Raw = Raw(b"[]")
     asks: Raw = Raw(b"[]")
-    checksum: Annotated[int, Meta(ge=0, lt=2**32)] | None = None
+    crc: Annotated[int, Meta(ge=0, lt=2**32)] | None = field(name="checksum", default=None)
     timestamp: str | None = None
-    # Kraken numbers nothing: under these names nothing comes, so what it may add to a message is not taken for numbers.
-    last: int = field(name="(last)", default=NO_NUMBER)
-    first: int = field(name="(first)", default=NO_NUMBER)
-    previous: int = field(name="(previous)", default=NO_NUMBER)
-    exchange_us: Micros | None = field(name="(exchange_us)", default=None)
 
 
 class BookFrame(Struct, gc=False):

@@ -92,7 +92,7 @@ def read_book(sides: Sides, contract_size: str) -> BookEvent:
     bids, asks = in_units(sides.bids, contract_size), in_units(sides.asks, contract_size)
     event = BookEvent(bids, asks, sides.number, previous=sides.previous, exchange_us=sides.ts * 1000)
     if sides.checksum:
-        event.checksum = sides.checksum & 0xFFFFFFFF
+        event.crc = sides.checksum & 0xFFFFFFFF
     return event
 
 

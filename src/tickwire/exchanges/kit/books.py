@@ -138,7 +138,7 @@ class StreamedBook(KeptBook):
             book.truncate(self.messages.depth)
         self.suspect = False
         self.leave()
-        if self._checksum is not None and self._checksum(book) != event.checksum:
+        if self._checksum is not None and self._checksum(book) != event.crc:
             return self.restart("checksum", received_us)
         return self._started(book, event, received_us)
 
@@ -161,7 +161,7 @@ class StreamedBook(KeptBook):
         except ValueError as e:
             self.doubt()
             raise malformed(f"change of {self.native}", e) from None
-        if checksum is not None and checksum(book) != event.checksum:
+        if checksum is not None and checksum(book) != event.crc:
             return self.restart("checksum", received_us)
         number, self.followed = None, True
         if event.last != NO_NUMBER:

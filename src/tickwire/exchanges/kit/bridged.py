@@ -122,7 +122,7 @@ class BridgedBook(KeptBook):
 
     def _is_wrong(self, book: Book, event: BookEvent) -> bool:
         """Whether an event's checksum is not the book's."""
-        return event.checksum is not None and self._checksum is not None and self._checksum(book) != event.checksum
+        return event.crc is not None and self._checksum is not None and self._checksum(book) != event.crc
 
     def _keep(self, event: BookEvent, received_us: Micros) -> None:
         """Keep an event; what is kept has no hole and no wrong number."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, field
 
 from tickwire.events.book import Levels
 from tickwire.events.side import read_levels
@@ -16,17 +16,18 @@ NO_NUMBER = -1
 class BookEvent(Struct, gc=False):
     """One event of a book, of whatever exchange: a snapshot or a change.
 
-    *first* and *last* are the numbers of the updates in it, *previous* that of the event before it, each where the
-    exchange gives it.
+    *first* and *last* are the numbers of the updates in it, *previous* that of the event before it, *crc* the checksum
+    of the book after it, each where the exchange gives it. Where what an exchange sends builds on this, nothing comes
+    under the names of these: a type says which of its members they are.
     """
 
     bids: Levels
     asks: Levels
-    last: int = NO_NUMBER
-    first: int = NO_NUMBER
-    previous: int = NO_NUMBER
-    exchange_us: Micros | None = None
-    checksum: int | None = None
+    last: int = field(name="(last)", default=NO_NUMBER)
+    first: int = field(name="(first)", default=NO_NUMBER)
+    previous: int = field(name="(previous)", default=NO_NUMBER)
+    exchange_us: Micros | None = field(name="(exchange_us)", default=None)
+    crc: int | None = field(name="(crc)", default=None)
 
 
 Verdict: TypeAlias = Literal["next", "old", "gap", "restart"]
