@@ -104,6 +104,19 @@ async def test_a_dropped_connection_ends_and_a_new_one_is_served(dialect: str) -
             await aeventually(lambda: reader.frames > 10, "frames")
 
 
+@BOTH
+async def test_a_mute_book_stops_and_all_else_goes_on(dialect: str) -> None:
+    async with SimulatedExchange(dialect, 1, 500) as exchange, reading(exchange) as reader:
+        await aeventually(lambda: reader.frames > 20, "frames")
+        exchange.inject("mute")
+        await aeventually(lambda: exchange.stats["faults"] == {"mute": 1}, "the fault")
+        sent = exchange.stats["frames"]
+        await aeventually(lambda: exchange.stats["frames"]["ticker"] > sent["ticker"] + 20, "tickers")
+        assert exchange.stats["frames"]["book"] == sent["book"]
+        await exchange.freeze()
+        assert reader.gaps == 0
+
+
 @pytest.mark.parametrize("name", ["silence", "deaf"])
 async def test_a_silent_connection_says_nothing_and_only_the_deaf_one_has_no_pong(name: str) -> None:
     async with SimulatedExchange("binance", 1, 500) as exchange, reading(exchange, autoping=False) as reader:

@@ -10,9 +10,10 @@ from tickwire.errors import UsageError
 from tickwire.simulator.dialect import Kind
 
 CONNECTION = ("drop", "silence", "deaf", "slow")
+MUTE = "mute"  # after this message a book is sent to a client no more, until it subscribes again
 LOSSES = ("skip", "corrupt")  # of a book message that the client can miss
 EXTRA = ("unknown", "binary", "oversize")  # messages between the true ones
-FRAME = (*CONNECTION, *LOSSES, "duplicate", "checksum", *EXTRA)
+FRAME = (*CONNECTION, *LOSSES, MUTE, "duplicate", "checksum", *EXTRA)
 REST = {"rest429": 429, "rest418": 418, "rest503": 503}
 SPECIAL = frozenset({"checksum", "stale"})  # shown by some exchanges only
 
@@ -114,4 +115,4 @@ def _fits(name: str, kind: Kind, *, losable: bool) -> bool:
         return False
     if name in LOSSES:
         return losable
-    return kind == "book" or name not in {"duplicate", "checksum"}
+    return kind == "book" or name not in {MUTE, "duplicate", "checksum"}

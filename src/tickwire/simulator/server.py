@@ -16,7 +16,7 @@ from tickwire.events.decimals import product
 from tickwire.simulator import load
 from tickwire.simulator.client import BINARY, PING, TEXT, Client, frame
 from tickwire.simulator.dialect import Broadcast, Conversation, Message, prices
-from tickwire.simulator.faults import Fault, Faults, parse_fault
+from tickwire.simulator.faults import EXTRA, LOSSES, Fault, Faults, parse_fault
 from tickwire.simulator.instruments import Instrument, choose_names
 from tickwire.simulator.web import Frontend, now_us
 
@@ -212,7 +212,7 @@ class SimulatedExchange:
         for channel, text, losable in messages:
             wire = frame(TEXT, text.encode())
             sent = 0
-            for session in channel.subscribers:
+            for session in tuple(channel.subscribers) if faults.watching else channel.subscribers:
                 client = clients[session]
                 if client.silent:
                     continue
@@ -232,8 +232,9 @@ class SimulatedExchange:
 
     def _break(self, fault: str, client: Client, channel: Broadcast, text: str) -> bool:
         """Do what *fault* says to the message; return whether the message itself is still to be sent."""
-        queue = client.queue
         self.sent["faulty"] += 1
+        if fault in LOSSES:
+            self._gaps[client, channel] = None
         match fault:
             case "drop":
                 client.drop()
@@ -241,22 +242,29 @@ class SimulatedExchange:
                 client.silence(deaf=fault == "deaf")
             case "slow":
                 client.slow()
+            case "mute":
+                del channel.subscribers[client.session]
             case "skip":
-                self._gaps[client, channel] = None
+                pass
+            case _:
+                client.queue.append(self._wrong(fault, text))
+        return fault in {"slow", "mute", "duplicate", *EXTRA}
+
+    def _wrong(self, fault: str, text: str) -> bytes:
+        """The frame that *fault* makes of a message, or puts in front of it."""
+        match fault:
             case "corrupt":
-                self._gaps[client, channel] = None
-                queue.append(frame(TEXT, text[: len(text) // 2].encode()))
+                return frame(TEXT, text[: len(text) // 2].encode())
             case "checksum":
-                queue.append(frame(TEXT, self.dialect.spoil(text).encode()))
+                return frame(TEXT, self.dialect.spoil(text).encode())
             case "duplicate":
-                queue.append(frame(TEXT, text.encode()))
+                return frame(TEXT, text.encode())
             case "unknown":
-                queue.append(frame(TEXT, self.dialect.unknown.encode()))
+                return frame(TEXT, self.dialect.unknown.encode())
             case "binary":
-                queue.append(frame(BINARY, bytes(range(256))))
+                return frame(BINARY, bytes(range(256)))
             case _:  # oversize
-                queue.append(frame(TEXT, b" " * _OVERSIZE_BYTES))
-        return fault in {"slow", "duplicate", "unknown", "binary", "oversize"}
+                return frame(TEXT, b" " * _OVERSIZE_BYTES)
 
     async def _repeat(self, name: str, every_s: float) -> None:
         while True:
