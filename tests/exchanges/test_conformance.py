@@ -19,7 +19,7 @@ from tickwire import exchanges
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Book
 from tickwire.events.types import OrderBook, Ticker, Trade
-from tickwire.exchanges.contract import Fetch, Symbol
+from tickwire.exchanges.contract import AdapterContract, Fetch, Send, Symbol
 from tickwire.exchanges.kit import BookEvent
 
 
@@ -140,6 +140,23 @@ def test_a_restart_says_invalid_once_and_never_before_the_first_snapshot(recordi
     assert first
     assert not list(books(first))
     assert player.adapter.restart(Symbol("NO-NE", "NONE"), "stale", 1) == []
+
+
+@each_exchange
+def test_a_silent_book_is_taken_back_and_asked_for_anew(name: str) -> None:
+    adapter, symbol = next(with_a_book(name))
+    outputs = [*adapter.restart(symbol, "stale", 1), *adapter.resync(symbol)]
+    assert len([one for one in outputs if isinstance(one, Send)]) == 2
+    assert ("orderbook", symbol) in adapter.pending()
+
+
+def with_a_book(name: str) -> Iterator[tuple[AdapterContract, Symbol]]:
+    """Adapters that have read a recording of this exchange to its end, each with a symbol whose book is valid then."""
+    for recording in recordings():
+        if recording.parent.name == name and "orderbook" in Replay(recording).channels:
+            player = Replay(recording)
+            list(player.outputs())
+            yield from ((player.adapter, one) for one in player.symbols if player.adapter.book(one) is not None)
 
 
 @each_recording

@@ -117,6 +117,16 @@ def test_one_is_taken_back_and_asked_for_anew() -> None:
     ]
 
 
+def test_one_that_is_renewed_is_pending_like_a_new_one_and_may_be_refused() -> None:
+    made = requests(9)
+    item: Item = ("ticker", SYMBOLS[0])
+    made.subscribe()
+    made.accept_request(1)
+    assert sent(made.renew(*item)) == [["unsubscribe", ["ticker A0USD"], 2], ["subscribe", ["ticker A0USD"], 3]]
+    assert made.pending() == [item]
+    assert made.refuse_request(3, "no") == [Refused(*item, "no")]
+
+
 def test_what_has_data_is_not_asked_for_again_because_another_was_refused() -> None:
     made = requests(2, whole=True)
     made.subscribe()

@@ -113,7 +113,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
     keepalive_s: float | None = None  # ask so often, whatever comes; None: only after `ping_interval_s`
     silence_s: float  # how long without any frame before the connection counts as dead
     subscription_silence_s: float = (
-        600.0  # how long one book may stay quiet: a quiet pair goes minutes without a change
+        600.0  # how long one book may stay quiet, whatever is usual: a quiet pair goes minutes without a change
     )
     crossed_s: float | None = (
         5.0  # how long a bid may be at or above the asks before the book is started again; None: it may
@@ -243,9 +243,9 @@ class AdapterContract(Protocol):
     def restart(self, symbol: Symbol, reason: str, received_us: Micros) -> list[Output]:
         """Give this symbol's book up: an ``invalid`` with *reason* if it was valid, and a :class:`Resync`.
 
-        Called for a book that fell silent (``stale``), whose sides crossed (``crossed``), or whose records could not be
-        stored (``overflow``) or go to another partition from now on (``moved``). The adapter does the same where it
-        finds a ``gap`` or a wrong ``checksum``.
+        Called for a book that fell silent (``stale``), which is subscribed anew, whose sides crossed (``crossed``), or
+        whose records could not be stored (``overflow``) or go to another partition from now on (``moved``). The adapter
+        does the same where it finds a ``gap`` or a wrong ``checksum``.
         """
 
     def resync(self, symbol: Symbol) -> list[Output]:

@@ -99,9 +99,12 @@ class KitAdapter(Generic[Kept]):
         return [] if kept is None else kept.fetched(fetch, body, received_us)
 
     def restart(self, symbol: Symbol, reason: str, received_us: Micros) -> list[Output]:
-        """Give a book up."""
+        """Give a book up; what is silent may be carried no longer, and is subscribed anew."""
         kept = self._books.get(symbol.native)
-        return [] if kept is None else kept.restart(reason, received_us)
+        if kept is None:
+            return []
+        renewed = self._requests.renew("orderbook", symbol) if reason == "stale" and not kept.subscribes else []
+        return renewed + kept.restart(reason, received_us)
 
     def resync(self, symbol: Symbol) -> list[Output]:
         """Ask for what starts a book again, unless it has started by itself."""

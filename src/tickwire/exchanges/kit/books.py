@@ -1,6 +1,7 @@
 """Books that start on the socket: a snapshot and its changes, or a whole book in every message."""
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Book, price_key
@@ -23,6 +24,8 @@ class KeptBook(UpdateId):
 
     *names* are those of price and size where levels are JSON objects.
     """
+
+    subscribes: ClassVar[bool] = True  # again, when it is asked for
 
     def __init__(
         self, symbol: Symbol, messages: BookMessages, short_way: ShortWay | None = None, names: Names | None = None

@@ -31,6 +31,8 @@ class BridgedBook(KeptBook):
     :func:`~tickwire.exchanges.kit.continuity.by_range`.
     """
 
+    subscribes = False
+
     def __init__(
         self,
         messages: BookMessages,

@@ -19,6 +19,8 @@ class EitherBook(BridgedBook):
     has one. See :class:`BridgedBook`.
     """
 
+    subscribes = True
+
     def __init__(
         self,
         messages: BookMessages,

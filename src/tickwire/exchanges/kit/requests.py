@@ -75,6 +75,13 @@ class Requests:
         return [Send(self._write("unsubscribe", [(channel, symbol)], None)),
                 Send(self._write("subscribe", [(channel, symbol)], None))]  # fmt: skip
 
+    def renew(self, channel: Channel, symbol: Symbol) -> list[Output]:
+        """Take one back and ask for it as if it was new: it is pending until it is answered."""
+        item, key = (channel, symbol), (channel, symbol.native)
+        self._pending[key] = item
+        self._silent.add(key)
+        return self._ask("unsubscribe", [item]) + self._ask("subscribe", [item])
+
     def pending(self) -> list[Item]:
         """What is neither acknowledged, nor refused, nor implied by data."""
         return list(self._pending.values())
