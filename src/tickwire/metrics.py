@@ -68,9 +68,10 @@ TRADE_GAPS = Counter("feed_trade_gaps", "Breaks in the numbers of a symbol's tra
 RESYNCS = Counter("feed_resyncs", "Order books started again, by reason.", ["exchange", "reason"])
 RECONNECTS = Counter("feed_reconnects", "Connections opened again, by reason.", ["exchange", "reason"])
 BOOKS = Gauge("feed_books", "Order books by state.", ["exchange", "state"])
-SILENT_BOOKS = Gauge(
-    "feed_silent_books", "Valid order books that are silent for oddly long while others go on.", ["exchange"]
+SILENCES = Counter(
+    "feed_silences", "Subscriptions started again after a silence that was oddly long.", ["exchange", "channel"]
 )
+SILENT_BOOKS = Gauge("feed_silent_books", "Order books that have not changed since such a silence.", ["exchange"])
 LAST_FRAME_AGE = Gauge(
     "feed_last_frame_age_seconds", "Since the last frame of the exchange's quietest connection.", ["exchange"]
 )

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import shutil
 import ssl
 import subprocess
+import time
 from collections.abc import Callable, Sized
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from aiohttp import ClientConnectionResetError, web
 
 from feed.conftest import Feeding
 from feed.test_data_feed import subscribed
-from feed.toy_server import ToyServer
+from feed.toy_server import Peer, ToyServer
 from support import aeventually, free_port
 from tickwire import metrics
 from tickwire.data_feed import WebSocketDataFeed
@@ -183,32 +185,61 @@ async def test_a_connection_on_which_no_book_changes_is_replaced_though_it_answe
         assert reconnects("silent") == before + 1
 
 
-async def test_a_book_that_is_silent_for_oddly_long_is_shown_while_others_go_on(
+@pytest.fixture
+def quick_rhythm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks ten times a second, and half a second is a long silence."""
+    monkeypatch.setattr("tickwire.wire.deadlines._LONGEST_TICK_S", 0.1)
+    monkeypatch.setattr("tickwire.wire.rhythm._LEAST_S", 0.5)
+    monkeypatch.setattr("tickwire.wire.rhythm._UNKNOWN_S", 0.1)
+
+
+@pytest.mark.usefixtures("quick_rhythm")
+async def test_a_busy_book_that_falls_silent_starts_again_is_counted_and_shown_until_it_changes(
+    feeding: Feeding,
+) -> None:
+    def silent() -> tuple[float, float]:
+        times, books = metrics.SILENCES.labels("toy", "orderbook"), metrics.SILENT_BOOKS.labels("toy")
+        return times._value.get() - before, books._value.get()
+
+    async def speak(peer: Peer, name: str) -> None:
+        for number in itertools.count(1):
+            await peer.say_book(name, "whole" if number == 1 else "change", number)
+            await asyncio.sleep(0.05)
+
+    before = metrics.SILENCES.labels("toy", "orderbook")._value.get()
+    async with ToyServer() as server, feeding(server, names=("A-X", "B-X")) as (_, events):
+        peer = await subscribed(server, 2)
+        speakers = {name: asyncio.create_task(speak(peer, name)) for name in ("AX", "BX")}
+        await aeventually(lambda: len(events) > 60, "a rhythm")
+        speakers["AX"].cancel()
+        await aeventually(lambda: {"again": "AX", "why": "stale"} in peer.texts, "a restart")
+        assert silent() == (1, 1)
+        assert [(e.symbol, e.reason) for e in events if e.action == "invalid"] == [("A-X", "stale")]
+        speakers["AX"] = asyncio.create_task(speak(peer, "AX"))
+        await aeventually(lambda: silent() == (1, 0), "it is heard")
+        assert [e.reason for e in events if e.reason in {"resync", "reconnect"}] == ["resync"]
+        for task in speakers.values():
+            task.cancel()
+    assert len(server.peers) == 1
+
+
+@pytest.mark.usefixtures("quick_rhythm")
+async def test_a_time_in_which_this_process_did_nothing_is_no_silence(
     feeding: Feeding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def silent() -> float:
-        value: float = metrics.SILENT_BOOKS.labels("toy")._value.get()
-        return value
-
-    monkeypatch.setattr("tickwire.wire.rhythm._WATCHED_S", 0.0)
-    monkeypatch.setattr("tickwire.wire.rhythm._LEAST_S", 0.5)
-    monkeypatch.setattr("tickwire.wire.rhythm._TIMES", 0.0)
-    limits = {"ping_interval_s": 0.5}
-    async with ToyServer() as server, feeding(server, names=("A-X", "B-X"), limits=limits) as (_, events):
-        peer = await subscribed(server, 2)
+    monkeypatch.setattr("tickwire.wire.session._KEPT_S", 0.3)
+    async with ToyServer() as server, feeding(server) as (_, events):
+        peer = await subscribed(server)
         await peer.say_book("AX", "whole", 1)
-        await peer.say_book("BX", "whole", 1)
-        number = 1
-        async with asyncio.timeout(20):
-            while not silent():
-                number += 1
-                await peer.say_book("BX", "change", number)
-                await asyncio.sleep(0.05)
-        assert silent() == 1
-        await peer.say_book("AX", "change", 2)
-        await aeventually(lambda: not silent(), "it is heard")
+        await length(events, 1)
+        for number in range(2, 20):
+            await peer.say_book("AX", "change", number)
+            await asyncio.sleep(0.1)
+            if number == 15:
+                time.sleep(1.5)  # noqa: ASYNC251 - as a callback may do
+        await length(events, 19)
         assert not [e for e in events if e.action == "invalid"]
-    assert silent() == 0
+    assert len(server.peers) == 1
 
 
 async def test_a_book_that_breaks_again_and_again_is_asked_for_ever_less_often(feeding: Feeding) -> None:

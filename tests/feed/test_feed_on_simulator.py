@@ -173,3 +173,28 @@ async def test_tickers_that_are_read_off_the_book_are_true_after_every_fault_wit
             true = {symbol: (book["bids"], book["asks"]) for symbol, book in exchange.books(1).items()}
             await aeventually(lambda: best == true, "the exchange's best prices", seconds=60)
             assert feed.accounting()["events"]["orderbook"] == 0
+
+
+# Bitfinex numbers all messages of a connection, so that one of them is missing there.
+@pytest.mark.parametrize("name", [name for name in simulator.names() if name != "bitfinex"])
+async def test_a_book_that_the_exchange_has_stopped_sending_is_noticed_and_subscribed_again(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for constant, seconds in {
+        "deadlines._LONGEST_TICK_S": 0.1,
+        "rhythm._LEAST_S": 1.0,
+        "rhythm._UNKNOWN_S": 0.1,
+    }.items():
+        monkeypatch.setattr(f"tickwire.wire.{constant}", seconds)
+    async with SimulatedExchange(name, symbols=2, rate=100) as exchange:
+        reader, changed = Reader(), []
+        feed = feed_of(exchange)
+        feed.add_callback(reader)
+        async with feed:
+            await aeventually(lambda: len(reader.books) == 2, "all books")
+            exchange.inject("mute")
+            await aeventually(lambda: {"stale", "resync"} <= reader.reasons, "the book starts again")
+            feed.add_callback(lambda e: changed.append(e.symbol) if getattr(e, "action", None) == "delta" else None)
+            await aeventually(lambda: len(set(changed)) == 2, "changes of both books")
+            await exchange.freeze()
+            await aeventually(lambda: reader.tops() == truth(exchange), "the exchange's books")

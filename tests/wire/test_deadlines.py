@@ -12,7 +12,7 @@ from tickwire.events.book import Book
 from tickwire.exchanges.contract import Channel, Exchange, Refused, Symbol
 from tickwire.wire.backoff import Restarts
 from tickwire.wire.books import BookState
-from tickwire.wire.deadlines import AskAgain, Deadlines, Due, Ping, Replace, Restart
+from tickwire.wire.deadlines import AskAgain, Deadlines, Due, Heard, Ping, Replace, Restart, Silent
 from tickwire.wire.subscriptions import Subscriptions
 
 A, B = symbol("A-X"), symbol("B-X")
@@ -108,19 +108,88 @@ def test_the_time_that_sending_takes_is_not_held_against_the_server() -> None:
     assert lost.value.reason == "subscribe"
 
 
-def test_a_silent_book_starts_again_alone_and_then_has_its_time_again() -> None:
+def busy(until: int) -> Connection:
+    """A connection whose books have changed every second."""
+    connection = Connection(ping_interval_s=1e6, silence_s=1e6)
+    for state in connection.states.values():
+        state.sequencer.valid = True
+    for now in range(until + 1):
+        connection.hear(now, A, B)
+        assert connection.look(now) == []
+    return connection
+
+
+def test_a_book_of_which_nothing_is_known_has_the_longest_time_and_starts_again_alone() -> None:
     connection = Connection()
     said = []
     for now in range(0, 1300, 10):
         connection.hear(now, B)
-        said += [(now, due) for due in connection.look(now) if isinstance(due, Restart)]
-    assert said == [(600, Restart(A, "stale")), (1200, Restart(A, "stale"))]
+        said += [(now, due.symbol) for due in connection.look(now) if isinstance(due, Silent)]
+    assert said == [(600, A), (1200, A)]
 
 
-def test_where_all_books_are_silent_the_connection_is_lost_though_frames_come() -> None:
+def test_a_busy_book_that_falls_silent_starts_again_in_seconds_and_is_told_with_what_is_usual() -> None:
+    connection = busy(300)
+    said = []
+    for now in range(301, 400):
+        connection.hear(now, B)
+        said += [(now, due) for due in connection.look(now)]
+    (at, silent), *more = said
+    assert isinstance(silent, Silent)
+    assert (at, silent.channel, silent.symbol, silent.quiet_s) == (315, "orderbook", A, 15)
+    assert 1.0 < silent.usual_s < 1.5
+    assert [at for at, _ in more] == [360]  # three times as long, after a second and longer silence
+
+
+def test_a_book_that_speaks_by_itself_again_is_told_with_how_long_it_was_silent() -> None:
+    connection = busy(300)
+    said = []
+    for now in range(301, 330):
+        connection.hear(now, *([B] if now < 320 else [A, B]))
+        said += [(now, due) for due in connection.look(now) if not isinstance(due, Silent)]
+    assert said == [(321, Heard("orderbook", A, 21))]
+
+
+def test_a_book_that_is_not_valid_has_the_longest_time_however_busy_it_was() -> None:
+    connection = busy(300)
+    connection.states[A].sequencer.valid = False
+    said = []
+    for now in range(301, 1000):
+        connection.hear(now, B)
+        said += [now for due in connection.look(now) if isinstance(due, Silent)]
+    assert said == [900]
+
+
+def test_where_all_fall_silent_the_connection_is_lost_and_the_next_one_has_more_time() -> None:
+    connection = busy(300)
+    for now in range(301, 315):
+        assert connection.look(now) == []
+    with pytest.raises(ConnectionLost, match="nothing that was subscribed came for 15") as lost:
+        connection.look(315)
+    assert lost.value.reason == "silent"
+    connection.deadlines.forgive(316)
+    for now in range(316, 355):
+        assert connection.look(now) == []
+    with pytest.raises(ConnectionLost, match="nothing that was subscribed"):
+        connection.look(361)
+
+
+def test_one_that_spoke_when_the_other_had_been_silent_for_long_shows_that_the_connection_lives() -> None:
+    connection = busy(300)
+    connection.hear(306, B)
+    connection.look(306)
+    with pytest.raises(ConnectionLost):
+        connection.look(315)
+    connection = busy(300)
+    connection.hear(308, B)
+    connection.look(308)
+    assert [type(due) for due in connection.look(315)] == [Silent]
+
+
+def test_where_all_books_are_silent_for_the_longest_time_the_connection_is_lost_though_frames_come() -> None:
     connection = Connection()
     connection.hear(599.0)
-    with pytest.raises(ConnectionLost, match="no book changed for 600 s"):
+    with pytest.raises(ConnectionLost, match="nothing that was subscribed came for 600"):
         connection.look(600.0)
 
 
@@ -130,7 +199,7 @@ def test_a_refused_book_is_not_waited_for_and_does_not_speak_for_the_others() ->
     connection.hear(599.0, B)
     assert connection.look(600.0) == []
     connection.hear(1199.0)
-    with pytest.raises(ConnectionLost, match="no book changed"):
+    with pytest.raises(ConnectionLost, match="nothing that was subscribed"):
         connection.look(1200.0)
 
 
@@ -147,14 +216,14 @@ def test_a_book_whose_sides_stay_crossed_starts_again(most_s: float | None, expe
         connection.hear(now, A, B)
         connection.states[B].book_of = lambda _, book=book: book  # type: ignore[misc]
         said += [(now, due) for due in connection.look(now)]
-    assert said == [(now, Restart(B, "crossed")) for now in expected]
+    assert said == [(now, Restart(B)) for now in expected]
 
 
 def test_a_book_that_is_silent_and_crossed_starts_again_once() -> None:
     connection = Connection(crossed_s=0.0)
     connection.states[A].book_of = lambda _: CROSSED
     connection.hear(600.0, B)
-    assert connection.look(600.0) == [Restart(A, "stale")]
+    assert [type(due) for due in connection.look(600.0)] == [Silent]
 
 
 def test_books_are_no_matter_of_a_connection_that_does_not_serve_them() -> None:

@@ -34,7 +34,7 @@ _LIMITS = {
     "keepalive_s": "ping, whatever comes, every",
     "ping_interval_s": "ping after silence of",
     "silence_s": "connection given up after silence of",
-    "subscription_silence_s": "order book started again after silence of",
+    "subscription_silence_s": "order book started again after silence of, at most",
     "crossed_s": "order book started again when crossed for",
     "max_frame_bytes": "longest message",
 }

@@ -18,21 +18,19 @@ from tickwire.exchanges.messages import json_prefix
 from tickwire.wire.backoff import Restarts
 from tickwire.wire.book_now import BookNow, look
 from tickwire.wire.clock import now_us
-from tickwire.wire.rhythm import Rhythm
+from tickwire.wire.hearing import Hearing
 from tickwire.wire.tally import Tally
 from tickwire.wire.troubles import Troubles
 
 BookOf = Callable[[Symbol], Book | None]
-
-_GOES_ON_S = 5.0  # since a book's last message
 
 
 class BookState:
     """One symbol's book for as long as the feed runs, over all connections."""
 
     __slots__ = (
-        "_crossed_since", "_crossing_told", "_quiet_since", "_seen", "book_of", "changed", "invalid", "keyframe_due",
-        "restarts", "rhythm", "sequencer", "silent", "symbol", "top", "valid",
+        "_crossed_since", "_crossing_told", "book_of", "changed", "hearing", "invalid", "keyframe_due", "restarts",
+        "sequencer", "symbol", "top", "valid",
     )  # fmt: skip
 
     def __init__(self, symbol: Symbol, depth: int, restarts: Restarts, last_epoch: int = 0) -> None:
@@ -45,19 +43,10 @@ class BookState:
         # In snapshot mode:
         self.top = Top(depth)
         self.changed: OrderBook | None = None  # the last delta that is not written yet
-        self._seen = 0
-        self._quiet_since = 0.0
-        self.rhythm = Rhythm()
-        self.silent = False  # for oddly long, as the metric shows it
+        sequencer = self.sequencer
+        self.hearing = Hearing("orderbook", symbol, lambda: sequencer.messages, lambda: sequencer.valid)
         self._crossed_since: float | None = None
         self._crossing_told = False
-
-    def quiet_s(self, now: float) -> float:
-        """For how long this was asked without a message in between; asked once a second or so."""
-        if self.sequencer.messages != self._seen:
-            self.rhythm.pause(now - self._quiet_since)
-            self.wake(now)
-        return now - self._quiet_since
 
     def stays_crossed(self, now: float, most_s: float) -> bool:
         """Whether its sides have been crossed for *most_s* seconds; asked once a second or so.
@@ -76,10 +65,6 @@ class BookState:
                 self._crossing_told = True
                 return True
         return False
-
-    def wake(self, now: float) -> None:
-        """Begin to measure the quiet."""
-        self._seen, self._quiet_since = self.sequencer.messages, now
 
 
 class KeptEpochs(Protocol):
@@ -118,6 +103,7 @@ class Books:
         self._whole_books = config.orderbook_mode == "delta"
         self._depth = depth
         self._emit, self._tally, self._random = emit, tally, random
+        self._silent = 0  # books, as the metric shows them
         tally.resyncing_books.inc(len(self.states))
 
     def numbers(self) -> dict[str, BookNumbers]:
@@ -137,8 +123,7 @@ class Books:
         for state in self.of(symbols):
             state.sequencer.connection_opened()
             state.book_of = book_of
-            state.wake(monotonic())
-            state.rhythm.begin(monotonic())
+            state.hearing.wake(monotonic())
 
     def valid(self, symbols: Iterable[Symbol]) -> list[Symbol]:
         """Those of *symbols* whose books may be used now."""
@@ -153,8 +138,7 @@ class Books:
         for state in self.of(symbols):
             state.sequencer.connection_opened()
             state.book_of = book_of
-            state.wake(monotonic())
-            state.rhythm.begin(monotonic())
+            state.hearing.wake(monotonic())
             message, book = newest.get(state.symbol.native), book_of(state.symbol)
             if message is None or book is None:
                 self._invalidate(state, "disconnect")
@@ -162,16 +146,11 @@ class Books:
             bids, asks = book.bids.top(), book.asks.top()
             self.handle(replace(message, action="snapshot", bids=bids, asks=asks, received_us=now_us()))
 
-    def watch(self, symbols: Iterable[Symbol], now: float) -> None:
-        """Tell which books are silent for oddly long while others of the same connection go on; *now* is monotonic."""
-        looks = [(state, state.quiet_s(now)) for state in self.of(symbols)]
-        others = any(quiet_s < _GOES_ON_S for _, quiet_s in looks)
-        for state, quiet_s in looks:
-            odd = state.sequencer.valid and state.rhythm.is_odd(quiet_s, now)
-            if odd != state.silent and (others or state.silent):
-                state.silent = odd
-                self._tally.silent_books.inc(1 if odd else -1)
-                self.troubles.silent(state.symbol, quiet_s if odd else None, state.rhythm)
+    def show_silent(self) -> None:
+        """Show how many books fell silent and have not changed since."""
+        silent = sum(state.hearing.silent_since is not None for state in self.states.values())
+        self._tally.silent_books.inc(silent - self._silent)
+        self._silent = silent
 
     def lost(self, symbols: Iterable[Symbol]) -> None:
         """Declare the books invalid, because their connection ended."""
@@ -207,7 +186,7 @@ class Books:
         valid = sum(state.valid for state in self.states.values())
         self._tally.valid_books.dec(valid)
         self._tally.resyncing_books.dec(len(self.states) - valid)
-        self._tally.silent_books.dec(sum(state.silent for state in self.states.values()))
+        self._tally.silent_books.dec(self._silent)
 
     def write_keyframes(self, now: float) -> None:
         """Repeat every valid book whose time has come; *now* is the monotonic clock's."""

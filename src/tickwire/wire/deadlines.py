@@ -5,9 +5,10 @@ from collections.abc import Collection, Sequence
 from msgspec import Struct
 
 from tickwire.errors import ConnectionLost
-from tickwire.exchanges.contract import Exchange, Symbol
+from tickwire.exchanges.contract import Channel, Exchange, Symbol
 from tickwire.wire.answers import Answers, Item
 from tickwire.wire.books import BookState
+from tickwire.wire.hearing import Hearing
 from tickwire.wire.subscriptions import Subscriptions
 
 _LONGEST_TICK_S = 1.0  # between two looks
@@ -28,13 +29,29 @@ class Replace(Struct, frozen=True):
 
 
 class Restart(Struct, frozen=True):
-    """Start this symbol's book again."""
+    """Start this symbol's book again, because its sides are crossed."""
 
     symbol: Symbol
-    reason: str
 
 
-Due = Ping | AskAgain | Replace | Restart
+class Silent(Struct, frozen=True):
+    """Start this subscription again: it has been silent for oddly long, and others go on."""
+
+    channel: Channel
+    symbol: Symbol
+    quiet_s: float
+    usual_s: float
+
+
+class Heard(Struct, frozen=True):
+    """It was silent for so long, and speaks again."""
+
+    channel: Channel
+    symbol: Symbol
+    quiet_s: float
+
+
+Due = Ping | AskAgain | Replace | Restart | Silent | Heard
 
 
 class Deadlines:
@@ -61,7 +78,7 @@ class Deadlines:
         """Start to measure answers and books again: what was not read until *now* was not late."""
         self.answers.forgive()
         for state in self._states:
-            state.wake(now)
+            state.hearing.wake(now)
 
     def look(
         self, now: float, last_frame: float, pending: Collection[Item], delay_s: float, *, serving: bool
@@ -83,22 +100,46 @@ class Deadlines:
             self._asked_at = now
             due.append(Ping())
         if serving:
-            due += self._restarts(now)
+            silent = self._silent(now)
+            due += [*silent, *self._crossed(now, {one.symbol for one in silent if isinstance(one, Silent)})]
         return due
 
-    def _restarts(self, now: float) -> list[Restart]:
-        """Name the books that are silent, and those whose sides have been crossed for too long to be true.
+    def _silent(self, now: float) -> list[Silent | Heard]:
+        """Name the subscriptions that are silent for oddly long, and those that are not any more.
 
-        Pings may be answered although no data comes: where all books are silent, the connection is lost.
+        Pings may be answered although no data comes: where nobody else has spoken in the later half of such a silence,
+        the connection is lost.
         """
-        most_s, crossed_s = self._limits.subscription_silence_s, self._limits.crossed_s
-        carried = [s for s in self._states if not self._subscriptions.is_refused("orderbook", s.symbol)]
-        stale = [state for state in carried if state.quiet_s(now) >= most_s]
-        if stale and len(stale) == len(carried):
-            raise ConnectionLost("silent", f"no book changed for {most_s:g} s")
-        for state in stale:
-            state.wake(now)
-        crossed: list[BookState] = []
-        if crossed_s is not None:
-            crossed = [s for s in self._states if s not in stale and s.stays_crossed(now, crossed_s)]
-        return [Restart(s.symbol, "stale") for s in stale] + [Restart(s.symbol, "crossed") for s in crossed]
+        found, looks = list[Silent | Heard](), list[tuple[Hearing, float]]()
+        for hearing in self._carried():
+            before = hearing.silent_since
+            looks.append((hearing, hearing.quiet_s(now)))
+            if before is not None and hearing.silent_since is None:
+                found.append(Heard(hearing.channel, hearing.symbol, now - before))
+        last_s = min((quiet_s for _, quiet_s in looks), default=0.0)
+        most_s = self._limits.subscription_silence_s
+        late = [(hearing, quiet_s) for hearing, quiet_s in looks if quiet_s >= min(hearing.most_s, most_s)]
+        for hearing, quiet_s in late:
+            if last_s > quiet_s / 2:
+                raise self._lost(now, last_s, hearing)
+        for hearing, quiet_s in late:
+            found.append(Silent(hearing.channel, hearing.symbol, quiet_s, hearing.rhythm.usual_s))
+            hearing.begin_again(now)
+        return found
+
+    def _lost(self, now: float, last_s: float, odd: Hearing) -> ConnectionLost:
+        usual = f"usual for {odd.symbol.native} on {odd.channel}: {odd.rhythm.usual_s:.1f} s"
+        for hearing in self._carried():
+            hearing.give_up(now)
+        return ConnectionLost("silent", f"nothing that was subscribed came for {last_s:.1f} s ({usual})")
+
+    def _carried(self) -> list[Hearing]:
+        hearings = (state.hearing for state in self._states)
+        return [h for h in hearings if not self._subscriptions.is_refused(h.channel, h.symbol)]
+
+    def _crossed(self, now: float, silent: Collection[Symbol]) -> list[Restart]:
+        """Name the books whose sides have been crossed for too long to be true; the *silent* ones start anyway."""
+        most_s = self._limits.crossed_s
+        if most_s is None:
+            return []
+        return [Restart(s.symbol) for s in self._states if s.symbol not in silent and s.stays_crossed(now, most_s)]

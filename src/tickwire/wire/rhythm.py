@@ -1,27 +1,44 @@
-"""How long one symbol is usually quiet, and when its quiet is odd. Pure; times are seconds of one clock."""
+"""How long one subscription is usually silent, and so how long it may be. Pure; times are seconds.
 
-_WATCHED_S = 300.0  # before anything is said of it
-_LEAST_S = 30.0
-_TIMES = 10.0
+What is usual is the mean pause over time: that of the pause in which a moment of the last hour lies. For messages that
+come at random it is twice the mean gap, and where they come in bursts it is longer, as the silence between them is.
+"""
+
+from math import exp
+
+_LEAST_S = 15.0  # no shorter silence is odd: exchanges stop for seconds now and then
+_TIMES = 8.0  # what is usual; of random messages one pause in nine million is that long
+_TIMES_LONGEST = 1.5
+_MEMORY_S = 3600.0  # of what is usual; of the longest pause it is twice as long
+_UNKNOWN_S = 75.0  # taken for usual at first, as if that had been so for a second
+_CALM_S = 600.0  # since the last alarm: the patience is as at first
 
 
 class Rhythm:
-    """The pauses of one symbol since :meth:`begin`."""
+    """The pauses of one subscription. Those that end by themselves and those that ended in an alarm all count."""
 
-    __slots__ = ("_began", "last_s", "longest_s")
+    __slots__ = ("_calm_s", "_longest_s", "_patience", "_seen_s", "usual_s")
 
     def __init__(self) -> None:
-        self.begin(0.0)
+        self.usual_s = _UNKNOWN_S
+        self._seen_s, self._longest_s = 1.0, 0.0
+        self._calm_s, self._patience = 0.0, 1.0
 
-    def begin(self, now: float) -> None:
-        """Forget what was."""
-        self._began, self.last_s, self.longest_s = now, 0.0, 0.0
+    @property
+    def most_s(self) -> float:
+        """How long it may be silent now; more is odd."""
+        return self._patience * max(_LEAST_S, _TIMES * self.usual_s, _TIMES_LONGEST * self._longest_s)
 
     def pause(self, seconds: float) -> None:
         """Note a pause that is over."""
-        self.last_s, self.longest_s = seconds, max(self.longest_s, seconds)
+        self._seen_s = min(self._seen_s + seconds, _MEMORY_S)
+        self.usual_s += min(1.0, seconds / self._seen_s) * (seconds - self.usual_s)
+        self._longest_s = max(seconds, self._longest_s * exp(-seconds / (2 * _MEMORY_S)))
+        self._calm_s += seconds
+        if self._calm_s >= _CALM_S:
+            self._patience = 1.0
 
-    def is_odd(self, quiet_s: float, now: float) -> bool:
-        """Whether a pause of *quiet_s* is many times as long as the longest one in the five minutes or more before."""
-        watched_s = now - quiet_s - self._began
-        return watched_s >= _WATCHED_S and quiet_s >= max(_LEAST_S, _TIMES * self.longest_s)
+    def alarm(self, seconds: float) -> None:
+        """Note a pause that was not waited for longer than this: after it the patience is twice what it was."""
+        self.pause(seconds)
+        self._patience, self._calm_s = 2 * self._patience, 0.0

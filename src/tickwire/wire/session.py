@@ -29,10 +29,11 @@ from tickwire.exchanges.contract import (
 from tickwire.wire.books import Books
 from tickwire.wire.clock import clock, now_us
 from tickwire.wire.connection import Connection
-from tickwire.wire.deadlines import AskAgain, Deadlines, Ping, Replace, Restart
+from tickwire.wire.deadlines import AskAgain, Deadlines, Heard, Ping, Replace, Restart, Silent
 from tickwire.wire.fetches import Fetches
 from tickwire.wire.pacer import Pacer
 from tickwire.wire.rest import Rest
+from tickwire.wire.silences import fell_silent, speaks_again
 from tickwire.wire.standby import Standby
 from tickwire.wire.subscriptions import Subscriptions
 from tickwire.wire.tally import Tally
@@ -46,6 +47,7 @@ _GOODBYE_S = 3.0  # for unsubscribing and its answers
 _QUIET_S = 0.25  # without a frame: the answers are in
 _CLOSE_S = 1.0
 _LOOK_S = 0.02
+_KEPT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,17 +322,20 @@ class Session:
         self._act(self._adapter.start)
 
     async def _watch(self) -> None:
-        deadlines, connection = self._deadlines, self.connection
+        deadlines, connection, now = self._deadlines, self.connection, monotonic()
         while True:
             await asyncio.sleep(deadlines.tick_s)
-            if connection.paused:
-                deadlines.forgive(monotonic())
+            before, now = now, monotonic()
+            # This process may have been stopped, or a callback kept it: what was not read was not late.
+            if connection.paused or now - before > deadlines.tick_s + _KEPT_S:
+                deadlines.forgive(now)
             else:
-                self._act(self._look, monotonic())
+                self._act(self._look, now)
 
     def _look(self, now: float) -> list[Output]:
         """Do what is due. Raises :exc:`~tickwire.errors.ConnectionLost`."""
         adapter, outputs = self._adapter, list[Output]()
+        tally, books = self._context.tally, self._context.books
         last_frame, delay_s = self.connection.last_frame, self._pacer.delay_s
         for due in self._deadlines.look(now, last_frame, adapter.pending(), delay_s, serving=self._serving):
             match due:
@@ -341,9 +346,14 @@ class Session:
                 case Replace():
                     self._replace(due.why)
                 case Restart():
-                    outputs += adapter.restart(due.symbol, due.reason, now_us())
-        if self._serving:
-            self._context.books.watch(self._booked, now)
+                    outputs += adapter.restart(due.symbol, "crossed", now_us())
+                case Silent():
+                    fell_silent(due, tally)
+                    books.show_silent()
+                    outputs += adapter.restart(due.symbol, "stale", now_us())
+                case Heard():
+                    speaks_again(due, tally)
+                    books.show_silent()
         return outputs
 
     def _ping(self) -> None:

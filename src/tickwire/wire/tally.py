@@ -56,6 +56,7 @@ class Tally:
         self.callback_errors = Count(metrics.CALLBACK_ERRORS.labels(exchange))
         self.valid_books = metrics.BOOKS.labels(exchange, "valid")
         self.resyncing_books = metrics.BOOKS.labels(exchange, "resyncing")
+        self.silences = _bind(metrics.SILENCES, exchange, (kind.name for kind in KINDS))
         self.silent_books = metrics.SILENT_BOOKS.labels(exchange)
 
     def export(self) -> None:

@@ -7,7 +7,6 @@ from time import monotonic, time
 from typing import Any
 
 from tickwire.exchanges.contract import Symbol
-from tickwire.wire.rhythm import Rhythm
 
 logger = logging.getLogger(__name__)
 
@@ -92,19 +91,6 @@ class Troubles:
         trouble = self._of.get(symbol.native)
         if trouble is not None and trouble.broken_since is not None:
             trouble.detail, trouble.reason = detail or trouble.detail, reason or trouble.reason
-
-    def silent(self, symbol: Symbol, quiet_s: float | None, rhythm: Rhythm) -> None:
-        """Tell of a book that says nothing for oddly long, and (None) that this is over."""
-        if quiet_s is not None:
-            logger.warning(
-                "feed.book_silent exchange=%s symbol=%r seconds=%.0f longest_before=%.0f (others go on)",
-                self._exchange, symbol.native, quiet_s, rhythm.longest_s,
-            )  # fmt: skip
-        else:
-            logger.warning(
-                "feed.book_heard exchange=%s symbol=%r seconds=%.0f (it was silent)",
-                self._exchange, symbol.native, rhythm.last_s,
-            )  # fmt: skip
 
     def look(self, now: float) -> None:
         """Tell again which books are broken still, each at growing intervals."""
