@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tickwire.errors import UnclearSymbol
+from tickwire.errors import FrameRejected, UnclearSymbol
 from tickwire.events.types import OrderBook, Trade
 from tickwire.exchanges.binance_usdm import EXCHANGE, Adapter, derive, read_listing
 from tickwire.exchanges.contract import Fetch, Send, Symbol
@@ -22,6 +22,10 @@ def depth(first: int, last: int, previous: int | None) -> bytes:
     return msgspec.json.encode(event if previous is None else event | {"pu": previous})
 
 
+def streamed(stream: str, event: bytes) -> bytes:
+    return b'{"stream":"btcusdt@%b","data":%b}' % (stream.encode(), event)
+
+
 def actions(outputs: list[Any]) -> list[tuple[str, int | None]]:
     return [(output.action, output.sequence) for output in outputs if isinstance(output, OrderBook)]
 
@@ -31,6 +35,21 @@ def started() -> Adapter:
     adapter.start()
     assert actions(adapter.fetched(FETCH, SNAPSHOT, 1)) == [("snapshot", 100)]
     return adapter
+
+
+@pytest.mark.parametrize("stream", ["depth20@100ms", "depth5", "rpiDepth@500ms"])
+def test_a_book_of_the_best_levels_or_of_retail_orders_is_not_the_book(stream: str) -> None:
+    adapter = started()
+    with pytest.raises(FrameRejected, match="unknown"):
+        adapter.receive(streamed(stream, depth(101, 101, 100)), 2)
+    assert actions(adapter.receive(streamed("depth", depth(101, 101, 100)), 3)) == [("delta", 101)]
+    assert actions(adapter.receive(streamed("depth@500ms", depth(102, 102, 101)), 4)) == [("delta", 102)]
+
+
+@pytest.mark.parametrize("data", [b'{"symbol":"BTCUSDT","openInterest":"1"}', SNAPSHOT, b'{"e":"markPriceUpdate"}'])
+def test_a_stream_that_nobody_asked_for_is_unknown(data: bytes) -> None:
+    with pytest.raises(FrameRejected, match="unknown"):
+        started().receive(streamed("somewhat", data), 2)
 
 
 @pytest.mark.parametrize(

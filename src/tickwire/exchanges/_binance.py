@@ -4,6 +4,7 @@ Spot: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-strea
 Contracts: https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
@@ -19,6 +20,9 @@ from tickwire.exchanges.kit.continuity import NO_NUMBER
 
 _NO_DATA = Raw(b"null")
 _TICKER_MARK = b'@bookTicker"'
+# Streams of the best levels alone, and of retail orders, have events that look like those of the whole book.
+_NO_DIFFERENCES = re.compile(rb'"stream"\s*:\s*"[^"@]*@(?:depth[0-9]|rpiDepth)')
+_STREAM_WITHIN = 120  # bytes of a frame
 
 _Data = TypeVar("_Data")
 Number = Annotated[int, Meta(ge=0, le=2**53)]
@@ -109,7 +113,10 @@ class BinanceAdapter(KitAdapter[BridgedBook]):
             if _TICKER_MARK not in payload:  # only a hint: what is something else does not decode
                 if (self._traded or self._left) and self.trade_mark in payload:
                     return self._deal(self.trade_decoder.decode(payload).data, received_us)
-                return self._change(_decode_depth(payload).data, received_us)
+                event = _decode_depth(payload).data
+                if _NO_DIFFERENCES.search(payload, 0, _STREAM_WITHIN) is not None:
+                    raise FrameRejected("unknown", f"a book that is no difference: {payload[: contract.MAX_TEXT]!r}")
+                return self._change(event, received_us)
             best = _decode_ticker(payload).data
         except contract.UNREADABLE:
             other = self._other(payload, received_us)
@@ -156,7 +163,11 @@ class BinanceAdapter(KitAdapter[BridgedBook]):
                 return _decode_plain_ticker(payload)
             if other.data is not _NO_DATA:
                 other = _decode_other(other.data)
-                ours = other.kind in {None, "depthUpdate"} or (self._traded and self.trade_mark in payload)
+                ours = (
+                    (other.kind is None and _TICKER_MARK in payload)
+                    or other.kind == "depthUpdate"
+                    or (self._traded and self.trade_mark in payload)
+                )
                 if ours:  # another kind's fields mean something else
                     raise malformed("frame", payload)
         except contract.UNREADABLE as e:
