@@ -191,3 +191,12 @@ class TestWhole:
         assert kept.ask() == [Send(b"BTCUSD")]
         assert actions(kept.whole(BookEvent([("5", "1")], []), 1)) == [("snapshot", "resync")]
         assert not kept.restarting
+
+
+def test_changes_without_a_snapshot_ask_for_it_once_it_counts_as_lost() -> None:
+    kept = streamed()
+    assert kept.change(BookEvent([], [], 101, 101), 1_000_000) == []
+    assert kept.change(BookEvent([], [], 102, 102), 2_999_999) == []
+    assert kept.change(BookEvent([], [], 103, 103), 3_000_000) == [Resync(BTC, "gap")]
+    kept.ask()
+    assert kept.change(BookEvent([], [], 104, 104), 9_000_000) == []

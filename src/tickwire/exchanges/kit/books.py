@@ -16,6 +16,7 @@ from tickwire.exchanges.messages import BookMessages, json_prefix
 BROKEN = -2
 """No number of an update: whatever event follows shows a gap."""
 
+_PATIENCE_US = 2_000_000  # from the first change without a snapshot until the snapshot counts as lost
 _BEHIND_US = 60_000_000  # how long events may go on that a snapshot holds already
 
 
@@ -129,6 +130,7 @@ class StreamedBook(KeptBook):
         super().__init__(symbol, messages, short_way, names)
         self._again, self._follows, self._checksum = again, follows, checksum
         self._digest, self._cut = digest, cut
+        self._changes_since: Micros | None = None  # without a snapshot
 
     def snapshot(self, event: BookEvent, received_us: Micros) -> list[Output]:
         """Start from a snapshot, asked for or not: it replaces the book. Raises FrameRejected."""
@@ -139,7 +141,7 @@ class StreamedBook(KeptBook):
             raise
         if self._cut:
             book.truncate(self.messages.depth)
-        self.suspect = False
+        self.suspect, self._changes_since = False, None
         self.leave()
         if self._checksum is not None and self._checksum(book) != event.crc:
             return self.restart("checksum", received_us)
@@ -151,7 +153,7 @@ class StreamedBook(KeptBook):
             return self.restart("gap", received_us)
         book = self.book
         if book is None:
-            return []  # from before the subscription; the snapshot awaited holds it
+            return [] if self.restarting else self._unstarted(received_us)
         follows, checksum = self._follows, self._checksum
         verdict = "next" if follows is None else follows(self.update_id, event)
         if verdict != "next":
@@ -175,6 +177,15 @@ class StreamedBook(KeptBook):
             prefix, kept = json_prefix("bids", delta), (book.bids, book.asks, self.messages.depth, self._digest)
             self._short_way.follow_checked(self.native, self.symbol.canonical, prefix, *kept)
         return [delta]
+
+    def _unstarted(self, received_us: Micros) -> list[Output]:
+        """Leave out what comes before the snapshot, which holds it; where none comes it was lost on its way."""
+        if self._changes_since is None:
+            self._changes_since = received_us
+        if received_us < self._changes_since + _PATIENCE_US:
+            return []
+        self._changes_since = None
+        return [Resync(self.symbol, "gap")]
 
     def ask(self) -> list[Output]:
         """Subscribe again."""
