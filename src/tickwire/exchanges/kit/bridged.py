@@ -152,9 +152,11 @@ class BridgedBook(KeptBook):
         except ValueError as e:
             self.doubt()
             raise malformed(f"change of {self.native}", e) from None
-        if self._is_wrong(book, event):
+        if self._checksum is not None and self._is_wrong(book, event):
             return self.restart("checksum", received_us)
-        self.update_id, self._judge, self.followed = event.last, self._follows, True
+        self.update_id = event.last
+        if not self.followed:
+            self._judge, self.followed = self._follows, True
         delta = self.messages.delta(bids, asks, sequence(event), event.exchange_us, received_us)
         if not self.short and self._short_way is not None:
             self.short = True
