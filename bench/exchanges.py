@@ -22,7 +22,7 @@ from tickwire.broker.ports import free_ports
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.data_feed import WebSocketDataFeed
-from tickwire.simulator.client import TEXT, Client, frame
+from tickwire.simulator.client import Client
 from tickwire.simulator.server import SimulatedExchange
 from tickwire.simulator.web import now_us
 
@@ -86,7 +86,7 @@ def _make(exchange: SimulatedExchange) -> dict[Client, list[bytes]]:
         for channel, text, _ in dialect.advance(books[number % len(books)], now + number):
             for session in channel.subscribers:
                 client = exchange.clients[session]
-                growing[client] += frame(TEXT, text.encode())
+                growing[client] += exchange.wire(text)
                 if len(growing[client]) >= _CHUNK:
                     made[client].append(bytes(growing[client]))
                     growing[client].clear()

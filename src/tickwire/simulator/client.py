@@ -47,10 +47,10 @@ class Client:
         """Whether this client takes its bytes more slowly than they come."""
         return self._trickle is not None or self._transport.get_write_buffer_size() > HIGH_WATER
 
-    def send(self, text: str) -> None:
-        """Queue one text frame and write what is queued."""
+    def send(self, wire: bytes) -> None:
+        """Queue one frame and write what is queued."""
         if not self.silent:
-            self.queue.append(frame(TEXT, text.encode()))
+            self.queue.append(wire)
             self.flush()
 
     def control(self, opcode: int, payload: bytes) -> None:

@@ -78,10 +78,13 @@ class DialectContract(Protocol):
         """Every channel that exists."""
 
     def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:
-        """Answer a GET; *stale* asks for a snapshot that is older than it should be."""
+        """Answer a GET, or a POST, whose members are its *query*; *stale*: a snapshot older than it should be."""
 
     def refuse(self, status: int) -> Answer:
         """The exchange's answer when it serves nothing: 429, 418 or 503, each with Retry-After."""
+
+    def binary(self, text: str) -> bytes | None:
+        """The message *text* as the exchange sends it in a binary frame; None: it sends the text."""
 
     def spoil(self, text: str) -> str:
         """Return the book message *text* with a wrong checksum."""

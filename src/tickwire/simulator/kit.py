@@ -59,6 +59,10 @@ class PlainDialect(DialectContract):
         """Every channel that can be subscribed."""
         return self.all.values()
 
+    def binary(self, text: str) -> bytes | None:  # noqa: ARG002 - for those that do
+        """It sends text."""
+        return None
+
     def spoil(self, text: str) -> str:
         """There is no checksum. Never called."""
         raise NotImplementedError(text)

@@ -144,6 +144,11 @@ class SimulatedExchange:
             "subscriptions": dict(subscriptions),
         }
 
+    def wire(self, text: str) -> bytes:
+        """The frame of a message."""
+        packed = self.dialect.binary(text)
+        return frame(TEXT, text.encode()) if packed is None else frame(BINARY, packed)
+
     def inject(self, name: str) -> None:
         """Let a fault happen at the next frame or answer that fits. Raises :exc:`~tickwire.errors.UsageError`."""
         self.faults.arm(name)
@@ -210,7 +215,7 @@ class SimulatedExchange:
     def _publish(self, messages: list[Message], *, faulty: bool) -> None:
         clients, faults, gaps = self.clients, self.faults, self._gaps
         for channel, text, losable in messages:
-            wire = frame(TEXT, text.encode())
+            wire = self.wire(text)
             sent = 0
             for session in tuple(channel.subscribers) if faults.watching else channel.subscribers:
                 client = clients[session]
@@ -254,13 +259,13 @@ class SimulatedExchange:
         """The frame that *fault* makes of a message, or puts in front of it."""
         match fault:
             case "corrupt":
-                return frame(TEXT, text[: len(text) // 2].encode())
+                return self.wire(text[: len(text) // 2])
             case "checksum":
-                return frame(TEXT, self.dialect.spoil(text).encode())
+                return self.wire(self.dialect.spoil(text))
             case "duplicate":
-                return frame(TEXT, text.encode())
+                return self.wire(text)
             case "unknown":
-                return frame(TEXT, self.dialect.unknown.encode())
+                return self.wire(self.dialect.unknown)
             case "binary":
                 return frame(BINARY, bytes(range(256)))
             case _:  # oversize
@@ -289,7 +294,7 @@ class SimulatedExchange:
                     client.control(PING, str(now_us() // 1000).encode())
                 elif client.quiet and self.dialect.heartbeat:
                     self.sent["heartbeat"] += 1
-                    client.send(self.dialect.heartbeat)
+                    client.send(self.wire(self.dialect.heartbeat))
                 client.quiet = True
 
     def _unwritten(self) -> int:

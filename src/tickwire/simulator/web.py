@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, cast
 
@@ -39,6 +40,7 @@ class Frontend:
         router.add_post(_CONTROL + "unfreeze", self._unfreeze)
         router.add_post(_CONTROL + "fault", self._fault)
         router.add_get("/{path:.*}", self._get)
+        router.add_post("/{path:.*}", self._post)
         return application
 
     async def _books(self, request: web.Request) -> web.Response:
@@ -73,6 +75,17 @@ class Frontend:
     async def _get(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._serve(request)
+        return self._answer(request, request.query)
+
+    async def _post(self, request: web.Request) -> web.Response:
+        try:
+            asked = await request.json()
+        except ValueError:
+            asked = None
+        members = asked.items() if isinstance(asked, dict) else ()
+        return self._answer(request, {name: str(value) for name, value in members})
+
+    def _answer(self, request: web.Request, query: Mapping[str, str]) -> web.Response:
         exchange = self._exchange
         snapshots = exchange.dialect.snapshot_path
         fault = exchange.faults.answer(snapshot=snapshots is not None and request.path.startswith(snapshots))
@@ -80,7 +93,7 @@ class Frontend:
             answer = exchange.dialect.refuse(REST[fault])
         else:
             stale = fault == "stale"
-            answer = exchange.dialect.rest(request.path, request.query, now_us(), stale=stale)
+            answer = exchange.dialect.rest(request.path, query, now_us(), stale=stale)
         exchange.answers[str(answer.status)] += 1
         kind = "application/json"
         return web.Response(status=answer.status, text=answer.body, headers=answer.headers, content_type=kind)
@@ -121,7 +134,7 @@ class Frontend:
     def _reply(self, client: Client, texts: list[str]) -> None:
         self._exchange.sent["reply"] += len(texts)
         for text in texts:
-            client.send(text)
+            client.send(self._exchange.wire(text))
 
     def _exceeds(self, client: Client) -> bool:
         """Whether the client sent more in the last second than the exchange allows; pings and pongs count."""

@@ -42,6 +42,9 @@ class Dialect:
     def refuse(self, status: int) -> Answer:
         return Answer(status, "null", {"Retry-After": "1"})
 
+    def binary(self, text: str) -> bytes | None:
+        return None
+
     def spoil(self, text: str) -> str:
         return text
 
