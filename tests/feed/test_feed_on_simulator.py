@@ -103,7 +103,7 @@ async def test_the_books_are_the_exchanges_after_every_fault(name: str, mode: st
             counts = feed.accounting()
     assert counts["callback_errors"] == 0
     rejected = {"unknown", "oversize"} | (set() if name in UNSEEN else {"malformed"})
-    rejected |= {"malformed" if load(name).EXCHANGE.frames == "both" else "binary"}
+    rejected |= {"binary" if load(name).EXCHANGE.frames == "text" else "malformed"}
     assert rejected == {r for r, n in counts["frames_rejected"].items() if n}
     assert {"initial", "disconnect", "reconnect"} <= reader.reasons
     assert reader.books == {}

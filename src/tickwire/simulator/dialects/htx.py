@@ -1,0 +1,142 @@
+"""HTX spot as it looks from outside: two sockets, packed frames, JSON numbers with exponents.
+
+Channels: https://huobiapi.github.io/docs/spot/v1/en/#websocket-market-data
+Order book: https://huobiapi.github.io/docs/spot/v1/en/#market-by-price-incremental-update
+Differences: a change leaves with every step of the market, not every 100 ms, and not always with levels; pings come
+after a second without a message, not every 5 s, and one without an answer ends nothing.
+"""
+
+import gzip
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Kind, Message, prices
+from tickwire.simulator.instruments import Instrument
+from tickwire.simulator.kit import PlainDialect, Session, answer, changes, decoded, encoded, refusal, window
+from tickwire.simulator.market import Book, Deal, Quote
+
+_DEPTH = 150
+_SMALL = "0.000"  # how numbers begin that have an exponent
+_ROUTES: dict[str, tuple[Kind, ...]] = {"/ws": ("ticker", "trade"), "/feed": ("book",)}
+
+
+class Dialect(PlainDialect):
+    """HTX's spot."""
+
+    numbered = True
+    names = (
+        ("market.{}.bbo", "ticker"),
+        (f"market.{{}}.mbp.{_DEPTH}", "book"),
+        ("market.{}.trade.detail", "trade"),
+    )
+    heartbeat = '{"ping":1700000000123}'
+    unknown = '{"ch":"market.simulated.notice","ts":1700000000123,"tick":{}}'
+
+    def native(self, base: str, quote: str) -> str:
+        """``btcusdt``."""
+        return f"{base}{quote}".lower()
+
+    def binary(self, text: str) -> bytes:
+        """Every message is a gzip file."""
+        return gzip.compress(text.encode(), 1)
+
+    def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:  # noqa: ARG002 - part of the protocol
+        """``/ws`` and ``/feed``, each for its channels; None elsewhere."""
+        return _Session(self, _ROUTES[path]) if path in _ROUTES else None
+
+    def advance(self, book: Book, now_us: int) -> list[Message]:
+        """Move *book*: its trades, a best price a new best, then what has changed within the best levels."""
+        best, books, trades = self.of[book]
+        before = window(book, _DEPTH) if books.subscribers else None
+        step, messages = self.market.step(book), list[Message]()
+        if trades.subscribers and step.deals:
+            messages.append(Message(trades, _trades(trades, step.deals, now_us), False))
+        if best.subscribers:
+            messages += [Message(best, _best(best, quote, now_us), False) for quote in step.quotes]
+        if before is not None:
+            sides = _sides(*changes(before, window(book, _DEPTH)), book.instrument)
+            tick = f'{{"seqNum":{step.last},"prevSeqNum":{step.first - 1},{sides}}}'
+            messages.append(Message(books, _pushed(books, tick, now_us), True))
+        return messages
+
+    def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:  # noqa: ARG002 - part of the protocol
+        """``/v1/common/symbols``."""
+        if path != "/v1/common/symbols":
+            return Answer(404, '{"status":"error","err-code":"not-found","err-msg":"Not Found"}', {})
+        return answer({"status": "ok", "data": [_listed(book.instrument) for book in self.market.books]})
+
+    def refuse(self, status: int) -> Answer:
+        """A refusal as HTX words it."""
+        return refusal(status, {"status": "error", "err-code": "too-many-request", "err-msg": "too many requests"})
+
+
+class _Session(Session[Dialect]):
+    def __init__(self, exchange: Dialect, kinds: tuple[Kind, ...]) -> None:
+        super().__init__(exchange)
+        self._kinds = kinds
+
+    def receive(self, text: str, now_us: int) -> list[str]:
+        request = decoded(text) or {}
+        if "pong" in request:
+            return []
+        number = request.get("id")
+        verb = next((verb for verb in ("sub", "unsub", "req") if verb in request), "")
+        name = str(request.get(verb))
+        channel = self.exchange.all.get(name)
+        if channel is None or channel.kind not in self._kinds or (verb == "req" and channel.kind != "book"):
+            error = {"status": "error", "ts": now_us // 1000, "id": number, "err-code": "bad-request"}
+            return [encoded(error | {"err-msg": f"invalid topic {name}" if verb else "invalid json"})]
+        said = {"id": number, "status": "ok", "ts": now_us // 1000}
+        if verb == "req":
+            return [_answer(said | {"rep": name}, channel.book)]
+        if verb == "sub":
+            self.carry(channel)
+            return [encoded(said | {"subbed": name})]
+        self.drop(name)
+        return [encoded(said | {"unsubbed": name})]
+
+
+def _number(text: str) -> str:
+    """A JSON number as the exchange writes it."""
+    return f"{Decimal(text):E}" if text.startswith(_SMALL) and text.strip("0.") else text
+
+
+def _sides(bids: Sequence[tuple[int, int]], asks: Sequence[tuple[int, int]], instrument: Instrument) -> str:
+    written = (
+        ",".join([f"[{_number(price)},{_number(size) if size.strip('0.') else 0}]" for price, size in levels])
+        for levels in (prices(bids, instrument), prices(asks, instrument))
+    )
+    return '"bids":[{}],"asks":[{}]'.format(*written)
+
+
+def _answer(said: dict[str, object], book: Book) -> str:
+    sides = _sides(book.bids.top(_DEPTH), book.asks.top(_DEPTH), book.instrument)
+    return f'{encoded(said)[:-1]},"data":{{"seqNum":{book.update_id},{sides}}}}}'
+
+
+def _pushed(channel: Broadcast, tick: str, now_us: int) -> str:
+    return f'{{"ch":"{channel.name}","ts":{now_us // 1000},"tick":{tick}}}'
+
+
+def _best(channel: Broadcast, quote: Quote, now_us: int) -> str:
+    text = channel.book.instrument
+    bid = f'"bid":{_number(text.price(quote.bid))},"bidSize":{_number(text.size(quote.bid_lots))}'
+    ask = f'"ask":{_number(text.price(quote.ask))},"askSize":{_number(text.size(quote.ask_lots))}'
+    more = f'"seqId":{quote.update_id},"quoteTime":{now_us // 1000},"symbol":"{text.native}"'
+    return _pushed(channel, f"{{{more},{bid},{ask}}}", now_us)
+
+
+def _trades(channel: Broadcast, deals: Sequence[Deal], now_us: int) -> str:
+    text, ms = channel.book.instrument, now_us // 1000
+    said = [
+        f'{{"id":{deal.number}0000000000000,"ts":{ms},"tradeId":{deal.number},"amount":{_number(text.size(deal.lots))},'
+        f'"price":{_number(text.price(deal.ticks))},"direction":"{"buy" if deal.buys else "sell"}"}}'
+        for deal in deals
+    ]
+    return _pushed(channel, f'{{"id":{deals[-1].number},"ts":{ms},"data":[{",".join(said)}]}}', now_us)
+
+
+def _listed(instrument: Instrument) -> dict[str, object]:
+    names = {"symbol": instrument.native, "base-currency": instrument.base.lower()}
+    places = {"price-precision": instrument.price_places, "amount-precision": instrument.size_places}
+    return {**names, "quote-currency": instrument.quote.lower(), **places, "state": "online"}
