@@ -113,6 +113,20 @@ def test_a_snapshot_much_older_than_the_first_change_is_asked_for_again() -> Non
     assert told(adapter.fetched(again, snapshot(1_000_000), 3)) == [("snapshot", "initial"), ("delta", None)]
 
 
+@pytest.mark.parametrize(
+    ("age", "expected"), [(30_000_000, [("snapshot", "initial"), ("delta", None)]), (61_000_000, [])]
+)
+def test_an_older_snapshot_counts_once_the_exchange_gives_the_same_one_again_and_again(
+    age: int, expected: list[tuple[str, str | None]]
+) -> None:
+    adapter = Adapter([BTC], ["orderbook"], 10)
+    adapter.start()
+    fetch = only_fetch(adapter.receive(change(age, [["98", "7"]], []), 1))
+    for _ in range(3):
+        fetch = only_fetch(adapter.fetched(fetch, snapshot(0), 2))
+    assert told(adapter.fetched(fetch, snapshot(0), 3)) == expected
+
+
 def test_a_quiet_book_starts_without_a_change_and_takes_its_first_one_much_later() -> None:
     adapter = Adapter([BTC], ["orderbook"], 10)
     adapter.start()

@@ -5,7 +5,8 @@ Order book by REST, listing, limits: https://www.bitstamp.net/api/#tag/Order-boo
 
 Nothing numbers the changes: one that is missing cannot be seen, unless its frame came and could not be read. Books may
 be crossed for a while, by the exchange's own word: that is no reason to start one again.
-Unconfirmed: how an error names its channel; how old a snapshot may be (here: 5 s older than the first change kept).
+Unconfirmed: how an error names its channel; how old a snapshot may be (here: 5 s older than the first change kept, or a
+minute where the exchange gives the same one four times).
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from tickwire.errors import FrameRejected
 from tickwire.events.types import Micros
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import MAX_TEXT, Channel, Fetch, Output, Reconnect, Symbol, decoded, malformed
-from tickwire.exchanges.kit import BookEvent, BridgedBook, DerivedAdapter, Item, Method, Verdict, by_time
+from tickwire.exchanges.kit import BookEvent, BridgedBook, DerivedAdapter, Item, Method, RecentEnough, Verdict, by_time
 from tickwire.exchanges.messages import BookMessages
 from tickwire.exchanges.symbols import Listing, split_name
 
@@ -41,7 +42,7 @@ EXCHANGE = contract.Exchange(
 _PREFIXES: dict[Channel, str] = {"orderbook": "diff_order_book_", "trade": "live_trades_"}
 _SILENT = {"bts:heartbeat", "bts:unsubscription_succeeded"}
 _OTHERS = (b'"bts:', b'"trade"', b'"live_trades_')  # what stands in messages that are no change of a book
-_OLDEST_US = 5_000_000
+_OLDEST_US, _OLDEST_TOLD_AGAIN_US = 5_000_000, 60_000_000
 _NO_DATA = Raw(b"null")
 
 _Micros = Annotated[str, Meta(pattern=r"^[0-9]{1,16}$")]
@@ -132,7 +133,14 @@ class Adapter(DerivedAdapter[BridgedBook]):
         """Make a book: changes from the snapshot's time on, each with the whole size of its levels."""
         fetch = Fetch(symbol, f"/api/v2/order_book/{symbol.native}/", 1)
         messages = BookMessages(EXCHANGE.name, symbol, self.depth)
-        return BridgedBook(messages, fetch, _read_snapshot, _by_time_or_at_once, by_time, reaches=_reaches)
+        return BridgedBook(
+            messages,
+            fetch,
+            _read_snapshot,
+            _by_time_or_at_once,
+            by_time,
+            reaches=RecentEnough(_OLDEST_US, _OLDEST_TOLD_AGAIN_US),
+        )
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:  # noqa: ARG002 - requests have none
         """Ask for one channel."""
@@ -185,11 +193,6 @@ def _item(name: str) -> tuple[Channel | None, str | None]:
 def _by_time_or_at_once(previous: int, event: BookEvent) -> Verdict:
     """Two changes may have the same time; only a snapshot holds all that has its own."""
     return "old" if event.last < previous else "next"
-
-
-def _reaches(snapshot: int, event: BookEvent) -> Verdict:
-    """Whether a snapshot is recent enough for the first change kept: what came between the two is not kept."""
-    return "old" if event.last <= snapshot else "next" if event.last - snapshot <= _OLDEST_US else "gap"
 
 
 def _read_snapshot(body: bytes) -> BookEvent:

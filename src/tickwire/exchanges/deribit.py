@@ -173,9 +173,9 @@ class Adapter(KitAdapter[StreamedBook]):
         error = frame.error or Error()
         said = error.message[: contract.MAX_TEXT]
         if frame.error is None:
-            if number == 0:
-                return []
             if not bytes(frame.result).startswith(b"["):
+                if number == 0:
+                    return []
                 raise FrameRejected("unknown", f"an answer {bytes(frame.result)[: contract.MAX_TEXT]!r}")
         elif error.code == _TOO_MANY or number == 0:
             # Neither refused nor accepted: it stays pending, and the connection's deadline asks again, later.

@@ -11,6 +11,7 @@ from tickwire.exchanges.kit.compressed import gunzipped
 from tickwire.exchanges.kit.continuity import (
     BookEvent,
     Follows,
+    RecentEnough,
     Verdict,
     by_previous,
     by_range,
@@ -37,6 +38,7 @@ __all__ = [
     "KitAdapter",
     "Message",
     "Method",
+    "RecentEnough",
     "RequestedBook",
     "Requests",
     "StreamedBook",
