@@ -112,6 +112,35 @@ def test_a_reader_that_applies_the_messages_has_the_adapters_book(recording: Pat
         assert (reader.bids.top(), reader.asks.top()) == (book.bids.top(), book.asks.top())
 
 
+@each_recording
+@pytest.mark.parametrize("number", [987654, "101", "sub-orderbook-1", None])
+def test_the_numbers_of_another_clients_requests_change_nothing_that_is_published(
+    recording: Path, number: int | str | None
+) -> None:
+    """Recordings that others made are answers to what they asked, under numbers of theirs or none."""
+    player = Replay(recording)
+    for line in player.lines:
+        if "frame" in line:
+            line["frame"] = renumbered(line["frame"], number)
+    assert published(player) == published(Replay(recording))
+
+
+def renumbered(frame: str, number: int | str | None) -> str:
+    """The frame with another number of a request, where it has one."""
+    try:
+        content = msgspec.json.decode(frame, type=dict[str, msgspec.Raw])
+    except msgspec.DecodeError:
+        return frame
+    for name in content.keys() & {"id", "req_id", "requestId"}:
+        content[name] = msgspec.Raw(msgspec.json.encode(number))
+    return msgspec.json.encode(content).decode()
+
+
+def published(player: Replay) -> list[object]:
+    """What is of the market."""
+    return [output for _, output in player.outputs() if isinstance(output, Ticker | OrderBook | Trade)]
+
+
 @each_exchange
 def test_a_lost_frame_shows_in_the_ways_that_the_table_names(name: str) -> None:
     shown: set[str | None] = set()
