@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import threading
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from time import monotonic
@@ -28,10 +28,11 @@ from tickwire.wire.background import Background
 from tickwire.wire.book_now import BookNow
 from tickwire.wire.books import Books
 from tickwire.wire.callbacks import Callback, Callbacks, check_callback
+from tickwire.wire.connections import Connections
 from tickwire.wire.flow import Flow
-from tickwire.wire.naming import resolve
-from tickwire.wire.reconnector import Gate, Reconnector
+from tickwire.wire.reconnector import Gate
 from tickwire.wire.rest import Rest
+from tickwire.wire.roster import Change, Roster
 from tickwire.wire.session import FeedContext
 from tickwire.wire.subscriptions import Subscriptions
 from tickwire.wire.tally import Tally
@@ -100,6 +101,9 @@ class WebSocketDataFeed:
         self._background: Background | None = None
         self._books: Books | None = None
         self._booked = Listing(())
+        self._roster: Roster | None = None
+        self._connections: Connections | None = None
+        self._reading, self._changing = asyncio.Event(), asyncio.Lock()
 
     def add_callback(self, callback: Callback) -> None:
         """Call *callback* with every event from now on, in order.
@@ -253,14 +257,15 @@ class WebSocketDataFeed:
         exchange = at_addresses(self._module.EXCHANGE, self.config)
         limits = (replace(limit, weight=max(1, limit.weight // self._share.of)) for limit in exchange.rest_limits)
         rest = await stack.enter_async_context(Rest(exchange.rest_url, limits, self._random.random))
-        symbols, listed = await self._find_symbols(rest)
+        roster = self._roster = Roster(self._module, rest, self._share)
+        symbols = await self._find_symbols(roster)
         self._on_found()
         await self._publishing.open(stack, self._flow, self._tally.export)
         dispatch = self._dispatch = Callbacks(self._tally, self._flow)
         stack.push_async_callback(dispatch.close, _CALLBACKS_S)
         for callback in self.callbacks:
             self._dispatch_to(callback)
-        books = self._make_books(symbols if "orderbook" in self._channels else [], dispatch)
+        books = self._make_books(dispatch)
         stack.callback(books.close)
         context = FeedContext(
             exchange=exchange,
@@ -269,47 +274,73 @@ class WebSocketDataFeed:
             books=books,
             ticker=dispatch.emit,
             trades=Trades(exchange, dispatch.emit, self._tally),
-            subscriptions=Subscriptions(exchange.name, len(symbols) * len(self._channels), listed=listed),
+            subscriptions=Subscriptions(exchange.name, 0, listed=()),
             tally=self._tally,
             random=self._random,
             direct=self._publishing.direct,
             failed=partial(dispatch.failed, self._publishing.callback),  # on the short way, as on the long one
         )
-        reconnectors = self._make_reconnectors(context, symbols)
+        gate = Gate(exchange.connect_interval_s * self._share.of)
+        self._connections = Connections(context, self._channels, self._open_adapter, gate, self._flow)
+        self._apply(Change(symbols, []))
         stack.callback(self._tally.show_age(self._flow.last_frame_age))
         stack.callback(self._tally.export)
-        await self._read(reconnectors, books)
+        await self._read(books)
 
-    async def _find_symbols(self, rest: Rest) -> tuple[list[Symbol], Collection[Symbol]]:
-        """Name this share's symbols and those that the exchange lists; say what will be published."""
+    async def _find_symbols(self, roster: Roster) -> list[Symbol]:
+        """Name this share's symbols; say what will be published."""
         try:
-            found, listed = await resolve(self._module, rest, self.config.symbols)
+            symbols, _ = await roster.want(self.config.symbols)
         except UnknownSymbol as e:
             e.named_by = self._named_by or e.named_by
             raise
-        symbols = self._share.take(found, lambda symbol: symbol.canonical)
-        self._publishing.serve(symbols, found, names=self._share.index == 0)
-        return symbols, listed
+        self._publishing.serve(symbols, roster.symbols, names=self._share.index == 0)
+        return symbols
 
-    def _make_books(self, symbols: Sequence[Symbol], dispatch: Callbacks) -> Books:
+    async def change_symbols(self, symbols: Sequence[str]) -> None:
+        """Read these instead, names and patterns as before; what stays keeps its connection and its book.
+
+        What goes is unsubscribed, and its book declared ``invalid``. Waits until the feed reads.
+
+        Raises :exc:`~tickwire.errors.UnknownSymbol`, and then goes on as before.
+        """
+        await self._reading.wait()
+        async with self._changing:
+            self._apply(await cast("Roster", self._roster).want(symbols))
+
+    async def _watch_listing(self) -> None:
+        while True:
+            await asyncio.sleep(self.config.listing_seconds)
+            async with self._changing:
+                self._apply(await cast("Roster", self._roster).look())
+
+    def _apply(self, change: Change) -> None:
+        if self._flow.stopping.is_set():
+            return
+        roster, connections = cast("Roster", self._roster), cast("Connections", self._connections)
+        connections.change(change.added, change.removed, listed=roster.listed)
+        self._booked = Listing(roster.share(roster.symbols) if "orderbook" in self._channels else ())
+
+    def _make_books(self, dispatch: Callbacks) -> Books:
         config, offered = self.config, self._module.EXCHANGE.offered(self.config.orderbook_depth)
-        if symbols and offered != config.orderbook_depth:
+        if "orderbook" in self._channels and offered != config.orderbook_depth:
             logger.warning(
                 "feed.depth exchange=%s asked=%d taken=%d (the exchange offers no other that is nearer)",
                 config.exchange, config.orderbook_depth, offered,
             )  # fmt: skip
         depth = min(config.orderbook_depth, offered)
-        self._books = Books(symbols, config, depth, dispatch.emit, self._tally, self._random, self._publishing.epochs)
-        self._booked = Listing(symbols)
+        self._books = Books((), config, depth, dispatch.emit, self._tally, self._random, self._publishing.epochs)
         return self._books
 
-    async def _read(self, reconnectors: Sequence[Reconnector], books: Books) -> None:
+    async def _read(self, books: Books) -> None:
         """Keep everything going until this is cancelled."""
         async with asyncio.TaskGroup() as tasks:
             if not self._publishing:  # which does it otherwise
                 tasks.create_task(self._export())
-            for reconnector in reconnectors:
-                tasks.create_task(reconnector.run())
+            cast("Connections", self._connections).run(tasks)
+            self._reading.set()
+            if self.config.listing_seconds:
+                tasks.create_task(self._watch_listing())
             tasks.create_task(self._every(_LOOK_S, books.troubles.look))
             if books.keyframe_s:
                 tasks.create_task(self._every(min(_KEYFRAME_LOOK_S, books.keyframe_s / 10), books.write_keyframes))
@@ -321,17 +352,9 @@ class WebSocketDataFeed:
         found = yield from exchanges.address(self._module, url)
         return at_address(found, self.config.exchange, self.config)
 
-    def _make_reconnectors(self, context: FeedContext, symbols: Sequence[Symbol]) -> list[Reconnector]:
-        gate = Gate(context.exchange.connect_interval_s * self._share.of)
-        plans = context.exchange.plans(symbols, self._channels)
-        reconnectors = [Reconnector(context, plan, self._adapter_maker(plan), gate) for plan in plans]
-        for reconnector in reconnectors:
-            self._flow.add(reconnector)
-        return reconnectors
-
-    def _adapter_maker(self, plan: ConnectionPlan) -> Callable[[], AdapterContract]:
+    def _open_adapter(self, plan: ConnectionPlan) -> AdapterContract:
         depth = self._module.EXCHANGE.offered(self.config.orderbook_depth)
-        return lambda: self._module.Adapter(plan.symbols, plan.channels, depth)
+        return self._module.Adapter(plan.symbols, plan.channels, depth)
 
     async def _every(self, seconds: float, work: Callable[[float], None]) -> None:
         """Do *work* again and again, but add nothing while what is there is not taken."""

@@ -75,11 +75,17 @@ SILENT_BOOKS = Gauge("feed_silent_books", "Order books that have not changed sin
 LAST_FRAME_AGE = Gauge(
     "feed_last_frame_age_seconds", "Since the last frame of the exchange's quietest connection.", ["exchange"]
 )
+SYMBOL_CHANGES = Counter(
+    "feed_symbol_changes",
+    "Symbols that were added or removed while the feed ran, or vanished from the listing.",
+    ["exchange", "change"],
+)
 CALLBACK_ERRORS = Counter("feed_callback_errors", "Exceptions raised by callbacks.", ["exchange"])
 
 REJECT_REASONS = ("malformed", "unknown", "oversize", "binary")
 INVALID_REASONS = ("gap", "checksum", "crossed", "disconnect", "stale", "overflow", "moved")
 RECONNECT_REASONS = ("closed", "connect", "silent", "planned", "protocol", "subscribe")
+CHANGES = ("added", "removed", "vanished")
 OUTCOMES = ("acknowledged", "conflated", "dropped", "failed", "spilled")
 
 EXPORT = threading.Lock()  # held while numbers that belong together are brought up to date, and while they are read

@@ -1,5 +1,7 @@
 """What names and patterns take of a listing."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from tickwire.errors import UnfitPattern
@@ -16,8 +18,10 @@ LISTING = Listing(
 )
 
 
-def picked(*texts: str, listing: Listing = LISTING) -> list[str]:
-    return [symbol.canonical for symbol in Wanted(texts).pick(listing, "toy")]
+def picked(*texts: str, listing: Listing = LISTING, reading: Sequence[Symbol] = ()) -> list[str]:
+    wanted = Wanted(texts)
+    wanted.check(listing, "toy")
+    return [symbol.canonical for symbol in wanted.take(listing, reading)]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +74,13 @@ def test_names_that_are_odd_or_not_the_only_ones_are_not_taken() -> None:
     symbols = [Symbol(name, f"n{i}") for i, name in enumerate(odd)] + [Symbol("B-X", name) for name in odd]
     sound = [Symbol("币安-X", "币安X"), Symbol("A-X", "AX"), Symbol("A-X", "AX2")]
     listing = Listing(symbols + sound)
-    assert [symbol.native for symbol in Wanted(["ALL"]).pick(listing, "toy")] == ["币安X", "AX"]
+    assert [symbol.native for symbol in Wanted(["ALL"]).take(listing)] == ["币安X", "AX"]
+
+
+def test_what_is_being_read_is_taken_although_it_rests() -> None:
+    reading = [Symbol("OLD-USDT", "OLDUSDT"), Symbol("BTC-USDT", "BTCUSDT")]
+    assert sorted(picked("*-USDT", reading=reading)) == ["BTC-USDT", "ETH-USDT", "OLD-USDT"]
+    assert picked("*-USDT", "!OLD*", "!BTC*", reading=reading) == ["ETH-USDT"]
 
 
 def test_a_listing_without_end_is_too_much() -> None:

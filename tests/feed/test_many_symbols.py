@@ -36,7 +36,7 @@ async def test_a_pattern_that_takes_nothing_ends_the_start(make_feed: MakeFeed) 
 
 @pytest.mark.parametrize("listing", ["down", "garbage", "refused", "empty"])
 async def test_patterns_wait_for_the_listing(feeding: Feeding, listing: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tickwire.wire.naming._LONG_S", 0.3)
+    monkeypatch.setattr("tickwire.wire.naming.LONG_S", 0.3)
     monkeypatch.setattr("tickwire.wire.naming._AGAIN_S", 0.02)
     text = "[]" if listing == "empty" else "}"
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from tickwire.errors import FrameRejected, UnknownSymbol
+from tickwire.errors import FrameRejected, NotWanted, UnknownSymbol
 from tickwire.events.book import Book
 from tickwire.events.types import OrderBook, Ticker
 from tickwire.exchanges.contract import (
@@ -61,10 +61,12 @@ def toy(**limits: Any) -> Any:
 
 
 def read_listing(body: bytes) -> Listing:
+    """Read a list of names; those that begin with ``~`` do not trade now."""
     try:
-        return Listing(symbol(name) for name in json.loads(body))
+        symbols = {name: symbol(name.removeprefix("~")) for name in json.loads(body)}
     except ValueError as e:
         raise FrameRejected("malformed", str(e)) from None
+    return Listing(symbols.values(), resting={one.native: "HALT" for name, one in symbols.items() if name[0] == "~"})
 
 
 def derive(name: str) -> Symbol:
@@ -86,9 +88,26 @@ class Adapter:
         self._books: dict[str, Book] = {}
         self._numbers: dict[str, int] = {}
         self._why: dict[str, str] = {}
+        self._channels, self._started, self._left = channels, False, set[str]()
 
     def start(self) -> list[Output]:
+        self._started = True
         return [_message(sub=name, on=channel) for channel, name in self._pending]
+
+    def add(self, symbols: Sequence[Symbol]) -> list[Output]:
+        new: list[tuple[Channel, str]] = [(channel, s.native) for s in symbols for channel in self._channels]
+        self._symbols |= {s.native: s for s in symbols}
+        self._pending |= dict.fromkeys(new)
+        return [_message(sub=name, on=channel) for channel, name in new] if self._started else []
+
+    def remove(self, symbols: Sequence[Symbol]) -> list[Output]:
+        for name in [s.native for s in symbols]:
+            self._symbols.pop(name)
+            self._books.pop(name, None)
+            self._numbers.pop(name, None)
+            self._left.add(name)
+        self._pending = {key: None for key in self._pending if key[1] in self._symbols}
+        return [_message(unsub=s.native) for s in symbols] if self._started else []
 
     def retry(self) -> list[Output]:
         return [_message(sub=name, on=channel, again="1") for channel, name in self._pending]
@@ -112,6 +131,8 @@ class Adapter:
 
     def _translate(self, said: dict[str, Any], received_us: int) -> list[Output]:
         name = said.get("name")
+        if name not in self._symbols and name in self._left:
+            raise NotWanted(name)
         if name not in self._symbols:
             raise FrameRejected("unknown", f"no such name {name!r}")
         found = self._symbols[name]

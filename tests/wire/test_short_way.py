@@ -101,7 +101,7 @@ class Chain:
             self.session._act(self.adapter.fetched, fetch, body, 5)
 
     def disturb(self, what: str) -> None:
-        """Start a book again, withdraw one, or let the time of every keyframe come."""
+        """Start a book again, withdraw one, let the time of every keyframe come, or a symbol go or come back."""
         match what:
             case "restart":
                 self.session._act(self.adapter.restart, self.symbols[0], "stale", 5)
@@ -110,6 +110,16 @@ class Chain:
             case "keyframes":
                 self._later += 1e9
                 self.books.write_keyframes(self._later)
+            case "change":
+                self._change(self.symbols[0])
+
+    def _change(self, symbol: Symbol) -> None:
+        if symbol.native in self.books.states:
+            self.session.change(plan_of(self.symbols[1:]), (), [symbol])
+            self.books.remove([symbol])
+        else:
+            self.books.add([symbol])
+            self.session.change(plan_of(self.symbols), [symbol], ())
 
     def long_way(self) -> list[bytes]:
         """The frames that the adapter is given from now on."""
@@ -209,7 +219,7 @@ lists = st.integers(0, 40).flatmap(lambda n: levels if n else odd_lists)
 steps = st.tuples(st.integers(0, 3), st.sampled_from([0, 0, 0, 0, 0, 0, 0, -1, -3, 1, 5]))
 books = st.sampled_from([b"BTCUSDT", b"BTCUSDT", b"ETHUSDT", b"XRPUSDT"])
 changes = st.tuples(books, steps, lists, lists, rarely_more)
-disturbances = st.sampled_from(["restart", "withdraw", "keyframes"])
+disturbances = st.sampled_from(["restart", "withdraw", "keyframes", "change"])
 actions = st.one_of(
     changes,
     changes,
@@ -329,6 +339,21 @@ async def test_the_usual_frames_take_the_short_way_and_any_other_takes_the_long_
     assert taken[2:] == [USUAL]
     assert [topic for topic, *_ in chain.sent].count("ticks.v1.raw") == 5
     assert (chain.tally.frames.value, chain.tally.short_way.value) == (3, 8)
+
+
+@in_each_form
+async def test_nothing_of_a_symbol_that_was_removed_is_sent() -> None:
+    chain = Chain(short=True)
+    for _ in range(2):
+        chain.message(USUAL)
+    assert len(chain.sent) == 2
+    chain.disturb("change")
+    chain.message(USUAL)
+    assert len(chain.sent) == 2
+    assert chain.seen()["rejected"]["unknown"] == 0
+    chain.disturb("change")
+    chain.message(USUAL)
+    assert len(chain.sent) == 3
 
 
 @in_each_form

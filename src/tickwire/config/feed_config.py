@@ -52,6 +52,9 @@ class FeedConfig(Settings):
     orderbook_keyframe_seconds: int = Field(
         60, ge=0, description="Seconds after which the whole book is written again; 0 means never."
     )
+    listing_seconds: int = Field(
+        3600, ge=0, description="Seconds between two looks at what the exchange lists; 0 means never."
+    )
     urls: Mapping[str, str] = Field(
         {},
         description="Scheme, host and port to use instead of an exchange's own, "

@@ -30,25 +30,33 @@ class Wanted:
         if self._without and not taken:
             self.patterns = [_ALL]
 
-    def pick(self, listing: Listing, exchange: str) -> list[Symbol]:
+    def take(self, listing: Listing, reading: Collection[Symbol] = ()) -> list[Symbol]:
         """What the patterns take, in the order of the listing; one of several symbols that have the same name.
 
-        Raises :exc:`~tickwire.errors.UnfitPattern` for a pattern that takes nothing, and for too many symbols.
+        Of what is being *read* already, what rests is taken too: it may go on.
         """
-        trading: dict[str, Symbol] = {}
-        for symbol in listing.symbols:
-            if symbol.native not in listing.resting and _is_sound(symbol):
-                trading.setdefault(symbol.canonical, symbol)
-        without = self._left_out(listing, trading)
-        taken: set[str] = set()
+        there = self._there(listing, reading)
+        fitting = {name for pattern in self.patterns for name in _fitting(pattern, there)}
+        without = self._left_out(listing, there)
+        return [symbol for name, symbol in there.items() if name in fitting and name not in without]
+
+    def check(self, listing: Listing, exchange: str) -> None:
+        """Raise :exc:`~tickwire.errors.UnfitPattern` for a pattern that takes nothing, and for too many symbols."""
+        there = self._there(listing)
+        without = self._left_out(listing, there)
         for pattern in self.patterns:
-            fitting = set(_fitting(pattern, trading))
+            fitting = set(_fitting(pattern, there))
             if not fitting - without:
-                raise UnfitPattern(pattern, exchange, _nothing(pattern, listing, trading, len(fitting)))
-            taken |= fitting - without
-        if len(taken) > MOST:
-            raise UnfitPattern(",".join(self.patterns), exchange, f"{len(taken)} symbols, and {MOST} is the most")
-        return [symbol for name, symbol in trading.items() if name in taken]
+                raise UnfitPattern(pattern, exchange, _nothing(pattern, listing, there, len(fitting)))
+        if (count := len(self.take(listing))) > MOST:
+            raise UnfitPattern(",".join(self.patterns), exchange, f"{count} symbols, and {MOST} is the most")
+
+    def _there(self, listing: Listing, reading: Collection[Symbol] = ()) -> dict[str, Symbol]:
+        there: dict[str, Symbol] = {}
+        for symbol in (*reading, *listing.symbols):
+            if (symbol.native not in listing.resting or symbol in reading) and _is_sound(symbol):
+                there.setdefault(symbol.canonical, symbol)
+        return there
 
     def _left_out(self, listing: Listing, names: Iterable[str]) -> set[str]:
         left_out: set[str] = set()

@@ -93,10 +93,11 @@ class Books:
         random: Random,
         epochs: KeptEpochs | None = None,
     ) -> None:
-        last = epochs.last if epochs is not None else 0
-        self.states = {symbol.native: BookState(symbol, depth, Restarts(random.random), last) for symbol in symbols}
+        self.states: dict[str, BookState] = {}
+        self._numbers: dict[str, BookNumbers] = {}
+        self._tops: dict[str, Top] = {}
         self._epochs = epochs
-        self.troubles = Troubles(tally.exchange, (state.symbol for state in self.states.values()))
+        self.troubles = Troubles(tally.exchange)
         self.handle = self._handle_delta_mode if config.orderbook_mode == "delta" else self._handle_snapshot_mode
         self.interval_s = config.orderbook_interval_ms / 1000
         self.keyframe_s = config.orderbook_keyframe_seconds
@@ -104,15 +105,40 @@ class Books:
         self._depth = depth
         self._emit, self._tally, self._random = emit, tally, random
         self._silent = 0  # books, as the metric shows them
-        tally.resyncing_books.inc(len(self.states))
+        self.add(symbols)
+
+    def add(self, symbols: Iterable[Symbol]) -> None:
+        """Keep these books too."""
+        last = self._epochs.last if self._epochs is not None else 0
+        for symbol in symbols:
+            state = BookState(symbol, self._depth, Restarts(self._random.random), last)
+            self.states[symbol.native] = state
+            if not self.interval_s:
+                self._numbers[symbol.native] = state.sequencer
+            if not self._whole_books:
+                self._tops[symbol.native] = state.top
+            self.troubles.add(symbol)
+            self._tally.resyncing_books.inc(1)
+
+    def remove(self, symbols: Iterable[Symbol]) -> None:
+        """Declare these books invalid for good, and keep nothing of them."""
+        for state in self.of(symbols):
+            self._invalidate(state, "disconnect", trouble=False)
+            name = state.symbol.native
+            del self.states[name]
+            self._numbers.pop(name, None)
+            self._tops.pop(name, None)
+            self.troubles.remove(state.symbol)
+            self._tally.resyncing_books.dec(1)
+        self.show_silent()
 
     def numbers(self) -> dict[str, BookNumbers]:
-        """The numbers of books that are written after every change, by the exchange's names."""
-        return {} if self.interval_s else {name: state.sequencer for name, state in self.states.items()}
+        """The numbers of books that are written after every change, by the exchange's names; kept up to date."""
+        return self._numbers
 
     def tops(self) -> dict[str, Top]:
-        """The best levels, by the same names, where they are what is written."""
-        return {} if self._whole_books else {name: state.top for name, state in self.states.items()}
+        """The best levels, by the same names, where they are what is written; kept up to date."""
+        return self._tops
 
     def of(self, symbols: Iterable[Symbol]) -> list[BookState]:
         """The states of those symbols that have a book here; none where only tickers are read."""

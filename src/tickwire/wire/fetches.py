@@ -49,6 +49,11 @@ class Fetches:
             before.cancel()
         self._tasks[fetch.symbol] = asyncio.get_running_loop().create_task(self._carry_out(fetch))
 
+    def forget(self, symbol: Symbol) -> None:
+        """Fetch nothing more for a symbol."""
+        if (task := self._tasks.pop(symbol, None)) is not None:
+            task.cancel()
+
     def cancel(self) -> None:
         """Fetch nothing more; the cancelled tasks wait for nothing, so they end with the next turn of the loop."""
         for task in self._tasks.values():

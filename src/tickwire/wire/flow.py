@@ -5,7 +5,6 @@ import logging
 from time import monotonic
 
 from tickwire.errors import TickwireError
-from tickwire.exchanges.contract import Symbol
 from tickwire.wire.reconnector import Reconnector
 
 logger = logging.getLogger(__name__)
@@ -17,7 +16,6 @@ class Flow:
     def __init__(self, exchange: str) -> None:
         self._exchange = exchange
         self._reconnectors: list[Reconnector] = []
-        self._reconnector_of: dict[str, tuple[Reconnector, Symbol]] = {}
         self._pauses: set[object] = set()  # who asked not to read
         self._turning = False  # the event loop has its turn
         self._restarts: dict[str, str] = {}  # exchange's own name of a symbol -> why its book is to start again
@@ -27,10 +25,12 @@ class Flow:
     def add(self, reconnector: Reconnector) -> None:
         """Let this reconnector be read as the others are."""
         self._reconnectors.append(reconnector)
-        if "orderbook" in reconnector.plan.channels:
-            self._reconnector_of |= {symbol.native: (reconnector, symbol) for symbol in reconnector.plan.symbols}
         if self.held:
             reconnector.pause()
+
+    def remove(self, reconnector: Reconnector) -> None:
+        """Let it go, as it serves nothing."""
+        self._reconnectors.remove(reconnector)
 
     @property
     def held(self) -> bool:
@@ -105,7 +105,8 @@ class Flow:
 
     def _restart_books(self) -> None:
         restarts, self._restarts = self._restarts, {}
-        for native, reason in restarts.items():
-            if (found := self._reconnector_of.get(native)) is not None and not self.stopping.is_set():
-                reconnector, symbol = found
-                reconnector.restart(symbol, reason)
+        booked = [one for one in self._reconnectors if "orderbook" in one.plan.channels and not self.stopping.is_set()]
+        for reconnector in booked:
+            for symbol in reconnector.plan.symbols:
+                if symbol.native in restarts:
+                    reconnector.restart(symbol, restarts[symbol.native])

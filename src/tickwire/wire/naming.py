@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
+from typing import NamedTuple
 
 from tickwire.errors import FeedError
 from tickwire.exchanges import ExchangeModule, listings
@@ -14,39 +15,49 @@ from tickwire.wire.rest import Rest
 logger = logging.getLogger(__name__)
 
 _LISTING_S = 5.0  # for a listing without which names are found too
-_LONG_S = 60.0  # for one without which nothing is: some are megabytes
+LONG_S = 60.0  # for one without which nothing is: some are megabytes
 _AGAIN_S = 5.0  # between two attempts at that
 
 
-async def resolve(module: ExchangeModule, rest: Rest, texts: Sequence[str]) -> tuple[list[Symbol], Collection[Symbol]]:
-    """Find everything that is wanted once: names by the exchange's listing, or by rule where that cannot be had.
+class Found(NamedTuple):
+    """What is to be read, each symbol once: those that were *named*, and what patterns take; and what is *listed*."""
 
-    What patterns take follows on the names; their listing is waited for. Tells which are listed.
+    symbols: list[Symbol]
+    named: frozenset[Symbol]
+    listed: frozenset[Symbol]
+
+
+async def resolve(module: ExchangeModule, rest: Rest, wanted: Wanted, reading: Collection[Symbol] = ()) -> Found:
+    """Find names by the exchange's listing, or by rule where that cannot be had; what patterns take waits for it.
+
+    Of what is being *read* already, patterns take what rests too.
 
     Raises :exc:`~tickwire.errors.UnknownSymbol`, and its kinds :exc:`~tickwire.errors.UnfitPattern`, and
     :exc:`~tickwire.errors.UnclearSymbol` and :exc:`~tickwire.errors.UnknownContractSize` where there is no listing.
     """
-    exchange, wanted = module.EXCHANGE, Wanted(texts)
-    listing, whole = await read_listing(module, rest, _LONG_S if wanted.patterns else _LISTING_S)
+    exchange = module.EXCHANGE.name
+    listing, whole = await read_listing(module, rest, LONG_S if wanted.patterns else _LISTING_S)
     while wanted.patterns and not listing.symbols:
         await asyncio.sleep(_AGAIN_S)
-        listing, whole = await read_listing(module, rest, _LONG_S)
-    listed, found = [], []
+        listing, whole = await read_listing(module, rest, LONG_S)
+    listed, named = [], []
     for name in wanted.names:
-        symbol = listing.resolve(name, exchange.name) if whole else listing.find(name)
+        symbol = listing.resolve(name, exchange) if whole else listing.find(name)
         if symbol is not None:
             listed.append(symbol)
-        found.append(symbol or module.derive(name))
+        named.append(symbol or module.derive(name))
     resting = {symbol.native: listing.resting[symbol.native] for symbol in listed if symbol.native in listing.resting}
     if resting:
         said = ", ".join(f"{name} {status}" for name, status in resting.items())
-        logger.warning("feed.not_trading exchange=%s symbols=%r (listed; waited for)", exchange.name, said)
+        logger.warning("feed.not_trading exchange=%s symbols=%r (listed; waited for)", exchange, said)
+    taken: list[Symbol] = []
     if wanted.patterns:
-        picked = wanted.pick(listing, exchange.name)
-        logger.info("feed.picked exchange=%s patterns=%r symbols=%d", exchange.name, ",".join(texts), len(picked))
-        listed += picked
-        found += picked
-    return list({symbol.native: symbol for symbol in found}.values()), frozenset(listed)
+        wanted.check(listing, exchange)
+        known = {symbol.canonical for symbol in named}
+        taken = [symbol for symbol in wanted.take(listing, reading) if symbol.canonical not in known]
+        logger.info("feed.picked exchange=%s patterns=%r symbols=%d", exchange, ",".join(wanted.patterns), len(taken))
+    symbols = {symbol.native: symbol for symbol in (*named, *taken)}
+    return Found(list(symbols.values()), frozenset(named), frozenset((*listed, *taken)))
 
 
 async def read_listing(module: ExchangeModule, rest: Rest, within_s: float) -> tuple[Listing, bool]:

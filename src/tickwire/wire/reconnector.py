@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from time import monotonic
 from typing import Any, NoReturn
+
+from msgspec.structs import replace
 
 from tickwire.errors import ConnectionLost
 from tickwire.exchanges.contract import AdapterContract, ConnectionPlan, Symbol
@@ -34,10 +36,14 @@ class Gate:
 
 
 class Reconnector:
-    """Serves *plan*. *open_adapter* makes the adapter of each new connection."""
+    """Serves *plan*. *open_adapter* makes the adapter of each new connection from the plan as it is then."""
 
     def __init__(
-        self, context: FeedContext, plan: ConnectionPlan, open_adapter: Callable[[], AdapterContract], gate: Gate
+        self,
+        context: FeedContext,
+        plan: ConnectionPlan,
+        open_adapter: Callable[[ConnectionPlan], AdapterContract],
+        gate: Gate,
     ) -> None:
         self.plan = plan
         self._context, self._open_adapter, self._gate = context, open_adapter, gate
@@ -82,6 +88,16 @@ class Reconnector:
         """Start a book again; without a connection it is invalid already and starts with the next one."""
         if self._session is not None:
             self._session.restart(symbol, reason)
+
+    def change(self, added: Sequence[Symbol], removed: Collection[Symbol]) -> None:
+        """Serve what is *added* too, and what is *removed* no longer; connections stay."""
+        gone = [symbol for symbol in self.plan.symbols if symbol in removed]
+        if not gone and not added:
+            return
+        kept = (symbol for symbol in self.plan.symbols if symbol not in removed)
+        self.plan = replace(self.plan, symbols=(*kept, *added))
+        for session in self._sessions():
+            session.change(self.plan, added, gone)
 
     async def run(self) -> NoReturn:
         """Serve until cancelled. Raises :exc:`~tickwire.errors.SubscriptionRefused`."""
@@ -139,7 +155,7 @@ class Reconnector:
     async def _open(self, *, standby: bool) -> tuple[Session, Running]:
         await self._reading.wait()
         await self._gate.turn()
-        session = Session(self._context, self._open_adapter(), self.plan, standby=standby)
+        session = Session(self._context, self._open_adapter(self.plan), self.plan, standby=standby)
         if not self._reading.is_set():
             session.connection.pause()
         task = asyncio.create_task(session.run())

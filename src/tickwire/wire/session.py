@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from time import monotonic
@@ -88,25 +88,26 @@ class Session:
         self.connection = Connection(self, context.exchange.max_frame_bytes, message, context.exchange.frames)
         write = self.connection.send if context.exchange.time_mark is None else self._write_dated
         self._pacer = Pacer(context.exchange.message_interval_s, write)
+        self._fetches = Fetches(
+            adapter, context.rest, context.books, context.subscriptions, context.random,
+            self._take, self._failed, self._reject,
+        )  # fmt: skip
         self._handlers: dict[type[Output], Callable[[Any], None]] = {
             Ticker: context.ticker,
             OrderBook: context.books.handle,
             Trade: context.trades.handle,
             Send: self._send,
-            Fetch: self._fetch,
+            Fetch: self._fetches.put,
             Resync: self._resync,
             Subscribed: self._carried,
             Refused: self._refused,
-            Reconnect: self._asked_to_leave,
+            Reconnect: self._replace,
         }
         if standby:
             self._handlers |= self._standby.handlers()
-        self._fetches = Fetches(
-            adapter, context.rest, context.books, context.subscriptions, context.random,
-            self._take, self._failed, self._reject,
-        )  # fmt: skip
         self._resyncs: dict[Symbol, asyncio.TimerHandle] = {}  # books that wait before they are asked for again
-        self._deadlines = Deadlines(context.exchange, context.books.of(self._booked), context.subscriptions)
+        self._states = context.books.of(self._booked)
+        self._deadlines = Deadlines(context.exchange, self._states, context.subscriptions)
         self._fatal: SubscriptionRefused | None = None
         self._logged: set[str] = set()
         self.opened_at: float | None = None
@@ -197,6 +198,18 @@ class Session:
         if self.opened_at is not None:
             self._act(self._adapter.restart, symbol, reason, now_us())
 
+    def change(self, plan: ConnectionPlan, added: Sequence[Symbol], removed: Sequence[Symbol]) -> None:
+        """Carry out *plan* from now on: what is *removed* is given up, what is *added* is asked for, the rest stays."""
+        self._plan, self._booked = plan, plan.symbols if "orderbook" in plan.channels else ()
+        self._states[:] = self._context.books.of(self._booked)
+        for symbol in removed:
+            self._fetches.forget(symbol)
+            self._standby.forget(symbol)
+        if self._serving and self._booked:
+            self._context.books.opened(added, self._adapter.book)
+        self._act(self._adapter.remove, removed)
+        self._act(self._adapter.add, added)
+
     async def ready(self) -> None:
         """Wait until this connection, on standby, has all that the serving one has."""
         while not self._has_all():  # noqa: ASYNC110 - a look at what frames and answers have brought
@@ -207,7 +220,7 @@ class Session:
         context, standby = self._context, self._standby
         self._serving = True
         self._handlers |= {Ticker: context.ticker, OrderBook: context.books.handle, Trade: context.trades.handle}
-        self._handlers |= {Refused: self._refused, Reconnect: self._asked_to_leave}
+        self._handlers |= {Refused: self._refused, Reconnect: self._replace}
         self.connection.hand_to(self._short_way())
         context.books.hand_over(self._booked, self._adapter.book, standby.books)
         for ticker in standby.tickers.values():
@@ -289,12 +302,6 @@ class Session:
         if refused.channel == "orderbook":
             self._context.books.withdraw(refused.symbol)
 
-    def _asked_to_leave(self, reconnect: Reconnect) -> None:
-        self._replace(reconnect.why)
-
-    def _fetch(self, fetch: Fetch) -> None:
-        self._fetches.put(fetch)
-
     def _resync(self, resync: Resync) -> None:
         symbol = resync.symbol
         if symbol in self._resyncs:
@@ -309,9 +316,9 @@ class Session:
         del self._resyncs[symbol]
         self._act(self._adapter.resync, symbol)
 
-    def _replace(self, why: str) -> None:
+    def _replace(self, asked: Replace | Reconnect) -> None:
         if not self.due.is_set():
-            self.due_why = why
+            self.due_why = asked.why
             self.due.set()
 
     # Deadlines
@@ -344,7 +351,7 @@ class Session:
                 case AskAgain():
                     outputs += adapter.retry()
                 case Replace():
-                    self._replace(due.why)
+                    self._replace(due)
                 case Restart():
                     outputs += adapter.restart(due.symbol, "crossed", now_us())
                 case Silent():

@@ -6,7 +6,7 @@ from typing import Any
 
 from tickwire.errors import ConnectionLost
 from tickwire.events.types import OrderBook, Ticker, Trade
-from tickwire.exchanges.contract import Output, Reconnect, Refused
+from tickwire.exchanges.contract import Output, Reconnect, Refused, Symbol
 from tickwire.wire.trades import KEPT
 
 
@@ -28,6 +28,11 @@ class Standby:
             Refused: self._refused,
             Reconnect: _asked_to_leave,
         }
+
+    def forget(self, symbol: Symbol) -> None:
+        """Keep nothing of a symbol."""
+        for kept in (self.tickers, self.books, self._trades, self.refused):
+            kept.pop(symbol.native, None)
 
     def take_trades(self) -> Iterator[Trade]:
         """The latest trades of all symbols, each symbol's in their order; they are kept no longer."""

@@ -17,9 +17,18 @@ class Subscriptions:
     """
 
     def __init__(self, exchange: str, wanted: int, *, listed: Collection[Symbol]) -> None:
-        self.exchange, self._wanted, self._listed = exchange, wanted, listed
+        self.exchange, self._wanted, self._listed = exchange, wanted, set(listed)
         self._carried: set[Symbol] = set()  # at some time, on some channel
         self._refused: set[tuple[str, Symbol]] = set()  # now
+
+    def change(self, more: int, *, listed: Collection[Symbol], removed: Collection[Symbol]) -> None:
+        """Count with so many *more* subscriptions from now on, and forget all about symbols that are *removed*."""
+        self._wanted += more
+        self._listed.update(listed)
+        gone = set(removed)
+        self._listed -= gone
+        self._carried -= gone
+        self._refused = {key for key in self._refused if key[1] not in gone}
 
     def carried(self, answer: Subscribed) -> None:
         """Note what the exchange acknowledged."""

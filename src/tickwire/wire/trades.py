@@ -2,10 +2,10 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from tickwire.events.types import Trade
-from tickwire.exchanges.contract import Exchange
+from tickwire.exchanges.contract import Exchange, Symbol
 from tickwire.wire.tally import Tally
 
 logger = logging.getLogger(__name__)
@@ -34,6 +34,11 @@ class Trades:
         self._exchange, self._numbered = exchange.name, exchange.trades_numbered
         self._emit, self._tally = emit, tally
         self._seen: dict[str, _Seen] = {}  # by the exchange's names
+
+    def forget(self, symbols: Iterable[Symbol]) -> None:
+        """Begin anew with these, if they come back."""
+        for symbol in symbols:
+            self._seen.pop(symbol.native, None)
 
     def handle(self, trade: Trade) -> None:
         """Take the next trade of a symbol; one that was handed out a short while ago ends here."""

@@ -54,9 +54,17 @@ class Trouble:
 class Troubles:
     """The troubles of one feed's books, by the exchange's names."""
 
-    def __init__(self, exchange: str, symbols: Iterable[Symbol]) -> None:
+    def __init__(self, exchange: str, symbols: Iterable[Symbol] = ()) -> None:
         self._exchange = exchange
         self._of = {symbol.native: Trouble(symbol) for symbol in symbols}
+
+    def add(self, symbol: Symbol) -> None:
+        """Keep the account of a book that has not come yet."""
+        self._of[symbol.native] = Trouble(symbol)
+
+    def remove(self, symbol: Symbol) -> None:
+        """Keep no account of a book any more."""
+        del self._of[symbol.native]
 
     def broke(self, symbol: Symbol, reason: str) -> None:
         """Tell that a book may not be used any more; not more than once a minute for each."""

@@ -1,0 +1,73 @@
+"""The connections of one feed: as many as the exchange's limits want, whatever symbols come and go."""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+
+from tickwire.exchanges.contract import AdapterContract, Channel, ConnectionPlan, Symbol
+from tickwire.wire.flow import Flow
+from tickwire.wire.reconnector import Gate, Reconnector
+from tickwire.wire.session import FeedContext
+
+
+class Connections:
+    """Serves what :meth:`change` adds, on *channels*.
+
+    They open one after the other through *gate*, and *flow* says when they are read.
+    """
+
+    def __init__(
+        self,
+        context: FeedContext,
+        channels: Sequence[Channel],
+        open_adapter: Callable[[ConnectionPlan], AdapterContract],
+        gate: Gate,
+        flow: Flow,
+    ) -> None:
+        self._context, self._channels, self._open_adapter = context, channels, open_adapter
+        self._gate, self._flow = gate, flow
+        self._running: dict[Reconnector, asyncio.Task[None] | None] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+
+    def run(self, tasks: asyncio.TaskGroup) -> None:
+        """Connect; what fails for good ends *tasks*."""
+        self._tasks = tasks
+        for reconnector in self._running:
+            self._running[reconnector] = tasks.create_task(reconnector.run())
+
+    def change(
+        self, added: Sequence[Symbol], removed: Collection[Symbol] = (), *, listed: Collection[Symbol] = ()
+    ) -> None:
+        """Serve what is *added* and give up what is *removed*; the others' connections and books stay as they are.
+
+        What is added goes where there is room, and what has none to new connections. Connections that serve nothing
+        are closed. *listed*: what the exchange lists of all that is read.
+        """
+        more = (len(added) - len(removed)) * len(self._channels)
+        self._context.subscriptions.change(more, listed=listed, removed=removed)
+        self._context.books.add(added if "orderbook" in self._channels else ())
+        for reconnector in self._running:
+            reconnector.change((), removed)
+        for plan in self._context.exchange.plans(added, self._channels):
+            left = plan.symbols
+            for reconnector in self._running:
+                room = self._context.exchange.symbols_per_connection - len(reconnector.plan.symbols)
+                if reconnector.plan.url == plan.url:
+                    reconnector.change(left[:room], ())
+                    left = left[room:]
+            if left:
+                self._open(ConnectionPlan(plan.url, left, plan.channels))
+        for reconnector in [one for one in self._running if not one.plan.symbols]:
+            self._close(reconnector)
+        self._context.books.remove(removed)
+        self._context.trades.forget(removed)
+
+    def _open(self, plan: ConnectionPlan) -> None:
+        reconnector = Reconnector(self._context, plan, self._open_adapter, self._gate)
+        self._flow.add(reconnector)
+        self._running[reconnector] = None if self._tasks is None else self._tasks.create_task(reconnector.run())
+
+    def _close(self, reconnector: Reconnector) -> None:
+        self._flow.remove(reconnector)
+        task = self._running.pop(reconnector)
+        if task is not None:
+            task.cancel()

@@ -1,0 +1,93 @@
+"""Which symbols a feed reads: what is wanted of what the exchange lists, looked at again while it runs."""
+
+import logging
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from tickwire import metrics
+from tickwire.config.share import Share
+from tickwire.exchanges import ExchangeModule
+from tickwire.exchanges.contract import Symbol
+from tickwire.exchanges.wanted import MOST, Wanted
+from tickwire.wire.naming import LONG_S, read_listing, resolve
+from tickwire.wire.rest import Rest
+
+logger = logging.getLogger(__name__)
+
+_SHOWN = 5  # symbols in a line
+
+
+class Change(NamedTuple):
+    """What this share of the work reads from now on, and what no longer."""
+
+    added: list[Symbol]
+    removed: list[Symbol]
+
+
+class Roster:
+    """The symbols of all shares, of which :meth:`share` is this one's."""
+
+    def __init__(self, module: ExchangeModule, rest: Rest, share: Share) -> None:
+        self._module, self._rest, self._share = module, rest, share
+        self._name = module.EXCHANGE.name
+        self._wanted = Wanted(())
+        self._named: frozenset[Symbol] = frozenset()
+        self.symbols: list[Symbol] = []
+        self.listed: Collection[Symbol] = ()
+        self._missing: set[Symbol] = set()  # in the listing, when it was looked at last
+        self._told: set[Symbol] = set()
+        for change in metrics.CHANGES:
+            metrics.SYMBOL_CHANGES.labels(self._name, change)
+
+    def share(self, symbols: Sequence[Symbol]) -> list[Symbol]:
+        """Those of *symbols* that are for this process."""
+        return self._share.take(symbols, lambda symbol: symbol.canonical)
+
+    async def want(self, texts: Sequence[str]) -> Change:
+        """Read these from now on. Raises as :func:`~tickwire.wire.naming.resolve`; then nothing has changed."""
+        wanted = Wanted(texts)
+        found = await resolve(self._module, self._rest, wanted, self.symbols)
+        change = self._change(found.symbols, "removed")
+        self._wanted, self._named, self.listed = wanted, found.named, found.listed
+        return change
+
+    async def look(self) -> Change:
+        """Look at the listing: patterns take what is new, and what is missing twice in a row is not read any more.
+
+        What was named stays, and is told once. A listing without a part, or without symbols, says nothing.
+        """
+        listing, whole = await read_listing(self._module, self._rest, LONG_S)
+        if not whole or not listing.symbols:
+            return Change([], [])
+        natives = {symbol.native for symbol in listing.symbols}
+        missing = {symbol for symbol in self.symbols if symbol.native not in natives}
+        gone, self._missing = missing & self._missing, missing
+        self._tell(gone & self._named)
+        kept = [symbol for symbol in self.symbols if symbol not in gone or symbol in self._named]
+        known = {symbol.canonical for symbol in kept}
+        new = [symbol for symbol in self._wanted.take(listing, kept) if symbol.canonical not in known]
+        self.listed = frozenset((*self.listed, *new))
+        return self._change(kept + new[: max(0, MOST - len(kept))], "vanished")
+
+    def _change(self, symbols: list[Symbol], why: str) -> Change:
+        """Read *symbols* from now on; what is in them no longer is so for this reason."""
+        before, self.symbols = self.symbols, symbols
+        now, then = {symbol.native for symbol in symbols}, {symbol.native for symbol in before}
+        added = self.share([symbol for symbol in symbols if symbol.native not in then])
+        removed = self.share([symbol for symbol in before if symbol.native not in now])
+        if before:
+            self._note("added", added)
+            self._note(why, removed)
+        return Change(added, removed)
+
+    def _tell(self, named: Collection[Symbol]) -> None:
+        new = [symbol for symbol in named if symbol not in self._told]
+        self._note("vanished", self.share(new), " (named: waited for)")
+        self._told = set(named)
+
+    def _note(self, change: str, symbols: Sequence[Symbol], how: str = "") -> None:
+        if symbols:
+            metrics.SYMBOL_CHANGES.labels(self._name, change).inc(len(symbols))
+            names = ",".join(symbol.canonical for symbol in symbols[:_SHOWN])
+            more = f",… ({len(symbols)})" if len(symbols) > _SHOWN else ""
+            logger.warning("feed.symbols_%s exchange=%s symbols=%r%s", change, self._name, names + more, how)
