@@ -3,6 +3,7 @@
 The exchange's own books say which states there were; a reader of the messages says which were published.
 """
 
+import json
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -15,7 +16,17 @@ from tickwire.events.book import Book, price_key
 from tickwire.events.decimals import product
 from tickwire.events.levels import decode_levels
 from tickwire.events.types import OrderBook
-from tickwire.exchanges.contract import AdapterContract, Fetch, Output, Reading, Reconnect, Resync, Send, Symbol
+from tickwire.exchanges.contract import (
+    AdapterContract,
+    Fetch,
+    Output,
+    Reading,
+    Reconnect,
+    Request,
+    Resync,
+    Send,
+    Symbol,
+)
 from tickwire.exchanges.symbols import Listing
 from tickwire.simulator import market
 from tickwire.simulator.dialect import Conversation
@@ -87,8 +98,13 @@ class Session:
         self.connect()
 
     def _listed(self) -> list[Symbol]:
-        listings = [_read(reading, self._rest) for reading in exchanges.listings(self.module)]
+        listings = [_read(reading, self._asked) for reading in exchanges.listings(self.module)]
         return [symbol for listing in listings for symbol in listing.symbols]
+
+    def _asked(self, request: Request) -> bytes:
+        if request.body is None:
+            return self._rest(request.path)
+        return self.dialect.rest(request.path, json.loads(request.body), START_US, stale=False).body.encode()
 
     def _rest(self, path: str) -> bytes:
         at = urlsplit(path)
@@ -106,7 +122,7 @@ class Session:
             match output:
                 case Send(payload):
                     for text in self.ask(self.witness, payload):
-                        self._see(self.unbroken.receive(as_bytes(text), self.now_us))
+                        self._see(self.unbroken.receive(self.wire(text), self.now_us))
                 case Fetch(path=path):
                     self._see(self.unbroken.fetched(output, self._rest(path), self.now_us))
                 case OrderBook():
@@ -116,7 +132,7 @@ class Session:
 
     def open(self) -> Conversation:
         """Another connection, on which nothing was said yet."""
-        at = urlsplit(self.module.EXCHANGE.ws_url)
+        at = urlsplit(self.module.EXCHANGE.ws_urls.get("orderbook", self.module.EXCHANGE.ws_url))
         conversation = self.dialect.open(at.path or "/", dict(parse_qsl(at.query)))
         assert conversation is not None
         return conversation
@@ -133,6 +149,10 @@ class Session:
 
     # The line
 
+    def wire(self, text: str) -> bytes:
+        """The content of a message's frame."""
+        return self.dialect.binary(text) or text.encode()
+
     def connect(self) -> None:
         """Open a connection, instead of one that there may be; its books are not valid any more."""
         self.conversation.close()
@@ -146,7 +166,7 @@ class Session:
 
     def _say(self, texts: Iterable[str]) -> None:
         for text in texts:
-            self._pass(self.said, as_bytes(text))
+            self._pass(self.said, self.wire(text))
 
     def _pass(self, way: Break | None, frame: bytes) -> None:
         frames = way(self, frame) if way is not None and self._now() else [frame]
@@ -167,11 +187,11 @@ class Session:
             self.truth[book.instrument.canonical].append(_state_of(book))
             for message in messages:
                 if self.witness in message.channel.subscribers:
-                    self._see(self.unbroken.receive(as_bytes(message.text), self.now_us))
+                    self._see(self.unbroken.receive(self.wire(message.text), self.now_us))
             for message in messages:
                 if self.conversation in message.channel.subscribers:
-                    self.past.append(as_bytes(message.text))
-                    self._pass(self.data, as_bytes(message.text))
+                    self.past.append(self.wire(message.text))
+                    self._pass(self.data, self.wire(message.text))
             self._arrive()
             for due, fetch in [one for one in self.later if one[0] <= self.steps]:
                 self.later.remove((due, fetch))
@@ -242,19 +262,14 @@ class Session:
         }
 
 
-def _read(reading: Reading[Listing], ask: Callable[[str], bytes]) -> Listing:
+def _read(reading: Reading[Listing], ask: Callable[[Request], bytes]) -> Listing:
     try:
         request = next(reading)
         while True:
-            request = reading.send(ask(request.path))
+            request = reading.send(ask(request))
     except StopIteration as e:
         listing: Listing = e.value
         return listing
-
-
-def as_bytes(text: str | bytes) -> bytes:
-    """A frame, of either kind."""
-    return text.encode() if isinstance(text, str) else text
 
 
 def _state(book: Book) -> State:

@@ -1,11 +1,24 @@
 """Ways in which a line breaks what it carries; see :mod:`exchanges.broken`."""
 
+import gzip
 import re
 
-from exchanges.broken import Frames, Session, as_bytes
+from exchanges.broken import Frames, Session
 from tickwire.exchanges.contract import Send
 
+_PACKED = b"\x1f\x8b"  # how a gzip file begins
 _LEVEL = r"\[[^][{}]*[0-9][^][{}]*\]|\{\"price[^][{}]*\}"  # as an array or an object
+
+
+def _text(frame: bytes) -> str:
+    """What a frame says, empty where that is no text."""
+    plain = gzip.decompress(frame) if frame[:2] == _PACKED else frame
+    return plain.decode() if plain[:1] in b"{[" else ""
+
+
+def _framed(text: str, frame: bytes) -> bytes:
+    """The frame that says this instead, if the one before said a text."""
+    return frame if not text else gzip.compress(text.encode(), 1) if frame[:2] == _PACKED else text.encode()
 
 
 def lost(_session: Session, _frame: bytes) -> Frames:
@@ -53,7 +66,7 @@ def cut(session: Session, frame: bytes) -> Frames:
 
 
 def _digits(session: Session, frame: bytes, inside: bool) -> Frames:
-    text = frame.decode()
+    text = _text(frame)
     levels = [found.span() for found in re.finditer(_LEVEL, text)]
     names = [found.span() for found in re.finditer(r'"[^"]*[A-Za-z][^"]*"', text)]
 
@@ -67,7 +80,7 @@ def _digits(session: Session, frame: bytes, inside: bool) -> Frames:
         return [frame]
     at = session.rng.choice(places)
     other = str((int(text[at]) + session.rng.randrange(1, 9)) % 9 + 1)
-    return [(text[:at] + other + text[at + 1 :]).encode()]
+    return [_framed(text[:at] + other + text[at + 1 :], frame)]
 
 
 def number_changed(session: Session, frame: bytes) -> Frames:
@@ -82,12 +95,12 @@ def level_changed(session: Session, frame: bytes) -> Frames:
 
 def level_lost(session: Session, frame: bytes) -> Frames:
     """A level is missing."""
-    text = frame.decode()
+    text = _text(frame)
     levels = list(re.finditer(rf"(,?)(?:{_LEVEL})(,?)", text))
     if not levels:
         return [frame]
     level = session.rng.choice(levels)
-    return [(text[: level.start()] + (level[1] and level[2]) + text[level.end() :]).encode()]
+    return [_framed(text[: level.start()] + (level[1] and level[2]) + text[level.end() :], frame)]
 
 
 def others(session: Session, frame: bytes) -> Frames:
@@ -110,7 +123,7 @@ def snapshot_again(session: Session, frame: bytes) -> Frames:
         if isinstance(output, Send):
             first += session.ask(other, output.payload)
     other.close()
-    return [frame, *map(as_bytes, first)]
+    return [frame, *map(session.wire, first)]
 
 
 def late(session: Session, frame: bytes) -> Frames:
@@ -150,7 +163,7 @@ def huge(_session: Session, frame: bytes) -> Frames:
 
 def emptied(_session: Session, frame: bytes) -> Frames:
     """Its levels are missing."""
-    text = frame.decode()
+    text = _text(frame)
     while (shorter := re.sub(rf"(\[|,)(?:{_LEVEL})(?=,|\])", r"\1", text)) != text:
         text = shorter
-    return [re.sub(r"\[,+\]", "[]", text).encode()]
+    return [_framed(re.sub(r"\[,+\]", "[]", text), frame)]
