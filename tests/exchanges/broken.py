@@ -92,7 +92,7 @@ class Session:
         self.invalid: dict[str, int] = defaultdict(int)  # why books ended, how often
         self.past: deque[bytes] = deque(maxlen=30)  # changes of books, as they were sent
         self.held: Frames = []  # kept back by the line
-        self.later: list[tuple[int, Fetch]] = []
+        self.later: list[tuple[int, Fetch | Send | Resync]] = []
         self._witness()
         self.conversation = self.open()
         self.connect()
@@ -193,9 +193,9 @@ class Session:
                     self.past.append(self.wire(message.text))
                     self._pass(self.data, self.wire(message.text))
             self._arrive()
-            for due, fetch in [one for one in self.later if one[0] <= self.steps]:
-                self.later.remove((due, fetch))
-                self._fetched(fetch)
+            for one in [one for one in self.later if one[0] <= self.steps]:
+                self.later.remove(one)
+                self._do(one[1])
             if self.steps % _PATIENCE == 0 and self.adapter.pending():
                 self.handle(self.adapter.retry())
 
@@ -214,6 +214,15 @@ class Session:
             except FrameRejected:
                 self.rejected += 1
 
+    def _do(self, due: Fetch | Send | Resync) -> None:
+        match due:
+            case Fetch():
+                self._fetched(due)
+            case Send(payload):
+                self._say(self.ask(self.conversation, payload))
+            case Resync(symbol):
+                self.handle(self.adapter.resync(symbol))
+
     def _fetched(self, fetch: Fetch) -> None:
         at, broken = urlsplit(fetch.path), self._now()
         answer = self.dialect.rest(at.path, dict(parse_qsl(at.query)), self.now_us, stale=self.stale and broken)
@@ -228,13 +237,13 @@ class Session:
         """Do what an adapter wants, and read what it publishes."""
         for output in outputs:
             match output:
-                case Send(payload):
-                    self._say(self.ask(self.conversation, payload))
-                case Fetch():
-                    self.later = [one for one in self.later if one[1].symbol != output.symbol]
-                    self.later.append((self.steps + 2 + int(output.delay_s * 5), output))
-                case Resync(symbol):
-                    self.handle(self.adapter.resync(symbol))
+                case Send(delay_s=0):
+                    self._do(output)
+                case Fetch() | Send() | Resync():
+                    one = output.symbol if isinstance(output, Fetch) else None
+                    self.later = [o for o in self.later if not (isinstance(o[1], Fetch) and o[1].symbol == one)]
+                    delay_s = 0.0 if isinstance(output, Resync) else output.delay_s
+                    self.later.append((self.steps + 2 + int(delay_s * 5), output))
                 case Reconnect():
                     self.connect()
                     return

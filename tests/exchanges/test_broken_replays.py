@@ -17,13 +17,13 @@ HARMLESS: dict[str, dict[str, Any]] = {
     "nothing": {},
     "doubled": {"data": ways.doubled},
     "cut": {"data": ways.cut},
-    "disconnected": {"data": ways.disconnected, "often": 0.02},
+    "disconnected": {"data": ways.disconnected, "often": 0.04},
     "snapshot again": {"data": ways.snapshot_again},
     "answers lost": {"said": ways.lost, "often": 0.3},
     "answers doubled": {"said": ways.doubled, "often": 0.3},
     "answers cut": {"said": ways.cut, "often": 0.3},
     "garbage": {"data": ways.garbage},
-    "huge": {"data": ways.huge, "often": 0.02},
+    "huge": {"data": ways.huge, "often": 0.04},
     "stale snapshots": {"data": ways.disconnected, "stale": True},
     "broken bodies": {"data": ways.disconnected, "broken_body": True},
 }
@@ -32,7 +32,7 @@ SEQUENCE: dict[str, dict[str, Any]] = {
     "answers late": {"said": ways.late, "often": 0.3},
     "a run lost": {"data": ways.run_lost},
     "swapped": {"data": ways.swapped},
-    "replayed": {"data": ways.replayed, "often": 0.02},
+    "replayed": {"data": ways.replayed, "often": 0.04},
     "number changed": {"data": ways.number_changed},
 }
 CHECKSUM: dict[str, dict[str, Any]] = {
@@ -46,10 +46,10 @@ CHECKSUM: dict[str, dict[str, Any]] = {
 def played(name: str, way: dict[str, Any]) -> Session:
     """A session that is broken for a while, and then not any more."""
     session = Session(name, 7, **way)
-    session.run(150)
+    session.run(110)
     assert session.broke > 0 or not way
     session.heal()
-    session.run(120)
+    session.run(90)
     return session
 
 
