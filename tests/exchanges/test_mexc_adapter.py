@@ -147,8 +147,8 @@ def test_a_message_without_its_symbol_has_it_in_its_streams_name() -> None:
 
 
 @pytest.mark.parametrize("every", ["100ms", "10ms"])
-@pytest.mark.parametrize("number", [2, 0, 99])
-def test_an_acknowledgement_is_known_by_its_streams_whoever_asked(number: int, every: str) -> None:
+@pytest.mark.parametrize("number", [2, 0, 99, "101", "sub-1", None])
+def test_an_acknowledgement_is_known_by_its_streams_whoever_asked(number: int | str | None, every: str) -> None:
     adapter = Adapter([BTC], ["ticker", "trade"], 100)
     adapter.start()
     text = ",".join([topic("bookTicker", every), topic("deals", every)])
@@ -165,6 +165,15 @@ def test_a_refusal_names_the_stream_whatever_its_code(code: int) -> None:
     refusal = msgspec.json.encode({"id": 0, "code": code, "msg": text})
     assert adapter.receive(refusal, 1) == [Refused("trade", BTC, text)]
     assert adapter.pending() == [("ticker", BTC)]
+
+
+@pytest.mark.parametrize("number", [77, "1", None])
+def test_an_error_that_answers_nothing_of_ours_is_counted(number: int | str | None) -> None:
+    adapter = Adapter([BTC], ["ticker"], 100)
+    adapter.start()
+    with pytest.raises(FrameRejected, match="unknown"):
+        adapter.receive(msgspec.json.encode({"id": number, "code": 1, "msg": "invalid params"}), 1)
+    assert adapter.receive(b'{"id":1,"code":1,"msg":"no"}', 1) == [Refused("ticker", BTC, "no")]
 
 
 def test_data_without_any_acknowledgement_leaves_nothing_pending() -> None:

@@ -58,7 +58,7 @@ class _Answer(Struct):
     """The answer to a request or a ping; *msg* is what was asked for, or says what is wrong with it."""
 
     msg: str
-    id: int = 0
+    id: int | str | None = None  # no request of ours has a text
     code: int = 0
 
 
@@ -158,7 +158,7 @@ class Adapter(KitAdapter[BridgedBook]):
         topics = _TOPIC.findall(answer.msg)
         error = None if answer.code == 0 and answer.msg.startswith("spot@") else answer.msg[: contract.MAX_TEXT]
         if not topics and error is not None:
-            return self.answered(answer.id, error)
+            return self.answered("" if answer.id is None else answer.id, error)
         return [o for name, native in topics for o in self.answered_each(_CHANNELS[name], native, error)]
 
 
