@@ -282,7 +282,7 @@ class WebSocketDataFeed:
         )
         gate = Gate(exchange.connect_interval_s * self._share.of)
         self._connections = Connections(context, self._channels, self._open_adapter, gate, self._flow)
-        self._apply(Change(symbols, []))
+        self._carry_out(Change(symbols, []))
         stack.callback(self._tally.show_age(self._flow.last_frame_age))
         stack.callback(self._tally.export)
         await self._read(books)
@@ -306,17 +306,20 @@ class WebSocketDataFeed:
         """
         await self._reading.wait()
         async with self._changing:
-            self._apply(await cast("Roster", self._roster).want(symbols))
+            await self._change(await cast("Roster", self._roster).want(symbols))
 
     async def _watch_listing(self) -> None:
         while True:
             await asyncio.sleep(self.config.listing_seconds)
             async with self._changing:
-                self._apply(await cast("Roster", self._roster).look())
+                await self._change(await cast("Roster", self._roster).look())
 
-    def _apply(self, change: Change) -> None:
-        if self._flow.stopping.is_set():
-            return
+    async def _change(self, change: Change) -> None:
+        refused = await self._publishing.change(*change) if change.added or change.removed else {}
+        if not self._flow.stopping.is_set():
+            self._carry_out(cast("Roster", self._roster).refuse(change, refused))
+
+    def _carry_out(self, change: Change) -> None:
         roster, connections = cast("Roster", self._roster), cast("Connections", self._connections)
         connections.change(change.added, change.removed, listed=roster.listed)
         self._booked = Listing(roster.share(roster.symbols) if "orderbook" in self._channels else ())

@@ -1,5 +1,6 @@
 """What one feed has to do with Kafka: its way into a publisher, which is its own or which it shares with others."""
 
+import asyncio
 import importlib.util
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -78,6 +79,13 @@ class Publishing:
         if self._publisher is not None and not self._publisher.started:
             ours, all_ = ([symbol.canonical for symbol in those] for those in (symbols, of))
             self._publisher.place.serve(self._exchange, self._channels, ours, all_, names=names)
+
+    async def change(self, added: Iterable[Symbol], removed: Iterable[Symbol]) -> dict[str, str]:
+        """Publish other symbols from now on; return those that cannot be, by their canonical names, with the reason."""
+        if self._publisher is None:
+            return {}
+        new, gone = ([symbol.canonical for symbol in those] for those in (added, removed))
+        return await asyncio.to_thread(self._publisher.place.change, self._exchange, self._channels, new, gone)
 
     async def open(self, stack: AsyncExitStack, flow: Flow, export: Callable[[], None]) -> None:
         """Publish until *stack* is closed. Raises as :func:`~tickwire.kafka.producing.opening.opened`."""

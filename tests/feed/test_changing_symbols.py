@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -11,9 +12,11 @@ from feed.test_data_feed import subscribed
 from feed.toy_server import Peer, ToyServer
 from support import aeventually
 from tickwire import metrics
+from tickwire.config.kafka_config import KafkaConfig
 from tickwire.data_feed import WebSocketDataFeed
 from tickwire.errors import UnknownSymbol
 from tickwire.events.types import OrderBook
+from tickwire.kafka.producing.memory import MemoryPublisher
 
 MakeFeed = Callable[..., WebSocketDataFeed]
 WIDE = {"symbols_per_connection": 3}
@@ -116,6 +119,25 @@ async def test_a_list_that_does_not_fit_changes_nothing(feeding: Feeding) -> Non
         await peer.say_book("AX", "whole", 1)
         await aeventually(lambda: events, "its book")
         assert asked(peer) == ["+AX"]
+
+
+async def test_what_may_not_be_published_is_not_read_until_it_may(
+    make_feed: MakeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher = MemoryPublisher(KafkaConfig())
+    place = Mock(return_value={"B-X": "process 7 publishes it too"})
+    monkeypatch.setattr(publisher.place, "change", place)
+    async with ToyServer() as server, make_feed(server, limits=WIDE, publisher=publisher) as feed:
+        peer = await subscribed(server)
+        await feed.change_symbols(["B-X", "C-X"])
+        await aeventually(lambda: asked(peer) == ["+AX", "-AX", "+CX"], "the change")
+        place.return_value = {}
+        await feed.change_symbols(["B-X", "C-X"])
+        await aeventually(lambda: asked(peer) == ["+AX", "-AX", "+CX", "+BX"], "the rest")
+    assert [one.args for one in place.call_args_list] == [
+        ("toy", ("orderbook",), ["B-X", "C-X"], ["A-X"]),
+        ("toy", ("orderbook",), ["B-X"], []),
+    ]
 
 
 async def test_new_listings_are_read_and_vanished_ones_are_given_up(feeding: Feeding) -> None:

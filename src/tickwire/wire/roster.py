@@ -1,7 +1,7 @@
 """Which symbols a feed reads: what is wanted of what the exchange lists, looked at again while it runs."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from tickwire import metrics
@@ -68,6 +68,13 @@ class Roster:
         new = [symbol for symbol in self._wanted.take(listing, kept) if symbol.canonical not in known]
         self.listed = frozenset((*self.listed, *new))
         return self._change(kept + new[: max(0, MOST - len(kept))], "vanished")
+
+    def refuse(self, change: Change, reasons: Mapping[str, str]) -> Change:
+        """Leave out what cannot be read, by canonical names; it is new again when it is looked for again."""
+        self.symbols = [symbol for symbol in self.symbols if symbol.canonical not in reasons]
+        for name, reason in reasons.items():
+            logger.error("feed.symbol_refused exchange=%s symbol=%r why=%r", self._name, name, reason)
+        return Change([symbol for symbol in change.added if symbol.canonical not in reasons], change.removed)
 
     def _change(self, symbols: list[Symbol], why: str) -> Change:
         """Read *symbols* from now on; what is in them no longer is so for this reason."""

@@ -94,6 +94,37 @@ def test_the_same_work_finds_its_folder_again_whatever_the_topics_are_called(roo
     assert home.owner.topics == (*TOPICS, "x")
 
 
+def change(home: Home, root: Path, added: str, removed: str = "") -> dict[str, str]:
+    return home.change(root, {symbol: work(symbol).serves for symbol in added}, work(removed).serves)
+
+
+def test_what_is_added_is_served_unless_another_process_serves_it_or_it_waits_elsewhere(root: Path) -> None:
+    stop(start(root, "F"))  # and nothing of it waits
+    left = left_by_run(root, "E")
+    ours, other = start(root, "A"), start(root, "B")
+    refused = change(ours, root, "BCEF")
+    assert refused.keys() == {"B", "E"}
+    assert "publishes it too" in refused["B"]
+    assert str(left) in refused["E"]
+    assert set(ours.owner.serves) == work("ACF").serves
+    with pytest.raises(SpillInUse):
+        start(root, "CD")
+    assert change(other, root, "A").keys() == {"A"}
+    assert waits(open_log(left)) == {"E": [0, 1, 2]}
+
+
+def test_what_is_removed_may_be_served_by_another_process_once_nothing_waits(root: Path) -> None:
+    ours = start(root, "AB")
+    leave(ours.log, "B")
+    assert change(ours, root, "", "B") == {}
+    with pytest.raises(SpillInUse):
+        start(root, "B")
+    for number, _ in ours.log.read(9):
+        ours.log.acknowledge(number)
+    assert change(ours, root, "", "B") == {}
+    stop(start(root, "B"))
+
+
 def test_another_list_takes_over_what_it_serves_and_leaves_the_rest(root: Path) -> None:
     old = left_by_run(root, "AB")
     home = start(root, "BC")

@@ -24,6 +24,10 @@ class MemoryPlace:
     ) -> None:
         """Do nothing: nobody else serves the same."""
 
+    def change(self, *_what: object) -> dict[str, str]:
+        """Refuse nothing, for the same reason."""
+        return {}
+
 
 class MemoryPublisher:
     """Keeps every record, in order, and acknowledges it at once.

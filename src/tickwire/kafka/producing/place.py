@@ -37,13 +37,22 @@ class Place:
 
         What was said of another one before stays. *names*: say at the start what waits on disk and nobody sends.
         """
-        serves, all_ = (
-            frozenset(served(kind, record_key(exchange, symbol)) for kind in kinds for symbol in those)
-            for those in (tuple(symbols), of)
-        )
+        serves, all_ = _served(exchange, kinds, symbols), _served(exchange, kinds, of)
         self._work = Work(self._work.serves | serves, self._work.of | serves | all_, names)
         self._kinds.update(kinds)
         self._topics = tuple(topic for kind, topic in topics_by_kind(self._config).items() if kind in self._kinds)
+
+    def change(
+        self, exchange: str, kinds: Collection[str], added: Iterable[str], removed: Iterable[str]
+    ) -> dict[str, str]:
+        """Publish other *symbols* of an exchange from now on; blocks. Return those that cannot be, with the reason."""
+        if self.home is None or self._given is not None:
+            return {}
+        new = {symbol: _served(exchange, kinds, [symbol]) for symbol in added}
+        try:
+            return self.home.change(self._root, new, _served(exchange, kinds, removed))
+        except OSError as e:
+            return dict.fromkeys(new, str(unusable(self.folder, e)))
 
     def ask(self, seconds: float) -> str:
         """Ask the brokers for the name of their cluster. Raises :exc:`~tickwire.errors.KafkaFailed`."""
@@ -86,6 +95,10 @@ class Place:
     def topics(self) -> Sequence[str]:
         """The topics that are needed: those of what is served, and those of older records."""
         return self._topics if self.home is None else self.home.owner.topics
+
+
+def _served(exchange: str, kinds: Collection[str], symbols: Iterable[str]) -> frozenset[str]:
+    return frozenset(served(kind, record_key(exchange, symbol)) for symbol in symbols for kind in kinds)
 
 
 def brokers_of(config: KafkaConfig) -> str:

@@ -14,7 +14,8 @@ import fcntl
 import logging
 import os
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -69,16 +70,40 @@ class Home:
         self.log, self.lost = _open(folder, disk.max_bytes, disk.fsync_ms)
         self.owner = load_owner(folder)
         self.epochs = Epochs(folder, read_epoch(folder))
+        self._signing = threading.Lock()  # what is served may change in a thread while the cluster is agreed upon
 
     def agree(self, cluster: str, brokers: str) -> None:
         """Let the records go to the cluster that is reached.
 
         Raises SpillOfAnotherCluster when it is not theirs, and OSError.
         """
-        ours = msgspec.structs.replace(self.owner, cluster=cluster, brokers=brokers)
-        if self.log.records:
-            _check(self.folder, self.owner, ours)
-        self.sign(ours)
+        with self._signing:
+            ours = msgspec.structs.replace(self.owner, cluster=cluster, brokers=brokers)
+            if self.log.records:
+                _check(self.folder, self.owner, ours)
+            self.sign(ours)
+
+    def change(self, root: Path, added: Mapping[str, frozenset[str]], removed: frozenset[str]) -> dict[str, str]:
+        """Serve what is *added*, some names for each symbol, and what is *removed* no longer; blocks.
+
+        Return the symbols that cannot be served beside those of another process, or before what waits for them
+        elsewhere, with the reason. What is removed stays ours while records wait here. Raises OSError.
+        """
+        refused: dict[str, str] = {}
+        with turn(root):
+            waits = set(waiting(root))
+            for folder in _beside(self.folder, root):
+                theirs = frozenset(load_owner(folder).serves)
+                both = [symbol for symbol, names in added.items() if not names.isdisjoint(theirs)]
+                if both and (process := user_of(folder)) is not None:
+                    refused |= dict.fromkeys(both, f"process {process} publishes it too")
+                elif both and folder in waits:
+                    refused |= dict.fromkeys(both, f"{folder} may have records of it, which the next start sends first")
+            new = frozenset[str]().union(*(names for symbol, names in added.items() if symbol not in refused))
+            with self._signing:
+                kept = frozenset(self.owner.serves) - (frozenset() if self.log.records else removed)
+                self.sign(msgspec.structs.replace(self.owner, serves=tuple(sorted(kept | new))))
+        return refused
 
     def sign(self, owner: Owner) -> None:
         """Keep whose the records are. Raises OSError."""
@@ -233,13 +258,9 @@ def _settle(home: Home, root: Path, work: Work, ours: Owner) -> None:
         home.agree(ours.cluster, ours.brokers)
     elif empty:
         home.sign(msgspec.structs.replace(home.owner, cluster=None, brokers=ours.brokers))
-    sources = set(home.folder.parent.name.split(SOURCES))
     idle = {folder for folder in waiting(root) if folder != home.folder}
-    used = {file.parent for deep in _DEPTHS for file in root.glob(f"{deep}/{LOCK}")} - {home.folder}
-    beside, families = (
-        sorted(folder for folder in those if not sources.isdisjoint(source_of(root, folder).split(SOURCES)))
-        for those in (used | idle, filter(Path.is_dir, root.iterdir()))
-    )
+    beside = _beside(home.folder, root)
+    families = _of_same_source(home.folder, root, filter(Path.is_dir, root.iterdir()))
     home.epochs = Epochs(home.folder, max((home.epochs.last, *map(read_epoch, (*families, *beside)))))
     for folder in beside:
         try:
@@ -251,6 +272,17 @@ def _settle(home: Home, root: Path, work: Work, ours: Owner) -> None:
             idle.discard(folder)
     if work.names:
         _name_unowned({folder for folder in idle if user_of(folder) is None})
+
+
+def _beside(home: Path, root: Path) -> list[Path]:
+    """The folders of other producers of the same exchange, with records or without."""
+    used = {file.parent for deep in _DEPTHS for file in root.glob(f"{deep}/{LOCK}")}
+    return _of_same_source(home, root, (used | set(waiting(root))) - {home})
+
+
+def _of_same_source(home: Path, root: Path, folders: Iterable[Path]) -> list[Path]:
+    sources = set(home.parent.name.split(SOURCES))
+    return sorted(folder for folder in folders if not sources.isdisjoint(source_of(root, folder).split(SOURCES)))
 
 
 def _refuse_same_work(folder: Path, work: Work, process: str) -> None:
