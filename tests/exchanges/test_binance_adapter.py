@@ -177,6 +177,12 @@ class TestBookProcedure:
         with pytest.raises(FrameRejected, match="malformed"):
             synced(100).receive(frame, 3)
 
+    def test_an_event_whose_numbers_contradict_each_other_is_a_gap_whatever_the_next_one_says(self) -> None:
+        adapter = synced(100)
+        with pytest.raises(FrameRejected, match="malformed"):
+            adapter.receive(depth(109, 102), 3)
+        assert books(adapter.receive(depth(3, 105), 3)) == [("invalid", None)]
+
     def test_a_wrong_number_beyond_a_gap_changes_nothing(self) -> None:
         adapter = synced(100)
         with pytest.raises(FrameRejected, match="malformed"):

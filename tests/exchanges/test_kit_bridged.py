@@ -134,6 +134,15 @@ def test_a_number_that_was_too_great_does_not_make_the_book_stand_still(follows:
     assert actions(kept.fetched(FETCH, b"103", 4)) == [("snapshot", "resync")]
 
 
+@pytest.mark.parametrize("follows", [by_range, by_previous])
+def test_a_number_that_was_too_great_does_not_keep_the_book_from_starting(follows: Follows) -> None:
+    kept = bridged(follows)
+    for event in (change(909, 101, 100), change(102, 102, 101), change(102, 102, 101), change(103, 103, 102)):
+        kept.change(event, 1)
+    outputs = kept.fetched(FETCH, b"101", 2)
+    assert actions(outputs) == [("snapshot", "initial"), ("delta", None), ("delta", None)]
+
+
 def test_a_wrong_level_in_a_change_is_a_gap_for_the_next_whatever_the_rule() -> None:
     kept = bridged(by_time)
     kept.fetched(FETCH, b"100", 1)

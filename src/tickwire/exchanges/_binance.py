@@ -148,6 +148,7 @@ class BinanceAdapter(KitAdapter[BridgedBook]):
     def _change(self, event: _Depth, received_us: Micros) -> list[Output]:
         kept = self.kept(event.symbol)
         if event.first > event.last:
+            kept.doubt()  # the next event's number may be wrong as well
             raise malformed(f"depth update of {event.symbol}", "U is above u")
         event.exchange_us = event.time_ms * 1000
         out = kept.change(event, received_us)

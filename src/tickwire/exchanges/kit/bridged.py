@@ -131,10 +131,10 @@ class BridgedBook(KeptBook):
         self._read(event, "change")
         if self._buffer:
             verdict = self._follows(self._buffer[-1][0].last, event)
-            if verdict == "old":
-                return
+            if verdict == "old" and any(event.last == kept.last for kept, _ in self._buffer):
+                return  # once more
             if verdict != "next":
-                self._buffer.clear()  # what came before the hole is of no use
+                self._buffer.clear()  # what came before the hole, or has a number that is too great, is of no use
         self._buffer.append((event, received_us))
 
     def _apply(self, book: Book, event: BookEvent, received_us: Micros) -> list[Output]:
