@@ -1,11 +1,16 @@
 """From the start of ``tickwire produce`` with many symbols to its first record, and how its books come in."""
 
+import subprocess
+import sys
 import tempfile
 import time
-from pathlib import Path
+import urllib.error
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from tickwire.broker.ports import free_ports
-from tickwire.cli.children import Child, get_json, metric
+from tickwire.cli.children import get_json, metric
+from tickwire.config.environment import for_child
 
 _WATCHED_S = 10.0
 
@@ -13,23 +18,22 @@ _WATCHED_S = 10.0
 def table(bootstrap: str, symbols: int = 500) -> list[str]:
     """Seconds until the first acknowledged record, and the books that are valid after a while."""
     exchange_port, metrics_port = free_ports("127.0.0.1", 2)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as folder:
         simulated = ["--exchange", "binance", "--symbols", str(symbols), "--rate", "500", "--port", str(exchange_port)]
-        with Child("simulate", simulated, {}, folder) as exchange:
-            exchange.wait_for("listens", 60)
+        with _command("simulate", simulated, {}):
+            listed = _listed(f"http://127.0.0.1:{exchange_port}/simulator/books?depth=1")
             settings = {
                 "KAFKA_ENABLED": "true",
                 "KAFKA_BROKERS": bootstrap,
                 "KAFKA_METRICS_ENABLED": "true",
                 "KAFKA_METRICS_PORT": str(metrics_port),
-                "KAFKA_SPILL_DIR": str(folder / "spill"),
-                "FEED_SYMBOLS": ",".join(get_json(f"http://127.0.0.1:{exchange_port}/simulator/books?depth=1")),
+                "KAFKA_SPILL_DIR": f"{folder}/spill",
+                "FEED_SYMBOLS": ",".join(listed),
                 "FEED_BINANCE_WS_URL": f"ws://127.0.0.1:{exchange_port}",
                 "FEED_BINANCE_REST_URL": f"http://127.0.0.1:{exchange_port}",
             }
             begin, first = time.monotonic(), None
-            with Child("produce", [], settings, folder):
+            with _command("produce", [], settings):
                 while time.monotonic() < begin + _WATCHED_S:
                     if first is None and metric(metrics_port, "kafka_messages_published_total"):
                         first = time.monotonic() - begin
@@ -43,3 +47,26 @@ def table(bootstrap: str, symbols: int = 500) -> list[str]:
         "",
         "A snapshot costs 50 of the 6,000 that Binance lets one address use in a minute: 120 books a minute at most.",
     ]
+
+
+@contextmanager
+def _command(name: str, arguments: list[str], settings: Mapping[str, str]) -> Iterator[None]:
+    """A command from its very start, the imports included."""
+    command, env = [sys.executable, "-m", "tickwire", name, *arguments], for_child(settings, keep_settings=False)
+    process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _listed(address: str) -> list[str]:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return list(get_json(address))
+        except urllib.error.URLError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)

@@ -125,6 +125,17 @@ _listening: list[Stop] = []
 _before: dict[signal.Signals, Any] = {}  # what was done with signals before
 
 
+def _forget() -> None:
+    """In a child that was forked, signals do what they did before the parent listened."""
+    for signum, handler in _before.items():
+        signal.signal(signum, handler)
+    _before.clear()
+    _listening.clear()
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
 def _handle(signum: int, _frame: FrameType | None) -> None:
     if asked := [stop for stop in _listening if stop.requested]:
         if time.monotonic() - min(stop.heard_at for stop in asked) < TOGETHER_S:

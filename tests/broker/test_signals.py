@@ -43,6 +43,24 @@ def test_several_hear_the_same_signal_in_whatever_order_they_end() -> None:
     assert [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)] == before
 
 
+def test_a_forked_child_ends_by_a_signal_of_its_own_which_its_parent_does_not_hear() -> None:
+    script = """
+import os, signal, time
+from tickwire.signals import Stop
+
+begun, say = os.pipe()
+with Stop() as stop:
+    child = os.fork()
+    if not child:
+        os.write(say, b"1")
+        time.sleep(60)
+    os.read(begun, 1)
+    os.kill(child, signal.SIGTERM)
+    print(os.WTERMSIG(os.waitpid(child, 0)[1]), stop.wait(0.0))
+"""
+    assert subprocess.check_output([sys.executable, "-c", script], text=True, timeout=30) == "15 False\n"
+
+
 async def test_the_event_loop_goes_on_while_waiting() -> None:
     with Stop() as stop:
         waiting = asyncio.create_task(stop.arrives())

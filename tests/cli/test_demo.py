@@ -1,5 +1,6 @@
 """The demo passes with every exchange that can be simulated, and fails when something is wrong."""
 
+import json
 import subprocess
 import sys
 
@@ -19,6 +20,7 @@ def test_the_demo_accounts_for_every_message(exchange: str) -> None:
     done = demo("--exchange", exchange, "--seconds", "3")
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
+    assert json.loads(lines[1])["value"]["exchange"] == exchange  # a record, before the consumer says anything
     assert "every message accounted for" in lines[-1]
     assert "ok     books rebuilt from Kafka = books of the exchange: 5 = 5" in lines
     assert "WRONG" not in done.stdout

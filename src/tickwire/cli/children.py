@@ -1,9 +1,8 @@
 """Commands of ours as child processes, and what they tell over HTTP: for the demo and the smoke checks."""
 
 import json
-import signal
-import subprocess
-import sys
+import multiprocessing
+import os
 import time
 import urllib.error
 import urllib.request
@@ -16,7 +15,8 @@ from tickwire.cli.metrics_page import read_page, total
 from tickwire.config.environment import for_child
 from tickwire.errors import TickwireError
 
-_POLL_S = 0.05
+_POLL_S = 0.02
+_fork = multiprocessing.get_context("fork")
 _STOP_S = 30.0
 _TAIL_CHARACTERS = 200
 
@@ -34,34 +34,30 @@ class ChildFailed(TickwireError):
 
 
 class Child:
-    """One ``tickwire`` command as a process. Its log goes to a file; its output too, unless it is shown."""
+    """One ``tickwire`` command as a process. Its log goes to a file; its output too, unless it is shown.
+
+    It is forked, with all that is imported here already: make it while this process has a single thread.
+    """
 
     def __init__(
         self, command: str, arguments: list[str], env: Mapping[str, str], folder: Path, *, shown: bool = False
     ) -> None:
         self.command = command
         self._log = folder / f"{command}.log"
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own command
-                [sys.executable, "-m", "tickwire", command, *arguments],
-                env=for_child(env, keep_settings=False),
-                stdout=None if shown else log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,  # a Ctrl-C is ours to pass on, in the right order
-            )
+        self._log.touch()
+        self._process = _fork.Process(
+            target=_become, args=([command, *arguments], for_child(env, keep_settings=False), self._log, shown)
+        )
+        self._process.start()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        if self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(_STOP_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        self._process.terminate()
+        self._process.join(_STOP_S)
+        self._process.kill()
+        self._process.join()
 
     def wait_for(self, word: str, seconds: float) -> None:
         """Wait until the process has printed *word*. Raises :exc:`ChildFailed`."""
@@ -71,26 +67,36 @@ class Child:
         """Wait for *condition* while the process runs. Raises :exc:`ChildFailed`."""
         deadline = time.monotonic() + seconds
         while not condition():
-            if self._process.poll() is not None:
-                raise ChildFailed(
-                    self.command, f"ended with {self._process.returncode} before {what} came", self._tail()
-                )
+            if self._process.exitcode is not None:
+                raise ChildFailed(self.command, f"ended with {self._process.exitcode} before {what} came", self._tail())
             if time.monotonic() > deadline:
                 raise ChildFailed(self.command, f"did not bring {what} within {seconds:g} s", self._tail())
             time.sleep(_POLL_S)
 
     def stop(self) -> None:
         """Ask the process to end and wait for it. Raises :exc:`ChildFailed` unless it ends with 0."""
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            code = self._process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            raise ChildFailed(self.command, f"did not end within {_STOP_S:g} s", self._tail()) from None
+        self._process.terminate()
+        self._process.join(_STOP_S)
+        code = self._process.exitcode
+        if code is None:
+            raise ChildFailed(self.command, f"did not end within {_STOP_S:g} s", self._tail())
         if code != 0:
             raise ChildFailed(self.command, f"ended with {code}", self._tail())
 
     def _tail(self) -> str:
         return cause(self._log.read_text(errors="replace"))
+
+
+def _become(arguments: list[str], env: Mapping[str, str], log: Path, shown: bool) -> None:
+    from tickwire.cli.main import main  # noqa: PLC0415 - which imports us
+
+    os.setsid()  # a Ctrl-C is the parent's to pass on, in the right order
+    with log.open("wb") as file:
+        for descriptor in (2,) if shown else (1, 2):
+            os.dup2(file.fileno(), descriptor)
+    os.environ.clear()
+    os.environ.update(env)
+    main(arguments, name="tickwire")
 
 
 def cause(log: str) -> str:

@@ -19,7 +19,7 @@ from tickwire.cli.children import Child, get_json, metric, post
 from tickwire.cli.common import show, show_table
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import TickwireError, UsageError
+from tickwire.errors import KafkaFailed, TickwireError, UsageError
 from tickwire.exchanges import load
 from tickwire.exchanges.contract import Channel
 from tickwire.records.kinds import KINDS
@@ -78,7 +78,7 @@ def demo(
         _reach(module.EXCHANGE.ws_url)
     else:
         simulator.load(exchange)
-    print("Starting a Kafka, the exchange, the producer and the consumer: about 10 seconds.", flush=True)
+    print("Starting a Kafka, the exchange, the producer and the consumer.", flush=True)
     with tempfile.TemporaryDirectory(prefix="tickwire-demo-") as folder, Stop() as stop:
         run = _Demo(exchange, symbols, asked, rate, Path(folder), live=live)
         with run.processes:
@@ -97,6 +97,27 @@ def _reach(url: str) -> None:
         socket.create_connection((host, address.port or _HTTPS), timeout=_REACH_S).close()
     except OSError as e:
         raise NoExchange(host, e.strerror or str(e)) from None
+
+
+def _first_record(config: KafkaConfig) -> str:
+    """Read one record without a group: the embedded broker takes seconds until a group gets its partitions."""
+    from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition  # noqa: PLC0415 - may be missing
+
+    from tickwire.cli.consume_output import json_line  # noqa: PLC0415
+    from tickwire.kafka.clients import consumer_config  # noqa: PLC0415
+    from tickwire.kafka.received import ReceivedRecord  # noqa: PLC0415
+
+    consumer = Consumer(consumer_config(config, "tickwire-demo-first") | {"fetch.wait.max.ms": 10})
+    try:
+        there = consumer.list_topics(timeout=_REACH_S).topics
+        partitions = [(name, number) for name in config.topics if name in there for number in there[name].partitions]
+        consumer.assign([TopicPartition(*partition, OFFSET_BEGINNING) for partition in partitions])
+        message = consumer.poll(_READY_S)
+    finally:
+        consumer.close()
+    if message is None or message.error():
+        raise KafkaFailed(f"No record came within {_READY_S:g} s.")
+    return json_line(ReceivedRecord.from_message(message))
 
 
 class _Demo:
@@ -125,7 +146,7 @@ class _Demo:
         }
         if not self.live:  # the simulated exchange waits, so that no rate is too high to account for every message
             kafka |= {KafkaConfig.variable(kind.when_full): "block" for kind in KINDS}
-        self._spawn("broker", ["--port", str(broker_port)]).wait_for("ready", _READY_S)
+        broker = self._spawn("broker", ["--port", str(broker_port)])
         feed = {"FEED_EXCHANGE": self.exchange, "FEED_CHANNELS": ",".join(self.channels)}
         self.exchange_url = f"http://127.0.0.1:{exchange_port}"
         if self.live:
@@ -136,6 +157,7 @@ class _Demo:
             feed["FEED_SYMBOLS"] = ",".join(get_json(f"{self.exchange_url}/simulator/books?depth=1"))
             feed[f"FEED_{self.exchange.upper()}_WS_URL"] = f"ws://127.0.0.1:{exchange_port}"
             feed[f"FEED_{self.exchange.upper()}_REST_URL"] = self.exchange_url
+        broker.wait_for("ready", _READY_S)
         self.producer = self._spawn(
             "produce",
             ["--report", str(self.folder / "produced.json")],
@@ -149,6 +171,7 @@ class _Demo:
             {**kafka, "KAFKA_METRICS_PORT": str(self.consumer_port)},
             shown=True,
         )
+        print(_first_record(KafkaConfig.model_validate({"brokers": kafka["KAFKA_BROKERS"]})), flush=True)
         self.consumer.until(lambda: self._consumed("kafka_consumer_records_total") > 0, "the first record", _READY_S)
 
     def drain(self) -> None:
