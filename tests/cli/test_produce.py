@@ -171,3 +171,21 @@ def test_a_planned_reconnect_is_no_trouble() -> None:
     family.values[name, (("reason", "planned"),)] = 3.0
     family.values[name, (("reason", "closed"),)] = 1.0
     assert trouble({name: family}) == "1 reconnects"
+
+
+def test_a_thread_that_never_comes_back_does_not_hold_the_process() -> None:
+    script = """
+import asyncio, signal, threading
+from tickwire import data_feed
+from tickwire.cli.main import main
+
+async def until_signal(feed, stop):
+    asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
+    signal.raise_signal(signal.SIGTERM)
+    await stop.arrives()
+    return 0
+
+data_feed.WebSocketDataFeed.run_until_signal = until_signal
+main(["produce", "--set", "KAFKA_METRICS_ENABLED=false"])
+"""
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=30, check=False).returncode == 0

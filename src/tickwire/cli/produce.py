@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
-import uvloop
 
 from tickwire import exchanges, metrics
 from tickwire.cli.accounting import stages, troubles
@@ -30,7 +29,7 @@ from tickwire.errors import SubscriptionRefused, TickwireError, UsageError
 from tickwire.exchanges.wanted import Wanted
 from tickwire.losses import droppable, last_line, losses
 from tickwire.records.kinds import topics_by_kind
-from tickwire.signals import Stop
+from tickwire.signals import Stop, run_alone
 from tickwire.wire.arguments import check_channels
 
 logger = logging.getLogger(__name__)
@@ -108,7 +107,7 @@ def produce(
             source = feed = WebSocketDataFeed(
                 feed=feed_config, kafka=kafka, offline_start=offline_start, _share=share, _on_found=begin
             )
-            run = lambda watch: uvloop.run(_run(feed, watch, task))  # noqa: E731
+            run = lambda watch: run_alone(_run(feed, watch, task))  # noqa: E731
         watch = Progress()
         if worker is None:
             registry = source.registry if isinstance(source, WorkerProcesses) else metrics.consistent_registry()
