@@ -1,10 +1,6 @@
-"""A recording as a server: it waits for a client's first message, then says what was recorded, whatever was asked.
+"""A recording as a server: it waits for a client's first message, then says what was recorded, whatever was asked."""
 
-REST answers are found by their path alone: another client's query was another one.
-"""
-
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -15,19 +11,15 @@ _SILENT_S = 0.2  # a client that has said nothing for so long waits to be spoken
 
 
 class Replayer:
-    """Serves *frames*, all of them on every connection, and the *bodies* of each path: one after another, the last
-    one again and again.
-    """
+    """Serves *frames*, all of them on every connection, and nothing by REST."""
 
-    def __init__(self, frames: Sequence[str | bytes], bodies: Mapping[str, Sequence[str]]) -> None:
-        self._frames, self._bodies = frames, {path.rstrip("/"): found for path, found in bodies.items()}
-        self._asked: dict[str, int] = defaultdict(int)
+    def __init__(self, frames: Sequence[str]) -> None:
+        self._frames = frames
         self.address = "127.0.0.1:1"  # until it listens
-        self.connections = 0
 
     async def __aenter__(self) -> Self:
         app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._request)
+        app.router.add_get("/{path:.*}", self._replay)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -39,24 +31,15 @@ class Replayer:
     ) -> None:
         await self._runner.cleanup()
 
-    async def _request(self, request: web.Request) -> web.StreamResponse:
-        if "Upgrade" in request.headers:
-            return await self._replay(request)
-        path = request.path.rstrip("/")
-        bodies = self._bodies.get(path)
-        if bodies is None:
-            return web.Response(status=404, text="not recorded")
-        self._asked[path] += 1
-        return web.Response(text=bodies[min(self._asked[path], len(bodies)) - 1])
-
     async def _replay(self, request: web.Request) -> web.StreamResponse:
-        ws = web.WebSocketResponse(max_msg_size=0, compress=False)
+        if "Upgrade" not in request.headers:
+            return web.Response(status=404, text="not recorded")
+        ws = web.WebSocketResponse(compress=False)
         await ws.prepare(request)
-        self.connections += 1
         with suppress(TimeoutError):
             await ws.receive(_SILENT_S)
         for frame in self._frames:
-            await (ws.send_str(frame) if isinstance(frame, str) else ws.send_bytes(frame))
+            await ws.send_str(frame)
         async for _ in ws:
             pass
         return ws
