@@ -7,7 +7,7 @@ import pytest
 
 from recordings import books
 from tickwire.errors import FrameRejected
-from tickwire.events.types import OrderBook, Trade
+from tickwire.events.types import OrderBook, Ticker, Trade
 from tickwire.exchanges import bybit
 from tickwire.exchanges.bybit import EXCHANGE, Adapter
 from tickwire.exchanges.contract import Channel, Refused, Resync, Send, Subscribed, Symbol
@@ -63,7 +63,7 @@ def test_the_time_is_the_matching_engines_where_there_is_one() -> None:
 
 
 def test_a_change_of_the_best_prices_is_never_taken_for_all_of_them() -> None:
-    with pytest.raises(FrameRejected, match="snapshot"):
+    with pytest.raises(FrameRejected, match="follows on nothing"):
         started().receive(frame("delta", 11, depth=1), 2)
 
 
@@ -150,6 +150,35 @@ def test_an_answer_to_another_clients_request_answers_none_of_ours(name: str | i
     with pytest.raises(FrameRejected, match="unknown"):
         adapter.receive(msgspec.json.encode(answer | {"success": False, "ret_msg": "Invalid topic"}), 1)
     assert len(adapter.pending()) == 2
+
+
+def best(kind: str, number: int, bids: list[tuple[str, str]], asks: list[tuple[str, str]]) -> bytes:
+    data = {"s": "BTCUSDT", "b": bids, "a": asks, "u": number}
+    return msgspec.json.encode({"topic": "orderbook.1.BTCUSDT", "type": kind, "ts": 1_700_000_000_010, "data": data})
+
+
+def test_a_ticker_may_come_as_a_change_of_the_one_before() -> None:
+    adapter = Adapter([BTC], ["ticker"], 50)
+    adapter.receive(best("snapshot", 7, [("100", "1")], [("101", "2")]), 1)
+    (first,) = adapter.receive(best("delta", 8, [("100", "0"), ("99.5", "3")], []), 2)
+    (second,) = adapter.receive(best("delta", 9, [], [("101", "0")]), 3)
+    assert isinstance(first, Ticker)
+    assert isinstance(second, Ticker)
+    assert (first.bid, first.bid_size, first.ask, first.ask_size) == ("99.5", "3", "101", "2")
+    assert (second.bid, second.ask, second.sequence) == ("99.5", None, 9)
+
+
+@pytest.mark.parametrize("change", [(9, "3"), (7, "3"), (8, "x")])
+def test_a_change_of_a_ticker_that_does_not_follow_or_cannot_be_read_gives_none_until_the_next_whole_one(
+    change: tuple[int, str],
+) -> None:
+    adapter = Adapter([BTC], ["ticker"], 50)
+    number, size = change
+    adapter.receive(best("snapshot", 7, [("100", "1")], []), 1)
+    for frame in (best("delta", number, [("99", size)], []), best("delta", number + 1, [], [])):
+        with pytest.raises(FrameRejected, match="malformed"):
+            adapter.receive(frame, 2)
+    assert len(adapter.receive(best("snapshot", 20, [("100", "1")], []), 3)) == 1
 
 
 def test_a_book_that_begins_at_another_depth_promises_that_one() -> None:

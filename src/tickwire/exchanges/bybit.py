@@ -5,7 +5,8 @@ Listing: https://bybit-exchange.github.io/docs/v5/market/instrument
 """
 
 from tickwire.exchanges import contract
-from tickwire.exchanges._bybit import BybitAdapter, Listed, read_page
+from tickwire.exchanges._bybit import BybitAdapter
+from tickwire.exchanges._bybit_frames import Listed, read_page
 from tickwire.exchanges.contract import Reading, Symbol
 from tickwire.exchanges.kit import pages
 from tickwire.exchanges.symbols import Listing, split_name

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from tickwire.errors import UnclearSymbol
 from tickwire.exchanges import bybit
-from tickwire.exchanges._bybit import BybitAdapter, Listed, read_page
+from tickwire.exchanges._bybit import BybitAdapter
+from tickwire.exchanges._bybit_frames import Listed, read_page
 from tickwire.exchanges.contract import Reading, Symbol
 from tickwire.exchanges.kit import pages
 from tickwire.exchanges.symbols import Listing, derivative, split_derivative
