@@ -87,15 +87,10 @@ def produce(
         Share(0, workers).kafka(kafka)  # raises where a share is too small
     task = _Task(asked, droppable(kafka), report)
 
-    def begin() -> None:
-        if worker is None:
-            say_start(feed_config, kafka, asked, workers)
-
     with ExitStack() as stack:
         source: WebSocketDataFeed | WorkerProcesses
         run: Callable[[Progress], int]
         if workers > 1:
-            begin()
             passed = _given(exchange=exchange, symbols=symbols, channels=channels, brokers=brokers)
             arguments = [f"--{name}={value}" for name, value in passed.items()]
             arguments += [f"--set={pair}" for pair in settings or []] + ["--offline-start"] * offline_start
@@ -104,6 +99,11 @@ def produce(
             run = lambda watch: _run_workers(together, watch)  # noqa: E731
         else:
             share = WHOLE if worker is None else _become(worker, worker_channel)
+
+            def begin() -> None:
+                if share.index == 0:  # once for all
+                    say_start(feed_config, kafka, asked, share.of)
+
             source = feed = WebSocketDataFeed(
                 feed=feed_config, kafka=kafka, offline_start=offline_start, _share=share, _on_found=begin
             )

@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.registry import Collector
 
 from tickwire import metrics
-from tickwire.cli.accounting import add_reports, report_of
+from tickwire.cli.accounting import add_reports, report_of, stages
 from tickwire.cli.metrics_page import Family, add_up, exported, only_counts, read_page
 from tickwire.cli.worker import LENGTH_BYTES, REQUEST_BYTES
 from tickwire.config.share import Share
@@ -229,8 +229,8 @@ class WorkerProcesses(Collector):
             code = worker.ended()
             if code is not None:
                 self._ended(worker, code, unasked=not self._asked and not stop.requested)
-            if not self._asked and not stop.requested and worker.start_if_due():
-                logger.info("workers.started worker=%s", worker.share)
+            if not self._asked and not stop.requested and worker.start_if_due() and worker.gone:
+                logger.info("workers.started worker=%s (again)", worker.share)
             running |= worker.state != "down"
         return not running and (self._asked or stop.requested or all(worker.over for worker in self._workers))
 
@@ -250,7 +250,8 @@ class WorkerProcesses(Collector):
             )  # fmt: skip
             return
         if code > 0:
-            logger.error("workers.failed worker=%s code=%d (all end)", worker.share, code)
+            if self._error is None or any(stages(self.accounting(), {}).values()):  # else its sentence says it all
+                logger.error("workers.failed worker=%s code=%d (all end)", worker.share, code)
             self._ask_all_to_end()
             return
         metrics.WORKER_RESTARTS.labels(str(worker.share)).inc()
