@@ -1,6 +1,5 @@
 """What several commands need: the Kafka switch, the metrics exporter, output that is safe for terminals."""
 
-import importlib
 import importlib.util
 import sys
 import unicodedata
@@ -61,17 +60,6 @@ def json_escapes(error: UnicodeError) -> tuple[str, int]:
     units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
     pairs = zip(units[::2], units[1::2], strict=True)
     return "".join(f"\\u{high:02x}{low:02x}" for high, low in pairs), error.end
-
-
-def compiled() -> str:
-    """Why the compiled part is missing; empty where it is there."""
-    try:
-        importlib.import_module("tickwire._native")
-    except ModuleNotFoundError:
-        return "several times slower; where a C compiler and Python's headers are, install it again"
-    except ImportError as e:
-        return str(e)
-    return ""
 
 
 def split_settings(pairs: Sequence[str]) -> tuple[dict[str, object], dict[str, object]]:

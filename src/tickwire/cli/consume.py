@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
+from tickwire import compiled
 from tickwire.cli.allocator import give_memory_back
-from tickwire.cli.common import check_writable, compiled, is_terminal, require_kafka, start_metrics
+from tickwire.cli.common import check_writable, is_terminal, require_kafka, start_metrics
 from tickwire.config.loading import load_kafka
 from tickwire.errors import UsageError
 from tickwire.signals import Stop
@@ -76,8 +77,8 @@ def consume(
     from tickwire.kafka.consuming.market_state import MarketState  # noqa: PLC0415
     from tickwire.kafka.consuming.positions import parse_start  # noqa: PLC0415
 
-    if missing := compiled():
-        logger.warning("consume.not_compiled (%s)", missing)
+    if compiled.missing:
+        logger.warning("consume.not_compiled (%s)", compiled.missing)
     begin = parse_start(start)
     if reset and begin.kind == "committed":
         raise UsageError("--reset says to move the group, but not where to: add --from beginning, end or a time.")

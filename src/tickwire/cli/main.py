@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 import typer.main
 
-from tickwire import __version__
+from tickwire import __version__, compiled
 from tickwire.cli import broker, check, config, consume, demo, dlq, exchanges, produce, simulate, smoke, spill, topics
-from tickwire.cli.common import compiled, json_escapes
+from tickwire.cli.common import json_escapes
 from tickwire.cli.logs import say_error, start_logging
 from tickwire.config.loading import load_log
 from tickwire.errors import TickwireError
@@ -32,8 +32,8 @@ app = typer.Typer(
 
 def _version(value: bool) -> None:
     if value:
-        missing = compiled()
-        print(f"tickwire {__version__} ({f'not compiled: {missing}' if missing else 'compiled'})")
+        how = f"not compiled: {compiled.missing}" if compiled.missing else "compiled"
+        print(f"tickwire {__version__} ({how})")
         raise typer.Exit
 
 

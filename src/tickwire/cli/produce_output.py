@@ -12,7 +12,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tickwire.cli.common import compiled, is_terminal, printable
+from tickwire import compiled
+from tickwire.cli.common import is_terminal, printable
 from tickwire.cli.logs import log_to
 from tickwire.cli.metrics_page import Page, by_label, total
 from tickwire.config.feed_config import FeedConfig
@@ -37,15 +38,14 @@ _LOST = {"dropped", "failed"}
 
 def say_start(feed: FeedConfig, kafka: KafkaConfig, asked: Mapping[str, str], workers: int) -> None:
     """Log what this run is going to do; *asked* are the topics by channel."""
-    missing = compiled()
     more = f",… ({len(feed.symbols)})" if len(feed.symbols) > _NAMED else ""
     logger.info(
         "produce.start exchange=%s symbols=%s%s channels=%s topics=%s brokers=%s metrics=%s workers=%d compiled=%s",
         feed.exchange, ",".join(feed.symbols[:_NAMED]), more, ",".join(feed.channels), ",".join(asked.values()),
-        kafka.brokers, metrics_address(kafka), workers, "no" if missing else "yes",
+        kafka.brokers, metrics_address(kafka), workers, "no" if compiled.missing else "yes",
     )  # fmt: skip
-    if missing:
-        logger.warning("produce.not_compiled (%s)", missing)
+    if compiled.missing:
+        logger.warning("produce.not_compiled (%s)", compiled.missing)
 
 
 def metrics_address(kafka: KafkaConfig) -> str:

@@ -90,6 +90,8 @@ PyInit__native(void)
         add_top,     add_short_way, add_flight,   add_outlet,  add_relay,
     };
     PyObject *module = PyModule_Create(&definition);
+    if (module && PyModule_AddStringConstant(module, "stamp", STAMP))
+        Py_CLEAR(module);
     for (size_t i = 0; module && i < sizeof parts / sizeof *parts; i++)
         if (parts[i](module))
             Py_CLEAR(module);
