@@ -159,6 +159,14 @@ class TestBook:
         assert len({request["id"] for request in requests}) == 2
 
 
+def test_a_side_without_a_price_is_missing_whatever_its_amount() -> None:
+    adapter = Adapter([PERP], ["ticker"], 100)
+    sides = {"best_bid_price": None, "best_bid_amount": 0.0, "best_ask_price": 5.5, "best_ask_amount": 10.0}
+    (_, ticker) = adapter.receive(pushed("ticker.BTC-PERPETUAL.raw", **sides), 1)
+    assert isinstance(ticker, Ticker)
+    assert (ticker.bid, ticker.bid_size, ticker.ask) == (None, None, "5.5")
+
+
 @pytest.mark.parametrize("zero", ["0.0", "0", "null"])
 def test_a_missing_side_is_zero_and_no_price(zero: str) -> None:
     adapter = Adapter([PERP], ["ticker"], 100)

@@ -17,7 +17,7 @@ __all__ = ["best", "in_units", "micros", "product", "size_in_units", "time_us"]
 
 def best(price: object, size: object) -> tuple[str | None, str | None]:
     """Give a side's best price and size; an empty side is null or has size zero. Raises :exc:`ValueError`."""
-    if price is None and size is None:
+    if price is None:
         return None, None
     price, size = decimal_text(price), decimal_text(size)
     price_key(price)
