@@ -193,6 +193,17 @@ class TestWhole:
         assert not kept.restarting
 
 
+def test_a_snapshot_that_comes_behind_changes_is_asked_for_again_where_nothing_numbers_them() -> None:
+    kept, numbered = StreamedBook(BTC, messages(), again), streamed()
+    for book in (kept, numbered):
+        book.change(BookEvent([("51", "1")], [], 101, 101), 1)
+    assert kept.snapshot(BookEvent([("50", "1")], []), 2) == [Resync(BTC, "gap")]
+    assert actions(numbered.snapshot(BookEvent([("50", "1")], [], 101), 2)) == [("snapshot", "initial")]
+    kept.ask()
+    kept.change(BookEvent([("51", "1")], []), 3)  # of the subscription that ended
+    assert actions(kept.snapshot(BookEvent([("50", "1")], []), 4)) == [("snapshot", "initial")]
+
+
 def test_changes_without_a_snapshot_ask_for_it_once_it_counts_as_lost() -> None:
     kept = streamed()
     assert kept.change(BookEvent([], [], 101, 101), 1_000_000) == []

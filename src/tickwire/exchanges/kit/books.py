@@ -141,8 +141,11 @@ class StreamedBook(KeptBook):
             raise
         if self._cut:
             book.truncate(self.messages.depth)
+        late = self._changes_since is not None and self._follows is None and self._checksum is None
         self.suspect, self._changes_since = False, None
         self.leave()
+        if late:  # nothing tells which of the changes before it are in it
+            return self.restart("gap", received_us)
         if self._checksum is not None and self._checksum(book) != event.crc:
             return self.restart("checksum", received_us)
         return self._started(book, event, received_us)
@@ -189,7 +192,7 @@ class StreamedBook(KeptBook):
 
     def ask(self) -> list[Output]:
         """Subscribe again."""
-        self.restarting = True
+        self.restarting, self._changes_since = True, None
         return self._again(self.symbol)
 
 
