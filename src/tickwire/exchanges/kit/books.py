@@ -236,9 +236,10 @@ class WholeBook(KeptBook):
 
 def difference(old: list[Level], new: list[Level]) -> list[Level]:
     """The changes that make *new* of *old*: removals, then what is new or has another size."""
-    known, prices = set(old), {price_key(price) for price, _ in new}
-    gone = [(price, "0") for price, _ in old if price_key(price) not in prices]
-    return gone + [level for level in new if level not in known]
+    known, wanted = set(old), set(new)
+    added = [level for level in new if level not in known]
+    prices = {price_key(price) for price, _ in added}
+    return [(p, "0") for p, s in old if (p, s) not in wanted and price_key(p) not in prices] + added
 
 
 def sequence(event: BookEvent) -> int | None:
