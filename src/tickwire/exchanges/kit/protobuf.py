@@ -3,11 +3,11 @@
 The encoding: https://protobuf.dev/programming-guides/encoding/
 """
 
-from collections import defaultdict
 from typing import TypeAlias
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types; groups are not written any more
 _SKIPPED = {_FIXED64: 8, _FIXED32: 4}  # bytes of what has no reader here
+_MORE = 0x80  # and above: a byte of a number that goes on
 _MOST_BITS = 63  # of the last part of a number
 
 _Value: TypeAlias = int | bytes
@@ -22,22 +22,37 @@ class Message:
     __slots__ = ("_fields",)
 
     def __init__(self, data: bytes) -> None:
-        self._fields: defaultdict[int, list[_Value]] = defaultdict(list)
+        # Numbers of one byte, as most are, do not go through _number: this runs for every field of every level.
+        fields: dict[int, list[_Value]] = {}
+        self._fields = fields
         at, end = 0, len(data)
         while at < end:
-            key, at = _number(data, at)
+            key = data[at]
+            at += 1
+            if key >= _MORE:
+                key, at = _number(data, at - 1)
             kind = key & 7
+            value: _Value
             if kind == _BYTES:
-                size, at = _number(data, at)
-                self._fields[key >> 3].append(data[at : at + size])
+                size = data[at] if at < end else _MORE
+                at += 1
+                if size >= _MORE:
+                    size, at = _number(data, at - 1)
+                start = at
                 at += size
+                value = data[start:at]
             elif kind == _VARINT:
                 value, at = _number(data, at)
-                self._fields[key >> 3].append(value)
             elif kind in _SKIPPED:
                 at += _SKIPPED[kind]
+                continue
             else:
                 raise ValueError(f"a field of the wire type {kind}")
+            field = key >> 3
+            if field in fields:
+                fields[field].append(value)
+            else:
+                fields[field] = [value]
         if at != end:
             raise ValueError("a field that is longer than its message")
 
@@ -76,7 +91,7 @@ def _number(data: bytes, at: int) -> tuple[int, int]:
         byte = data[at]
         at += 1
         value |= (byte & 0x7F) << shift
-        if byte < 0x80:
+        if byte < _MORE:
             return value, at
         shift += 7
     raise ValueError("a number of more than 64 bits")
