@@ -6,9 +6,9 @@ The order book's procedure:
 https://www.mexc.com/api-docs/spot-v3/websocket-market-streams/how-to-properly-maintain-a-local-copy-of-the-order-book
 Snapshot and listing: https://www.mexc.com/api-docs/spot-v3/market-data-endpoints
 
-A ticker has no number, and its time is that of its sending. A trade without an id of its own, as servers before 2026
-send them, has that of its message's time and its place in it. Not confirmed: that a trade's side is the taker's, limits
-of messages, what a ticker says of an empty side (here: nothing, or a size of 0).
+A ticker has no number, and its time is that of its sending. A trade has an id in the newest definitions only; without
+one it has the time of its message's sending and its place in it. Not confirmed: that a trade's side is the taker's,
+limits of messages, what a ticker says of an empty side (here: nothing, or a size of 0).
 """
 
 import re
