@@ -135,6 +135,7 @@ class WebSocketDataFeed:
         finally:
             self._dispatch = None
             self._finished.set()
+            self._reading.set()  # for whoever waits for it
         if self._flow.error is not None:
             raise self._flow.error
 
@@ -306,6 +307,8 @@ class WebSocketDataFeed:
         """
         await self._reading.wait()
         async with self._changing:
+            if self._flow.stopping.is_set():
+                return
             await self._change(await cast("Roster", self._roster).want(symbols))
 
     async def _watch_listing(self) -> None:

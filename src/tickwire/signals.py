@@ -121,6 +121,34 @@ class Stop:
         os._exit(128 + self._signum)
 
 
+class Hangups:
+    """Inside ``with`` (main thread only) SIGHUP ends nothing: it asks to read the settings again.
+
+    At a terminal it stays what it was, as a terminal that goes away sends it.
+    """
+
+    def __init__(self) -> None:
+        self._came = False
+
+    def __enter__(self) -> Self:
+        self._at_terminal = any(os.isatty(fd) for fd in (0, 1))
+        if not self._at_terminal:
+            self._before = signal.signal(signal.SIGHUP, self._hear)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if not self._at_terminal:
+            signal.signal(signal.SIGHUP, self._before)
+
+    def take(self) -> bool:
+        """Tell whether one came since this was asked last."""
+        came, self._came = self._came, False
+        return came
+
+    def _hear(self, _signum: int, _frame: FrameType | None) -> None:
+        self._came = True
+
+
 _listening: list[Stop] = []
 _before: dict[signal.Signals, Any] = {}  # what was done with signals before
 

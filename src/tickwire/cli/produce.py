@@ -4,8 +4,9 @@ import asyncio
 import json
 import logging
 import tempfile
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -18,6 +19,7 @@ from tickwire.cli.common import check_writable, printable, require_kafka, show_t
 from tickwire.cli.logs import start_logging
 from tickwire.cli.metrics_page import page_of
 from tickwire.cli.produce_output import Progress, progress, say_start
+from tickwire.cli.rereading import reread
 from tickwire.cli.worker import Reporter
 from tickwire.cli.workers import REFUSED, SAID, WorkerProcesses
 from tickwire.config.feed_config import FeedConfig
@@ -29,7 +31,7 @@ from tickwire.errors import SubscriptionRefused, TickwireError, UsageError
 from tickwire.exchanges.wanted import Wanted
 from tickwire.losses import droppable, last_line, losses
 from tickwire.records.kinds import topics_by_kind
-from tickwire.signals import Stop, run_alone
+from tickwire.signals import Hangups, Stop, run_alone
 from tickwire.wire.arguments import check_channels
 
 logger = logging.getLogger(__name__)
@@ -77,7 +79,8 @@ def produce(
     kafka_values, feed_values = split_settings(settings or [])
     kafka = load_kafka(kafka_values | _given(brokers=brokers), enabled=True)
     require_kafka(kafka)
-    feed_config = load_feed(feed_values | _given(exchange=exchange, symbols=symbols, channels=channels))
+    load = partial(load_feed, feed_values | _given(exchange=exchange, symbols=symbols, channels=channels))
+    feed_config = load()
     if report is not None:
         check_writable(report, "--report")
     asked = _topics(feed_config, kafka)
@@ -85,9 +88,10 @@ def produce(
         check_channels(exchanges.load(feed_config.exchange), feed_config.channels)
         _check_workers(workers, feed_config)
         Share(0, workers).kafka(kafka)  # raises where a share is too small
-    task = _Task(asked, droppable(kafka), report)
+    task = _Task(asked, droppable(kafka), report, lambda: [load()])
 
     with ExitStack() as stack:
+        hangups = stack.enter_context(Hangups())  # before a worker answers its first process
         source: WebSocketDataFeed | WorkerProcesses
         run: Callable[[Progress], int]
         if workers > 1:
@@ -96,7 +100,7 @@ def produce(
             arguments += [f"--set={pair}" for pair in settings or []] + ["--offline-start"] * offline_start
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tickwire-workers-")))
             source = together = WorkerProcesses(workers, arguments, folder)
-            run = lambda watch: _run_workers(together, watch)  # noqa: E731
+            run = lambda watch: _run_workers(together, hangups, watch)  # noqa: E731
         else:
             share = WHOLE if worker is None else _become(worker, worker_channel)
 
@@ -107,7 +111,7 @@ def produce(
             source = feed = WebSocketDataFeed(
                 feed=feed_config, kafka=kafka, offline_start=offline_start, _share=share, _on_found=begin
             )
-            run = lambda watch: run_alone(_run(feed, watch, task))  # noqa: E731
+            run = lambda watch: run_alone(_run(feed, hangups, watch, task))  # noqa: E731
         watch = Progress()
         if worker is None:
             registry = source.registry if isinstance(source, WorkerProcesses) else metrics.consistent_registry()
@@ -124,11 +128,15 @@ def produce(
 
 
 class _Task(NamedTuple):
-    """What a run was asked to do: topics by channel, those whose records may be dropped, where to write a report."""
+    """What a run was asked to do.
+
+    Topics by channel, those whose records may be dropped, where to write a report, and what reads the settings again.
+    """
 
     topics: Mapping[str, str]
     given_up: Collection[str]
     report: Path | None
+    load: Callable[[], Sequence[FeedConfig]]
 
 
 def _topics(feed: FeedConfig, kafka: KafkaConfig) -> dict[str, str]:
@@ -175,19 +183,21 @@ def _become(worker: str, channel: int) -> Share:
     return share
 
 
-def _run_workers(workers: WorkerProcesses, watch: Progress) -> int:
+def _run_workers(workers: WorkerProcesses, hangups: Hangups, watch: Progress) -> int:
     with watch, Stop(workers.last_words) as stop:
-        return workers.run(stop, watch.tick)
+        return workers.run(stop, hangups, watch.tick)
 
 
 def _given(**values: str | None) -> dict[str, object]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-async def _run(feed: WebSocketDataFeed, watch: Progress, task: _Task) -> int:
+async def _run(feed: WebSocketDataFeed, hangups: Hangups, watch: Progress, task: _Task) -> int:
     with watch, Stop(lambda: last_line(feed.accounting(), task.given_up, at_once=True)) as stop:
         running = asyncio.create_task(feed.run_until_signal(stop))
+        rereading = asyncio.create_task(reread({feed.config.exchange: feed}, task.load, hangups))
         while not running.done():
             await asyncio.wait({running}, timeout=_TICK_S)
             watch.tick()
+        rereading.cancel()
         return running.result()

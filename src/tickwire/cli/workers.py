@@ -23,7 +23,7 @@ from tickwire.cli.metrics_page import Family, add_up, exported, only_counts, rea
 from tickwire.cli.worker import LENGTH_BYTES, REQUEST_BYTES
 from tickwire.config.share import Share
 from tickwire.errors import TickwireError
-from tickwire.signals import Stop
+from tickwire.signals import Hangups, Stop
 from tickwire.wire.backoff import Backoff
 
 logger = logging.getLogger(__name__)
@@ -54,6 +54,7 @@ class WorkerProcess:
         self._started_at = self._start_at = 0.0
         self.over = False  # no other process follows
         self._asking = threading.Lock()
+        self._rereading = False  # it is to read the settings again
         self._requests = 0
         self._received = bytearray()  # and not read: an answer may come too late for its request
 
@@ -84,6 +85,10 @@ class WorkerProcess:
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
 
+    def reread(self) -> None:
+        """Let it read the settings again, as soon as it answers: before that the signal would end it."""
+        self._rereading = True
+
     def ended(self) -> int | None:
         """The exit code of a process that has ended since the last call; it is accounted for then. None: none has."""
         if self._process is None or (code := self._process.poll()) is None:
@@ -111,6 +116,9 @@ class WorkerProcess:
                 try:
                     self.page = read_page(self._ask())
                     self.state = "running"
+                    if self._rereading:
+                        self._rereading = False
+                        self._process.send_signal(signal.SIGHUP)
                 except TimeoutError:
                     self.state = "silent"
                 except OSError:
@@ -177,17 +185,20 @@ class WorkerProcesses(Collector):
         self._code = 0
         self._error: WorkerFailed | None = None
 
-    def run(self, stop: Stop, tick: Callable[[], None]) -> int:
+    def run(self, stop: Stop, hangups: Hangups, tick: Callable[[], None]) -> int:
         """Serve until *stop* is requested or a worker ends with an error, which ends all; return the exit code.
 
         One whose symbols the exchange refuses, all of them, ends alone. A worker that is killed is started again.
-        *tick* is called all the time, so as to show how things stand.
+        *tick* is called all the time, so as to show how things stand. What *hangups* hears is passed on.
 
         Raises :exc:`WorkerFailed` with the first such error.
         """
         look_at = 0.0
         while not self._all_ended(stop):
             now = time.monotonic()
+            if hangups.take():
+                for worker in self._workers:
+                    worker.reread()
             if now >= look_at:
                 look_at = now + _LOOK_S
                 for worker in self._workers:

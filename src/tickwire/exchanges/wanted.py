@@ -53,8 +53,9 @@ class Wanted:
 
     def _there(self, listing: Listing, reading: Collection[Symbol] = ()) -> dict[str, Symbol]:
         there: dict[str, Symbol] = {}
+        read = frozenset(reading)
         for symbol in (*reading, *listing.symbols):
-            if (symbol.native not in listing.resting or symbol in reading) and _is_sound(symbol):
+            if (symbol.native not in listing.resting or symbol in read) and _is_sound(symbol):
                 there.setdefault(symbol.canonical, symbol)
         return there
 

@@ -45,8 +45,9 @@ class Connections:
         more = (len(added) - len(removed)) * len(self._channels)
         self._context.subscriptions.change(more, listed=listed, removed=removed)
         self._context.books.add(added if "orderbook" in self._channels else ())
+        gone = frozenset(removed)
         for reconnector in self._running:
-            reconnector.change((), removed)
+            reconnector.change((), gone)
         for plan in self._context.exchange.plans(added, self._channels):
             left = plan.symbols
             for reconnector in self._running:
