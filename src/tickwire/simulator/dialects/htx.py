@@ -9,6 +9,7 @@ after a second without a message, not every 5 s, and one without an answer ends 
 import gzip
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from random import Random
 
 from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Kind, Message, prices
 from tickwire.simulator.instruments import Instrument
@@ -32,6 +33,10 @@ class Dialect(PlainDialect):
     heartbeat = '{"ping":1700000000123}'
     unknown = '{"ch":"market.simulated.notice","ts":1700000000123,"tick":{}}'
 
+    def __init__(self, symbols: int | Sequence[str], rng: Random, refused: frozenset[str] = frozenset()) -> None:
+        super().__init__(symbols, rng, refused)
+        self._windows: dict[Book, tuple[dict[int, int], dict[int, int]]] = {}  # as they were told last
+
     def native(self, base: str, quote: str) -> str:
         """``btcusdt``."""
         return f"{base}{quote}".lower()
@@ -47,14 +52,17 @@ class Dialect(PlainDialect):
     def advance(self, book: Book, now_us: int) -> list[Message]:
         """Move *book*: its trades, a best price a new best, then what has changed within the best levels."""
         best, books, trades = self.of[book]
-        before = window(book, _DEPTH) if books.subscribers else None
+        before = self._windows.pop(book, None)
+        if before is None and books.subscribers:
+            before = window(book, _DEPTH)
         step, messages = self.market.step(book), list[Message]()
         if trades.subscribers and step.deals:
             messages.append(Message(trades, _trades(trades, step.deals, now_us), False))
         if best.subscribers:
             messages += [Message(best, _best(best, quote, now_us), False) for quote in step.quotes]
-        if before is not None:
-            sides = _sides(*changes(before, window(book, _DEPTH)), book.instrument)
+        if before is not None and books.subscribers:
+            self._windows[book] = now = window(book, _DEPTH)
+            sides = _sides(*changes(before, now), book.instrument)
             tick = f'{{"seqNum":{step.last},"prevSeqNum":{step.first - 1},{sides}}}'
             messages.append(Message(books, _pushed(books, tick, now_us), True))
         return messages
