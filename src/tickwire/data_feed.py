@@ -320,7 +320,7 @@ class WebSocketDataFeed:
     async def _change(self, change: Change) -> None:
         refused = await self._publishing.change(*change) if change.added or change.removed else {}
         if not self._flow.stopping.is_set():
-            self._carry_out(cast("Roster", self._roster).refuse(change, refused))
+            self._carry_out(cast("Roster", self._roster).accept(change, refused))
 
     def _carry_out(self, change: Change) -> None:
         roster, connections = cast("Roster", self._roster), cast("Connections", self._connections)

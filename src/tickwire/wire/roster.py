@@ -69,12 +69,14 @@ class Roster:
         self.listed = frozenset((*self.listed, *new))
         return self._change(kept + new[: max(0, MOST - len(kept))], "vanished")
 
-    def refuse(self, change: Change, reasons: Mapping[str, str]) -> Change:
-        """Leave out what cannot be read, by canonical names; it is new again when it is looked for again."""
-        self.symbols = [symbol for symbol in self.symbols if symbol.canonical not in reasons]
-        for name, reason in reasons.items():
+    def accept(self, change: Change, refused: Mapping[str, str]) -> Change:
+        """Note what comes, without what is *refused* (canonical names, why): that is new again at the next look."""
+        self.symbols = [symbol for symbol in self.symbols if symbol.canonical not in refused]
+        for name, reason in refused.items():
             logger.error("feed.symbol_refused exchange=%s symbol=%r why=%r", self._name, name, reason)
-        return Change([symbol for symbol in change.added if symbol.canonical not in reasons], change.removed)
+        added = [symbol for symbol in change.added if symbol.canonical not in refused]
+        self._note("added", added)
+        return Change(added, change.removed)
 
     def _change(self, symbols: list[Symbol], why: str) -> Change:
         """Read *symbols* from now on; what is in them no longer is so for this reason."""
@@ -82,9 +84,7 @@ class Roster:
         now, then = {symbol.native for symbol in symbols}, {symbol.native for symbol in before}
         added = self.share([symbol for symbol in symbols if symbol.native not in then])
         removed = self.share([symbol for symbol in before if symbol.native not in now])
-        if before:
-            self._note("added", added)
-            self._note(why, removed)
+        self._note(why, removed)
         return Change(added, removed)
 
     def _tell(self, named: Collection[Symbol]) -> None:

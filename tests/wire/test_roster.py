@@ -1,0 +1,54 @@
+"""What a roster makes of a listing that changes, for each share of the work."""
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from feed.toy_exchange import toy
+from feed.toy_server import ToyServer
+from tickwire.config.share import WHOLE, Share
+from tickwire.wire.rest import Rest
+from tickwire.wire.roster import Change, Roster
+
+NAMES = [f"S{i}-X" for i in range(40)]
+
+
+@asynccontextmanager
+async def rosters(server: ToyServer, *shares: Share) -> AsyncIterator[list[Roster]]:
+    async with server, Rest(f"http://{server.address}", (), random.Random(1).random) as rest:
+        yield [Roster(toy(), rest, share) for share in shares]
+
+
+def names(change: Change) -> tuple[list[str], list[str]]:
+    return [one.canonical for one in change.added], [one.canonical for one in change.removed]
+
+
+async def test_what_is_new_goes_to_the_share_that_it_would_have_been_in_from_the_start() -> None:
+    shares = [Share(index, 3) for index in range(3)]
+    server = ToyServer(listed=NAMES[:20])
+    async with rosters(server, *shares) as found:
+        for roster, share in zip(found, shares, strict=True):
+            assert names(await roster.want(["ALL"])) == (share.take(NAMES[:20], str), [])
+        server.listed = NAMES
+        for roster, share in zip(found, shares, strict=True):
+            assert names(await roster.look()) == (share.take(NAMES[20:], str), [])
+            assert names(await roster.look()) == ([], [])
+
+
+async def test_a_listing_that_grows_without_end_adds_no_more_than_may_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tickwire.wire.roster.MOST", 25)
+    server = ToyServer(listed=NAMES[:20])
+    async with rosters(server, WHOLE) as (roster,):
+        await roster.want(["*-X"])
+        server.listed = NAMES
+        assert names(await roster.look()) == (NAMES[20:25], [])
+        assert names(await roster.look()) == ([], [])
+
+
+async def test_what_was_refused_is_new_again() -> None:
+    async with rosters(ToyServer(listed=NAMES[:2]), WHOLE) as (roster,):
+        change = await roster.want(["ALL"])
+        assert names(roster.accept(change, {"S1-X": "somebody else has it"})) == (["S0-X"], [])
+        assert names(await roster.look()) == (["S1-X"], [])
