@@ -42,6 +42,13 @@ def test_channels_share_a_request_unless_they_are_kept_apart(apart: bool, expect
     assert [size for size, _ in sizes(made.subscribe())] == expected
 
 
+def test_what_is_pending_may_be_asked_for_one_by_one() -> None:
+    made = requests()
+    made.subscribe()
+    made.singly()
+    assert sizes(made.retry()) == [(1, number) for number in range(4, 13)]
+
+
 @pytest.mark.parametrize("said", [Requests.accept, Requests.heard])
 def test_what_was_refused_is_carried_once_an_answer_or_data_says_so(said: Any) -> None:
     made = requests()

@@ -25,7 +25,7 @@ _BURST = 64  # steps between two looks at the sockets
 _WAIT_S = 0.001  # between two looks at a socket that takes no more
 _PONG_S = 60.0
 _FREEZE_S = 30.0  # for clients to take what was written
-_OVERSIZE_BYTES = 64 * 1024 * 1024
+_OVERSIZE_BYTES = 64 * 1024 * 1024 + 1  # one more than any exchange may send
 
 
 class SimulatedExchange:

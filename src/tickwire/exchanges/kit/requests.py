@@ -82,6 +82,10 @@ class Requests:
         self._silent.add(key)
         return self._ask("unsubscribe", [item]) + self._ask("subscribe", [item])
 
+    def singly(self) -> None:
+        """Ask for one at a time from now on, because an answer did not say what it was about."""
+        self._most = 1
+
     def pending(self) -> list[Item]:
         """What is neither acknowledged, nor refused, nor implied by data."""
         return list(self._pending.values())
