@@ -21,6 +21,7 @@ from tickwire.exchanges.kit.continuity import NO_NUMBER
 _NO_DATA = Raw(b"null")
 _TICKER_MARK = b'@bookTicker"'
 # Streams of the best levels alone, and of retail orders, have events that look like those of the whole book.
+_DIFFERENCES = b"@depth@"
 _NO_DIFFERENCES = re.compile(rb'"stream"\s*:\s*"[^"@]*@(?:depth[0-9]|rpiDepth)')
 _STREAM_WITHIN = 120  # bytes of a frame
 
@@ -114,7 +115,7 @@ class BinanceAdapter(KitAdapter[BridgedBook]):
                 if (self._traded or self._left) and self.trade_mark in payload:
                     return self._deal(self.trade_decoder.decode(payload).data, received_us)
                 event = _decode_depth(payload).data
-                if _NO_DIFFERENCES.search(payload, 0, _STREAM_WITHIN) is not None:
+                if _DIFFERENCES not in payload and _NO_DIFFERENCES.search(payload, 0, _STREAM_WITHIN) is not None:
                     raise FrameRejected("unknown", f"a book that is no difference: {payload[: contract.MAX_TEXT]!r}")
                 return self._change(event, received_us)
             best = _decode_ticker(payload).data

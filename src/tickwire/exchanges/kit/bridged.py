@@ -10,7 +10,7 @@ from tickwire.events.book import Book
 from tickwire.events.short_way import MS, NEXT, ShortWay
 from tickwire.events.types import Micros
 from tickwire.exchanges.contract import UNREADABLE, Fetch, Output, malformed
-from tickwire.exchanges.kit.books import KeptBook, sequence
+from tickwire.exchanges.kit.books import KeptBook
 from tickwire.exchanges.kit.continuity import BookEvent, Follows
 from tickwire.exchanges.messages import BookMessages, json_prefix
 
@@ -157,7 +157,8 @@ class BridgedBook(KeptBook):
         self.update_id = event.last
         if not self.followed:
             self._judge, self.followed = self._follows, True
-        delta = self.messages.delta(bids, asks, sequence(event), event.exchange_us, received_us)
+        number = event.last if event.last >= 0 else None
+        delta = self.messages.delta(bids, asks, number, event.exchange_us, received_us)
         if not self.short and self._short_way is not None:
             self.short = True
             of_book = json_prefix("bids", delta), book.bids, book.asks, self, NEXT, MS
