@@ -237,6 +237,7 @@ async def test_a_time_in_which_this_process_did_nothing_is_no_silence(
             await asyncio.sleep(0.1)
             if number == 15:
                 time.sleep(1.5)  # noqa: ASYNC251 - as a callback may do
+                await asyncio.sleep(0.2)  # nothing has come yet
         await length(events, 19)
         assert not [e for e in events if e.action == "invalid"]
     assert len(server.peers) == 1
