@@ -1,5 +1,6 @@
 """Threads for what event loops hand out, such as ``asyncio.to_thread``, that do not outlive the process."""
 
+import asyncio
 import os
 import threading
 from collections.abc import Callable
@@ -52,3 +53,13 @@ class DaemonPool(ThreadPoolExecutor):
         while job := self._jobs.get():
             job()
             self._idle.release()
+
+
+async def to_its_end(work: Callable[[], T]) -> T:
+    """Do *work* in a thread. Such a thread cannot be cancelled: who waits for it waits for its end even so."""
+    working = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.wait({working})
+        raise

@@ -117,12 +117,14 @@ async def test_the_loop_keeps_its_turns_while_the_disk_stands_still(
             assert publisher.accounting()[config.orderbook_topic].spilled > 500
             assert sums_agree(publisher)
             assert files() == 1
+            assert publisher.place.epochs is not None
+            publisher.place.epochs.given(1_700_000_000_000)
             moves.set()
             await aeventually(lambda: files() > 1, "the next file")
         await aeventually(lambda: not publisher._buffer.records, "the disk is drained", 30)
         await aeventually(lambda: not files(), "the files go")
-        assert not any(on_loop)
         assert await publisher.close(30) == 0
+        assert not any(on_loop)
     assert_all_there(config, rounds)
     assert (feed.asked, feed.errors) == ([], [])
 

@@ -1,5 +1,7 @@
 """Which folder a producer takes, what it takes over from others, and for which cluster: no Kafka needed."""
 
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -9,8 +11,10 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from kafka.spill.spill_support import fast_folder, open_log
+from support import eventually
 from tickwire.errors import SpillInUse, SpillOfAnotherCluster, SpillUnusable
 from tickwire.kafka.spill import Disk, Home, Owner, SpillLog, Work, served, settle
+from tickwire.kafka.spill.epochs import read_epoch
 from tickwire.kafka.spill.home import waiting
 from tickwire.kafka.spill.looking import look
 from tickwire.records.codec import Record, record_key
@@ -261,6 +265,7 @@ def test_epochs_grow_over_runs_lists_and_crashes(root: Path) -> None:
     assert first.epochs.last == 0
     first.epochs.given(1_700_000_000_000)
     first.epochs.given(1_700_000_000_007)
+    eventually(lambda: read_epoch(first.folder) >= 1_700_000_000_007, "the disk has it")
     first.log.close()  # and nothing more, as in a crash
     second = start(root, "AC")
     assert second.epochs.last >= 1_700_000_000_007
@@ -295,14 +300,32 @@ def test_a_producer_of_several_exchanges_finds_what_one_of_each_left_and_they_wh
 def test_few_epochs_are_written_to_the_disk(root: Path) -> None:
     home = start(root, "A")
     path = home.folder / "epoch"
-    files = set()
-    for epoch in range(1_000_000, 1_000_500):
+    home.epochs.given(1_000_000)
+    eventually(lambda: read_epoch(home.folder) >= 1_000_500, "more than was given")
+    file = path.stat().st_ino
+    for epoch in range(1_000_001, 1_000_500):
         home.epochs.given(epoch)
-        files.add(path.stat().st_ino)
-        assert int(path.read_text()) >= epoch
-    assert len(files) == 1
+    assert path.stat().st_ino == file
     home.epochs.close()
     assert int(path.read_text()) == 1_000_499
+
+
+def test_nobody_waits_for_the_disk_but_the_end_which_keeps_the_last_epoch(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, moves, fsync = start(root, "A"), threading.Event(), os.fsync
+
+    def standing(fd: int) -> None:
+        moves.wait(20)
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", standing)
+    for epoch in (1_000_000, 2_000_000, 3_000_000):
+        home.epochs.given(epoch)
+    assert read_epoch(home.folder) == 0
+    moves.set()
+    home.epochs.close()
+    assert read_epoch(home.folder) == 3_000_000
 
 
 def test_bytes_that_are_cut_off_the_end_between_two_runs_are_counted(root: Path) -> None:

@@ -1,6 +1,7 @@
 """Publishes market events: each ends once, as the ledger says, and no book's records have a hidden hole.
 
-Everything happens on the event loop's thread: a timer serves the delivery reports, so the accounting needs no locks.
+Everything happens on the event loop's thread, but what waits for the disk: a timer serves the delivery reports, so the
+accounting needs no locks.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from confluent_kafka import KafkaError
 
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
+from tickwire.daemon_pool import to_its_end
 from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.events.types import MarketEvent
 from tickwire.kafka.admin.topics import ensure_topics
@@ -92,6 +94,7 @@ class Publisher:
         self._left: list[InFlight] | None = None  # at the end: what is neither acknowledged nor on disk
         self._connecting: asyncio.Task[None] | None = None
         self._failed = False
+        self._tell: Callable[[TickwireError], object] = self.flows.failed
 
     def open(self) -> None:
         """Make sure that Kafka answers and that the topics exist, take the folder; blocks, so call it in a thread.
@@ -127,8 +130,7 @@ class Publisher:
     def abandon(self) -> None:
         """Undo :meth:`open`, where nothing was started."""
         self._link.close()
-        self.place.close()
-        self._buffer.close([], [])
+        self._keep([], [])
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Serve delivery reports on *loop* from now on."""
@@ -195,14 +197,19 @@ class Publisher:
             self._carefully(self._finish)
             await asyncio.sleep(0)
         self._link.close()
-        self.place.close()
-        self._left = self._buffer.close(list(self._link.entries()), list(self._waiting()))
+        handed_over, waiting = list(self._link.entries()), list(self._waiting())
+        self._tell = lambda error: self._loop.call_soon_threadsafe(self.flows.failed, error)
+        self._left = await to_its_end(lambda: self._keep(handed_over, waiting))  # others on this loop do not wait
         with metrics.EXPORT:
             self.flows.export()
             self._ledger.export_end()
         if self._left:
             logger.error("publisher.lost records=%d", len(self._left))
         return len(self._left)
+
+    def _keep(self, handed_over: list[InFlight], waiting: list[InFlight]) -> list[InFlight]:
+        self.place.close()
+        return self._buffer.close(handed_over, waiting)
 
     def _finish(self) -> None:
         self._drain()
@@ -370,7 +377,7 @@ class Publisher:
     def _fail(self, error: TickwireError) -> None:
         if not self._failed:
             self._failed = True
-            self.flows.failed(error)
+            self._tell(error)
 
     def _export(self) -> None:
         with metrics.EXPORT:

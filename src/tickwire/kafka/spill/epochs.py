@@ -1,6 +1,7 @@
 """The last epoch of order books, kept on disk so that epochs grow over restarts whatever the clock says."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tickwire.kafka.spill.owner import replace
@@ -12,25 +13,29 @@ _AHEAD = 10_000  # epochs are milliseconds: about one write in ten seconds, whil
 
 
 class Epochs:
-    """Epochs of one producer. The file never says less than what was given out; after an orderly end, just that."""
+    """Epochs of one producer, in a file that a thread writes: nobody waits for the disk but :meth:`close`.
+
+    The file says more than was given out, from the moment on when the disk has it; after an orderly end, just that.
+    """
 
     def __init__(self, folder: Path, last: int) -> None:
         self.last = last  # no epoch above it was given out before this run
         self._path = folder / EPOCH
         self._newest = last
-        self._kept = read_epoch(folder)
+        self._kept = self._asked = read_epoch(folder)
+        self._disk = ThreadPoolExecutor(1, "tickwire-epochs")
         self._keep(last)
 
     def given(self, epoch: int) -> None:
-        """Keep *epoch*, which is given out now; blocks for a write when it is above what was kept ahead."""
+        """Keep *epoch*, which is given out now; it is written when it is above what was kept ahead."""
         self._newest = max(self._newest, epoch)
-        if epoch > self._kept:
-            self._keep(epoch + _AHEAD)
+        if epoch > self._asked:
+            self._asked = epoch + _AHEAD
+            self._disk.submit(self._keep, self._asked)
 
     def close(self) -> None:
-        """Keep the last one and no more."""
-        if self._newest < self._kept:
-            self._keep(self._newest)
+        """Keep the last one and no more; blocks."""
+        self._disk.submit(self._keep, self._newest).result()
 
     def _keep(self, epoch: int) -> None:
         if epoch == self._kept:
@@ -39,6 +44,7 @@ class Epochs:
             replace(self._path, str(epoch).encode())
         except OSError as e:  # a full disk: tried again with the next epoch
             logger.warning("spill.epoch_not_kept path=%s cause=%s", self._path, e.strerror)
+            self._asked = self._kept
         else:
             self._kept = epoch
 
