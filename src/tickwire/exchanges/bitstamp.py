@@ -5,8 +5,7 @@ Order book by REST, listing, limits: https://www.bitstamp.net/api/#tag/Order-boo
 
 Nothing numbers the changes: one that is missing cannot be seen, unless its frame came and could not be read. Books may
 be crossed for a while, by the exchange's own word: that is no reason to start one again.
-Unconfirmed: how an error names its channel; how old a snapshot may be (here: 5 s older than the first change kept, or a
-minute where the exchange gives the same one four times).
+Unconfirmed: how an error names its channel, and how old a snapshot may be (here 5 s; a minute if told four times).
 """
 
 from collections.abc import Sequence

@@ -58,7 +58,6 @@ EXCHANGE = contract.Exchange(
 )
 
 _TOO_MANY = 10028  # the code of too_many_requests
-_NO_REQUEST = -1
 _AGAIN = 1_000_000  # and above: the number of a request for one book that starts again
 
 
@@ -128,7 +127,7 @@ class Adapter(KitAdapter[StreamedBook]):
             # "If your client fails to respond to a test_request, the server immediately closes the connection."
             return [Send(self.ping_text, urgent=True)] if params.type == "test_request" else []
         elif frame.id is not None and (frame.result or frame.error):
-            return self._answered(frame.id if type(frame.id) is int else _NO_REQUEST, frame)
+            return self._answered(frame.id if type(frame.id) is int else -1, frame)
         raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
 
     def _quote(self, data: Raw, received_us: Micros) -> list[Output]:

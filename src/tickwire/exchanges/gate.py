@@ -9,14 +9,14 @@ removals. Not confirmed: limits of messages and subscriptions, none of which is 
 """
 
 from collections.abc import Sequence
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
 from tickwire.errors import FrameRejected
-from tickwire.events.types import Micros, TakerSide
+from tickwire.events.types import Micros
 from tickwire.exchanges import contract
+from tickwire.exchanges._gate import Book, Frame, decode, decode_book, decode_ticker, decode_trade, stream_of
 from tickwire.exchanges.contract import Channel, Output, Symbol, decoded, malformed
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook, by_range
 from tickwire.exchanges.messages import BookMessages
@@ -42,55 +42,7 @@ EXCHANGE = contract.Exchange(
 # Ours, Gate's.
 _NAMES: dict[Channel, str] = {"ticker": "spot.book_ticker", "orderbook": "spot.obu", "trade": "spot.trades"}
 _CHANNELS: dict[str | None, Channel] = {name: channel for channel, name in _NAMES.items()}
-_NO_LEVELS = Raw(b"[]")
 _DUPLICATE = "Alert sub "  # how the refusal of a subscription begins that there is already
-
-_Number = Annotated[int, Meta(ge=0, le=2**53)]
-
-
-class _Ticker(Struct, gc=False):
-    s: str
-    u: _Number
-    t: _Number
-    b: str  # "" where there is no bid
-    B: str
-    a: str
-    A: str
-
-
-class _Book(Struct, gc=False):
-    """A snapshot, which is *full*, or a change; a change without levels only moves the number on."""
-
-    s: str  # ob.SYMBOL.DEPTH
-    u: _Number
-    U: _Number | None = None
-    t: _Number | None = None
-    full: bool = False
-    b: Raw = _NO_LEVELS
-    a: Raw = _NO_LEVELS
-
-
-class _Trade(Struct, gc=False):
-    id: _Number  # of all markets: it has holes
-    currency_pair: str
-    create_time_ms: Annotated[str, Meta(pattern=r"^[0-9]{1,14}([.][0-9]{0,9})?$")]
-    side: TakerSide  # "only the taker side is notified"
-    amount: str
-    price: str
-
-
-class _Error(Struct):
-    code: int | None = None
-    message: str = "no reason"
-
-
-class _Frame(Struct):
-    channel: str | None = None
-    event: str | None = None
-    result: Raw = Raw(b"null")
-    error: _Error | None = None
-    payload: list[str] = []  # of the request that this answers
-    id: int | str | None = None  # no request of ours has a text
 
 
 class _Pair(Struct):
@@ -100,10 +52,6 @@ class _Pair(Struct):
     trade_status: str
 
 
-_decode = msgspec.json.Decoder(_Frame).decode
-_decode_ticker = msgspec.json.Decoder(_Ticker).decode
-_decode_book = msgspec.json.Decoder(_Book).decode
-_decode_trade = msgspec.json.Decoder(_Trade).decode
 _decode_listing = msgspec.json.Decoder(list[_Pair]).decode
 
 
@@ -141,7 +89,7 @@ class Adapter(KitAdapter[StreamedBook]):
 
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
-        frame = decoded("frame", _decode, payload)
+        frame = decoded("frame", decode, payload)
         channel = _CHANNELS.get(frame.channel)
         if frame.event == "update" and channel == "orderbook":
             return self._book(frame.result, received_us)
@@ -156,12 +104,12 @@ class Adapter(KitAdapter[StreamedBook]):
         raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
 
     def _ticker(self, result: Raw, received_us: Micros) -> list[Output]:
-        best = decoded("ticker", _decode_ticker, result)
+        best = decoded("ticker", decode_ticker, result)
         bid, ask = (best.b or None, best.B), (best.a or None, best.A)
         return self.ticker(best.s, *bid, *ask, received_us, sequence=best.u, exchange_us=best.t * 1000)
 
     def _book(self, result: Raw, received_us: Micros) -> list[Output]:
-        book = decoded("book", _decode_book, result)
+        book = decoded("book", decode_book, result)
         kept = self._kept(book)
         first = book.u if book.full else book.U
         if first is None:
@@ -172,14 +120,14 @@ class Adapter(KitAdapter[StreamedBook]):
         return self.heard(kept, out) if kept.new else out
 
     def _trade(self, result: Raw, received_us: Micros) -> list[Output]:
-        trade = decoded("trade", _decode_trade, result)
+        trade = decoded("trade", decode_trade, result)
         whole, _, part = trade.create_time_ms.partition(".")
         said = trade.currency_pair, str(trade.id), trade.price, trade.amount, trade.side
         return self.trade(*said, received_us, exchange_us=int(whole + f"{part:0<3}"[:3]))
 
-    def _kept(self, book: _Book) -> StreamedBook:
+    def _kept(self, book: Book) -> StreamedBook:
         """A stream's book. It promises the depth at which it begins: what the exchange says counts."""
-        name, depth = _stream(book.s)
+        name, depth = stream_of(book.s)
         kept = self.kept(name)
         if depth != kept.messages.depth:
             if depth is None or not (kept.new and book.full):
@@ -187,10 +135,10 @@ class Adapter(KitAdapter[StreamedBook]):
             kept.promise(depth)
         return kept
 
-    def _answered(self, channel: Channel, frame: _Frame) -> list[Output]:
+    def _answered(self, channel: Channel, frame: Frame) -> list[Output]:
         """Take an answer, known by its number, or by its payload where the request had none."""
         error = None if frame.error is None else frame.error.message[: contract.MAX_TEXT]
-        names = [_stream(name)[0] for name in frame.payload]
+        names = [stream_of(name)[0] for name in frame.payload]
         native = names[0] if names else None
         start: list[Output] = []
         if error is not None and error.startswith(_DUPLICATE):
@@ -204,9 +152,3 @@ class Adapter(KitAdapter[StreamedBook]):
         if len(names) == 1 or not names:
             return self.answered_each(channel, native, error)
         raise FrameRejected("unknown", f"an error that answers several subscriptions: {error!r}")
-
-
-def _stream(name: str) -> tuple[str, int | None]:
-    """The symbol and the depth in the name of a book's stream; elsewhere symbols stand alone."""
-    symbol, _, depth = name.removeprefix("ob.").rpartition(".")
-    return (symbol, int(depth)) if symbol and depth.isdecimal() and len(depth) < 6 else (name, None)
