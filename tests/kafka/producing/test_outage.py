@@ -129,6 +129,24 @@ async def test_the_loop_keeps_its_turns_while_the_disk_stands_still(
     assert (feed.asked, feed.errors) == ([], [])
 
 
+async def test_the_loop_does_not_wait_while_the_disk_takes_what_is_left_at_the_end(
+    mock: MockCluster, unique: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_loop, fsync = list[bool](), os.fsync
+
+    def asked(fd: int) -> None:
+        on_loop.append(threading.current_thread() is threading.main_thread())
+        fsync(fd)
+
+    async with running(made(mock, unique, tmp_path), NullFlow()) as publisher:
+        with mock.down():
+            publish_round(publisher, 0)
+            monkeypatch.setattr(os, "fsync", asked)
+            assert await publisher.close(0) == 0
+    assert on_loop
+    assert not any(on_loop)
+
+
 async def test_what_is_left_at_the_end_is_sent_first_by_the_next_start(
     mock: MockCluster, unique: str, tmp_path: Path
 ) -> None:
