@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient
 from faults.programs import Exchange, Program, ProgramFailed
 from tickwire import simulator
 from tickwire.broker import ApacheCluster
-from tickwire.simulator.faults import FRAME, REST, SPECIAL
+from tickwire.simulator.faults import FRAME, MUTE, REST, SPECIAL
 
 Actor = Iterator[None]
 
@@ -31,10 +31,11 @@ _ALIVE_S = 30.0
 def switches(exchange: str) -> list[str]:
     """The faults that *exchange* can show in the time of a soak, without ``refuse``, which ends a producer at once."""
     dialect = simulator.load(exchange)
-    absent = SPECIAL - dialect.faults
+    # Until such a silence is noticed, and each time that takes longer, what a producer has is not the exchange's.
+    absent = {MUTE} | (SPECIAL - dialect.faults)
     if dialect.snapshot_path is None:  # its books need no REST
         absent |= REST.keys()
-    if dialect.heartbeat is None:  # silent, it answers pings, which passes for a quiet market for 10 minutes
+    if dialect.heartbeat is None:  # silent, it answers pings
         absent |= {"silence"}
     shown = [name for name in (*FRAME, *REST, "stale") if name not in absent]
     return sorted(shown, key=_LAST.__contains__)
