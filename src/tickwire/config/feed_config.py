@@ -24,7 +24,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(comma_list), AfterValidator(_
 
 
 class FeedConfig(Settings):
-    """Which exchange, symbols and channels to read. Arguments and defaults only; `load_feed` reads the environment.
+    """Which symbols and channels of an exchange to read. Arguments and defaults only; `load_feed` has the environment.
 
     Whether the exchange exists and offers these channels and symbols is for the exchange modules to say. Raises
     SettingsError where a value does not fit, alone or together with another one.
@@ -33,11 +33,13 @@ class FeedConfig(Settings):
     model_config = SettingsConfigDict(env_prefix="FEED_")
     URL_NAME: ClassVar[re.Pattern[str]] = re.compile(r"[a-z0-9_]+_(ws|rest)_url")
 
-    exchange: Annotated[str, BeforeValidator(lower)] = Field("binance", min_length=1, description="Exchange to read.")
+    exchange: Annotated[str, BeforeValidator(lower)] = Field(
+        "binance", min_length=1, description="Exchanges to read, comma-separated."
+    )
     symbols: Names = Field(
         ("BTCUSDT",),
         description="Symbols, comma-separated, in the exchange's spelling or ours (BTC-USDT); "
-        "ALL and patterns (`*-USDT`, `!*-BUSD`).",
+        "ALL and patterns (`*-USDT`, `!*-BUSD`); `kraken:BTC-USD` is for that exchange alone.",
     )
     channels: Names = Field(("ticker", "orderbook"), description="Channels, comma-separated.")
     orderbook_mode: Annotated[Literal["delta", "snapshot"], BeforeValidator(lower)] = Field(

@@ -10,7 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -19,6 +19,7 @@ from pydantic import SecretStr
 
 from tickwire.config.base import HIDDEN, Settings, without_user_info
 from tickwire.config.feed_config import FeedConfig
+from tickwire.config.feeds import Found, feeds
 from tickwire.config.foreign import is_foreign, is_service_link
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.log_config import LogConfig
@@ -41,14 +42,6 @@ class _Layer(NamedTuple):
     spell: Callable[[str], str]
 
 
-class _Found(NamedTuple):
-    """A value that a source gives: under which name (``sasl_password`` or ``sasl_password_file``), and which source."""
-
-    name: str
-    value: object
-    origin: str
-
-
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One setting as it is used: ``value`` is None where unset and hidden where secret; lists are comma-separated."""
@@ -64,15 +57,27 @@ def load_kafka(overrides: Mapping[str, object] | None = None, *, enabled: bool =
     *enabled* is what KAFKA_ENABLED is where no source says it: true for commands whose only purpose is Kafka.
     Raises SettingsError.
     """
-    return _build(KafkaConfig, {"enabled": _Found("enabled", enabled, "default")} | _find(KafkaConfig, overrides))
+    return _build(KafkaConfig, {"enabled": Found("enabled", enabled, "default")} | _find(KafkaConfig, overrides))
 
 
 def load_feed(overrides: Mapping[str, object] | None = None) -> FeedConfig:
-    """The ``FEED_*`` settings in force. ``overrides`` are flags by field name (or ``kraken_ws_url``); None: not given.
+    """The ``FEED_*`` settings in force of one exchange; arguments as in `load_feeds`.
 
-    Raises SettingsError.
+    Raises SettingsError, also where several exchanges are named.
     """
-    return _build(FeedConfig, _find(FeedConfig, overrides))
+    first, *others = load_feeds(overrides)
+    if others:
+        names = ", ".join(config.exchange for config in (first, *others))
+        raise SettingsError(f"The settings name several exchanges ({names}), and this reads one: say which.")
+    return first
+
+
+def load_feeds(overrides: Mapping[str, object] | None = None) -> tuple[FeedConfig, ...]:
+    """The ``FEED_*`` settings in force of each exchange that is to be read.
+
+    ``overrides`` are flags by field name (or ``kraken_ws_url``); None: not given. Raises SettingsError.
+    """
+    return tuple(_build(FeedConfig, found) for found in _find_feeds(overrides))
 
 
 def load_log() -> LogConfig:
@@ -87,11 +92,31 @@ def origins(kafka: Mapping[str, object] | None = None, feed: Mapping[str, object
     """
     path, chosen = _file_path()
     file = Setting("TICKWIRE_CONFIG", str(path), "environment TICKWIRE_CONFIG" if chosen else "default")
-    return (*_settings(KafkaConfig, kafka), *_settings(FeedConfig, feed), *_settings(LogConfig, None), file)
+    return (
+        *_settings(KafkaConfig, _find(KafkaConfig, kafka)),
+        *_feed_settings([_settings(FeedConfig, found) for found in _find_feeds(feed)]),
+        *_settings(LogConfig, _find(LogConfig, None)),
+        file,
+    )
 
 
-def _settings(model: type[Settings], overrides: Mapping[str, object] | None) -> list[Setting]:
-    found = _find(model, overrides)
+def _feed_settings(of_each: list[list[Setting]]) -> list[Setting]:
+    """One after the other; where exchanges differ in a setting, that of each with the exchange's name."""
+    if len(of_each) == 1:
+        return of_each[0]
+    exchanges = [str(settings[0].value) for settings in of_each]
+    rows = [replace(of_each[0][0], value=",".join(exchanges))]
+    variables = dict.fromkeys(setting.variable for settings in of_each for setting in settings[1:])
+    for variable in variables:
+        found = [
+            (name, s) for name, each in zip(exchanges, of_each, strict=True) for s in each if s.variable == variable
+        ]
+        same = len({setting for _, setting in found}) == 1
+        rows += [found[0][1]] if same else [replace(s, variable=f"{variable}[{name}]") for name, s in found]
+    return rows
+
+
+def _settings(model: type[Settings], found: Mapping[str, Found]) -> list[Setting]:
     config = _build(model, found)
     values = {name: getattr(config, name) for name in model.model_fields}
     values |= values.pop("urls", {})
@@ -109,7 +134,7 @@ def _shown(value: object) -> bool | int | str | None:
     return value if value is None or isinstance(value, (bool, int)) else str(value)
 
 
-def _build(model: type[_S], found: Mapping[str, _Found]) -> _S:
+def _build(model: type[_S], found: Mapping[str, Found]) -> _S:
     values: dict[str, Any] = {name: _value(model, name, entry) for name, entry in found.items()}
     if "urls" in model.model_fields:
         values["urls"] = {name: values.pop(name) for name in found if name not in model.model_fields}
@@ -120,7 +145,7 @@ def _build(model: type[_S], found: Mapping[str, _Found]) -> _S:
         raise InvalidSetting(error.variable, error.value, error.expected, found[name].origin) from None
 
 
-def _value(model: type[Settings], name: str, entry: _Found) -> object:
+def _value(model: type[Settings], name: str, entry: Found) -> object:
     """The value itself, or the content of the file that ``<NAME>_FILE`` names."""
     if entry.name != f"{name}_file":
         _refuse_control_characters(model, name, entry)
@@ -134,7 +159,7 @@ def _value(model: type[Settings], name: str, entry: _Found) -> object:
     return _LINE_END.sub("", text)
 
 
-def _refuse_control_characters(model: type[Settings], name: str, entry: _Found) -> None:
+def _refuse_control_characters(model: type[Settings], name: str, entry: Found) -> None:
     """Raise InvalidSetting for characters that nobody types, which would silently make another name or password."""
     value = entry.value
     if isinstance(value, str) and name in model.lists():  # may be written in several lines
@@ -146,25 +171,39 @@ def _refuse_control_characters(model: type[Settings], name: str, entry: _Found) 
             raise InvalidSetting(model.variable(entry.name), shown, expected, entry.origin)
 
 
-def _find(model: type[Settings], overrides: Mapping[str, object] | None) -> dict[str, _Found]:
+def _find(model: type[Settings], overrides: Mapping[str, object] | None) -> dict[str, Found]:
     """The value with the highest precedence for each setting that any source gives, by field name."""
-    found: dict[str, _Found] = {}
-    for layer in (_file(model), _environment(model), _flags(model, overrides or {})):
-        here: dict[str, _Found] = {}
-        for name, value in layer.values.items():
-            target = _target(model, name)
-            origin = layer.origin(name)
-            if target is None:
-                _warn_unknown(name, origin, layer.spell(_closest(model, name)))
-            elif target not in here:
-                here[target] = _Found(name, value, origin)
-            elif value != here[target].value or name.endswith("_file"):
-                raise SettingsError(
-                    f"{model.variable(target)} is set twice, as {here[target].name} and as {name} ({origin}): "
-                    "keep one of them."
-                )
-        found |= here
-    return found
+    (file,), _ = _file(model)
+    environment, flags = _above(model, overrides)
+    return _values(model, file) | environment | flags
+
+
+def _find_feeds(overrides: Mapping[str, object] | None) -> list[Mapping[str, Found]]:
+    """The same of each feed."""
+    tables, plain = _file(FeedConfig)
+    return feeds([_values(FeedConfig, table) for table in tables], *_above(FeedConfig, overrides), plain=plain)
+
+
+def _above(model: type[Settings], overrides: Mapping[str, object] | None) -> list[dict[str, Found]]:
+    """What wins over the file: the environment, and over that the flags."""
+    return [_values(model, layer) for layer in (_environment(model), _flags(model, overrides or {}))]
+
+
+def _values(model: type[Settings], layer: _Layer) -> dict[str, Found]:
+    here: dict[str, Found] = {}
+    for name, value in layer.values.items():
+        target = _target(model, name)
+        origin = layer.origin(name)
+        if target is None:
+            _warn_unknown(name, origin, layer.spell(_closest(model, name)))
+        elif target not in here:
+            here[target] = Found(name, value, origin)
+        elif value != here[target].value or name.endswith("_file"):
+            raise SettingsError(
+                f"{model.variable(target)} is set twice, as {here[target].name} and as {name} ({origin}): "
+                "keep one of them."
+            )
+    return here
 
 
 def _cause(error: OSError | ValueError) -> str:
@@ -180,27 +219,32 @@ def _file_path() -> tuple[Path, bool]:
     return Path(chosen or "tickwire.toml"), bool(chosen)
 
 
-def _file(model: type[Settings]) -> _Layer:
+def _file(model: type[Settings]) -> tuple[list[_Layer], bool]:
+    """The model's table, or its ``[[feed]]`` tables; whether it is the one table that is for all."""
     path, chosen = _file_path()
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         if isinstance(error, FileNotFoundError) and not chosen:
-            return _Layer({}, str, str)
+            return [_Layer({}, str, str)], True
         raise SettingsError(
             f"The settings file {str(path)!r} cannot be read ({_cause(error)}): "
             "correct it, or name another in TICKWIRE_CONFIG."
         ) from None
-    tables = tuple(_TABLES.values())
-    for name in sorted(document.keys() - set(tables)):
-        _warn_unknown(name, f"file {path}", " or ".join(f"[{table}]" for table in tables))
-    table = document.get(_TABLES[model], {})
-    if not isinstance(table, dict):
+    known = _TABLES.values()
+    for name in sorted(document.keys() - set(known)):
+        _warn_unknown(name, f"file {path}", " or ".join(f"[{table}]" for table in known))
+    found = document.get(_TABLES[model], {})
+    plain = isinstance(found, dict)
+    tables = [found] if plain else found if model is FeedConfig and isinstance(found, list) else []
+    if not tables or not all(isinstance(table, dict) for table in tables):
         raise SettingsError(
             f"In the settings file {str(path)!r}, {_TABLES[model]} should be a table, but is a single value: "
             f"write its settings below a line [{_TABLES[model]}]."
         )
-    return _Layer(table, lambda _: f"file {path}", str)
+    if not plain and not all("exchange" in table for table in tables):
+        raise SettingsError(f"In the settings file {str(path)!r} every [[feed]] needs an exchange: add it.")
+    return [_Layer(table, lambda _: f"file {path}", str) for table in tables], plain
 
 
 def _environment(model: type[Settings]) -> _Layer:
