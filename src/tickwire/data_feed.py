@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from time import monotonic
@@ -75,7 +75,7 @@ class WebSocketDataFeed:
         publisher: "AnyPublisher | None" = None,
         offline_start: bool = False,
         _share: Share = WHOLE,  # of symbols and budgets, where several processes do the work
-        _on_found: Callable[[], None] = lambda: None,  # called when every symbol has been found
+        _on_found: Callable[[], Awaitable[object]] | None = None,  # awaited when every symbol has been found
     ) -> None:
         self.config = feed_config(exchange, symbols, channels, feed)
         self._named_by = "the argument symbols" if symbols is not None else None
@@ -129,11 +129,13 @@ class WebSocketDataFeed:
         if self._started:
             raise RuntimeError("this feed has run already: make a new one")
         self._started = True
+        self._tally.running.inc()
         try:
             async with AsyncExitStack() as stack:
                 await self._unless_stopped(self._serve(stack))
         finally:
             self._dispatch = None
+            self._tally.running.dec()
             self._finished.set()
             self._reading.set()  # for whoever waits for it
         if self._flow.error is not None:
@@ -260,7 +262,8 @@ class WebSocketDataFeed:
         rest = await stack.enter_async_context(Rest(exchange.rest_url, limits, self._random.random))
         roster = self._roster = Roster(self._module, rest, self._share)
         symbols = await self._find_symbols(roster)
-        self._on_found()
+        if self._on_found is not None:
+            await self._on_found()
         await self._publishing.open(stack, self._flow, self._tally.export)
         dispatch = self._dispatch = Callbacks(self._tally, self._flow)
         stack.push_async_callback(dispatch.close, _CALLBACKS_S)

@@ -57,6 +57,7 @@ WORKERS = Gauge("feed_workers", "Worker processes by state; silent ones do not a
 WORKER_RESTARTS = Counter("feed_worker_restarts", "Worker processes started again after they died.", ["worker"])
 
 # Feeds
+FEEDS = Gauge("feed_running", "Feeds that have begun and not ended, in order or for good.", ["exchange"])
 FRAMES_RECEIVED = Counter("feed_frames_received", "Frames taken from sockets.", ["exchange"])
 SHORT_WAY_FRAMES = Counter(
     "feed_short_way_frames", "Those of them that compiled code took past the adapter.", ["exchange"]

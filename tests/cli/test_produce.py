@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import os
 import pty
 import re
@@ -11,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -20,7 +22,7 @@ from kafka.mock_cluster import MockCluster
 from support import eventually, free_port
 from tickwire.cli import produce_output
 from tickwire.cli.metrics_page import Family
-from tickwire.cli.produce_output import ProducerTable, trouble
+from tickwire.cli.produce_output import Lines, ProducerTable, trouble
 from tickwire.config.environment import for_child
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import UnknownSymbol
@@ -150,6 +152,45 @@ def test_a_table_goes_where_an_error_ends_what_had_not_begun(
 
 def page(**values: float) -> dict[str, Family]:
     return {name: Family("counter", "", {(name, ()): value}) for name, value in values.items()}
+
+
+def page_of_two(**events: int) -> dict[str, Family]:
+    """Two exchanges, of which kraken has ended."""
+    families = {name: Family("gauge", "") for name in ("feed_events_total", "feed_books", "feed_running")}
+    for exchange, count in events.items():
+        families["feed_events_total"].values["feed_events_total", (("exchange", exchange),)] = count
+    families["feed_books"].values["feed_books", (("exchange", "binance"), ("state", "valid"))] = 3
+    families["feed_books"].values["feed_books", (("exchange", "binance"), ("state", "resyncing"))] = 1
+    families["feed_running"].values["feed_running", (("exchange", "binance"),)] = 1
+    return families
+
+
+def test_each_of_several_exchanges_has_a_row_and_one_alone_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal, pages = io.StringIO(), [page_of_two(binance=1000, kraken=10), page_of_two(binance=4000, kraken=10)]
+    monkeypatch.setattr(produce_output, "Console", partial(Console, file=terminal, force_terminal=True, width=80))
+    monkeypatch.setattr(produce_output, "time", SimpleNamespace(monotonic=iter(range(0, 100, 3)).__next__))
+    table = ProducerTable(lambda: pages.pop(0), {"ticker": "ticks.v1.raw"}, "off")
+    table.tick()
+    table.tick()
+    Console(file=terminal, width=80).print(table._live.renderable)
+    rows = [line.split() for line in terminal.getvalue().splitlines()]
+    assert ["binance", "1000", "3/4"] in rows
+    assert ["kraken", "0", "0/0", "ended"] in rows
+    pages.append(page(feed_events_total=7))
+    table.tick()
+    shown = io.StringIO()
+    Console(file=shown, width=80).print(table._live.renderable)
+    assert "exchange" not in shown.getvalue()
+
+
+def test_a_line_is_written_for_each_of_several_exchanges(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(produce_output, "time", SimpleNamespace(monotonic=iter(range(0, 100, 40)).__next__))
+    lines = Lines(lambda: page_of_two(binance=400, kraken=0))
+    with caplog.at_level(logging.INFO):
+        lines.tick()
+    assert [record.args for record in caplog.records][1:] == [("binance", 10, "3/4", ""), ("kraken", 0, "0/0", "ended")]
 
 
 def test_trouble_is_everything_that_went_wrong_with_its_count() -> None:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from tickwire.cli.metrics_page import Page, by_label, total
 
+_OF_PUBLISHER = ("recovered", "spill_folder")  # which exchanges share
 _STAGES = ("acknowledged", "conflated", "dropped", "failed", "spilled", "in_flight", "unsettled")
 
 
@@ -49,16 +50,19 @@ def judge(
 def stages(accounting: Mapping[str, Any], asked: Mapping[str, str]) -> dict[str, int]:
     """Where every message went, a stage each; *asked* are the topics of the channels that were asked for.
 
+    Stages before Kafka are those of each exchange, where there are several.
+
     What is 0 is left out, but for what says that a run did its work.
     """
-    expected = {
-        "frames received": accounting["frames_received"],
-        **{f"events ({kind})": accounting["events"].get(kind, 0) for kind in asked},
-        **{f"{topic} acknowledged": 0 for topic in asked.values()},
-    }
-    counted = {
-        **{f"frames rejected ({reason})": n for reason, n in accounting["frames_rejected"].items()},
-        **{f"events ({kind})": n for kind, n in accounting["events"].items()},
+    parts = {f"{exchange}: ": part for exchange, part in accounting.get("exchanges", {}).items()} or {"": accounting}
+    expected, counted = dict[str, int](), dict[str, int]()
+    for of, part in parts.items():
+        expected[f"{of}frames received"] = part["frames_received"]
+        expected |= {f"{of}events ({kind})": part["events"].get(kind, 0) for kind in asked}
+        counted |= {f"{of}frames rejected ({reason})": n for reason, n in part["frames_rejected"].items()}
+        counted |= {f"{of}events ({kind})": n for kind, n in part["events"].items()}
+    expected |= {f"{topic} acknowledged": 0 for topic in asked.values()}
+    counted |= {
         **{
             f"{topic} {outcome.replace('_', ' ')}": n
             for topic, account in accounting["topics"].items()
@@ -112,17 +116,42 @@ def report_of(page: Page) -> dict[str, Any]:
         events = sum(outcomes.values()) + open_
         topics[topic] = {"events": events, **outcomes, "in_flight": 0, "unsettled": open_}
     recovered = by_label(page, "kafka_spill_recovered_total", "outcome")
+    exchanges = by_label(page, "feed_frames_received_total", "exchange")
+    parts = {"exchanges": {name: _taken_in(page, exchange=name) for name in exchanges}} if len(exchanges) > 1 else {}
     return {
-        "frames_received": total(page, "feed_frames_received_total"),
-        "frames_rejected": by_label(page, "feed_frames_rejected_total", "reason"),
-        "events": by_label(page, "feed_events_total", "type"),
-        "callback_errors": total(page, "feed_callback_errors_total"),
+        **_taken_in(page),
         **{stage: sum(account.get(stage, 0) for account in topics.values()) for stage in _STAGES},
         "topics": topics,
         "recovered": {"records": sum(recovered.values()), **recovered},
         "spill_folder": None,
         "books": {},
+        **parts,
     }
+
+
+def _taken_in(page: Page, **labels: str) -> dict[str, Any]:
+    return {
+        "frames_received": total(page, "feed_frames_received_total", **labels),
+        "frames_rejected": by_label(page, "feed_frames_rejected_total", "reason", **labels),
+        "events": by_label(page, "feed_events_total", "type", **labels),
+        "callback_errors": total(page, "feed_callback_errors_total", **labels),
+    }
+
+
+def of_exchanges(reports: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """One accounting of those of several exchanges that share a publisher; of one exchange its own.
+
+    A book is named as its records are, such as ``kraken|BTC-USD``, and ``exchanges`` has the part of each.
+    """
+    (*_, last) = reports.values()
+    if len(reports) == 1:
+        return dict(last)
+    whole = {name: last[name] for name in _OF_PUBLISHER}
+    parts = {
+        exchange: {name: report[name] for name in report if name not in whole} for exchange, report in reports.items()
+    }
+    books = {f"{exchange}|{symbol}": book for exchange, part in parts.items() for symbol, book in part["books"].items()}
+    return {**add_reports(list(parts.values())), "books": books, **whole, "exchanges": parts}
 
 
 def add_reports(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Read an exchange and publish to Kafka until told to stop, then show where every message went."""
+"""Read exchanges and publish to Kafka until told to stop, then show where every message went."""
 
 import asyncio
 import json
@@ -16,6 +16,7 @@ from tickwire import exchanges, metrics
 from tickwire.cli.accounting import stages, troubles
 from tickwire.cli.allocator import give_memory_back
 from tickwire.cli.common import check_writable, printable, require_kafka, show_table, split_settings, start_metrics
+from tickwire.cli.feeds import Feeds
 from tickwire.cli.logs import start_logging
 from tickwire.cli.metrics_page import page_of
 from tickwire.cli.produce_output import Progress, progress, say_start
@@ -24,9 +25,8 @@ from tickwire.cli.worker import Reporter
 from tickwire.cli.workers import REFUSED, SAID, WorkerProcesses
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.config.loading import load_feed, load_kafka, load_log
+from tickwire.config.loading import load_feeds, load_kafka, load_log
 from tickwire.config.share import WHOLE, Share
-from tickwire.data_feed import WebSocketDataFeed
 from tickwire.errors import SubscriptionRefused, TickwireError, UsageError
 from tickwire.exchanges.wanted import Wanted
 from tickwire.losses import droppable, last_line, losses
@@ -41,7 +41,9 @@ _TROUBLES = 20  # books that are named at the end with what was wrong
 
 
 def produce(
-    exchange: Annotated[str | None, typer.Option(help="FEED_EXCHANGE: `tickwire exchanges` lists them.")] = None,
+    exchange: Annotated[
+        str | None, typer.Option(help="FEED_EXCHANGE: comma-separated; `tickwire exchanges` lists them.")
+    ] = None,
     symbols: Annotated[str | None, typer.Option(help="FEED_SYMBOLS: names or patterns, e.g. BTCUSDT,*-EUR.")] = None,
     channels: Annotated[str | None, typer.Option(help="FEED_CHANNELS: some of ticker,orderbook,trade.")] = None,
     brokers: Annotated[str | None, typer.Option(help="KAFKA_BROKERS: host:port, comma-separated.")] = None,
@@ -59,10 +61,12 @@ def produce(
     worker: Annotated[str | None, typer.Option(hidden=True, help="Which worker this is, such as 2-of-4.")] = None,
     worker_channel: Annotated[int, typer.Option(hidden=True, help="A worker's socket to the first process.")] = -1,
 ) -> None:
-    """Read an exchange's market data and publish it to Kafka until Ctrl-C.
+    """Read the market data of an exchange, or of several, and publish it to Kafka until Ctrl-C.
 
     What Kafka has not taken by the end waits on disk (KAFKA_SPILL_DIR) and is sent first by the next start. A second
     Ctrl-C ends at once; the last line says what remains.
+
+    Of several exchanges one that fails for good ends alone, and the exit code says so at the end.
 
     With --workers each process serves a part of the symbols. One that dies is started again; one that ends with an
     error ends all, unless it is that the exchange refuses each of its symbols.
@@ -71,6 +75,7 @@ def produce(
     Examples:
       KAFKA_ENABLED=true tickwire produce
       KAFKA_ENABLED=true tickwire produce --exchange kraken --symbols BTC/USD,ETH/USD
+      KAFKA_ENABLED=true tickwire produce --exchange binance,kraken --symbols BTC-USDT,kraken:BTC-USD
       KAFKA_ENABLED=true tickwire produce --offline-start
       KAFKA_ENABLED=true tickwire produce --workers 2 --symbols 'ALL,!*-BUSD'
       KAFKA_ENABLED=true tickwire produce --set FEED_ORDERBOOK_MODE=snapshot --set KAFKA_LINGER_MS=5
@@ -79,20 +84,21 @@ def produce(
     kafka_values, feed_values = split_settings(settings or [])
     kafka = load_kafka(kafka_values | _given(brokers=brokers), enabled=True)
     require_kafka(kafka)
-    load = partial(load_feed, feed_values | _given(exchange=exchange, symbols=symbols, channels=channels))
-    feed_config = load()
+    load = partial(load_feeds, feed_values | _given(exchange=exchange, symbols=symbols, channels=channels))
+    configs = load()
     if report is not None:
         check_writable(report, "--report")
-    asked = _topics(feed_config, kafka)
+    asked = _topics(configs, kafka)
     if worker is None:
-        check_channels(exchanges.load(feed_config.exchange), feed_config.channels)
-        _check_workers(workers, feed_config)
+        for config in configs:
+            check_channels(exchanges.load(config.exchange), config.channels)
+        _check_workers(workers, configs)
         Share(0, workers).kafka(kafka)  # raises where a share is too small
-    task = _Task(asked, droppable(kafka), report, lambda: [load()])
+    task = _Task(asked, droppable(kafka), report, load)
 
     with ExitStack() as stack:
         hangups = stack.enter_context(Hangups())  # before a worker answers its first process
-        source: WebSocketDataFeed | WorkerProcesses
+        source: Feeds | WorkerProcesses
         run: Callable[[Progress], int]
         if workers > 1:
             passed = _given(exchange=exchange, symbols=symbols, channels=channels, brokers=brokers)
@@ -106,12 +112,10 @@ def produce(
 
             def begin() -> None:
                 if share.index == 0:  # once for all
-                    say_start(feed_config, kafka, asked, share.of)
+                    say_start(configs, kafka, asked, share.of)
 
-            source = feed = WebSocketDataFeed(
-                feed=feed_config, kafka=kafka, offline_start=offline_start, _share=share, _on_found=begin
-            )
-            run = lambda watch: run_alone(_run(feed, hangups, watch, task))  # noqa: E731
+            source = feeds = Feeds(configs, kafka, offline_start=offline_start, share=share, on_found=begin)
+            run = lambda watch: run_alone(_run(feeds, hangups, watch, task))  # noqa: E731
         watch = Progress()
         if worker is None:
             registry = source.registry if isinstance(source, WorkerProcesses) else metrics.consistent_registry()
@@ -139,11 +143,12 @@ class _Task(NamedTuple):
     load: Callable[[], Sequence[FeedConfig]]
 
 
-def _topics(feed: FeedConfig, kafka: KafkaConfig) -> dict[str, str]:
-    return {channel: topic for channel, topic in topics_by_kind(kafka).items() if channel in feed.channels}
+def _topics(configs: Sequence[FeedConfig], kafka: KafkaConfig) -> dict[str, str]:
+    asked = {channel for config in configs for channel in config.channels}
+    return {channel: topic for channel, topic in topics_by_kind(kafka).items() if channel in asked}
 
 
-def _account_for(source: "WebSocketDataFeed | WorkerProcesses", task: _Task, run: Callable[[], int]) -> None:
+def _account_for(source: "Feeds | WorkerProcesses", task: _Task, run: Callable[[], int]) -> None:
     """Run, and show where every message went, however it ends; an error before there was any is its sentence alone."""
     code: int | None = None
     try:
@@ -164,10 +169,11 @@ def _account_for(source: "WebSocketDataFeed | WorkerProcesses", task: _Task, run
         raise typer.Exit(code or 1)
 
 
-def _check_workers(workers: int, config: FeedConfig) -> None:
-    if workers > len(config.symbols) and not Wanted(config.symbols).patterns:
+def _check_workers(workers: int, configs: Sequence[FeedConfig]) -> None:
+    symbols = sum(len(config.symbols) for config in configs)
+    if workers > symbols and not any(Wanted(config.symbols).patterns for config in configs):
         raise UsageError(
-            f"--workers {workers} is more than there are symbols ({len(config.symbols)}): "
+            f"--workers {workers} is more than there are symbols ({symbols}): "
             "each worker needs at least one, so name more symbols or take fewer workers."
         )
 
@@ -192,12 +198,13 @@ def _given(**values: str | None) -> dict[str, object]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-async def _run(feed: WebSocketDataFeed, hangups: Hangups, watch: Progress, task: _Task) -> int:
-    with watch, Stop(lambda: last_line(feed.accounting(), task.given_up, at_once=True)) as stop:
-        running = asyncio.create_task(feed.run_until_signal(stop))
-        rereading = asyncio.create_task(reread({feed.config.exchange: feed}, task.load, hangups))
+async def _run(feeds: Feeds, hangups: Hangups, watch: Progress, task: _Task) -> int:
+    with watch, Stop(lambda: last_line(feeds.accounting(), task.given_up, at_once=True)) as stop:
+        running = asyncio.create_task(feeds.run(stop))
+        rereading = asyncio.create_task(reread(feeds.by_exchange, task.load, hangups))
         while not running.done():
             await asyncio.wait({running}, timeout=_TICK_S)
             watch.tick()
         rereading.cancel()
-        return running.result()
+        running.result()
+    return 0

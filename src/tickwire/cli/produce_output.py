@@ -3,7 +3,7 @@
 import logging
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -36,14 +36,16 @@ _TROUBLE = {
 _LOST = {"dropped", "failed"}
 
 
-def say_start(feed: FeedConfig, kafka: KafkaConfig, asked: Mapping[str, str], workers: int) -> None:
-    """Log what this run is going to do; *asked* are the topics by channel."""
-    more = f",… ({len(feed.symbols)})" if len(feed.symbols) > _NAMED else ""
-    logger.info(
-        "produce.start exchange=%s symbols=%s%s channels=%s topics=%s brokers=%s metrics=%s workers=%d compiled=%s",
-        feed.exchange, ",".join(feed.symbols[:_NAMED]), more, ",".join(feed.channels), ",".join(asked.values()),
-        kafka.brokers, metrics_address(kafka), workers, "no" if compiled.missing else "yes",
-    )  # fmt: skip
+def say_start(feeds: Sequence[FeedConfig], kafka: KafkaConfig, asked: Mapping[str, str], workers: int) -> None:
+    """Log what this run is going to do, a line for each exchange; *asked* are the topics by channel."""
+    for feed in feeds:
+        more = f",… ({len(feed.symbols)})" if len(feed.symbols) > _NAMED else ""
+        logger.info(
+            "produce.start exchange=%s symbols=%s%s channels=%s topics=%s brokers=%s metrics=%s workers=%d compiled=%s",
+            feed.exchange, ",".join(feed.symbols[:_NAMED]), more, ",".join(feed.channels),
+            ",".join(topic for channel, topic in asked.items() if channel in feed.channels),
+            kafka.brokers, metrics_address(kafka), workers, "no" if compiled.missing else "yes",
+        )  # fmt: skip
     if compiled.missing:
         logger.warning("produce.not_compiled (%s)", compiled.missing)
 
@@ -66,16 +68,44 @@ class Progress:
         """Show how things stand, when it is time; to be called once a second or more often."""
 
 
+class _Rates:
+    """Events of each exchange since the last look, where there are several."""
+
+    def __init__(self) -> None:
+        self._events: dict[str, int] = {}
+
+    def rows(self, page: Page, seconds: float) -> list[tuple[str, float, str, str]]:
+        """Name, events a second, valid books of how many, and what went wrong, of each exchange."""
+        events, before = by_label(page, "feed_events_total", "exchange"), self._events
+        self._events = events
+        return [
+            (exchange, (count - before.get(exchange, 0)) / seconds, _books(page, exchange), _state(page, exchange))
+            for exchange, count in events.items()
+            if len(events) > 1
+        ]
+
+
+def _books(page: Page, exchange: str) -> str:
+    return (
+        f"{total(page, 'feed_books', exchange=exchange, state='valid')}/{total(page, 'feed_books', exchange=exchange)}"
+    )
+
+
+def _state(page: Page, exchange: str) -> str:
+    return trouble(page, exchange=exchange) if total(page, "feed_running", exchange=exchange) else "ended"
+
+
 class Lines(Progress):
-    """A line in the log every half a minute."""
+    """A line in the log every half a minute, and one for each exchange where there are several."""
 
     def __init__(self, page: Callable[[], Page], every_s: float = _LINE_S) -> None:
         self._page, self._every_s = page, every_s
         self._at = time.monotonic()
         self._events = 0
+        self._rates = _Rates()
 
     def tick(self) -> None:
-        """Write the line when it is time."""
+        """Write the lines when it is time."""
         now = time.monotonic()
         seconds = now - self._at
         if seconds < self._every_s:
@@ -89,11 +119,16 @@ class Lines(Progress):
             total(page, "kafka_records_in_flight"), total(page, "kafka_spill_records"),
             total(page, "feed_books", state="valid"), total(page, "feed_books"), trouble(page),
         )  # fmt: skip
+        for row in self._rates.rows(page, seconds):
+            logger.info("produce.exchange exchange=%s events_s=%.0f books_valid=%s trouble=%r", *row)
         self._at, self._events = now, events
 
 
 class ProducerTable(Progress):
-    """A table that follows the records of each topic, once a second; it goes where an error ends what had not begun."""
+    """A table that follows the records of each topic, and the exchanges where there are several, once a second.
+
+    It goes where an error ends what had not begun.
+    """
 
     def __init__(
         self, page: Callable[[], Page], topics: Mapping[str, str], metrics: str, every_s: float = _TABLE_S
@@ -103,6 +138,7 @@ class ProducerTable(Progress):
         self._live = Live(console=self._console, auto_refresh=False)
         self._at = time.monotonic()
         self._events = dict.fromkeys(topics.values(), 0)
+        self._rates = _Rates()
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -133,7 +169,10 @@ class ProducerTable(Progress):
             counts = (ended.get("acknowledged", 0), in_flight, ended.get("conflated", 0))
             style = "red" if lost else ""
             table.add_row(printable(topic), f"{rate:.0f}", *map(str, counts), Text(str(lost), style=style))
-        return Group(table, self._below(page))
+        exchanges = Table("exchange", "events/s", "books valid", "trouble", box=None, pad_edge=False)
+        for name, rate, books, words in self._rates.rows(page, seconds):
+            exchanges.add_row(name, f"{rate:.0f}", books, Text(words, style="yellow"))
+        return Group(table, *[exchanges] * bool(exchanges.row_count), self._below(page))
 
     def _below(self, page: Page) -> Text:
         books, valid = total(page, "feed_books"), total(page, "feed_books", state="valid")
@@ -151,10 +190,10 @@ def progress(page: Callable[[], Page], topics: Mapping[str, str], kafka: KafkaCo
     return ProducerTable(page, topics, metrics_address(kafka)) if is_terminal() else Lines(page)
 
 
-def trouble(page: Page) -> str:
-    """Everything that went wrong so far, counted; empty where nothing did."""
-    counts = {words: total(page, name) for name, words in _TROUBLE.items()}
-    counts["reconnects"] -= total(page, "feed_reconnects_total", reason="planned")
-    lost = by_label(page, "kafka_records_total", "outcome")
+def trouble(page: Page, **labels: str) -> str:
+    """Everything that went wrong so far, counted, or what has these *labels*; empty where nothing did."""
+    counts = {words: total(page, name, **labels) for name, words in _TROUBLE.items()}
+    counts["reconnects"] -= total(page, "feed_reconnects_total", reason="planned", **labels)
+    lost = by_label(page, "kafka_records_total", "outcome", **labels)
     counts |= {f"records {outcome}": lost.get(outcome, 0) for outcome in sorted(_LOST)}
     return ", ".join(f"{count} {words}" for words, count in counts.items() if count)

@@ -58,6 +58,7 @@ class Tally:
         self.resyncing_books = metrics.BOOKS.labels(exchange, "resyncing")
         self.silences = _bind(metrics.SILENCES, exchange, (kind.name for kind in KINDS))
         self.silent_books = metrics.SILENT_BOOKS.labels(exchange)
+        self.running = metrics.FEEDS.labels(exchange)
 
     def export(self) -> None:
         """Bring the metrics of what is counted for every message up to date."""
