@@ -173,6 +173,9 @@ class Adapter(DerivedAdapter[StreamedBook]):
             return self.answered_each(channel, native, f"{event.msg:.150} (code {event.code})")
         if kind == "subscribed" and event.id and native in (self._traded if channel == "trade" else self._books):
             return self._subscribed(channel, str(native), event)
+        if kind == "subscribed" and event.id and channel is not None and native in self._left:
+            self._names[event.id] = channel, str(native)  # given up before it had a number to give it up by
+            return [Send(msgspec.json.encode({"event": "unsubscribe", "chanId": event.id}))]
         if kind not in {"info", "pong", "conf", "unsubscribed"} or event.status not in {None, "OK"}:
             raise FrameRejected("unknown", f"a message {payload[:MAX_TEXT]!r}")
         self._names.pop(event.id, None)

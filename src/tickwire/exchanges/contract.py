@@ -229,7 +229,7 @@ class AdapterContract(Protocol):
         """Serve these too, as if they had been there from the start; before :meth:`start` there is nothing to send."""
 
     def remove(self, symbols: Sequence[Symbol]) -> list[Output]:
-        """Serve these no longer. What still comes of them raises :exc:`~tickwire.errors.NotWanted`."""
+        """Serve these no longer. What still comes of them gives nothing, or :exc:`~tickwire.errors.NotWanted`."""
 
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame of the kinds in ``EXCHANGE.frames``.

@@ -191,7 +191,7 @@ class KitAdapter(Generic[Kept]):
         """
         symbol = self._tickers.get(native)
         if symbol is None:
-            raise self._unasked("ticker", native)
+            return self._unasked("ticker", native)
         try:
             if bid is None:
                 bid_size = None
@@ -246,7 +246,7 @@ class KitAdapter(Generic[Kept]):
         """
         symbol = self._traded.get(native)
         if symbol is None:
-            raise self._unasked("trade", native)
+            return self._unasked("trade", native)
         trade = make_trade(self.exchange, symbol, trade_id, price, size, side, received_us, exchange_us)
         if native not in self._new_trades:
             return [trade]
@@ -257,14 +257,18 @@ class KitAdapter(Generic[Kept]):
         """A symbol's book. Raises :exc:`~tickwire.errors.FrameRejected` where it was not asked for."""
         kept = self._books.get(native)
         if kept is None:
-            raise self._unasked("book", native)
+            self._unasked("book", native)
+            raise NotWanted(native)
         return kept
 
-    def _unasked(self, what: str, native: str | None) -> FrameRejected | NotWanted:
-        """Make the error for data of a symbol that was not asked for, or is not wanted any more."""
+    def _unasked(self, what: str, native: str | None) -> list[Output]:
+        """Give nothing for a symbol that is not wanted any more.
+
+        Raises :exc:`~tickwire.errors.FrameRejected` for one that was never asked for.
+        """
         if native in self._left:
-            return NotWanted(native)
-        return FrameRejected("unknown", f"a {what} of {native!r:.100}, which was not asked for")
+            return []
+        raise FrameRejected("unknown", f"a {what} of {native!r:.100}, which was not asked for")
 
     def unreadable(self, payload: bytes, error: Exception, known: Mapping[str | None, Channel | None]) -> FrameRejected:
         """Tell a frame of another channel than the *known* ones from a broken one.
