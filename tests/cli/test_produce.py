@@ -211,16 +211,15 @@ def test_a_planned_reconnect_is_no_trouble() -> None:
 def test_a_thread_that_never_comes_back_does_not_hold_the_process() -> None:
     script = """
 import asyncio, signal, threading
-from tickwire import data_feed
+from tickwire.cli.feeds import Feeds
 from tickwire.cli.main import main
 
-async def until_signal(feed, stop):
+async def until_signal(feeds, stop):
     asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
     signal.raise_signal(signal.SIGTERM)
     await stop.arrives()
-    return 0
 
-data_feed.WebSocketDataFeed.run_until_signal = until_signal
+Feeds.run = until_signal
 main(["produce", "--set", "KAFKA_METRICS_ENABLED=false"])
 """
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=30, check=False).returncode == 0
