@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tickwire.cli.accounting import add_reports, judge, stages, troubles
+from tickwire.cli.accounting import add_reports, judge, of_exchanges, report_of, stages, troubles
+from tickwire.cli.metrics_page import Family
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.losses import droppable, last_line, losses
 
@@ -30,7 +31,7 @@ def a_good_run() -> dict[str, Any]:
             "books": {"binance|BTC-USDT": {"valid": False, "depth": 1000, **copy.deepcopy(BOOK)}},
         },
         "sent": 12,
-        "books": {"BTC-USDT": copy.deepcopy(BOOK)},
+        "books": {"binance|BTC-USDT": copy.deepcopy(BOOK)},
     }
 
 
@@ -57,7 +58,7 @@ def test_a_live_run_is_judged_without_the_exchanges_own_numbers() -> None:
         (("consumed", "jumps"), 1),
         (("consumed", "books", "binance|BTC-USDT", "bids"), [["1.00", "2.0"]]),
         (("consumed", "books"), {}),
-        (("books", "BTC-USDT", "bids"), []),
+        (("books", "binance|BTC-USDT", "bids"), []),
     ],
 )
 def test_one_number_off_is_found(path: tuple[str, ...], value: object) -> None:
@@ -136,6 +137,65 @@ def test_the_books_of_several_processes_are_put_together() -> None:
     ours = {"BTC-USDT": {"state": "valid", "troubles": 1, "last_seconds": 0.5}}
     theirs = {"ETH-USDT": {"state": "valid", "troubles": 0, "last_seconds": None}}
     assert add_reports([{"books": ours}, {"books": theirs}, {"books": ours}])["books"] == ours | theirs
+
+
+def of_one(count: int, **more: Any) -> dict[str, Any]:
+    """The accounting of one exchange's feed."""
+    return {
+        "frames_received": count,
+        "frames_rejected": {"malformed": count},
+        "events": {"ticker": count, "trade": 0},
+        "acknowledged": count,
+        "topics": {"ticks.v1.raw": {"events": count, "acknowledged": count}},
+        "books": {"BTC-USD": {"state": "valid", "last_reason": None}},
+        "recovered": {"records": 7, "acknowledged": 7},
+        "spill_folder": "spill/a+b/1",
+    } | more
+
+
+def test_the_accounting_of_several_exchanges_is_their_sum_with_the_part_of_each() -> None:
+    together = of_exchanges({"a": of_one(3), "b": of_one(4)})
+    assert (together["frames_received"], together["events"], together["acknowledged"]) == (
+        7,
+        {"ticker": 7, "trade": 0},
+        7,
+    )
+    assert together["topics"] == {"ticks.v1.raw": {"events": 7, "acknowledged": 7}}
+    assert together["recovered"] == {"records": 7, "acknowledged": 7}  # the publisher's, which is one
+    assert together["spill_folder"] == "spill/a+b/1"
+    assert set(together["books"]) == {"a|BTC-USD", "b|BTC-USD"}
+    assert [part["frames_received"] for part in together["exchanges"].values()] == [3, 4]
+    assert of_exchanges({"a": of_one(3)}) == of_one(3)
+
+    of_workers = add_reports([together, together])
+    assert (of_workers["frames_received"], of_workers["exchanges"]["b"]["events"]["ticker"]) == (14, 8)
+    rows = stages(of_workers, {"ticker": "ticks.v1.raw"})
+    assert rows == {
+        "a: frames received": 6,
+        "a: events (ticker)": 6,
+        "b: frames received": 8,
+        "b: events (ticker)": 8,
+        "ticks.v1.raw acknowledged": 14,
+        "a: frames rejected (malformed)": 6,
+        "b: frames rejected (malformed)": 8,
+        "from an earlier run: records": 14,
+        "from an earlier run: acknowledged": 14,
+    }
+
+
+def test_what_a_killed_process_had_counted_is_of_its_exchanges_too() -> None:
+    page = {"feed": Family("counter", "")}
+    for exchange, count in (("a", 3.0), ("b", 4.0)):
+        page["feed"].values["feed_frames_received_total", (("exchange", exchange),)] = count
+        page["feed"].values["feed_events_total", (("exchange", exchange), ("type", "ticker"))] = count
+    report = report_of(page)
+    assert report["frames_received"] == 7
+    assert {name: part["events"] for name, part in report["exchanges"].items()} == {
+        "a": {"ticker": 3},
+        "b": {"ticker": 4},
+    }
+    del page["feed"].values["feed_frames_received_total", (("exchange", "b"),)]
+    assert "exchanges" not in report_of(page)
 
 
 def test_the_last_trouble_of_each_book_has_its_reason_and_how_long_it_took_or_since_when_it_lasts() -> None:

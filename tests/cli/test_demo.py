@@ -39,6 +39,13 @@ def test_the_demo_accounts_for_the_channels_that_are_asked_for(channels: str, bo
     assert ("books rebuilt" in done.stdout) == bool(books)
 
 
+def test_the_demo_accounts_for_every_message_of_two_exchanges() -> None:
+    done = demo("--exchange", "binance,kraken", "--seconds", "3", "--symbols", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ok     books rebuilt from Kafka = books of the exchange: 4 = 4" in done.stdout
+    assert "every message accounted for" in done.stdout
+
+
 def test_a_demo_that_can_read_no_exchange_fails_in_one_sentence() -> None:
     done = demo("--live", "--symbols", "NOSUCHPAIR", "--seconds", "1")
     assert done.returncode == 1

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -43,8 +44,9 @@ class Child:
         self, command: str, arguments: list[str], env: Mapping[str, str], folder: Path, *, shown: bool = False
     ) -> None:
         self.command = command
-        self._log = folder / f"{command}.log"
-        self._log.touch()
+        number, name = tempfile.mkstemp(".log", f"{command}-", folder)  # of a command there may be several
+        os.close(number)
+        self._log = Path(name)
         self._process = _fork.Process(
             target=_become, args=([command, *arguments], for_child(env, keep_settings=False), self._log, shown)
         )

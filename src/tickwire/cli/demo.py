@@ -46,7 +46,7 @@ class NoExchange(TickwireError):
 
 def demo(
     exchange: Annotated[
-        str, typer.Option(help=f"{', '.join(simulator.names())}; with --live any of `tickwire exchanges`.")
+        str, typer.Option(help=f"Some of {', '.join(simulator.names())}; with --live any of `tickwire exchanges`.")
     ] = "binance",
     symbols: Annotated[
         str, typer.Option(help="With --live: which symbols, comma-separated. Otherwise: how many simulated ones.")
@@ -58,12 +58,13 @@ def demo(
 ) -> None:
     """Run the main job for some seconds and check that nothing was lost.
 
-    An embedded broker, a simulated exchange, the producer and the consumer run as processes of their own.
+    An embedded broker, simulated exchanges, the producer and the consumer run as processes of their own.
 
     \b
     Examples:
       tickwire demo
       tickwire demo --exchange kraken --seconds 5
+      tickwire demo --exchange binance,okx
       tickwire demo --channels ticker,orderbook,trade
       tickwire demo --exchange binance --symbols BTCUSDT --live
     """
@@ -72,15 +73,17 @@ def demo(
             f"--symbols {symbols!r} names symbols, which the simulated exchange does not have: "
             "give their number, or add --live (LIVE=1) to read the real exchange."
         )
-    module = load(exchange)
-    asked = check_channels(module, FeedConfig.model_validate({"channels": channels}).channels)
-    if live:
-        _reach(module.EXCHANGE.ws_url)
-    else:
-        simulator.load(exchange)
+    exchanges = list(dict.fromkeys(name.strip().lower() for name in exchange.split(",")))
+    for name in exchanges:
+        module = load(name)
+        asked = check_channels(module, FeedConfig.model_validate({"channels": channels}).channels)
+        if live:
+            _reach(module.EXCHANGE.ws_url)
+        else:
+            simulator.load(name)
     print("Starting a Kafka, the exchange, the producer and the consumer.", flush=True)
     with tempfile.TemporaryDirectory(prefix="tickwire-demo-") as folder, Stop() as stop:
-        run = _Demo(exchange, symbols, asked, rate, Path(folder), live=live)
+        run = _Demo(exchanges, symbols, asked, rate, Path(folder), live=live)
         with run.processes:
             run.start()
             stop.wait(seconds)
@@ -121,12 +124,20 @@ def _first_record(config: KafkaConfig) -> str:
 
 
 class _Demo:
-    """The four processes of one run, in the order in which data flows through them."""
+    """The processes of one run, in the order in which data flows through them."""
 
     def __init__(
-        self, exchange: str, symbols: str, channels: Sequence[Channel], rate: int, folder: Path, *, live: bool
+        self,
+        exchanges: Sequence[str],
+        symbols: str,
+        channels: Sequence[Channel],
+        rate: int,
+        folder: Path,
+        *,
+        live: bool,
     ) -> None:
-        self.exchange, self.symbols, self.channels, self.rate = exchange, symbols, channels, rate
+        self.exchanges, self.symbols, self.channels, self.rate = exchanges, symbols, channels, rate
+        self.simulated: dict[str, str] = {}  # addresses by exchange
         self.live, self.folder = live, folder
         self.processes = contextlib.ExitStack()
         self.produced: dict[str, Any] = {}
@@ -136,7 +147,7 @@ class _Demo:
         self.started = self.seconds = 0.0
 
     def start(self) -> None:
-        broker_port, exchange_port, self.producer_port, self.consumer_port = free_ports("127.0.0.1", 4)
+        broker_port, self.producer_port, self.consumer_port, *ports = free_ports("127.0.0.1", 3 + len(self.exchanges))
         kafka = {
             "KAFKA_ENABLED": "true",
             "KAFKA_BROKERS": f"127.0.0.1:{broker_port}",
@@ -147,16 +158,10 @@ class _Demo:
         if not self.live:  # the simulated exchange waits, so that no rate is too high to account for every message
             kafka |= {KafkaConfig.variable(kind.when_full): "block" for kind in KINDS}
         broker = self._spawn("broker", ["--port", str(broker_port)])
-        feed = {"FEED_EXCHANGE": self.exchange, "FEED_CHANNELS": ",".join(self.channels)}
-        self.exchange_url = f"http://127.0.0.1:{exchange_port}"
-        if self.live:
-            feed["FEED_SYMBOLS"] = self.symbols or ",".join(FeedConfig().symbols)
-        else:
-            arguments = ["--exchange", self.exchange, "--symbols", self.symbols or "5", "--rate", str(self.rate)]
-            self._spawn("simulate", [*arguments, "--port", str(exchange_port)]).wait_for("listens", _READY_S)
-            feed["FEED_SYMBOLS"] = ",".join(get_json(f"{self.exchange_url}/simulator/books?depth=1"))
-            feed[f"FEED_{self.exchange.upper()}_WS_URL"] = f"ws://127.0.0.1:{exchange_port}"
-            feed[f"FEED_{self.exchange.upper()}_REST_URL"] = self.exchange_url
+        feed = {"FEED_EXCHANGE": ",".join(self.exchanges), "FEED_CHANNELS": ",".join(self.channels)}
+        feed["FEED_SYMBOLS"] = self.symbols or ",".join(FeedConfig().symbols)
+        if not self.live:
+            feed |= self._simulate(ports)
         broker.wait_for("ready", _READY_S)
         self.producer = self._spawn(
             "produce",
@@ -174,25 +179,47 @@ class _Demo:
         print(_first_record(KafkaConfig.model_validate({"brokers": kafka["KAFKA_BROKERS"]})), flush=True)
         self.consumer.until(lambda: self._consumed("kafka_consumer_records_total") > 0, "the first record", _READY_S)
 
+    def _simulate(self, ports: Sequence[int]) -> dict[str, str]:
+        """Start the exchanges; give what points a feed at them."""
+        feed, symbols = dict[str, str](), list[str]()
+        for exchange, port in zip(self.exchanges, ports, strict=True):
+            arguments = ["--exchange", exchange, "--symbols", self.symbols or "5", "--rate", str(self.rate)]
+            self._spawn("simulate", [*arguments, "--port", str(port)]).wait_for("listens", _READY_S)
+            self.simulated[exchange] = url = f"http://127.0.0.1:{port}"
+            symbols += [f"{exchange}:{symbol}" for symbol in get_json(f"{url}/simulator/books?depth=1")]
+            feed[f"FEED_{exchange.upper()}_WS_URL"] = f"ws://127.0.0.1:{port}"
+            feed[f"FEED_{exchange.upper()}_REST_URL"] = url
+        return feed | {"FEED_SYMBOLS": ",".join(symbols)}
+
+    def _sent(self) -> int:
+        """How many frames the exchanges have sent."""
+        urls = self.simulated.values()
+        return sum(sum(get_json(f"{url}/simulator/stats")["frames"].values()) for url in urls)
+
     def drain(self) -> None:
-        """Let the exchange stand still and wait until everything it sent has been acknowledged by Kafka."""
+        """Let the exchanges stand still and wait until everything they sent has been acknowledged by Kafka."""
         self.seconds = time.monotonic() - self.started
         if self.live:
             return
-        post(f"{self.exchange_url}/simulator/freeze")
-        sent = sum(get_json(f"{self.exchange_url}/simulator/stats")["frames"].values())
+        for url in self.simulated.values():
+            post(f"{url}/simulator/freeze")
+        sent = self._sent()
         self.producer.until(lambda: self._produced("feed_frames_received_total") >= sent, "the last frame", _DRAIN_S)
         self.producer.until(
             lambda: self._produced("kafka_records_in_flight") == 0, "the last acknowledgement", _DRAIN_S
         )
         if "orderbook" in self.channels:
-            self.books = get_json(f"{self.exchange_url}/simulator/books?depth={_ALL_LEVELS}")
+            self.books = {
+                f"{exchange}|{symbol}": book
+                for exchange, url in self.simulated.items()
+                for symbol, book in get_json(f"{url}/simulator/books?depth={_ALL_LEVELS}").items()
+            }
 
     def end(self) -> None:
         """Stop the producer, then the consumer once it has read everything that was acknowledged."""
         self.producer.stop()
         if not self.live:
-            self.sent = sum(get_json(f"{self.exchange_url}/simulator/stats")["frames"].values())
+            self.sent = self._sent()
         self.produced = json.loads((self.folder / "produced.json").read_text())
         wanted = total_outcomes(self.produced)["acknowledged"]
         self.consumer.until(
@@ -205,7 +232,8 @@ class _Demo:
         """Show the accounting and say whether every sum agrees."""
         p, c = self.produced, self.consumed
         events = sum(p["events"].values())
-        print(f"\nAccounting of {self.seconds:.0f} s, {self.exchange} ({'live' if self.live else 'simulated'}):")
+        names, kind = ", ".join(self.exchanges), "live" if self.live else "simulated"
+        print(f"\nAccounting of {self.seconds:.0f} s, {names} ({kind}):")
         rows: dict[str, object] = {
             "frames received": p["frames_received"],
             "frames rejected": sum(p["frames_rejected"].values()),
