@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tickwire.cli.metrics_page import read_page, total
-from tickwire.config.environment import for_child
+from tickwire.config.environment import for_child, replace_with
 from tickwire.errors import TickwireError
 
 _POLL_S = 0.02
@@ -96,8 +96,7 @@ def _become(arguments: list[str], env: Mapping[str, str], log: Path, shown: bool
     with log.open("wb") as file:
         for descriptor in (2,) if shown else (1, 2):
             os.dup2(file.fileno(), descriptor)
-    os.environ.clear()
-    os.environ.update(env)
+    replace_with(env)
     main(arguments, name="tickwire")
 
 
