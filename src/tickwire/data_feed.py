@@ -281,6 +281,7 @@ class WebSocketDataFeed:
             subscriptions=Subscriptions(exchange.name, 0, listed=()),
             tally=self._tally,
             random=self._random,
+            first_message_s=self.config.first_message_seconds,
             direct=self._publishing.direct,
             failed=partial(dispatch.failed, self._publishing.callback),  # on the short way, as on the long one
         )

@@ -105,3 +105,16 @@ def test_what_comes_back_is_asked_for_and_read_as_at_first(recording: Path) -> N
     out, refused = again(player)
     assert NotWanted not in refused
     assert any(isinstance(output, Ticker | OrderBook | Trade) for output in out)
+
+
+@each_with_data
+def test_what_has_spoken_is_not_waited_for_and_what_is_asked_anew_is_subscribed(recording: Path) -> None:
+    player = Replay(recording)
+    events = [output for _, output in player.outputs() if isinstance(output, Ticker | OrderBook)]
+    spoken = {("ticker" if isinstance(e, Ticker) else "orderbook", e.exchange_symbol) for e in events}
+    unheard = player.adapter.unheard()
+    assert not spoken & {(channel, symbol.native) for channel, symbol in unheard}
+    assert not set(unheard) & set(player.adapter.pending())
+    for channel, symbol in unheard:
+        assert len([output for output in player.adapter.renew(channel, symbol) if isinstance(output, Send)]) == 2
+    assert player.adapter.unheard() == []

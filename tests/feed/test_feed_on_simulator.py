@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from support import aeventually
-from tickwire import simulator
+from tickwire import metrics, simulator
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.data_feed import WebSocketDataFeed
@@ -198,3 +198,20 @@ async def test_a_book_that_the_exchange_has_stopped_sending_is_noticed_and_subsc
             await aeventually(lambda: len(set(changed)) == 2, "changes of both books")
             await exchange.freeze()
             await aeventually(lambda: reader.tops() == truth(exchange), "the exchange's books")
+
+
+async def test_what_was_accepted_and_brings_nothing_is_asked_for_again_until_it_speaks() -> None:
+    told, seen = metrics.SILENCES.labels("binance", "ticker"), list[str]()
+    async with SimulatedExchange("binance", symbols=["BTC-USDT"], rate=50) as exchange:
+        await exchange.freeze()
+        feed = feed_of(exchange, channels=["ticker"], first_message_seconds=1)
+        feed.add_callback(lambda event: seen.append(event.symbol))
+        before = told._value.get()
+        async with feed:
+            await aeventually(lambda: exchange.stats["subscriptions"].get("ticker"), "it is accepted")
+            answers = exchange.sent["reply"]
+            await aeventually(lambda: exchange.sent["reply"] >= answers + 2, "it is taken back and asked for again")
+            assert seen == []
+            exchange.unfreeze()
+            await aeventually(lambda: seen, "it speaks")
+        assert told._value.get() > before

@@ -186,6 +186,12 @@ class Adapter:
     def book(self, symbol: Symbol) -> Book | None:
         return self._books.get(symbol.native)
 
+    def unheard(self) -> list[tuple[Channel, Symbol]]:
+        return []
+
+    def renew(self, channel: Channel, symbol: Symbol) -> list[Output]:
+        return [_message(unsub=symbol.native), _message(sub=symbol.native, on=channel)]
+
     def pending(self) -> list[tuple[Channel, Symbol]]:
         return [(channel, self._symbols[name]) for channel, name in self._pending]
 

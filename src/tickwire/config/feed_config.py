@@ -54,6 +54,12 @@ class FeedConfig(Settings):
     orderbook_keyframe_seconds: int = Field(
         60, ge=0, description="Seconds after which the whole book is written again; 0 means never."
     )
+    first_message_seconds: int = Field(
+        30,
+        ge=0,
+        description="Seconds after which a subscription that was accepted and has brought nothing is asked for again; "
+        "0 means never.",
+    )
     listing_seconds: int = Field(
         3600, ge=0, description="Seconds between two looks at what the exchange lists; 0 means never."
     )

@@ -266,5 +266,14 @@ class AdapterContract(Protocol):
     def retry(self) -> list[Output]:
         """Ask once more for everything that is :meth:`pending`."""
 
+    def unheard(self) -> list[tuple[Channel, Symbol]]:
+        """Subscriptions that the exchange accepted and of which nothing has come yet.
+
+        Those of trades are not among them: there may be none for long.
+        """
+
+    def renew(self, channel: Channel, symbol: Symbol) -> list[Output]:
+        """Take a subscription back and ask for it anew."""
+
     def pending(self) -> list[tuple[Channel, Symbol]]:
         """What was asked for and is neither acknowledged, refused nor implied by data yet."""

@@ -8,6 +8,7 @@ from tickwire.errors import ConnectionLost
 from tickwire.exchanges.contract import Channel, Exchange, Symbol
 from tickwire.wire.answers import Answers, Item
 from tickwire.wire.books import BookState
+from tickwire.wire.first_messages import FirstMessages
 from tickwire.wire.hearing import Hearing
 from tickwire.wire.subscriptions import Subscriptions
 
@@ -43,6 +44,14 @@ class Silent(Struct, frozen=True):
     usual_s: float
 
 
+class Unheard(Struct, frozen=True):
+    """Ask once more for this subscription: it was accepted, and has brought nothing."""
+
+    channel: Channel
+    symbol: Symbol
+    quiet_s: float
+
+
 class Heard(Struct, frozen=True):
     """It was silent for so long, and speaks again."""
 
@@ -51,18 +60,22 @@ class Heard(Struct, frozen=True):
     quiet_s: float
 
 
-Due = Ping | AskAgain | Replace | Restart | Silent | Heard
+Due = Ping | AskAgain | Replace | Restart | Silent | Unheard | Heard
 
 
 class Deadlines:
     """The deadlines of a connection of *exchange* that carries the books *states*.
 
-    It is looked at every ``tick_s``. Before :meth:`begin` nothing is due but the end of a connection that says nothing.
+    A subscription may take *first_s* for its first message; 0: for ever. It is looked at every ``tick_s``. Before
+    :meth:`begin` nothing is due but the end of a connection that says nothing.
     """
 
-    def __init__(self, exchange: Exchange, states: Sequence[BookState], subscriptions: Subscriptions) -> None:
+    def __init__(
+        self, exchange: Exchange, states: Sequence[BookState], subscriptions: Subscriptions, first_s: float = 0.0
+    ) -> None:
         self._limits, self._states, self._subscriptions = exchange, states, subscriptions
         self.answers = Answers(exchange.name, exchange.ack_timeout_s)
+        self._first_messages = FirstMessages(first_s)
         self._asked_at = self._leave_at = float("inf")
         self._keepalive_s = float("inf") if exchange.keepalive_s is None else exchange.keepalive_s
         asks = (exchange.ping_interval_s, self._keepalive_s, exchange.ack_timeout_s)
@@ -77,16 +90,25 @@ class Deadlines:
     def forgive(self, now: float) -> None:
         """Start to measure answers and books again: what was not read until *now* was not late."""
         self.answers.forgive()
+        self._first_messages.forgive()
         for state in self._states:
             state.hearing.wake(now)
 
     def look(
-        self, now: float, last_frame: float, pending: Collection[Item], delay_s: float, *, serving: bool
+        self,
+        now: float,
+        last_frame: float,
+        pending: Collection[Item],
+        delay_s: float,
+        *,
+        serving: bool,
+        unheard: Collection[Item] = (),
     ) -> list[Due]:
         """Compare everything with its deadline. Raises :exc:`~tickwire.errors.ConnectionLost`.
 
         *last_frame*: when a frame of any kind came last. *pending*: the subscriptions without an answer; *delay_s*:
-        until all that is to be sent has been sent. The books are looked at where this connection is *serving* them.
+        until all that is to be sent has been sent. *unheard*: those that have an answer, and no message. The books are
+        looked at where this connection is *serving* them.
         """
         limits, quiet_s, due = self._limits, now - last_frame, list[Due]()
         if quiet_s >= limits.silence_s:
@@ -100,6 +122,7 @@ class Deadlines:
             self._asked_at = now
             due.append(Ping())
         if serving:
+            due += [Unheard(*item, quiet_s) for item, quiet_s in self._first_messages.late(unheard, pending, now)]
             silent = self._silent(now)
             due += [*silent, *self._crossed(now, {one.symbol for one in silent if isinstance(one, Silent)})]
         return due

@@ -29,11 +29,11 @@ from tickwire.exchanges.contract import (
 from tickwire.wire.books import Books
 from tickwire.wire.clock import clock, now_us
 from tickwire.wire.connection import Connection
-from tickwire.wire.deadlines import AskAgain, Deadlines, Heard, Ping, Replace, Restart, Silent
+from tickwire.wire.deadlines import AskAgain, Deadlines, Ping, Replace, Restart, Silent, Unheard
 from tickwire.wire.fetches import Fetches
 from tickwire.wire.pacer import Pacer
 from tickwire.wire.rest import Rest
-from tickwire.wire.silences import fell_silent, speaks_again
+from tickwire.wire.silences import tell
 from tickwire.wire.standby import Standby
 from tickwire.wire.subscriptions import Subscriptions
 from tickwire.wire.tally import Tally
@@ -63,6 +63,7 @@ class FeedContext:
     subscriptions: Subscriptions
     tally: Tally
     random: Random
+    first_message_s: float = 0.0  # after which an accepted subscription is asked for again; 0: never
     # Where the publisher alone takes the events: its direct, and whom to tell when that raises.
     direct: Any = None
     failed: Callable[[Exception], None] | None = None
@@ -107,7 +108,7 @@ class Session:
             self._handlers |= self._standby.handlers()
         self._resyncs: dict[Symbol, asyncio.TimerHandle] = {}  # books that wait before they are asked for again
         self._states = context.books.of(self._booked)
-        self._deadlines = Deadlines(context.exchange, self._states, context.subscriptions)
+        self._deadlines = Deadlines(context.exchange, self._states, context.subscriptions, context.first_message_s)
         self._fatal: SubscriptionRefused | None = None
         self._logged: set[str] = set()
         self.opened_at: float | None = None
@@ -343,8 +344,9 @@ class Session:
         """Do what is due. Raises :exc:`~tickwire.errors.ConnectionLost`."""
         adapter, outputs = self._adapter, list[Output]()
         tally, books = self._context.tally, self._context.books
-        last_frame, delay_s = self.connection.last_frame, self._pacer.delay_s
-        for due in self._deadlines.look(now, last_frame, adapter.pending(), delay_s, serving=self._serving):
+        so_far = now, self.connection.last_frame, adapter.pending(), self._pacer.delay_s
+        for due in self._deadlines.look(*so_far, serving=self._serving, unheard=adapter.unheard()):
+            tell(due, tally)
             match due:
                 case Ping():
                     self._ping()
@@ -355,12 +357,10 @@ class Session:
                 case Restart():
                     outputs += adapter.restart(due.symbol, "crossed", now_us())
                 case Silent():
-                    fell_silent(due, tally)
-                    books.show_silent()
                     outputs += adapter.restart(due.symbol, "stale", now_us())
-                case Heard():
-                    speaks_again(due, tally)
-                    books.show_silent()
+                case Unheard():
+                    outputs += adapter.renew(due.channel, due.symbol)
+        books.show_silent()
         return outputs
 
     def _ping(self) -> None:

@@ -2,24 +2,29 @@
 
 import logging
 
-from tickwire.wire.deadlines import Heard, Silent
+from tickwire.wire.deadlines import Due, Heard, Silent, Unheard
 from tickwire.wire.tally import Tally
 
 logger = logging.getLogger(__name__)
 
 
-def fell_silent(silent: Silent, tally: Tally) -> None:
-    """Count and tell a silence that is oddly long."""
-    tally.silences[silent.channel].add()
-    logger.warning(
-        "feed.silent exchange=%s symbol=%r channel=%s seconds=%.1f usual=%.1f (others go on; started again)",
-        tally.exchange, silent.symbol.native, silent.channel, silent.quiet_s, silent.usual_s,
-    )  # fmt: skip
-
-
-def speaks_again(heard: Heard, tally: Tally) -> None:
-    """Tell that such a silence is over."""
-    logger.warning(
-        "feed.heard exchange=%s symbol=%r channel=%s seconds=%.1f (it was silent)",
-        tally.exchange, heard.symbol.native, heard.channel, heard.quiet_s,
-    )  # fmt: skip
+def tell(due: Due, tally: Tally) -> None:
+    """Count and tell what is silent for oddly long, and what speaks again; nothing else."""
+    match due:
+        case Silent():
+            tally.silences[due.channel].add()
+            logger.warning(
+                "feed.silent exchange=%s symbol=%r channel=%s seconds=%.1f usual=%.1f (others go on; started again)",
+                tally.exchange, due.symbol.native, due.channel, due.quiet_s, due.usual_s,
+            )  # fmt: skip
+        case Unheard():
+            tally.silences[due.channel].add()
+            logger.warning(
+                "feed.unheard exchange=%s symbol=%r channel=%s seconds=%.1f (accepted, and nothing came: asked again)",
+                tally.exchange, due.symbol.native, due.channel, due.quiet_s,
+            )  # fmt: skip
+        case Heard():
+            logger.warning(
+                "feed.heard exchange=%s symbol=%r channel=%s seconds=%.1f (it was silent)",
+                tally.exchange, due.symbol.native, due.channel, due.quiet_s,
+            )  # fmt: skip

@@ -122,6 +122,16 @@ class KitAdapter(Generic[Kept]):
         again: list[Item] = [("orderbook", kept.symbol) for kept in self._restarting()]
         return waiting + [item for item in again if item not in waiting]
 
+    def unheard(self) -> list[Item]:
+        """What is carried, and of which nothing has come yet, but for trades."""
+        tickers: list[Item] = [("ticker", symbol) for n, symbol in self._tickers.items() if n in self._new_tickers]
+        books: list[Item] = [("orderbook", kept.symbol) for kept in self._books.values() if kept.new]
+        return [item for item in tickers + books if self._requests.carries(item)]
+
+    def renew(self, channel: Channel, symbol: Symbol) -> list[Output]:
+        """Take one back and ask for it as if it was new."""
+        return self._requests.renew(channel, symbol)
+
     def retry(self) -> list[Output]:
         """Ask once more for all that is pending."""
         return self._requests.retry() + [output for kept in self._restarting() for output in kept.ask()]

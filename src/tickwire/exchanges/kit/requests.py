@@ -86,6 +86,11 @@ class Requests:
         """Ask for one at a time from now on, because an answer did not say what it was about."""
         self._most = 1
 
+    def carries(self, item: Item) -> bool:
+        """Whether this was asked for, and accepted."""
+        key = item[0], item[1].native
+        return key in self._items and key not in self._pending and key not in self._refused
+
     def pending(self) -> list[Item]:
         """What is neither acknowledged, nor refused, nor implied by data."""
         return list(self._pending.values())
