@@ -1,6 +1,6 @@
 """Frames of exchanges, made from a seed: documented shapes, sequences and checksums that the exchanges' rules want.
 
-Binance: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams (``bookTicker``, ``depth@100ms``)
+Binance: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
 Kraken: https://docs.kraken.com/api/docs/websocket-v2/book, checksum https://docs.kraken.com/api/docs/guides/spot-ws-book-v2
 """
 
@@ -22,7 +22,7 @@ class Feed:
 
     exchange: str
     symbols: Sequence[str]
-    channel: str  # ticker or orderbook
+    channel: str  # ticker, orderbook or trade
     first: list[bytes]  # sent at once, so that books begin; the rest follows when the bodies were fetched
     frames: list[bytes]
     bodies: dict[str, bytes]
@@ -78,6 +78,19 @@ def binance_deltas(count: int, listed: Sequence[str], levels: int = 1000) -> Fee
     body = json.dumps({"lastUpdateId": SNAPSHOT_ID, "bids": sides[0], "asks": sides[1]}, separators=(",", ":")).encode()
     bodies = {"/api/v3/exchangeInfo": _listing(listed)} | {f"/api/v3/depth?symbol={name}": body for name in listed}
     return Feed("binance", listed, "orderbook", frames[:symbols], frames[symbols:], bodies)
+
+
+def binance_trades(count: int, listed: Sequence[str]) -> Feed:
+    """*count* trades, the symbols in turn, each symbol's numbered without holes."""
+    random, symbols = Random(5), len(listed)
+    frames = []
+    for i in range(count):
+        name, time_ms, price = listed[i % symbols], 1_700_000_000_000 + i, _price(random.randint(10_000, 9_000_000))
+        deal = f'"t":{4_730_112_880 + i // symbols},"p":"{price}","q":"{_size(random)}"'
+        side = f'"m":{random.choice(("true", "false"))},"M":true'
+        data = f'{{"e":"trade","E":{time_ms + 3},"s":"{name}",{deal},"T":{time_ms},{side}}}'
+        frames.append(text_frame(f'{{"stream":"{name.lower()}@trade","data":{data}}}'))
+    return Feed("binance", listed, "trade", [], frames, {"/api/v3/exchangeInfo": _listing(listed)})
 
 
 def kraken_tickers(count: int, symbols: int) -> Feed:

@@ -9,13 +9,14 @@ from tickwire.config.kafka_config import KafkaConfig
 from tickwire.events.numbers import BookNumbers
 from tickwire.events.short_way import ShortWay, ShortWayReceiver
 from tickwire.events.top import Top
-from tickwire.events.types import OrderBook, Ticker
+from tickwire.events.types import OrderBook, Ticker, Trade
 from tickwire.exchanges import binance, kraken
 from tickwire.exchanges.contract import Fetch, Symbol
 from tickwire.kafka.producing.publisher import Publisher
 from tickwire.records.codec import RecordWriter
 from tickwire.wire.clock import clock
 from tickwire.wire.tally import Tally
+from tickwire.wire.trades import Trades
 
 _FRAMES = 200
 _RECEIVED_US = 1_700_000_000_000_000
@@ -93,6 +94,12 @@ def kraken_top_short_way() -> Callable[[], object]:
     return _past(adapter, payloads(feed.first + feed.frames), {"C0000/USD": numbers}, {"C0000/USD": top})
 
 
+def trades_short_way() -> Callable[[], object]:
+    """Binance trades past the adapter, but for the first of each symbol."""
+    feed = frames.binance_trades(_FRAMES, frames.names(5))
+    return _past(binance.Adapter(_symbols(feed), ["trade"], 25), payloads(feed.frames), {})
+
+
 def _past(
     adapter: binance.Adapter | kraken.Adapter,
     inputs: list[bytes],
@@ -106,19 +113,25 @@ def _past(
     flights.produce, flights.ready = lambda *_, **__: None, True
     way = publisher.way()
     way.alone = True
+    trades = Trades(adapter.exchange, way.publish, tally)
 
     def long_way(payload: bytes) -> None:
         for output in adapter.receive(payload, _RECEIVED_US):
             if isinstance(output, Ticker | OrderBook):
                 way.publish(output)
+            if isinstance(output, Trade):
+                trades.handle(output)
             if isinstance(output, OrderBook) and output.action == "snapshot" and tops:
                 tops[output.exchange_symbol].start(output.bids, output.asks)
 
-    counts = tally.frames, tally.events[Ticker], tally.events[OrderBook]
-    around = way, clock, *counts, (Ticker, OrderBook)
-    take = ShortWayReceiver(cast("ShortWay", adapter.short_way), numbers, tops, *around, long_way, _raise)
+    types, events = (Ticker, OrderBook, Trade), tally.events
+    counts = events[Ticker], events[OrderBook], events[Trade]
+    around = way, clock, tally.frames, counts, types
+    short_way = cast("ShortWay", adapter.short_way)
+    take = ShortWayReceiver(short_way, numbers, tops, trades.numbers, *around, long_way, _raise)
 
     def again() -> object:
+        trades.numbers.clear()
         for payload in inputs:
             take(payload)
         return flights.take_back()
@@ -138,6 +151,7 @@ STAGES = {
     "short way": short_way,
     "kraken short way": kraken_short_way,
     "kraken top": kraken_top_short_way,
+    "trades": trades_short_way,
 }
 
 

@@ -15,6 +15,7 @@ from tickwire.compiled import native
 
 TICKER = b'{"s":"$","b":%,"B":%,"a":%,"A":%(,"t":"^")+}'
 CHANGE = b'{"E":#,"s":"$","U":#,"u":#,"b":=,"a":=+}'
+TRADE = b'{"s":"$","n":#,"p":"%","q":%,"t":#,"m":<true|false>+}'
 CHECKED = b'{"s":"$","b":=,"a":=,"c":#,"t":"^"+}'
 
 focus, seed = sys.argv[1], int(sys.argv[2])
@@ -40,11 +41,14 @@ frames = [
     b'{"E":1,"s":"A","U":1,"u":1,"b":[["1","2"]],"a":[["3","4"]]}',
     b'{"E":1,"s":"A","U":2,"u":5,"b":[["1","0"],["0.5","1"]],"a":[]}',
     b'{"s":"A","b":[["1","2"]],"a":[["3","4"]],"c":1,"t":"2026-01-01T00:00:00.5Z"}',
+    b'{"s":"A","n":1,"p":"2","q":3,"t":4,"m":true}',
+    b'{"s":"A","n":2,"p":"2","q":3,"t":4,"m":false,"x":null}',
     b'{"s":"A"',
     b"",
 ]
 shapes = [
-    TICKER, CHANGE, CHECKED, b"", b"%%%%$", b"$)%(%%%", b"$(%%%%)", b"($)%%%%", b"%%%%$(", b"$==###", b"$###==",
+    TICKER, CHANGE, CHECKED, TRADE, b"", b"$##%%<a|b>", b"$#%%^<a|", b"$#%%^<|b>", b"<a|b>" * 9,
+    b"%%%%$", b"$)%(%%%", b"$(%%%%)", b"($)%%%%", b"%%%%$(", b"$==###", b"$###==",
     b"~@$%%%%(%)#" * 30,
 ]  # fmt: skip
 event, lane = SimpleNamespace(symbol="A", exchange="x", received_us=5), SimpleNamespace(broken=False)
@@ -78,20 +82,23 @@ def usual(kind: type) -> tuple[Any, ...]:
             return some(n.InFlightTable), writer, set(), takes, takes, takes
         case "ShortWayReceiver":
             tops = chance.choice([{}, {"A": some(n.TopState)}])
-            counts = [some(n.Number) for _ in range(4)]
-            of_events = (SimpleNamespace, int)
+            counts = tuple(some(n.Number) for _ in range(3))
+            of_events = (SimpleNamespace, int, str)
             return (
                 some(n.ShortWay),
                 {"A": some(n.BookNumbers)},
                 tops,
+                {"A": some(n.TradeNumbers)},
                 some(n.DirectPublisher),
-                *counts,
+                some(n.Number),
+                some(n.Number),
+                counts,
                 of_events,
                 takes,
                 takes,
             )
         case "ShortWay":
-            return TICKER, chance.choice([CHANGE, CHECKED])
+            return TICKER, chance.choice([CHANGE, CHECKED]), TRADE
     return ()
 
 
@@ -103,12 +110,13 @@ def prepare(one: Any) -> None:
             one(chance.choice(frames))
         case "ShortWay":
             one.ticker("A", "A", b'{"bid":')
+            one.trade("A", "A", b'{"trade_id":')
             if chance.random() < 0.5:
                 one.follow("A", "A", b"x", some(n.Side), some(n.Side), some(n.UpdateId), number(2), 1)
             one.follow_checked("A", "A", b"x", some(n.Side), some(n.Side), number(30), (number(30), True))
         case "DirectPublisher":
             one.open(
-                chance.choice([SimpleNamespace, int]),
+                chance.choice([SimpleNamespace, int, str]),
                 "A",
                 (lane, some(n.Counts), "x", "t", b"k", [], "kind", "a", chance.random() < 0.5),
             )
@@ -118,6 +126,8 @@ def prepare(one: Any) -> None:
             one.hand_over(some(n.InFlight))
         case "BookNumbers":
             one.valid = True
+        case "TradeNumbers":
+            one.last, one.ahead = number(3), True
         case "TopState":
             one.bids, one.asks, one.prefix, one.depth = some(n.Side), some(n.Side), b"x", number(5)
 

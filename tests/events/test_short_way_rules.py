@@ -1,4 +1,4 @@
-"""The rules by which a book's changes are next or right, each in both forms, for an exchange that is none."""
+"""The rules by which changes of books and trades are taken, each in both forms, for an exchange that is none."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from forms import FORMS, use
 from tickwire.events import book as books
 from tickwire.events import numbers, short_way
 from tickwire.events.short_way import MS, NEXT, PREVIOUS, US, Digest
-from tickwire.events.types import OrderBook, Ticker
+from tickwire.events.types import OrderBook, Ticker, Trade
 from tickwire.kafka.producing import in_flight
 from tickwire.kafka.producing.ledger import Lane, Stream
 from tickwire.records.codec import RecordWriter
@@ -19,6 +19,7 @@ from tickwire.wire.clock import clock
 
 TICKER = b'{"s":"$","b":%,"B":%,"a":%,"A":%}'
 NUMBERED = b'{"t":#,"s":"$","from":#,"to":#,"b":=,"a":=}'
+TRADE = b'{"s":"$","n":#,"p":"%","q":%,"t":#,"side":"<bid|offer>"}'
 CHECKED = b'{"s":"$","b":=,"a":=,"c":#,"t":"^"}'
 
 
@@ -31,37 +32,39 @@ def form(request: pytest.FixtureRequest) -> Iterator[None]:
 class Followed:
     """A book that is followed, and a producer that keeps what it gets."""
 
-    def __init__(self, shape: bytes) -> None:
+    def __init__(self, shape: bytes, trade: bytes = TRADE) -> None:
         self.sent: list[dict[str, Any]] = []
         self.left: list[bytes] = []
         self.state = numbers.UpdateId()
         self.state.update_id = 10
         self.book = books.Book([("9", "1"), ("8", "2")], [("10", "3")])
-        self.way = short_way.ShortWay(TICKER, shape)
+        self.way = short_way.ShortWay(TICKER, shape, trade)
         table = in_flight.InFlightTable(lambda *_: None, lambda *_: None)
         table.produce, table.ready = self._produce, True
         nothing: Any = self.left.append
         direct = in_flight.DirectPublisher(
-            table, RecordWriter({"ticker": "t", "orderbook": "b"}), set(), nothing, nothing, lambda: None
+            table, RecordWriter({"ticker": "t", "orderbook": "b", "trade": "d"}), set(), nothing, nothing, lambda: None
         )
         direct.alone = True
         stream = Stream("b", "orderbook", "x")
         direct.open(
             OrderBook, "A", (Lane(stream, "a", is_book=True), stream, "x", "b", b"k", [], "orderbook", "a", True)
         )
-        valid = numbers.BookNumbers()
+        direct.open(Trade, "A", (Lane(stream, "a", is_book=False), stream, "x", "t", b"k", [], "trade", "a", False))
+        valid, self.traded = numbers.BookNumbers(), numbers.TradeNumbers()
         valid.valid = True
-        frames, tickers, changes = (numbers.Number() for _ in range(3))
+        self.traded.last, self.traded.ahead = 10, True
+        self.frames, self.counts = numbers.Number(), (numbers.Number(), numbers.Number(), numbers.Number())
         self.take = short_way.ShortWayReceiver(
             self.way,
             {"a": valid},
             {},
+            {"a": self.traded},
             direct,
             clock,
-            frames,
-            tickers,
-            changes,
-            (Ticker, OrderBook),
+            self.frames,
+            self.counts,
+            (Ticker, OrderBook, Trade),
             self.left.append,
             nothing,
         )
@@ -112,3 +115,57 @@ def test_rules_that_the_shape_or_nobody_has_are_refused() -> None:
     for way, levels in ((numbered.way, 10), (checked.way, 26)):
         with pytest.raises(ValueError, match="no checksum, or it covers more levels"):
             way.follow_checked("a", "A", b"", *book, 25, Digest(levels, asks_first=True))
+
+
+@pytest.mark.parametrize(
+    ("last", "ahead", "number", "taken"),
+    [(10, True, 11, True), (10, False, 11, False), (10, True, 12, False), (10, True, 10, False), (11, True, 11, False)],
+)
+@pytest.mark.parametrize(("word", "side"), [("bid", "buy"), ("offer", "sell")])
+def test_a_trade_is_taken_where_its_number_is_next(
+    last: int, ahead: bool, number: int, taken: bool, word: str, side: str
+) -> None:
+    followed = Followed(NUMBERED)
+    followed.way.trade("a", "A", b'{"trade_id":')
+    followed.traded.last, followed.traded.ahead = last, ahead
+    followed.take(b'{"s":"a","n":%d,"p":"05.20","q":3,"t":7,"side":"%s"}' % (number, word.encode()))
+    assert (len(followed.left), followed.traded.last) == ((0, number) if taken else (1, last))
+    assert [count.value for count in (followed.frames, *followed.counts)] == [taken, 0, 0, taken]
+    fields = ("trade_id", "price", "size", "side", "exchange_us")
+    assert [tuple(map(value.get, fields)) for value in followed.sent] == [("11", "05.20", "3", side, 7000)] * taken
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b'{"s":"b","n":11,"p":"5","q":3,"t":7,"side":"bid"}', b'{"s":"a","n":11,"p":"5","q":0.0,"t":7,"side":"bid"}',
+        b'{"s":"a","n":11,"p":"5e1","q":3,"t":7,"side":"bid"}', b'{"s":"a","n":11,"p":"5","q":3,"t":-7,"side":"bid"}',
+        b'{"s":"a","n":"11","p":"5","q":3,"t":7,"side":"bid"}', b'{"s":"a","n":11,"p":"5","q":3,"t":7,"side":"ask"}',
+        b'{"s":"a","n":11,"p":"5","q":3,"t":7,"side":"bidoffer"}', b'{"s":"a","n":11,"p":"5","q":3,"t":7,"side":""}',
+    ],
+)  # fmt: skip
+def test_a_trade_that_is_not_plain_is_left(frame: bytes) -> None:
+    followed = Followed(NUMBERED)
+    followed.way.trade("a", "A", b'{"trade_id":')
+    followed.take(frame)
+    assert (followed.left, followed.traded.last) == ([frame], 10)
+
+
+def test_the_time_of_a_trade_may_be_text() -> None:
+    followed = Followed(NUMBERED, b'{"t":"^","s":"$","p":"%","q":"%","n":#,"m":<true|false>}')
+    followed.way.trade("a", "A", b'{"trade_id":')
+    followed.take(b'{"t":"1970-01-01T00:00:01.5Z","s":"a","p":"1","q":"2","n":11,"m":false}')
+    assert [(value["side"], value["exchange_us"]) for value in followed.sent] == [("sell", 1_500_000)]
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        b"", b"$#%%^", b"$#%%<a|b>", b"$##%%^<a|b>", b"$###%%<a|b>", b"$#%^<a|b>", b"$$#%%^<a|b>", b"$#%%^=<a|b>",
+        b"($)#%%^<a|b>", b"$#%%^<a|b><c|d>", b"$#%%^<a>", b"$#%%^<|b>", b"$#%%^<a|>", b"$#%%^<a|b", b"$#%%^<a1|b>",
+        b"$##%%^^<a|b>",
+    ],
+)  # fmt: skip
+def test_a_shape_without_what_a_trade_needs_is_refused(shape: bytes) -> None:
+    with pytest.raises(ValueError, match="a shape has not what a trade needs"):
+        short_way.ShortWay(TICKER, NUMBERED, shape)

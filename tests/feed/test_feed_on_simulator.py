@@ -21,7 +21,7 @@ DEPTH = 10
 UNSEEN = {"bitstamp", "coinbase_exchange"}  # nothing in their books says that a change is missing, so none is lost here
 
 
-def feed_of(exchange: SimulatedExchange, **settings: Any) -> WebSocketDataFeed:
+def feed_of(exchange: SimulatedExchange, kafka: KafkaConfig | None = None, **settings: Any) -> WebSocketDataFeed:
     name = exchange.name
     config = FeedConfig(
         exchange=name,
@@ -31,7 +31,7 @@ def feed_of(exchange: SimulatedExchange, **settings: Any) -> WebSocketDataFeed:
         urls={f"{name}_ws_url": exchange.ws_url, f"{name}_rest_url": exchange.rest_url},
         **settings,
     )
-    return WebSocketDataFeed(feed=config, kafka=KafkaConfig(enabled=False))
+    return WebSocketDataFeed(feed=config, kafka=kafka or KafkaConfig(enabled=False))
 
 
 class Reader:

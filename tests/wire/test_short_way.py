@@ -17,7 +17,7 @@ from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.events.short_way import ShortWay
 from tickwire.exchanges import binance
-from tickwire.exchanges.contract import ConnectionPlan, Fetch, Output, Send, Symbol
+from tickwire.exchanges.contract import Channel, ConnectionPlan, Fetch, Output, Send, Symbol
 from tickwire.kafka.producing.publisher import Publisher
 from tickwire.wire.books import Books
 from tickwire.wire.callbacks import Callbacks
@@ -31,12 +31,13 @@ from tickwire.wire.trades import Trades
 pytestmark = pytest.mark.skipif("compiled" not in FORMS, reason="all frames go to the adapter then")
 
 SYMBOLS = [Symbol("BTC-USDT", "BTCUSDT"), Symbol("ETH-USDT", "ETHUSDT")]
+CHANNELS: tuple[Channel, ...] = ("ticker", "orderbook", "trade")
 WAYS = [(False, "python"), *((True, form) for form in FORMS)]  # short or not, and the form
 _NOW = re.compile(rb'"(epoch|received_us)":\d+')
 
 
 def plan_of(symbols: Sequence[Symbol]) -> ConnectionPlan:
-    return ConnectionPlan("", tuple(symbols), ("ticker", "orderbook"))
+    return ConnectionPlan("", tuple(symbols), CHANNELS)
 
 
 class Chain:
@@ -67,7 +68,7 @@ class Chain:
         callbacks.add(self.way.publish, text=True)
         config = FeedConfig(orderbook_mode=mode, **more)
         self.books = Books(symbols, config, config.orderbook_depth, callbacks.emit, self.tally, random.Random(1))
-        self.adapter = exchange.Adapter(symbols, ["ticker", "orderbook"], 25)
+        self.adapter = exchange.Adapter(symbols, CHANNELS, 25)
         context = FeedContext(
             exchange=exchange.EXCHANGE,
             address=cast("Any", None),
@@ -75,7 +76,7 @@ class Chain:
             books=self.books,
             ticker=callbacks.emit,
             trades=Trades(exchange.EXCHANGE, callbacks.emit, self.tally),
-            subscriptions=Subscriptions(exchange.EXCHANGE.name, 2 * len(symbols), listed=symbols),
+            subscriptions=Subscriptions(exchange.EXCHANGE.name, 3 * len(symbols), listed=symbols),
             tally=self.tally,
             random=random.Random(1),
             direct=self.way if short else None,
@@ -141,6 +142,7 @@ class Chain:
             "sent": self.sent,
             "frames": self.tally.received,
             "rejected": {reason: count.value for reason, count in self.tally.rejected.items()},
+            "gaps": self.tally.trade_gaps.value,
             "events": {kind: count.value for kind, count in self.tally.by_type.items()},
             "accounting": self.publisher.accounting(),
             "numbers": [
@@ -201,10 +203,12 @@ update_ids = st.one_of(
 # What an exchange may add to its frames, and what only looks like it: another value for what is read, no JSON.
 ADDED = [
     b',"trades":47536', b', "trades" : 1', b',"x":-0.5', b',"x":"y"', b',"x":"y",\n"z":0', b',"":0',
-    b',"trades":01', b',"x":1e5', b',"x":-', b',"x":null', b',"x":"a b"', b',"x":"a\t"', b',"x" "y"', b',"x":',
+    b',"M":true', b',"x" : false', b',"x":null,"y":1', b',"x":nul', b',"x":truey', b',"x":True',
+    b',"trades":01', b',"x":1e5', b',"x":-', b',"x":"a b"', b',"x":"a\t"', b',"x" "y"', b',"x":',
     b",x:1", b'"x":1',
     b',"x ":1', b',"x\\u0031":1', b',"last":1', b',"bid":7', b',"bids":5', b',"checksum":-1', b',"checksum":5',
     b',"timestamp":"x"', b',"symbol":"BTC/USD"', b',"u":1', b',"A":"7"', b',"E":-1', b',"e":"x"', b',"s":5',
+    b',"t":7', b',"m":1', b',"side":"x"', b',"trade_id":"y"', b',"qty":"7"',
     b',"\xff":1', b',"x":"\xff"', b',"%s":1' % (b"n" * 40), b',"%s":1' % (b"n" * 41), b',"%s":1' % (b"n" * 300),
     b',"l\\u0061st":5', b',"x":1' + b"0" * 30,
 ]  # fmt: skip
@@ -330,9 +334,9 @@ async def test_the_usual_frames_take_the_short_way_and_any_other_takes_the_long_
     chain.fetched(snapshot(99))
     for frame in (USUAL, in_order[1], spread(USUAL), *in_order[2:-1], spread(in_order[-1])):
         chain.message(frame)
-    for more in (b',"T":1', b', "x" : "y","z":-1.5 '):  # as an exchange may add them
+    for more in (b',"X":1', b', "x" : "y","z":-1.5 , "w":true'):  # as an exchange may add them
         chain.message(ticker(b"BTCUSDT", b"1", b"1", b"1", b"2", b"2", more=more))
-    chain.message(depth(b"BTCUSDT", 105, 105, b"[]", b"[]", b',"T":1'))
+    chain.message(depth(b"BTCUSDT", 105, 105, b"[]", b"[]", b',"X":null'))
     assert taken == [in_order[0], USUAL]  # the first of each, from which the way learns
     chain.way.alone = False
     chain.message(USUAL)
@@ -439,7 +443,7 @@ async def test_a_session_that_takes_over_sends_by_the_short_way_and_the_retired_
     for frame in frames[:3]:
         old.connection._message(frame)
         chain.fetched(snapshot(99))
-    adapter = binance.Adapter(SYMBOLS[:1], ["ticker", "orderbook"], 25)
+    adapter = binance.Adapter(SYMBOLS[:1], CHANNELS, 25)
     new = Session(old._context, adapter, plan_of(SYMBOLS[:1]), standby=True)
     new._handlers[Fetch] = chain.fetches.append
     sent = len(chain.sent)
@@ -491,6 +495,8 @@ async def test_a_large_step_of_the_clock_back_is_taken_here_too(ahead_s: int, ta
     "shapes",
     [
         (b"", b""),
+        (b"$%%%%<a|b>", b"$###=="),
+        (b"$%%%%", b"$<a|b>###=="),
         (b"$#%%%", b"$###=="),
         (b"$#%%%%", b"$###="),
         (b"$#%%%%", b"=$###="),
@@ -505,4 +511,4 @@ async def test_a_large_step_of_the_clock_back_is_taken_here_too(ahead_s: int, ta
 )
 def test_shapes_without_what_is_needed_are_refused(shapes: tuple[bytes, bytes]) -> None:
     with pytest.raises(ValueError, match="a shape has not"):
-        ShortWay(*shapes)
+        ShortWay(*shapes, b"$#%%^<a|b>")

@@ -1,8 +1,11 @@
 """Trades of a feed: none twice, gaps in their numbers counted, on a connection that takes over as well."""
 
+from collections import deque
 from collections.abc import Iterable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from feed.toy_exchange import LIMITS
@@ -80,3 +83,34 @@ def test_what_takes_over_hands_out_what_is_new_and_nothing_twice(ahead: int, *, 
     assert taken.ids == [str(number) for number in range(now + KEPT + 5)]
     assert taken.tally.trade_gaps.value == 0
     assert not list(standby.take_trades())
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 1200), st.integers(1, 3) | st.integers(1, 600), st.booleans()), min_size=1, max_size=25
+    )
+)
+def test_the_last_ids_are_known_whichever_way_they_took(parts: list[tuple[int, int, bool]]) -> None:
+    taken, known, last, gaps, ids = Taken(), deque[int](maxlen=2 * KEPT), -1, 0, list[str]()
+    for first, count, short in parts:
+        for number in range(first, first + count):
+            if number not in known:
+                gaps += last not in {-1, number - 1}
+                known.append(number)
+                ids.append(str(number))
+                last = number
+            numbers = taken.trades.numbers.get("AX")
+            if short and numbers is not None and numbers.ahead and numbers.last == number - 1:
+                numbers.last = number  # as the short way does
+                taken.ids.append(str(number))
+            else:
+                taken.take([number])
+    assert (taken.ids, taken.tally.trade_gaps.value) == (ids, gaps)
+
+
+def test_after_the_exchange_has_numbered_anew_for_a_while_the_next_is_new_without_a_look() -> None:
+    taken = Taken()
+    taken.take([*range(1000, 1010), *range(2 * KEPT - 1)])
+    assert not taken.trades.numbers["AX"].ahead
+    taken.take([2 * KEPT - 1])
+    assert taken.trades.numbers["AX"].ahead

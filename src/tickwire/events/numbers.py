@@ -36,3 +36,14 @@ class UpdateId:
 
     def __init__(self) -> None:
         self.update_id = 0
+
+
+@compiled
+class TradeNumbers:
+    """The number of a symbol's last trade; ``ahead``: none that was handed out a short while ago is higher."""
+
+    __slots__ = ("ahead", "last")
+
+    def __init__(self) -> None:
+        self.last = 0
+        self.ahead = False

@@ -1,9 +1,9 @@
 """The short way from a frame to the value of its record, for frames of known shapes.
 
-An adapter that has one tells it the shapes of its frames (:mod:`.shape`) and what it may take: the symbols of tickers,
-and the books that follow their exchange's sequence or checksums. A :class:`ShortWayReceiver` takes a connection's
-messages; what the short way does not know goes on to the session, and so does everything while the publisher is not
-free or somebody else wants the events.
+An adapter that has one tells it the shapes of its frames (:mod:`.shape`) and what it may take: the symbols of tickers
+and of trades, and the books that follow their exchange's sequence or checksums. A :class:`ShortWayReceiver` takes a
+connection's messages; what the short way does not know goes on to the session, and so does everything while the
+publisher is not free or somebody else wants the events.
 
 ``native/`` holds the compiled forms. Each leaves a frame to the adapter where it is not sure: the two may differ in
 which odd frames they take, and never in what is sent.
@@ -18,11 +18,11 @@ from msgspec import Raw, Struct
 
 from tickwire.compiled import compiled
 from tickwire.events.book import Levels, Side, is_zero
-from tickwire.events.numbers import BookNumbers, Number, UpdateId
-from tickwire.events.shape import Shape, is_of_change, is_of_ticker
+from tickwire.events.numbers import BookNumbers, Number, TradeNumbers, UpdateId
+from tickwire.events.shape import Shape, is_of_change, is_of_ticker, is_of_trade
 from tickwire.events.times import micros
 from tickwire.events.top import Top
-from tickwire.events.types import Micros
+from tickwire.events.types import Micros, TakerSide
 
 NEXT, PREVIOUS = 0, 1  # updates say their first and last number, or the number before them and their own
 MS, US = 1000, 1  # units of their times, in microseconds
@@ -47,6 +47,17 @@ class _Change(Struct):
     first: int = -1
     last: int = -1
     checksum: int = -1
+
+
+class _Trade(Struct):
+    """One trade, in the order in which it is written."""
+
+    trade_id: str
+    price: str
+    size: str
+    side: TakerSide
+    exchange_us: Micros
+    received_us: Micros = 0
 
 
 class _FollowedBook(Struct):
@@ -93,20 +104,29 @@ class ShortWay:
 
     A ticker has four numbers (bid, its size, ask, its size), perhaps the last price, a sequence and a time. A change of
     a book has two lists of levels, and either in front of them its time and two numbers of updates, or behind them a
-    checksum and a time. Raises :exc:`ValueError` when a shape lacks what is needed.
+    checksum and a time. A trade has its number, a price, a size, a side, and a time: an integer behind the number, in
+    milliseconds, or text. Raises :exc:`ValueError` when a shape lacks what is needed.
     """
 
-    def __init__(self, ticker_shape: bytes, depth_shape: bytes, /) -> None:
-        if not is_of_ticker(ticker_shape) or not is_of_change(depth_shape):
-            raise ValueError("a shape has not what a ticker or a change of a book needs")
-        self._by_checksum = b"^" in depth_shape
-        self._ticker, self._change = Shape(ticker_shape, depth_shape), Shape(depth_shape, ticker_shape)
+    def __init__(self, ticker_shape: bytes, change_shape: bytes, trade_shape: bytes, /) -> None:
+        every = ticker_shape, change_shape, trade_shape
+        needs = zip(("ticker", "change of a book", "trade"), (is_of_ticker, is_of_change, is_of_trade), strict=True)
+        for shape, (name, is_whole) in zip(every, needs, strict=True):
+            if not is_whole(shape):
+                raise ValueError(f"a shape has not what a {name} needs")
+        self._by_checksum = b"^" in change_shape
+        self._ticker, self._change, self._trade = (Shape(shape, every) for shape in every)
         self._tickers: dict[str, tuple[str, bytes]] = {}
+        self._trades: dict[str, tuple[str, bytes]] = {}
         self._books: dict[str, _FollowedBook] = {}
 
     def ticker(self, native: str, symbol: str, prefix: bytes, /) -> None:
         """Take this symbol's tickers; *prefix* is the text of their records in front of the bid."""
         self._tickers[native] = symbol, prefix
+
+    def trade(self, native: str, symbol: str, prefix: bytes, /) -> None:
+        """Take this symbol's trades, where each number is the next; *prefix* is their text in front of the number."""
+        self._trades[native] = symbol, prefix
 
     def follow(
         self, native: str, symbol: str, prefix: bytes, bids: Side, asks: Side, state: UpdateId, order: int, unit: int, /
@@ -137,6 +157,7 @@ class ShortWay:
     def forget(self, native: str, /) -> None:
         """Take nothing more of this symbol."""
         self._tickers.pop(native, None)
+        self._trades.pop(native, None)
         self.leave(native)
 
     # Of the Python form alone, for its receiver:
@@ -170,14 +191,26 @@ class ShortWay:
             return parts["$"][0], book, _Change(bids, asks, micros(parts["^"][0]), checksum=integers[0])
         return parts["$"][0], book, _Change(bids, asks, integers[0] * book.unit, *integers[1:])
 
+    def find_trade(self, frame: bytes) -> tuple[str, str, bytes, _Trade] | None:
+        """The exchange's name of a trade's symbol, our name, the text in front of the trade's number, and the trade."""
+        parts = self._trade.read(frame)
+        known = self._trades.get(parts["$"][0]) if parts else None
+        if parts is None or known is None or is_zero(parts["%"][1]):
+            return None
+        number, *time_ms = parts["#"]
+        side: TakerSide = "buy" if parts["<"][0] == self._trade.words[0] else "sell"
+        (price, size), exchange_us = parts["%"], int(time_ms[0]) * MS if time_ms else micros(parts["^"][0])
+        return parts["$"][0], *known, _Trade(number, price, size, side, exchange_us)
+
 
 @compiled
 class ShortWayReceiver:
     """Takes a connection's messages and sends what the short way knows to the producer; the others go to the session.
 
     *numbers* are those of all books whose changes may take the short way, by the exchange's names; *tops* the best
-    levels of those of them where these are written instead. *direct* publishes; *frames*, *tickers* and *books* count;
-    *types* are those of tickers and of order books. *message* is the session's, *failed* is told of errors.
+    levels of those of them where these are written instead; *trades* the numbers of trades. *direct* publishes;
+    *frames* counts, and *counts* do, the events of these *types*: tickers, order books, trades. *message* is the
+    session's, *failed* is told of errors.
     """
 
     def __init__(
@@ -185,26 +218,28 @@ class ShortWayReceiver:
         way: ShortWay,
         numbers: Mapping[str, BookNumbers],
         tops: Mapping[str, Top],
+        trades: Mapping[str, TradeNumbers],
         direct: Any,
         clock: Any,
         frames: Number,
-        tickers: Number,
-        books: Number,
-        types: tuple[type, type],
+        counts: tuple[Number, ...],
+        types: tuple[type, ...],
         message: Callable[[bytes], None],
         failed: Callable[[Exception], None],
         /,
     ) -> None:
-        self._way, self._numbers, self._tops, self._direct, self._clock = way, numbers, tops, direct, clock
-        self._frames, self._tickers, self._books = frames, tickers, books
-        self._types, self._message, self._failed = types, message, failed
+        self._way, self._numbers, self._tops, self._trades = way, numbers, tops, trades
+        self._direct, self._clock, self._frames = direct, clock, frames
+        self._counts, self._types, self._message, self._failed = counts, types, message, failed
 
     def __call__(self, payload: bytes, /) -> None:
         """Take one message."""
         received_us = self._clock.now_us()
         try:
             taken = self._direct.is_free() and (
-                self._take_ticker(payload, received_us) or self._take_change(payload, received_us)
+                self._take_ticker(payload, received_us)
+                or self._take_change(payload, received_us)
+                or self._take_trade(payload, received_us)
             )
         except Exception as e:  # noqa: BLE001 - told, as the session tells those of the long way
             self._frames.value += 1
@@ -224,7 +259,7 @@ class ShortWayReceiver:
         if found is None or route is None:
             return False
         _, prefix, fields = found
-        self._tickers.value += 1
+        self._counts[0].value += 1
         self._direct.send(route, _value(prefix, {**fields, "received_us": received_us}), None, received_us)
         return True
 
@@ -261,11 +296,30 @@ class ShortWayReceiver:
             "exchange_us": change.exchange_us,
             "received_us": received_us,
         }
-        self._books.value += 1
+        self._counts[1].value += 1
         self._direct.send(route, _value(prefix, fields), "delta" if top is None else "snapshot", received_us)
         return True
 
+    def _take_trade(self, frame: bytes, received_us: Micros) -> bool:
+        try:
+            found = self._way.find_trade(frame)
+        except ValueError:
+            return False
+        if found is None:
+            return False
+        native, symbol, prefix, trade = found
+        numbers, number = self._trades.get(native), int(trade.trade_id)
+        if numbers is None or not numbers.ahead or number != numbers.last + 1:
+            return False
+        route = self._direct.route(self._types[2], symbol)
+        if route is None:
+            return False
+        numbers.last, trade.received_us = number, received_us
+        self._counts[2].value += 1
+        self._direct.send(route, _value(prefix, trade), None, received_us)
+        return True
 
-def _value(prefix: bytes, fields: dict[str, Any]) -> bytes:
+
+def _value(prefix: bytes, fields: dict[str, Any] | _Trade) -> bytes:
     """A record's value; *prefix* is its text in front of the value of the first of these fields."""
     return prefix + _encode(fields).partition(b":")[2]

@@ -40,6 +40,7 @@ _SNAPSHOT_WEIGHTS = {1000: 50, 5000: 250}  # up to this limit: this weight; fewe
 # As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
 _TICKER_SHAPE = b'{"stream":"~@bookTicker","data":{"u":#,"s":"$","b":"%","B":"%","a":"%","A":"%"+}}'
 _DEPTH_SHAPE = b'{"stream":"~@depth@100ms","data":{"e":"depthUpdate","E":#,"s":"$","U":#,"u":#,"b":=,"a":=+}}'
+_TRADE_SHAPE = b'{"stream":"~@trade","data":{"e":"trade","E":*,"s":"$","t":#,"p":"%","q":"%","T":#,"m":<false|true>+}}'
 
 
 class _Listed(Struct):
@@ -73,7 +74,7 @@ class Adapter(BinanceAdapter):
     """One connection to the combined streams. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
 
     exchange = EXCHANGE
-    shapes = _TICKER_SHAPE, _DEPTH_SHAPE
+    shapes = _TICKER_SHAPE, _DEPTH_SHAPE, _TRADE_SHAPE
 
     def keep(self, symbol: Symbol) -> BridgedBook:
         """Make a book by the documented procedure."""

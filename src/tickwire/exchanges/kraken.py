@@ -57,6 +57,10 @@ _TICKER_SHAPE = (
 _BOOK_SHAPE = (
     b'{"channel":"book","type":"update","data":[{"symbol":"$","bids":=,"asks":=,"checksum":#,"timestamp":"^"+}]}'
 )
+_TRADE_SHAPE = (  # of one trade; messages with several are rarer
+    b'{"channel":"trade","type":"update","data":[{"symbol":"$","side":"<buy|sell>","price":%,"qty":%,"ord_type":"~",'
+    b'"trade_id":#,"timestamp":"^"+}]}'
+)
 
 
 class _Pair(Struct):
@@ -102,7 +106,7 @@ class Adapter(KitAdapter[StreamedBook]):
     most = 50  # symbols in one message
     apart = True
     ping_text = b'{"method":"ping"}'
-    shapes = _TICKER_SHAPE, _BOOK_SHAPE
+    shapes = _TICKER_SHAPE, _BOOK_SHAPE, _TRADE_SHAPE
 
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""

@@ -56,7 +56,13 @@ typedef struct {
     long long update_id;
 } UpdateId;
 
-extern PyTypeObject *number_type, *numbers_type, *update_id_type;
+typedef struct {
+    PyObject_HEAD
+    long long last;
+    char ahead;
+} TradeNumbers;
+
+extern PyTypeObject *number_type, *numbers_type, *update_id_type, *trade_numbers_type;
 int add_numbers(PyObject *module);
 
 /* times.c */
@@ -107,6 +113,7 @@ int add_top(PyObject *module);
 /* shape.c */
 typedef struct Shape Shape;
 enum { INTEGERS = 3, DECIMALS = 5 };
+typedef enum { TICKER, CHANGE, TRADE, KINDS } Kind; /* of frames */
 
 typedef struct {
     const char *text;
@@ -115,23 +122,25 @@ typedef struct {
 } Piece;
 
 typedef struct { /* what a frame is about; everything is borrowed */
+    Kind kind;
     Piece native, integers[INTEGERS], decimals[DECIMALS];
     int integer_count, decimal_count;
+    int sells;                    /* the taker of a trade */
     long long us;                 /* the exchange's time; -1: none was read */
     const Shape *shape;
     Py_ssize_t place; /* in the shape */
     const char *at, *end; /* how far the frame was read */
     PyObject *known, *symbol;     /* what the short way knows of the symbol; its canonical name */
-    BookNumbers *numbers;             /* NULL: a ticker */
-    PyObject *action;                 /* of the message that is written; None for a ticker */
+    BookNumbers *numbers;         /* of a change */
+    TradeNumbers *traded;         /* of a trade */
+    PyObject *action;             /* of the message that is written; None where it is no book's */
 } Found;
 
 enum { SHAPE_SIZE = 256 };
-/* *other* is the shape of the other frames that the adapter reads. To be freed by PyMem_Free. */
-Shape *shape_new(const char *text, const char *other);
-/* Whether a shape has what a ticker, or a change of a book, needs. */
-int shape_is_of_ticker(const char *shape);
-int shape_is_of_change(const char *shape);
+/* One of the shapes of the frames that the adapter reads. To be freed by PyMem_Free. */
+Shape *shape_new(const char *const shapes[KINDS], Kind kind);
+/* Whether a shape has what frames of this kind need. */
+int shape_is_of(const char *shape, Kind kind);
 /* Matches a frame, whose end stands in *found*, up to levels or to the end. 0: it is of another shape. */
 int shape_begin(const Shape *shape, const char *frame, Found *found);
 int shape_at_levels(const Found *found);
@@ -143,15 +152,26 @@ PyObject *ticker_value(PyObject *prefix, const Found *found, long long received_
 PyObject *delta_value(PyObject *prefix, const Changes *bids, const Changes *asks, const BookNumbers *numbers,
                       long long received_us);
 PyObject *top_value(const Top *top, const BookNumbers *numbers, long long received_us);
+PyObject *trade_value(PyObject *prefix, const Found *found, long long received_us); /* in front of the number */
+
+/* trades.c */
+/* 1: a trade that may take the short way, 0: it is for the adapter, or an error is set. *known*: native name -> what a
+ * ticker has too; *numbers_of*: native name -> TradeNumbers. */
+int trade_find(const Shape *shape, PyObject *known, PyObject *numbers_of, const char *frame, Found *found);
+PyObject *trade_carry_out(Found *found, long long received_us); /* the record's value */
 
 /* short_way.c */
 typedef struct ShortWay ShortWay;
 extern PyTypeObject *short_way_type;
 
-/* 1: the frame may take the short way, 0: it is for the adapter, -1: an error is set. *numbers_of*: native name ->
- * BookNumbers; *tops*: native name -> Top, of the books whose best levels are written. */
-int short_way_find(ShortWay *way, PyObject *numbers_of, PyObject *tops, const char *frame, Py_ssize_t size,
-                   Found *found);
+typedef struct { /* by the exchange's names; */
+    PyObject *books, *tops, *trades; /* BookNumbers, Top of those whose best levels are written, TradeNumbers */
+} NumbersOf;
+
+/* What is known of the symbol, borrowed; NULL, perhaps with an error set. */
+PyObject *look_up(PyObject *names, const Piece *symbol);
+/* 1: the frame may take the short way, 0: it is for the adapter, -1: an error is set. */
+int short_way_find(ShortWay *way, const NumbersOf *numbers_of, const char *frame, Py_ssize_t size, Found *found);
 /* Carries out what was found, and makes the record's value, NULL where there is nothing to write. 0: it is for the
  * adapter, and nothing has changed. */
 int short_way_carry_out(ShortWay *way, Found *found, long long received_us, PyObject **value);

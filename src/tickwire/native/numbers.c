@@ -1,7 +1,7 @@
 /* The compiled form of events/numbers.py, and of what wire/tally.py counts with. */
 #include "native.h"
 
-PyTypeObject *number_type, *numbers_type, *update_id_type;
+PyTypeObject *number_type, *numbers_type, *update_id_type, *trade_numbers_type;
 
 static PyMemberDef number_members[] = {
     {"value", T_LONGLONG, offsetof(Number, value), 0, NULL},
@@ -23,11 +23,19 @@ static PyMemberDef applied_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
+static PyMemberDef traded_members[] = {
+    {"last", T_LONGLONG, offsetof(TradeNumbers, last), 0, NULL},
+    {"ahead", T_BOOL, offsetof(TradeNumbers, ahead), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
 int
 add_numbers(PyObject *module)
 {
     number_type = add_plain(module, "Number", "tickwire._native.Number", sizeof(Number), number_members);
     numbers_type = add_plain(module, "BookNumbers", "tickwire._native.BookNumbers", sizeof(BookNumbers), running_members);
     update_id_type = add_plain(module, "UpdateId", "tickwire._native.UpdateId", sizeof(UpdateId), applied_members);
-    return number_type && numbers_type && update_id_type ? 0 : -1;
+    trade_numbers_type =
+        add_plain(module, "TradeNumbers", "tickwire._native.TradeNumbers", sizeof(TradeNumbers), traded_members);
+    return number_type && numbers_type && update_id_type && trade_numbers_type ? 0 : -1;
 }

@@ -8,28 +8,71 @@ struct Shape {
     char text[SHAPE_SIZE];
     uint8_t run[SHAPE_SIZE];     /* how many characters that stand for themselves follow from here on */
     uint8_t in_text[SHAPE_SIZE]; /* whether this is within a JSON string, where no spaces may be added */
-    char known[2 * SHAPE_SIZE];  /* has the name of every member that the adapter may look at */
+    char known[KINDS * SHAPE_SIZE]; /* the names of all members that the adapter may look at, each in its quotes */
+    char words[SHAPE_SIZE];         /* of a side, one after the other */
+    const char *sides[2];           /* the one for buy, the one for sell */
+    Py_ssize_t side_sizes[2];
 };
 
-Shape *
-shape_new(const char *text, const char *other)
+/* Copies the names of members, with their quotes and something behind each; returns where they end. */
+static char *
+put_names(char *to, const char *shape)
 {
-    size_t size = strlen(text);
-    if (size >= SHAPE_SIZE || strlen(other) >= SHAPE_SIZE) {
-        PyErr_Format(PyExc_ValueError, "a shape has at most %d characters", SHAPE_SIZE - 1);
-        return NULL;
+    for (const char *end; (shape = strchr(shape, '"')) && (end = strchr(shape + 1, '"')); shape = end + 1)
+        if (end[1] == ':')
+            to = put(to, shape, end + 2 - shape);
+    return to;
+}
+
+static const char *
+skip_letters(const char *at)
+{
+    while ((*at | 32) >= 'a' && (*at | 32) <= 'z')
+        at++;
+    return at;
+}
+
+/* Copies the shape, of the two words of a side their "<" alone. */
+static void
+put_shape(Shape *shape, const char *text)
+{
+    const char *words = strchr(text, '<');
+    if (!words) {
+        strcpy(shape->text, text);
+        return;
     }
+    const char *middle = skip_letters(words + 1), *end = skip_letters(middle + 1);
+    strcpy(put(shape->text, text, words + 1 - text), end + 1);
+    put(shape->words, words + 1, end - words);
+    shape->sides[0] = shape->words;
+    shape->side_sizes[0] = middle - words - 1;
+    shape->sides[1] = shape->words + (middle - words);
+    shape->side_sizes[1] = end - middle - 1;
+}
+
+Shape *
+shape_new(const char *const shapes[KINDS], Kind kind)
+{
+    for (int i = 0; i < KINDS; i++)
+        if (strlen(shapes[i]) >= SHAPE_SIZE) {
+            PyErr_Format(PyExc_ValueError, "a shape has at most %d characters", SHAPE_SIZE - 1);
+            return NULL;
+        }
     Shape *shape = PyMem_Calloc(1, sizeof(Shape));
     if (!shape)
         return (Shape *)PyErr_NoMemory();
-    memcpy(shape->text, text, size);
-    snprintf(shape->known, sizeof shape->known, "%s%s", text, other);
+    char *names = shape->known;
+    for (int i = 0; i < KINDS; i++)
+        names = put_names(names, shapes[i]);
+    put_shape(shape, shapes[kind]);
+    const char *text = shape->text;
+    size_t size = strlen(text);
     for (size_t i = 0, in_text = 0; i < size; i++) {
         shape->in_text[i] = (uint8_t)in_text;
         in_text ^= text[i] == '"';
     }
     for (size_t i = size; i-- > 0;)
-        shape->run[i] = strchr("~$#%*^=+()", text[i]) ? 0 : (uint8_t)(shape->run[i + 1] + 1);
+        shape->run[i] = strchr("~$#%*^=+()<", text[i]) ? 0 : (uint8_t)(shape->run[i + 1] + 1);
     return shape;
 }
 
@@ -57,24 +100,46 @@ needs_are_sure(const char *shape)
     return !within;
 }
 
-int
-shape_is_of_ticker(const char *shape)
+static int
+ticker_is_whole(const char *shape)
 {
     int decimals = count(shape, '%');
     return count(shape, '$') == 1 && (decimals == DECIMALS - 1 || decimals == DECIMALS) && count(shape, '#') <= 1
-           && count(shape, '^') <= 1 && !count(shape, '=') && needs_are_sure(shape);
+           && count(shape, '^') <= 1 && !count(shape, '=') && !count(shape, '<') && needs_are_sure(shape);
 }
 
-int
-shape_is_of_change(const char *shape)
+static int
+change_is_whole(const char *shape)
 {
     const char *levels = strchr(shape, '=');
     if (count(shape, '$') != 1 || count(shape, '=') != 2 || count(shape, '%') || strchr(levels, '$')
-        || count(shape, '(') || count(shape, ')'))
+        || count(shape, '(') || count(shape, ')') || count(shape, '<'))
         return 0;
     if (count(shape, '^'))
         return count(shape, '^') == 1 && count(levels, '#') == 1 && count(shape, '#') == 1;
     return count(shape, '#') == INTEGERS && !count(levels, '#');
+}
+
+static int
+side_is_whole(const char *side)
+{
+    const char *middle = skip_letters(side + 1), *end = *middle == '|' ? skip_letters(middle + 1) : middle;
+    return middle > side + 1 && end > middle + 1 && *end == '>';
+}
+
+static int
+trade_is_whole(const char *shape)
+{
+    int times = count(shape, '^');
+    return count(shape, '$') == 1 && count(shape, '%') == 2 && times <= 1 && count(shape, '#') == 2 - times
+           && !count(shape, '=') && !count(shape, '(') && !count(shape, ')') && count(shape, '<') == 1
+           && side_is_whole(strchr(shape, '<'));
+}
+
+int
+shape_is_of(const char *shape, Kind kind)
+{
+    return kind == TICKER ? ticker_is_whole(shape) : kind == CHANGE ? change_is_whole(shape) : trade_is_whole(shape);
 }
 
 /* Takes digits, perhaps a point and more digits, as price_key and is_zero take them without asking Python. */
@@ -131,6 +196,18 @@ take_json_decimal(const char *at, const char *end, Piece *piece)
     return at && start[0] == '0' && start + 1 < at && start[1] != '.' ? NULL : at;
 }
 
+/* Takes one of the two words of a side. */
+static const char *
+take_side(const Shape *shape, const char *at, const char *end, int *sells)
+{
+    for (int i = 0; i < 2; i++)
+        if (end - at >= shape->side_sizes[i] && !memcmp(at, shape->sides[i], (size_t)shape->side_sizes[i])) {
+            *sells = i;
+            return at + shape->side_sizes[i];
+        }
+    return NULL;
+}
+
 /* Takes any JSON number without an exponent. */
 static const char *
 take_ignored(const char *at, const char *end)
@@ -156,7 +233,19 @@ take_string(const char *at, const char *end, Piece *text)
     return at < end && *at == '"' ? at + 1 : NULL;
 }
 
-/* Skips a number or a string of a name that stands in no shape; NULL: something else stands there. */
+static const char *
+take_word(const char *at, const char *end) /* of JSON */
+{
+    static const char *const words[] = {"true", "false", "null"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        size_t size = strlen(words[i]);
+        if ((size_t)(end - at) >= size && !memcmp(at, words[i], size))
+            return at + size;
+    }
+    return NULL;
+}
+
+/* Skips a number, a string or a word of a name that stands in no shape; NULL: something else stands there. */
 static const char *
 skip_member(const Shape *shape, const char *at, const char *end)
 {
@@ -170,7 +259,9 @@ skip_member(const Shape *shape, const char *at, const char *end)
     if (at >= end || *at != ':')
         return NULL;
     at = skip_spaces(at + 1, end);
-    return at < end && *at == '"' ? take_string(at, end, &ignored) : take_ignored(at, end);
+    if (at < end && *at == '"')
+        return take_string(at, end, &ignored);
+    return at < end && *at >= 'a' ? take_word(at, end) : take_ignored(at, end);
 }
 
 static const char *
@@ -198,6 +289,7 @@ take(Found *found, const Shape *shape, Py_ssize_t place, const char *at)
             at, end, &found->decimals[found->decimal_count++]);
     case '*': return take_ignored(at, end);
     case '^': return take_time(at, end, &found->us);
+    case '<': return take_side(shape, at, end, &found->sells);
     case '+': return skip_members(shape, at, end);
     case '(':
     case ')': return at;

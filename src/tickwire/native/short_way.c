@@ -1,4 +1,4 @@
-/* From frames of known shapes straight to the values of their records: the best bid and offer, and changes of a book.
+/* From frames of known shapes straight to the values of their records: the best bid and offer, changes of a book, trades.
  *
  * The compiled form of events/short_way.py. Whatever is not exactly of a shape, of a symbol that was added, plain decimal
  * text and next in its order is left to the adapter, with nothing changed. The tests hold both forms against adapters.
@@ -25,9 +25,9 @@ typedef struct {
 
 struct ShortWay {
     PyObject_HEAD
-    Shape *ticker, *depth;
-    PyObject *tickers;                    /* native name -> (canonical name, the record's text in front of the bid) */
-    PyObject *books;                      /* native name -> FollowedBook */
+    Shape *shapes[KINDS];
+    /* native name -> FollowedBook; of a ticker or trade (canonical name, its record's text in front of bid or number) */
+    PyObject *known[KINDS];
     int by_checksum;                      /* a book's changes come with the checksum of the book after them */
     Changes *bids, *asks;
 };
@@ -36,8 +36,7 @@ static PyTypeObject *followed_type;
 
 /* ---- Looking up --------------------------------------------------------------------------------------------------- */
 
-/* What is known of the symbol, borrowed; NULL, perhaps with an error set. */
-static PyObject *
+PyObject *
 look_up(PyObject *names, const Piece *symbol)
 {
     if (symbol->size > MAX_SYMBOL || !PyDict_GET_SIZE(names))
@@ -53,20 +52,20 @@ look_up(PyObject *names, const Piece *symbol)
 static int
 find_ticker(ShortWay *way, const char *frame, Found *found)
 {
-    if (!shape_begin(way->ticker, frame, found) || found->at != found->end
-        || !(found->known = look_up(way->tickers, &found->native)))
+    if (!shape_begin(way->shapes[TICKER], frame, found) || found->at != found->end
+        || !(found->known = look_up(way->known[TICKER], &found->native)))
         return 0;
+    found->kind = TICKER;
     found->symbol = PyTuple_GET_ITEM(found->known, 0);
-    found->numbers = NULL;
     found->action = Py_None;
     return 1;
 }
 
 /* 0: the book has no numbers here, or an error is set. */
 static int
-attach(FollowedBook *book, PyObject *numbers_of, PyObject *tops, const Piece *native)
+attach(FollowedBook *book, const NumbersOf *numbers_of, const Piece *native)
 {
-    PyObject *numbers = look_up(numbers_of, native), *top = numbers ? look_up(tops, native) : NULL;
+    PyObject *numbers = look_up(numbers_of->books, native), *top = numbers ? look_up(numbers_of->tops, native) : NULL;
     if (!numbers || PyErr_Occurred())
         return 0;
     if (!PyObject_TypeCheck(numbers, numbers_type) || (top && !PyObject_TypeCheck(top, top_type))) {
@@ -89,16 +88,17 @@ is_next(const FollowedBook *book, long long first, long long last)
 /* A change may where nothing but the levels can be wrong, or the checksum after them. Where updates are numbered it has to
  * be next in its order. */
 static int
-find_change(ShortWay *way, PyObject *numbers_of, PyObject *tops, const char *frame, Found *found)
+find_change(ShortWay *way, const NumbersOf *numbers_of, const char *frame, Found *found)
 {
-    if (!shape_begin(way->depth, frame, found) || !shape_at_levels(found)
-        || !(found->known = look_up(way->books, &found->native)))
+    if (!shape_begin(way->shapes[CHANGE], frame, found) || !shape_at_levels(found)
+        || !(found->known = look_up(way->known[CHANGE], &found->native)))
         return 0;
     FollowedBook *book = (FollowedBook *)found->known;
-    if (!book->numbers && !attach(book, numbers_of, tops, &found->native))
+    if (!book->numbers && !attach(book, numbers_of, &found->native))
         return 0;
     if (!book->numbers->valid || (book->top && !top_is_ready(book->top)))
         return 0;
+    found->kind = CHANGE;
     found->numbers = book->numbers;
     found->action = book->top ? action_snapshot : action_delta;
     found->symbol = book->symbol;
@@ -106,12 +106,14 @@ find_change(ShortWay *way, PyObject *numbers_of, PyObject *tops, const char *fra
 }
 
 int
-short_way_find(ShortWay *way, PyObject *numbers_of, PyObject *tops, const char *frame, Py_ssize_t size, Found *found)
+short_way_find(ShortWay *way, const NumbersOf *numbers_of, const char *frame, Py_ssize_t size, Found *found)
 {
     found->end = frame + size;
     int done = find_ticker(way, frame, found);
     if (!done && !PyErr_Occurred())
-        done = find_change(way, numbers_of, tops, frame, found);
+        done = find_change(way, numbers_of, frame, found);
+    if (!done && !PyErr_Occurred())
+        done = trade_find(way->shapes[TRADE], way->known[TRADE], numbers_of->trades, frame, found);
     return PyErr_Occurred() ? -1 : done;
 }
 
@@ -155,12 +157,13 @@ is_right(const FollowedBook *book, uint64_t checksum)
 int
 short_way_carry_out(ShortWay *way, Found *found, long long received_us, PyObject **value)
 {
-    BookNumbers *numbers = found->numbers;
-    if (!numbers) {
-        *value = ticker_value(PyTuple_GET_ITEM(found->known, 1), found, received_us);
+    if (found->kind != CHANGE) {
+        *value = found->kind == TICKER ? ticker_value(PyTuple_GET_ITEM(found->known, 1), found, received_us)
+                                       : trade_carry_out(found, received_us);
         return *value ? 1 : -1;
     }
     FollowedBook *book = (FollowedBook *)found->known;
+    BookNumbers *numbers = found->numbers;
     *value = NULL;
     int done = read_sides(way, book, found);
     if (done <= 0)
@@ -186,17 +189,29 @@ short_way_carry_out(ShortWay *way, Found *found, long long received_us, PyObject
 }
 
 static PyObject *
-way_ticker(ShortWay *way, PyObject *arguments)
+add_symbol(PyObject *names, PyObject *arguments)
 {
     PyObject *native, *symbol, *prefix;
     if (!PyArg_ParseTuple(arguments, "UUS", &native, &symbol, &prefix))
         return NULL;
     PyObject *known = PyTuple_Pack(2, symbol, prefix);
-    int failed = !known || PyDict_SetItem(way->tickers, native, known);
+    int failed = !known || PyDict_SetItem(names, native, known);
     Py_XDECREF(known);
     if (failed)
         return NULL;
     Py_RETURN_NONE;
+}
+
+static PyObject *
+way_ticker(ShortWay *way, PyObject *arguments)
+{
+    return add_symbol(way->known[TICKER], arguments);
+}
+
+static PyObject *
+way_trade(ShortWay *way, PyObject *arguments)
+{
+    return add_symbol(way->known[TRADE], arguments);
 }
 
 static PyObject *
@@ -217,7 +232,7 @@ add_book(ShortWay *way, PyObject *native, FollowedBook known)
     book->depth = known.depth;
     book->checked = known.checked;
     book->asks_first = known.asks_first;
-    int failed = PyDict_SetItem(way->books, native, (PyObject *)book);
+    int failed = PyDict_SetItem(way->known[CHANGE], native, (PyObject *)book);
     Py_DECREF(book);
     if (failed)
         return NULL;
@@ -269,42 +284,45 @@ drop(PyObject *names, PyObject *native)
 static PyObject *
 way_leave(ShortWay *way, PyObject *native)
 {
-    return drop(way->books, native);
+    return drop(way->known[CHANGE], native);
 }
 
 static PyObject *
 way_forget(ShortWay *way, PyObject *native)
 {
-    PyObject *done = drop(way->tickers, native);
-    Py_XDECREF(done);
-    return done ? drop(way->books, native) : NULL;
+    for (int i = 0; i < KINDS; i++) {
+        PyObject *done = drop(way->known[i], native);
+        if (!done)
+            return NULL;
+        Py_DECREF(done);
+    }
+    Py_RETURN_NONE;
 }
 
-/* ShortWay(ticker_shape, depth_shape). A ticker has four numbers (bid, its size, ask, its size), perhaps the last price, a
- * sequence and a time. A change of a book has two lists of levels, and either in front of them its time and two numbers of
- * updates, or behind them a checksum and a time. */
+/* ShortWay(ticker_shape, change_shape, trade_shape); the Python form says what each needs. */
 static PyObject *
 way_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords))
 {
-    PyObject *ticker, *depth;
-    if (!PyArg_ParseTuple(arguments, "SS", &ticker, &depth))
+    static const char *const names[] = {"ticker", "change of a book", "trade"};
+    PyObject *texts[KINDS];
+    const char *shapes[KINDS];
+    if (!PyArg_ParseTuple(arguments, "SSS", &texts[TICKER], &texts[CHANGE], &texts[TRADE]))
         return NULL;
-    const char *of_ticker = PyBytes_AS_STRING(ticker), *of_depth = PyBytes_AS_STRING(depth);
-    if (!shape_is_of_ticker(of_ticker) || !shape_is_of_change(of_depth)) {
-        PyErr_SetString(PyExc_ValueError, "a shape has not what a ticker or a change of a book needs");
-        return NULL;
+    for (int i = 0; i < KINDS; i++) {
+        shapes[i] = PyBytes_AS_STRING(texts[i]);
+        if (!shape_is_of(shapes[i], i))
+            return PyErr_Format(PyExc_ValueError, "a shape has not what a %s needs", names[i]);
     }
     ShortWay *way = (ShortWay *)type->tp_alloc(type, 0);
     if (!way)
         return NULL;
-    way->by_checksum = strchr(of_depth, '^') != NULL;
-    way->ticker = shape_new(of_ticker, of_depth);
-    way->depth = shape_new(of_depth, of_ticker);
-    way->tickers = PyDict_New();
-    way->books = PyDict_New();
+    way->by_checksum = strchr(shapes[CHANGE], '^') != NULL;
     way->bids = changes_new();
     way->asks = changes_new();
-    if (!way->ticker || !way->depth || !way->tickers || !way->books || !way->bids || !way->asks)
+    int whole = way->bids && way->asks;
+    for (int i = 0; whole && i < KINDS; i++)
+        whole = (way->shapes[i] = shape_new(shapes, i)) && (way->known[i] = PyDict_New());
+    if (!whole)
         Py_CLEAR(way);
     return (PyObject *)way;
 }
@@ -313,10 +331,10 @@ static void
 way_free(ShortWay *way)
 {
     PyTypeObject *type = Py_TYPE(way);
-    PyMem_Free(way->ticker);
-    PyMem_Free(way->depth);
-    Py_XDECREF(way->tickers);
-    Py_XDECREF(way->books);
+    for (int i = 0; i < KINDS; i++) {
+        PyMem_Free(way->shapes[i]);
+        Py_XDECREF(way->known[i]);
+    }
     if (way->bids)
         changes_clear(way->bids);
     if (way->asks)
@@ -350,6 +368,7 @@ add_short_way(PyObject *module)
 {
     static PyMethodDef methods[] = {
         {"ticker", (PyCFunction)way_ticker, METH_VARARGS, NULL},
+        {"trade", (PyCFunction)way_trade, METH_VARARGS, NULL},
         {"follow", (PyCFunction)way_follow, METH_VARARGS, NULL},
         {"follow_checked", (PyCFunction)way_follow_checked, METH_VARARGS, NULL},
         {"leave", (PyCFunction)way_leave, METH_O, NULL},

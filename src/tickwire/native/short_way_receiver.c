@@ -7,47 +7,45 @@
 typedef struct {
     PyObject_HEAD
     ShortWay *way;
-    PyObject *numbers_of; /* native name -> BookNumbers, of the books whose changes may take the short way */
-    PyObject *tops;     /* native name -> Top, of those of them whose best levels are written instead */
+    NumbersOf numbers_of;
     DirectPublisher *direct;
-    Number *clock;                    /* the last arrival */
-    Number *frames, *tickers, *books; /* counts */
-    PyObject *ticker_type, *book_type; /* of the events, as routes are kept under */
-    PyObject *message;                 /* the session's: bytes -> None */
-    PyObject *failed;                  /* Exception -> None */
+    Number *clock; /* the last arrival */
+    Number *frames;
+    Number *counts[KINDS];  /* of events */
+    PyObject *types[KINDS]; /* of theirs, as routes are kept under */
+    PyObject *message;      /* the session's: bytes -> None */
+    PyObject *failed;       /* Exception -> None */
 } ShortWayReceiver;
 
 static PyObject *
 relay_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords))
 {
-    PyObject *way, *numbers_of, *tops, *direct, *clock, *frames, *tickers, *books, *types, *message, *failed;
-    if (!PyArg_ParseTuple(arguments, "O!O!O!O!O!O!O!O!O!OO", short_way_type, &way, &PyDict_Type, &numbers_of, &PyDict_Type,
-                          &tops, direct_type, &direct, number_type, &clock, number_type, &frames, number_type, &tickers,
-                          number_type, &books, &PyTuple_Type, &types, &message, &failed))
+    PyObject *way, *books, *tops, *trades, *direct, *clock, *frames, *counts, *types, *message, *failed;
+    if (!PyArg_ParseTuple(arguments, "O!O!O!O!O!O!O!O!O!OO", short_way_type, &way, &PyDict_Type, &books, &PyDict_Type, &tops,
+                          &PyDict_Type, &trades, direct_type, &direct, number_type, &clock, number_type, &frames,
+                          &PyTuple_Type, &counts, &PyTuple_Type, &types, &message, &failed))
         return NULL;
-    if (PyTuple_GET_SIZE(types) != 2) {
-        PyErr_SetString(PyExc_TypeError, "a relay is made with the types of tickers and of order books");
+    int whole = PyTuple_GET_SIZE(counts) == KINDS && PyTuple_GET_SIZE(types) == KINDS;
+    for (int i = 0; whole && i < KINDS; i++)
+        whole = PyObject_TypeCheck(PyTuple_GET_ITEM(counts, i), number_type);
+    if (!whole) {
+        PyErr_SetString(PyExc_TypeError, "a relay is made with counts and types of tickers, order books and trades");
         return NULL;
     }
     ShortWayReceiver *relay = (ShortWayReceiver *)type->tp_alloc(type, 0);
     if (!relay)
         return NULL;
-    PyObject *held[] = {way, numbers_of, tops, direct, clock, frames, tickers, books, PyTuple_GET_ITEM(types, 0),
-                        PyTuple_GET_ITEM(types, 1), message, failed};
-    for (size_t i = 0; i < sizeof held / sizeof *held; i++)
-        Py_INCREF(held[i]);
-    relay->way = (ShortWay *)way;
-    relay->numbers_of = numbers_of;
-    relay->tops = tops;
-    relay->direct = (DirectPublisher *)direct;
-    relay->clock = (Number *)clock;
-    relay->frames = (Number *)frames;
-    relay->tickers = (Number *)tickers;
-    relay->books = (Number *)books;
-    relay->ticker_type = PyTuple_GET_ITEM(types, 0);
-    relay->book_type = PyTuple_GET_ITEM(types, 1);
-    relay->message = message;
-    relay->failed = failed;
+    relay->way = (ShortWay *)Py_NewRef(way);
+    relay->numbers_of = (NumbersOf){Py_NewRef(books), Py_NewRef(tops), Py_NewRef(trades)};
+    relay->direct = (DirectPublisher *)Py_NewRef(direct);
+    relay->clock = (Number *)Py_NewRef(clock);
+    relay->frames = (Number *)Py_NewRef(frames);
+    for (int i = 0; i < KINDS; i++) {
+        relay->counts[i] = (Number *)Py_NewRef(PyTuple_GET_ITEM(counts, i));
+        relay->types[i] = Py_NewRef(PyTuple_GET_ITEM(types, i));
+    }
+    relay->message = Py_NewRef(message);
+    relay->failed = Py_NewRef(failed);
     return (PyObject *)relay;
 }
 
@@ -55,11 +53,12 @@ static int
 relay_traverse(ShortWayReceiver *relay, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(relay));
-    Py_VISIT(relay->numbers_of);
-    Py_VISIT(relay->tops);
+    Py_VISIT(relay->numbers_of.books);
+    Py_VISIT(relay->numbers_of.tops);
+    Py_VISIT(relay->numbers_of.trades);
     Py_VISIT(relay->direct);
-    Py_VISIT(relay->ticker_type);
-    Py_VISIT(relay->book_type);
+    for (int i = 0; i < KINDS; i++)
+        Py_VISIT(relay->types[i]);
     Py_VISIT(relay->message);
     Py_VISIT(relay->failed);
     return 0;
@@ -69,15 +68,16 @@ static int
 relay_drop(ShortWayReceiver *relay)
 {
     Py_CLEAR(relay->way);
-    Py_CLEAR(relay->numbers_of);
-    Py_CLEAR(relay->tops);
+    Py_CLEAR(relay->numbers_of.books);
+    Py_CLEAR(relay->numbers_of.tops);
+    Py_CLEAR(relay->numbers_of.trades);
     Py_CLEAR(relay->direct);
     Py_CLEAR(relay->clock);
     Py_CLEAR(relay->frames);
-    Py_CLEAR(relay->tickers);
-    Py_CLEAR(relay->books);
-    Py_CLEAR(relay->ticker_type);
-    Py_CLEAR(relay->book_type);
+    for (int i = 0; i < KINDS; i++) {
+        Py_CLEAR(relay->counts[i]);
+        Py_CLEAR(relay->types[i]);
+    }
     Py_CLEAR(relay->message);
     Py_CLEAR(relay->failed);
     return 0;
@@ -119,18 +119,17 @@ relay_call(ShortWayReceiver *relay, PyObject *arguments, PyObject *Py_UNUSED(key
     relay->clock->value = us;
     Found found;
     int done = direct_is_free(relay->direct)
-               ? short_way_find(relay->way, relay->numbers_of, relay->tops, PyBytes_AS_STRING(frame),
-                                PyBytes_GET_SIZE(frame), &found)
+               ? short_way_find(relay->way, &relay->numbers_of, PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), &found)
                : 0;
     if (done > 0) {
-        route = direct_route(relay->direct, found.numbers ? relay->book_type : relay->ticker_type, found.symbol);
+        route = direct_route(relay->direct, relay->types[found.kind], found.symbol);
         done = route ? short_way_carry_out(relay->way, &found, us, &value) : -(PyErr_Occurred() != NULL);
     }
     if (!done)
         return PyObject_CallOneArg(relay->message, frame);
     relay->frames->value++;
     if (value) {
-        (found.numbers ? relay->books : relay->tickers)->value++;
+        relay->counts[found.kind]->value++;
         done = direct_send(relay->direct, route, value, found.action, us) ? -1 : 1;
         Py_DECREF(value);
     }

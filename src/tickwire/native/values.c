@@ -76,6 +76,30 @@ ticker_value(PyObject *prefix, const Found *found, long long received_us)
     return value;
 }
 
+PyObject *
+trade_value(PyObject *prefix, const Found *found, long long received_us)
+{
+    const Piece *number = &found->integers[0], *price = &found->decimals[0], *size = &found->decimals[1];
+    Py_ssize_t most = PyBytes_GET_SIZE(prefix) + number->size + price->size + size->size + 150;
+    PyObject *value = PyBytes_FromStringAndSize(NULL, most);
+    if (!value)
+        return NULL;
+    char *to = put(PyBytes_AS_STRING(value), PyBytes_AS_STRING(prefix), PyBytes_GET_SIZE(prefix));
+    *to++ = '"';
+    to = put(to, number->text, number->size);
+    to = PUT(to, "\",\"price\":\"");
+    to = put(to, price->text, price->size);
+    to = PUT(to, "\",\"size\":\"");
+    to = put(to, size->text, size->size);
+    to = found->sells ? PUT(to, "\",\"side\":\"sell\",\"exchange_us\":") : PUT(to, "\",\"side\":\"buy\",\"exchange_us\":");
+    to = put_number(to, found->us);
+    to = PUT(to, ",\"received_us\":");
+    to = put_number(to, received_us);
+    *to++ = '}';
+    _PyBytes_Resize(&value, to - PyBytes_AS_STRING(value));
+    return value;
+}
+
 /* What stands behind the levels of an order book; *reason* is JSON. */
 static char *
 put_numbers(char *to, const BookNumbers *numbers, const char *reason, long long received_us)

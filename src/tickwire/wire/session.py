@@ -159,10 +159,10 @@ class Session:
         # In Python adapters are the faster way: msgspec reads a frame in less time than a pattern of its shape.
         if native is None or way is None or context.direct is None or context.failed is None:
             return self.message
-        events = context.tally.events
+        types, events = (Ticker, OrderBook, Trade), context.tally.events
         return ShortWayReceiver(
-            way, context.books.numbers(), context.books.tops(), context.direct, clock, context.tally.short_way,
-            events[Ticker], events[OrderBook], (Ticker, OrderBook), self.message, context.failed,
+            way, context.books.numbers(), context.books.tops(), context.trades.numbers, context.direct, clock,
+            context.tally.short_way, tuple(events[kind] for kind in types), types, self.message, context.failed,
         )  # fmt: skip
 
     # Called by the connection

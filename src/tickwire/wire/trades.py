@@ -4,6 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from tickwire.events.numbers import TradeNumbers
 from tickwire.events.types import Trade
 from tickwire.exchanges.contract import Exchange, Symbol
 from tickwire.wire.tally import Tally
@@ -14,50 +15,97 @@ KEPT = 250  # trades of a symbol that a connection on standby keeps
 _REMEMBERED = 2 * KEPT  # ids of a symbol: a connection that takes over may be that much behind the one before
 
 
-class _Seen:
-    __slots__ = ("ids", "last", "order")
+class _Numbers(TradeNumbers):
+    """The numbers of a symbol's last trades, as runs without holes; the short way goes on with the newest run."""
+
+    __slots__ = ("_first", "_older")
+
+    def __init__(self, number: int) -> None:
+        self._older: list[range] = []  # the newest first
+        self._first = self.last = number
+        self.ahead = True
+
+    def has(self, number: int) -> bool:
+        """Whether a trade of this number was handed out a short while ago."""
+        return any(number in run for run in self._runs())
+
+    def add(self, number: int) -> None:
+        """Take one that is new as the last."""
+        if number != self.last + 1:
+            self._older, self._first = self._runs(), number
+        self.last = number
+        self.ahead = all(run[-1] <= number for run in self._runs())
+
+    def _runs(self) -> list[range]:
+        """What is remembered, the newest first."""
+        runs, left = list[range](), _REMEMBERED
+        for run in (range(self._first, self.last + 1), *self._older):
+            if left > 0:
+                runs.append(run[-left:])
+                left -= len(run)
+        return runs
+
+
+class _Ids:
+    """The ids of a symbol's last trades."""
+
+    __slots__ = ("_ids", "_order")
 
     def __init__(self) -> None:
-        self.last: int | None = None  # number of the last trade, where they are numbered
-        self.ids: set[str] = set()
-        self.order: deque[str] = deque()
+        self._ids: set[str] = set()
+        self._order: deque[str] = deque()
+
+    def add(self, trade_id: str) -> bool:
+        """Take one, and tell whether it is new."""
+        if trade_id in self._ids:
+            return False
+        self._ids.add(trade_id)
+        self._order.append(trade_id)
+        if len(self._order) > _REMEMBERED:
+            self._ids.discard(self._order.popleft())
+        return True
 
 
 class Trades:
-    """Hands trades to *emit*.
+    """Hands trades to *emit*; one that was handed out a short while ago ends here.
 
     Where *exchange* numbers the trades of a symbol, each number that is not the next one is a gap. What follows is
-    handed out all the same: an exchange may number anew.
+    handed out all the same: an exchange may number anew. ``numbers`` has them by the exchange's names of the symbols.
     """
 
     def __init__(self, exchange: Exchange, emit: Callable[[Trade], None], tally: Tally) -> None:
-        self._exchange, self._numbered = exchange.name, exchange.trades_numbered
-        self._emit, self._tally = emit, tally
-        self._seen: dict[str, _Seen] = {}  # by the exchange's names
+        self._exchange, self._emit, self._tally = exchange.name, emit, tally
+        self.numbers: dict[str, _Numbers] = {}
+        self._ids: dict[str, _Ids] = {}  # by the same names
+        self.handle = self._handle_numbered if exchange.trades_numbered else self._handle_named
 
     def forget(self, symbols: Iterable[Symbol]) -> None:
         """Begin anew with these, if they come back."""
         for symbol in symbols:
-            self._seen.pop(symbol.native, None)
+            self.numbers.pop(symbol.native, None)
+            self._ids.pop(symbol.native, None)
 
-    def handle(self, trade: Trade) -> None:
-        """Take the next trade of a symbol; one that was handed out a short while ago ends here."""
-        native, trade_id = trade.exchange_symbol, trade.trade_id
-        seen = self._seen.get(native)
-        if seen is None:
-            seen = self._seen[native] = _Seen()
-        if trade_id in seen.ids:
+    def _handle_numbered(self, trade: Trade) -> None:
+        number, numbers = int(trade.trade_id), self.numbers.get(trade.exchange_symbol)
+        if numbers is None:
+            self.numbers[trade.exchange_symbol] = _Numbers(number)
+        elif numbers.ahead and number == numbers.last + 1:
+            numbers.last = number
+        elif numbers.has(number):
             return
-        seen.ids.add(trade_id)
-        seen.order.append(trade_id)
-        if len(seen.order) > _REMEMBERED:
-            seen.ids.discard(seen.order.popleft())
-        if self._numbered:
-            number, last = int(trade_id), seen.last
-            seen.last = number
-            if last is not None and number != last + 1:
+        else:
+            last = numbers.last
+            numbers.add(number)
+            if number != last + 1:
                 self._tally.trade_gaps.add()
                 logger.warning(
                     "feed.trade_gap exchange=%s symbol=%s last=%d next=%d", self._exchange, trade.symbol, last, number
                 )
         self._emit(trade)
+
+    def _handle_named(self, trade: Trade) -> None:
+        ids = self._ids.get(trade.exchange_symbol)
+        if ids is None:
+            ids = self._ids[trade.exchange_symbol] = _Ids()
+        if ids.add(trade.trade_id):
+            self._emit(trade)

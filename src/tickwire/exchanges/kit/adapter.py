@@ -29,7 +29,7 @@ class KitAdapter(Generic[Kept]):
     apart: ClassVar[bool] = False  # each request has one channel
     whole: ClassVar[bool] = False  # the exchange accepts or refuses a request as a whole
     ping_text: ClassVar[bytes | None] = None
-    shapes: ClassVar[tuple[bytes, bytes] | None] = None  # of tickers and changes, where there is a short way
+    shapes: ClassVar[tuple[bytes, bytes, bytes] | None] = None  # of tickers, changes, trades, for a short way
 
     def keep(self, symbol: Symbol) -> Kept:
         """Make a symbol's book."""
@@ -261,6 +261,8 @@ class KitAdapter(Generic[Kept]):
         if native not in self._new_trades:
             return [trade]
         self._new_trades.discard(native)
+        if self.short_way is not None:
+            self.short_way.trade(symbol.native, symbol.canonical, json_prefix("trade_id", trade))
         return [*self._requests.heard("trade", symbol.native), trade]
 
     def kept(self, native: str | None) -> Kept:

@@ -4,7 +4,7 @@ from tickwire.events.book import is_zero, price_key
 from tickwire.events.types import Micros, TakerSide, Trade
 from tickwire.exchanges.contract import Exchange, Symbol, malformed
 
-_MOST_DIGITS = 20  # of a trade's number
+_MOST_DIGITS = 18  # of a trade's number
 
 
 def make_trade(
@@ -23,7 +23,7 @@ def make_trade(
         empty = is_zero(size)
     except ValueError as e:
         raise malformed(f"trade of {symbol.native}", e) from None
-    numbered = not exchange.trades_numbered or (trade_id.isdecimal() and len(trade_id) < _MOST_DIGITS)
+    numbered = not exchange.trades_numbered or (trade_id.isdecimal() and len(trade_id) <= _MOST_DIGITS)
     if empty or not trade_id or not numbered:
         raise malformed(f"trade of {symbol.native}", f"the size {size!r:.40}, the id {trade_id!r:.40}")
     return Trade(
