@@ -19,6 +19,8 @@ from tickwire.events.types import Trade
 from tickwire.exchanges import load
 from tickwire.simulator.server import SimulatedExchange
 
+RATE = 200  # so few that a connection on standby, which keeps 250 trades of a symbol, has seconds to be ready
+
 each_exchange = pytest.mark.parametrize("name", ["binance", "kraken"])
 
 
@@ -67,7 +69,7 @@ async def test_a_planned_new_connection_loses_no_trade_and_says_none_twice(
 ) -> None:
     module, limits = load(name), {"max_connection_s": 1.0, "connect_interval_s": 0.1}
     monkeypatch.setattr(module, "EXCHANGE", replace(module.EXCHANGE, **limits))
-    async with SimulatedExchange(name, symbols=2, rate=1000) as exchange:
+    async with SimulatedExchange(name, symbols=2, rate=RATE) as exchange:
         feed = feed_of(exchange, channels=["trade"])
         reader = Reader(feed)
         async with feed:
@@ -81,7 +83,7 @@ async def test_a_planned_new_connection_loses_no_trade_and_says_none_twice(
 
 @each_exchange
 async def test_trades_missed_while_the_connection_was_cut_are_a_gap_a_symbol(name: str) -> None:
-    async with SimulatedExchange(name, symbols=2, rate=1000) as exchange:
+    async with SimulatedExchange(name, symbols=2, rate=RATE) as exchange:
         feed = feed_of(exchange, channels=["trade"])
         reader = Reader(feed)
         async with feed:
@@ -101,7 +103,7 @@ async def test_by_the_short_way_they_are_in_kafka_once_and_in_order_over_new_con
     module, limits = load(name), {"max_connection_s": 1.0, "connect_interval_s": 0.1}
     monkeypatch.setattr(module, "EXCHANGE", replace(module.EXCHANGE, **limits))
     config = config_for(embedded.bootstrap, unique)
-    async with SimulatedExchange(name, symbols=2, rate=1000) as exchange:
+    async with SimulatedExchange(name, symbols=2, rate=RATE) as exchange:
         feed = feed_of(exchange, kafka=config, channels=["trade"])
         tally = feed._tally
         async with feed:
