@@ -118,7 +118,8 @@ async def test_by_the_short_way_they_are_in_kafka_once_and_in_order_over_new_con
             ids: dict[str, list[int]] = {}
             async with asyncio.timeout(60):
                 while {symbol: those[-1] for symbol, those in ids.items()} != last:
-                    ids = await asyncio.to_thread(numbers_of, config, config.trades_topic)
+                    acknowledged = feed.accounting()["acknowledged"]
+                    ids = await asyncio.to_thread(numbers_of, config, config.trades_topic, acknowledged)
     assert (breaks(ids.values()), tally.trade_gaps.value) == (2, 2)
     assert feed.accounting()["events"]["trade"] == sum(map(len, ids.values()))
     assert short.value > tally.frames.value

@@ -109,15 +109,18 @@ def topics_on(mock: MockCluster, config: KafkaConfig, partitions: int = 1) -> No
         mock.create_topic(topic, partitions)
 
 
-def numbers_of(config: KafkaConfig, topic: str) -> dict[str, list[int]]:
-    """All that a topic holds: the sequences (tickers), ids (trades) or book_seqs of each symbol, in order of offset."""
+def numbers_of(config: KafkaConfig, topic: str, count: int | None = None) -> dict[str, list[int]]:
+    """All that a topic holds: the sequences (tickers), ids (trades) or book_seqs of each symbol, in order of offset.
+
+    *count*: how many records that are, where the broker's end offsets may be behind (findings/tansu-end-offset.sh).
+    """
     consumer = Consumer({"bootstrap.servers": config.brokers, "group.id": "reader", "enable.auto.commit": False})
     found: dict[str, list[int]] = {}
     try:
         partitions = [TopicPartition(topic, p) for p in consumer.list_topics(timeout=10).topics[topic].partitions]
         ends = {p.partition: consumer.get_watermark_offsets(p, timeout=10)[1] for p in partitions}
         consumer.assign([TopicPartition(topic, p, 0) for p in ends])
-        for _ in range(sum(ends.values())):
+        for _ in range(sum(ends.values()) if count is None else count):
             message = consumer.poll(20)
             assert message is not None
             assert message.error() is None, message.error()
