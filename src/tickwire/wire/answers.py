@@ -15,10 +15,17 @@ Item = tuple[Channel, Symbol]
 
 
 @dataclass(slots=True)
-class _Waiting:
+class Waiting:
+    """A subscription that is waited for, and when it is to be asked for again: each time after twice as long."""
+
     since: float
     due: float
     asked_again: int = 0
+
+    def ask_again(self, now: float, timeout_s: float) -> None:
+        """Note that it is asked for again *now*; the first time it was waited for *timeout_s*."""
+        self.asked_again += 1
+        self.due = now + timeout_s * min(2**self.asked_again, _RAREST)
 
 
 class Answers:
@@ -26,7 +33,7 @@ class Answers:
 
     def __init__(self, exchange: str, timeout_s: float) -> None:
         self._exchange, self._timeout_s = exchange, timeout_s
-        self._waiting: dict[Item, _Waiting] = {}
+        self._waiting: dict[Item, Waiting] = {}
         self.any = False  # the exchange has answered something on this connection
 
     def forgive(self) -> None:
@@ -41,7 +48,7 @@ class Answers:
         pending = list(pending)
         self._forget(pending, now)
         latest = now + delay_s + self._timeout_s
-        waiting = [(item, self._waiting.setdefault(item, _Waiting(now, latest))) for item in pending]
+        waiting = [(item, self._waiting.setdefault(item, Waiting(now, latest))) for item in pending]
         late = [(item, wait) for item, wait in waiting if now >= wait.due]
         if not late:
             return False
@@ -53,8 +60,7 @@ class Answers:
             self._exchange, len(late), symbol.native, channel, now - first.since,
         )  # fmt: skip
         for _, wait in waiting:
-            wait.asked_again += 1
-            wait.due = now + delay_s + self._timeout_s * min(2**wait.asked_again, _RAREST)
+            wait.ask_again(now + delay_s, self._timeout_s)
         return True
 
     def _forget(self, pending: list[Item], now: float) -> None:

@@ -1,20 +1,8 @@
 """Subscriptions that were accepted and have brought nothing: asked for again, ever less often."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
-from tickwire.exchanges.contract import Channel, Symbol
-
-_RAREST = 32  # times the time that a first message may take: between two questions about the same subscription
-
-Item = tuple[Channel, Symbol]
-
-
-@dataclass(slots=True)
-class _Waiting:
-    since: float
-    due: float
-    asked_again: int = 0
+from tickwire.wire.answers import Item, Waiting
 
 
 class FirstMessages:
@@ -25,7 +13,7 @@ class FirstMessages:
 
     def __init__(self, first_s: float) -> None:
         self._first_s = first_s
-        self._waiting: dict[Item, _Waiting] = {}
+        self._waiting: dict[Item, Waiting] = {}
 
     def forgive(self) -> None:
         """Start all measuring again."""
@@ -43,9 +31,8 @@ class FirstMessages:
             del self._waiting[item]
         found = list[tuple[Item, float]]()
         for item in unheard:
-            wait = self._waiting.setdefault(item, _Waiting(now, now + self._first_s))
+            wait = self._waiting.setdefault(item, Waiting(now, now + self._first_s))
             if now >= wait.due:
-                wait.asked_again += 1
-                wait.due = now + self._first_s * min(2**wait.asked_again, _RAREST)
+                wait.ask_again(now, self._first_s)
                 found.append((item, now - wait.since))
         return found
