@@ -298,7 +298,8 @@ async def test_a_producer_that_is_lost_again_and_again_ends_the_run_and_keeps_th
     monkeypatch.setattr(producer_link, "_FIRST_WAIT_S", 0.001)
     config, feed = made(mock, unique, tmp_path), NullFlow()
     async with running(config, feed) as publisher:
-        mock.push_request_errors(PRODUCE, *[KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER] * 40)
+        # Each of the thirteen producers asks once for every partition that has a record: more than all of them need.
+        mock.push_request_errors(PRODUCE, *[KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER] * 1000)
         publish_round(publisher, 0)
         await aeventually(lambda: feed.errors, "the feed is told", 60)
         publish_round(publisher, 1)
