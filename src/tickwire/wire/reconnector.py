@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Coroutine, Sequence
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any, NoReturn
 
@@ -12,6 +13,7 @@ from tickwire.errors import ConnectionLost
 from tickwire.exchanges.contract import AdapterContract, ConnectionPlan, Symbol
 from tickwire.wire.backoff import Backoff
 from tickwire.wire.session import FeedContext, Session
+from tickwire.wire.succession import Present, Successor, next_step
 
 logger = logging.getLogger(__name__)
 
@@ -110,49 +112,49 @@ class Reconnector:
 
     async def _serve(self) -> tuple[ConnectionLost, float]:
         """Open a connection and serve until one is lost; return why, and how many seconds it lived."""
-        session, running = await self._open(standby=False)
-        self._session = session
+        present, successor = await self._open(standby=False), None
+        self._session, backoff = present.session, Backoff(self._context.random.random)
         try:
             while True:
-                await _happens(session.due.wait(), running)
-                successor = None if running.done() else await self._open_successor(running)
-                if successor is None:
-                    await asyncio.wait({running})
-                    opened_at = session.opened_at
-                    return running.result(), 0.0 if opened_at is None else monotonic() - opened_at
-                session.retire()
-                running.cancel()
-                self._tell(ConnectionLost("planned", session.due_why), 0.0)
-                self._session, self._successor = successor[0], None
-                session, running = successor
-                session.take_over()
+                match next_step(present.state(), "none" if successor is None else successor.follows(), over=self._over):
+                    case "serve":
+                        await _happens(present.session.due.wait(), present.task)
+                    case "open":
+                        successor = await self._open(standby=True)
+                        self._successor = successor.session
+                        ready = successor.session.ready()
+                        successor.full = await _happens(ready, present.task, successor.task, within_s=_READY_S)
+                    case "hand over" if successor is not None:
+                        present.session.retire()
+                        present.task.cancel()
+                        self._tell(ConnectionLost("planned", present.session.due_why), 0.0)
+                        self._session, self._successor = successor.session, None
+                        present, successor, backoff = successor, None, Backoff(self._context.random.random)
+                        present.session.take_over()
+                    case "drop" if successor is not None:
+                        self._successor = None
+                        await self._drop(successor, present.task, backoff.delay_s())
+                        successor = None
+                    case _:
+                        opened_at = present.session.opened_at
+                        return present.task.result(), 0.0 if opened_at is None else monotonic() - opened_at
         finally:
             self._last_frame = self.last_frame
             await self._end(*self._running)
-            self._session = None
+            self._session = self._successor = None
 
-    async def _open_successor(self, running: Running) -> tuple[Session, Running] | None:
-        """Open a connection beside the one that serves and wait until its books are there; None where that one ends."""
-        backoff = Backoff(self._context.random.random)
-        while not running.done():
-            session, task = await self._open(standby=True)
-            self._successor = session
-            ready = await _happens(session.ready(), running, task, within_s=_READY_S)
-            if ready and not task.done() and not running.done() and not self._over:
-                return session, task
-            why = str(task.exception() or task.result()) if task.done() else f"not ready within {_READY_S:g} s"
-            self._successor = None
-            await self._end(task)
-            wait = backoff.delay_s()
-            if not running.done():
-                logger.warning(
-                    "feed.no_successor exchange=%s wait_s=%.1f detail=%r (the present one goes on)",
-                    self._context.exchange.name, wait, why,
-                )  # fmt: skip
-            await asyncio.wait({running}, timeout=wait)
-        return None
+    async def _drop(self, successor: "_Live", present: Running, wait_s: float) -> None:
+        """Give a successor up, and wait before the next one unless the *present* connection ends first."""
+        task = successor.task
+        why = str(task.exception() or task.result()) if task.done() else f"not ready within {_READY_S:g} s"
+        await self._end(task)
+        logger.warning(
+            "feed.no_successor exchange=%s wait_s=%.1f detail=%r (the present one goes on)",
+            self._context.exchange.name, wait_s, why,
+        )  # fmt: skip
+        await asyncio.wait({present}, timeout=wait_s)
 
-    async def _open(self, *, standby: bool) -> tuple[Session, Running]:
+    async def _open(self, *, standby: bool) -> "_Live":
         await self._reading.wait()
         await self._gate.turn()
         session = Session(self._context, self._open_adapter(self.plan), self.plan, standby=standby)
@@ -161,7 +163,7 @@ class Reconnector:
         task = asyncio.create_task(session.run())
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        return session, task
+        return _Live(session, task)
 
     async def _end(self, *tasks: Running) -> None:
         """Let sessions leave in order."""
@@ -178,6 +180,27 @@ class Reconnector:
 
     def _sessions(self) -> list[Session]:
         return [session for session in (self._session, self._successor) if session is not None]
+
+
+@dataclass(slots=True)
+class _Live:
+    """A session that runs in *task*; *full*: it has all that the one has which it is to replace."""
+
+    session: Session
+    task: Running
+    full: bool = False
+
+    def state(self) -> Present:
+        """How it is as the one that serves."""
+        if self.task.done():
+            return "lost"
+        return "due" if self.session.due.is_set() else "serving"
+
+    def follows(self) -> Successor:
+        """How it is as the one that is to follow, after the time it had to get ready."""
+        if self.task.done():
+            return "lost"
+        return "ready" if self.full else "late"
 
 
 async def _happens(what: Coroutine[Any, Any, Any], *unless: Running, within_s: float | None = None) -> bool:
