@@ -1,32 +1,41 @@
 """What dialects share: a market with its channels, connections that subscribe to them, and ways to write."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from random import Random
-from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias
 
 import msgspec
 
-from tickwire.simulator.dialect import Answer, Broadcast, Conversation, DialectContract, Kind
+from tickwire.simulator.dialect import Answer, Broadcast, Conversation, DialectContract, Kind, Message
 from tickwire.simulator.instruments import Instrument, choose_names, scale
-from tickwire.simulator.market import Book, Market
+from tickwire.simulator.market import Book, Deal, Market, Quote, Step
+
+Levels: TypeAlias = Sequence[tuple[int, int]]
+"""Ticks and lots."""
+
+Sides: TypeAlias = tuple[Levels, Levels]
+"""Bids and asks."""
 
 _Lots: TypeAlias = dict[int, int]
-_Levels: TypeAlias = list[tuple[int, int]]
-_Exchange = TypeVar("_Exchange", bound="PlainDialect")
 
 
 class PlainDialect(DialectContract):
     """The dialect over a market of *symbols*; a symbol of *refused* (``BTC-USDT``) has no channel to subscribe to.
 
-    An exchange's own overrides what is not so there.
+    An exchange's own says what :meth:`receive` answers, and how what is below is written.
     """
 
     size_places: ClassVar[int] = 8
     suffix: ClassVar[str] = ""  # of contracts, ``-PERP``
     contract: ClassVar[str] = "1"  # how much of the base a size of 1 is
     names: ClassVar[Sequence[tuple[str, Kind]]] = ()  # of a symbol's channels, with {} where its own name stands
+    path: ClassVar[str] = "/"  # of the address with the streams
+    welcome: ClassVar[Sequence[str]] = ()  # the first messages of a connection
+    losable: ClassVar[bool] = True  # a client can tell that it missed a change of a book
+    listing_path: ClassVar[str] = ""
+    not_found: ClassVar[str] = ""  # the body of an answer to any other path
 
     quote = "USDT"
     numbered = False
@@ -59,6 +68,39 @@ class PlainDialect(DialectContract):
         """Every channel that can be subscribed."""
         return self.all.values()
 
+    def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:  # noqa: ARG002 - for those with more
+        """Begin a session at the one address; None elsewhere."""
+        return Session(self) if path == self.path else None
+
+    def receive(self, session: "Session", text: str, now_us: int) -> list[str]:
+        """Answer one message of a client; subscriptions change here."""
+        raise NotImplementedError(text)
+
+    def advance(self, book: Book, now_us: int) -> list[Message]:
+        """Move *book*, and tell the subscribers of its channels in the order of the names."""
+        heard = [(channel, self._depth(channel)) for channel in self.of[book] if channel.subscribers]
+        before = [window(book, depth) for _, depth in heard]
+        step, messages = self.market.step(book), list[Message]()
+        for (channel, depth), known in zip(heard, before, strict=True):
+            match channel.kind:
+                case "trade":
+                    told = self._trades(channel, step.deals, now_us) if step.deals else ()
+                    messages += [Message(channel, text, False) for text in told]
+                case "ticker":
+                    messages += [Message(channel, self._best(channel, quote, now_us), False) for quote in step.quotes]
+                case "book":
+                    levels = changed(step) if depth is None else changes(known, window(book, depth))
+                    change = self._change(channel, step, levels, now_us)
+                    if change is not None:
+                        messages.append(Message(channel, change, self.losable))
+        return messages
+
+    def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:  # noqa: ARG002 - for those with books
+        """The listing alone."""
+        if path != self.listing_path:
+            return Answer(404, self.not_found, {})
+        return answer(self._listing([self._listed(book.instrument) for book in self.market.books]))
+
     def binary(self, text: str) -> bytes | None:  # noqa: ARG002 - for those that do
         """It sends text."""
         return None
@@ -70,17 +112,47 @@ class PlainDialect(DialectContract):
     def _channels(self, book: Book) -> Iterable[Broadcast]:
         return (Broadcast(kind, name.format(book.instrument.native), book) for name, kind in self.names)
 
+    # What an exchange says of each kind
 
-class Session(Conversation, Generic[_Exchange]):
+    def _depth(self, channel: Broadcast) -> int | None:  # noqa: ARG002 - for those that have one
+        """Within how many levels a channel tells changes; None: everywhere."""
+        return None
+
+    def _trades(self, channel: Broadcast, deals: Sequence[Deal], now_us: int) -> Sequence[str]:
+        """What tells of one deal or more."""
+        raise NotImplementedError
+
+    def _best(self, channel: Broadcast, quote: Quote, now_us: int) -> str:
+        """What tells of a new best."""
+        raise NotImplementedError
+
+    def _change(self, channel: Broadcast, step: Step, levels: Sides, now_us: int) -> str | None:
+        """What tells of changed *levels*, bids and asks; those that are gone have 0 lots. None: nothing is told."""
+        raise NotImplementedError
+
+    def _listing(self, listed: Sequence[object]) -> object:
+        """What the listing is but for its instruments."""
+        return listed
+
+    def _listed(self, instrument: Instrument) -> object:
+        """What the listing says of an instrument."""
+        raise NotImplementedError
+
+
+class Session(Conversation):
     """One connection: its channels by their names, in the order of the subscriptions."""
 
-    def __init__(self, exchange: _Exchange) -> None:
+    def __init__(self, exchange: PlainDialect) -> None:
         self.exchange = exchange
         self.carried: dict[str, Broadcast] = {}
 
     def start(self, now_us: int) -> list[str]:  # noqa: ARG002 - part of the protocol
-        """Say nothing."""
-        return []
+        """Say welcome."""
+        return list(self.exchange.welcome)
+
+    def receive(self, text: str, now_us: int) -> list[str]:
+        """Let the exchange answer."""
+        return self.exchange.receive(self, text, now_us)
 
     def carry(self, channel: Broadcast) -> None:
         """Subscribe to *channel*."""
@@ -94,10 +166,14 @@ class Session(Conversation, Generic[_Exchange]):
             channel.subscribers.pop(self, None)
         return channel is not None
 
+    def drop_all(self, names: Iterable[object]) -> None:
+        """End these subscriptions, where there are any."""
+        for name in names:
+            self.drop(str(name))
+
     def close(self) -> None:
         """End every subscription."""
-        for name in list(self.carried):
-            self.drop(name)
+        self.drop_all(list(self.carried))
 
 
 def decoded(text: str) -> dict[str, Any] | None:
@@ -124,12 +200,20 @@ def refusal(status: int, content: object) -> Answer:
     return Answer(status, encoded(content), {"Retry-After": "1"})
 
 
-def window(book: Book, depth: int) -> tuple[_Lots, _Lots]:
-    """The best *depth* bids and asks, as lots by ticks."""
+def window(book: Book, depth: int | None) -> tuple[_Lots, _Lots]:
+    """The best *depth* bids and asks, as lots by ticks; none where there is no depth."""
+    if depth is None:
+        return {}, {}
     return dict(book.bids.top(depth)), dict(book.asks.top(depth))
 
 
-def changes(before: tuple[_Lots, _Lots], now: tuple[_Lots, _Lots]) -> tuple[_Levels, _Levels]:
+def changed(step: Step) -> Sides:
+    """The levels that a step changed, wherever they are."""
+    bids, asks = ([(abs(key), lots) for key, lots in side.items()] for side in (step.bids, step.asks))
+    return bids, asks
+
+
+def changes(before: tuple[_Lots, _Lots], now: tuple[_Lots, _Lots]) -> Sides:
     """What to tell a client with one window so that it has the other; what left it comes first, as 0 lots."""
     bids, asks = (
         [(ticks, 0) for ticks in old if ticks not in new]

@@ -151,7 +151,7 @@ class Dialect(PlainDialect):
     def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:
         """The listing and snapshots, on a weight budget that all clients share."""
         if path == self.listing_path:
-            return self._weight.spend(self.listing_weight, now_us) or self._answer(200, self._listing(now_us))
+            return self._weight.spend(self.listing_weight, now_us) or self._answer(200, self._exchange_info(now_us))
         if path != self.snapshot_path:
             return Answer(404, "Not found", {})
         try:
@@ -180,7 +180,7 @@ class Dialect(PlainDialect):
     def _error(self, code: int, text: str) -> Answer:
         return self._answer(400, {"code": code, "msg": text})
 
-    def _listing(self, now_us: int) -> dict[str, object]:
+    def _exchange_info(self, now_us: int) -> dict[str, object]:
         most = self.weight_per_minute
         limit = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": most}
         symbols = [self.listed(symbol, book.instrument) for symbol, book in self.books.items()]

@@ -16,7 +16,8 @@ from typing import Any
 import msgspec
 
 from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Message
-from tickwire.simulator.kit import PlainDialect, answer, changes, encoded, refusal, window
+from tickwire.simulator.instruments import Instrument
+from tickwire.simulator.kit import PlainDialect, changes, encoded, refusal, window
 from tickwire.simulator.market import Book, Deal
 
 _CHECKED = 25
@@ -40,6 +41,8 @@ class Dialect(PlainDialect):
     quote = "USD"
     size_places = 5  # so that no number is written with an exponent
     faults = frozenset({"checksum"})
+    listing_path = "/v2/conf/pub:list:pair:exchange"
+    not_found = '["error",10020,"path: invalid"]'
     unknown = '{"event":"simulated_notice","msg":"a kind of message that nobody documented"}'
 
     def __init__(self, symbols: int | Sequence[str], rng: Random, refused: frozenset[str] = frozenset()) -> None:
@@ -74,11 +77,11 @@ class Dialect(PlainDialect):
         """What every session has subscribed."""
         return (channel for session in self.sessions for channel in session.channels.values())
 
-    def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:  # noqa: ARG002 - part of the protocol
-        """``/v2/conf/pub:list:pair:exchange``."""
-        if path != "/v2/conf/pub:list:pair:exchange":
-            return Answer(404, '["error",10020,"path: invalid"]', {})
-        return answer([[native[1:] for native in self.books]])
+    def _listing(self, listed: Sequence[object]) -> object:
+        return [listed]
+
+    def _listed(self, instrument: Instrument) -> str:
+        return instrument.native[1:]
 
     def refuse(self, status: int) -> Answer:
         """A refusal as the exchange words it."""

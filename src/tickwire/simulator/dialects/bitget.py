@@ -10,12 +10,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Message, prices
+from tickwire.simulator.dialect import Answer, Broadcast, prices
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import PlainDialect, Session, answer, encoded, refusal
-from tickwire.simulator.market import Book, Deal
-
-_LISTING_PATH = "/api/v2/spot/public/symbols"
+from tickwire.simulator.kit import Levels, PlainDialect, Session, Sides, answer, encoded, refusal
+from tickwire.simulator.market import Book, Deal, Quote, Step
 
 
 class Dialect(PlainDialect):
@@ -23,7 +21,8 @@ class Dialect(PlainDialect):
 
     size_places = 6
     numbered = True
-    names = (("books1 {}", "ticker"), ("books {}", "book"), ("trade {}", "trade"))
+    path = "/v2/ws/public"
+    names = (("trade {}", "trade"), ("books1 {}", "ticker"), ("books {}", "book"))
     unknown = '{"event":"simulated-notice","code":"0","msg":"a kind of message that nobody documented"}'
     messages_per_second = 10
 
@@ -31,42 +30,8 @@ class Dialect(PlainDialect):
         """``BTCUSDT``."""
         return base + quote
 
-    def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:  # noqa: ARG002 - part of the protocol
-        """``/v2/ws/public``; None elsewhere."""
-        return _Session(self) if path == "/v2/ws/public" else None
-
-    def advance(self, book: Book, now_us: int) -> list[Message]:
-        """Move *book*: trades, a books1 for every new best, and the change with the number of the one before."""
-        step = self.market.step(book)
-        best, books, trades = self.of[book]
-        messages: list[Message] = []
-        if trades.subscribers and step.deals:
-            deals = [_trade(book, deal, now_us) for deal in reversed(step.deals)]
-            messages.append(Message(trades, _data(trades, "update", deals, now_us), False))
-        for quote in step.quotes if best.subscribers else ():
-            one = _sides([(quote.ask, quote.ask_lots)], [(quote.bid, quote.bid_lots)], book, quote.update_id, now_us)
-            messages.append(Message(best, _data(best, "snapshot", [one], now_us), False))
-        if books.subscribers:
-            asks, bids = ([(abs(key), lots) for key, lots in side.items()] for side in (step.asks, step.bids))
-            change = _sides(asks, bids, book, step.last, now_us) | {"pseq": step.first - 1}
-            messages.append(Message(books, _data(books, "update", [change], now_us), True))
-        return messages
-
-    def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:  # noqa: ARG002 - part of the protocol
-        """``/api/v2/spot/public/symbols``."""
-        if path != _LISTING_PATH:
-            return Answer(404, '{"code":"40404","msg":"Request URL NOT FOUND"}', {})
-        listed = [_listed(book.instrument) for book in self.market.books]
-        said = {"code": "00000", "msg": "success", "requestTime": now_us // 1000, "data": listed}
-        return answer(said)
-
-    def refuse(self, status: int) -> Answer:
-        """A refusal as the exchange words it."""
-        return refusal(status, {"code": "429", "msg": "Too Many Requests"})
-
-
-class _Session(Session[Dialect]):
-    def receive(self, text: str, now_us: int) -> list[str]:
+    def receive(self, session: Session, text: str, now_us: int) -> list[str]:
+        """Answer a request about channels of symbols, each on its own, or ``ping``."""
         if text == "ping":
             return ["pong"]
         try:
@@ -74,22 +39,43 @@ class _Session(Session[Dialect]):
             method, asked = request["op"], [(arg["channel"], arg["instId"]) for arg in request["args"]]
         except (msgspec.DecodeError, TypeError, KeyError):
             return [_event("error", code=30016, msg="Param error")]
-        if method not in {"subscribe", "unsubscribe"}:
+        if method == "subscribe":
+            return [line for name, native in asked for line in self._subscribe(session, name, native, now_us)]
+        if method != "unsubscribe":
             return [_event("error", code=30003, msg="Invalid op")]
-        answer = self._subscribe if method == "subscribe" else self._unsubscribe
-        return [line for name, native in asked for line in answer(name, native, now_us)]
+        session.drop_all(f"{name} {native}" for name, native in asked)
+        return [_event("unsubscribe", arg=_arg(name, native)) for name, native in asked]
 
-    def _subscribe(self, name: str, native: str, now_us: int) -> list[str]:
-        channel, arg = self.exchange.all.get(f"{name} {native}"), _arg(name, native)
+    def _subscribe(self, session: Session, name: str, native: str, now_us: int) -> list[str]:
+        channel, arg = self.all.get(f"{name} {native}"), _arg(name, native)
         if channel is None:
             said = f"instType:SPOT,channel:{name},instId:{native} doesn't exist"
             return [_event("error", arg=arg, code=30001, msg=said)]
-        self.carry(channel)
+        session.carry(channel)
         return [_event("subscribe", arg=arg), _first(channel, now_us)]
 
-    def _unsubscribe(self, name: str, native: str, now_us: int) -> list[str]:  # noqa: ARG002 - as above
-        self.drop(f"{name} {native}")
-        return [_event("unsubscribe", arg=_arg(name, native))]
+    def _trades(self, channel: Broadcast, deals: Sequence[Deal], now_us: int) -> list[str]:
+        return [_data(channel, "update", [_trade(channel.book, deal, now_us) for deal in reversed(deals)], now_us)]
+
+    def _best(self, channel: Broadcast, quote: Quote, now_us: int) -> str:
+        asks, bids = [(quote.ask, quote.ask_lots)], [(quote.bid, quote.bid_lots)]
+        return _data(channel, "snapshot", [_sides(asks, bids, channel.book, quote.update_id, now_us)], now_us)
+
+    def _change(self, channel: Broadcast, step: Step, levels: Sides, now_us: int) -> str:
+        bids, asks = levels
+        change = _sides(asks, bids, channel.book, step.last, now_us) | {"pseq": step.first - 1}
+        return _data(channel, "update", [change], now_us)
+
+    def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:  # noqa: ARG002 - part of the protocol
+        """``/api/v2/spot/public/symbols``."""
+        if path != "/api/v2/spot/public/symbols":
+            return Answer(404, '{"code":"40404","msg":"Request URL NOT FOUND"}', {})
+        listed = [_listed(book.instrument) for book in self.market.books]
+        return answer({"code": "00000", "msg": "success", "requestTime": now_us // 1000, "data": listed})
+
+    def refuse(self, status: int) -> Answer:
+        """A refusal as the exchange words it."""
+        return refusal(status, {"code": "429", "msg": "Too Many Requests"})
 
 
 def _first(channel: Broadcast, now_us: int) -> str:
@@ -97,7 +83,7 @@ def _first(channel: Broadcast, now_us: int) -> str:
     book = channel.book
     if channel.kind == "trade":
         return _data(channel, "snapshot", [_trade(book, deal, now_us) for deal in reversed(book.deals)], now_us)
-    depth = 1 if channel.kind == "ticker" else len(book.asks.keys) + len(book.bids.keys)
+    depth = 1 if channel.kind == "ticker" else None
     whole = _sides(book.asks.top(depth), book.bids.top(depth), book, book.update_id, now_us)
     return _data(channel, "snapshot", [whole | {"pseq": 0}], now_us)
 
@@ -115,9 +101,7 @@ def _data(channel: Broadcast, action: str, data: list[dict[str, object]], now_us
     return encoded({"action": action, "arg": arg, "data": data, "ts": now_us // 1000})
 
 
-def _sides(
-    asks: Sequence[tuple[int, int]], bids: Sequence[tuple[int, int]], book: Book, number: int, now_us: int
-) -> dict[str, object]:
+def _sides(asks: Levels, bids: Levels, book: Book, number: int, now_us: int) -> dict[str, object]:
     """A removal is a plain 0."""
     sides = ([[p, s if s.strip("0.") else "0"] for p, s in prices(side, book.instrument)] for side in (asks, bids))
     return dict(zip(("asks", "bids"), sides, strict=True)) | {"seq": number, "ts": str(now_us // 1000)}

@@ -12,17 +12,18 @@ from typing import Any
 
 import msgspec
 
-from tickwire.simulator.dialect import Answer, Conversation, Message, prices
+from tickwire.simulator.dialect import Answer, Broadcast, Message, prices
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import PlainDialect, Session, answer, encoded, refusal
-from tickwire.simulator.market import Book, Deal
+from tickwire.simulator.kit import PlainDialect, Session, Sides, answer, encoded, refusal
+from tickwire.simulator.market import Book, Deal, Step
 
 
 class Dialect(PlainDialect):
     """Bitstamp's spot."""
 
     quote = "USD"
-    names = (("diff_order_book_{}", "book"), ("live_trades_{}", "trade"))
+    losable = False
+    names = (("live_trades_{}", "trade"), ("diff_order_book_{}", "book"))
     snapshot_path = "/api/v2/order_book/"
     faults = frozenset({"stale"})
     unknown = '{"event":"bts:simulated_notice","channel":"","data":"a kind of message that nobody documented"}'
@@ -35,24 +36,37 @@ class Dialect(PlainDialect):
         """``btcusd``."""
         return f"{base}{quote}".lower()
 
-    def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:  # noqa: ARG002 - part of the protocol
-        """The root; None elsewhere."""
-        return _Session(self) if path == "/" else None
+    def receive(self, session: Session, text: str, now_us: int) -> list[str]:  # noqa: ARG002 - no answer has a time
+        """Answer a request about one channel, or a heartbeat."""
+        try:
+            request = msgspec.json.decode(text)
+            event, name = request["event"], str((request.get("data") or {}).get("channel", ""))
+        except (msgspec.DecodeError, TypeError, KeyError, AttributeError):
+            return [_error("", "Incorrect JSON format.")]
+        if event == "bts:heartbeat":
+            return [_event(event, "", {"status": "success"})]
+        channel = self.all.get(name)
+        if channel is None:
+            return [_error(name, "Bad subscription string.")]
+        if event == "bts:subscribe":
+            session.carry(channel)
+            return [_event("bts:subscription_succeeded", name, {})]
+        if event == "bts:unsubscribe":
+            session.drop(name)
+            return [_event("bts:unsubscription_succeeded", name, {})]
+        return [_error(name, "Bad event.")]
 
     def advance(self, book: Book, now_us: int) -> list[Message]:
-        """Move *book*: a trade a deal, then the change. No client can tell that it missed one."""
-        step = self.market.step(book)
+        """Move *book*, at a later time than before."""
         at_us = self._times[book] = max(now_us, self._times.get(book, 0) + 1)
-        changes, trades = self.of[book]
-        messages: list[Message] = []
-        if trades.subscribers:
-            told = [_event("trade", trades.name, _deal(deal, book, at_us)) for deal in step.deals]
-            messages += [Message(trades, text, False) for text in told]
-        if changes.subscribers and (step.bids or step.asks):
-            sides = [[(abs(key), lots) for key, lots in side.items()] for side in (step.bids, step.asks)]
-            bids, asks = (prices(levels, book.instrument) for levels in sides)
-            messages.append(Message(changes, _event("data", changes.name, _book(at_us, bids, asks)), False))
-        return messages
+        return super().advance(book, at_us)
+
+    def _trades(self, channel: Broadcast, deals: Sequence[Deal], now_us: int) -> list[str]:
+        return [_event("trade", channel.name, _deal(deal, channel.book, now_us)) for deal in deals]
+
+    def _change(self, channel: Broadcast, step: Step, levels: Sides, now_us: int) -> str | None:  # noqa: ARG002 - it has no numbers
+        bids, asks = (prices(side, channel.book.instrument) for side in levels)
+        return _event("data", channel.name, _book(now_us, bids, asks)) if bids or asks else None
 
     def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:  # noqa: ARG002 - part of the protocol
         """``/api/v2/trading-pairs-info/`` and ``/api/v2/order_book/…/``."""
@@ -68,27 +82,6 @@ class Dialect(PlainDialect):
     def refuse(self, status: int) -> Answer:
         """A refusal as the exchange words it."""
         return refusal(status, {"status": "error", "reason": "Request refused"})
-
-
-class _Session(Session[Dialect]):
-    def receive(self, text: str, now_us: int) -> list[str]:  # noqa: ARG002 - part of the protocol
-        try:
-            request = msgspec.json.decode(text)
-            event, name = request["event"], str((request.get("data") or {}).get("channel", ""))
-        except (msgspec.DecodeError, TypeError, KeyError, AttributeError):
-            return [_error("", "Incorrect JSON format.")]
-        if event == "bts:heartbeat":
-            return [_event(event, "", {"status": "success"})]
-        channel = self.exchange.all.get(name)
-        if channel is None:
-            return [_error(name, "Bad subscription string.")]
-        if event == "bts:subscribe":
-            self.carry(channel)
-            return [_event("bts:subscription_succeeded", name, {})]
-        if event == "bts:unsubscribe":
-            self.drop(name)
-            return [_event("bts:unsubscription_succeeded", name, {})]
-        return [_error(name, "Bad event.")]
 
 
 def _event(event: str, channel: str, data: object) -> str:

@@ -7,18 +7,17 @@ Differences: a change leaves with every step of the market instead of every 20 t
 still are not sent again after 3 s.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
-from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Message, prices
+from tickwire.simulator.dialect import Answer, Broadcast, prices
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import PlainDialect, Session, answer, changes, decoded, encoded, refusal, window
-from tickwire.simulator.market import Book, Step
+from tickwire.simulator.kit import PlainDialect, Session, Sides, answer, decoded, encoded, refusal, window
+from tickwire.simulator.market import Deal, Quote, Step
 
 DEPTHS = (50, 200, 1000)
 _CONNECTION = "d9avsh3fo0jvsls9d82g-5m9jh"
-_Sides: TypeAlias = tuple[list[tuple[int, int]], list[tuple[int, int]]]
 
 
 class Dialect(PlainDialect):
@@ -30,9 +29,10 @@ class Dialect(PlainDialect):
     wrong: ClassVar[str] = "Invalid symbol :[{}]"
 
     size_places = 6
+    path = "/v5/public/spot"
     names = (
-        ("orderbook.1.{}", "ticker"),
         ("publicTrade.{}", "trade"),
+        ("orderbook.1.{}", "ticker"),
         *((f"orderbook.{depth}.{{}}", "book") for depth in DEPTHS),
     )
     unknown = '{"topic":"simulated.notice","ts":0,"type":"snapshot","data":{"text":"a kind that nobody documented"}}'
@@ -45,27 +45,56 @@ class Dialect(PlainDialect):
         """``BTCUSDT``."""
         return base + quote
 
-    def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:  # noqa: ARG002 - part of the protocol
-        """The address of the category; None elsewhere."""
-        return _Session(self) if path == f"/v5/public/{self.category}" else None
+    def receive(self, session: Session, text: str, now_us: int) -> list[str]:
+        """Answer a request, which is accepted or refused as a whole."""
+        request = decoded(text)
+        if request is None:
+            return [_reply("", "", "Failed to decode incoming data")]
+        op, topics, number = str(request.get("op")), request.get("args"), str(request.get("req_id", ""))
+        if op == "ping":
+            return [_reply(op, number, None, "pong")]
+        if op not in {"subscribe", "unsubscribe"} or not isinstance(topics, list):
+            return [_reply("", number, "error:invalid op")]
+        names = [str(name) for name in topics]
+        if op == "unsubscribe":
+            session.drop_all(names)
+            return [_reply(op, number, None, self.accepted)]
+        error = self._refusal(session, names)
+        if error is not None:
+            return [_reply(op, number, error)]
+        for name in names:
+            session.carry(self.all[name])
+        first = [text for name in names for text in self._first(self.all[name], now_us)]
+        return [_reply(op, number, None, self.accepted), *first]
 
-    def advance(self, book: Book, now_us: int) -> list[Message]:
-        """Move *book*: its trades, a snapshot a new best, then a change a subscribed depth, if its levels changed."""
-        best, trades, *depths = self.of[book]
-        heard = [(topic, _window(topic)) for topic in depths if topic.subscribers]
-        step = self.market.step(book)
-        messages: list[Message] = []
-        if trades.subscribers and step.deals:
-            messages.append(Message(trades, _trades(trades, step, now_us), losable=False))
-        if best.subscribers:
-            for quote in step.quotes:
-                levels = [(quote.bid, quote.bid_lots)], [(quote.ask, quote.ask_lots)]
-                messages.append(Message(best, self._next(best, "snapshot", levels, now_us), losable=False))
-        for topic, before in heard:
-            levels = changes(before, _window(topic))
-            if any(levels):
-                messages.append(Message(topic, self._next(topic, "delta", levels, now_us), losable=True))
-        return messages
+    def _refusal(self, session: Session, names: Sequence[str]) -> str | None:
+        if self.most_topics is not None and len(names) > self.most_topics:
+            return f"args size >{self.most_topics}"
+        unknown = next((name for name in names if name not in self.all), None)
+        if unknown is not None:
+            return self.wrong.format(unknown)
+        twice = next((name for name in names if name in session.carried), None)
+        return None if twice is None else f"error:already subscribed,topic:{twice}"
+
+    def _first(self, topic: Broadcast, now_us: int) -> list[str]:
+        """The first message of a subscription to a book, under the number of the last change."""
+        if topic.kind == "trade":
+            return []
+        bids, asks = (list(side.items()) for side in window(topic.book, _levels_of(topic)))
+        return [self._text(topic, "snapshot", (bids, asks), now_us)]
+
+    def _depth(self, channel: Broadcast) -> int | None:
+        return _levels_of(channel) if channel.kind == "book" else None
+
+    def _trades(self, channel: Broadcast, deals: Sequence[Deal], now_us: int) -> list[str]:
+        return [_executions(channel, deals, now_us)]
+
+    def _best(self, channel: Broadcast, quote: Quote, now_us: int) -> str:
+        levels = [(quote.bid, quote.bid_lots)], [(quote.ask, quote.ask_lots)]
+        return self._next(channel, "snapshot", levels, now_us)
+
+    def _change(self, channel: Broadcast, step: Step, levels: Sides, now_us: int) -> str | None:  # noqa: ARG002 - it has numbers of its own
+        return self._next(channel, "delta", levels, now_us) if any(levels) else None
 
     def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:  # noqa: ARG002 - part of the protocol
         """``/v5/market/instruments-info``, in one page."""
@@ -81,18 +110,11 @@ class Dialect(PlainDialect):
         text = "Service unavailable." if status == 503 else "Too many visits!"
         return refusal(status, {"retCode": 10016 if status == 503 else 10006, "retMsg": text, "result": {}})
 
-    def first(self, topic: Broadcast, now_us: int) -> list[str]:
-        """The first message of a subscription to a book, under the number of the last change."""
-        if topic.kind == "trade":
-            return []
-        bids, asks = (list(side.items()) for side in _window(topic))
-        return [self._text(topic, "snapshot", (bids, asks), now_us)]
-
-    def _next(self, topic: Broadcast, kind: str, levels: _Sides, now_us: int) -> str:
+    def _next(self, topic: Broadcast, kind: str, levels: Sides, now_us: int) -> str:
         self._numbers[topic] += 1
         return self._text(topic, kind, levels, now_us)
 
-    def _text(self, topic: Broadcast, kind: str, levels: _Sides, now_us: int) -> str:
+    def _text(self, topic: Broadcast, kind: str, levels: Sides, now_us: int) -> str:
         instrument, ms = topic.book.instrument, now_us // 1000
         bids, asks = (prices(side, instrument) for side in levels)
         data = {"s": instrument.native, "b": bids, "a": asks, "u": self._numbers[topic], "seq": topic.book.update_id}
@@ -114,51 +136,11 @@ class Dialect(PlainDialect):
         return {"innovation": "0", "marginTrading": "both"}
 
 
-class _Session(Session[Dialect]):
-    def receive(self, text: str, now_us: int) -> list[str]:
-        request = decoded(text)
-        if request is None:
-            return [_reply("", "", "Failed to decode incoming data")]
-        op, topics, number = str(request.get("op")), request.get("args"), str(request.get("req_id", ""))
-        if op == "ping":
-            return [_reply(op, number, None, "pong")]
-        if op not in {"subscribe", "unsubscribe"} or not isinstance(topics, list):
-            return [_reply("", number, "error:invalid op")]
-        names = [str(name) for name in topics]
-        error = self._wrong(names) if op == "subscribe" else None
-        if error is not None:
-            return [_reply(op, number, error)]
-        first = self._subscribe(names, now_us) if op == "subscribe" else self._unsubscribe(names)
-        return [_reply(op, number, None, self.exchange.accepted), *first]
-
-    def _wrong(self, names: Sequence[str]) -> str | None:
-        """Why a request is refused, as a whole, if it is."""
-        most = self.exchange.most_topics
-        if most is not None and len(names) > most:
-            return f"args size >{most}"
-        unknown = next((name for name in names if name not in self.exchange.all), None)
-        if unknown is not None:
-            return self.exchange.wrong.format(unknown)
-        twice = next((name for name in names if name in self.carried), None)
-        return None if twice is None else f"error:already subscribed,topic:{twice}"
-
-    def _subscribe(self, names: Iterable[str], now_us: int) -> list[str]:
-        topics = [self.exchange.all[name] for name in names]
-        for topic in topics:
-            self.carry(topic)
-        return [text for topic in topics for text in self.exchange.first(topic, now_us)]
-
-    def _unsubscribe(self, names: Iterable[str]) -> list[str]:
-        for name in names:
-            self.drop(name)
-        return []
+def _levels_of(topic: Broadcast) -> int:
+    return int(topic.name.split(".")[1])
 
 
-def _window(topic: Broadcast) -> tuple[dict[int, int], dict[int, int]]:
-    return window(topic.book, int(topic.name.split(".")[1]))
-
-
-def _trades(topic: Broadcast, step: Step, now_us: int) -> str:
+def _executions(topic: Broadcast, deals: Sequence[Deal], now_us: int) -> str:
     instrument, ms = topic.book.instrument, now_us // 1000
     data = [
         {
@@ -170,7 +152,7 @@ def _trades(topic: Broadcast, step: Step, now_us: int) -> str:
             "s": instrument.native,
             "BT": False,
         }
-        for deal in step.deals
+        for deal in deals
     ]
     return encoded({"topic": topic.name, "ts": ms, "type": "snapshot", "data": data})
 

@@ -15,6 +15,7 @@ class Dialect(bybit.Dialect):
 
     category: ClassVar[str] = "linear"
     suffix = "-PERP"
+    path = "/v5/public/linear"
     most_topics: ClassVar[int | None] = None
     accepted: ClassVar[str] = ""
     wrong: ClassVar[str] = "error:handler not found,topic:{}"

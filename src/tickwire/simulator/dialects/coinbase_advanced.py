@@ -13,10 +13,9 @@ from typing import Any
 
 from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Message
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import PlainDialect, Session, answer, decoded, encoded, refusal, rfc3339
+from tickwire.simulator.kit import Levels, PlainDialect, Session, decoded, encoded, refusal, rfc3339
 from tickwire.simulator.market import Book, Deal, Quote, Step
 
-_LISTING_PATH = "/api/v3/brokerage/market/products"
 _SIDES = ("bid", "offer")
 
 
@@ -27,6 +26,8 @@ class Dialect(PlainDialect):
     names = (("ticker {}", "ticker"), ("level2 {}", "book"), ("market_trades {}", "trade"))
     unknown = '{"type":"simulated_notice","message":"a kind of message that nobody documented"}'
     messages_per_second = 8
+    listing_path = "/api/v3/brokerage/market/products"
+    not_found = '{"error":"NOT_FOUND"}'
 
     def __init__(self, symbols: int | Sequence[str], rng: Random, refused: frozenset[str] = frozenset()) -> None:
         super().__init__(symbols, rng, refused)
@@ -51,24 +52,28 @@ class Dialect(PlainDialect):
             for event in _events(channel, step)
         ]
 
-    def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:  # noqa: ARG002 - part of the protocol
-        """The products."""
-        if path != _LISTING_PATH:
-            return Answer(404, '{"error":"NOT_FOUND"}', {})
-        return answer({"products": [_listed(book.instrument) for book in self.market.books]})
-
     def refuse(self, status: int) -> Answer:
         """A refusal as the exchange words it."""
         return refusal(status, {"error": "unavailable" if status == 503 else "rate limit exceeded"})
 
+    def _listing(self, listed: Sequence[object]) -> object:
+        return {"products": listed}
 
-class _Session(Session[Dialect]):
+    def _listed(self, instrument: Instrument) -> dict[str, object]:
+        names = {"product_id": instrument.canonical, "alias": "", "alias_to": [], "product_type": "SPOT"}
+        assets = {"base_currency_id": instrument.base, "quote_currency_id": instrument.quote}
+        steps = {"quote_increment": instrument.price(1), "base_increment": instrument.size(1)}
+        return {**names, **assets, **steps, "status": "online", "trading_disabled": False, "is_disabled": False}
+
+
+class _Session(Session):
     def __init__(self, exchange: Dialect) -> None:
         super().__init__(exchange)
+        self._sessions = exchange.sessions
         self._next = 0  # number of a message
 
     def start(self, now_us: int) -> list[str]:  # noqa: ARG002 - part of the protocol
-        self.exchange.sessions[self] = None
+        self._sessions[self] = None
         return []
 
     def receive(self, text: str, now_us: int) -> list[str]:
@@ -88,7 +93,7 @@ class _Session(Session[Dialect]):
 
     def close(self) -> None:
         super().close()
-        self.exchange.sessions.pop(self, None)
+        self._sessions.pop(self, None)
 
     def said(self, channel: str, events: list[dict[str, Any]], now_us: int) -> str:
         """Make a message with the session's next number."""
@@ -135,7 +140,7 @@ def _first(channel: Broadcast) -> dict[str, Any]:
     return _levels(book, "snapshot", [side.top(len(side.keys)) for side in (book.bids, book.asks)])
 
 
-def _levels(book: Book, kind: str, sides: Sequence[Sequence[tuple[int, int]]]) -> dict[str, Any]:
+def _levels(book: Book, kind: str, sides: Sequence[Levels]) -> dict[str, Any]:
     """Levels of both sides; a removal is a plain 0."""
     text = book.instrument
     updates = [
@@ -179,10 +184,3 @@ def _timed(event: dict[str, Any], time: str) -> dict[str, Any]:
 
 def _error(message: str) -> str:
     return encoded({"type": "error", "message": message})
-
-
-def _listed(instrument: Instrument) -> dict[str, object]:
-    names = {"product_id": instrument.canonical, "alias": "", "alias_to": [], "product_type": "SPOT"}
-    assets = {"base_currency_id": instrument.base, "quote_currency_id": instrument.quote}
-    steps = {"quote_increment": instrument.price(1), "base_increment": instrument.size(1)}
-    return {**names, **assets, **steps, "status": "online", "trading_disabled": False, "is_disabled": False}

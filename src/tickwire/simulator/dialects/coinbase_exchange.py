@@ -5,15 +5,15 @@ Differences: a ticker tells of every new best price and not of trades, with the 
 with every step of the market, not every 50 ms; a connection without a subscription stays; no last match comes first.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from tickwire.simulator.dialect import Answer, Conversation, Message, prices
+from tickwire.simulator.dialect import Answer, Broadcast, prices
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import PlainDialect, Session, answer, encoded, refusal, rfc3339
-from tickwire.simulator.market import Book, Deal, Quote
+from tickwire.simulator.kit import Levels, PlainDialect, Session, Sides, encoded, refusal, rfc3339
+from tickwire.simulator.market import Book, Deal, Quote, Step
 
 _ZEROS = ("0", "0.0", "0.00000000")  # the exchange spells a removal in many ways
 _CHANNELS = ("ticker", "level2_batch", "matches")
@@ -23,43 +23,15 @@ class Dialect(PlainDialect):
     """Coinbase Exchange."""
 
     quote = "USD"
-    names = (("ticker {}", "ticker"), ("level2_batch {}", "book"), ("matches {}", "trade"))
+    names = (("matches {}", "trade"), ("ticker {}", "ticker"), ("level2_batch {}", "book"))
+    losable = False
+    listing_path = "/products"
+    not_found = '{"message":"NotFound"}'
     messages_per_second = 100
     unknown = '{"type":"simulated_notice","text":"a kind of message that nobody documented"}'
 
-    def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:  # noqa: ARG002 - part of the protocol
-        """The root; None elsewhere."""
-        return _Session(self) if path == "/" else None
-
-    def advance(self, book: Book, now_us: int) -> list[Message]:
-        """Move *book*: a match a deal, a ticker a new best, then one l2update. No client can tell what it missed."""
-        step, product = self.market.step(book), book.instrument.canonical
-        ticker, level2, matches = self.of[book]
-        messages: list[Message] = []
-        if matches.subscribers:
-            messages += [Message(matches, _match(book, deal, now_us), False) for deal in step.deals]
-        if ticker.subscribers:
-            messages += [Message(ticker, _ticker(book, quote, now_us), False) for quote in step.quotes]
-        if level2.subscribers and (step.bids or step.asks):
-            sides = (("buy", step.bids), ("sell", step.asks))
-            changes = [[side, *level] for side, changed in sides for level in _levels(changed, book.instrument)]
-            update = {"type": "l2update", "product_id": product, "changes": changes, "time": rfc3339(now_us)}
-            messages.append(Message(level2, encoded(update), False))
-        return messages
-
-    def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:  # noqa: ARG002 - part of the protocol
-        """``/products``."""
-        if path != "/products":
-            return Answer(404, '{"message":"NotFound"}', {})
-        return answer([_listed(book.instrument) for book in self.market.books])
-
-    def refuse(self, status: int) -> Answer:
-        """A refusal as the exchange words it."""
-        return refusal(status, {"message": "Service Unavailable" if status == 503 else "Public rate limit exceeded"})
-
-
-class _Session(Session[Dialect]):
-    def receive(self, text: str, now_us: int) -> list[str]:
+    def receive(self, session: Session, text: str, now_us: int) -> list[str]:
+        """Answer a request about products of channels, which is accepted or refused as a whole."""
         try:
             request = msgspec.json.decode(text)
             method = request["type"]
@@ -73,36 +45,55 @@ class _Session(Session[Dialect]):
         wrong = next((reason for name, product in asked if (reason := self._wrong(name, product))), None)
         if wrong is not None:
             return [_error(f"Failed to {method}", wrong)]
-        return self._subscribe(asked, now_us) if method == "subscribe" else self._unsubscribe(asked)
+        channels = [self.all[f"{name} {product}"] for name, product in asked]
+        if method == "subscribe":
+            for channel in channels:
+                session.carry(channel)
+            return [_carried(session), *(text for channel in channels for text in self._first(channel, now_us))]
+        session.drop_all(channel.name for channel in channels)
+        return [_carried(session)]
 
     def _wrong(self, name: str, product: str) -> str | None:
         if name not in _CHANNELS:
             return f"{name} is not a valid channel"
-        if f"{name} {product}" not in self.exchange.all:
-            return f"{product} is not a valid product"
-        return None
+        return None if f"{name} {product}" in self.all else f"{product} is not a valid product"
 
-    def _subscribe(self, asked: Iterable[tuple[str, str]], now_us: int) -> list[str]:
-        first: list[str] = []
-        for name, product in asked:
-            channel = self.exchange.all[f"{name} {product}"]
-            self.carry(channel)
-            book = channel.book
-            if name != "matches":
-                first.append(_ticker(book, book.best(), now_us) if name == "ticker" else _snapshot(book, now_us))
-        return [self._list(), *first]
+    def _first(self, channel: Broadcast, now_us: int) -> list[str]:
+        if channel.kind == "ticker":
+            return [self._best(channel, channel.book.best(), now_us)]
+        return [_snapshot(channel.book, now_us)] if channel.kind == "book" else []
 
-    def _unsubscribe(self, asked: Iterable[tuple[str, str]]) -> list[str]:
-        for name, product in asked:
-            self.drop(f"{name} {product}")
-        return [self._list()]
+    def _trades(self, channel: Broadcast, deals: Sequence[Deal], now_us: int) -> list[str]:
+        return [_match(channel.book, deal, now_us) for deal in deals]
 
-    def _list(self) -> str:
-        products: dict[str, list[str]] = {}
-        for name, product in map(str.split, self.carried):
-            products.setdefault(name, []).append(product)
-        channels = [{"name": name, "product_ids": listed} for name, listed in products.items()]
-        return encoded({"type": "subscriptions", "channels": channels})
+    def _best(self, channel: Broadcast, quote: Quote, now_us: int) -> str:
+        return _ticker(channel.book, quote, now_us)
+
+    def _change(self, channel: Broadcast, step: Step, levels: Sides, now_us: int) -> str | None:  # noqa: ARG002 - it has no numbers
+        text = channel.book.instrument
+        sides = zip(("buy", "sell"), levels, strict=True)
+        changes = [[side, *level] for side, changed in sides for level in _levels(changed, text)]
+        update = {"type": "l2update", "product_id": text.canonical, "changes": changes, "time": rfc3339(now_us)}
+        return encoded(update) if changes else None
+
+    def refuse(self, status: int) -> Answer:
+        """A refusal as the exchange words it."""
+        return refusal(status, {"message": "Service Unavailable" if status == 503 else "Public rate limit exceeded"})
+
+    def _listed(self, instrument: Instrument) -> dict[str, object]:
+        names = {"id": instrument.canonical, "base_currency": instrument.base, "quote_currency": instrument.quote}
+        steps = {"quote_increment": instrument.price(1), "base_increment": instrument.size(1)}
+        state = {"status": "online", "status_message": "", "trading_disabled": False, "post_only": False}
+        return {**names, **steps, **state}
+
+
+def _carried(session: Session) -> str:
+    """The answer to a request: all that is carried now."""
+    products: dict[str, list[str]] = {}
+    for name, product in map(str.split, session.carried):
+        products.setdefault(name, []).append(product)
+    channels = [{"name": name, "product_ids": listed} for name, listed in products.items()]
+    return encoded({"type": "subscriptions", "channels": channels})
 
 
 def _error(message: str, reason: str) -> str:
@@ -115,10 +106,10 @@ def _snapshot(book: Book, now_us: int) -> str:
     return encoded({**product, "asks": asks, "bids": bids, "time": rfc3339(now_us)})
 
 
-def _levels(changed: Mapping[int, int], instrument: Instrument) -> list[list[str]]:
+def _levels(levels: Levels, instrument: Instrument) -> list[list[str]]:
     return [
-        [instrument.price(abs(key)), instrument.size(lots) if lots else _ZEROS[abs(key) % len(_ZEROS)]]
-        for key, lots in changed.items()
+        [instrument.price(ticks), instrument.size(lots) if lots else _ZEROS[ticks % len(_ZEROS)]]
+        for ticks, lots in levels
     ]
 
 
@@ -140,9 +131,3 @@ def _match(book: Book, deal: Deal, now_us: int) -> str:
     product = {"product_id": book.instrument.canonical, "sequence": book.update_id, "time": rfc3339(now_us)}
     match = {"type": "match", "trade_id": deal.number, "side": side, "size": size, "price": price}
     return encoded(match | product)
-
-
-def _listed(instrument: Instrument) -> dict[str, object]:
-    names = {"id": instrument.canonical, "base_currency": instrument.base, "quote_currency": instrument.quote}
-    steps = {"quote_increment": instrument.price(1), "base_increment": instrument.size(1)}
-    return {**names, **steps, "status": "online", "status_message": "", "trading_disabled": False, "post_only": False}

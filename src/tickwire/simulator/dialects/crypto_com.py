@@ -9,13 +9,12 @@ message, not every 30 s, and one without an answer ends nothing.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Message, prices
+from tickwire.simulator.dialect import Answer, Broadcast, prices
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import PlainDialect, Session, answer, changes, decoded, encoded, refusal, window
-from tickwire.simulator.market import Book, Deal, Quote
+from tickwire.simulator.kit import Levels, PlainDialect, Session, Sides, decoded, encoded, refusal
+from tickwire.simulator.market import Book, Deal, Quote, Step
 
 DEPTHS = (10, 50)
-_LISTING_PATH = "/exchange/v1/public/get-instruments"
 _INVALID = (40004, "Missing or invalid argument")
 
 
@@ -25,7 +24,10 @@ class Dialect(PlainDialect):
     size_places = 5
     quote = "USD"
     numbered = True
-    names = (("ticker.{}", "ticker"), ("trade.{}", "trade"), *((f"book.{{}}.{depth}", "book") for depth in DEPTHS))
+    path = "/exchange/v1/market"
+    listing_path = "/exchange/v1/public/get-instruments"
+    not_found = '{"code":40002,"message":"Method not found"}'
+    names = (("trade.{}", "trade"), ("ticker.{}", "ticker"), *((f"book.{{}}.{depth}", "book") for depth in DEPTHS))
     heartbeat = '{"id":1700000000123,"method":"public/heartbeat","code":0}'
     unknown = '{"id":-1,"method":"simulated/notice","code":0}'
     messages_per_second = 100
@@ -34,41 +36,8 @@ class Dialect(PlainDialect):
         """``BTC_USD``."""
         return f"{base}_{quote}"
 
-    def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:  # noqa: ARG002 - part of the protocol
-        """``/exchange/v1/market``; None elsewhere."""
-        return _Session(self) if path == "/exchange/v1/market" else None
-
-    def advance(self, book: Book, now_us: int) -> list[Message]:
-        """Move *book*: trades, a ticker for every new best, and for each depth what has changed within it."""
-        ticker, trades, *depths = self.of[book]
-        heard = [(channel, depth) for channel, depth in zip(depths, DEPTHS, strict=True) if channel.subscribers]
-        before = [window(book, depth) for _, depth in heard]
-        step, messages = self.market.step(book), list[Message]()
-        if trades.subscribers and step.deals:
-            deals = [_deal(book, deal, now_us) for deal in reversed(step.deals)]
-            messages.append(Message(trades, _data(trades, "trade", deals), False))
-        if ticker.subscribers:
-            messages += [Message(ticker, _best(ticker, quote, now_us), False) for quote in step.quotes]
-        for (channel, depth), known in zip(heard, before, strict=True):
-            levels = _levels(*changes(known, window(book, depth)), book.instrument)
-            change = {"update": levels} | _numbers(step.last, now_us) | {"pu": step.first - 1}
-            messages.append(Message(channel, _data(channel, "book.update", [change], depth), True))
-        return messages
-
-    def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:  # noqa: ARG002 - part of the protocol
-        """``public/get-instruments``."""
-        if path != _LISTING_PATH:
-            return Answer(404, '{"code":40002,"message":"Method not found"}', {})
-        listed = [_listed(book.instrument) for book in self.market.books]
-        return answer({"id": -1, "method": "public/get-instruments", "code": 0, "result": {"data": listed}})
-
-    def refuse(self, status: int) -> Answer:
-        """A refusal as the exchange words it."""
-        return refusal(status, {"code": 42901, "message": "Requests have exceeded rate limits"})
-
-
-class _Session(Session[Dialect]):
-    def receive(self, text: str, now_us: int) -> list[str]:
+    def receive(self, session: Session, text: str, now_us: int) -> list[str]:
+        """Answer a request about channels, each on its own, or a heartbeat's answer with nothing."""
         request = decoded(text) or {}
         method, params = request.get("method"), request.get("params")
         if method == "public/respond-heartbeat":
@@ -76,27 +45,59 @@ class _Session(Session[Dialect]):
         names = params.get("channels") if isinstance(params, dict) else None
         if method not in {"subscribe", "unsubscribe"} or not isinstance(names, list):
             return [_answer(request, *_INVALID)]
-        if method == "unsubscribe":
-            for name in names:
-                self.drop(str(name))
-            return [_answer(request)]
-        return [line for name in names for line in self._subscribe(request, str(name), now_us)]
+        if method == "subscribe":
+            return [line for name in names for line in self._subscribe(session, request, str(name), now_us)]
+        session.drop_all(names)
+        return [_answer(request)]
 
-    def _subscribe(self, request: Mapping[str, Any], name: str, now_us: int) -> list[str]:
-        channel = self.exchange.all.get(name)
+    def _subscribe(self, session: Session, request: Mapping[str, Any], name: str, now_us: int) -> list[str]:
+        channel = self.all.get(name)
         delta = request["params"].get("book_subscription_type") == "SNAPSHOT_AND_UPDATE"
         if channel is None or (channel.kind == "book" and not delta):
             return [_answer(request, *_INVALID, channel=name)]
-        self.carry(channel)
-        first = [_answer(request, channel=name)]
-        book = channel.book
+        session.carry(channel)
+        return [_answer(request, channel=name), *self._first(channel, now_us)]
+
+    def _first(self, channel: Broadcast, now_us: int) -> list[str]:
+        book, depth = channel.book, self._depth(channel)
         if channel.kind == "ticker":
-            first.append(_best(channel, book.best(), now_us))
-        if channel.kind == "book":
-            depth = int(name.rpartition(".")[2])
-            sides = _levels(book.bids.top(depth), book.asks.top(depth), book.instrument)
-            first.append(_data(channel, "book", [sides | _numbers(book.update_id, now_us)], depth))
-        return first
+            return [self._best(channel, book.best(), now_us)]
+        if depth is None:
+            return []
+        sides = _levels(book.bids.top(depth), book.asks.top(depth), book.instrument)
+        return [_data(channel, "book", [sides | _numbers(book.update_id, now_us)], depth)]
+
+    def _depth(self, channel: Broadcast) -> int | None:
+        return _levels_of(channel) if channel.kind == "book" else None
+
+    def _trades(self, channel: Broadcast, deals: Sequence[Deal], now_us: int) -> list[str]:
+        return [_data(channel, "trade", [_deal(channel.book, deal, now_us) for deal in reversed(deals)])]
+
+    def _best(self, channel: Broadcast, quote: Quote, now_us: int) -> str:
+        instrument = channel.book.instrument
+        opening = instrument.price(instrument.opening_ticks)
+        bid = {"b": instrument.price(quote.bid), "bs": instrument.size(quote.bid_lots)}
+        ask = {"k": instrument.price(quote.ask), "ks": instrument.size(quote.ask_lots)}
+        day = {"h": opening, "l": opening, "a": opening, "c": "0", "v": "0", "vv": "0", "oi": "0"}
+        return _data(channel, "ticker", [day | bid | ask | {"i": instrument.native, "t": now_us // 1000}])
+
+    def _change(self, channel: Broadcast, step: Step, levels: Sides, now_us: int) -> str:
+        told = {"update": _levels(*levels, channel.book.instrument)}
+        change = told | _numbers(step.last, now_us) | {"pu": step.first - 1}
+        return _data(channel, "book.update", [change], _levels_of(channel))
+
+    def refuse(self, status: int) -> Answer:
+        """A refusal as the exchange words it."""
+        return refusal(status, {"code": 42901, "message": "Requests have exceeded rate limits"})
+
+    def _listing(self, listed: Sequence[object]) -> object:
+        return {"id": -1, "method": "public/get-instruments", "code": 0, "result": {"data": listed}}
+
+    def _listed(self, instrument: Instrument) -> dict[str, object]:
+        names = {"symbol": instrument.native, "inst_type": "CCY_PAIR", "display_name": instrument.canonical}
+        assets = {"base_ccy": instrument.base, "quote_ccy": instrument.quote}
+        steps = {"price_tick_size": instrument.price(1), "qty_tick_size": instrument.size(1)}
+        return {**names, **assets, **steps, "tradable": True, "expiry_timestamp_ms": 0}
 
 
 def _answer(request: Mapping[str, Any], code: int = 0, message: str = "", **channel: str) -> str:
@@ -111,9 +112,11 @@ def _data(channel: Broadcast, kind: str, data: list[dict[str, Any]], depth: int 
     return encoded({"id": -1, "method": "subscribe", "code": 0, "result": result})
 
 
-def _levels(
-    bids: Sequence[tuple[int, int]], asks: Sequence[tuple[int, int]], instrument: Instrument
-) -> dict[str, object]:
+def _levels_of(channel: Broadcast) -> int:
+    return int(channel.name.rpartition(".")[2])
+
+
+def _levels(bids: Levels, asks: Levels, instrument: Instrument) -> dict[str, object]:
     """A level's third value is the number of its orders. A removal is a plain 0."""
     sides = {"asks": prices(asks, instrument), "bids": prices(bids, instrument)}
     return {n: [[p, s, "1"] if s.strip("0.") else [p, "0", "0"] for p, s in levels] for n, levels in sides.items()}
@@ -123,24 +126,8 @@ def _numbers(number: int, now_us: int) -> dict[str, int]:
     return {"t": now_us // 1000, "tt": now_us // 1000, "u": number, "cs": 0}
 
 
-def _best(channel: Broadcast, quote: Quote, now_us: int) -> str:
-    instrument = channel.book.instrument
-    opening = instrument.price(instrument.opening_ticks)
-    bid = {"b": instrument.price(quote.bid), "bs": instrument.size(quote.bid_lots)}
-    ask = {"k": instrument.price(quote.ask), "ks": instrument.size(quote.ask_lots)}
-    day = {"h": opening, "l": opening, "a": opening, "c": "0", "v": "0", "vv": "0", "oi": "0"}
-    return _data(channel, "ticker", [day | bid | ask | {"i": instrument.native, "t": now_us // 1000}])
-
-
 def _deal(book: Book, deal: Deal, now_us: int) -> dict[str, object]:
     numbers = {"p": book.instrument.price(deal.ticks), "q": book.instrument.size(deal.lots)}
     at = {"t": now_us // 1000, "tn": str(now_us * 1000)}
     side = "BUY" if deal.buys else "SELL"
     return {"d": str(deal.number), **at, **numbers, "s": side, "i": book.instrument.native, "m": str(deal.number)}
-
-
-def _listed(instrument: Instrument) -> dict[str, object]:
-    names = {"symbol": instrument.native, "inst_type": "CCY_PAIR", "display_name": instrument.canonical}
-    assets = {"base_ccy": instrument.base, "quote_ccy": instrument.quote}
-    steps = {"price_tick_size": instrument.price(1), "qty_tick_size": instrument.size(1)}
-    return {**names, **assets, **steps, "tradable": True, "expiry_timestamp_ms": 0}

@@ -10,10 +10,10 @@ client is asked for a sign of life every second, and is kept without one.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Message
+from tickwire.simulator.dialect import Answer, Broadcast, Message
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import PlainDialect, Session, answer, decoded, encoded
-from tickwire.simulator.market import Book, Deal, Quote
+from tickwire.simulator.kit import PlainDialect, Session, Sides, answer, decoded, encoded
+from tickwire.simulator.market import Book, Deal, Quote, Step
 
 _LISTING = "/api/v2/public/get_instruments"
 
@@ -24,7 +24,8 @@ class Dialect(PlainDialect):
     quote = "USDC"
     size_places = 4
     numbered = True
-    names = (("quote.{}", "ticker"), ("book.{}.100ms", "book"), ("trades.{}.100ms", "trade"))
+    path = "/ws/api/v2"
+    names = (("trades.{}.100ms", "trade"), ("quote.{}", "ticker"), ("book.{}.100ms", "book"))
     heartbeat = '{"params":{"type":"test_request"},"method":"heartbeat","jsonrpc":"2.0"}'
     unknown = '{"jsonrpc":"2.0","method":"subscription","params":{"channel":"simulated_notice","data":{}}}'
 
@@ -32,31 +33,57 @@ class Dialect(PlainDialect):
         """``BTC_USDC``."""
         return f"{base}_{quote}"
 
-    def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:  # noqa: ARG002 - part of the protocol
-        """``/ws/api/v2``; None elsewhere."""
-        return _Session(self) if path == "/ws/api/v2" else None
+    def receive(self, session: Session, text: str, now_us: int) -> list[str]:
+        """Answer a request of JSON-RPC."""
+        request = decoded(text)
+        if request is None or not isinstance(request.get("id"), int):
+            return [_failure(None, 11050, "bad_request")]
+        number, method, params = request["id"], request.get("method"), request.get("params") or {}
+        channels = params.get("channels", []) if isinstance(params, dict) else []
+        match method:
+            case "public/set_heartbeat":
+                return [_result(number, "ok")]
+            case "public/test":
+                return [_result(number, {"version": "1.2.26"})]
+            case "public/subscribe":
+                return self._subscribe(session, number, [str(channel) for channel in channels], now_us)
+            case "public/unsubscribe":
+                return [_result(number, [channel for channel in map(str, channels) if session.drop(channel)])]
+        return [_failure(number, -32601, "Method not found")]
+
+    def _subscribe(self, session: Session, number: int, channels: list[str], now_us: int) -> list[str]:
+        """A channel that does not exist is missing from the answer; one that is carried gets no second snapshot."""
+        found = [self.all[name] for name in channels if name in self.all]
+        new = [channel for channel in found if channel.name not in session.carried]
+        for channel in new:
+            session.carry(channel)
+        snapshots = [_pushed(channel, _snapshot(channel.book, now_us)) for channel in new if channel.kind == "book"]
+        return [_result(number, [channel.name for channel in reversed(found)]), *snapshots]
 
     def advance(self, book: Book, now_us: int) -> list[Message]:
-        """Move *book*: its trades, a quote a new best, then one change."""
-        known = [set(side.lots) for side in (book.bids, book.asks)]
-        step, messages = self.market.step(book), list[Message]()
-        quotes, books, trades = self.of[book]
-        if trades.subscribers and step.deals:
-            text = ",".join([_trade(deal, book.instrument, now_us) for deal in step.deals])
-            messages.append(Message(trades, _pushed(trades, f"[{text}]"), False))
-        if quotes.subscribers:
-            messages += [Message(quotes, _pushed(quotes, _quote(book, quote, now_us)), False) for quote in step.quotes]
-        if books.subscribers:
-            levels = [
-                [
-                    ("delete" if not lots else "change" if key in before else "new", key, lots)
-                    for key, lots in changed.items()
-                ]
-                for changed, before in zip((step.bids, step.asks), known, strict=True)
+        """Move *book*; a change says of each level whether it is new."""
+        self._known = {*book.bids.lots, *book.asks.lots}
+        return super().advance(book, now_us)
+
+    def _trades(self, channel: Broadcast, deals: Sequence[Deal], now_us: int) -> list[str]:
+        return [_pushed(channel, f"[{','.join([_trade(deal, channel.book.instrument, now_us) for deal in deals])}]")]
+
+    def _best(self, channel: Broadcast, quote: Quote, now_us: int) -> str:
+        return _pushed(channel, _quote(channel.book, quote, now_us))
+
+    def _change(self, channel: Broadcast, step: Step, levels: Sides, now_us: int) -> str:  # noqa: ARG002 - by their keys
+        sides = [
+            [
+                ("delete" if not lots else "change" if key in self._known else "new", key, lots)
+                for key, lots in side.items()
             ]
-            previous = f',"prev_change_id":{step.first - 1}'
-            messages.append(Message(books, _pushed(books, _book("change", book, levels, now_us, previous)), True))
-        return messages
+            for side in (step.bids, step.asks)
+        ]
+        previous = f',"prev_change_id":{step.first - 1}'
+        return _pushed(channel, _book("change", channel.book, sides, now_us, previous))
+
+    def _action(self, key: int, lots: int) -> str:
+        return "delete" if not lots else "change" if key in self._known else "new"
 
     def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:  # noqa: ARG002 - part of the protocol
         """``public/get_instruments``."""
@@ -69,34 +96,6 @@ class Dialect(PlainDialect):
     def refuse(self, status: int) -> Answer:
         """A refusal as Deribit words it."""
         return Answer(status, _failure(None, 10028, "too_many_requests"), {"Retry-After": "1"})
-
-
-class _Session(Session[Dialect]):
-    def receive(self, text: str, now_us: int) -> list[str]:
-        request = decoded(text)
-        if request is None or not isinstance(request.get("id"), int):
-            return [_failure(None, 11050, "bad_request")]
-        number, method, params = request["id"], request.get("method"), request.get("params") or {}
-        channels = params.get("channels", []) if isinstance(params, dict) else []
-        match method:
-            case "public/set_heartbeat":
-                return [_result(number, "ok")]
-            case "public/test":
-                return [_result(number, {"version": "1.2.26"})]
-            case "public/subscribe":
-                return self._subscribe(number, [str(channel) for channel in channels], now_us)
-            case "public/unsubscribe":
-                return [_result(number, [channel for channel in map(str, channels) if self.drop(channel)])]
-        return [_failure(number, -32601, "Method not found")]
-
-    def _subscribe(self, number: int, channels: list[str], now_us: int) -> list[str]:
-        """A channel that does not exist is missing from the answer; one that is carried gets no second snapshot."""
-        found = [self.exchange.all[name] for name in channels if name in self.exchange.all]
-        new = [channel for channel in found if channel.name not in self.carried]
-        for channel in new:
-            self.carry(channel)
-        snapshots = [_pushed(channel, _snapshot(channel.book, now_us)) for channel in new if channel.kind == "book"]
-        return [_result(number, [channel.name for channel in reversed(found)]), *snapshots]
 
 
 def _pushed(channel: Broadcast, data: str) -> str:

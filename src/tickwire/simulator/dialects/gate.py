@@ -8,10 +8,10 @@ depth only is told, and all others as numbers alone.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Message, prices
+from tickwire.simulator.dialect import Answer, Broadcast, prices
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import PlainDialect, Session, answer, changes, decoded, encoded, refusal, window
-from tickwire.simulator.market import Book
+from tickwire.simulator.kit import Levels, PlainDialect, Session, Sides, decoded, encoded, refusal
+from tickwire.simulator.market import Deal, Quote, Step
 
 DEPTHS = (50, 400)
 _SKEW_S = 60  # between a request's time and the server's
@@ -23,58 +23,22 @@ class Dialect(PlainDialect):
 
     size_places = 6
     numbered = True
+    path = "/ws/v4/"
     names = (
-        ("spot.book_ticker {}", "ticker"),
         ("spot.trades {}", "trade"),
+        ("spot.book_ticker {}", "ticker"),
         *((f"spot.obu ob.{{}}.{depth}", "book") for depth in DEPTHS),
     )
+    listing_path = "/api/v4/spot/currency_pairs"
+    not_found = '{"label":"NOT_FOUND","message":"Not Found"}'
     unknown = '{"channel":"spot.simulated_notice","event":"update","result":{"text":"nobody documented this"}}'
 
     def native(self, base: str, quote: str) -> str:
         """``BTC_USDT``."""
         return f"{base}_{quote}"
 
-    def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:  # noqa: ARG002 - part of the protocol
-        """``/ws/v4/``; None elsewhere."""
-        return _Session(self) if path == "/ws/v4/" else None
-
-    def advance(self, book: Book, now_us: int) -> list[Message]:
-        """Move *book*: a trade a deal, a ticker a new best, then one event a depth over all update ids of the step."""
-        instrument, pair = book.instrument, book.instrument.native
-        ticker, trades, *depths = self.of[book]
-        heard = [(channel, depth) for channel, depth in zip(depths, DEPTHS, strict=True) if channel.subscribers]
-        before = [window(book, depth) for _, depth in heard]
-        step, messages = self.market.step(book), list[Message]()
-        for deal in step.deals if trades.subscribers else ():
-            said: dict[str, Any] = {"id": deal.number, "id_market": deal.number, "create_time": now_us // 1_000_000}
-            said |= {"create_time_ms": f"{now_us // 1000}.{now_us % 1000:03}", "side": "buy" if deal.buys else "sell"}
-            said |= {"currency_pair": pair, "amount": instrument.size(deal.lots), "price": instrument.price(deal.ticks)}
-            messages.append(Message(trades, _update("spot.trades", said, now_us), False))
-        for quote in step.quotes if ticker.subscribers else ():
-            said = {"u": quote.update_id, "s": pair, "t": now_us // 1000}
-            said |= {"b": instrument.price(quote.bid), "B": instrument.size(quote.bid_lots)}
-            said |= {"a": instrument.price(quote.ask), "A": instrument.size(quote.ask_lots)}
-            messages.append(Message(ticker, _update("spot.book_ticker", said, now_us), False))
-        for (channel, depth), known in zip(heard, before, strict=True):
-            said = {"t": now_us // 1000, "s": _payload(channel), "U": step.first, "u": step.last}
-            said |= _sides(*changes(known, window(book, depth)), instrument)
-            messages.append(Message(channel, _update("spot.obu", said, now_us), True))
-        return messages
-
-    def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:  # noqa: ARG002 - part of the protocol
-        """``/api/v4/spot/currency_pairs``."""
-        if path != "/api/v4/spot/currency_pairs":
-            return Answer(404, '{"label":"NOT_FOUND","message":"Not Found"}', {})
-        return answer([_listed(book.instrument) for book in self.market.books])
-
-    def refuse(self, status: int) -> Answer:
-        """A refusal as Gate words it."""
-        label = "SERVER_ERROR" if status == 503 else "TOO_MANY_REQUESTS"
-        return refusal(status, {"label": label, "message": label})
-
-
-class _Session(Session[Dialect]):
-    def receive(self, text: str, now_us: int) -> list[str]:
+    def receive(self, session: Session, text: str, now_us: int) -> list[str]:
+        """Answer a request about names of one channel, which is accepted or refused as a whole."""
         request = decoded(text)
         if request is None or not isinstance(request.get("time"), int):
             return [_answer({}, now_us, (1, "request message need json scheme"))]
@@ -85,43 +49,75 @@ class _Session(Session[Dialect]):
             return [_answer({"channel": "spot.pong", "event": ""}, now_us)]
         if event not in {"subscribe", "unsubscribe"} or not isinstance(payload, list) or not payload:
             return [_answer(request, now_us, (_INVALID, "invalid argument"))]
-        change = self._subscribe if event == "subscribe" else self._unsubscribe
-        return change(request, [f"{channel} {name}" for name in payload], now_us)
-
-    def _subscribe(self, request: dict[str, Any], names: list[str], now_us: int) -> list[str]:
-        for name in names:
-            channel, _, asked = name.partition(" ")
-            if name in self.carried:
-                return [_answer(request, now_us, (_INVALID, f"Alert sub {asked}"))]
-            if channel != "spot.obu" and name not in self.exchange.all:
-                return [_answer(request, now_us, (_INVALID, f"unknown currency pair: {asked}"))]
-        first = [_answer(request, now_us)]
-        for name in names:
-            found = self.exchange.all.get(name)
-            if found is not None:  # a book that there is not is accepted and stays silent
-                self.carry(found)
-                if found.kind == "book":
-                    first.append(_snapshot(found, int(name.rpartition(".")[2]), now_us))
-        return first
-
-    def _unsubscribe(self, request: dict[str, Any], names: list[str], now_us: int) -> list[str]:
-        for name in names:
-            self.drop(name)
+        names = [f"{channel} {name}" for name in payload]
+        if event == "subscribe":
+            return self._subscribe(session, request, names, now_us)
+        session.drop_all(names)
         return [_answer(request, now_us)]
 
+    def _subscribe(self, session: Session, request: dict[str, Any], names: list[str], now_us: int) -> list[str]:
+        for name in names:
+            channel, _, asked = name.partition(" ")
+            if name in session.carried:
+                return [_answer(request, now_us, (_INVALID, f"Alert sub {asked}"))]
+            if channel != "spot.obu" and name not in self.all:
+                return [_answer(request, now_us, (_INVALID, f"unknown currency pair: {asked}"))]
+        found = [self.all[name] for name in names if name in self.all]  # the rest is accepted and stays silent
+        for one in found:
+            session.carry(one)
+        return [_answer(request, now_us), *(_snapshot(one, now_us) for one in found if one.kind == "book")]
 
-def _sides(bids: Sequence[tuple[int, int]], asks: Sequence[tuple[int, int]], instrument: Instrument) -> dict[str, Any]:
+    def _depth(self, channel: Broadcast) -> int | None:
+        return _levels_of(channel) if channel.kind == "book" else None
+
+    def _trades(self, channel: Broadcast, deals: Sequence[Deal], now_us: int) -> list[str]:
+        text, ms = channel.book.instrument, f"{now_us // 1000}.{now_us % 1000:03}"
+        said: list[dict[str, Any]] = [
+            {"id": deal.number, "id_market": deal.number, "create_time": now_us // 1_000_000, "create_time_ms": ms}
+            | {"side": "buy" if deal.buys else "sell", "currency_pair": text.native}
+            | {"amount": text.size(deal.lots), "price": text.price(deal.ticks)}
+            for deal in deals
+        ]
+        return [_update("spot.trades", one, now_us) for one in said]
+
+    def _best(self, channel: Broadcast, quote: Quote, now_us: int) -> str:
+        text = channel.book.instrument
+        said: dict[str, Any] = {"u": quote.update_id, "s": text.native, "t": now_us // 1000}
+        said |= {"b": text.price(quote.bid), "B": text.size(quote.bid_lots)}
+        said |= {"a": text.price(quote.ask), "A": text.size(quote.ask_lots)}
+        return _update("spot.book_ticker", said, now_us)
+
+    def _change(self, channel: Broadcast, step: Step, levels: Sides, now_us: int) -> str:
+        said = {"t": now_us // 1000, "s": _payload(channel), "U": step.first, "u": step.last}
+        return _update("spot.obu", said | _sides(*levels, channel.book.instrument), now_us)
+
+    def refuse(self, status: int) -> Answer:
+        """A refusal as Gate words it."""
+        label = "SERVER_ERROR" if status == 503 else "TOO_MANY_REQUESTS"
+        return refusal(status, {"label": label, "message": label})
+
+    def _listed(self, instrument: Instrument) -> dict[str, object]:
+        names = {"id": instrument.native, "base": instrument.base, "quote": instrument.quote, "fee": "0.2"}
+        places = {"amount_precision": instrument.size_places, "precision": instrument.price_places}
+        return {**names, **places, "trade_status": "tradable", "sell_start": 0, "buy_start": 0}
+
+
+def _sides(bids: Levels, asks: Levels, instrument: Instrument) -> dict[str, Any]:
     """Levels as events have them; a side without any is left out."""
     sides = (("b", prices(bids, instrument)), ("a", prices(asks, instrument)))
     return {name: [[p, s if s.strip("0.") else "0"] for p, s in levels] for name, levels in sides if levels}
+
+
+def _levels_of(channel: Broadcast) -> int:
+    return int(channel.name.rpartition(".")[2])
 
 
 def _payload(channel: Broadcast) -> str:
     return channel.name.split()[1]
 
 
-def _snapshot(channel: Broadcast, depth: int, now_us: int) -> str:
-    book = channel.book
+def _snapshot(channel: Broadcast, now_us: int) -> str:
+    book, depth = channel.book, _levels_of(channel)
     said = {"t": now_us // 1000, "full": True, "s": _payload(channel), "u": book.update_id}
     return _update("spot.obu", said | _sides(book.bids.top(depth), book.asks.top(depth), book.instrument), now_us)
 
@@ -136,9 +132,3 @@ def _answer(request: Mapping[str, Any], now_us: int, error: tuple[int, str] | No
     if error is not None:
         said["error"] = {"code": error[0], "message": error[1]}
     return encoded(said | {"result": {"status": "fail" if error else "success"}})
-
-
-def _listed(instrument: Instrument) -> dict[str, object]:
-    names = {"id": instrument.native, "base": instrument.base, "quote": instrument.quote, "fee": "0.2"}
-    places = {"amount_precision": instrument.size_places, "precision": instrument.price_places}
-    return {**names, **places, "trade_status": "tradable", "sell_start": 0, "buy_start": 0}

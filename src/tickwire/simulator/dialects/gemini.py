@@ -5,12 +5,13 @@ Streams: https://docs.gemini.com/websocket/streams
 Differences: an update of a book leaves with every step of the market, not every 100 ms.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Message, prices
-from tickwire.simulator.kit import PlainDialect, Session, answer, decoded, encoded, refusal
-from tickwire.simulator.market import Book, Deal, Quote
+from tickwire.simulator.dialect import Answer, Broadcast, Conversation, prices
+from tickwire.simulator.instruments import Instrument
+from tickwire.simulator.kit import PlainDialect, Session, Sides, decoded, encoded, refusal
+from tickwire.simulator.market import Book, Deal, Quote, Step
 
 
 class Dialect(PlainDialect):
@@ -18,8 +19,10 @@ class Dialect(PlainDialect):
 
     quote = "USD"
     numbered = True
-    names = (("{}@bookTicker", "ticker"), ("{}@depth@100ms", "book"), ("{}@trade", "trade"))
+    names = (("{}@trade", "trade"), ("{}@bookTicker", "ticker"), ("{}@depth@100ms", "book"))
     unknown = '{"e":"simulatedNotice","text":"a kind of message that nobody documented"}'
+    listing_path = "/v1/symbols"
+    not_found = '{"result":"error","reason":"EndpointNotFound"}'
 
     def native(self, base: str, quote: str) -> str:
         """``btcusd``."""
@@ -29,37 +32,8 @@ class Dialect(PlainDialect):
         """The root, where books begin with a snapshot if the address asks for all of it; None elsewhere."""
         return _Session(self, snapshots=query.get("snapshot") == "-1") if path == "/" else None
 
-    def advance(self, book: Book, now_us: int) -> list[Message]:
-        """Move *book*: trades, a bookTicker for every new best, and one update over all numbers of the step."""
-        step = self.market.step(book)
-        best, books, trades = self.of[book]
-        messages: list[Message] = []
-        if trades.subscribers:
-            messages += [Message(trades, _trade(book, deal, now_us), False) for deal in step.deals]
-        if best.subscribers:
-            messages += [Message(best, _best(book, quote, now_us), False) for quote in step.quotes]
-        if books.subscribers:
-            bids, asks = ([(abs(key), lots) for key, lots in side.items()] for side in (step.bids, step.asks))
-            messages.append(Message(books, _depth(book, (step.first, step.last), bids, asks, now_us), True))
-        return messages
-
-    def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:  # noqa: ARG002 - part of the protocol
-        """``/v1/symbols``."""
-        if path != "/v1/symbols":
-            return Answer(404, '{"result":"error","reason":"EndpointNotFound"}', {})
-        return answer(list(self.books))
-
-    def refuse(self, status: int) -> Answer:
-        """A refusal as the exchange words it."""
-        return refusal(status, {"result": "error", "reason": "Maintenance" if status == 503 else "RateLimited"})
-
-
-class _Session(Session[Dialect]):
-    def __init__(self, exchange: Dialect, *, snapshots: bool) -> None:
-        super().__init__(exchange)
-        self._snapshots = snapshots
-
-    def receive(self, text: str, now_us: int) -> list[str]:
+    def receive(self, session: Session, text: str, now_us: int) -> list[str]:
+        """Answer a request, which is accepted or refused as a whole."""
         request = decoded(text) or {}
         number, method, names = request.get("id"), str(request.get("method")).lower(), request.get("params")
         if method == "ping":
@@ -67,25 +41,52 @@ class _Session(Session[Dialect]):
         if method not in {"subscribe", "unsubscribe"} or not isinstance(names, list):
             return [_answer(number, "Invalid request")]
         if method == "unsubscribe":
-            for name in names:
-                self.drop(str(name))
+            session.drop_all(names)
             return [_answer(number)]
-        found = [self.exchange.all.get(str(name)) for name in names]
+        found = [self.all.get(str(name)) for name in names]
         channels = [channel for channel in found if channel is not None]
         if len(channels) < len(names):
             return [_answer(number, "Invalid symbol")]
         for channel in channels:
-            self.carry(channel)
-        return [_answer(number), *(line for channel in channels for line in self._first(channel, now_us))]
+            session.carry(channel)
+        snapshots = isinstance(session, _Session) and session.snapshots
+        return [_answer(number), *(line for c in channels for line in self._first(c, now_us, snapshots=snapshots))]
 
-    def _first(self, channel: Broadcast, now_us: int) -> list[str]:
+    def _first(self, channel: Broadcast, now_us: int, *, snapshots: bool) -> list[str]:
         book = channel.book
         if channel.kind == "ticker":
-            return [_best(book, book.best(), now_us)]
-        if channel.kind != "book" or not self._snapshots:
-            return []
-        bids, asks = (side.top(len(side.keys)) for side in (book.bids, book.asks))
-        return [_depth(book, (book.update_id, book.update_id), bids, asks, now_us)]
+            return [self._best(channel, book.best(), now_us)]
+        whole = book.bids.top(), book.asks.top()
+        return (
+            [_depth(book, book.update_id, book.update_id, whole, now_us)]
+            if channel.kind == "book" and snapshots
+            else []
+        )
+
+    def _trades(self, channel: Broadcast, deals: Sequence[Deal], now_us: int) -> list[str]:
+        return [_trade(channel.book, deal, now_us) for deal in deals]
+
+    def _best(self, channel: Broadcast, quote: Quote, now_us: int) -> str:
+        text = channel.book.instrument
+        bid = {"b": text.price(quote.bid), "B": text.size(quote.bid_lots)}
+        ask = {"a": text.price(quote.ask), "A": text.size(quote.ask_lots)}
+        return encoded({"u": quote.update_id, "E": now_us * 1000, "s": text.native, **bid, **ask})
+
+    def _change(self, channel: Broadcast, step: Step, levels: Sides, now_us: int) -> str:
+        return _depth(channel.book, step.first, step.last, levels, now_us)
+
+    def refuse(self, status: int) -> Answer:
+        """A refusal as the exchange words it."""
+        return refusal(status, {"result": "error", "reason": "Maintenance" if status == 503 else "RateLimited"})
+
+    def _listed(self, instrument: Instrument) -> str:
+        return instrument.native
+
+
+class _Session(Session):
+    def __init__(self, exchange: Dialect, *, snapshots: bool) -> None:
+        super().__init__(exchange)
+        self.snapshots = snapshots
 
 
 def _answer(number: object, error: str = "") -> str:
@@ -93,19 +94,10 @@ def _answer(number: object, error: str = "") -> str:
     return encoded({"id": number} | (failed if error else {"status": 200}))
 
 
-def _depth(
-    book: Book, numbers: tuple[int, int], bids: list[tuple[int, int]], asks: list[tuple[int, int]], now_us: int
-) -> str:
-    first, last = numbers
+def _depth(book: Book, first: int, last: int, levels: Sides, now_us: int) -> str:
     said: dict[str, Any] = {"e": "depthUpdate", "E": now_us * 1000, "s": book.instrument.native, "U": first, "u": last}
-    return encoded(said | {"b": prices(bids, book.instrument), "a": prices(asks, book.instrument)})
-
-
-def _best(book: Book, quote: Quote, now_us: int) -> str:
-    text = book.instrument
-    bid = {"b": text.price(quote.bid), "B": text.size(quote.bid_lots)}
-    ask = {"a": text.price(quote.ask), "A": text.size(quote.ask_lots)}
-    return encoded({"u": quote.update_id, "E": now_us * 1000, "s": text.native, **bid, **ask})
+    bids, asks = (prices(side, book.instrument) for side in levels)
+    return encoded(said | {"b": bids, "a": asks})
 
 
 def _trade(book: Book, deal: Deal, now_us: int) -> str:

@@ -9,12 +9,11 @@ after a second without a message, not every 5 s, and one without an answer ends 
 import gzip
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from random import Random
 
-from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Kind, Message, prices
+from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Kind, prices
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import PlainDialect, Session, answer, changes, decoded, encoded, refusal, window
-from tickwire.simulator.market import Book, Deal, Quote
+from tickwire.simulator.kit import Levels, PlainDialect, Session, Sides, decoded, encoded, refusal
+from tickwire.simulator.market import Book, Deal, Quote, Step
 
 _DEPTH = 150
 _SMALL = "0.000"  # how numbers begin that have an exponent
@@ -26,16 +25,14 @@ class Dialect(PlainDialect):
 
     numbered = True
     names = (
+        ("market.{}.trade.detail", "trade"),
         ("market.{}.bbo", "ticker"),
         (f"market.{{}}.mbp.{_DEPTH}", "book"),
-        ("market.{}.trade.detail", "trade"),
     )
+    listing_path = "/v1/common/symbols"
+    not_found = '{"status":"error","err-code":"not-found","err-msg":"Not Found"}'
     heartbeat = '{"ping":1700000000123}'
     unknown = '{"ch":"market.simulated.notice","ts":1700000000123,"tick":{}}'
-
-    def __init__(self, symbols: int | Sequence[str], rng: Random, refused: frozenset[str] = frozenset()) -> None:
-        super().__init__(symbols, rng, refused)
-        self._windows: dict[Book, tuple[dict[int, int], dict[int, int]]] = {}  # as they were told last
 
     def native(self, base: str, quote: str) -> str:
         """``btcusdt``."""
@@ -49,59 +46,68 @@ class Dialect(PlainDialect):
         """``/ws`` and ``/feed``, each for its channels; None elsewhere."""
         return _Session(self, _ROUTES[path]) if path in _ROUTES else None
 
-    def advance(self, book: Book, now_us: int) -> list[Message]:
-        """Move *book*: its trades, a best price a new best, then what has changed within the best levels."""
-        best, books, trades = self.of[book]
-        before = self._windows.pop(book, None)
-        if before is None and books.subscribers:
-            before = window(book, _DEPTH)
-        step, messages = self.market.step(book), list[Message]()
-        if trades.subscribers and step.deals:
-            messages.append(Message(trades, _trades(trades, step.deals, now_us), False))
-        if best.subscribers:
-            messages += [Message(best, _best(best, quote, now_us), False) for quote in step.quotes]
-        if before is not None and books.subscribers:
-            self._windows[book] = now = window(book, _DEPTH)
-            sides = _sides(*changes(before, now), book.instrument)
-            tick = f'{{"seqNum":{step.last},"prevSeqNum":{step.first - 1},{sides}}}'
-            messages.append(Message(books, _pushed(books, tick, now_us), True))
-        return messages
-
-    def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:  # noqa: ARG002 - part of the protocol
-        """``/v1/common/symbols``."""
-        if path != "/v1/common/symbols":
-            return Answer(404, '{"status":"error","err-code":"not-found","err-msg":"Not Found"}', {})
-        return answer({"status": "ok", "data": [_listed(book.instrument) for book in self.market.books]})
-
-    def refuse(self, status: int) -> Answer:
-        """A refusal as HTX words it."""
-        return refusal(status, {"status": "error", "err-code": "too-many-request", "err-msg": "too many requests"})
-
-
-class _Session(Session[Dialect]):
-    def __init__(self, exchange: Dialect, kinds: tuple[Kind, ...]) -> None:
-        super().__init__(exchange)
-        self._kinds = kinds
-
-    def receive(self, text: str, now_us: int) -> list[str]:
+    def receive(self, session: Session, text: str, now_us: int) -> list[str]:
+        """Answer a request about one channel, or the question for a book."""
         request = decoded(text) or {}
         if "pong" in request:
             return []
         number = request.get("id")
         verb = next((verb for verb in ("sub", "unsub", "req") if verb in request), "")
         name = str(request.get(verb))
-        channel = self.exchange.all.get(name)
-        if channel is None or channel.kind not in self._kinds or (verb == "req" and channel.kind != "book"):
+        channel = self.all.get(name)
+        kinds = session.kinds if isinstance(session, _Session) else ()
+        if channel is None or channel.kind not in kinds or (verb == "req" and channel.kind != "book"):
             error = {"status": "error", "ts": now_us // 1000, "id": number, "err-code": "bad-request"}
             return [encoded(error | {"err-msg": f"invalid topic {name}" if verb else "invalid json"})]
         said = {"id": number, "status": "ok", "ts": now_us // 1000}
         if verb == "req":
             return [_answer(said | {"rep": name}, channel.book)]
         if verb == "sub":
-            self.carry(channel)
+            session.carry(channel)
             return [encoded(said | {"subbed": name})]
-        self.drop(name)
+        session.drop(name)
         return [encoded(said | {"unsubbed": name})]
+
+    def _depth(self, channel: Broadcast) -> int | None:
+        return _DEPTH if channel.kind == "book" else None
+
+    def _trades(self, channel: Broadcast, deals: Sequence[Deal], now_us: int) -> list[str]:
+        text, ms = channel.book.instrument, now_us // 1000
+        said = [
+            f'{{"id":{deal.number}0000000000000,"ts":{ms},"tradeId":{deal.number},"amount":{_number(text.size(deal.lots))},'
+            f'"price":{_number(text.price(deal.ticks))},"direction":"{"buy" if deal.buys else "sell"}"}}'
+            for deal in deals
+        ]
+        return [_pushed(channel, f'{{"id":{deals[-1].number},"ts":{ms},"data":[{",".join(said)}]}}', now_us)]
+
+    def _best(self, channel: Broadcast, quote: Quote, now_us: int) -> str:
+        text = channel.book.instrument
+        bid = f'"bid":{_number(text.price(quote.bid))},"bidSize":{_number(text.size(quote.bid_lots))}'
+        ask = f'"ask":{_number(text.price(quote.ask))},"askSize":{_number(text.size(quote.ask_lots))}'
+        more = f'"seqId":{quote.update_id},"quoteTime":{now_us // 1000},"symbol":"{text.native}"'
+        return _pushed(channel, f"{{{more},{bid},{ask}}}", now_us)
+
+    def _change(self, channel: Broadcast, step: Step, levels: Sides, now_us: int) -> str:
+        sides = _sides(*levels, channel.book.instrument)
+        return _pushed(channel, f'{{"seqNum":{step.last},"prevSeqNum":{step.first - 1},{sides}}}', now_us)
+
+    def refuse(self, status: int) -> Answer:
+        """A refusal as HTX words it."""
+        return refusal(status, {"status": "error", "err-code": "too-many-request", "err-msg": "too many requests"})
+
+    def _listing(self, listed: Sequence[object]) -> object:
+        return {"status": "ok", "data": listed}
+
+    def _listed(self, instrument: Instrument) -> dict[str, object]:
+        names = {"symbol": instrument.native, "base-currency": instrument.base.lower()}
+        places = {"price-precision": instrument.price_places, "amount-precision": instrument.size_places}
+        return {**names, "quote-currency": instrument.quote.lower(), **places, "state": "online"}
+
+
+class _Session(Session):
+    def __init__(self, exchange: Dialect, kinds: tuple[Kind, ...]) -> None:
+        super().__init__(exchange)
+        self.kinds = kinds
 
 
 def _number(text: str) -> str:
@@ -109,7 +115,7 @@ def _number(text: str) -> str:
     return f"{Decimal(text):E}" if text.startswith(_SMALL) and text.strip("0.") else text
 
 
-def _sides(bids: Sequence[tuple[int, int]], asks: Sequence[tuple[int, int]], instrument: Instrument) -> str:
+def _sides(bids: Levels, asks: Levels, instrument: Instrument) -> str:
     written = (
         ",".join([f"[{_number(price)},{_number(size) if size.strip('0.') else 0}]" for price, size in levels])
         for levels in (prices(bids, instrument), prices(asks, instrument))
@@ -124,27 +130,3 @@ def _answer(said: dict[str, object], book: Book) -> str:
 
 def _pushed(channel: Broadcast, tick: str, now_us: int) -> str:
     return f'{{"ch":"{channel.name}","ts":{now_us // 1000},"tick":{tick}}}'
-
-
-def _best(channel: Broadcast, quote: Quote, now_us: int) -> str:
-    text = channel.book.instrument
-    bid = f'"bid":{_number(text.price(quote.bid))},"bidSize":{_number(text.size(quote.bid_lots))}'
-    ask = f'"ask":{_number(text.price(quote.ask))},"askSize":{_number(text.size(quote.ask_lots))}'
-    more = f'"seqId":{quote.update_id},"quoteTime":{now_us // 1000},"symbol":"{text.native}"'
-    return _pushed(channel, f"{{{more},{bid},{ask}}}", now_us)
-
-
-def _trades(channel: Broadcast, deals: Sequence[Deal], now_us: int) -> str:
-    text, ms = channel.book.instrument, now_us // 1000
-    said = [
-        f'{{"id":{deal.number}0000000000000,"ts":{ms},"tradeId":{deal.number},"amount":{_number(text.size(deal.lots))},'
-        f'"price":{_number(text.price(deal.ticks))},"direction":"{"buy" if deal.buys else "sell"}"}}'
-        for deal in deals
-    ]
-    return _pushed(channel, f'{{"id":{deals[-1].number},"ts":{ms},"data":[{",".join(said)}]}}', now_us)
-
-
-def _listed(instrument: Instrument) -> dict[str, object]:
-    names = {"symbol": instrument.native, "base-currency": instrument.base.lower()}
-    places = {"price-precision": instrument.price_places, "amount-precision": instrument.size_places}
-    return {**names, "quote-currency": instrument.quote.lower(), **places, "state": "online"}

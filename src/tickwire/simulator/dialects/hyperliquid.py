@@ -4,13 +4,13 @@ Channels, answers: https://hyperliquid.gitbook.io/hyperliquid-docs/for-developer
 Differences: the whole book leaves with every step of the market, not every half second; a best price with every change.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Message
+from tickwire.simulator.dialect import Answer, Broadcast
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import PlainDialect, Session, answer, decoded, encoded
-from tickwire.simulator.market import Book, Deal, Quote
+from tickwire.simulator.kit import PlainDialect, Session, Sides, answer, decoded, encoded
+from tickwire.simulator.market import Book, Deal, Quote, Step
 
 _DEPTH = 20
 
@@ -21,28 +21,42 @@ class Dialect(PlainDialect):
     quote = "USDC"
     size_places = 5
     suffix = "-PERP"
-    names = (("bbo {}", "ticker"), ("l2Book {}", "book"), ("trades {}", "trade"))
+    path = "/ws"
+    names = (("trades {}", "trade"), ("bbo {}", "ticker"), ("l2Book {}", "book"))
     unknown = '{"channel":"simulatedNotice","data":{"text":"a kind of message that nobody documented"}}'
 
     def native(self, base: str, quote: str) -> str:  # noqa: ARG002 - every contract has the same quote
         """``BTC``."""
         return base
 
-    def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:  # noqa: ARG002 - part of the protocol
-        """``/ws``; None elsewhere."""
-        return _Session(self) if path == "/ws" else None
+    def receive(self, session: Session, text: str, now_us: int) -> list[str]:
+        """Answer a request about one channel of one contract, or a ping."""
+        request = decoded(text) or {}
+        method, asked = request.get("method"), request.get("subscription")
+        if method == "ping":
+            return ['{"channel":"pong"}']
+        if method not in {"subscribe", "unsubscribe"} or not isinstance(asked, dict):
+            return [_said("error", f"Error parsing JSON into valid websocket request: {text}")]
+        name = f"{asked.get('type')} {asked.get('coin')}"
+        channel = self.all.get(name)
+        if channel is None:
+            return [_said("error", f"Invalid subscription {encoded(asked)}")]
+        if (name in session.carried) == (method == "subscribe"):
+            return [_said("error", f"Already {method}d: {encoded(asked)}")]
+        if method == "unsubscribe":
+            session.drop(name)
+            return [_answer(method, asked)]
+        session.carry(channel)
+        return [_answer(method, asked), *_first(channel, now_us)]
 
-    def advance(self, book: Book, now_us: int) -> list[Message]:
-        """Move *book*: its trades, a best price a new best, then all of it."""
-        step, (best, books, trades) = self.market.step(book), self.of[book]
-        messages: list[Message] = []
-        if trades.subscribers and step.deals:
-            messages.append(Message(trades, _trades(book, step.deals, now_us), False))
-        if best.subscribers:
-            messages += [Message(best, _best(book, quote, now_us), False) for quote in step.quotes]
-        if books.subscribers:
-            messages.append(Message(books, _book(book, now_us), True))
-        return messages
+    def _trades(self, channel: Broadcast, deals: Sequence[Deal], now_us: int) -> list[str]:
+        return [_executions(channel.book, deals, now_us)]
+
+    def _best(self, channel: Broadcast, quote: Quote, now_us: int) -> str:
+        return _best_now(channel.book, quote, now_us)
+
+    def _change(self, channel: Broadcast, step: Step, levels: Sides, now_us: int) -> str:  # noqa: ARG002 - it tells all levels
+        return _book(channel.book, now_us)
 
     def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:  # noqa: ARG002 - part of the protocol
         """``/info``: the contracts, no spot pair, no builder."""
@@ -53,46 +67,23 @@ class Dialect(PlainDialect):
             "perpDexs": [None],
         }
         asked = answers.get(query.get("type", "")) if path == "/info" else None
-        return (
-            Answer(422, '"Failed to deserialize the JSON body into the target type"', {})
-            if asked is None
-            else answer(asked)
-        )
+        if asked is None:
+            return Answer(422, '"Failed to deserialize the JSON body into the target type"', {})
+        return answer(asked)
 
     def refuse(self, status: int) -> Answer:
         """A refusal as the exchange words it."""
         return Answer(status, "null", {"Retry-After": "1"})
 
 
-class _Session(Session[Dialect]):
-    def receive(self, text: str, now_us: int) -> list[str]:
-        request = decoded(text) or {}
-        method, asked = request.get("method"), request.get("subscription")
-        if method == "ping":
-            return ['{"channel":"pong"}']
-        if method not in {"subscribe", "unsubscribe"} or not isinstance(asked, dict):
-            return [_said("error", f"Error parsing JSON into valid websocket request: {text}")]
-        name = f"{asked.get('type')} {asked.get('coin')}"
-        channel = self.exchange.all.get(name)
-        if channel is None:
-            return [_said("error", f"Invalid subscription {encoded(asked)}")]
-        if (name in self.carried) == (method == "subscribe"):
-            return [_said("error", f"Already {method}d: {encoded(asked)}")]
-        if method == "unsubscribe":
-            self.drop(name)
-            return [_answer(method, asked)]
-        self.carry(channel)
-        return [_answer(method, asked), *_first(channel, now_us)]
-
-
 def _first(channel: Broadcast, now_us: int) -> list[str]:
     """What a new subscriber is told at once: what is true now, or what was traded before."""
     book = channel.book
     if channel.kind == "ticker":
-        return [_best(book, book.best(), now_us)]
+        return [_best_now(book, book.best(), now_us)]
     if channel.kind == "book":
         return [_book(book, now_us)]
-    return [_trades(book, book.deals, now_us)] if book.deals else []
+    return [_executions(book, book.deals, now_us)] if book.deals else []
 
 
 def _said(channel: str, data: object) -> str:
@@ -113,13 +104,13 @@ def _book(book: Book, now_us: int) -> str:
     return _said("l2Book", {"coin": book.instrument.native, "time": now_us // 1000, "levels": sides})
 
 
-def _best(book: Book, quote: Quote, now_us: int) -> str:
+def _best_now(book: Book, quote: Quote, now_us: int) -> str:
     sides = ((quote.bid, quote.bid_lots), (quote.ask, quote.ask_lots))
     levels = [_level(*side, book.instrument) for side in sides]
     return _said("bbo", {"coin": book.instrument.native, "time": now_us // 1000, "bbo": levels})
 
 
-def _trades(book: Book, deals: Iterable[Deal], now_us: int) -> str:
+def _executions(book: Book, deals: Iterable[Deal], now_us: int) -> str:
     text, at = book.instrument, {"coin": book.instrument.native, "time": now_us // 1000, "hash": "0x0"}
     return _said(
         "trades",

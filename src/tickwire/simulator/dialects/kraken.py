@@ -9,13 +9,13 @@ Differences: a ticker with the trigger ``trades`` gets its snapshot and no updat
 import re
 import zlib
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from tickwire.simulator.dialect import Answer, Conversation, Message
+from tickwire.simulator.dialect import Answer, Message
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import PlainDialect, Session, answer, decoded, encoded, refusal, rfc3339
+from tickwire.simulator.kit import Levels, PlainDialect, Session, answer, decoded, encoded, refusal, rfc3339
 from tickwire.simulator.market import Book, Deal, Quote, Side, Step
 
 DEPTHS = (10, 25, 100, 500, 1000)
@@ -37,6 +37,8 @@ class Dialect(PlainDialect):
 
     quote = "USD"
     names = (("ticker {}", "ticker"), ("trade {}", "trade"), *((f"book {{}} {depth}", "book") for depth in DEPTHS))
+    path = "/v2"
+    welcome = (_STATUS,)
     heartbeat = '{"channel":"heartbeat"}'
     faults = frozenset({"checksum"})
     unknown = '{"channel":"simulated_notice","type":"update","data":[{"text":"a kind that nobody documented"}]}'
@@ -52,9 +54,63 @@ class Dialect(PlainDialect):
         ticks = usual.opening_ticks // 10 ** (usual.price_places - places)
         return replace(usual, price_places=places, opening_ticks=ticks)
 
-    def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:  # noqa: ARG002 - part of the protocol
-        """``/v2``; None elsewhere."""
-        return _Session(self) if path == "/v2" else None
+    def receive(self, session: Session, text: str, now_us: int) -> list[str]:
+        """Answer a request about symbols, each on its own.
+
+        A symbol's book is carried in one depth, under a name without it.
+        """
+        time, request = rfc3339(now_us), decoded(text)
+        params = None if request is None else request.get("params", {})
+        if request is None or not isinstance(params, dict):
+            return [_reply(None, time, error="Malformed request", success=False)]
+        method, number = request.get("method"), request.get("req_id")
+        if method == "ping":
+            return [_reply(number, time, method="pong")]
+        symbols = params.get("symbol")
+        if method not in {"subscribe", "unsubscribe"} or not isinstance(symbols, list) or not symbols:
+            return [_reply(number, time, error="Malformed request", method=method, success=False)]
+        answer = self._subscribe if method == "subscribe" else self._unsubscribe
+        return [line for symbol in symbols for line in answer(session, str(symbol), params, number, time)]
+
+    def _subscribe(self, session: Session, symbol: str, params: dict[str, Any], number: object, time: str) -> list[str]:
+        name, depth = str(params.get("channel")), params.get("depth", 10)
+        trigger, snapshot = params.get("event_trigger", "trades"), params.get("snapshot", True) is not False
+        book = self.books.get(symbol)
+        error = None
+        if name not in {"book", "ticker", "trade"}:
+            error = f"Broadcast {name} not supported"
+        elif book is None or book.instrument.canonical in self.refused:
+            error = f"Currency pair not supported {symbol}"
+        elif name == "book" and depth not in DEPTHS:
+            error = "Subscription depth not supported"
+        elif name == "ticker" and trigger not in {"bbo", "trades"}:
+            error = "Event trigger not supported"
+        elif f"{name} {symbol}" in session.carried:
+            error = "Already subscribed"
+        if error or book is None:
+            return [_reply(number, time, error=error, method="subscribe", success=False, symbol=symbol)]
+        full = f"{name} {symbol}"
+        if name == "book":
+            full, extra, first = f"{full} {depth}", {"depth": depth}, snapshot_text(book, depth, time)
+        elif name == "trade":
+            extra, first = {}, trade_text("snapshot", book, book.deals, time)
+        else:
+            extra, first = {"event_trigger": trigger}, ticker_text("snapshot", book, book.best(), time)
+        channel = session.carried[f"{name} {symbol}"] = self.all[full]
+        if name != "ticker" or trigger == "bbo":
+            channel.subscribers[session] = None
+        result = {"channel": name, **extra, "snapshot": snapshot, "symbol": symbol}
+        return [_reply(number, time, method="subscribe", result=result, success=True)] + [first] * snapshot
+
+    def _unsubscribe(
+        self, session: Session, symbol: str, params: dict[str, Any], number: object, time: str
+    ) -> list[str]:
+        name = str(params.get("channel"))
+        if not session.drop(f"{name} {symbol}"):
+            error = "Subscription Not Found"
+            return [_reply(number, time, error=error, method="unsubscribe", success=False, symbol=symbol)]
+        result = {"channel": name, "symbol": symbol}
+        return [_reply(number, time, method="unsubscribe", result=result, success=True)]
 
     def advance(self, book: Book, now_us: int) -> list[Message]:
         """Move *book*: its trades, a ticker a new best, then an update a subscribed depth, where its levels changed."""
@@ -90,65 +146,6 @@ class Dialect(PlainDialect):
     def spoil(self, text: str) -> str:
         """Add one to the checksum, or take one away where it is the greatest there is."""
         return re.sub(r'(?<="checksum":)\d+', lambda found: str((int(found[0]) + 1) % 2**32), text, count=1)
-
-
-class _Session(Session[Dialect]):
-    """One connection. A symbol's book is carried in one depth, under a name without it."""
-
-    def start(self, now_us: int) -> list[str]:  # noqa: ARG002 - part of the protocol
-        return [_STATUS]
-
-    def receive(self, text: str, now_us: int) -> list[str]:
-        time, request = rfc3339(now_us), decoded(text)
-        params = None if request is None else request.get("params", {})
-        if request is None or not isinstance(params, dict):
-            return [_reply(None, time, error="Malformed request", success=False)]
-        method, number = request.get("method"), request.get("req_id")
-        if method == "ping":
-            return [_reply(number, time, method="pong")]
-        symbols = params.get("symbol")
-        if method not in {"subscribe", "unsubscribe"} or not isinstance(symbols, list) or not symbols:
-            return [_reply(number, time, error="Malformed request", method=method, success=False)]
-        answer = self._subscribe if method == "subscribe" else self._unsubscribe
-        return [line for symbol in symbols for line in answer(str(symbol), params, number, time)]
-
-    def _subscribe(self, symbol: str, params: dict[str, Any], number: object, time: str) -> list[str]:
-        name, depth = str(params.get("channel")), params.get("depth", 10)
-        trigger, snapshot = params.get("event_trigger", "trades"), params.get("snapshot", True) is not False
-        book = self.exchange.books.get(symbol)
-        error = None
-        if name not in {"book", "ticker", "trade"}:
-            error = f"Broadcast {name} not supported"
-        elif book is None or book.instrument.canonical in self.exchange.refused:
-            error = f"Currency pair not supported {symbol}"
-        elif name == "book" and depth not in DEPTHS:
-            error = "Subscription depth not supported"
-        elif name == "ticker" and trigger not in {"bbo", "trades"}:
-            error = "Event trigger not supported"
-        elif f"{name} {symbol}" in self.carried:
-            error = "Already subscribed"
-        if error or book is None:
-            return [_reply(number, time, error=error, method="subscribe", success=False, symbol=symbol)]
-        full = f"{name} {symbol}"
-        if name == "book":
-            full, extra, first = f"{full} {depth}", {"depth": depth}, snapshot_text(book, depth, time)
-        elif name == "trade":
-            extra, first = {}, trade_text("snapshot", book, book.deals, time)
-        else:
-            extra, first = {"event_trigger": trigger}, ticker_text("snapshot", book, book.best(), time)
-        channel = self.carried[f"{name} {symbol}"] = self.exchange.all[full]
-        if name != "ticker" or trigger == "bbo":
-            channel.subscribers[self] = None
-        result = {"channel": name, **extra, "snapshot": snapshot, "symbol": symbol}
-        return [_reply(number, time, method="subscribe", result=result, success=True)] + [first] * snapshot
-
-    def _unsubscribe(self, symbol: str, params: dict[str, Any], number: object, time: str) -> list[str]:
-        name = str(params.get("channel"))
-        if not self.drop(f"{name} {symbol}"):
-            error = "Subscription Not Found"
-            return [_reply(number, time, error=error, method="unsubscribe", success=False, symbol=symbol)]
-        result = {"channel": name, "symbol": symbol}
-        return [_reply(number, time, method="unsubscribe", result=result, success=True)]
 
 
 def checksum(book: Book) -> int:
@@ -230,7 +227,7 @@ def _near(changed: dict[int, int], side: Side) -> bool:
     return all(lots and key <= side.keys[_LOSABLE - 1] for key, lots in changed.items())
 
 
-def _levels(levels: Sequence[tuple[int, int]], instrument: Instrument) -> str:
+def _levels(levels: Levels, instrument: Instrument) -> str:
     price, size = instrument.price, instrument.size
     return ",".join([f'{{"price":{price(ticks)},"qty":{size(lots)}}}' for ticks, lots in levels])
 

@@ -5,12 +5,12 @@ Messages: https://github.com/mexcdevelop/websocket-proto
 Differences: a change leaves with every step of the market instead of every 100 ms.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Message, prices
+from tickwire.simulator.dialect import Answer, Broadcast, prices
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import PlainDialect, Session, answer, decoded, encoded, refusal
-from tickwire.simulator.market import Book, Deal, Quote
+from tickwire.simulator.kit import PlainDialect, Session, Sides, answer, decoded, encoded, refusal
+from tickwire.simulator.market import Deal, Quote, Step
 
 _MOST_STREAMS = 30  # of one connection
 _BYTES = "latin-1"  # a character a byte: how a binary message is held
@@ -20,10 +20,11 @@ class Dialect(PlainDialect):
     """MEXC's spot."""
 
     numbered = True
+    path = "/ws"
     names = (
+        ("spot@public.aggre.deals.v3.api.pb@100ms@{}", "trade"),
         ("spot@public.aggre.bookTicker.v3.api.pb@100ms@{}", "ticker"),
         ("spot@public.aggre.depth.v3.api.pb@100ms@{}", "book"),
-        ("spot@public.aggre.deals.v3.api.pb@100ms@{}", "trade"),
     )
     unknown = '{"id":0,"code":1,"msg":"a kind of message that nobody documented"}'
     snapshot_path = "/api/v3/depth"
@@ -37,27 +38,52 @@ class Dialect(PlainDialect):
         """All but answers."""
         return None if text.startswith("{") else text.encode(_BYTES)
 
-    def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:  # noqa: ARG002 - part of the protocol
-        """``/ws``; None elsewhere."""
-        return _Session(self) if path == "/ws" else None
+    def receive(self, session: Session, text: str, now_us: int) -> list[str]:  # noqa: ARG002 - no answer has a time
+        """Answer a request; names are subscribed each on its own."""
+        request = decoded(text) or {}
+        method, names, number = request.get("method"), request.get("params"), request.get("id")
+        if method == "PING":
+            return [_answer(number, "PONG")]
+        if method not in {"SUBSCRIPTION", "UNSUBSCRIPTION"} or not isinstance(names, list):
+            return [_answer(number, "invalid request")]
+        if method == "UNSUBSCRIPTION":
+            session.drop_all(names)
+            return [_answer(number, ",".join(map(str, names)))]
+        return [_answer(number, self._subscribe(session, str(name))) for name in names]
 
-    def advance(self, book: Book, now_us: int) -> list[Message]:
-        """Move *book*: its trades, a ticker a new best, then the change."""
-        step, (best, books, trades) = self.market.step(book), self.of[book]
-        messages: list[Message] = []
-        if trades.subscribers and step.deals:
-            messages.append(Message(trades, _pushed(trades, 314, _deals(step.deals, book, now_us), now_us), False))
-        if best.subscribers:
-            messages += [Message(best, _pushed(best, 315, _best(q, book), now_us), False) for q in step.quotes]
-        if books.subscribers:
-            levels = [
-                (field, _fields((1, price), (2, size)))
-                for field, side in ((1, step.asks), (2, step.bids))
-                for price, size in prices([(abs(key), lots) for key, lots in side.items()], book.instrument)
-            ]
-            body = _fields(*levels, (3, books.name.rpartition("@")[0]), (4, str(step.first)), (5, str(step.last)))
-            messages.append(Message(books, _pushed(books, 313, body, now_us), True))
-        return messages
+    def _subscribe(self, session: Session, name: str) -> str:
+        channel = self.all.get(name)
+        if channel is None or len(session.carried.keys() | {name}) > _MOST_STREAMS:
+            return f"Not Subscribed successfully! [{name}].  Reason： Blocked! "  # noqa: RUF001 - as it is sent
+        session.carry(channel)
+        return name
+
+    def _trades(self, channel: Broadcast, deals: Sequence[Deal], now_us: int) -> list[str]:
+        text = channel.book.instrument
+        said = [
+            _fields(
+                (1, text.price(deal.ticks)), (2, text.size(deal.lots)), (3, 1 if deal.buys else 2),
+                (4, now_us // 1000), (5, f"{deal.number}X1"),
+            )
+            for deal in deals
+        ]  # fmt: skip
+        return [_pushed(channel, 314, _fields(*((1, deal) for deal in said)), now_us)]
+
+    def _best(self, channel: Broadcast, quote: Quote, now_us: int) -> str:
+        text = channel.book.instrument
+        bid = (1, text.price(quote.bid)), (2, text.size(quote.bid_lots))
+        body = _fields(*bid, (3, text.price(quote.ask)), (4, text.size(quote.ask_lots)))
+        return _pushed(channel, 315, body, now_us)
+
+    def _change(self, channel: Broadcast, step: Step, levels: Sides, now_us: int) -> str:
+        bids, asks = levels
+        sides = [
+            (field, _fields((1, price), (2, size)))
+            for field, side in ((1, asks), (2, bids))
+            for price, size in prices(side, channel.book.instrument)
+        ]
+        body = _fields(*sides, (3, channel.name.rpartition("@")[0]), (4, str(step.first)), (5, str(step.last)))
+        return _pushed(channel, 313, body, now_us)
 
     def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:
         """``/api/v3/exchangeInfo`` and ``/api/v3/depth``."""
@@ -73,28 +99,6 @@ class Dialect(PlainDialect):
     def refuse(self, status: int) -> Answer:
         """A refusal as MEXC words it."""
         return refusal(status, {"code": 429, "msg": "Too Many Requests"})
-
-
-class _Session(Session[Dialect]):
-    def receive(self, text: str, now_us: int) -> list[str]:  # noqa: ARG002 - part of the protocol
-        request = decoded(text) or {}
-        method, names, number = request.get("method"), request.get("params"), request.get("id")
-        if method == "PING":
-            return [_answer(number, "PONG")]
-        if method not in {"SUBSCRIPTION", "UNSUBSCRIPTION"} or not isinstance(names, list):
-            return [_answer(number, "invalid request")]
-        if method == "UNSUBSCRIPTION":
-            for name in names:
-                self.drop(str(name))
-            return [_answer(number, ",".join(map(str, names)))]
-        return [_answer(number, self._subscribe(str(name))) for name in names]
-
-    def _subscribe(self, name: str) -> str:
-        channel = self.exchange.all.get(name)
-        if channel is None or len(self.carried.keys() | {name}) > _MOST_STREAMS:
-            return f"Not Subscribed successfully! [{name}].  Reason： Blocked! "  # noqa: RUF001 - as it is sent
-        self.carry(channel)
-        return name
 
 
 def _answer(number: object, text: str) -> str:
@@ -125,24 +129,6 @@ def _varint(value: int) -> bytes:
 def _pushed(channel: Broadcast, field: int, body: bytes, now_us: int) -> str:
     native = channel.book.instrument.native
     return _fields((1, channel.name), (3, native), (6, now_us // 1000), (field, body)).decode(_BYTES)
-
-
-def _best(quote: Quote, book: Book) -> bytes:
-    text = book.instrument
-    bid = (1, text.price(quote.bid)), (2, text.size(quote.bid_lots))
-    return _fields(*bid, (3, text.price(quote.ask)), (4, text.size(quote.ask_lots)))
-
-
-def _deals(deals: Iterable[Deal], book: Book, now_us: int) -> bytes:
-    text = book.instrument
-    said: Sequence[bytes] = [
-        _fields(
-            (1, text.price(deal.ticks)), (2, text.size(deal.lots)), (3, 1 if deal.buys else 2),
-            (4, now_us // 1000), (5, f"{deal.number}X1"),
-        )
-        for deal in deals
-    ]  # fmt: skip
-    return _fields(*((1, deal) for deal in said))
 
 
 def _listed(instrument: Instrument) -> dict[str, object]:

@@ -13,10 +13,10 @@ from typing import ClassVar
 
 import msgspec
 
-from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Message, prices
+from tickwire.simulator.dialect import Answer, Broadcast, prices
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import PlainDialect, Session, answer, encoded, refusal
-from tickwire.simulator.market import Book, Deal, Quote
+from tickwire.simulator.kit import Levels, PlainDialect, Session, Sides, answer, encoded, refusal
+from tickwire.simulator.market import Book, Deal, Quote, Step
 
 BOOKS_PATH = "/api/v5/market/books"
 _LISTING_PATH = "/api/v5/public/instruments"
@@ -29,28 +29,52 @@ class Dialect(PlainDialect):
 
     kind: ClassVar[str] = "SPOT"
     numbered = True
-    names = (("bbo-tbt {}", "ticker"), ("books {}", "book"), ("trades {}", "trade"))
+    path = "/ws/v5/public"
+    names = (("trades {}", "trade"), ("bbo-tbt {}", "ticker"), ("books {}", "book"))
     unknown = '{"event":"simulated-notice","code":"0","msg":"a kind of message that nobody documented"}'
 
-    def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:  # noqa: ARG002 - part of the protocol
-        """``/ws/v5/public``; None elsewhere."""
-        return _Session(self) if path == "/ws/v5/public" else None
+    def receive(self, session: Session, text: str, now_us: int) -> list[str]:
+        """Answer a request about channels of instruments, each on its own, or ``ping``."""
+        if text == "ping":
+            return ["pong"]
+        try:
+            request = msgspec.json.decode(text)
+            number = {"id": request["id"]} if "id" in request else {}
+            method, asked = request["op"], [(arg["channel"], arg["instId"]) for arg in request["args"]]
+        except (msgspec.DecodeError, TypeError, KeyError):
+            return [_event("error", code="60012", msg=f"Invalid request: {text}")]
+        if method == "subscribe":
+            return [line for one in asked for line in self._subscribe(session, *one, number, now_us)]
+        if method != "unsubscribe":
+            return [_event("error", code="60019", msg=f"Invalid op: {method}", **number)]
+        session.drop_all(f"{name} {native}" for name, native in asked)
+        return [_event("unsubscribe", arg={"channel": name, "instId": native}, **number) for name, native in asked]
 
-    def advance(self, book: Book, now_us: int) -> list[Message]:
-        """Move *book*: trades, a bbo-tbt for every new best, and the change with the number of the one before."""
-        step = self.market.step(book)
-        best, books, trades = self.of[book]
-        messages: list[Message] = []
-        if trades.subscribers:
-            messages += [Message(trades, _trade(book, deal, now_us), False) for deal in step.deals]
-        if best.subscribers:
-            messages += [Message(best, _best(book, quote, now_us), False) for quote in step.quotes]
-        if books.subscribers:
-            asks, bids = ([(abs(key), lots) for key, lots in side.items()] for side in (step.asks, step.bids))
-            change = _sides(_levels(asks, book), _levels(bids, book), now_us, step.last)
-            text = _data("books", book, change | {"prevSeqId": step.first - 1}, "update")
-            messages.append(Message(books, text, True))
-        return messages
+    def _subscribe(self, session: Session, name: str, native: str, number: dict[str, str], now_us: int) -> list[str]:
+        channel = self.all.get(f"{name} {native}")
+        if channel is None:
+            said = f"Wrong URL or channel:{name},instId:{native} doesn't exist. Please use the correct URL, channel and"
+            return [_event("error", code="60018", msg=f"{said} parameters referring to API document.", **number)]
+        session.carry(channel)
+        return [_event("subscribe", arg={"channel": name, "instId": native}, **number), *self._first(channel, now_us)]
+
+    def _first(self, channel: Broadcast, now_us: int) -> list[str]:
+        if channel.kind == "ticker":
+            return [self._best(channel, channel.book.best(), now_us)]
+        if channel.kind == "book" and self.snapshot_path is None:
+            return [_data(channel, _whole(channel.book, now_us) | {"prevSeqId": -1}, "snapshot")]
+        return []
+
+    def _trades(self, channel: Broadcast, deals: Sequence[Deal], now_us: int) -> list[str]:
+        return [_trade(channel, deal, now_us) for deal in deals]
+
+    def _best(self, channel: Broadcast, quote: Quote, now_us: int) -> str:
+        sides = [(quote.bid, quote.bid_lots)], [(quote.ask, quote.ask_lots)]
+        return _data(channel, _sides(channel.book, sides, now_us, quote.update_id))
+
+    def _change(self, channel: Broadcast, step: Step, levels: Sides, now_us: int) -> str:
+        change = _sides(channel.book, levels, now_us, step.last)
+        return _data(channel, change | {"prevSeqId": step.first - 1}, "update")
 
     def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:
         """The instruments, and the order books."""
@@ -80,62 +104,26 @@ class Dialect(PlainDialect):
         return {"baseCcy": instrument.base, "quoteCcy": instrument.quote}
 
 
-class _Session(Session[Dialect]):
-    def receive(self, text: str, now_us: int) -> list[str]:
-        if text == "ping":
-            return ["pong"]
-        try:
-            request = msgspec.json.decode(text)
-            number = {"id": request["id"]} if "id" in request else {}
-            method, asked = request["op"], [(arg["channel"], arg["instId"]) for arg in request["args"]]
-        except (msgspec.DecodeError, TypeError, KeyError):
-            return [_event("error", code="60012", msg=f"Invalid request: {text}")]
-        if method not in {"subscribe", "unsubscribe"}:
-            return [_event("error", code="60019", msg=f"Invalid op: {method}", **number)]
-        answer = self._subscribe if method == "subscribe" else self._unsubscribe
-        return [line for name, native in asked for line in answer(name, native, number, now_us)]
-
-    def _subscribe(self, name: str, native: str, number: dict[str, str], now_us: int) -> list[str]:
-        channel = self.exchange.all.get(f"{name} {native}")
-        if channel is None:
-            said = f"Wrong URL or channel:{name},instId:{native} doesn't exist. Please use the correct URL, channel and"
-            return [_event("error", code="60018", msg=f"{said} parameters referring to API document.", **number)]
-        self.carry(channel)
-        return [_event("subscribe", arg={"channel": name, "instId": native}, **number), *self._first(channel, now_us)]
-
-    def _first(self, channel: Broadcast, now_us: int) -> list[str]:
-        book = channel.book
-        if channel.kind == "ticker":
-            return [_best(book, book.best(), now_us)]
-        if channel.kind == "book" and self.exchange.snapshot_path is None:
-            return [_data("books", book, _whole(book, now_us) | {"prevSeqId": -1}, "snapshot")]
-        return []
-
-    def _unsubscribe(self, name: str, native: str, number: dict[str, str], now_us: int) -> list[str]:  # noqa: ARG002 - as above
-        self.drop(f"{name} {native}")
-        return [_event("unsubscribe", arg={"channel": name, "instId": native}, **number)]
-
-
 def _event(event: str, **fields: object) -> str:
     return encoded({**fields, "event": event, "connId": "a4d3ae55"})
 
 
-def _data(name: str, book: Book, data: dict[str, object], action: str | None = None) -> str:
-    arg = {"channel": name, "instId": book.instrument.native}
+def _data(channel: Broadcast, data: dict[str, object], action: str | None = None) -> str:
+    name, native = channel.name.split()
     what = {} if action is None else {"action": action}
-    return encoded({"arg": arg, **what, "data": [data]})
+    return encoded({"arg": {"channel": name, "instId": native}, **what, "data": [data]})
 
 
-def _sides(asks: list[list[str]], bids: list[list[str]], now_us: int, number: int) -> dict[str, object]:
+def _sides(book: Book, sides: Sides, now_us: int, number: int) -> dict[str, object]:
+    bids, asks = (_levels(levels, book) for levels in sides)
     return {"asks": asks, "bids": bids, "ts": str(now_us // 1000), "checksum": 0, "seqId": number}
 
 
 def _whole(book: Book, now_us: int) -> dict[str, object]:
-    asks, bids = (_levels(side.top(_DEPTH), book) for side in (book.asks, book.bids))
-    return _sides(asks, bids, now_us, book.update_id)
+    return _sides(book, (book.bids.top(_DEPTH), book.asks.top(_DEPTH)), now_us, book.update_id)
 
 
-def _levels(levels: Sequence[tuple[int, int]], book: Book) -> list[list[str]]:
+def _levels(levels: Levels, book: Book) -> list[list[str]]:
     """A level's third value has no meaning; the fourth is the number of its orders. A removal is a plain 0."""
     written = prices(levels, book.instrument)
     return [
@@ -144,16 +132,12 @@ def _levels(levels: Sequence[tuple[int, int]], book: Book) -> list[list[str]]:
     ]
 
 
-def _best(book: Book, quote: Quote, now_us: int) -> str:
-    asks, bids = _levels([(quote.ask, quote.ask_lots)], book), _levels([(quote.bid, quote.bid_lots)], book)
-    return _data("bbo-tbt", book, _sides(asks, bids, now_us, quote.update_id))
-
-
-def _trade(book: Book, deal: Deal, now_us: int) -> str:
+def _trade(channel: Broadcast, deal: Deal, now_us: int) -> str:
+    book = channel.book
     price, size = book.instrument.price(deal.ticks), book.instrument.size(deal.lots)
     of = {"instId": book.instrument.native, "tradeId": str(deal.number), "px": price, "sz": size}
     side = "buy" if deal.buys else "sell"
-    return _data("trades", book, {**of, "side": side, "ts": str(now_us // 1000), "count": "1", "seqId": book.update_id})
+    return _data(channel, {**of, "side": side, "ts": str(now_us // 1000), "count": "1", "seqId": book.update_id})
 
 
 def _answer(data: list[dict[str, object]], code: str = "0", said: str = "") -> Answer:
