@@ -11,7 +11,7 @@ from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka.dead_letters.headers import Failure
 from tickwire.kafka.dead_letters.writer import DeadLetters
 from tickwire.kafka.received import ReceivedRecord
-from tickwire.records.codec import Headers
+from tickwire.records.formats import Headers
 
 WRONG_PRICE = Failure("validate", "tickwire.errors.RecordRejected", "price is NaN", 1)
 DOWN = Failure("process", "builtins.OSError", "OSError: sink down", 10)

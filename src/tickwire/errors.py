@@ -322,6 +322,33 @@ class RecordRejected(TickwireError):
         return self.detail
 
 
+class RegistryAway(TickwireError):
+    """The schema registry cannot say what a schema id stands for, now; it may do so later."""
+
+    retryable = True
+
+    def __init__(self, url: str, cause: str) -> None:
+        super().__init__(url, cause)
+        self.url, self.cause = url, cause
+
+    def __str__(self) -> str:
+        return f"The schema registry {self.url} does not answer ({self.cause}): see that it runs and can be reached."
+
+
+class RegistryNotSet(UsageError):
+    """A record was written with a schema of a registry, and no setting says where that is."""
+
+    def __init__(self, schema_id: int) -> None:
+        super().__init__(schema_id)
+        self.schema_id = schema_id
+
+    def __str__(self) -> str:
+        return (
+            f"A record was written with the schema {self.schema_id} of a schema registry: "
+            "say where that registry is with KAFKA_SCHEMA_REGISTRY_URL."
+        )
+
+
 class Reject(RecordRejected):
     """Raised by a handler: this record is wrong and trying again cannot help."""
 

@@ -23,6 +23,7 @@ SPECIFIED = {
     "ticker_topic": "ticks.v1.raw",
     "orderbook_topic": "orderbook.v1.raw",
     "trades_topic": "trades.v1.raw",
+    "value_format": "json",
     "compression": "zstd",
     "linger_ms": 10,
     "batch_size": 131072,
@@ -188,6 +189,48 @@ def test_a_password_that_goes_out_without_encryption_is_named(
 def test_a_client_secret_that_goes_out_without_encryption_is_named(url: str, count: int) -> None:
     values = {**BEARER, **OAUTH, "sasl_oauth_token_endpoint_url": url}
     assert len(KafkaConfig(**values).unencrypted_secrets) == count
+
+
+REGISTRY: dict[str, Any] = {"schema_registry_url": "https://registry:8081"}
+
+
+@pytest.mark.parametrize("name", ["value_format", "ticker_format", "orderbook_format", "trades_format"])
+def test_a_format_with_schemas_needs_a_registry(name: str) -> None:
+    sentence = refusal(**{name: "Avro"})
+    assert f"KAFKA_{name}".upper() in sentence
+    assert "KAFKA_SCHEMA_REGISTRY_URL" in sentence
+    assert getattr(KafkaConfig(**REGISTRY | {name: " Avro "}), name) == "avro"
+    plain: dict[str, Any] = {name: "json"}
+    assert getattr(KafkaConfig(**plain), name) == "json"
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"schema_registry_token": "t"}, "KAFKA_SCHEMA_REGISTRY_URL"),
+        (REGISTRY | {"schema_registry_username": "u"}, "KAFKA_SCHEMA_REGISTRY_PASSWORD"),
+        (REGISTRY | {"schema_registry_password": "p"}, "KAFKA_SCHEMA_REGISTRY_USERNAME"),
+        (REGISTRY | {"schema_registry_certificate": __file__}, "KAFKA_SCHEMA_REGISTRY_KEY"),
+        (
+            REGISTRY | {"schema_registry_username": "u", "schema_registry_password": "p", "schema_registry_token": "t"},
+            "KAFKA_SCHEMA_REGISTRY_TOKEN",
+        ),
+        ({"schema_registry_url": "https://user:secret@registry"}, "KAFKA_SCHEMA_REGISTRY_URL"),
+        ({"schema_registry_url": "registry:8081"}, "KAFKA_SCHEMA_REGISTRY_URL"),
+    ],
+)
+def test_settings_of_the_registry_that_do_not_fit_together_are_refused(values: dict[str, Any], named: str) -> None:
+    sentence = refusal(**values)
+    assert named in sentence
+    assert "secret" not in sentence
+
+
+def test_a_registry_that_is_reached_without_encryption_is_told() -> None:
+    login: dict[str, Any] = {"schema_registry_username": "u", "schema_registry_password": "p"}
+    assert KafkaConfig(schema_registry_url="http://127.0.0.1:1", **login).unencrypted_secrets == []
+    assert KafkaConfig(schema_registry_url="http://registry").unencrypted_secrets == []
+    (sentence,) = KafkaConfig(schema_registry_url="http://registry", **login).unencrypted_secrets
+    assert "KAFKA_SCHEMA_REGISTRY_PASSWORD" in sentence
 
 
 def test_the_longest_topic_name_is_accepted() -> None:

@@ -78,7 +78,7 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _token_url(text: str) -> str:
+def _http_url(text: str) -> str:
     return check_url(text, ("https", "http"))
 
 
@@ -86,6 +86,7 @@ Topic = Annotated[str, AfterValidator(_topic)]
 ExistingPath = Annotated[Path, AfterValidator(_existing)]
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
+ValueFormatName = Literal["json", "avro", "protobuf"]
 GroupProtocol = Literal["classic", "consumer"]
 OnOffsetLost = Literal["stop", "earliest"]
 Compression = Literal["none", "gzip", "snappy", "lz4", "zstd"]
@@ -131,7 +132,7 @@ class KafkaConfig(Settings):
     )
     sasl_username: str | None = Field(None, min_length=1, description="User for PLAIN and SCRAM.")
     sasl_password: SecretStr | None = Field(None, min_length=1, description="Password for PLAIN and SCRAM.")
-    sasl_oauth_token_endpoint_url: Annotated[str, AfterValidator(_token_url)] | None = Field(
+    sasl_oauth_token_endpoint_url: Annotated[str, AfterValidator(_http_url)] | None = Field(
         None, description="Address that issues OAUTHBEARER tokens (OpenID Connect)."
     )
     sasl_oauth_client_id: str | None = Field(None, min_length=1, description="OAUTHBEARER client id.")
@@ -147,6 +148,38 @@ class KafkaConfig(Settings):
     ticker_topic: Topic = Field("ticks.v1.raw", description="Topic of tickers.")
     orderbook_topic: Topic = Field("orderbook.v1.raw", description="Topic of order books.")
     trades_topic: Topic = Field("trades.v1.raw", description="Topic of trades.")
+    value_format: Annotated[ValueFormatName, BeforeValidator(lower)] = Field(
+        "json", description="How values are written: json, avro or protobuf; the last two need a schema registry."
+    )
+    ticker_format: Annotated[ValueFormatName | None, BeforeValidator(lower)] = Field(
+        None, description="The same of tickers alone; unset means `KAFKA_VALUE_FORMAT`."
+    )
+    orderbook_format: Annotated[ValueFormatName | None, BeforeValidator(lower)] = Field(
+        None, description="The same of order books alone; unset means `KAFKA_VALUE_FORMAT`."
+    )
+    trades_format: Annotated[ValueFormatName | None, BeforeValidator(lower)] = Field(
+        None, description="The same of trades alone; unset means `KAFKA_VALUE_FORMAT`."
+    )
+    schema_registry_url: Annotated[str, AfterValidator(_http_url)] | None = Field(
+        None, description="Address of the schema registry (Confluent's API), its path included."
+    )
+    schema_registry_username: str | None = Field(None, min_length=1, description="User at the schema registry.")
+    schema_registry_password: SecretStr | None = Field(
+        None, min_length=1, description="Password at the schema registry."
+    )
+    schema_registry_token: SecretStr | None = Field(
+        None, min_length=1, description="Bearer token for the schema registry, instead of user and password."
+    )
+    schema_registry_ca: ExistingPath | None = Field(
+        None,
+        description="File of the certificates to trust at the schema registry (PEM); unset means the system's.",
+    )
+    schema_registry_certificate: ExistingPath | None = Field(
+        None, description="Client certificate for the schema registry (PEM file)."
+    )
+    schema_registry_key: ExistingPath | None = Field(
+        None, description="Key of the client certificate for the schema registry (PEM file)."
+    )
     create_topics: bool = Field(
         True, description="Create our topics that are missing at start; false makes a missing topic an error."
     )
@@ -245,6 +278,14 @@ class KafkaConfig(Settings):
                 f"KAFKA_SASL_OAUTH_CLIENT_SECRET goes to {url} without encryption, so anyone on the way can read it: "
                 "take an https:// address."
             )
+        registry = self.schema_registry_url
+        if registry is not None and registry.startswith("http:") and not is_loopback(registry):
+            secrets = _variables(self, ("schema_registry_password", "schema_registry_token"), given=True)
+            if secrets:
+                found.append(
+                    f"{secrets} goes to {registry} without encryption, so anyone on the way can read it: "
+                    "take an https:// address."
+                )
         if self.security_protocol == "SASL_PLAINTEXT" and self.sasl_mechanism in {"PLAIN", "OAUTHBEARER"}:
             far = [broker for broker in self.brokers.split(",") if not is_loopback(f"//{broker}")]
             if far:
@@ -260,6 +301,7 @@ class KafkaConfig(Settings):
         _check_sasl(self)
         _check_tls(self)
         _check_topics(self)
+        _check_registry(self)
         if self.topic_replication == 0:
             raise SettingsError("KAFKA_TOPIC_REPLICATION should be -1 or at least 1, but is 0: set one of these.")
         return self
@@ -309,6 +351,31 @@ def _check_tls(config: KafkaConfig) -> None:
         )
     if config.ssl_key_password is not None and config.ssl_key_location is None:
         raise SettingsError("KAFKA_SSL_KEY_PASSWORD is set without KAFKA_SSL_KEY_LOCATION: set that too or remove it.")
+
+
+_REGISTRY = ("username", "password", "token", "ca", "certificate", "key")
+
+
+def _check_registry(config: KafkaConfig) -> None:
+    names = [name for name in KafkaConfig.model_fields if name.endswith("_format")]
+    if config.schema_registry_url is None:
+        for name in names:
+            if (chosen := getattr(config, name)) not in {None, "json"}:
+                raise SettingsError(
+                    f"{config.variable(name)} is {chosen}, which needs a schema registry: "
+                    "say where it is with KAFKA_SCHEMA_REGISTRY_URL."
+                )
+        if given := _variables(config, tuple(f"schema_registry_{name}" for name in _REGISTRY), given=True):
+            raise SettingsError(f"{given} is set without KAFKA_SCHEMA_REGISTRY_URL: set that too or remove it.")
+    for one, other in (("username", "password"), ("certificate", "key")):
+        pair = f"schema_registry_{one}", f"schema_registry_{other}"
+        missing, given = (_variables(config, pair, given=is_given) for is_given in (False, True))
+        if missing and given:
+            raise SettingsError(f"{given} is set without {missing}: set both or remove it.")
+    if config.schema_registry_token is not None and config.schema_registry_username is not None:
+        raise SettingsError(
+            "KAFKA_SCHEMA_REGISTRY_TOKEN and KAFKA_SCHEMA_REGISTRY_USERNAME are two ways to log in: remove one of them."
+        )
 
 
 def _topic_settings() -> list[str]:

@@ -6,7 +6,8 @@ from typing import Any, Self
 from msgspec import Struct
 
 from tickwire.events.types import MarketEvent
-from tickwire.records.codec import Headers, read_event
+from tickwire.records.codec import read_event
+from tickwire.records.formats import Headers
 
 # Not message.headers(): for a name that is no text, confluent-kafka 2.16.1 returns None with an exception set; a call
 # that the interpreter has specialized does not look, and the exception comes out of some later call. This one looks.

@@ -1,27 +1,19 @@
 """Market events as Kafka records, and back.
 
-topic by type, key ``exchange|symbol``, value JSON, Kafka timestamp = ``received_us`` in milliseconds, which goes back
-by nothing less than ten minutes, so that look-ups by time work. Headers are few and constant: ``content-type`` and
-``schema``.
+topic by type, key ``exchange|symbol``, value in the format of its kind, Kafka timestamp = ``received_us`` in
+milliseconds, which goes back by nothing less than ten minutes, so that look-ups by time work. Headers are few and
+constant: ``content-type`` and ``schema``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
 
 import msgspec
 from msgspec import Struct
 
 from tickwire.errors import RecordRejected
 from tickwire.events.types import Action, MarketEvent, Micros
-from tickwire.records.kinds import KIND_OF, KINDS
-
-Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
-
-_NAMES = " or ".join(kind.name for kind in KINDS).replace(" or ", ", ", len(KINDS) - 2)
-_MAX_TEXT = 200  # characters of a decoder's complaint that are worth repeating
-
-_decode: Callable[[bytes], MarketEvent] = msgspec.json.Decoder(MarketEvent).decode
-
+from tickwire.records.formats import JSON, Headers, ValueFormat, ValueReader
+from tickwire.records.kinds import KIND_OF, KINDS, Kind
 
 SMALL_STEP_MS = 600_000  # back by less than this is waited out, a larger step is taken, as in wire/clock.py
 
@@ -49,21 +41,33 @@ class Record(Struct, gc=False, array_like=True):
 
 
 class RecordWriter:
-    """Turns events into records for *topics*, by kind. Headers and keys are worked out once, not per event."""
+    """Turns events into records for *topics*, by kind. Headers and keys are worked out once, not per event.
 
-    def __init__(self, topics: Mapping[str, str]) -> None:
-        self._streams = {
-            kind.event: (topics[kind.name], _headers(kind.schema), kind.name, kind.is_book)
-            for kind in KINDS
-            if kind.name in topics
-        }
+    :attr:`encode` gives the JSON text of an event; what :attr:`recode` has for a kind makes the value of that text.
+    """
+
+    def __init__(self, topics: Mapping[str, str], formats: Mapping[str, ValueFormat] | None = None) -> None:
+        self._topics = topics
+        self.use(formats or {})
         self._keys: dict[str, dict[str, bytes]] = {}
         self.last_ms = 0  # of the last record
         self.encode = msgspec.json.Encoder().encode
 
+    def use(self, formats: Mapping[str, ValueFormat]) -> None:
+        """Write each kind in this format from now on, or in JSON."""
+        chosen = {kind: formats.get(kind.name, JSON) for kind in KINDS if kind.name in self._topics}
+        self._streams = {
+            kind.event: (self._topics[kind.name], _headers(kind, form), kind.name, kind.is_book, form.encode)
+            for kind, form in chosen.items()
+        }
+
+    def recode(self, event: type[MarketEvent]) -> Callable[[bytes], bytes] | None:
+        """What makes the values of such events of their JSON text; None: they are that text."""
+        return self._streams[event][-1]
+
     def write(self, event: MarketEvent) -> Record:
         """Encode one event."""
-        topic, headers, kind, is_book = self._streams[type(event)]
+        topic, headers, kind, is_book, recode = self._streams[type(event)]
         exchange = event.exchange
         try:
             key = self._keys[exchange][event.symbol]
@@ -72,6 +76,8 @@ class RecordWriter:
         timestamp_ms = self.timestamp_ms(event.received_us)
         action = event.action if is_book else None  # type: ignore[union-attr]  # every book has one
         value = self.encode(event)
+        if recode is not None:
+            value = recode(value)
         return Record(topic, key, value, headers, timestamp_ms, kind, exchange, action, event.exchange_symbol)
 
     def timestamp_ms(self, received_us: Micros) -> int:
@@ -91,8 +97,8 @@ def record_key(exchange: str, symbol: str) -> bytes:
     return f"{exchange}|{symbol}".encode()
 
 
-def _headers(schema: str) -> list[tuple[str, bytes]]:
-    return [("content-type", b"application/json"), ("schema", schema.encode())]
+def _headers(kind: Kind, form: ValueFormat) -> list[tuple[str, bytes]]:
+    return [("content-type", form.content_type), ("schema", kind.schema.encode())]
 
 
 class _Head(Struct, gc=False):
@@ -112,18 +118,21 @@ def complete(record: Record) -> Record:
     return msgspec.structs.replace(record, action=head.action, exchange_symbol=head.exchange_symbol)
 
 
-def read_event(key: bytes | None, value: bytes | None, headers: Headers = ()) -> MarketEvent:
+_json_reader = ValueReader()
+
+
+def read_event(
+    key: bytes | None, value: bytes | None, headers: Headers = (), reader: ValueReader = _json_reader
+) -> MarketEvent:
     """Decode and validate one record's value, of this version or an earlier one.
 
-    Raises :exc:`~tickwire.errors.RecordRejected`: ``deserialize`` for bytes that are no JSON, ``schema`` for JSON of
-    another shape or version, ``validate`` for numbers that are none and a key that is not the event's.
+    Raises :exc:`~tickwire.errors.RecordRejected`: ``deserialize`` for bytes that are of no format, ``schema`` for those
+    of another shape or version, ``validate`` for numbers that are none and a key that is not the event's. What
+    *reader*'s registry raises passes.
     """
     if not value:
         raise RecordRejected("deserialize", "the value is empty" if value == b"" else "the value is null")
-    try:
-        event = _decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
-        raise _unreadable(value, e) from None
+    event = reader.decode(value, headers)
     _check_schema(event, headers)
     if key != record_key(event.exchange, event.symbol):
         raise RecordRejected("validate", f"the key is not {event.exchange}|{event.symbol}")
@@ -132,17 +141,6 @@ def read_event(key: bytes | None, value: bytes | None, headers: Headers = ()) ->
     except ValueError as e:
         raise RecordRejected("validate", str(e)) from None
     return event
-
-
-def _unreadable(value: bytes, error: Exception) -> RecordRejected:
-    """Tell JSON of another shape from what is no JSON: the decoder stops at the first of both."""
-    try:
-        msgspec.json.decode(value)
-    except RecursionError:
-        return RecordRejected("deserialize", "the value is nested too deeply")
-    except (msgspec.DecodeError, UnicodeDecodeError) as e:
-        return RecordRejected("deserialize", f"the value is no JSON: {str(e)[:_MAX_TEXT]}")
-    return RecordRejected("schema", f"the value is no {_NAMES} message: {str(error)[:_MAX_TEXT]}")
 
 
 def _check_schema(event: MarketEvent, headers: Headers) -> None:

@@ -1,6 +1,6 @@
 """The kinds of event, one row each: whoever treats them all alike loops over this table.
 
-The two settings that a kind has are fields of :class:`~tickwire.config.kafka_config.KafkaConfig`, which is below and
+The three settings that a kind has are fields of :class:`~tickwire.config.kafka_config.KafkaConfig`, which is below and
 does not import this; a row names them.
 """
 
@@ -22,6 +22,7 @@ class Kind:
     schema: str  # that is written
     read: tuple[bytes, ...]  # the schemas that are read
     topic: str  # the setting with the topic
+    format: str  # the setting with the format of its values
     when_full: str  # the setting with what happens while the producer's queue is full
     is_book: bool  # whether records of a key go on from each other: one that is lost spoils all until a snapshot
     check: Callable[[Any], None]
@@ -62,6 +63,7 @@ KINDS = (
         schema="ticker/1",
         read=(b"ticker/1",),
         topic="ticker_topic",
+        format="ticker_format",
         when_full="when_full_ticker",
         is_book=False,
         check=_check_ticker,
@@ -73,6 +75,7 @@ KINDS = (
         # In orderbook/1 a removal was zero as the exchange wrote it, and a delta had no reason.
         read=(b"orderbook/1", b"orderbook/2"),
         topic="orderbook_topic",
+        format="orderbook_format",
         when_full="when_full_orderbook",
         is_book=True,
         check=_check_book,
@@ -83,6 +86,7 @@ KINDS = (
         schema="trade/1",
         read=(b"trade/1",),
         topic="trades_topic",
+        format="trades_format",
         when_full="when_full_trades",
         is_book=False,
         check=_check_trade,
@@ -95,3 +99,8 @@ BOOKS = frozenset(kind.name for kind in KINDS if kind.is_book)
 def topics_by_kind(config: KafkaConfig) -> dict[str, str]:
     """The topic of each kind, by its name."""
     return {kind.name: getattr(config, kind.topic) for kind in KINDS}
+
+
+def formats_by_kind(config: KafkaConfig) -> dict[str, str]:
+    """The name of the format in which each kind is written, by the kind's name."""
+    return {kind.name: getattr(config, kind.format) or config.value_format for kind in KINDS}

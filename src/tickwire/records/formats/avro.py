@@ -1,0 +1,121 @@
+"""Avro, binary encoding: https://avro.apache.org/docs/1.12.0/specification/#binary-encoding .
+
+What is written is fixed by our own schemas. What is read may have been written with an earlier or a later version of
+them: each value is read as its own schema says, whatever that holds, and then the fields that we know are taken.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from tickwire.errors import RecordRejected
+from tickwire.events.types import MarketEvent
+from tickwire.records.formats.avro_schemas import full_name, reader
+from tickwire.records.formats.framing import avro_head
+from tickwire.records.formats.json_text import convert_fields, decode_text
+from tickwire.records.formats.varints import check_long, put_varint, zigzag
+from tickwire.records.kinds import KINDS, Kind
+from tickwire.schemas import schema_text
+
+_Put: TypeAlias = Callable[[bytearray, Any], None]
+
+_SCHEMAS: dict[str, Any] = {kind.name: json.loads(schema_text(kind.name, "avro")) for kind in KINDS}
+_KIND_OF = {f"{_SCHEMAS[kind.name]['namespace']}.{_SCHEMAS[kind.name]['name']}": kind for kind in KINDS}
+
+
+def _put_long(to: bytearray, number: int) -> None:
+    put_varint(to, zigzag(check_long(number)))
+
+
+def _put_text(to: bytearray, text: str) -> None:
+    data = text.encode()
+    _put_long(to, len(data))
+    to += data
+
+
+def _put_levels(to: bytearray, levels: list[tuple[str, str]]) -> None:
+    if levels:
+        _put_long(to, len(levels))
+        for price, size in levels:
+            _put_text(to, price)
+            _put_text(to, size)
+    to.append(0)
+
+
+def _or_null(put: _Put) -> _Put:
+    def put_optional(to: bytearray, value: Any) -> None:
+        if value is None:
+            to.append(0)
+        else:
+            to.append(2)
+            put(to, value)
+
+    return put_optional
+
+
+_PUT: dict[str, _Put] = {"string": _put_text, "long": _put_long}
+
+
+def _writer(written: Any) -> _Put:
+    """How a type is written, of those that our schemas have."""
+    if isinstance(written, list):
+        return _or_null(_PUT[written[1]])
+    return _put_levels if isinstance(written, dict) else _PUT[written]
+
+
+class AvroEncoder:
+    """Writes events of a *kind* from their JSON text; *schema_id* is that of its schema in the registry."""
+
+    def __init__(self, kind: str, schema_id: int, /) -> None:
+        self._head = avro_head(schema_id)
+        self._fields = [(field["name"], _writer(field["type"])) for field in _SCHEMAS[kind]["fields"]]
+
+    def __call__(self, text: bytes, /) -> bytes:
+        """The value of one event. Raises :exc:`OverflowError` for a number of more than 64 bits."""
+        event = decode_text(text)
+        value = bytearray(self._head)
+        for name, put in self._fields:
+            put(value, getattr(event, name))
+        return bytes(value)
+
+
+class AvroDecoder:
+    """Reads values that were written with one schema; *text* is that schema.
+
+    Raises :exc:`~tickwire.errors.RecordRejected` where it is none of ours, or no schema.
+    """
+
+    def __init__(self, text: str) -> None:
+        try:
+            schema = json.loads(text)
+            kind = _KIND_OF.get(full_name(schema))
+            read = reader(schema) if kind else None
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            kind = read = None
+        if kind is None or read is None:
+            raise RecordRejected("deserialize", f"the value's schema is none of ours: {text[:80]!r}")
+        self._kind: Kind = kind
+        self._read = read
+        fields = _SCHEMAS[kind.name]["fields"]
+        self._names = [field["name"] for field in fields]
+        self._defaults = {field["name"]: field["default"] for field in fields if "default" in field}
+
+    def __call__(self, value: bytes, at: int) -> MarketEvent:
+        """The event whose value begins at *at*. Raises :exc:`~tickwire.errors.RecordRejected`."""
+        try:
+            written, end = self._read(value, at)
+        except RecursionError:
+            raise RecordRejected("deserialize", "the value is nested too deeply") from None
+        if end != len(value):
+            raise RecordRejected("deserialize", f"the value goes on for {len(value) - end} bytes after its end")
+        fields = self._defaults | {name: written[name] for name in self._names if name in written}
+        if self._kind.is_book:
+            fields |= {side: _levels(fields.get(side)) for side in ("bids", "asks")}
+        return convert_fields(fields, self._kind.event)
+
+
+def _levels(written: Any) -> Any:
+    try:
+        return [(level["price"], level["size"]) for level in written]
+    except (TypeError, KeyError):
+        return written  # for the conversion to refuse

@@ -1,0 +1,56 @@
+"""What stands in front of an Avro or Protobuf value: which schema it was written with.
+
+https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format
+"""
+
+from typing import NamedTuple
+
+from tickwire.errors import RecordRejected
+from tickwire.records.formats.varints import read_varint, unzigzag
+
+MAGIC = 0
+_HEAD = 5  # bytes: the magic byte, and the schema's id with its highest byte first
+_DEEPEST = 16  # message inside message
+
+
+class WriterSchema(NamedTuple):
+    """A schema as the registry has it: its *format* (``avro``, ``protobuf`` or ``json``) and its *text*.
+
+    The text of a Protobuf schema is its ``.proto`` file, or its file descriptor in base64.
+    """
+
+    format: str
+    text: str
+
+
+def avro_head(schema_id: int) -> bytes:
+    """What stands in front of an Avro value."""
+    return bytes([MAGIC]) + schema_id.to_bytes(4, "big")
+
+
+def protobuf_head(schema_id: int) -> bytes:
+    """What stands in front of a Protobuf value whose message is the first of its file: one byte says that."""
+    return avro_head(schema_id) + b"\x00"
+
+
+def read_head(value: bytes) -> tuple[int, int]:
+    """The schema's id, and where what follows it begins. Raises :exc:`~tickwire.errors.RecordRejected`."""
+    if value[0] != MAGIC:
+        raise RecordRejected("deserialize", f"the value begins with {value[:1]!r}, expected the byte 0 and a schema id")
+    if len(value) < _HEAD:
+        raise RecordRejected("deserialize", "the value ends inside its schema id")
+    return int.from_bytes(value[1:_HEAD], "big"), _HEAD
+
+
+def read_index(value: bytes, at: int) -> tuple[list[int], int]:
+    """Which message of its file a Protobuf value is: its index, after that of each message around it."""
+    count, at = read_varint(value, at)
+    if not count:
+        return [0], at
+    if not 0 < unzigzag(count) <= _DEEPEST:
+        raise RecordRejected("deserialize", f"the value's message index has a length of {unzigzag(count)}")
+    index = []
+    for _ in range(unzigzag(count)):
+        number, at = read_varint(value, at)
+        index.append(unzigzag(number))
+    return index, at
