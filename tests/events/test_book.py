@@ -230,12 +230,42 @@ def test_both_forms_read_the_same_or_refuse_both(text: str) -> None:
 
 
 @given(st.lists(st.tuples(prices, sizes), max_size=30), st.integers(0, 12))
-def test_text_and_digits_are_those_of_the_best_levels(levels: list[Level], depth: int) -> None:
+def test_text_is_that_of_the_best_levels(levels: list[Level], depth: int) -> None:
     book = Book(levels)
     best = book.bids.top(depth)
     assert read_levels(book.bids.text(depth)) == best
     assert msgspec.json.encode(book.bids.text()) == msgspec.json.encode(book.bids.top())
-    assert book.bids.digits(depth).decode() == "".join(n.replace(".", "").lstrip("0") for level in best for n in level)
+
+
+@given(st.lists(st.tuples(prices, sizes), max_size=30), st.lists(st.tuples(prices, sizes), max_size=30), sides)
+def test_a_side_that_is_replaced_says_what_has_changed(old: list[Level], new: list[Level], highest_first: bool) -> None:
+    side, now, reader = (module.Side(highest_first=highest_first) for _ in range(3))
+    for one, levels in ((side, old), (reader, old), (now, new)):
+        one.change(levels)
+    before, after = side.top(), now.top()
+    changes = read_levels(side.replace(now))
+    assert side.top() == after
+    assert changes == spelled(reader.change(changes))  # best first, one a price
+    assert reader.top() == after
+    assert not set(changes) & set(before)
+
+
+@given(st.text('[]{}",:.-0123456789ab ', max_size=40), st.sampled_from(["a", "b"]))
+@example('"c":"x","b":1,"a":2', "a")
+@example('"b":1,"c":1.5,"a":2,"a":3', "a")
+@example('"a":1,"b":2,"c":01', "b")
+def test_both_forms_read_the_same_objects_or_refuse_both(text: str, first: str) -> None:
+    answers: list[list[Level] | None] = []
+    for form in FORMS:
+        with use(form):
+            side = module.Side(names=(first, "b" if first == "a" else "a"))
+            try:
+                side.change(Raw(b"[{%s}]" % text.encode()))
+            except ValueError:
+                answers.append(None)
+            else:
+                answers.append(side.top())
+    assert answers.count(answers[0]) == len(FORMS)
 
 
 def test_numbers_of_any_length_are_kept_as_they_are_written() -> None:

@@ -10,7 +10,8 @@ import pytest
 from forms import FORMS, use
 from tickwire.events import book as books
 from tickwire.events import numbers, short_way
-from tickwire.events.short_way import MS, NEXT, PREVIOUS, US, Digest
+from tickwire.events.digest import ASKS_FIRST, BIDS_FIRST, DIGITS, IN_TURN, JAVASCRIPT, WRITTEN, Digest
+from tickwire.events.short_way import MS, NEXT, PREVIOUS, US
 from tickwire.events.types import OrderBook, Ticker, Trade
 from tickwire.kafka.producing import in_flight
 from tickwire.kafka.producing.ledger import Lane, Stream
@@ -93,8 +94,9 @@ def test_a_change_is_taken_where_it_is_next(order: int, first: int, last: int, t
 @pytest.mark.parametrize(
     ("digest", "text"),
     [
-        (Digest(10, asks_first=True), b"1039182"), (Digest(10, asks_first=False), b"9182103"),
-        (Digest(1, asks_first=True), b"10391"), (Digest(0, asks_first=True), b""),
+        (Digest(10, ASKS_FIRST, DIGITS), b"1039182"), (Digest(10, BIDS_FIRST, DIGITS), b"9182103"),
+        (Digest(1, ASKS_FIRST, DIGITS), b"10391"), (Digest(0, ASKS_FIRST, DIGITS), b""),
+        (Digest(10, IN_TURN, WRITTEN), b"9:1:10:3:8:2"), (Digest(10, IN_TURN, JAVASCRIPT), b"9:1:10:-3:8:2"),
     ],
 )  # fmt: skip
 def test_a_change_is_taken_where_its_checksum_is_right(digest: Digest, text: bytes) -> None:
@@ -112,9 +114,12 @@ def test_rules_that_the_shape_or_nobody_has_are_refused() -> None:
     for way, order in ((checked.way, NEXT), (numbered.way, 2)):
         with pytest.raises(ValueError, match="no numbers of updates, or there is no such order"):
             way.follow("a", "A", b"", *book, numbered.state, order, MS)
-    for way, levels in ((numbered.way, 10), (checked.way, 26)):
-        with pytest.raises(ValueError, match="no checksum, or it covers more levels"):
-            way.follow_checked("a", "A", b"", *book, 25, Digest(levels, asks_first=True))
+    for way, digest in (
+        (numbered.way, (10, 0, 0)),
+        *((checked.way, odd) for odd in [(26, 0, 0), (9, 3, 0), (9, 0, 3)]),
+    ):
+        with pytest.raises(ValueError, match="no checksum, or there is no such digest"):
+            way.follow_checked("a", "A", b"", *book, 25, Digest(*digest))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from exchanges.kept import BTC, FIRST, Reader, actions, levels, messages, venue
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Book
+from tickwire.events.levels import decode_levels
 from tickwire.events.types import OrderBook
 from tickwire.exchanges.contract import Output, Resync, Send, Symbol
 from tickwire.exchanges.kit import BookEvent, Follows, StreamedBook, WholeBook, by_previous, by_range, by_step, by_time
@@ -169,6 +170,7 @@ class TestWhole:
         assert actions(kept.whole(BookEvent([("5", "1"), ("4", "1")], []), 1)) == [("snapshot", "initial")]
         (delta,) = kept.whole(BookEvent([("5", "1"), ("3", "2")], []), 1)
         assert isinstance(delta, OrderBook)
+        decode_levels(delta)
         assert (delta.action, delta.bids, delta.asks) == ("delta", [("4", "0"), ("3", "2")], [])
 
     def test_what_is_older_than_the_book_is_ignored(self) -> None:

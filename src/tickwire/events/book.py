@@ -1,5 +1,7 @@
 """One order book: price levels in the exchange's own text, ordered by exact value."""
 
+from msgspec import Raw
+
 from tickwire.events.decimals import is_zero, price_key
 from tickwire.events.side import Levels, Names, Side
 from tickwire.events.types import Level
@@ -27,6 +29,10 @@ class Book:
         Raises :exc:`ValueError` on text that is no level; the book must then be thrown away.
         """
         return self.bids.change(bids, depth), self.asks.change(asks, depth)
+
+    def replace(self, now: "Book") -> tuple[Raw, Raw]:
+        """Become what *now* is, which is of no use then; return what a reader has to apply, as :meth:`apply` does."""
+        return self.bids.replace(now.bids), self.asks.replace(now.asks)
 
     def truncate(self, depth: int) -> tuple[list[Level], list[Level]]:
         """Keep the best *depth* levels a side and return the dropped bids and asks."""

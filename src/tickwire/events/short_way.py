@@ -10,7 +10,7 @@ which odd frames they take, and never in what is sent.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from zlib import crc32
 
 import msgspec
@@ -18,6 +18,7 @@ from msgspec import Raw, Struct
 
 from tickwire.compiled import compiled
 from tickwire.events.book import Levels, Side, is_zero
+from tickwire.events.digest import ASKS_FIRST, DIGITS, Digest, digest_text, is_known
 from tickwire.events.numbers import BookNumbers, Number, TradeNumbers, UpdateId
 from tickwire.events.shape import Shape, is_of_change, is_of_ticker, is_of_trade
 from tickwire.events.times import micros
@@ -27,15 +28,7 @@ from tickwire.events.types import Micros, TakerSide
 NEXT, PREVIOUS = 0, 1  # updates say their first and last number, or the number before them and their own
 MS, US = 1000, 1  # units of their times, in microseconds
 
-_MOST_CHECKED = 25  # levels
 _encode = msgspec.json.Encoder().encode
-
-
-class Digest(NamedTuple):
-    """A CRC-32 of price and size of the best *levels* a side, each without its point and leading zeros."""
-
-    levels: int
-    asks_first: bool
 
 
 class _Change(Struct):
@@ -71,7 +64,7 @@ class _FollowedBook(Struct):
     order: int = NEXT
     unit: int = MS
     depth: int | None = None  # levels a side that are kept; None: all
-    digest: Digest = Digest(0, asks_first=True)
+    digest: Digest = Digest(0, ASKS_FIRST, DIGITS)
 
     def is_next(self, change: _Change) -> bool:
         """Tell whether a change may be applied. Where updates are numbered it has to be next in its order."""
@@ -93,9 +86,7 @@ class _FollowedBook(Struct):
         if self.state is not None:
             self.state.update_id = change.last
             return True
-        levels, asks_first = self.digest
-        first, second = (self.asks, self.bids) if asks_first else (self.bids, self.asks)
-        return crc32(first.digits(levels) + second.digits(levels)) == change.checksum
+        return crc32(digest_text(self.bids, self.asks, *self.digest)) == change.checksum
 
 
 @compiled
@@ -146,8 +137,8 @@ class ShortWay:
 
         Both sides are kept *depth* levels deep.
         """
-        if not self._by_checksum or depth < 0 or not 0 <= digest.levels <= _MOST_CHECKED:
-            raise ValueError("the shape has no checksum, or it covers more levels than can be")
+        if not self._by_checksum or depth < 0 or not is_known(*digest):
+            raise ValueError("the shape has no checksum, or there is no such digest")
         self._books[native] = _FollowedBook(symbol, prefix, bids, asks, None, depth=depth, digest=digest)
 
     def leave(self, native: str, /) -> None:

@@ -114,10 +114,17 @@ class Side:
         """The same as JSON text."""
         return Raw(msgspec.json.encode(self.top(depth)))
 
-    def digits(self, depth: int) -> bytes:
-        """Price and size of the best *depth* levels without points and leading zeros, for checksums."""
-        numbers = [number for level in self.top(depth) for number in level]
-        return "".join([number.replace(".", "").lstrip("0") for number in numbers]).encode()
+    def replace(self, now: "Side") -> Raw:
+        """Become what *now* is, which is of no use then; return the levels that a reader has to apply to do the same.
+
+        A level whose price or size is spelled otherwise is another one.
+        """
+        known, wanted = self._levels, now._levels  # noqa: SLF001 - of this class
+        keys = sorted(known.keys() | wanted.keys())
+        changed = [key for key in keys if known.get(key) != wanted.get(key)]
+        changes = [wanted[key] if key in wanted else (known[key][0], _GONE) for key in changed]
+        self._keys, self._levels = now._keys, wanted  # noqa: SLF001 - as above
+        return Raw(msgspec.json.encode(changes))
 
     def best(self) -> Level | None:
         """The best level, None where the side is empty."""

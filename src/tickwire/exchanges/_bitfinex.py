@@ -4,13 +4,14 @@ Book: https://docs.bitfinex.com/reference/ws-public-books, checksum: https://doc
 """
 
 import zlib
-from functools import lru_cache
-from itertools import zip_longest
 from typing import Any
 
 from tickwire.events.book import Book, is_zero
 from tickwire.events.decimals import decimal_text
+from tickwire.events.digest import IN_TURN, JAVASCRIPT, Digest, digest_text
 from tickwire.events.types import Level
+
+_DIGEST = Digest(25, IN_TURN, JAVASCRIPT)
 
 
 def is_count(value: object) -> bool:
@@ -31,29 +32,7 @@ def sides(entries: list[Any]) -> tuple[list[Level], list[Level]]:
     return bids, asks
 
 
-@lru_cache(maxsize=1 << 15)  # most levels of a book stay as they are from one checksum to the next
-def _bid(level: Level) -> str:
-    return f"{_as_javascript(level[0])}:{_as_javascript(level[1])}"
-
-
-@lru_cache(maxsize=1 << 15)
-def _ask(level: Level) -> str:
-    return f"{_as_javascript(level[0])}:{_as_javascript(f'-{level[1]}')}"
-
-
 def checksum(book: Book) -> int:
     """CRC32, signed, of 25 bids and asks in turn: price and amount as the exchange writes them, asks below zero."""
-    pairs = zip_longest(map(_bid, book.bids.top(25)), map(_ask, book.asks.top(25)))
-    crc = zlib.crc32(":".join([level for pair in pairs for level in pair if level is not None]).encode())
+    crc = zlib.crc32(digest_text(book.bids, book.asks, *_DIGEST))
     return crc - 2**32 if crc >= 2**31 else crc
-
-
-def _as_javascript(number: str) -> str:
-    """Give decimal text as JavaScript writes the number: with an exponent below 0.000001 (``5.6e-7``)."""
-    sign = "-" * number.startswith("-")
-    digits = number.removeprefix(f"{sign}0.000000")
-    if digits == number or not digits.strip("0"):
-        return number
-    places = len(number) - len(sign) - len("0.")
-    digits = digits.lstrip("0")
-    return f"{sign}{digits[0]}{'.' * bool(digits[1:])}{digits[1:]}e-{places - len(digits) + 1}"

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from tickwire.events.book import Book
+from tickwire.events.digest import IN_TURN, WRITTEN, Digest, digest_text
 from tickwire.events.side import read_levels
 from tickwire.events.types import TakerSide
 from tickwire.exchanges.contract import malformed
@@ -18,7 +19,7 @@ from tickwire.exchanges.kit import BookEvent
 from tickwire.exchanges.kit.continuity import NO_NUMBER
 from tickwire.exchanges.numbers import in_contracts, in_units, size_in_units
 
-_CHECKED_LEVELS = 25
+_DIGEST = Digest(25, IN_TURN, WRITTEN)
 _Time = Annotated[int, Meta(ge=0, le=2**53)]  # ms, as text
 
 
@@ -115,7 +116,9 @@ def first(levels: Raw, contract_size: str) -> tuple[str | None, str | None]:
 
 def checksum(contract_size: str, book: Book) -> int:
     """CRC32 of 25 bids and asks in turn: price and size as the exchange writes them."""
-    pairs = zip_longest(book.bids.top(_CHECKED_LEVELS), book.asks.top(_CHECKED_LEVELS))
+    if contract_size == "1":
+        return zlib.crc32(digest_text(book.bids, book.asks, *_DIGEST))
+    pairs = zip_longest(book.bids.top(_DIGEST.levels), book.asks.top(_DIGEST.levels))
     levels = [level for pair in pairs for level in pair if level is not None]
     texts = [f"{price}:{in_contracts(size, contract_size)}" for price, size in levels]
     return zlib.crc32(":".join(texts).encode())

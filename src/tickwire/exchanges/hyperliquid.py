@@ -13,7 +13,6 @@ Names keep their capital and small letters (``kPEPE``). Contracts of other build
 front (``xyz:TSLA``). Not confirmed: how an error about a book is worded, how many connections one address may have.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -50,7 +49,6 @@ EXCHANGE = contract.Exchange(
 _NAMES: dict[Channel, str] = {"ticker": "bbo", "orderbook": "l2Book", "trade": "trades"}  # ours, Hyperliquid's
 _CHANNELS: dict[str | None, Channel] = {name: channel for channel, name in _NAMES.items()}
 _SIDES: dict[str, TakerSide] = {"A": "sell", "B": "buy"}  # the taker sold to a bid, or bought
-_ORDERS = re.compile(rb',"n":[0-9]+}')  # how many are in a level, behind its price and size
 _DUPLICATE = "Already subscribed"  # how the refusal of a subscription begins that there is already
 
 _Millis = Annotated[int, Meta(ge=0, le=2**53)]
@@ -150,7 +148,7 @@ class Adapter(KitAdapter[WholeBook]):
 
     def _book(self, book: _Book, received_us: Micros) -> list[Output]:
         kept = self.kept(book.coin)
-        bids, asks = (Raw(_ORDERS.sub(b"}", side)) for side in book.levels)
+        bids, asks = book.levels
         out = kept.whole(BookEvent(bids, asks, exchange_us=book.time * 1000), received_us)
         return self.heard(kept, out) if kept.new else out
 

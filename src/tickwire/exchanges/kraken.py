@@ -15,7 +15,7 @@ from msgspec import Struct
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Book
 from tickwire.events.decimals import decimal_text
-from tickwire.events.short_way import Digest
+from tickwire.events.digest import ASKS_FIRST, DIGITS, Digest, digest_text
 from tickwire.events.types import Micros
 from tickwire.exchanges._kraken import BookFrame, Entry, Frame, decode, decode_book
 from tickwire.exchanges.contract import MAX_TEXT, UNREADABLE, Channel, Exchange, Output, Symbol, decoded, malformed
@@ -40,7 +40,8 @@ EXCHANGE = Exchange(
     checks=("checksum",),
 )
 
-_CHECKED_LEVELS = 10
+# Price and quantity of ten asks, then of ten bids, "after all of a message".
+_DIGEST = Digest(10, ASKS_FIRST, DIGITS)
 _THEIRS: dict[Channel, str] = {"ticker": "ticker", "orderbook": "book", "trade": "trade"}
 _OURS: dict[str | None, Channel | None] = {theirs: ours for ours, theirs in _THEIRS.items()}
 _BOOK_START = b'{"channel":"book"'
@@ -129,7 +130,7 @@ class Adapter(KitAdapter[StreamedBook]):
     def keep(self, symbol: Symbol) -> StreamedBook:
         """Make a book. "After each update, truncate your book to the subscribed depth": no update says what leaves."""
         of_book = symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again, self.short_way, ("price", "qty")
-        return StreamedBook(*of_book, checksum=_checksum, digest=Digest(_CHECKED_LEVELS, asks_first=True), cut=True)
+        return StreamedBook(*of_book, checksum=_checksum, digest=_DIGEST, cut=True)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
         """Ask for symbols of one channel."""
@@ -185,5 +186,4 @@ class Adapter(KitAdapter[StreamedBook]):
 
 
 def _checksum(book: Book) -> int:
-    """CRC32, after all of a message, of ten asks, then ten bids: price and quantity without point and leading zeros."""
-    return zlib.crc32(book.bids.digits(_CHECKED_LEVELS), zlib.crc32(book.asks.digits(_CHECKED_LEVELS)))
+    return zlib.crc32(digest_text(book.bids, book.asks, *_DIGEST))

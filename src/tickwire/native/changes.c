@@ -1,7 +1,4 @@
-/* Levels as they come: read from JSON text or from a list, checked, put in order, and written for those who come after.
- *
- * Text that is not plain ("1e5", escapes, other shapes) is left to the Python form: rare, so it may be slow.
- */
+/* Levels put in order, and written for those who come after; those of Python's lists are read, too. */
 #include "side.h"
 
 PyObject *raw_type;
@@ -41,28 +38,6 @@ changes_add(Changes *changes)
         changes->room *= 2;
     }
     return &changes->items[changes->count++];
-}
-
-/* Checks a level and adds it. -1 with an error set: it is none. */
-static int
-add_level(Changes *changes, int sign, const char *price, Py_ssize_t price_size, const char *size, Py_ssize_t size_size)
-{
-    Key key;
-    if (read_price(price, price_size, &key))
-        return -1;
-    int zero = read_zero(size, size_size);
-    if (zero < 0)
-        return -1;
-    Change *change = changes_add(changes);
-    if (!change)
-        return -1;
-    if (zero)
-        changes->spare += size_size - 1;
-    *change = (Change){.key = sign * key, .price = price, .size = size, .zero = zero,
-                       .price_size = (uint8_t)price_size, .size_size = (uint8_t)size_size};
-    if (changes->count > 1 && change[-1].key <= change->key)
-        changes->ordered = 0;
-    return 0;
 }
 
 /* A merge sort: stable, and no input makes it slow. */
@@ -121,130 +96,6 @@ changes_clear(Changes *changes)
     changes_free(changes);
     changes_init(changes);
 }
-
-/* ---- JSON text of levels ---------------------------------------------------------------------------------------- */
-
-typedef struct {
-    const char *at, *end;
-    Changes *changes;
-} Reader;
-
-static void
-skip_space(Reader *reader)
-{
-    const char *at = reader->at;
-    while (at < reader->end && is_space(*at))
-        at++;
-    if (at != reader->at) {
-        reader->changes->canonical = 0;
-        reader->at = at;
-    }
-}
-
-static int
-take(Reader *reader, char expected)
-{
-    skip_space(reader);
-    if (reader->at >= reader->end || *reader->at != expected)
-        return 0;
-    reader->at++;
-    return 1;
-}
-
-/* Tells whether digits, points and signs are a number of JSON, which a string need not be. "-0" is left to Python, where
- * it is the integer 0. */
-static int
-is_json_number(const char *at, const char *end)
-{
-    if (end - at == 2 && !memcmp(at, "-0", 2))
-        return 0;
-    at += at < end && *at == '-';
-    if (at >= end || (unsigned char)(*at - '0') > 9 || (*at == '0' && at + 1 < end && at[1] != '.'))
-        return 0;
-    const char *point = memchr(at, '.', (size_t)(end - at));
-    return !point || (point + 1 < end && !memchr(point + 1, '.', (size_t)(end - point - 1)));
-}
-
-/* Takes a string or a number that is plain decimal text. 0: something else stands there. */
-static int
-take_number(Reader *reader, const char **text, Py_ssize_t *size)
-{
-    skip_space(reader);
-    int quoted = reader->at < reader->end && *reader->at == '"';
-    const char *at = reader->at + quoted;
-    *text = at;
-    while (at < reader->end && ((unsigned char)(*at - '0') <= 9 || *at == '.' || *at == '-'))
-        at++;
-    *size = at - *text;
-    if (!*size || at >= reader->end || (quoted && *at != '"'))
-        return 0;
-    if (!quoted) {
-        reader->changes->canonical = 0;
-        if (!is_json_number(*text, at))
-            return 0;
-    }
-    reader->at = at + quoted;
-    return 1;
-}
-
-static int
-take_name(Reader *reader, PyObject *names, Py_ssize_t i)
-{
-    Py_ssize_t size;
-    const char *name = PyUnicode_AsUTF8AndSize(PyTuple_GET_ITEM(names, i), &size);
-    if (!name || !take(reader, '"') || reader->end - reader->at < size || memcmp(reader->at, name, (size_t)size))
-        return 0;
-    reader->at += size;
-    return take(reader, '"') && take(reader, ':');
-}
-
-int
-changes_read_levels(Changes *changes, int sign, PyObject *names, const char *text, const char *end, const char **stop)
-{
-    Reader reader = {text, end, changes};
-    if (names)
-        changes->canonical = 0;
-    if (!take(&reader, '['))
-        return 0;
-    skip_space(&reader);
-    if (!take(&reader, ']')) {
-        do {
-            const char *price, *size;
-            Py_ssize_t price_size, size_size;
-            if (names) {
-                if (!take(&reader, '{') || !take_name(&reader, names, 0)
-                    || !take_number(&reader, &price, &price_size) || !take(&reader, ',')
-                    || !take_name(&reader, names, 1) || !take_number(&reader, &size, &size_size)
-                    || !take(&reader, '}'))
-                    return 0;
-            } else if (!take(&reader, '[') || !take_number(&reader, &price, &price_size) || !take(&reader, ',')
-                       || !take_number(&reader, &size, &size_size) || !take(&reader, ']'))
-                return 0;
-            if (add_level(changes, sign, price, price_size, size, size_size))
-                return -1;
-        } while (take(&reader, ','));
-        if (!take(&reader, ']'))
-            return 0;
-    }
-    *stop = reader.at;
-    return 1;
-}
-
-int
-changes_read_text(Changes *changes, int sign, PyObject *names, const char *text, Py_ssize_t text_size)
-{
-    const char *stop;
-    changes->text = text;
-    changes->text_end = text + text_size;
-    int done = changes_read_levels(changes, sign, names, text, text + text_size, &stop);
-    if (done <= 0)
-        return done;
-    Reader rest = {stop, text + text_size, changes};
-    skip_space(&rest);
-    return rest.at == rest.end;
-}
-
-/* ---- Lists and text, there and back ----------------------------------------------------------------------------- */
 
 PyObject *
 pair_from(const char *price, Py_ssize_t price_size, const char *size, Py_ssize_t size_size)
@@ -353,17 +204,17 @@ changes_read_list(Changes *changes, int sign, PyObject *levels)
             PyErr_SetString(PyExc_TypeError, "a level is a tuple of price and size");
             return -1;
         }
-        Py_ssize_t price_size, size_size;
-        const char *price = PyUnicode_AsUTF8AndSize(PyTuple_GET_ITEM(pair, 0), &price_size);
-        const char *size = price ? PyUnicode_AsUTF8AndSize(PyTuple_GET_ITEM(pair, 1), &size_size) : NULL;
-        if (!size) {
+        Piece price = {0}, size = {0};
+        price.text = PyUnicode_AsUTF8AndSize(PyTuple_GET_ITEM(pair, 0), &price.size);
+        size.text = price.text ? PyUnicode_AsUTF8AndSize(PyTuple_GET_ITEM(pair, 1), &size.size) : NULL;
+        if (!size.text) {
             if (PyErr_ExceptionMatches(PyExc_UnicodeEncodeError)) {
                 PyErr_Clear();
                 PyErr_SetString(PyExc_ValueError, "not a level: its text is no Unicode");
             }
             return -1;
         }
-        if (add_level(changes, sign, price, price_size, size, size_size))
+        if (changes_add_level(changes, sign, &price, &size))
             return -1;
     }
     return 0;

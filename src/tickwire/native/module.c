@@ -87,7 +87,7 @@ PyInit__native(void)
 {
     static int (*const parts[])(PyObject *) = {
         add_numbers, add_times,     add_decimals, add_changes, add_side,
-        add_top,     add_short_way, add_flight,   add_outlet,  add_relay,
+        add_digest,  add_top,     add_short_way, add_flight,   add_outlet,  add_relay,
     };
     PyObject *module = PyModule_Create(&definition);
     if (module && PyModule_AddStringConstant(module, "stamp", STAMP))

@@ -39,6 +39,12 @@ put(char *to, const char *text, Py_ssize_t size) /* returns where it ends */
     return to + size;
 }
 
+typedef struct {
+    const char *text;
+    Py_ssize_t size;
+    uint64_t value; /* of an integer; of a decimal whether it is zero */
+} Piece;
+
 /* numbers.c: what is counted and numbered for every message; Python classes build on these */
 typedef struct {
     PyObject_HEAD
@@ -89,8 +95,17 @@ const char *side_read(const Side *side, Changes *changes, const char *text, cons
 /* Then keeps the best *depth* levels (-1: all), and what left is among the changes. -1: an error is set, and the book is
  * of no use. */
 int side_apply(Side *side, Changes *changes, Py_ssize_t depth);
-enum { LEVEL_DIGITS = 160 }; /* of price and size, at most */
-char *side_put_digits(const Side *side, Py_ssize_t depth, char *to); /* see events/side.py, digits */
+
+/* digest.c */
+enum { MOST_LEVELS = 25 }; /* a side, in a checksum */
+typedef struct {
+    Py_ssize_t levels;
+    int order, spelling;
+} Digest;
+int digest_is_known(const Digest *digest);
+/* Compares a book with its checksum. 1: equal, 0: not, -1: an error is set. */
+int digest_is(const Side *bids, const Side *asks, const Digest *digest, uint64_t checksum);
+int add_digest(PyObject *module);
 
 /* side_type.c */
 extern PyTypeObject *side_type;
@@ -114,12 +129,6 @@ int add_top(PyObject *module);
 typedef struct Shape Shape;
 enum { INTEGERS = 3, DECIMALS = 5 };
 typedef enum { TICKER, CHANGE, TRADE, KINDS } Kind; /* of frames */
-
-typedef struct {
-    const char *text;
-    Py_ssize_t size;
-    uint64_t value; /* of an integer; of a decimal whether it is zero */
-} Piece;
 
 typedef struct { /* what a frame is about; everything is borrowed */
     Kind kind;

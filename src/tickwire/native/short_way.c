@@ -5,10 +5,8 @@
  */
 #include "native.h"
 
-enum { MAX_SYMBOL = 40, BROKEN = -2, MOST_CHECKED = 25 };
+enum { MAX_SYMBOL = 40, BROKEN = -2 };
 enum { NEXT, PREVIOUS }; /* as in events/short_way.py */
-
-static PyObject *crc32; /* zlib's */
 
 /* A book that is followed; PyObject, so that a dictionary can hold it. */
 typedef struct {
@@ -17,8 +15,8 @@ typedef struct {
     Side *bids, *asks;
     UpdateId *state;           /* NULL: a checksum says whether the book is right */
     int order, unit;           /* of the numbers of updates, and of their times in us */
-    Py_ssize_t depth, checked; /* levels a side that are kept, and those that the checksum covers */
-    int asks_first;            /* in it */
+    Py_ssize_t depth;          /* levels a side that are kept */
+    Digest digest;
     BookNumbers *numbers;          /* its numbers, NULL until they were looked up; a relay has the same ones for ever */
     Top *top;                  /* NULL: the changes themselves are written */
 } FollowedBook;
@@ -135,23 +133,6 @@ read_sides(ShortWay *way, FollowedBook *book, Found *found)
     return 0;
 }
 
-/* Compares the book with its checksum. 1: equal, 0: not, -1: an error is set. */
-static int
-is_right(const FollowedBook *book, uint64_t checksum)
-{
-    char digits[2 * MOST_CHECKED * LEVEL_DIGITS];
-    const Side *first = book->asks_first ? book->asks : book->bids, *second = book->asks_first ? book->bids : book->asks;
-    char *end = side_put_digits(second, book->checked, side_put_digits(first, book->checked, digits));
-    PyObject *text = PyBytes_FromStringAndSize(digits, end - digits);
-    PyObject *answer = text ? PyObject_CallOneArg(crc32, text) : NULL;
-    Py_XDECREF(text);
-    if (!answer)
-        return -1;
-    uint64_t found = PyLong_AsUnsignedLongLong(answer);
-    Py_DECREF(answer);
-    return found == checksum;
-}
-
 /* A change whose checksum is wrong goes to the adapter although the book has it already: there it changes nothing more,
  * as each level's size is set and not added to, is found wrong again, and the book starts again. */
 int
@@ -175,7 +156,7 @@ short_way_carry_out(ShortWay *way, Found *found, long long received_us, PyObject
     }
     if (book->state)
         book->state->update_id = (long long)found->integers[2].value;
-    else if ((done = is_right(book, found->integers[0].value)) <= 0)
+    else if ((done = digest_is(book->bids, book->asks, &book->digest, found->integers[0].value)) <= 0)
         return done;
     numbers->messages++;
     if (book->top && (done = top_follow(book->top, way->bids, way->asks)) <= 0)
@@ -230,8 +211,7 @@ add_book(ShortWay *way, PyObject *native, FollowedBook known)
     book->order = known.order;
     book->unit = known.unit;
     book->depth = known.depth;
-    book->checked = known.checked;
-    book->asks_first = known.asks_first;
+    book->digest = known.digest;
     int failed = PyDict_SetItem(way->known[CHANGE], native, (PyObject *)book);
     Py_DECREF(book);
     if (failed)
@@ -259,11 +239,11 @@ way_follow_checked(ShortWay *way, PyObject *arguments)
 {
     PyObject *native;
     FollowedBook book = {.state = NULL};
-    if (!PyArg_ParseTuple(arguments, "UUSOOn(np)", &native, &book.symbol, &book.prefix, &book.bids, &book.asks, &book.depth,
-                          &book.checked, &book.asks_first))
+    if (!PyArg_ParseTuple(arguments, "UUSOOn(nii)", &native, &book.symbol, &book.prefix, &book.bids, &book.asks, &book.depth,
+                          &book.digest.levels, &book.digest.order, &book.digest.spelling))
         return NULL;
-    if (!way->by_checksum || book.depth < 0 || book.checked < 0 || book.checked > MOST_CHECKED) {
-        PyErr_SetString(PyExc_ValueError, "the shape has no checksum, or it covers more levels than can be");
+    if (!way->by_checksum || book.depth < 0 || !digest_is_known(&book.digest)) {
+        PyErr_SetString(PyExc_ValueError, "the shape has no checksum, or there is no such digest");
         return NULL;
     }
     return add_book(way, native, book);
@@ -387,8 +367,6 @@ add_short_way(PyObject *module)
         .name = "tickwire._native.FollowedBook", .basicsize = sizeof(FollowedBook),
         .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, .slots = followed_slots,
     };
-    if (!(crc32 = attribute("zlib", "crc32")))
-        return -1;
     short_way_type = add_type(module, "ShortWay", &way_spec);
     followed_type = short_way_type ? (PyTypeObject *)PyType_FromSpec(&followed_spec) : NULL;
     return followed_type ? 0 : -1;

@@ -4,21 +4,11 @@
  */
 #include "side.h"
 
-static const char *
-text_of(const Level *level)
-{
-    if (level->price_size + level->size_size <= INLINE_TEXT)
-        return level->text;
-    char *text;
-    memcpy(&text, level->text, sizeof text);
-    return text;
-}
-
 static void
 drop_text(Level *level)
 {
     if (level->price_size + level->size_size > INLINE_TEXT)
-        PyMem_Free((char *)text_of(level));
+        PyMem_Free((char *)level_text(level));
 }
 
 static int
@@ -187,7 +177,7 @@ cut(Side *side, Py_ssize_t depth, Changes *changes)
         Change *change = changes_add(changes);
         if (!change)
             return -1;
-        memcpy(texts, text_of(level), level->price_size);
+        memcpy(texts, level_text(level), level->price_size);
         *change = (Change){.key = level->key, .price = texts, .size = "0", .zero = 1,
                            .price_size = level->price_size, .size_size = 1};
         texts += level->price_size;
@@ -203,7 +193,9 @@ side_read(const Side *side, Changes *changes, const char *text, const char *end)
     const char *stop;
     changes_clear(changes);
     changes->text = text;
-    if (changes_read_levels(changes, side->sign, side->names, text, end, &stop) <= 0 || changes_put_in_order(changes))
+    int which = side->sign < 0;
+    Changes *sides[2] = {which ? NULL : changes, which ? changes : NULL};
+    if (levels_read(&side->layout, sides, which, text, end, &stop) <= 0 || changes_put_in_order(changes))
         return NULL;
     return changes->text_end = stop;
 }
@@ -214,35 +206,53 @@ side_apply(Side *side, Changes *changes, Py_ssize_t depth)
     return apply(side, changes) || cut(side, depth, changes) ? -1 : 0;
 }
 
-static char *
-put_digits(char *at, const char *text, Py_ssize_t size)
+/* The change that sets this level, or removes it. */
+static int
+add_change(Changes *changes, const Level *level, int zero)
 {
-    int begun = 0;
-    for (Py_ssize_t i = 0; i < size; i++) {
-        if (text[i] == '.' || (text[i] == '0' && !begun))
-            continue;
-        begun = 1;
-        *at++ = text[i];
-    }
-    return at;
+    Change *change = changes_add(changes);
+    if (!change)
+        return -1;
+    const char *text = level_text(level);
+    *change = (Change){.key = level->key, .price = text, .size = text + level->price_size, .zero = zero,
+                       .price_size = level->price_size, .size_size = level->size_size};
+    return 0;
 }
 
-char *
-side_put_digits(const Side *side, Py_ssize_t depth, char *at)
+static int
+is_same(const Level *one, const Level *other)
 {
-    for (Py_ssize_t i = 0; i < Py_MIN(depth, side->count); i++) {
-        const Level *level = &side->levels[side->count - 1 - i];
-        const char *text = text_of(level);
-        at = put_digits(at, text, level->price_size);
-        at = put_digits(at, text + level->price_size, level->size_size);
+    return one->price_size == other->price_size && one->size_size == other->size_size
+           && !memcmp(level_text(one), level_text(other), (size_t)one->price_size + one->size_size);
+}
+
+int
+side_become(Side *side, Side *now, Changes *changes)
+{
+    Py_ssize_t old = side->count, fresh = now->count;
+    while (old || fresh) { /* the best stand last, and changes have them first */
+        const Level *was = old ? &side->levels[old - 1] : NULL, *is = fresh ? &now->levels[fresh - 1] : NULL;
+        int gone = !is || (was && was->key > is->key), new = !was || (is && is->key > was->key);
+        if (!(new || gone) && is_same(was, is)) {
+            old--, fresh--;
+            continue;
+        }
+        if (add_change(changes, gone ? was : is, gone))
+            return -1;
+        old -= !new;
+        fresh -= !gone;
     }
-    return at;
+    changes->canonical = 0;
+    Side swapped = *side;
+    side->levels = now->levels, side->count = now->count, side->room = now->room;
+    now->levels = swapped.levels, now->count = swapped.count, now->room = swapped.room;
+    return 0;
 }
 
 PyObject *
 pair_of(const Level *level)
 {
-    const char *text = text_of(level);
+    const char *text = level_text(level);
     return pair_from(text, level->price_size, text + level->price_size, level->size_size);
 }
 
@@ -262,7 +272,7 @@ side_as_text(const Side *side, Py_ssize_t depth)
     char *at = put(PyBytes_AS_STRING(bytes), "[", 1);
     for (Py_ssize_t i = 0; i < depth; i++) {
         const Level *level = &side->levels[side->count - 1 - i];
-        const char *text = text_of(level);
+        const char *text = level_text(level);
         at = put_level(at, !i, text, level->price_size, text + level->price_size, level->size_size);
     }
     put(at, "]", 1);

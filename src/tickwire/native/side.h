@@ -4,7 +4,23 @@
 
 #include "native.h"
 
-enum { INLINE_TEXT = 46, STACK_CHANGES = 64 };
+enum { INLINE_TEXT = 46, STACK_CHANGES = 64, LEVEL_DIGITS = 160 /* of price and size, at most */ };
+enum { DIGEST_SIZE = 2 * MOST_LEVELS * (LEVEL_DIGITS + 16) }; /* signs, colons, points, exponents */
+
+/* How an exchange writes levels. */
+typedef enum { OF_SIDE, OF_BIDS, OF_ASKS, REMOVED } Meaning; /* what a level's word says */
+typedef struct {
+    const char *text;
+    Py_ssize_t size;
+    Meaning meaning;
+} Word;
+typedef struct {
+    Word names[3]; /* of price, size and word where levels are objects; borrowed text */
+    Word words[4];
+    int word_count;
+    int by_sign; /* [price, count, amount] */
+    int single;  /* one level, in no list */
+} Layout;
 
 /* decimals.c */
 typedef __int128 Key; /* a price in units of 10^-24 */
@@ -38,14 +54,19 @@ void changes_free(Changes *changes);
 Change *changes_add(Changes *changes); /* NULL with an error set */
 /* Sorts best first and keeps of one price the last that was said. -1: an error is set. */
 int changes_put_in_order(Changes *changes);
-/* Reads [["price","size"],…] or, with names, [{"price":…,"size":…},…], and says where it ends: 1: done, 0: not plain,
- * -1: an error is set. */
-int changes_read_levels(Changes *changes, int sign, PyObject *names, const char *text, const char *end, const char **stop);
-/* Does the same with text that holds nothing else. */
-int changes_read_text(Changes *changes, int sign, PyObject *names, const char *text, Py_ssize_t text_size);
 int changes_read_list(Changes *changes, int sign, PyObject *levels); /* -1: an error is set */
 PyObject *changes_as_text(const Changes *changes);
 PyObject *changes_as_list(const Changes *changes);
+
+/* levels.c */
+/* Checks a level and adds it. -1 with an error set: it is none. */
+int changes_add_level(Changes *changes, int sign, const Piece *price, const Piece *size);
+/* Reads levels into *sides*: those of bids (*which* is 0) or of asks (1), or what their words or signs say. Says where
+ * they end: 1: done, 0: not plain, -1: an error is set. */
+int levels_read(const Layout *layout, Changes *const sides[2], int which, const char *text, const char *end,
+                const char **stop);
+/* Does the same with text that holds nothing else. */
+int levels_read_text(const Layout *layout, Changes *const sides[2], int which, const char *text, Py_ssize_t size);
 
 extern PyObject *raw_type; /* msgspec.Raw */
 PyObject *raw_from(PyObject *bytes); /* takes the reference */
@@ -75,11 +96,25 @@ struct Side {
     Py_ssize_t count, room;
     int sign;
     PyObject *names; /* of price and size where levels are objects, else NULL */
+    Layout layout;   /* with their text */
 };
+
+static inline const char *
+level_text(const Level *level)
+{
+    if (level->price_size + level->size_size <= INLINE_TEXT)
+        return level->text;
+    char *text;
+    memcpy(&text, level->text, sizeof text);
+    return text;
+}
 
 PyObject *side_as_text(const Side *side, Py_ssize_t depth); /* of the best *depth* levels, as msgspec.Raw */
 PyObject *pair_of(const Level *level);
 /* Drops the *extra* worst levels. */
 void side_drop(Side *side, Py_ssize_t extra);
+/* Makes *side* what *now* is, which gets what it was. What a reader has to apply is added to *changes*, in order, and its
+ * text is that of the levels: it must be written before these change. -1: an error is set. */
+int side_become(Side *side, Side *now, Changes *changes);
 
 #endif

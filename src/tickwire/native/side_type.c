@@ -45,7 +45,9 @@ change_from_text(Side *side, PyObject *given, Py_ssize_t depth)
     Changes changes;
     changes_init(&changes);
     PyObject *said = NULL;
-    int done = changes_read_text(&changes, side->sign, side->names, buffer.buf, buffer.len);
+    int which = side->sign < 0;
+    Changes *sides[2] = {which ? NULL : &changes, which ? &changes : NULL};
+    int done = levels_read_text(&side->layout, sides, which, buffer.buf, buffer.len);
     if (done > 0)
         said = finish(side, &changes, given, 1, depth);
     changes_free(&changes);
@@ -126,14 +128,17 @@ side_text(Side *side, PyObject *const *arguments, Py_ssize_t count)
 }
 
 static PyObject *
-side_digits(Side *side, PyObject *const *arguments, Py_ssize_t count)
+side_replace(Side *side, PyObject *argument)
 {
-    Py_ssize_t depth = asked(side, arguments, count);
-    PyObject *bytes = depth < 0 ? NULL : PyBytes_FromStringAndSize(NULL, depth * LEVEL_DIGITS);
-    if (!bytes)
+    if (!Py_IS_TYPE(argument, side_type) || ((Side *)argument)->sign != side->sign) {
+        PyErr_SetString(PyExc_TypeError, "a side is replaced by one of the same kind");
         return NULL;
-    char *end = side_put_digits(side, depth, PyBytes_AS_STRING(bytes));
-    return _PyBytes_Resize(&bytes, end - PyBytes_AS_STRING(bytes)) ? NULL : bytes;
+    }
+    Changes changes;
+    changes_init(&changes);
+    PyObject *said = side_become(side, (Side *)argument, &changes) ? NULL : changes_as_text(&changes);
+    changes_free(&changes);
+    return said;
 }
 
 static PyObject *
@@ -189,6 +194,11 @@ side_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
     if (side) {
         side->sign = highest_first ? 1 : -1;
         side->names = of_levels == Py_None ? NULL : Py_NewRef(of_levels);
+        for (int i = 0; side && side->names && i < 2; i++) {
+            Word *name = &side->layout.names[i];
+            if (!(name->text = PyUnicode_AsUTF8AndSize(PyTuple_GET_ITEM(of_levels, i), &name->size)))
+                Py_CLEAR(side);
+        }
     }
     return (PyObject *)side;
 }
@@ -208,7 +218,7 @@ static PyMethodDef side_methods[] = {
     {"change", (PyCFunction)(void (*)(void))side_change, METH_FASTCALL, NULL},
     {"top", (PyCFunction)(void (*)(void))side_top, METH_FASTCALL, NULL},
     {"text", (PyCFunction)(void (*)(void))side_text, METH_FASTCALL, NULL},
-    {"digits", (PyCFunction)(void (*)(void))side_digits, METH_FASTCALL, NULL},
+    {"replace", (PyCFunction)side_replace, METH_O, NULL},
     {"truncate", (PyCFunction)side_truncate, METH_O, NULL},
     {"best", (PyCFunction)side_best, METH_NOARGS, NULL},
     {"best_key", (PyCFunction)side_best_key, METH_NOARGS, NULL},

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from tickwire.errors import FrameRejected
-from tickwire.events.book import Book, price_key
+from tickwire.events.book import Book
+from tickwire.events.digest import Digest
 from tickwire.events.numbers import UpdateId
-from tickwire.events.short_way import Digest, ShortWay
+from tickwire.events.short_way import ShortWay
 from tickwire.events.side import Names
-from tickwire.events.types import Level, Micros
+from tickwire.events.types import Micros
 from tickwire.exchanges.contract import Fetch, Output, Resync, Symbol, malformed
 from tickwire.exchanges.kit.continuity import NO_NUMBER, BookEvent, Follows
 from tickwire.exchanges.messages import BookMessages, json_prefix
@@ -223,23 +224,13 @@ class WholeBook(KeptBook):
         if self._follows is not None and self._follows(self.update_id, event) == "old":
             return []
         self.update_id = event.last
-        bids, asks = book.apply(
-            difference(book.bids.top(), now.bids.top()), difference(book.asks.top(), now.asks.top())
-        )
+        bids, asks = book.replace(now)
         return [self.messages.delta(bids, asks, sequence(event), event.exchange_us, received_us)]
 
     def ask(self) -> list[Output]:
         """Subscribe again, unless the next message comes before."""
         self.restarting = True
         return self._again(self.symbol)
-
-
-def difference(old: list[Level], new: list[Level]) -> list[Level]:
-    """The changes that make *new* of *old*: removals, then what is new or has another size."""
-    known, wanted = set(old), set(new)
-    added = [level for level in new if level not in known]
-    prices = {price_key(price) for price, _ in added}
-    return [(p, "0") for p, s in old if (p, s) not in wanted and price_key(p) not in prices] + added
 
 
 def sequence(event: BookEvent) -> int | None:

@@ -1,0 +1,262 @@
+/* Levels as exchanges write them: read from JSON text without making anything of it.
+ *
+ * Text that is not plain ("1e5", escapes, other shapes) is left to the Python form: rare, so it may be slow.
+ */
+#include "side.h"
+
+typedef struct {
+    const char *at, *end;
+    const Layout *layout;
+    int canonical; /* so far: ["price","size"] without spaces */
+} Reader;
+
+typedef struct {
+    Piece price, size;
+    int meaning; /* of its word or sign */
+} Read;
+
+/* Checks a level and adds it. -1 with an error set: it is none. */
+int
+changes_add_level(Changes *changes, int sign, const Piece *price, const Piece *size)
+{
+    Key key;
+    if (read_price(price->text, price->size, &key))
+        return -1;
+    int zero = read_zero(size->text, size->size);
+    if (zero < 0)
+        return -1;
+    Change *change = changes_add(changes);
+    if (!change)
+        return -1;
+    if (zero)
+        changes->spare += size->size - 1;
+    *change = (Change){.key = sign * key, .price = price->text, .size = size->text, .zero = zero,
+                       .price_size = (uint8_t)price->size, .size_size = (uint8_t)size->size};
+    if (changes->count > 1 && change[-1].key <= change->key)
+        changes->ordered = 0;
+    return 0;
+}
+
+static void
+skip_space(Reader *reader)
+{
+    const char *at = reader->at;
+    while (at < reader->end && is_space(*at))
+        at++;
+    if (at != reader->at) {
+        reader->canonical = 0;
+        reader->at = at;
+    }
+}
+
+static int
+take(Reader *reader, char expected)
+{
+    skip_space(reader);
+    if (reader->at >= reader->end || *reader->at != expected)
+        return 0;
+    reader->at++;
+    return 1;
+}
+
+/* Tells whether digits, points and signs are a number of JSON, which a string need not be. "-0" is left to Python, where
+ * it is the integer 0. */
+static int
+is_json_number(const char *at, const char *end)
+{
+    if (end - at == 2 && !memcmp(at, "-0", 2))
+        return 0;
+    at += at < end && *at == '-';
+    if (at >= end || (unsigned char)(*at - '0') > 9 || (*at == '0' && at + 1 < end && at[1] != '.'))
+        return 0;
+    const char *point = memchr(at, '.', (size_t)(end - at));
+    return !point || (point + 1 < end && !memchr(point + 1, '.', (size_t)(end - point - 1)));
+}
+
+/* Takes a string or a number that is plain decimal text. 0: something else stands there. */
+static int
+take_number(Reader *reader, Piece *number)
+{
+    skip_space(reader);
+    int quoted = reader->at < reader->end && *reader->at == '"';
+    const char *at = reader->at + quoted, *start = at;
+    while (at < reader->end && ((unsigned char)(*at - '0') <= 9 || *at == '.' || *at == '-'))
+        at++;
+    *number = (Piece){start, at - start, 0};
+    if (at == start || at >= reader->end || (quoted && *at != '"'))
+        return 0;
+    if (!quoted) {
+        reader->canonical = 0;
+        if (!is_json_number(start, at))
+            return 0;
+    }
+    reader->at = at + quoted;
+    return 1;
+}
+
+/* Takes a string that has no escape. */
+static int
+take_string(Reader *reader, Piece *text)
+{
+    if (!take(reader, '"'))
+        return 0;
+    const char *at = reader->at;
+    while (at < reader->end && *at >= ' ' && *at < 0x7f && *at != '"' && *at != '\\')
+        at++;
+    *text = (Piece){reader->at, at - reader->at, 0};
+    reader->at = at;
+    return take(reader, '"');
+}
+
+/* Skips a number or a string that nobody wants. */
+static int
+skip_value(Reader *reader)
+{
+    Piece ignored;
+    skip_space(reader);
+    return reader->at < reader->end && *reader->at == '"' ? take_string(reader, &ignored) : take_number(reader, &ignored);
+}
+
+static int
+is_text(const Piece *piece, const Word *word)
+{
+    return piece->size == word->size && !memcmp(piece->text, word->text, (size_t)word->size);
+}
+
+static int
+take_word(Reader *reader, int *meaning)
+{
+    Piece text;
+    if (!take_string(reader, &text))
+        return 0;
+    for (int i = 0; i < reader->layout->word_count; i++)
+        if (is_text(&text, &reader->layout->words[i])) {
+            *meaning = reader->layout->words[i].meaning;
+            return 1;
+        }
+    return 0;
+}
+
+/* {"price":…,"size":…}, in any order, and perhaps the word of a side; what else there is nobody wants. */
+static int
+take_object(Reader *reader, Read *level)
+{
+    const Layout *layout = reader->layout;
+    unsigned found = 0;
+    if (!take(reader, '{'))
+        return 0;
+    do {
+        Piece name;
+        unsigned which = 0;
+        if (!take_string(reader, &name) || !take(reader, ':'))
+            return 0;
+        while (which < 3 && !is_text(&name, &layout->names[which]))
+            which++;
+        if (found & 1U << which)
+            return 0; /* said twice */
+        found |= (1U << which) & 7U;
+        int taken = which == 0   ? take_number(reader, &level->price)
+                    : which == 1 ? take_number(reader, &level->size)
+                    : which == 2 ? take_word(reader, &level->meaning)
+                                 : skip_value(reader);
+        if (!taken)
+            return 0;
+    } while (take(reader, ','));
+    return found == (layout->word_count ? 7U : 3U) && take(reader, '}');
+}
+
+/* [price, count, amount]: a count of 0 removes, the sign of the amount says the side. */
+static int
+take_signed(Reader *reader, Read *level)
+{
+    Piece count;
+    if (!take_number(reader, &level->price) || *level->price.text == '-' || !take(reader, ',')
+        || !take_number(reader, &count) || !take(reader, ',') || !take_number(reader, &level->size))
+        return 0;
+    int zero = read_zero(level->size.text + (*level->size.text == '-'), level->size.size - (*level->size.text == '-'));
+    if (zero || count.text[-1] == '"' || memchr(count.text, '.', (size_t)count.size) || *count.text == '-')
+        return 0;
+    level->meaning = *level->size.text == '-' ? OF_ASKS : OF_BIDS;
+    level->size.text += level->meaning == OF_ASKS;
+    level->size.size -= level->meaning == OF_ASKS;
+    if (count.size == 1 && *count.text == '0')
+        level->size = (Piece){"0", 1, 0};
+    return 1;
+}
+
+/* ["price","size"], perhaps with a word in front, and more behind that nobody wants. */
+static int
+take_array(Reader *reader, Read *level)
+{
+    if (!take(reader, '['))
+        return 0;
+    if (reader->layout->by_sign) {
+        if (!take_signed(reader, level))
+            return 0;
+    } else if ((reader->layout->word_count && !(take_word(reader, &level->meaning) && take(reader, ',')))
+               || !take_number(reader, &level->price) || !take(reader, ',') || !take_number(reader, &level->size))
+        return 0;
+    for (; !take(reader, ']'); reader->canonical = 0)
+        if (!take(reader, ',') || !skip_value(reader))
+            return 0;
+    return 1;
+}
+
+static int
+take_level(Reader *reader, Changes *const sides[2], int which)
+{
+    Read level = {.meaning = OF_SIDE};
+    int done = reader->layout->names[0].size ? take_object(reader, &level) : take_array(reader, &level);
+    if (!done)
+        return PyErr_Occurred() ? -1 : 0;
+    if (level.meaning == OF_BIDS || level.meaning == OF_ASKS)
+        which = level.meaning == OF_ASKS;
+    else if (level.meaning == REMOVED)
+        level.size = (Piece){"0", 1, 0};
+    return changes_add_level(sides[which], which ? -1 : 1, &level.price, &level.size) ? -1 : 1;
+}
+
+int
+levels_read(const Layout *layout, Changes *const sides[2], int which, const char *text, const char *end, const char **stop)
+{
+    Reader reader = {text, end, layout, !(layout->names[0].size || layout->word_count || layout->by_sign)};
+    int done;
+    if (layout->single) {
+        if ((done = take_level(&reader, sides, which)) <= 0)
+            return done;
+    } else {
+        if (!take(&reader, '['))
+            return 0;
+        skip_space(&reader);
+        if (!take(&reader, ']')) {
+            do
+                if ((done = take_level(&reader, sides, which)) <= 0)
+                    return done;
+            while (take(&reader, ','));
+            if (!take(&reader, ']'))
+                return 0;
+        }
+    }
+    if (!reader.canonical)
+        for (int i = 0; i < 2; i++)
+            if (sides[i])
+                sides[i]->canonical = 0;
+    *stop = reader.at;
+    return 1;
+}
+
+int
+levels_read_text(const Layout *layout, Changes *const sides[2], int which, const char *text, Py_ssize_t size)
+{
+    const char *stop, *end = text + size;
+    sides[which]->text = text;
+    sides[which]->text_end = end;
+    int done = levels_read(layout, sides, which, text, end, &stop);
+    if (done <= 0)
+        return done;
+    while (stop < end && is_space(*stop)) {
+        sides[which]->canonical = 0;
+        stop++;
+    }
+    return stop == end;
+}
