@@ -16,6 +16,7 @@ from hypothesis import settings
 from brokers import CACHE, Kafka, StartApache
 from tickwire.broker import ApacheCluster, EmbeddedBroker, java_and_maven_missing
 from tickwire.broker.process import visible_nodes
+from tickwire.wire import backoff
 
 NO_KAFKA = "No Kafka: "
 
@@ -108,6 +109,13 @@ def embedded() -> Iterator[EmbeddedBroker]:
     """The embedded broker, the same for all tests."""
     with EmbeddedBroker(port=0) as broker:
         yield broker
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a feed try again within hundredths of a second what failed: connections, requests, books."""
+    monkeypatch.setattr(backoff.Backoff.__init__, "__defaults__", (0.02, backoff.CAP_S))
+    monkeypatch.setattr(backoff, "BASE_S", 0.02)
 
 
 @pytest.fixture

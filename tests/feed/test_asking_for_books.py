@@ -46,7 +46,7 @@ async def test_a_book_that_is_asked_for_is_the_exchanges(
     name: str, mode: str, cluster: str | None, tmp_path: Path
 ) -> None:
     settings = {"orderbook_mode": mode, "orderbook_depth": 10}
-    async with SimulatedExchange(name, symbols=2, rate=200) as exchange:
+    async with SimulatedExchange(name, symbols=2, rate=1000) as exchange:
         feed = reading(exchange, **settings) if cluster is None else publishing(exchange, cluster, tmp_path, **settings)
         symbol = next(iter(exchange.books(1)))
         async with feed:

@@ -97,8 +97,8 @@ async def test_what_has_no_room_has_a_connection_of_its_own_and_an_empty_one_is_
         assert len(server.peers) == 3
 
 
-async def test_a_new_connection_asks_for_what_is_read_then(feeding: Feeding, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tickwire.wire.backoff.BASE_S", 0.05)
+@pytest.mark.usefixtures("hasty")
+async def test_a_new_connection_asks_for_what_is_read_then(feeding: Feeding) -> None:
     async with ToyServer() as server, feeding(server, names=("A-X", "B-X")) as (feed, _):
         peer = await subscribed(server, 2)
         server.accept = lambda: False

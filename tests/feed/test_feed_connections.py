@@ -60,10 +60,8 @@ async def test_every_lost_connection_is_replaced_and_its_books_start_again(feedi
     assert len(set(epochs)) == 3
 
 
-async def test_a_server_that_refuses_or_is_not_there_is_tried_again(
-    feeding: Feeding, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tickwire.wire.backoff.BASE_S", 0.05)
+@pytest.mark.usefixtures("hasty")
+async def test_a_server_that_refuses_or_is_not_there_is_tried_again(feeding: Feeding) -> None:
     before = reconnects("connect")
     async with ToyServer() as server:
         server.accept = lambda: len(server.attempts) > 2

@@ -1,5 +1,6 @@
 """Feeds of the real adapters on a simulated exchange, whose books they must end up with whatever goes wrong."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -82,6 +83,20 @@ def faults_of(name: str) -> list[str]:
     return [*common, *sorted(dialect.faults), *(["rest429"] if dialect.snapshot_path else [])]
 
 
+@pytest.fixture
+def without_waits(hasty: None, name: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let a feed connect as often, and look at its connections as often, as it likes; and change other limits."""
+
+    def limit(**limits: float) -> None:
+        module = load(name)
+        monkeypatch.setattr(module, "EXCHANGE", replace(module.EXCHANGE, connect_interval_s=0.05, **limits))
+        monkeypatch.setattr("tickwire.wire.deadlines._LONGEST_TICK_S", 0.1)
+
+    limit()
+    return limit
+
+
+@pytest.mark.usefixtures("without_waits")
 @pytest.mark.parametrize("name", simulator.names())
 @pytest.mark.parametrize("mode", ["delta", "snapshot"])
 async def test_the_books_are_the_exchanges_after_every_fault(name: str, mode: str) -> None:
@@ -112,10 +127,9 @@ async def test_the_books_are_the_exchanges_after_every_fault(name: str, mode: st
 @pytest.mark.parametrize("name", simulator.names())
 @pytest.mark.parametrize("mode", ["delta", "snapshot"])
 async def test_books_go_over_to_a_new_connection_without_being_invalid(
-    name: str, mode: str, monkeypatch: pytest.MonkeyPatch
+    name: str, mode: str, without_waits: Callable[..., None]
 ) -> None:
-    module, limits = load(name), {"max_connection_s": 2.0, "connect_interval_s": 0.1}
-    monkeypatch.setattr(module, "EXCHANGE", replace(module.EXCHANGE, **limits))
+    without_waits(max_connection_s=0.5)
     async with SimulatedExchange(name, symbols=3, rate=300) as exchange:
         reader, starts = Reader(), []
         feed = feed_of(exchange, orderbook_mode=mode)
@@ -152,6 +166,7 @@ async def test_books_begin_by_rest_where_no_snapshot_comes_over_the_socket(monke
     assert feed.accounting()["callback_errors"] == 0
 
 
+@pytest.mark.usefixtures("without_waits")
 @pytest.mark.parametrize("name", [n for n in simulator.names() if issubclass(load(n).Adapter, DerivedAdapter)])
 async def test_tickers_that_are_read_off_the_book_are_true_after_every_fault_without_books_of_ours(name: str) -> None:
     async with SimulatedExchange(name, symbols=2, rate=300) as exchange:

@@ -19,9 +19,7 @@ from tickwire.wire import rest as module
 from tickwire.wire.rest import Rest, retry_after_s
 
 
-@pytest.fixture(autouse=True)
-def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tickwire.wire.backoff.BASE_S", 0.02)
+pytestmark = pytest.mark.usefixtures("hasty")
 
 
 def scripted(*answers: web.StreamResponse) -> Any:
