@@ -20,6 +20,9 @@ from tickwire.wire import backoff
 
 NO_KAFKA = "No Kafka: "
 
+# Nodes live for seconds here: little is worth compiling well, and one thread collects their garbage.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
 settings.register_profile("any speed", deadline=None)  # a busy machine makes no test red
 settings.load_profile("any speed")
 

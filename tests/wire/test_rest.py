@@ -18,7 +18,6 @@ from tickwire.exchanges.contract import Limit, Reading, Request
 from tickwire.wire import rest as module
 from tickwire.wire.rest import Rest, retry_after_s
 
-
 pytestmark = pytest.mark.usefixtures("hasty")
 
 
