@@ -1,7 +1,9 @@
-"""Brokers to run here: a small one in memory for demos, Apache Kafka itself for the tests that must hold."""
+"""Brokers and registries to run here: small ones in memory for demos, the real ones for the tests that must hold."""
 
 from tickwire.broker.apache import ApacheCluster
+from tickwire.broker.apicurio import ApicurioRegistry
 from tickwire.broker.embedded import EmbeddedBroker
 from tickwire.broker.maven import java_and_maven_missing
+from tickwire.broker.memory_registry import MemoryRegistry
 
-__all__ = ["ApacheCluster", "EmbeddedBroker", "java_and_maven_missing"]
+__all__ = ["ApacheCluster", "ApicurioRegistry", "EmbeddedBroker", "MemoryRegistry", "java_and_maven_missing"]

@@ -1,10 +1,12 @@
-"""Apache Kafka as Java libraries from Maven Central, fetched once into a folder."""
+"""Apache Kafka and Apicurio from Maven Central, fetched once into a folder."""
 
 import fcntl
 import logging
 import re
 import shutil
 import subprocess
+import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 from tickwire.errors import KafkaFailed, UsageError
@@ -46,39 +48,71 @@ def fetch(cache: Path, version: str) -> Path:
     under a lock. Raises :exc:`UsageError` without Java or Maven or when *cache* cannot be written, and
     :exc:`KafkaFailed` when Maven fails.
     """
-    home = cache / "kafka" / version
-    libs = home / "libs"
+    libs = cache / "kafka" / version / "libs"
     if libs.is_dir():
         if lacking := _java_lacking():
             raise UsageError(f"Apache Kafka needs Java {JAVA_NEEDED} or later, but {lacking}: install it.")
         return libs
     if sentence := java_and_maven_missing():
         raise UsageError(sentence)
+    _appear(libs, "Apache Kafka", lambda part: _fetch_kafka(part, version))
+    return libs
+
+
+def fetch_apicurio(cache: Path, version: str) -> Path:
+    """Return the program of Apicurio *version*, a jar among its libraries; asks nothing of Java. As :func:`fetch`."""
+    folder = cache / "apicurio" / version / "app"
+    if not folder.is_dir():
+        if lacking := _maven_lacking():
+            raise UsageError(f"Apicurio needs Maven, but {lacking}: install it.")
+        _appear(folder, "Apicurio", lambda part: _fetch_apicurio(part, version))
+    return next(path for pattern in ("*-runner.jar", "quarkus-run.jar") for path in folder.glob(pattern))
+
+
+def _appear(folder: Path, what: str, make: Callable[[Path], Path]) -> None:
+    """Let *folder* be what *make* made in a folder beside it."""
+    home = folder.parent
     try:
         home.mkdir(parents=True, exist_ok=True)
         with (home / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not libs.is_dir():
-                logger.info("broker.fetch version=%s folder=%s", version, home)
-                _fetch_locked(home, version).rename(libs)
+            if not folder.is_dir():
+                logger.info("broker.fetch version=%s folder=%s", home.name, home)
+                part = home / "part"
+                shutil.rmtree(part, ignore_errors=True)  # left by a fetch that was killed
+                part.mkdir()
+                make(part).rename(folder)
     except OSError as error:
         raise UsageError(
-            f"Apache Kafka cannot be kept in {str(home)!r} ({error.strerror}): make that folder writable."
+            f"{what} cannot be kept in {str(home)!r} ({error.strerror}): make that folder writable."
         ) from error
-    return libs
 
 
-def _fetch_locked(home: Path, version: str) -> Path:
-    part = home / "part"
-    shutil.rmtree(part, ignore_errors=True)  # left by a fetch that was killed
-    part.mkdir()
+def _fetch_kafka(part: Path, version: str) -> Path:
     pom = part / "pom.xml"
     pom.write_text(POM.format(kafka=version), encoding="utf-8")
     jars = part / "libs"
-    command = ["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={jars}"]
+    goal = ["-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={jars}", "-DincludeScope=runtime"]
+    _maven(goal, f"Apache Kafka {version}", jars / f"kafka_2.13-{version}.jar")
+    return jars
+
+
+def _fetch_apicurio(part: Path, version: str) -> Path:
+    archive = part / f"apicurio-registry-app-{version}-all.tar.gz"
+    artefact = f"io.apicurio:apicurio-registry-app:{version}:tar.gz:all"
+    _maven(["dependency:copy", f"-Dartifact={artefact}", f"-DoutputDirectory={part}"], f"Apicurio {version}", archive)
+    app = part / "app"
+    with tarfile.open(archive) as packed:
+        packed.extractall(app, filter="data")
+    archive.unlink()
+    return app
+
+
+def _maven(goal: list[str], what: str, wanted: Path) -> None:
+    """Run Maven, after which *wanted* must be there."""
     try:
         done = subprocess.run(  # noqa: S603 - no shell; the command is ours
-            [*command, "-DincludeScope=runtime"],
+            ["mvn", "-q", "-B", *goal],  # noqa: S607
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -87,26 +121,36 @@ def _fetch_locked(home: Path, version: str) -> Path:
         )
     except subprocess.TimeoutExpired as error:
         raise KafkaFailed(
-            f"Maven did not fetch Apache Kafka {version} within {FETCH_SECONDS} s: "
+            f"Maven did not fetch {what} within {FETCH_SECONDS} s: "
             "check the connection to Maven Central, or the mirror in ~/.m2/settings.xml."
         ) from error
-    if done.returncode or not (jars / f"kafka_2.13-{version}.jar").is_file():
+    if done.returncode or not wanted.is_file():
         said = (done.stdout + done.stderr).strip().splitlines() or ["nothing"]
         raise KafkaFailed(
-            f"Maven could not fetch Apache Kafka {version} (exit code {done.returncode}, it said {said[0][:300]!r}): "
+            f"Maven could not fetch {what} (exit code {done.returncode}, it said {said[0][:300]!r}): "
             "check the version and the connection to Maven Central."
         )
-    return jars
 
 
-def _java_lacking() -> str | None:
-    if shutil.which("java") is None:
+def find_java(needed: int) -> str:
+    """Name a ``java`` of this version or later: the one on the path, or one below /usr/lib/jvm.
+
+    Raises :exc:`UsageError` where there is none.
+    """
+    for java in ("java", *sorted(map(str, Path("/usr/lib/jvm").glob("*/bin/java")))):
+        if _java_lacking(java, needed) is None:
+            return java
+    raise UsageError(f"No Java {needed} or later was found on the path or in /usr/lib/jvm: install one.")
+
+
+def _java_lacking(java: str = "java", needed: int = JAVA_NEEDED) -> str | None:
+    if shutil.which(java) is None:
         return "java was not found"
-    said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S607
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S603
     found = re.search(r'version "(\d+)', said)
     if found is None:
         return f"`java -version` does not tell its version (it said {said[:100]!r})"
-    return f"java is of version {found[1]}" if int(found[1]) < JAVA_NEEDED else None
+    return f"java is of version {found[1]}" if int(found[1]) < needed else None
 
 
 def _maven_lacking() -> str | None:

@@ -1,0 +1,100 @@
+"""Apicurio Registry (https://www.apicur.io/registry/), run from Maven's artefact without Docker; all is in memory.
+
+It speaks Confluent's API below ``/apis/ccompat/v7``; where it differs, docs/schemas.md says how.
+"""
+
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tickwire.broker.maven import fetch_apicurio, find_java
+from tickwire.broker.ports import claim, endpoint, free_ports
+from tickwire.broker.process import BrokerProcess
+from tickwire.errors import UsageError
+
+VERSIONS = {"2.6.13.Final": 11, "3.3.3": 21}  # and the Java that each needs at least
+START_SECONDS = 90.0
+STOP_SECONDS = 10.0
+_BETWEEN_S = 0.05
+
+
+class ApicurioRegistry:
+    """A registry alive inside ``with`` (or between :meth:`start` and :meth:`stop`); what it was told is gone then.
+
+    *cache* takes the program, fetched once. Port 0 finds a free one. It is open to everyone who reaches *host*.
+    """
+
+    def __init__(self, cache: Path, *, version: str = "3.3.3", host: str = "127.0.0.1", port: int = 0) -> None:
+        if version not in VERSIONS:
+            raise UsageError(f"Apicurio {version} is not offered: expected {' or '.join(VERSIONS)}.")
+        self.version, self.host, self.port = version, host, port
+        self._cache = cache
+        self._process: BrokerProcess | None = None
+
+    @property
+    def url(self) -> str:
+        """What KAFKA_SCHEMA_REGISTRY_URL has to be; the port is known from :meth:`start` on."""
+        return f"http://{endpoint(self.host, self.port)}/apis/ccompat/v7"
+
+    def start(self) -> None:
+        """Start it and return when it answers.
+
+        Raises :exc:`UsageError` without Java or Maven, :exc:`PortTaken`, or :exc:`KafkaFailed` when it cannot be
+        fetched, ends, or does not answer within 90 seconds.
+        """
+        java = find_java(VERSIONS[self.version])
+        program = fetch_apicurio(self._cache, self.version)
+        if self.port == 0:
+            [self.port] = free_ports(self.host, 1)
+        claim("Apicurio", self.host, self.port)
+        [management] = free_ports(self.host, 1)
+        options = {
+            "quarkus.http.host": self.host,
+            "quarkus.http.port": self.port,
+            "quarkus.management.host": self.host,
+            "quarkus.management.port": management,
+            "registry.storage.kind": "sql",
+            "registry.datasource.url": "jdbc:h2:mem:registry_db",
+        }
+        given = [f"-D{name}={value}" for name, value in options.items()]
+        process = self._process = BrokerProcess(
+            f"Apicurio {self.version}",
+            [java, "-Xmx384m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", *given, "-jar", str(program)],
+            tempfile.TemporaryFile(),  # noqa: SIM115 - the process closes it
+        )
+        try:
+            process.wait_until(self._answers, START_SECONDS)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End it; its schemas are gone. Stopping twice is fine."""
+        if self._process is not None:
+            self._process.terminate(STOP_SECONDS)
+            self._process = None
+
+    def kill(self) -> None:
+        """End it at once (SIGKILL); its schemas are gone."""
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.stop()
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/subjects", timeout=1.0) as answer:  # noqa: S310 - http, our own
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            time.sleep(_BETWEEN_S)
+            return False
