@@ -1,5 +1,6 @@
 """Events of every kind, for whoever writes and reads them."""
 
+from functools import cache
 from typing import get_args
 
 from hypothesis import strategies as st
@@ -81,6 +82,7 @@ events: dict[str, st.SearchStrategy[MarketEvent]] = {
 }
 
 
+@cache
 def reader_of(kind: str, form: str) -> ValueReader:
     """A reader whose registry has one schema, that of this kind, for every id."""
     text = schema_text(kind, form)

@@ -49,9 +49,11 @@ class Followed:
         direct.alone = True
         stream = Stream("b", "orderbook", "x")
         direct.open(
-            OrderBook, "A", (Lane(stream, "a", is_book=True), stream, "x", "b", b"k", [], "orderbook", "a", True)
+            OrderBook, "A", (Lane(stream, "a", is_book=True), stream, "x", "b", b"k", [], "orderbook", "a", True, None)
         )
-        direct.open(Trade, "A", (Lane(stream, "a", is_book=False), stream, "x", "t", b"k", [], "trade", "a", False))
+        direct.open(
+            Trade, "A", (Lane(stream, "a", is_book=False), stream, "x", "t", b"k", [], "trade", "a", False, None)
+        )
         valid, self.traded = numbers.BookNumbers(), numbers.TradeNumbers()
         valid.valid = True
         self.traded.last, self.traded.ahead = 10, True

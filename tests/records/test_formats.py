@@ -1,18 +1,71 @@
 """Avro and Protobuf values: exactly the stock libraries' bytes, every value read back, and poison told apart."""
 
+import base64
+import importlib.util
+import io
+import json
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import fastavro
 import msgspec
 import pytest
+from grpc_tools import protoc
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 
-from record_support import EVENTS, FORMATS, TICKER, events, reader_of
+from forms import FORMS as CODE
+from forms import use
+from record_support import BOOK, EVENTS, FORMATS, TICKER, TRADE, events, reader_of
+from tickwire.compiled import native, python_forms
 from tickwire.errors import RecordRejected, RegistryNotSet
-from tickwire.events.types import MarketEvent
+from tickwire.events.types import MarketEvent, OrderBook
 from tickwire.records.codec import RecordWriter, read_event
 from tickwire.records.formats import ValueReader, value_format
+from tickwire.records.formats.avro import AvroEncoder
 from tickwire.records.formats.framing import WriterSchema
 from tickwire.records.kinds import KIND_OF, KINDS
 from tickwire.schemas import schema_text
+
+HEAD = {"avro": b"\x00\x00\x00\x00\x07", "protobuf": b"\x00\x00\x00\x00\x07\x00"}
+GOLDEN = {
+    ("ticker", "avro"): (
+        b"\x0ebinance\x10BTC-USDT\x0eBTCUSDT\x02\x1065000.10\x02\x061.2\x02\x1065000.20\x02\x060.5"
+        b"\x00\x02\xf2\x81\xaa\xfe\x02\x00\xce\x8f\xf2\x81\x83\x89\x85\x06"
+    ),
+    ("ticker", "protobuf"): (
+        b"\x0a\x07binance\x12\x08BTC-USDT\x1a\x07BTCUSDT\x22\x0865000.10\x2a\x031.2"
+        b"\x32\x0865000.20\x3a\x030.5\x48\xf9\x80\x95\xbf\x01\x78\xe7\x87\xf9\xc0\xc1\xc4\x82\x03"
+    ),
+    ("orderbook", "avro"): (
+        b"\x10snapshot\x0ckraken\x0eBTC-USD\x0eBTC/USD\x02\x32"
+        b"\x04\x0e65000.1\x141.20000000\x0e65000.0\x023\x00\x02\x0e65000.2\x140.50000000\x00"
+        b"\x80\xa0\xab\xfe\xf9b\x00\x02\x0cresync\x00\x02\x80\x80\xf2\x81\x83\x89\x85\x06\x82\x80\xf2\x81\x83\x89\x85\x06"
+    ),
+    ("orderbook", "protobuf"): (
+        b"\x08\x01\x12\x06kraken\x1a\x07BTC-USD\x22\x07BTC/USD\x28\x19"
+        b"\x32\x15\x0a\x0765000.1\x12\x0a1.20000000\x32\x0c\x0a\x0765000.0\x12\x013\x3a\x15\x0a\x0765000.2\x12\x0a0.50000000"
+        b"\x40\x80\xd0\x95\xff\xbc\x31\x52\x06resync\x60\x80\x80\xf9\xc0\xc1\xc4\x82\x03\x78\x81\x80\xf9\xc0\xc1\xc4\x82\x03"
+    ),
+    ("trade", "avro"): (
+        b"\x0ebinance\x10BTC-USDT\x0eBTCUSDT\x0e3482119\x1065000.20\x140.01500000\x06buy"
+        b"\x02\x80\x80\xf2\x81\x83\x89\x85\x06\xf0\x81\xf2\x81\x83\x89\x85\x06"
+    ),
+    ("trade", "protobuf"): (
+        b"\x0a\x07binance\x12\x08BTC-USDT\x1a\x07BTCUSDT\x22\x073482119\x2a\x0865000.20\x32\x0a0.01500000\x38\x01"
+        b"\x40\x80\x80\xf9\xc0\xc1\xc4\x82\x03\x78\xf8\x80\xf9\xc0\xc1\xc4\x82\x03"
+    ),
+}
+LONG_NUMBER = 1 << 63
+every_event = st.one_of(*events.values())
+
+
+@pytest.fixture(scope="module", params=CODE, autouse=True)
+def code(request: pytest.FixtureRequest) -> Iterator[str]:
+    with use(request.param):
+        yield request.param
 
 
 def written(event: MarketEvent, name: str, schema_id: int = 7) -> bytes:
@@ -21,21 +74,55 @@ def written(event: MarketEvent, name: str, schema_id: int = 7) -> bytes:
     return encode(msgspec.json.encode(event))
 
 
-GOLDEN = {
-    ("ticker", "avro"): (
-        b"\x00\x00\x00\x00\x07\x0ebinance\x10BTC-USDT\x0eBTCUSDT\x02\x1065000.10\x02\x061.2\x02\x1065000.20\x02\x060.5"
-        b"\x00\x02\xf2\x81\xaa\xfe\x02\x00\xce\x8f\xf2\x81\x83\x89\x85\x06"
-    ),
-    ("ticker", "protobuf"): (
-        b"\x00\x00\x00\x00\x07\x00\x0a\x07binance\x12\x08BTC-USDT\x1a\x07BTCUSDT\x22\x0865000.10\x2a\x031.2"
-        b"\x32\x0865000.20\x3a\x030.5\x48\xf9\x80\x95\xbf\x01\x78\xe7\x87\xf9\xc0\xc1\xc4\x82\x03"
-    ),
-}
+def outcome(reader: ValueReader, value: bytes) -> MarketEvent | str:
+    try:
+        return reader.decode(value)
+    except RecordRejected as e:
+        return e.error_type
+
+
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The classes that protoc makes of our files, by kind."""
+    out, classes = tmp_path_factory.mktemp("protoc"), {}
+    for kind in KINDS:
+        (out / f"{kind.name}.proto").write_text(schema_text(kind.name, "protobuf"))
+        assert protoc.main(["protoc", f"-I{out}", f"--python_out={out}", f"{kind.name}.proto"]) == 0
+        spec = importlib.util.spec_from_file_location(f"{kind.name}_pb2", out / f"{kind.name}_pb2.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        classes[kind.name] = getattr(module, kind.event.__name__)
+    return classes
+
+
+def fields_of(event: MarketEvent) -> dict[str, Any]:
+    """An event's fields as a stock library has them."""
+    fields: dict[str, Any] = msgspec.to_builtins(event)
+    del fields["type"]
+    for side in ("bids", "asks") if isinstance(event, OrderBook) else ():
+        fields[side] = [{"price": price, "size": size} for price, size in fields[side]]
+    return fields
+
+
+def with_numbers(event: MarketEvent, message: Any) -> dict[str, Any]:
+    """The same for Protobuf: numbers for words, and nothing that is null."""
+    fields = {name: value for name, value in fields_of(event).items() if value is not None}
+    for name in ("action", "side"):
+        if name in fields:
+            fields[name] = (
+                message.DESCRIPTOR.fields_by_name[name]
+                .enum_type.values_by_name[f"{name}_{fields[name]}".upper()]
+                .number
+            )
+    return fields
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_ticker_has_exactly_these_bytes(name: str) -> None:
-    assert written(TICKER, name) == GOLDEN["ticker", name]
+@pytest.mark.parametrize("kind", EVENTS)
+def test_an_event_has_exactly_these_bytes(kind: str, name: str) -> None:
+    assert written(EVENTS[kind], name) == HEAD[name] + GOLDEN[kind, name]
 
 
 @pytest.mark.parametrize("form", ["avro", "protobuf", "descriptor"])
@@ -45,10 +132,53 @@ def test_a_reader_that_knows_the_schema_alone_has_the_event(kind: str, form: str
     assert reader_of(kind, form).decode(value) == EVENTS[kind]
 
 
+@given(event=every_event)
+def test_stock_fastavro_writes_and_reads_the_same(event: MarketEvent) -> None:
+    schema, body = json.loads(schema_text(KIND_OF[type(event)].name, "avro")), io.BytesIO()
+    fastavro.schemaless_writer(body, schema, fields_of(event))
+    value = written(event, "avro")
+    assert value == HEAD["avro"] + body.getvalue()
+    assert fastavro.schemaless_reader(io.BytesIO(value[5:]), schema, None) == fields_of(event)
+
+
+@given(event=every_event.filter(lambda event: event.received_us != 0))
+def test_the_stock_protobuf_library_writes_and_reads_the_same(event: MarketEvent, stock: dict[str, Any]) -> None:
+    message = stock[KIND_OF[type(event)].name]
+    value = written(event, "protobuf")
+    assert value == HEAD["protobuf"] + message(**with_numbers(event, message)).SerializeToString(deterministic=True)
+    assert message.FromString(value[6:]) == message(**with_numbers(event, message))
+
+
+def test_the_registered_descriptor_is_that_of_the_file(stock: dict[str, Any]) -> None:
+    for kind, message in stock.items():
+        assert base64.b64decode(schema_text(kind, "descriptor")) == message.DESCRIPTOR.file.serialized_pb
+
+
 @pytest.mark.parametrize("name", FORMATS)
-@given(event=st.one_of(*events.values()))
+@given(event=every_event)
 def test_every_event_is_read_back(name: str, event: MarketEvent) -> None:
     assert reader_of(KIND_OF[type(event)].name, name).decode(written(event, name)) == event
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_levels_that_nobody_has_read_are_written_as_those_that_were(name: str) -> None:
+    bids = Raw(b' [ ["65000.1" ,\n"1.20000000"],\t["65000.0","3"] ] ')
+    raw = msgspec.structs.replace(BOOK, bids=bids)
+    assert written(raw, name) == written(BOOK, name)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("number", [LONG_NUMBER, -LONG_NUMBER - 1])
+def test_a_number_of_more_than_64_bits_is_refused_and_not_cut(name: str, number: int) -> None:
+    with pytest.raises(OverflowError, match=str(number)):
+        written(msgspec.structs.replace(TICKER, sequence=number), name)
+
+
+def test_a_kind_or_an_id_that_cannot_be_is_refused() -> None:
+    with pytest.raises(KeyError):
+        AvroEncoder("tickers", 1)
+    with pytest.raises(OverflowError):
+        AvroEncoder("ticker", 1 << 32)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -59,20 +189,8 @@ def test_a_record_says_its_format_and_is_the_same_otherwise(name: str) -> None:
         plain, record = RecordWriter(topics).write(event), RecordWriter(topics, formats).write(event)
         assert record.value == written(event, name, 3)
         assert record.headers == [("content-type", f"application/{name}".encode()), plain.headers[1]]
-        assert msgspec.structs.replace(record, value=b"", headers=[]) == msgspec.structs.replace(
-            plain, value=b"", headers=[]
-        )
+        assert msgspec.structs.replace(record, value=plain.value, headers=plain.headers) == plain
         assert read_event(record.key, record.value, record.headers, reader_of(kind, name)) == event
-
-
-@pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("kind", EVENTS)
-def test_a_value_that_was_cut_off_anywhere_is_poison(kind: str, name: str) -> None:
-    whole, reader = written(EVENTS[kind], name), reader_of(kind, name)
-    for size in range(1, len(whole)):
-        with pytest.raises(RecordRejected) as caught:
-            reader.decode(whole[:size])
-        assert caught.value.error_type == "deserialize"
 
 
 def test_a_topic_may_hold_every_format() -> None:
@@ -88,3 +206,180 @@ def test_a_topic_may_hold_every_format() -> None:
 def test_without_a_registry_a_value_of_a_schema_is_an_error_that_names_the_setting() -> None:
     with pytest.raises(RegistryNotSet, match="KAFKA_SCHEMA_REGISTRY_URL"):
         ValueReader().decode(written(TICKER, "avro"), [("content-type", b"application/avro")])
+
+
+# ---- Schemas of other versions ------------------------------------------------------------------------------------
+
+
+def avro(event: MarketEvent, change: Any, extra: dict[str, Any]) -> tuple[ValueReader, bytes]:
+    """What fastavro writes with our schema after a change, and a reader that knows the schema."""
+    schema = json.loads(schema_text(KIND_OF[type(event)].name, "avro"))
+    change(schema)
+    body = io.BytesIO()
+    fastavro.schemaless_writer(body, schema, fields_of(event) | extra)
+    return ValueReader(lambda _: WriterSchema("avro", json.dumps(schema))), HEAD["avro"] + body.getvalue()
+
+
+def add(*fields: Any) -> Any:
+    return lambda schema: schema["fields"].__setitem__(slice(2, 2), fields)
+
+
+def drop(name: str) -> Any:
+    return lambda schema: schema.update(fields=[field for field in schema["fields"] if field["name"] != name])
+
+
+NODE = {"type": "record", "name": "Node", "fields": [{"name": "next", "type": ["null", "Node"]}]}
+LATER = [
+    ({"name": "venue", "type": "string"}, {"venue": "x"}),
+    ({"name": "flags", "type": {"type": "array", "items": "int"}}, {"flags": [1, -2, 300]}),
+    ({"name": "tags", "type": {"type": "map", "values": ["null", "bytes"]}}, {"tags": {"a": None, "b": b"c"}}),
+    ({"name": "kind", "type": {"type": "enum", "name": "K", "symbols": ["A", "B"]}}, {"kind": "B"}),
+    ({"name": "hash", "type": {"type": "fixed", "name": "H", "size": 4}}, {"hash": b"1234"}),
+    ({"name": "sure", "type": "boolean"}, {"sure": True}),
+    ({"name": "ratio", "type": "double"}, {"ratio": 0.5}),
+    ({"name": "half", "type": "float"}, {"half": 0.5}),
+    ({"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}}, {"at": 5}),
+    ({"name": "node", "type": NODE}, {"node": {"next": {"next": None}}}),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), LATER, ids=lambda part: part.get("name") if "type" in part else "")
+def test_fields_of_a_later_schema_are_passed_over(field: dict[str, Any], value: dict[str, Any]) -> None:
+    reader, data = avro(TRADE, add(field), value)
+    assert reader.decode(data) == TRADE
+
+
+def test_a_field_that_an_earlier_schema_did_not_have_is_its_default() -> None:
+    reader, data = avro(TICKER, drop("last"), {})
+    assert reader.decode(data) == msgspec.structs.replace(TICKER, last=None)
+
+
+@pytest.mark.parametrize("name", ["received_us", "exchange"])
+def test_a_schema_without_a_field_that_has_no_default_is_of_another_shape(name: str) -> None:
+    reader, data = avro(TICKER, drop(name), {})
+    assert outcome(reader, data) == "schema"
+
+
+def test_fields_of_a_later_protobuf_schema_are_passed_over() -> None:
+    later = b"\xa0\x01\x05" + b"\xa9\x01" + bytes(8) + b"\xb5\x01" + bytes(4) + b"\xba\x01\x02ab"  # numbers 20 to 23
+    for event in EVENTS.values():
+        value = written(event, "protobuf")
+        assert reader_of(KIND_OF[type(event)].name, "protobuf").decode(value[:6] + later + value[6:] + later) == event
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        WriterSchema("json", schema_text("ticker", "json")),
+        WriterSchema("avro", schema_text("ticker", "avro").replace("Ticker", "Other")),
+        WriterSchema("avro", schema_text("ticker", "avro").replace('"tickwire"', '"other"')),
+        WriterSchema("avro", "{"),
+        WriterSchema("avro", '"string"'),
+        WriterSchema("avro", "[" * 100_000),
+        WriterSchema("avro", '{"type": "record", "name": "tickwire.Ticker", "fields": [{"name": "a", "type": "b"}]}'),
+        WriterSchema("avro", '{"type": "record", "name": "tickwire.Ticker", "fields": [{"name": "a", "type": '
+                     + '{"type": "array", "items": ' * 100 + '"int"' + "}" * 100 + "}]}"),
+        WriterSchema("protobuf", schema_text("ticker", "protobuf").replace("message Ticker", "message Other")),
+        WriterSchema("protobuf", "CgA="),
+        WriterSchema("protobuf", ""),
+    ],
+    ids=lambda schema: f"{schema.format}-{schema.text[-30:-10]}",
+)  # fmt: skip
+def test_a_schema_that_is_none_of_ours_is_poison(schema: WriterSchema) -> None:
+    value = written(TICKER, "protobuf" if schema.format == "protobuf" else "avro")
+    assert outcome(ValueReader(lambda _: schema), value) == "deserialize"
+
+
+# ---- Bytes that are none ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("kind", EVENTS)
+def test_a_value_that_was_cut_off_anywhere_is_poison(kind: str, name: str) -> None:
+    whole, reader = written(EVENTS[kind], name), reader_of(kind, name)
+    assert {outcome(reader, whole[:size]) for size in range(1, len(whole))} == {"deserialize"}
+
+
+ENDLESS = b"\xff" * 100
+DEEP = json.dumps(
+    json.loads(schema_text("trade", "avro"))
+    | {"fields": [{"name": "node", "type": NODE}, *json.loads(schema_text("trade", "avro"))["fields"]]}
+)
+NOTHING = json.dumps(
+    json.loads(schema_text("trade", "avro")) | {"fields": [{"name": "no", "type": {"type": "array", "items": "null"}}]}
+)
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "body"),
+    [
+        ("avro", "", b"\x00\x00\x00\x07"),
+        ("avro", "", HEAD["avro"] + GOLDEN["ticker", "avro"] + b"\x00"),
+        ("avro", "", HEAD["avro"] + ENDLESS),
+        ("avro", "", HEAD["avro"] + b"\x01"),  # a text of -1 bytes
+        ("avro", "", HEAD["avro"] + b"\xfe\xff\xff\xff\xff\xff\xff\xff\x7f"),  # one of 2**62
+        ("avro", "", HEAD["avro"] + b"\x02\xff" + GOLDEN["ticker", "avro"][8:]),  # no UTF-8
+        ("avro", "", HEAD["avro"] + GOLDEN["ticker", "avro"].replace(b"\x02\x1065", b"\x04\x1065")),  # third of two
+        ("avro", DEEP, HEAD["avro"] + b"\x02" * 1_000_000),
+        ("avro", NOTHING, HEAD["avro"] + b"\xfe\xff\xff\xff\xff\xff\xff\xff\x7f"),
+        ("protobuf", "", HEAD["protobuf"]),
+        ("protobuf", "", HEAD["protobuf"] + ENDLESS),
+        ("protobuf", "", HEAD["avro"] + ENDLESS),  # as its message index
+        ("protobuf", "", HEAD["avro"] + b"\x02\x02" + GOLDEN["ticker", "protobuf"]),  # the second message
+        ("protobuf", "", HEAD["avro"] + b"\x04\x00\x00" + GOLDEN["ticker", "protobuf"]),  # the first inside the first
+        ("protobuf", "", HEAD["avro"] + b"\x01" + GOLDEN["ticker", "protobuf"]),  # an index of -1 numbers
+        ("protobuf", "", HEAD["avro"] + b"\xfe\xff\xff\xff\x0f" + bytes(100)),
+        ("protobuf", "", HEAD["protobuf"] + GOLDEN["ticker", "protobuf"][:-9]),  # all but received_us
+        ("protobuf", "", HEAD["protobuf"] + b"\x08\x01" + GOLDEN["ticker", "protobuf"]),  # a number for a text
+        ("protobuf", "", HEAD["protobuf"] + b"\x0b" * 1_000_000),  # groups in groups
+        ("protobuf", "", HEAD["protobuf"] + b"\x00\x00" + GOLDEN["ticker", "protobuf"]),  # a field of number 0
+        ("protobuf", "", HEAD["protobuf"] + b"\x0a\xff\xff\xff\xff\x7f"),
+        ("protobuf", "", HEAD["protobuf"] + b"\x0a\x01\xff" + GOLDEN["ticker", "protobuf"][9:]),
+    ],
+)  # fmt: skip
+def test_what_is_no_value_is_poison_and_takes_no_memory(form: str, text: str, body: bytes) -> None:
+    reader = ValueReader(lambda _: WriterSchema(form, text or schema_text("ticker", form)))
+    tracemalloc.start()
+    try:
+        assert outcome(reader, body) == "deserialize"
+        assert tracemalloc.get_traced_memory()[1] < 20 * len(body) + 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_word_that_has_no_meaning_is_of_another_shape(name: str) -> None:
+    value = written(TRADE, name)
+    wrong = value.replace(b"\x06buy", b"\x06bid") if name == "avro" else value.replace(b"\x38\x01", b"\x38\x03")
+    assert outcome(reader_of("trade", name), wrong) == "schema"
+    if name == "protobuf":  # UNSPECIFIED, written and left out
+        assert outcome(reader_of("trade", name), value.replace(b"\x38\x01", b"\x38\x00")) == "schema"
+        assert outcome(reader_of("trade", name), value.replace(b"\x38\x01", b"")) == "schema"
+
+
+def test_a_message_index_may_be_written_at_length() -> None:
+    value = HEAD["avro"] + b"\x02\x00" + GOLDEN["ticker", "protobuf"]
+    assert reader_of("ticker", "protobuf").decode(value) == TICKER
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> tuple[str, str, bytes]:
+    event, name = draw(every_event), draw(st.sampled_from(FORMATS))
+    value = bytearray(written(event, name))
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(st.integers(len(HEAD[name]), len(value)))
+        value[at : at + draw(st.integers(0, 4))] = draw(st.binary(max_size=4))
+    return KIND_OF[type(event)].name, name, bytes(value)
+
+
+@pytest.mark.skipif(native is None, reason="there is no compiled part")
+@given(value=damaged())
+def test_both_forms_of_the_code_say_the_same_of_damaged_values(value: tuple[str, str, bytes]) -> None:
+    kind, name, data = value
+    says: list[MarketEvent | str] = []
+    for read in (getattr(native, f"read_{name}"), python_forms[f"read_{name}"]):
+        try:
+            says.append(read(kind, data, len(HEAD[name])))
+        except RecordRejected as e:
+            says.append(str(e))
+    assert says[0] == says[1]

@@ -158,18 +158,29 @@ serve_now_and_then(DirectPublisher *direct, PyObject *answer)
     return answer ? 0 : -1;
 }
 
-int
-direct_send(DirectPublisher *direct, PyObject *route, PyObject *value, PyObject *action, long long received_us)
+/* The record's value in the format of its kind; a new reference. */
+static PyObject *
+recoded(PyObject *route, PyObject *text)
 {
+    PyObject *recode = PyTuple_GET_ITEM(route, ROUTE_RECODE);
+    return recode == Py_None ? Py_NewRef(text) : PyObject_CallOneArg(recode, text);
+}
+
+int
+direct_send(DirectPublisher *direct, PyObject *route, PyObject *text, PyObject *action, long long received_us)
+{
+    PyObject *value = recoded(route, text);
+    if (!value)
+        return -1;
     PyObject *stream = PyTuple_GET_ITEM(route, ROUTE_STREAM), *timestamp = next_timestamp(direct, received_us);
     InFlight *entry =
         timestamp ? entry_make(entry_type, stream, PyTuple_GET_ITEM(route, ROUTE_LANE), NULL, IN_MEMORY) : NULL;
     if (!entry) {
         Py_XDECREF(timestamp);
+        Py_DECREF(value);
         return -1;
     }
     Py_INCREF(route);
-    Py_INCREF(value);
     Py_INCREF(action);
     entry->route = route;
     entry->value = value;
@@ -224,7 +235,7 @@ direct_open(DirectPublisher *direct, PyObject *arguments)
         return NULL;
     if (PyTuple_GET_SIZE(route) != ROUTE_SIZE
         || !PyObject_TypeCheck(PyTuple_GET_ITEM(route, ROUTE_STREAM), counts_type)) {
-        PyErr_SetString(PyExc_TypeError, "a route is lane, stream, exchange, topic, key, headers, kind, exchange_symbol, is_book");
+        PyErr_SetString(PyExc_TypeError, "a route is lane, stream, exchange, topic, key, headers, kind, exchange_symbol, is_book, recode");
         return NULL;
     }
     PyObject *by_symbol = PyDict_GetItemWithError(direct->routes, type);

@@ -8,7 +8,7 @@ enum { IN_MEMORY = -1 }; /* the place of an entry that is not on disk */
 
 /* Where events of a kind and symbol go, as kafka/publisher.py says it to DirectPublisher.open. */
 enum { ROUTE_LANE, ROUTE_STREAM, ROUTE_EXCHANGE, ROUTE_TOPIC, ROUTE_KEY, ROUTE_HEADERS, ROUTE_KIND,
-       ROUTE_EXCHANGE_SYMBOL, ROUTE_IS_BOOK, ROUTE_SIZE };
+       ROUTE_EXCHANGE_SYMBOL, ROUTE_IS_BOOK, ROUTE_RECODE, ROUTE_SIZE };
 
 typedef struct {
     PyObject_HEAD

@@ -195,10 +195,13 @@ extern PyTypeObject *direct_type;
 int direct_is_free(const DirectPublisher *direct);
 /* The route of events of this type and symbol, borrowed; NULL: the long way, or an error is set. */
 PyObject *direct_route(DirectPublisher *direct, PyObject *type, PyObject *symbol);
-/* Publishes; -1 with an error set. */
-int direct_send(DirectPublisher *direct, PyObject *route, PyObject *value, PyObject *action, long long received_us);
+/* Publishes a record whose value in JSON is *text*; -1 with an error set. */
+int direct_send(DirectPublisher *direct, PyObject *route, PyObject *text, PyObject *action, long long received_us);
 extern PyObject *action_snapshot, *action_delta;
 int add_outlet(PyObject *module);
+
+/* formats.c */
+int add_formats(PyObject *module);
 
 /* short_way_receiver.c */
 int add_relay(PyObject *module);

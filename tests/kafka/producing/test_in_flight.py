@@ -13,6 +13,7 @@ from kafka.publishing import ticker
 from tickwire.kafka.producing import in_flight
 from tickwire.kafka.producing.ledger import Lane, Stream
 from tickwire.records.codec import Record, RecordWriter
+from tickwire.records.formats import ValueFormat, value_format
 
 ERROR: Any = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)
 
@@ -138,12 +139,12 @@ def _record(headers: Any) -> Record:
 class Short:
     """The short way with everything around it."""
 
-    def __init__(self, way: Way) -> None:
+    def __init__(self, way: Way, formats: dict[str, ValueFormat] | None = None) -> None:
         self.way = way
         self.long: list[Any] = []
         self.not_sent: list[tuple[Any, Exception]] = []
         self.behind: set[str] = set()
-        self.writer = RecordWriter({"ticker": "t", "orderbook": "b"})
+        self.writer = RecordWriter({"ticker": "t", "orderbook": "b"}, formats)
         self.served = 0
         self.direct = in_flight.DirectPublisher(
             way.flights,
@@ -156,7 +157,9 @@ class Short:
         event = ticker(0)
         record = self.writer.write(event)
         names = record.exchange, record.topic, record.key, record.headers, record.kind, record.exchange_symbol
-        self.direct.open(type(event), event.symbol, (way.lane, way.stream, *names, False))
+        self.direct.open(
+            type(event), event.symbol, (way.lane, way.stream, *names, False, self.writer.recode(type(event)))
+        )
 
     def _serve(self) -> None:
         self.served += 1
@@ -176,6 +179,26 @@ def test_the_short_way_does_what_the_long_one_does(short: Short) -> None:
     assert (named["timestamp"], named["headers"]) == (expected.timestamp_ms, expected.headers)
     assert named["on_delivery"].record == expected
     assert (short.way.stream.events, short.long, short.not_sent) == (1, [], [])
+
+
+@pytest.mark.parametrize("name", ["avro", "protobuf"])
+def test_the_short_way_writes_the_format_that_the_long_one_writes(way: Way, name: str) -> None:
+    formats = {"ticker": value_format(name, "ticker", 7)}
+    short = Short(way, formats)
+    short.direct.publish(ticker(5))
+    expected = RecordWriter({"ticker": "t"}, formats).write(ticker(5))
+    ((_, value, _), named) = way.calls[0]
+    assert (value, named["headers"]) == (expected.value, expected.headers)
+    assert named["on_delivery"].record == expected
+
+
+def test_an_event_that_cannot_be_written_in_a_format_is_an_error_and_not_counted(way: Way) -> None:
+    short = Short(way, {"ticker": value_format("avro", "ticker", 7)})
+    event = ticker(5)
+    event.sequence = 1 << 63
+    with pytest.raises(OverflowError):
+        short.direct.publish(event)
+    assert (way.calls, way.stream.events) == ([], 0)
 
 
 def test_reports_are_taken_now_and_then_though_no_timer_runs(way: Way) -> None:

@@ -14,7 +14,8 @@ from tickwire.records.codec import Record, RecordWriter
 
 # The lane, its stream, what is the same for all its records (exchange, topic, key, headers, kind, exchange symbol), and
 # whether they are a book's.
-RecordRoute: TypeAlias = tuple[Any, Any, str, str, bytes, list[tuple[str, bytes]], str, str, bool]
+Recode: TypeAlias = Callable[[bytes], bytes] | None  # makes the value of its JSON text; None: it is that text
+RecordRoute: TypeAlias = tuple[Any, Any, str, str, bytes, list[tuple[str, bytes]], str, str, bool, Recode]
 
 SERVE_EVERY = 256  # events
 IN_MEMORY = -1  # the place of a record that is not on disk
@@ -162,9 +163,10 @@ class DirectPublisher:
         route = self._routes.get((kind, symbol))
         return None if route is None or route[0].broken else route
 
-    def send(self, route: RecordRoute, value: bytes, action: Action | None, received_us: Micros) -> None:
-        """Send one record's value; *action* is what its message does to the book, where it is one's."""
-        lane, stream, exchange, topic, key, headers, kind, exchange_symbol, _ = route
+    def send(self, route: RecordRoute, text: bytes, action: Action | None, received_us: Micros) -> None:
+        """Send one record: *text* is its value in JSON; *action* what its message does to the book, if it is one's."""
+        lane, stream, exchange, topic, key, headers, kind, exchange_symbol, _, recode = route
+        value = text if recode is None else recode(text)
         timestamp_ms = self._writer.timestamp_ms(received_us)
         record = Record(topic, key, value, headers, timestamp_ms, kind, exchange, action, exchange_symbol)
         entry = InFlight(stream, lane, record)

@@ -171,7 +171,8 @@ class Publisher:
         """Let the events that follow take the short way, as long as nothing is in it."""
         lane.way = way
         names = record.exchange, record.topic, record.key, record.headers, record.kind, record.exchange_symbol
-        way.open(type(event), event.symbol, (lane, lane.stream, *names, lane.is_book))
+        recode = self._writer.recode(type(event))
+        way.open(type(event), event.symbol, (lane, lane.stream, *names, lane.is_book, recode))
 
     def _not_sent(self, entry: InFlight, error: Exception) -> None:
         if not self._link.not_taken(entry, error):

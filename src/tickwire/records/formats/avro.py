@@ -8,9 +8,10 @@ import json
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from tickwire.compiled import compiled
 from tickwire.errors import RecordRejected
 from tickwire.events.types import MarketEvent
-from tickwire.records.formats.avro_schemas import full_name, reader
+from tickwire.records.formats.avro_schemas import Read, full_name, reader
 from tickwire.records.formats.framing import avro_head
 from tickwire.records.formats.json_text import convert_fields, decode_text
 from tickwire.records.formats.varints import check_long, put_varint, zigzag
@@ -20,6 +21,8 @@ from tickwire.schemas import schema_text
 _Put: TypeAlias = Callable[[bytearray, Any], None]
 
 _SCHEMAS: dict[str, Any] = {kind.name: json.loads(schema_text(kind.name, "avro")) for kind in KINDS}
+_OURS = {name: reader(schema) for name, schema in _SCHEMAS.items()}
+_KINDS = {kind.name: kind for kind in KINDS}
 _KIND_OF = {f"{_SCHEMAS[kind.name]['namespace']}.{_SCHEMAS[kind.name]['name']}": kind for kind in KINDS}
 
 
@@ -63,6 +66,7 @@ def _writer(written: Any) -> _Put:
     return _put_levels if isinstance(written, dict) else _PUT[written]
 
 
+@compiled
 class AvroEncoder:
     """Writes events of a *kind* from their JSON text; *schema_id* is that of its schema in the registry."""
 
@@ -96,22 +100,42 @@ class AvroDecoder:
             raise RecordRejected("deserialize", f"the value's schema is none of ours: {text[:80]!r}")
         self._kind: Kind = kind
         self._read = read
-        fields = _SCHEMAS[kind.name]["fields"]
-        self._names = [field["name"] for field in fields]
-        self._defaults = {field["name"]: field["default"] for field in fields if "default" in field}
+        self._is_ours = _shape(schema) == _shape(_SCHEMAS[kind.name])
 
     def __call__(self, value: bytes, at: int) -> MarketEvent:
         """The event whose value begins at *at*. Raises :exc:`~tickwire.errors.RecordRejected`."""
-        try:
-            written, end = self._read(value, at)
-        except RecursionError:
-            raise RecordRejected("deserialize", "the value is nested too deeply") from None
-        if end != len(value):
-            raise RecordRejected("deserialize", f"the value goes on for {len(value) - end} bytes after its end")
-        fields = self._defaults | {name: written[name] for name in self._names if name in written}
-        if self._kind.is_book:
-            fields |= {side: _levels(fields.get(side)) for side in ("bids", "asks")}
-        return convert_fields(fields, self._kind.event)
+        return read_avro(self._kind.name, value, at) if self._is_ours else _event(self._kind, self._read, value, at)
+
+
+@compiled
+def read_avro(kind: str, value: bytes, at: int, /) -> MarketEvent:
+    """An event of this *kind* that was written with our own schema, from *at* to the end of the value.
+
+    Raises :exc:`~tickwire.errors.RecordRejected`.
+    """
+    return _event(_KINDS[kind], _OURS[kind], value, at)
+
+
+def _event(kind: Kind, read: Read, value: bytes, at: int) -> MarketEvent:
+    try:
+        written, end = read(value, at)
+    except RecursionError:
+        raise RecordRejected("deserialize", "the value is nested too deeply") from None
+    if end != len(value):
+        raise RecordRejected("deserialize", f"the value goes on for {len(value) - end} bytes after its end")
+    ours = _SCHEMAS[kind.name]["fields"]
+    fields = {field["name"]: field["default"] for field in ours if "default" in field}
+    fields |= {field["name"]: written[field["name"]] for field in ours if field["name"] in written}
+    if kind.is_book:
+        fields |= {side: _levels(fields.get(side)) for side in ("bids", "asks")}
+    return convert_fields(fields, kind.event)
+
+
+def _shape(schema: Any) -> Any:
+    """A schema without what changes nothing in a value of it."""
+    if isinstance(schema, dict):
+        return {name: _shape(part) for name, part in schema.items() if name not in {"doc", "default"}}
+    return [_shape(part) for part in schema] if isinstance(schema, list) else schema
 
 
 def _levels(written: Any) -> Any:

@@ -9,6 +9,7 @@ import binascii
 import re
 from typing import Any, NamedTuple, get_args
 
+from tickwire.compiled import compiled
 from tickwire.errors import RecordRejected
 from tickwire.events.types import Action, MarketEvent, TakerSide
 from tickwire.records.formats.framing import protobuf_head
@@ -38,6 +39,13 @@ class _Field(NamedTuple):
     def wire(self) -> int:
         return _SIZED if self.type in {"string", "Level"} else _VARINT
 
+    @property
+    def absent(self) -> Any:
+        """What it is where a message has nothing of it."""
+        if self.type == "Level":
+            return []
+        return None if self.optional else "" if self.type == "string" else 0
+
 
 _FIELDS = {
     kind.name: [
@@ -54,6 +62,7 @@ def _message(text: str) -> str:
     return f"{package[1]}.{message[1]}" if package and message else ""
 
 
+_KINDS = {kind.name: kind for kind in KINDS}
 _KIND_OF = {_message(schema_text(kind.name, "protobuf")): kind for kind in KINDS}
 
 
@@ -84,6 +93,7 @@ def _put_field(to: bytearray, field: _Field, value: Any) -> None:
             put_varint(to, number)
 
 
+@compiled
 class ProtobufEncoder:
     """Writes events of a *kind* from their JSON text; *schema_id* is that of its schema in the registry."""
 
@@ -111,32 +121,37 @@ class ProtobufDecoder:
         kind = _KIND_OF.get(_message(text) or _described(text))
         if kind is None:
             raise RecordRejected("deserialize", f"the value's schema is none of ours: {text[:80]!r}")
-        self._kind = kind
-        self._fields = {field.number: field for field in _FIELDS[kind.name]}
-        self._absent: dict[str, Any] = {
-            field.name: None if field.optional else "" if field.type == "string" else 0 for field in _FIELDS[kind.name]
-        }
-        del self._absent[_ALWAYS]
+        self._kind = kind.name
 
     def __call__(self, value: bytes, at: int) -> MarketEvent:
         """The event whose message begins at *at*. Raises :exc:`~tickwire.errors.RecordRejected`."""
-        fields = self._absent | ({"bids": [], "asks": []} if self._kind.is_book else {})
-        for number, wire, content in _wire_fields(value, at):
-            field = self._fields.get(number)
-            if field is None:
-                continue
-            if wire != field.wire:
-                raise RecordRejected("deserialize", f"the value's field {field.name} has the wire type {wire}")
-            if field.type == "Level":
-                fields[field.name].append(_level(content))
-            else:
-                fields[field.name] = _text(content) if field.type == "string" else _signed(content)
-        if _ALWAYS not in fields:
-            raise RecordRejected("deserialize", f"the value has no {_ALWAYS}, which every message has: it was cut off")
-        for field in self._fields.values():
-            if field.type in _NAMES:
-                fields[field.name] = _name(field, fields[field.name])
-        return convert_fields(fields, self._kind.event)
+        return read_protobuf(self._kind, value, at)
+
+
+@compiled
+def read_protobuf(kind: str, value: bytes, at: int, /) -> MarketEvent:
+    """An event of this *kind*, whose message goes from *at* to the end of the value.
+
+    Raises :exc:`~tickwire.errors.RecordRejected`.
+    """
+    known = {field.number: field for field in _FIELDS[kind]}
+    fields: dict[str, Any] = {field.name: field.absent for field in _FIELDS[kind] if field.name != _ALWAYS}
+    for number, wire, content in _wire_fields(value, at):
+        field = known.get(number)
+        if field is None:
+            continue
+        if wire != field.wire:
+            raise RecordRejected("deserialize", f"the value's field {field.name} has the wire type {wire}")
+        if field.type == "Level":
+            fields[field.name].append(_level(content))
+        else:
+            fields[field.name] = _text(content) if field.type == "string" else _signed(content)
+    if _ALWAYS not in fields:
+        raise RecordRejected("deserialize", f"the value has no {_ALWAYS}, which every message has: it was cut off")
+    for field in _FIELDS[kind]:
+        if field.type in _NAMES:
+            fields[field.name] = _name(field, fields[field.name])
+    return convert_fields(fields, _KINDS[kind].event)
 
 
 def _wire_fields(data: bytes, at: int) -> list[tuple[int, int, Any]]:

@@ -1,0 +1,169 @@
+/* Avro: the compiled form of AvroEncoder and read_avro in records/formats/avro.py. */
+#include "formats.h"
+
+enum { COUNT_BYTES = 5 }; /* of levels, at most */
+
+static char *
+put_long(char *to, long long number)
+{
+    return put_varint(to, (uint64_t)number << 1 ^ (number < 0 ? ~0ULL : 0));
+}
+
+static char *
+put_piece(char *to, const Piece *piece)
+{
+    return put(put_long(to, piece->size), piece->text, piece->size);
+}
+
+static char *
+put_levels(Text *text, char *to)
+{
+    char *begin = to + COUNT_BYTES, *end = begin;
+    Piece level[2];
+    int found = 0, count = 0;
+    if (!take_levels_begin(text))
+        return NULL;
+    for (; (found = take_level(text, !count, level)) > 0; count++)
+        end = put_piece(put_piece(end, &level[0]), &level[1]);
+    if (!found)
+        return NULL;
+    if (count) {
+        to = put_long(to, count);
+        memmove(to, begin, (size_t)(end - begin));
+        to += end - begin;
+    }
+    *to++ = 0;
+    return to;
+}
+
+static char *
+put_field(const Field *field, Text *text, char *to)
+{
+    Piece piece;
+    long long number;
+    if (field->type == LEVELS)
+        return put_levels(text, to);
+    if (field->type == TEXT_OR_NULL || field->type == LONG_OR_NULL) {
+        int is_null = take_null(text);
+        *to++ = is_null ? 0 : 2; /* the branch of the union */
+        if (is_null)
+            return to;
+    }
+    if (field->type == LONG || field->type == LONG_OR_NULL)
+        return take_long(text, &number) ? put_long(to, number) : NULL;
+    return take_text(text, &piece) ? put_piece(to, &piece) : NULL;
+}
+
+static PyObject *
+avro_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords))
+{
+    return encoder_new(type, arguments, put_field, 0);
+}
+
+/* ---- Reading what our own schema describes; 0 or NULL: it is for the Python form ----------------------------------- */
+
+static int
+take_zigzag(Text *data, long long *number)
+{
+    uint64_t found;
+    if (!take_varint(data, &found))
+        return 0;
+    *number = (long long)(found >> 1) ^ -(long long)(found & 1);
+    return 1;
+}
+
+static int
+take_piece(Text *data, Piece *piece)
+{
+    long long size;
+    if (!take_zigzag(data, &size) || size < 0 || size > data->end - data->at)
+        return 0;
+    piece->text = data->at;
+    piece->size = (Py_ssize_t)size;
+    data->at += size;
+    return 1;
+}
+
+static PyObject *
+read_levels(Text *data)
+{
+    long long count;
+    PyObject *levels = PyList_New(0);
+    while (levels && take_zigzag(data, &count)) {
+        if (!count)
+            return levels;
+        if (count < 0 || count > data->end - data->at)
+            break;
+        for (; count; count--) {
+            Piece pair[2];
+            PyObject *level = take_piece(data, &pair[0]) && take_piece(data, &pair[1]) ? make_level(pair) : NULL;
+            int failed = !level || PyList_Append(levels, level);
+            Py_XDECREF(level);
+            if (failed)
+                goto other;
+        }
+    }
+other:
+    Py_XDECREF(levels);
+    return NULL;
+}
+
+static PyObject *
+read_field(const Fields *fields, const Field *field, Text *data)
+{
+    Piece piece;
+    long long number;
+    if (field->type == LEVELS)
+        return read_levels(data);
+    if (field->type == TEXT_OR_NULL || field->type == LONG_OR_NULL) {
+        if (!take_zigzag(data, &number) || number < 0 || number > 1)
+            return NULL;
+        if (!number)
+            return Py_NewRef(Py_None);
+    }
+    if (field->type == LONG || field->type == LONG_OR_NULL)
+        return take_zigzag(data, &number) ? PyLong_FromLongLong(number) : NULL;
+    if (!take_piece(data, &piece))
+        return NULL;
+    if (field->type != WORD)
+        return PyUnicode_DecodeUTF8(piece.text, piece.size, NULL);
+    for (int i = 0; i < WORDS && field->words[i]; i++)
+        if ((Py_ssize_t)strlen(field->words[i]) == piece.size && !memcmp(field->words[i], piece.text, (size_t)piece.size))
+            return Py_NewRef(word_of(fields, field, i));
+    return NULL;
+}
+
+static PyObject *
+read_avro(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    PyObject *kind, *value, *values[MOST_FIELDS], *event = NULL;
+    Py_ssize_t at;
+    if (!PyArg_ParseTuple(arguments, "OSn", &kind, &value, &at))
+        return NULL;
+    const Fields *fields = fields_of(kind);
+    if (!fields)
+        return NULL;
+    const char *bytes = PyBytes_AS_STRING(value);
+    if (at < 0 || at > PyBytes_GET_SIZE(value)) {
+        PyErr_SetString(PyExc_ValueError, "begins outside of the value");
+        return NULL;
+    }
+    Text data = {bytes + at, bytes + PyBytes_GET_SIZE(value)};
+    int count = 0;
+    while (count < fields->count && (values[count] = read_field(fields, &fields->fields[count], &data)))
+        count++;
+    if (count == fields->count && data.at == data.end)
+        event = make_event(fields, values);
+    while (count)
+        Py_DECREF(values[--count]);
+    return event_or_python("read_avro", arguments, event);
+}
+
+int
+add_avro(PyObject *module)
+{
+    static PyMethodDef functions[] = {{"read_avro", read_avro, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL}};
+    return add_encoder(module, "AvroEncoder", "tickwire._native.AvroEncoder", avro_new)
+               ? PyModule_AddFunctions(module, functions)
+               : -1;
+}

@@ -1,0 +1,304 @@
+/* Values of other formats than JSON, made of an event's JSON text without an object in between, and events of values.
+ *
+ * Every value is as the Python form in records/formats/ has it; what is not written as we write it is left to that.
+ */
+#include "formats.h"
+
+#define FIELD(name, type, number, ...) {name, ",\"" name "\":", type, number, {__VA_ARGS__}}
+
+static const Fields KINDS_OF_FIELDS[] = {
+    {"ticker",
+     "{\"type\":\"ticker\"",
+     {FIELD("exchange", TEXT, 1, NULL), FIELD("symbol", TEXT, 2, NULL), FIELD("exchange_symbol", TEXT, 3, NULL),
+      FIELD("bid", TEXT_OR_NULL, 4, NULL), FIELD("bid_size", TEXT_OR_NULL, 5, NULL), FIELD("ask", TEXT_OR_NULL, 6, NULL),
+      FIELD("ask_size", TEXT_OR_NULL, 7, NULL), FIELD("last", TEXT_OR_NULL, 8, NULL),
+      FIELD("sequence", LONG_OR_NULL, 9, NULL), FIELD("exchange_us", LONG_OR_NULL, 10, NULL),
+      FIELD("received_us", LONG, 15, NULL)},
+     11},
+    {"orderbook",
+     "{\"type\":\"orderbook\"",
+     {FIELD("action", WORD, 1, "snapshot", "delta", "invalid"), FIELD("exchange", TEXT, 2, NULL),
+      FIELD("symbol", TEXT, 3, NULL), FIELD("exchange_symbol", TEXT, 4, NULL), FIELD("depth", LONG_OR_NULL, 5, NULL),
+      FIELD("bids", LEVELS, 6, NULL), FIELD("asks", LEVELS, 7, NULL), FIELD("epoch", LONG, 8, NULL),
+      FIELD("book_seq", LONG, 9, NULL), FIELD("reason", TEXT_OR_NULL, 10, NULL),
+      FIELD("sequence", LONG_OR_NULL, 11, NULL), FIELD("exchange_us", LONG_OR_NULL, 12, NULL),
+      FIELD("received_us", LONG, 15, NULL)},
+     13},
+    {"trade",
+     "{\"type\":\"trade\"",
+     {FIELD("exchange", TEXT, 1, NULL), FIELD("symbol", TEXT, 2, NULL), FIELD("exchange_symbol", TEXT, 3, NULL),
+      FIELD("trade_id", TEXT, 4, NULL), FIELD("price", TEXT, 5, NULL), FIELD("size", TEXT, 6, NULL),
+      FIELD("side", WORD, 7, "buy", "sell"), FIELD("exchange_us", LONG_OR_NULL, 8, NULL),
+      FIELD("received_us", LONG, 15, NULL)},
+     9},
+};
+enum { FORMAT_KINDS = sizeof KINDS_OF_FIELDS / sizeof *KINDS_OF_FIELDS };
+
+/* ---- Reading JSON text -------------------------------------------------------------------------------------------- */
+
+int
+take_mark(Text *text, const char *mark)
+{
+    size_t size = strlen(mark);
+    if ((size_t)(text->end - text->at) < size || memcmp(text->at, mark, size))
+        return 0;
+    text->at += size;
+    return 1;
+}
+
+/* Text without escapes and in ASCII. */
+int
+take_text(Text *text, Piece *piece)
+{
+    const char *at = text->at;
+    if (at == text->end || *at++ != '"')
+        return 0;
+    piece->text = at;
+    for (; at < text->end && *at != '"'; at++)
+        if ((unsigned char)*at < ' ' || (unsigned char)*at > '~' || *at == '\\')
+            return 0;
+    if (at == text->end)
+        return 0;
+    piece->size = at - piece->text;
+    text->at = at + 1;
+    return 1;
+}
+
+int
+take_null(Text *text)
+{
+    return text->at < text->end && *text->at == 'n' && take_mark(text, "null");
+}
+
+int
+take_long(Text *text, long long *number)
+{
+    const char *at = text->at;
+    int negative = at < text->end && *at == '-', digits = 0;
+    long long value = 0;
+    for (at += negative; at < text->end && *at >= '0' && *at <= '9'; at++) {
+        if (++digits > 18)
+            return 0;
+        value = value * 10 + (*at - '0');
+    }
+    if (!digits)
+        return 0;
+    *number = negative ? -value : value;
+    text->at = at;
+    return 1;
+}
+
+static int
+take_char(Text *text, char wanted) /* levels may have been written by the exchange, with spaces between */
+{
+    while (text->at < text->end && is_space(*text->at))
+        text->at++;
+    if (text->at == text->end || *text->at != wanted)
+        return 0;
+    text->at++;
+    while (text->at < text->end && is_space(*text->at))
+        text->at++;
+    return 1;
+}
+
+int
+take_levels_begin(Text *text)
+{
+    return take_char(text, '[');
+}
+
+int
+take_level(Text *text, int first, Piece level[2])
+{
+    if (take_char(text, ']'))
+        return -1;
+    return (first || take_char(text, ',')) && take_char(text, '[') && take_text(text, &level[0]) && take_char(text, ',')
+           && take_text(text, &level[1]) && take_char(text, ']');
+}
+
+/* ---- Encoders ----------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    PyObject_HEAD
+    const Fields *fields;
+    PutField put;
+    PyObject *python; /* the Python form */
+    char *room;       /* for one value */
+    Py_ssize_t size;
+    char head[6];
+    int head_size;
+} Encoder;
+
+enum { HEAD = 5, ROOM = 1024 };
+
+const Fields *
+fields_of(PyObject *kind)
+{
+    for (int i = 0; i < FORMAT_KINDS; i++)
+        if (PyUnicode_Check(kind) && !PyUnicode_CompareWithASCIIString(kind, KINDS_OF_FIELDS[i].name))
+            return &KINDS_OF_FIELDS[i];
+    PyErr_Format(PyExc_KeyError, "%S", kind);
+    return NULL;
+}
+
+PyObject *
+encoder_new(PyTypeObject *type, PyObject *arguments, PutField put, int indexed)
+{
+    PyObject *kind;
+    unsigned int id;
+    if (!PyArg_ParseTuple(arguments, "OI", &kind, &id))
+        return NULL;
+    const Fields *fields = fields_of(kind);
+    Encoder *encoder = fields ? (Encoder *)type->tp_alloc(type, 0) : NULL;
+    if (!encoder)
+        return NULL;
+    encoder->fields = fields;
+    encoder->put = put;
+    for (int i = 1; i < HEAD; i++)
+        encoder->head[i] = (char)(id >> 8 * (HEAD - 1 - i));
+    encoder->head_size = HEAD + indexed;
+    encoder->size = ROOM;
+    PyObject *forms = attribute("tickwire.compiled", "python_forms");
+    PyObject *form = forms ? PyMapping_GetItemString(forms, strrchr(type->tp_name, '.') + 1) : NULL;
+    encoder->python = form ? PyObject_CallObject(form, arguments) : NULL;
+    Py_XDECREF(form);
+    Py_XDECREF(forms);
+    if (!(encoder->room = PyMem_Malloc(ROOM)))
+        PyErr_NoMemory();
+    if (!encoder->python || !encoder->room)
+        Py_CLEAR(encoder);
+    return (PyObject *)encoder;
+}
+
+static int
+make_room(Encoder *encoder, Py_ssize_t size)
+{
+    if (size <= encoder->size)
+        return 1;
+    char *room = PyMem_Realloc(encoder->room, size);
+    if (!room)
+        return 0;
+    encoder->room = room;
+    encoder->size = size;
+    return 1;
+}
+
+static PyObject *
+encode(Encoder *encoder, const char *json, Py_ssize_t size) /* NULL without an error: for the Python form */
+{
+    /* No value takes more than the digits and texts of its JSON text, and twice as much as that stands between. */
+    if (!make_room(encoder, encoder->head_size + 2 * size + 64))
+        return PyErr_NoMemory();
+    Text text = {json, json + size};
+    char *to = put(encoder->room, encoder->head, encoder->head_size);
+    if (!take_mark(&text, encoder->fields->mark))
+        return NULL;
+    for (int i = 0; i < encoder->fields->count; i++) {
+        const Field *field = &encoder->fields->fields[i];
+        if (!take_mark(&text, field->mark) || !(to = encoder->put(field, &text, to)))
+            return NULL;
+    }
+    if (text.end - text.at != 1 || *text.at != '}')
+        return NULL;
+    return PyBytes_FromStringAndSize(encoder->room, to - encoder->room);
+}
+
+static PyObject *
+encoder_call(Encoder *encoder, PyObject *arguments, PyObject *Py_UNUSED(keywords))
+{
+    PyObject *text;
+    if (!PyArg_ParseTuple(arguments, "S", &text))
+        return NULL;
+    PyObject *value = encode(encoder, PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text));
+    return value || PyErr_Occurred() ? value : PyObject_CallOneArg(encoder->python, text);
+}
+
+static void
+encoder_free(Encoder *encoder)
+{
+    PyTypeObject *type = Py_TYPE(encoder);
+    Py_XDECREF(encoder->python);
+    PyMem_Free(encoder->room);
+    type->tp_free((PyObject *)encoder);
+    Py_DECREF(type);
+}
+
+PyTypeObject *
+add_encoder(PyObject *module, const char *name, const char *full_name, newfunc new)
+{
+    PyType_Slot slots[] = {
+        {Py_tp_new, new}, {Py_tp_call, encoder_call}, {Py_tp_dealloc, encoder_free}, {0, NULL},
+    };
+    PyType_Spec spec = {
+        .name = full_name, .basicsize = sizeof(Encoder), .flags = Py_TPFLAGS_DEFAULT, .slots = slots,
+    };
+    return add_type(module, name, &spec);
+}
+
+/* ---- Events ------------------------------------------------------------------------------------------------------- */
+
+static PyObject *names_of[FORMAT_KINDS], *words_of[FORMAT_KINDS][WORDS], *types_of[FORMAT_KINDS];
+
+PyObject *
+word_of(const Fields *fields, const Field *field, Py_ssize_t number)
+{
+    return number < 0 || number >= WORDS || !field->words[number] ? NULL : words_of[fields - KINDS_OF_FIELDS][number];
+}
+
+PyObject *
+make_level(const Piece level[2])
+{
+    PyObject *price = PyUnicode_DecodeUTF8(level[0].text, level[0].size, NULL);
+    PyObject *size = price ? PyUnicode_DecodeUTF8(level[1].text, level[1].size, NULL) : NULL;
+    PyObject *pair = size ? PyTuple_Pack(2, price, size) : NULL;
+    Py_XDECREF(price);
+    Py_XDECREF(size);
+    return pair;
+}
+
+PyObject *
+make_event(const Fields *fields, PyObject *const *values)
+{
+    Py_ssize_t kind = fields - KINDS_OF_FIELDS;
+    if (!types_of[kind]) {
+        static const char *const types[FORMAT_KINDS] = {"Ticker", "OrderBook", "Trade"};
+        if (!(types_of[kind] = attribute("tickwire.events.types", types[kind])))
+            return NULL;
+    }
+    return PyObject_Vectorcall(types_of[kind], values, 0, names_of[kind]);
+}
+
+PyObject *
+event_or_python(const char *name, PyObject *arguments, PyObject *event)
+{
+    static PyObject *python_forms;
+    if (event)
+        return event;
+    PyErr_Clear(); /* text that is not UTF-8: the Python form says so */
+    if (!python_forms && !(python_forms = attribute("tickwire.compiled", "python_forms")))
+        return NULL;
+    PyObject *form = PyMapping_GetItemString(python_forms, name);
+    PyObject *answer = form ? PyObject_CallObject(form, arguments) : NULL;
+    Py_XDECREF(form);
+    return answer;
+}
+
+int
+add_formats(PyObject *module)
+{
+    for (int kind = 0; kind < FORMAT_KINDS; kind++) {
+        const Fields *fields = &KINDS_OF_FIELDS[kind];
+        if (!(names_of[kind] = PyTuple_New(fields->count)))
+            return -1;
+        for (int i = 0; i < fields->count; i++) {
+            PyObject *name = PyUnicode_InternFromString(fields->fields[i].name);
+            if (!name)
+                return -1;
+            PyTuple_SET_ITEM(names_of[kind], i, name);
+            for (int j = 0; fields->fields[i].type == WORD && j < WORDS && fields->fields[i].words[j]; j++)
+                if (!(words_of[kind][j] = PyUnicode_InternFromString(fields->fields[i].words[j])))
+                    return -1;
+        }
+    }
+    return add_avro(module) || add_protobuf(module) ? -1 : 0;
+}

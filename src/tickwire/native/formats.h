@@ -1,0 +1,78 @@
+/* What the compiled forms of records/formats/avro.py and protobuf.py share. */
+#ifndef TICKWIRE_FORMATS_H
+#define TICKWIRE_FORMATS_H
+
+#include "native.h"
+
+typedef enum { TEXT, TEXT_OR_NULL, WORD, LONG, LONG_OR_NULL, LEVELS } FieldType; /* WORD: one of a few */
+
+enum { WORDS = 3, MOST_FIELDS = 13 };
+
+typedef struct {
+    const char *name, *mark; /* what stands in front of its value in JSON text */
+    FieldType type;
+    int number; /* in Protobuf */
+    const char *words[WORDS];
+} Field;
+
+typedef struct {
+    const char *name, *mark; /* of the kind, and how its JSON text begins */
+    Field fields[MOST_FIELDS];
+    int count;
+} Fields;
+
+typedef struct {
+    const char *at, *end;
+} Text;
+
+/* Reading an event's JSON text. 0: it is not as we write it, and for the Python form. */
+int take_mark(Text *text, const char *mark);
+int take_text(Text *text, Piece *piece);
+int take_null(Text *text); /* 0: something else, and nothing is taken */
+int take_long(Text *text, long long *number);
+int take_levels_begin(Text *text);
+int take_level(Text *text, int first, Piece level[2]); /* -1: there is none left */
+
+static inline char *
+put_varint(char *to, uint64_t number)
+{
+    for (; number > 0x7F; number >>= 7)
+        *to++ = (char)(number | 0x80);
+    *to++ = (char)number;
+    return to;
+}
+
+static inline int
+take_varint(Text *data, uint64_t *number) /* 0: it does not end, or has more than 63 bits, which is for the Python form */
+{
+    *number = 0;
+    for (int shift = 0; shift < 63; shift += 7) {
+        if (data->at == data->end)
+            return 0;
+        unsigned char byte = (unsigned char)*data->at++;
+        *number |= (uint64_t)(byte & 0x7F) << shift;
+        if (byte < 0x80)
+            return 1;
+    }
+    return 0;
+}
+
+/* Writes the value of a field whose JSON text is next; NULL: it is for the Python form. */
+typedef char *(*PutField)(const Field *field, Text *text, char *to);
+PyObject *encoder_new(PyTypeObject *type, PyObject *arguments, PutField put, int indexed);
+/* A type with the name of its Python form. */
+PyTypeObject *add_encoder(PyObject *module, const char *name, const char *full_name, newfunc new);
+
+/* Reading a value. */
+const Fields *fields_of(PyObject *kind); /* NULL with an error set */
+PyObject *word_of(const Fields *fields, const Field *field, Py_ssize_t number); /* borrowed; NULL: there is none */
+PyObject *make_level(const Piece level[2]);
+/* An event of values in the order of its fields; NULL with an error set. */
+PyObject *make_event(const Fields *fields, PyObject *const *values);
+/* The event, or where it is NULL what the Python form says. */
+PyObject *event_or_python(const char *name, PyObject *arguments, PyObject *event);
+
+int add_avro(PyObject *module);
+int add_protobuf(PyObject *module);
+
+#endif

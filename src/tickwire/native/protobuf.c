@@ -1,0 +1,201 @@
+/* Protobuf: the compiled form of ProtobufEncoder and read_protobuf in records/formats/protobuf.py. */
+#include "formats.h"
+
+enum { VARINT = 0, SIZED = 2 }; /* types on the wire */
+
+static char *
+put_tag(char *to, int number, int wire)
+{
+    *to++ = (char)(number << 3 | wire);
+    return to;
+}
+
+static char *
+put_piece(char *to, int number, const Piece *piece)
+{
+    return put(put_varint(put_tag(to, number, SIZED), (uint64_t)piece->size), piece->text, piece->size);
+}
+
+static int
+size_of(const Piece *piece) /* with its tag; 0: it is left out, -1: for the Python form */
+{
+    return !piece->size ? 0 : piece->size > 0x7F ? -1 : (int)piece->size + 2;
+}
+
+static char *
+put_levels(const Field *field, Text *text, char *to)
+{
+    Piece level[2];
+    int found = 0;
+    if (!take_levels_begin(text))
+        return NULL;
+    for (int first = 1; (found = take_level(text, first, level)) > 0; first = 0) {
+        int price = size_of(&level[0]), size = size_of(&level[1]);
+        if (price < 0 || size < 0)
+            return NULL;
+        to = put_varint(put_tag(to, field->number, SIZED), (uint64_t)(price + size));
+        for (int i = 0; i < 2; i++)
+            if (level[i].size)
+                to = put_piece(to, i + 1, &level[i]);
+    }
+    return found ? to : NULL;
+}
+
+static char *
+put_word(const Field *field, const Piece *piece, char *to)
+{
+    for (int i = 0; i < WORDS && field->words[i]; i++)
+        if ((Py_ssize_t)strlen(field->words[i]) == piece->size
+            && !memcmp(field->words[i], piece->text, (size_t)piece->size))
+            return put_varint(put_tag(to, field->number, VARINT), (uint64_t)(i + 1));
+    return NULL;
+}
+
+static char *
+put_field(const Field *field, Text *text, char *to)
+{
+    Piece piece;
+    long long number;
+    int optional = field->type == TEXT_OR_NULL || field->type == LONG_OR_NULL;
+    if (field->type == LEVELS)
+        return put_levels(field, text, to);
+    if (optional && take_null(text))
+        return to;
+    if (field->type == LONG || field->type == LONG_OR_NULL) {
+        if (!take_long(text, &number))
+            return NULL;
+        if (!number && !optional && field->number != 15) /* received_us is always there */
+            return to;
+        return put_varint(put_tag(to, field->number, VARINT), (uint64_t)number);
+    }
+    if (!take_text(text, &piece))
+        return NULL;
+    if (field->type == WORD)
+        return put_word(field, &piece, to);
+    return piece.size || optional ? put_piece(to, field->number, &piece) : to;
+}
+
+static PyObject *
+protobuf_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords))
+{
+    return encoder_new(type, arguments, put_field, 1);
+}
+
+/* ---- Reading; 0 or NULL: it is for the Python form ----------------------------------------------------------------- */
+
+static int
+take_piece(Text *data, Piece *piece)
+{
+    uint64_t size;
+    if (!take_varint(data, &size) || size > (uint64_t)(data->end - data->at))
+        return 0;
+    piece->text = data->at;
+    piece->size = (Py_ssize_t)size;
+    data->at += size;
+    return 1;
+}
+
+static PyObject *
+read_level(Piece message)
+{
+    Piece level[2] = {{"", 0, 0}, {"", 0, 0}};
+    Text data = {message.text, message.text + message.size};
+    while (data.at < data.end) {
+        int number = *data.at++ >> 3;
+        if ((data.at[-1] & 7) != SIZED || number < 1 || number > 2 || !take_piece(&data, &level[number - 1]))
+            return NULL;
+    }
+    return make_level(level);
+}
+
+static PyObject *
+read_field(const Fields *fields, const Field *field, int wire, Text *data, PyObject *before)
+{
+    Piece piece;
+    uint64_t number;
+    int is_number = field->type == LONG || field->type == LONG_OR_NULL || field->type == WORD;
+    if (wire != (is_number ? VARINT : SIZED))
+        return NULL;
+    if (is_number) {
+        if (!take_varint(data, &number))
+            return NULL;
+        return field->type == WORD ? Py_XNewRef(word_of(fields, field, (Py_ssize_t)number - 1))
+                                   : PyLong_FromLongLong((long long)number);
+    }
+    if (!take_piece(data, &piece))
+        return NULL;
+    if (field->type != LEVELS)
+        return PyUnicode_DecodeUTF8(piece.text, piece.size, NULL);
+    PyObject *level = read_level(piece);
+    int failed = !level || PyList_Append(before, level);
+    Py_XDECREF(level);
+    return failed ? NULL : Py_NewRef(before);
+}
+
+/* What is not there is null, empty or zero; a word and received_us have to be there. */
+static PyObject *
+absent(const Field *field)
+{
+    switch (field->type) {
+    case TEXT: return PyUnicode_FromStringAndSize(NULL, 0);
+    case LONG: return field->number == 15 ? NULL : PyLong_FromLong(0);
+    case LEVELS: return PyList_New(0);
+    case WORD: return NULL;
+    default: return Py_NewRef(Py_None);
+    }
+}
+
+static int
+read_all(const Fields *fields, Text *data, PyObject **values)
+{
+    while (data->at < data->end) {
+        unsigned char tag = (unsigned char)*data->at++;
+        int i = 0;
+        while (i < fields->count && fields->fields[i].number != tag >> 3)
+            i++;
+        if (tag > 0x7F || i == fields->count)
+            return 0;
+        if (fields->fields[i].type == LEVELS && !values[i] && !(values[i] = PyList_New(0)))
+            return 0;
+        PyObject *value = read_field(fields, &fields->fields[i], tag & 7, data, values[i]);
+        if (!value)
+            return 0;
+        Py_XSETREF(values[i], value);
+    }
+    for (int i = 0; i < fields->count; i++)
+        if (!values[i] && !(values[i] = absent(&fields->fields[i])))
+            return 0;
+    return 1;
+}
+
+static PyObject *
+read_protobuf(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    PyObject *kind, *value, *values[MOST_FIELDS] = {NULL}, *event = NULL;
+    Py_ssize_t at;
+    if (!PyArg_ParseTuple(arguments, "OSn", &kind, &value, &at))
+        return NULL;
+    const Fields *fields = fields_of(kind);
+    if (!fields)
+        return NULL;
+    const char *bytes = PyBytes_AS_STRING(value);
+    if (at < 0 || at > PyBytes_GET_SIZE(value)) {
+        PyErr_SetString(PyExc_ValueError, "begins outside of the value");
+        return NULL;
+    }
+    Text data = {bytes + at, bytes + PyBytes_GET_SIZE(value)};
+    if (read_all(fields, &data, values))
+        event = make_event(fields, values);
+    for (int i = 0; i < fields->count; i++)
+        Py_XDECREF(values[i]);
+    return event_or_python("read_protobuf", arguments, event);
+}
+
+int
+add_protobuf(PyObject *module)
+{
+    static PyMethodDef functions[] = {{"read_protobuf", read_protobuf, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL}};
+    return add_encoder(module, "ProtobufEncoder", "tickwire._native.ProtobufEncoder", protobuf_new)
+               ? PyModule_AddFunctions(module, functions)
+               : -1;
+}
