@@ -108,7 +108,7 @@ def _first_record(config: KafkaConfig) -> str:
 
     from tickwire.cli.consume_output import json_line  # noqa: PLC0415
     from tickwire.kafka.clients import consumer_config  # noqa: PLC0415
-    from tickwire.kafka.received import ReceivedRecord  # noqa: PLC0415
+    from tickwire.kafka.received import ReceivedRecord, value_reader  # noqa: PLC0415
 
     consumer = Consumer(consumer_config(config, "tickwire-demo-first") | {"fetch.wait.max.ms": 10})
     try:
@@ -120,7 +120,7 @@ def _first_record(config: KafkaConfig) -> str:
         consumer.close()
     if message is None or message.error():
         raise KafkaFailed(f"No record came within {_READY_S:g} s.")
-    return json_line(ReceivedRecord.from_message(message))
+    return json_line(ReceivedRecord.from_message(message, value_reader(config)))
 
 
 class _Demo:

@@ -3,15 +3,32 @@
 from operator import methodcaller
 from typing import Any, Self
 
+import msgspec
 from msgspec import Struct
 
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import TickwireError
 from tickwire.events.types import MarketEvent
 from tickwire.records.codec import read_event
-from tickwire.records.formats import Headers
+from tickwire.records.formats import Headers, ValueReader
+from tickwire.registry.client import Registry
 
 # Not message.headers(): for a name that is no text, confluent-kafka 2.16.1 returns None with an exception set; a call
 # that the interpreter has specialized does not look, and the exception comes out of some later call. This one looks.
 _headers = methodcaller("headers")
+
+
+_check_json = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+_json_reader = ValueReader()
+
+
+def value_reader(config: KafkaConfig) -> ValueReader:
+    """What reads the values of records: of every format, where the settings name a schema registry.
+
+    Raises :exc:`~tickwire.errors.UsageError` for settings of the registry that cannot be used.
+    """
+    return _json_reader if config.schema_registry_url is None else ValueReader(Registry(config).schema)
 
 
 class ReceivedRecord(Struct, gc=False):
@@ -25,10 +42,11 @@ class ReceivedRecord(Struct, gc=False):
     headers: Headers = ()
     timestamp_ms: int | None = None  # Unix milliseconds; None: the record has no time
     unreadable: str | None = None  # why its headers cannot be read; they are empty then
+    _reader: ValueReader = _json_reader
     _event: MarketEvent | None = None
 
     @classmethod
-    def from_message(cls, message: Any) -> Self:
+    def from_message(cls, message: Any, reader: ValueReader = _json_reader) -> Self:
         """Take over a ``confluent_kafka.Message`` that is no error, whose declared types allow for one."""
         kind, timestamp = message.timestamp()
         headers, unreadable = (), None
@@ -46,11 +64,29 @@ class ReceivedRecord(Struct, gc=False):
             headers,
             timestamp if kind else None,
             unreadable,
+            reader,
         )
 
     @property
     def event(self) -> MarketEvent:
-        """The market event. Raises :exc:`~tickwire.errors.RecordRejected` when the bytes are none."""
+        """The market event.
+
+        Raises :exc:`~tickwire.errors.RecordRejected` when the bytes are none, and
+        :exc:`~tickwire.errors.RegistryFailed` when the schema registry does not say what they are.
+        """
         if self._event is None:
-            self._event = read_event(self.key, self.value, self.headers)
+            self._event = read_event(self.key, self.value, self.headers, self._reader)
         return self._event
+
+    def json_text(self) -> bytes | None:
+        """The value as JSON text: as it is, or decoded; None: it is neither, or the schema registry does not say."""
+        value = self.value or b""
+        try:
+            _check_json(value)
+            value.decode()  # the decoder skips some strings
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            try:
+                return _encode(self._reader.decode(value, self.headers)) if value else None
+            except TickwireError:
+                return None
+        return value

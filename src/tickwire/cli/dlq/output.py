@@ -11,6 +11,7 @@ from tickwire.cli.common import printable
 if TYPE_CHECKING:  # the command line works without the Kafka library
     from tickwire.kafka.dead_letters.reader import Range
     from tickwire.kafka.dead_letters.selection import DeadLetter
+    from tickwire.kafka.received import ReceivedRecord
 
 _SHOWN_BYTES = 400
 _HEX_BYTES = 64
@@ -27,6 +28,7 @@ def to_json(letter: "DeadLetter") -> dict[str, Any]:
         **_bytes("key", record.key),
         "headers": [{"name": name, **_bytes("value", value)} for name, value in letter.original],
         **_bytes("value", record.value),
+        "value": _value_text(record),
     }
 
 
@@ -39,6 +41,14 @@ def _fields(letter: "DeadLetter") -> dict[str, str | None]:
 
 def _bytes(name: str, data: bytes | None) -> dict[str, str | None]:
     return {name: _text(data), f"{name}_base64": None if data is None else base64.b64encode(data).decode()}
+
+
+def _value_text(record: "ReceivedRecord") -> str | None:
+    """A value as text: as it is, or the JSON text of what it stands for."""
+    text = _text(record.value)
+    if text is None or text.startswith("\0"):  # Avro and Protobuf, which may happen to be text
+        return (record.json_text() or b"").decode() or text
+    return text
 
 
 def _text(data: bytes | None) -> str | None:
@@ -66,7 +76,8 @@ def readable(letter: "DeadLetter", title: str, *, whole: bool = False) -> str:
         lines.append(("error", "unknown: the headers source_topic and error_type are missing"))
     lines.append(("key", shown(record.key, whole=whole)))
     lines += [("header", f"{name} = {shown(value, whole=whole)}") for name, value in letter.original]
-    lines.append(("value", shown(record.value, whole=whole)))
+    text = _value_text(record)
+    lines.append(("value", shown(record.value if text is None else text.encode(), whole=whole)))
     return "\n".join(f"   {name:<9} {printable(text)}" if name else printable(text) for name, text in lines)
 
 

@@ -35,7 +35,7 @@ from tickwire.kafka.consuming.report import ConsumerReport, Observer
 from tickwire.kafka.consuming.subscription import prepare_topics
 from tickwire.kafka.dead_letters.headers import ERROR_TYPES
 from tickwire.kafka.dead_letters.writer import DeadLetters
-from tickwire.kafka.received import ReceivedRecord
+from tickwire.kafka.received import ReceivedRecord, value_reader
 
 logger = logging.getLogger(__name__)
 
@@ -133,6 +133,7 @@ class _Runner:
         self._topics = list(topics)
         self._handler = handler
         self._observer = observer
+        self._reader = value_reader(config)
         self._tracker = CommitTracker()
         self._report = ConsumerReport(topics)
         self._begun = begun  # where partitions are begun of which the group has committed nothing
@@ -225,7 +226,7 @@ class _Runner:
                 else:
                     self._client_error(error, message)
                 continue
-            record = ReceivedRecord.from_message(message)
+            record = ReceivedRecord.from_message(message, self._reader)
             if partition is None or record.partition != partition[1] or record.topic != partition[0]:
                 self._assignment.give(partition, batch, these)
                 batch, partition = [], (record.topic, record.partition)

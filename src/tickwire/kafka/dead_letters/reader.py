@@ -16,7 +16,7 @@ from tickwire.errors import KafkaFailed, UsageError
 from tickwire.kafka.clients import ask, consumer_config, make
 from tickwire.kafka.codes import END_OF_PARTITION, MISSING, OFFSET_LOST, final_error, for_good
 from tickwire.kafka.dead_letters.selection import DeadLetter, Selection
-from tickwire.kafka.received import ReceivedRecord
+from tickwire.kafka.received import ReceivedRecord, value_reader
 
 _METADATA_S = 8.0
 _QUERY_S = 15.0
@@ -49,7 +49,7 @@ class DeadLetterReader:
     """
 
     def __init__(self, config: KafkaConfig, topic: str) -> None:
-        self._topic = topic
+        self._topic, self._values = topic, value_reader(config)
         settings = {"enable.partition.eof": True, "fetch.wait.max.ms": 50}  # ends are reported soon
         # The library wants a group's name, but a group is joined by subscribing only.
         self._consumer = make(Consumer, consumer_config(config, f"{config.group_id}-reader") | settings)
@@ -102,7 +102,7 @@ class DeadLetterReader:
                     part.reached = part.end
                     return
                 part.reached = offset + 1
-                yield ReceivedRecord.from_message(message)
+                yield ReceivedRecord.from_message(message, self._values)
         except KafkaException as e:
             raise for_good(e.args[0], self._topic) from e
 
