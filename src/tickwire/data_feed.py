@@ -29,11 +29,12 @@ from tickwire.wire.book_now import BookNow
 from tickwire.wire.books import Books
 from tickwire.wire.callbacks import Callback, Callbacks, check_callback
 from tickwire.wire.connections import Connections
+from tickwire.wire.context import FeedContext
 from tickwire.wire.flow import Flow
+from tickwire.wire.hearing import Hearings
 from tickwire.wire.reconnector import Gate
 from tickwire.wire.rest import Rest
 from tickwire.wire.roster import Change, Roster
-from tickwire.wire.session import FeedContext
 from tickwire.wire.subscriptions import Subscriptions
 from tickwire.wire.tally import Tally
 from tickwire.wire.trades import Trades
@@ -271,13 +272,15 @@ class WebSocketDataFeed:
             self._dispatch_to(callback)
         books = self._make_books(dispatch)
         stack.callback(books.close)
+        trades = Trades(exchange, dispatch.emit, self._tally)
         context = FeedContext(
             exchange=exchange,
             address=self._address,
             rest=rest,
             books=books,
             ticker=dispatch.emit,
-            trades=Trades(exchange, dispatch.emit, self._tally),
+            trades=trades,
+            hearings=Hearings(trades),
             subscriptions=Subscriptions(exchange.name, 0, listed=()),
             tally=self._tally,
             random=self._random,

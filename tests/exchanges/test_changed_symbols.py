@@ -116,5 +116,5 @@ def test_what_has_spoken_is_not_waited_for_and_what_is_asked_anew_is_subscribed(
     assert not spoken & {(channel, symbol.native) for channel, symbol in unheard}
     assert not set(unheard) & set(player.adapter.pending())
     for channel, symbol in unheard:
-        assert len([output for output in player.adapter.renew(channel, symbol) if isinstance(output, Send)]) == 2
+        assert len([output for output in player.adapter.renew(channel, symbol, 0) if isinstance(output, Send)]) == 2
     assert player.adapter.unheard() == []

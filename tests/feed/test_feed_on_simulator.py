@@ -1,5 +1,6 @@
 """Feeds of the real adapters on a simulated exchange, whose books they must end up with whatever goes wrong."""
 
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -190,17 +191,19 @@ async def test_tickers_that_are_read_off_the_book_are_true_after_every_fault_wit
             assert feed.accounting()["events"]["orderbook"] == 0
 
 
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a second be a long silence."""
+    seconds = {"deadlines._LONGEST_TICK_S": 0.03, "rhythm._LEAST_S": 1.0, "rhythm._UNKNOWN_S": 0.1}
+    for constant, value in seconds.items():
+        monkeypatch.setattr(f"tickwire.wire.{constant}", value)
+
+
 # Bitfinex numbers all messages of a connection, so that one of them is missing there.
 @pytest.mark.parametrize("name", [name for name in simulator.names() if name != "bitfinex"])
 async def test_a_book_that_the_exchange_has_stopped_sending_is_noticed_and_subscribed_again(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for constant, seconds in {
-        "deadlines._LONGEST_TICK_S": 0.1,
-        "rhythm._LEAST_S": 1.0,
-        "rhythm._UNKNOWN_S": 0.1,
-    }.items():
-        monkeypatch.setattr(f"tickwire.wire.{constant}", seconds)
+    hurry(monkeypatch)
     async with SimulatedExchange(name, symbols=2, rate=100) as exchange:
         reader, changed = Reader(), []
         feed = feed_of(exchange)
@@ -213,6 +216,31 @@ async def test_a_book_that_the_exchange_has_stopped_sending_is_noticed_and_subsc
             await aeventually(lambda: len(set(changed)) == 2, "changes of both books")
             await exchange.freeze()
             await aeventually(lambda: reader.tops() == truth(exchange), "the exchange's books")
+
+
+def alone(name: str) -> list[str]:
+    """What of an exchange's symbols comes by itself, so that it can stop by itself."""
+    return ["trade"] if issubclass(load(name).Adapter, DerivedAdapter) else ["ticker", "trade"]
+
+
+@pytest.mark.parametrize("name", [name for name in simulator.names() if name != "bitfinex"])
+async def test_tickers_or_trades_that_the_exchange_has_stopped_sending_are_noticed_and_asked_for_again(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurry(monkeypatch)
+    seen = Counter[tuple[str, str]]()
+    async with SimulatedExchange(name, symbols=2, rate=100) as exchange:
+        feed = feed_of(exchange, channels=["ticker", "orderbook", "trade"])
+        feed.add_callback(lambda event: seen.update([(type(event).__name__.lower(), event.symbol)]))
+        async with feed:
+            for channel in alone(name):
+                told = metrics.SILENCES.labels(name, channel)
+                await aeventually(lambda: len(seen) == 6 and min(seen.values()) > 60, "a rhythm")
+                before = told._value.get()
+                exchange.inject(f"mute-{channel}")
+                await aeventually(lambda told=told, before=before: told._value.get() > before, "the silence")  # type: ignore[misc]
+                seen.clear()
+                await aeventually(lambda: len(seen) == 6, "all of both symbols")
 
 
 async def test_what_was_accepted_and_brings_nothing_is_asked_for_again_until_it_speaks() -> None:

@@ -1,6 +1,7 @@
 """A small exchange for tests: an adapter with every kind of output, and limits of fractions of a second."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -89,6 +90,7 @@ class Adapter:
         self._numbers: dict[str, int] = {}
         self._why: dict[str, str] = {}
         self._channels, self._started, self._left = channels, False, set[str]()
+        self.spoken, self._said = channels, Counter[str]()
 
     def start(self) -> list[Output]:
         self._started = True
@@ -145,6 +147,7 @@ class Adapter:
         if "fetch" in said:
             return [Fetch(found, said["fetch"], said.get("weight", 1), group=said.get("group", ""))]
         if "bid" in said:
+            self._said[name] += 1
             return [_ticker(found, said["bid"], received_us)]
         return self._book(found, said, received_us)
 
@@ -189,7 +192,10 @@ class Adapter:
     def unheard(self) -> list[tuple[Channel, Symbol]]:
         return []
 
-    def renew(self, channel: Channel, symbol: Symbol) -> list[Output]:
+    def tickers(self, symbol: Symbol) -> int:
+        return self._said[symbol.native]
+
+    def renew(self, channel: Channel, symbol: Symbol, received_us: int) -> list[Output]:
         return [_message(unsub=symbol.native), _message(sub=symbol.native, on=channel)]
 
     def pending(self) -> list[tuple[Channel, Symbol]]:

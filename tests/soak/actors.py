@@ -32,7 +32,7 @@ def switches(exchange: str) -> list[str]:
     """The faults that *exchange* can show in the time of a soak, without ``refuse``, which ends a producer at once."""
     dialect = simulator.load(exchange)
     # Until such a silence is noticed, and each time that takes longer, what a producer has is not the exchange's.
-    absent = {MUTE} | (SPECIAL - dialect.faults)
+    absent = MUTE.keys() | (SPECIAL - dialect.faults)
     if dialect.snapshot_path is None:  # its books need no REST
         absent |= REST.keys()
     if dialect.heartbeat is None:  # silent, it answers pings

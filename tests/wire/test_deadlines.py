@@ -1,6 +1,8 @@
 """What is due on a connection, by the clock alone."""
 
+from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +14,8 @@ from tickwire.events.book import Book
 from tickwire.exchanges.contract import Channel, Exchange, Refused, Symbol
 from tickwire.wire.backoff import Restarts
 from tickwire.wire.books import BookState
-from tickwire.wire.deadlines import AskAgain, Deadlines, Due, Heard, Ping, Replace, Restart, Silent
+from tickwire.wire.deadlines import AskAgain, Deadlines, Due, Heard, Ping, Replace, Restart, Silent, Unheard
+from tickwire.wire.hearing import Hearing
 from tickwire.wire.subscriptions import Subscriptions
 
 A, B = symbol("A-X"), symbol("B-X")
@@ -29,10 +32,14 @@ class Connection:
     def __init__(self, books: Sequence[Symbol] = (A, B), **limits: Any) -> None:
         self.subscriptions = Subscriptions("toy", 9, listed=())
         self.states = {s: BookState(s, 25, Restarts(lambda: 0.5)) for s in books}
-        self.deadlines = Deadlines(replace(EXCHANGE, **limits), list(self.states.values()), self.subscriptions)
+        self.said = Counter[tuple[Channel, Symbol]]()
+        self.others: list[Hearing] = []
+        every, states = replace(EXCHANGE, **limits), list(self.states.values())
+        self.deadlines = Deadlines(every, states, self.others, self.subscriptions, first_s=30.0)
         self.deadlines.begin(0.0, 0.9)
         self.last_frame = 0.0
         self.pending: list[tuple[Channel, Symbol]] = []
+        self.unheard: list[tuple[Channel, Symbol]] = []
         self.delay_s = 0.0
 
     def hear(self, now: float, *books: Symbol) -> None:
@@ -41,8 +48,18 @@ class Connection:
         for one in books:
             self.states[one].sequencer.messages += 1
 
+    def carry(self, *items: tuple[Channel, Symbol]) -> None:
+        """Listen to these tickers and trades too."""
+        self.others += [Hearing(*item, partial(self.said.__getitem__, item)) for item in items]
+
+    def say(self, now: float, *items: tuple[Channel, Symbol]) -> None:
+        """Take a frame of each of these."""
+        self.last_frame = now
+        self.said.update(items)
+
     def look(self, now: float, *, serving: bool = True) -> list[Due]:
-        return self.deadlines.look(now, self.last_frame, self.pending, self.delay_s, serving=serving)
+        so_far = self.last_frame, self.pending, self.delay_s
+        return self.deadlines.look(now, *so_far, serving=serving, unheard=self.unheard)
 
 
 def test_nothing_is_due_while_frames_come_and_books_change() -> None:
@@ -250,3 +267,74 @@ def test_after_a_pause_books_and_answers_have_their_whole_time_again() -> None:
 )
 def test_looks_are_a_second_apart_or_less_where_a_limit_is_short(limits: dict[str, Any], tick_s: float) -> None:
     assert Connection(**limits).deadlines.tick_s == pytest.approx(tick_s)
+
+
+TICKER: tuple[Channel, Symbol] = ("ticker", A)
+TRADES: tuple[Channel, Symbol] = ("trade", A)
+NEIGHBOUR: tuple[Channel, Symbol] = ("ticker", B)
+
+
+def talking(until: int) -> Connection:
+    """A connection without books, whose tickers and trades have come every second."""
+    connection = Connection(books=(), ping_interval_s=1e6, silence_s=1e6)
+    connection.carry(TICKER, TRADES, NEIGHBOUR)
+    for now in range(until + 1):
+        connection.say(now, TICKER, TRADES, NEIGHBOUR)
+        assert connection.look(now) == []
+    return connection
+
+
+@pytest.mark.parametrize("silent", [TICKER, TRADES])
+def test_tickers_and_trades_that_fall_silent_start_again_in_seconds_and_alone(silent: tuple[Channel, Symbol]) -> None:
+    connection, said = talking(300), []
+    going_on = {TICKER, TRADES, NEIGHBOUR} - {silent}
+    for now in range(301, 400):
+        connection.say(now, *going_on)
+        said += [(now, due) for due in connection.look(now)]
+    (at, due), *more = said
+    assert isinstance(due, Silent)
+    assert (at, due.channel, due.symbol, due.quiet_s) == (315, *silent, 15)
+    assert [at for at, _ in more] == [360]  # with more patience, as for a book
+
+
+def test_what_has_hardly_spoken_may_be_silent_for_ever_where_it_is_no_book() -> None:
+    connection = Connection(books=(), max_connection_s=None)
+    connection.carry(TICKER, TRADES, NEIGHBOUR)
+    for now in range(10_000):
+        connection.say(now, NEIGHBOUR, *([TICKER] if now < 10 else []))
+        assert connection.look(now) == []
+
+
+def test_tickers_that_wait_for_an_answer_or_their_first_message_are_not_silent_too() -> None:
+    connection = talking(120)
+    connection.deadlines.answers.any = True
+    connection.pending = [TICKER]
+    for now in range(121, 131):
+        connection.say(now, TRADES, NEIGHBOUR)
+        assert connection.look(now) == []
+    connection.pending, connection.unheard = [], [TICKER]
+    said = []
+    for now in range(131, 200):
+        connection.say(now, TRADES, NEIGHBOUR)
+        said += [(now, due) for due in connection.look(now)]
+    assert said == [(161, Unheard(*TICKER, 30))]
+
+
+def test_where_tickers_and_trades_fall_silent_together_the_connection_is_lost() -> None:
+    connection = talking(120)
+    connection.last_frame = 135
+    with pytest.raises(ConnectionLost, match="nothing that was subscribed came for 15"):
+        connection.look(135)
+
+
+def test_a_busy_book_speaks_for_a_connection_whose_tickers_are_silent() -> None:
+    connection = busy(120)
+    connection.carry(TICKER)
+    for now in range(121, 241):
+        connection.hear(now, A, B)
+        connection.say(now, TICKER)
+        assert connection.look(now) == []
+    for now in range(241, 256):
+        connection.hear(now, A, B)
+        said = connection.look(now)
+    assert [(due.channel, due.symbol) for due in said if isinstance(due, Silent)] == [TICKER]

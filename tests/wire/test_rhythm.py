@@ -69,12 +69,12 @@ def at_random(seed: int, per_second: float) -> Callable[[], float]:
     return lambda: random.expovariate(per_second)
 
 
-def day(gap_s: Callable[[], float]) -> list[float]:
-    """The silences that were odd in a day of looks a second apart."""
+def day(gap_s: Callable[[], float], *, book: bool = True) -> list[float]:
+    """The silences that were odd in a day of looks a second apart; what is no *book* has to be known first."""
     rhythm, odd, said_at, seen_at = Rhythm(), list[float](), gap_s(), 0.0
     while seen_at < DAY:
         look_at = max(ceil(said_at), seen_at + 1)
-        while look_at - seen_at >= (most_s := ceil(rhythm.most_s)):
+        while (book or rhythm.known) and look_at - seen_at >= (most_s := ceil(rhythm.most_s)):
             odd.append(most_s)
             rhythm.alarm(most_s)
             seen_at += most_s
@@ -106,6 +106,29 @@ def test_bursts_and_long_tails_cost_a_restart_an_hour_at_the_very_most(
     for seed in range(3):
         random = Random(seed)
         assert len(day(lambda random=random: gap_s(random))) <= most  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("gap_s", [10.0, 40.0, 150.0, 600.0, 3600.0])
+def test_quiet_tickers_and_trades_are_never_oddly_silent(gap_s: float) -> None:
+    assert day(lambda: gap_s, book=False) == []
+    assert sum(len(day(at_random(seed, 1 / gap_s), book=False)) for seed in range(10)) <= 1
+
+
+def test_what_has_a_message_each_40_s_is_missed_after_minutes() -> None:
+    rhythm = after([40.0] * 30)
+    assert rhythm.known
+    assert 300 < rhythm.most_s < 400
+
+
+@given(st.integers(0, 2**32), st.integers(2, 50), st.floats(60.0, 1800.0))
+def test_rare_bursts_of_trades_are_never_oddly_silent(seed: int, most: int, rest_s: float) -> None:
+    random, left = Random(seed), [0]
+
+    def gap_s() -> float:
+        left[0] = left[0] - 1 if left[0] else random.randint(1, most)
+        return random.expovariate(5.0) if left[0] else rest_s * random.uniform(0.5, 1.5)
+
+    assert len(day(gap_s, book=False)) <= 1
 
 
 @given(st.integers(0, 2**32), st.floats(1.2, 50.0))

@@ -22,8 +22,10 @@ from tickwire.kafka.producing.publisher import Publisher
 from tickwire.wire.books import Books
 from tickwire.wire.callbacks import Callbacks
 from tickwire.wire.clock import clock, now_us
+from tickwire.wire.context import FeedContext
 from tickwire.wire.flow import Flow
-from tickwire.wire.session import FeedContext, Session
+from tickwire.wire.hearing import Hearings
+from tickwire.wire.session import Session
 from tickwire.wire.subscriptions import Subscriptions
 from tickwire.wire.tally import Tally
 from tickwire.wire.trades import Trades
@@ -69,13 +71,15 @@ class Chain:
         config = FeedConfig(orderbook_mode=mode, **more)
         self.books = Books(symbols, config, config.orderbook_depth, callbacks.emit, self.tally, random.Random(1))
         self.adapter = exchange.Adapter(symbols, CHANNELS, 25)
+        trades = Trades(exchange.EXCHANGE, callbacks.emit, self.tally)
         context = FeedContext(
             exchange=exchange.EXCHANGE,
             address=cast("Any", None),
             rest=cast("Any", None),
             books=self.books,
             ticker=callbacks.emit,
-            trades=Trades(exchange.EXCHANGE, callbacks.emit, self.tally),
+            trades=trades,
+            hearings=Hearings(trades),
             subscriptions=Subscriptions(exchange.EXCHANGE.name, 3 * len(symbols), listed=symbols),
             tally=self.tally,
             random=random.Random(1),
@@ -150,6 +154,9 @@ class Chain:
                 for s in states
             ],
             "books": [None if book is None else (book.bids.top(), book.asks.top()) for book in books],
+            "heard": [
+                (self.adapter.tickers(one), self.session._context.trades.newest(one.native)) for one in self.symbols
+            ],
             "fetches": len(self.fetches),
             "asked": self.asked,
             "given up": repr(self.session.connection._given_up),

@@ -32,9 +32,10 @@ def simulate(
     """Run a simulated exchange until Ctrl-C: a seeded market in the exchange's own formats over WebSocket and REST.
 
     \b
-    Faults: drop (cut the connection), skip, duplicate, corrupt of order book messages, mute (an order book stops until
-    it is subscribed again), silence, deaf (silence without pongs), slow, unknown, binary, oversize, rest429, rest418,
-    rest503, refuse=SYMBOL; checksum (a wrong one) and stale (an old snapshot) where the exchange has them.
+    Faults: drop (cut the connection), skip, duplicate, corrupt of order book messages, mute, mute-ticker, mute-trade
+    (one symbol's order book, ticker or trades stop until they are subscribed again), silence, deaf (silence without
+    pongs), slow, unknown, binary, oversize, rest429, rest418, rest503, refuse=SYMBOL; checksum (a wrong one) and stale
+    (an old snapshot) where the exchange has them.
 
     \b
     Controls on the same port, for this machine alone: GET /simulator/books?depth=10, GET /simulator/stats,

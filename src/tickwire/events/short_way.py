@@ -107,13 +107,13 @@ class ShortWay:
                 raise ValueError(f"a shape has not what a {name} needs")
         self._by_checksum = b"^" in change_shape
         self._ticker, self._change, self._trade = (Shape(shape, every) for shape in every)
-        self._tickers: dict[str, tuple[str, bytes]] = {}
+        self._tickers: dict[str, tuple[str, bytes, Number]] = {}
         self._trades: dict[str, tuple[str, bytes]] = {}
         self._books: dict[str, _FollowedBook] = {}
 
-    def ticker(self, native: str, symbol: str, prefix: bytes, /) -> None:
-        """Take this symbol's tickers; *prefix* is the text of their records in front of the bid."""
-        self._tickers[native] = symbol, prefix
+    def ticker(self, native: str, symbol: str, prefix: bytes, count: Number, /) -> None:
+        """Take and *count* this symbol's tickers; *prefix* is the text of their records in front of the bid."""
+        self._tickers[native] = symbol, prefix, count
 
     def trade(self, native: str, symbol: str, prefix: bytes, /) -> None:
         """Take this symbol's trades, where each number is the next; *prefix* is their text in front of the number."""
@@ -153,8 +153,8 @@ class ShortWay:
 
     # Of the Python form alone, for its receiver:
 
-    def find_ticker(self, frame: bytes) -> tuple[str, bytes, dict[str, Any]] | None:
-        """A ticker's symbol, the text in front of its bid, and what stands in its record from there on."""
+    def find_ticker(self, frame: bytes) -> tuple[str, bytes, Number, dict[str, Any]] | None:
+        """A ticker's symbol, the text in front of its bid, its count, and what stands in its record from there on."""
         parts = self._ticker.read(frame)
         known = self._tickers.get(parts["$"][0]) if parts else None
         if parts is None or known is None:
@@ -249,7 +249,8 @@ class ShortWayReceiver:
         route = self._direct.route(self._types[0], found[0]) if found else None
         if found is None or route is None:
             return False
-        _, prefix, fields = found
+        _, prefix, count, fields = found
+        count.value += 1
         self._counts[0].value += 1
         self._direct.send(route, _value(prefix, {**fields, "received_us": received_us}), None, received_us)
         return True

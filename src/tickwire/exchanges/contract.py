@@ -222,6 +222,9 @@ class AdapterContract(Protocol):
         It is one of ``EXCHANGE.book_depths`` and goes into every book's messages as what is promised.
         """
 
+    spoken: Sequence[Channel]
+    """Those of the channels that can fall silent by themselves: what is read off a book that leaves too cannot."""
+
     def start(self) -> list[Output]:
         """What to send once the connection is open, in order."""
 
@@ -272,8 +275,11 @@ class AdapterContract(Protocol):
         Those of trades are not among them: there may be none for long.
         """
 
-    def renew(self, channel: Channel, symbol: Symbol) -> list[Output]:
-        """Take a subscription back and ask for it anew."""
+    def tickers(self, symbol: Symbol) -> int:
+        """How many tickers of this symbol have come."""
+
+    def renew(self, channel: Channel, symbol: Symbol, received_us: Micros) -> list[Output]:
+        """Take a subscription back and ask for it anew, because nothing comes, or nothing any more."""
 
     def pending(self) -> list[tuple[Channel, Symbol]]:
         """What was asked for and is neither acknowledged, refused nor implied by data yet."""

@@ -24,7 +24,8 @@ typedef struct {
 struct ShortWay {
     PyObject_HEAD
     Shape *shapes[KINDS];
-    /* native name -> FollowedBook; of a ticker or trade (canonical name, its record's text in front of bid or number) */
+    /* native name -> FollowedBook; of a ticker or trade (canonical name, its record's text in front of bid or number, and
+     * of a ticker the Number that counts them) */
     PyObject *known[KINDS];
     int by_checksum;                      /* a book's changes come with the checksum of the book after them */
     Changes *bids, *asks;
@@ -138,9 +139,13 @@ read_sides(ShortWay *way, FollowedBook *book, Found *found)
 int
 short_way_carry_out(ShortWay *way, Found *found, long long received_us, PyObject **value)
 {
-    if (found->kind != CHANGE) {
-        *value = found->kind == TICKER ? ticker_value(PyTuple_GET_ITEM(found->known, 1), found, received_us)
-                                       : trade_carry_out(found, received_us);
+    if (found->kind == TICKER) {
+        ((Number *)PyTuple_GET_ITEM(found->known, 2))->value++;
+        *value = ticker_value(PyTuple_GET_ITEM(found->known, 1), found, received_us);
+        return *value ? 1 : -1;
+    }
+    if (found->kind == TRADE) {
+        *value = trade_carry_out(found, received_us);
         return *value ? 1 : -1;
     }
     FollowedBook *book = (FollowedBook *)found->known;
@@ -169,13 +174,10 @@ short_way_carry_out(ShortWay *way, Found *found, long long received_us, PyObject
     return *value ? 1 : -1;
 }
 
+/* Steals *known*. */
 static PyObject *
-add_symbol(PyObject *names, PyObject *arguments)
+add_symbol(PyObject *names, PyObject *native, PyObject *known)
 {
-    PyObject *native, *symbol, *prefix;
-    if (!PyArg_ParseTuple(arguments, "UUS", &native, &symbol, &prefix))
-        return NULL;
-    PyObject *known = PyTuple_Pack(2, symbol, prefix);
     int failed = !known || PyDict_SetItem(names, native, known);
     Py_XDECREF(known);
     if (failed)
@@ -186,13 +188,19 @@ add_symbol(PyObject *names, PyObject *arguments)
 static PyObject *
 way_ticker(ShortWay *way, PyObject *arguments)
 {
-    return add_symbol(way->known[TICKER], arguments);
+    PyObject *native, *symbol, *prefix, *count;
+    if (!PyArg_ParseTuple(arguments, "UUSO!", &native, &symbol, &prefix, number_type, &count))
+        return NULL;
+    return add_symbol(way->known[TICKER], native, PyTuple_Pack(3, symbol, prefix, count));
 }
 
 static PyObject *
 way_trade(ShortWay *way, PyObject *arguments)
 {
-    return add_symbol(way->known[TRADE], arguments);
+    PyObject *native, *symbol, *prefix;
+    if (!PyArg_ParseTuple(arguments, "UUS", &native, &symbol, &prefix))
+        return NULL;
+    return add_symbol(way->known[TRADE], native, PyTuple_Pack(2, symbol, prefix));
 }
 
 static PyObject *

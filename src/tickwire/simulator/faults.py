@@ -10,10 +10,11 @@ from tickwire.errors import UsageError
 from tickwire.simulator.dialect import Kind
 
 CONNECTION = ("drop", "silence", "deaf", "slow")
-MUTE = "mute"  # after this message a book is sent to a client no more, until it subscribes again
+# After this message a book, ticker or trades are sent to a client no more, until it subscribes again.
+MUTE: dict[str, Kind] = {"mute": "book", "mute-ticker": "ticker", "mute-trade": "trade"}
 LOSSES = ("skip", "corrupt")  # of a book message that the client can miss
 EXTRA = ("unknown", "binary", "oversize")  # messages between the true ones
-FRAME = (*CONNECTION, *LOSSES, MUTE, "duplicate", "checksum", *EXTRA)
+FRAME = (*CONNECTION, *LOSSES, *MUTE, "duplicate", "checksum", *EXTRA)
 REST = {"rest429": 429, "rest418": 418, "rest503": 503}
 SPECIAL = frozenset({"checksum", "stale"})  # shown by some exchanges only
 
@@ -115,4 +116,4 @@ def _fits(name: str, kind: Kind, *, losable: bool) -> bool:
         return False
     if name in LOSSES:
         return losable
-    return kind == "book" or name not in {MUTE, "duplicate", "checksum"}
+    return kind == MUTE.get(name, kind) and (kind == "book" or name not in {"duplicate", "checksum"})

@@ -16,7 +16,7 @@ from tickwire.events.decimals import product
 from tickwire.simulator import load
 from tickwire.simulator.client import BINARY, PING, TEXT, Client, frame
 from tickwire.simulator.dialect import Broadcast, Conversation, Message, prices
-from tickwire.simulator.faults import EXTRA, LOSSES, Fault, Faults, parse_fault
+from tickwire.simulator.faults import EXTRA, LOSSES, MUTE, Fault, Faults, parse_fault
 from tickwire.simulator.instruments import Instrument, choose_names
 from tickwire.simulator.web import Frontend, now_us
 
@@ -247,13 +247,13 @@ class SimulatedExchange:
                 client.silence(deaf=fault == "deaf")
             case "slow":
                 client.slow()
-            case "mute":
-                del channel.subscribers[client.session]
             case "skip":
                 pass
+            case _ if fault in MUTE:
+                del channel.subscribers[client.session]
             case _:
                 client.queue.append(self._wrong(fault, text))
-        return fault in {"slow", "mute", "duplicate", *EXTRA}
+        return fault in {"slow", "duplicate", *MUTE, *EXTRA}
 
     def _wrong(self, fault: str, text: str) -> bytes:
         """The frame that *fault* makes of a message, or puts in front of it."""

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 
 from tickwire.exchanges.contract import AdapterContract, Channel, ConnectionPlan, Symbol
+from tickwire.wire.context import FeedContext
 from tickwire.wire.flow import Flow
 from tickwire.wire.reconnector import Gate, Reconnector
-from tickwire.wire.session import FeedContext
 
 
 class Connections:
@@ -61,6 +61,7 @@ class Connections:
             self._close(reconnector)
         self._context.books.remove(removed)
         self._context.trades.forget(removed)
+        self._context.hearings.forget(removed)
 
     def _open(self, plan: ConnectionPlan) -> None:
         reconnector = Reconnector(self._context, plan, self._open_adapter, self._gate)

@@ -1,6 +1,7 @@
 """What is due on one connection: questions, restarts of books, its end. Times are one clock's, in seconds."""
 
 from collections.abc import Collection, Sequence
+from math import inf
 
 from msgspec import Struct
 
@@ -64,16 +65,21 @@ Due = Ping | AskAgain | Replace | Restart | Silent | Unheard | Heard
 
 
 class Deadlines:
-    """The deadlines of a connection of *exchange* that carries the books *states*.
+    """The deadlines of a connection of *exchange* that carries the books *states*; *others* are what else is heard.
 
     A subscription may take *first_s* for its first message; 0: for ever. It is looked at every ``tick_s``. Before
     :meth:`begin` nothing is due but the end of a connection that says nothing.
     """
 
     def __init__(
-        self, exchange: Exchange, states: Sequence[BookState], subscriptions: Subscriptions, first_s: float = 0.0
+        self,
+        exchange: Exchange,
+        states: Sequence[BookState],
+        others: Sequence[Hearing],
+        subscriptions: Subscriptions,
+        first_s: float = 0.0,
     ) -> None:
-        self._limits, self._states, self._subscriptions = exchange, states, subscriptions
+        self._limits, self._states, self._others, self._subscriptions = exchange, states, others, subscriptions
         self.answers = Answers(exchange.name, exchange.ack_timeout_s)
         self._first_messages = FirstMessages(first_s)
         self._asked_at = self._leave_at = float("inf")
@@ -88,11 +94,11 @@ class Deadlines:
             self._leave_at = now + self._limits.max_connection_s * life
 
     def forgive(self, now: float) -> None:
-        """Start to measure answers and books again: what was not read until *now* was not late."""
+        """Start to measure answers and silences again: what was not read until *now* was not late."""
         self.answers.forgive()
         self._first_messages.forgive()
-        for state in self._states:
-            state.hearing.wake(now)
+        for hearing in self._carried():
+            hearing.wake(now)
 
     def look(
         self,
@@ -107,8 +113,8 @@ class Deadlines:
         """Compare everything with its deadline. Raises :exc:`~tickwire.errors.ConnectionLost`.
 
         *last_frame*: when a frame of any kind came last. *pending*: the subscriptions without an answer; *delay_s*:
-        until all that is to be sent has been sent. *unheard*: those that have an answer, and no message. The books are
-        looked at where this connection is *serving* them.
+        until all that is to be sent has been sent. *unheard*: those that have an answer, and no message. Data are
+        listened for where this connection is *serving*.
         """
         limits, quiet_s, due = self._limits, now - last_frame, list[Due]()
         if quiet_s >= limits.silence_s:
@@ -123,25 +129,30 @@ class Deadlines:
             due.append(Ping())
         if serving:
             due += [Unheard(*item, quiet_s) for item, quiet_s in self._first_messages.late(unheard, pending, now)]
-            silent = self._silent(now)
-            due += [*silent, *self._crossed(now, {one.symbol for one in silent if isinstance(one, Silent)})]
+            silent = self._silent(now, frozenset(pending))
+            begun = {one.symbol for one in silent if isinstance(one, Silent) and one.channel == "orderbook"}
+            due += [*silent, *self._crossed(now, begun)]
         return due
 
-    def _silent(self, now: float) -> list[Silent | Heard]:
+    def _silent(self, now: float, pending: Collection[Item]) -> list[Silent | Heard]:
         """Name the subscriptions that are silent for oddly long, and those that are not any more.
+
+        Of tickers and trades that is not said while they wait for an answer, or for their first message.
 
         Pings may be answered although no data comes: where nobody else has spoken in the later half of such a silence,
         the connection is lost.
         """
         found, looks = list[Silent | Heard](), list[tuple[Hearing, float]]()
         for hearing in self._carried():
+            item = hearing.channel, hearing.symbol
+            if hearing.channel != "orderbook" and (item in pending or self._first_messages.waits_for(item)):
+                hearing.wake(now)
             before = hearing.silent_since
             looks.append((hearing, hearing.quiet_s(now)))
             if before is not None and hearing.silent_since is None:
                 found.append(Heard(hearing.channel, hearing.symbol, now - before))
         last_s = min((quiet_s for _, quiet_s in looks), default=0.0)
-        most_s = self._limits.subscription_silence_s
-        late = [(hearing, quiet_s) for hearing, quiet_s in looks if quiet_s >= min(hearing.most_s, most_s)]
+        late = [(hearing, quiet_s) for hearing, quiet_s in looks if quiet_s >= self._most_s(hearing)]
         for hearing, quiet_s in late:
             if last_s > quiet_s / 2:
                 raise self._lost(now, last_s, hearing)
@@ -150,6 +161,9 @@ class Deadlines:
             hearing.begin_again(now)
         return found
 
+    def _most_s(self, hearing: Hearing) -> float:
+        return min(hearing.most_s, self._limits.subscription_silence_s if hearing.channel == "orderbook" else inf)
+
     def _lost(self, now: float, last_s: float, odd: Hearing) -> ConnectionLost:
         usual = f"usual for {odd.symbol.native} on {odd.channel}: {odd.rhythm.usual_s:.1f} s"
         for hearing in self._carried():
@@ -157,7 +171,7 @@ class Deadlines:
         return ConnectionLost("silent", f"nothing that was subscribed came for {last_s:.1f} s ({usual})")
 
     def _carried(self) -> list[Hearing]:
-        hearings = (state.hearing for state in self._states)
+        hearings = [*(state.hearing for state in self._states), *self._others]
         return [h for h in hearings if not self._subscriptions.is_refused(h.channel, h.symbol)]
 
     def _crossed(self, now: float, silent: Collection[Symbol]) -> list[Restart]:

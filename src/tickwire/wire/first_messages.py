@@ -15,6 +15,10 @@ class FirstMessages:
         self._first_s = first_s
         self._waiting: dict[Item, Waiting] = {}
 
+    def waits_for(self, item: Item) -> bool:
+        """Whether a first message of this one is waited for."""
+        return item in self._waiting
+
     def forgive(self) -> None:
         """Start all measuring again."""
         self._waiting.clear()

@@ -1,10 +1,12 @@
 """Whether one subscription is heard. Times are one clock's, in seconds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from math import inf
 
-from tickwire.exchanges.contract import Channel, Symbol
+from tickwire.exchanges.contract import AdapterContract, Channel, ConnectionPlan, Symbol
 from tickwire.wire.rhythm import Rhythm
+from tickwire.wire.trades import Trades
 
 
 class Hearing:
@@ -41,8 +43,13 @@ class Hearing:
 
     @property
     def most_s(self) -> float:
-        """How long it may be silent now, by what is usual."""
-        return self.rhythm.most_s if self._whole() else inf
+        """How long it may be silent now, by what is usual; what is no book for ever, until that is known."""
+        return self.rhythm.most_s if self._whole() and (self.channel == "orderbook" or self.rhythm.known) else inf
+
+    def listen(self, heard: Callable[[], object], now: float) -> None:
+        """Listen to this from *now* on."""
+        self._heard = heard
+        self.wake(now)
 
     def wake(self, now: float) -> None:
         """Begin to measure: what was until *now* is no pause."""
@@ -59,3 +66,33 @@ class Hearing:
         if self.silent_since is None:
             self.silent_since = self._since
         self.wake(now)
+
+
+class Hearings:
+    """What is heard of a feed's tickers and *trades*; books have their own."""
+
+    def __init__(self, trades: Trades) -> None:
+        self._trades = trades
+        self._of: dict[tuple[Channel, Symbol], Hearing] = {}
+
+    def listen(self, plan: ConnectionPlan, adapter: AdapterContract, now: float) -> list[Hearing]:
+        """Give those of a connection, which listen to its *adapter* from *now* on."""
+        heard: list[Hearing] = []
+        for channel in plan.channels:
+            if channel != "orderbook" and channel in adapter.spoken:
+                heard += [self._listening(channel, symbol, adapter, now) for symbol in plan.symbols]
+        return heard
+
+    def _listening(self, channel: Channel, symbol: Symbol, adapter: AdapterContract, now: float) -> Hearing:
+        hear = partial(adapter.tickers, symbol) if channel == "ticker" else partial(self._trades.newest, symbol.native)
+        hearing = self._of.get((channel, symbol))
+        if hearing is None:
+            hearing = self._of[channel, symbol] = Hearing(channel, symbol, hear)
+        hearing.listen(hear, now)
+        return hearing
+
+    def forget(self, symbols: Iterable[Symbol]) -> None:
+        """Begin anew with these, if they come back."""
+        for symbol in symbols:
+            for channel in ("ticker", "trade"):
+                self._of.pop((channel, symbol), None)

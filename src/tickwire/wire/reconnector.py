@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from tickwire.errors import ConnectionLost
 from tickwire.exchanges.contract import AdapterContract, ConnectionPlan, Symbol
 from tickwire.wire.backoff import Backoff
-from tickwire.wire.session import FeedContext, Session
+from tickwire.wire.context import FeedContext
+from tickwire.wire.session import Session
 from tickwire.wire.succession import Present, Successor, next_step
 
 logger = logging.getLogger(__name__)

@@ -3,8 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from random import Random
 from time import monotonic
 from typing import Any
 
@@ -15,10 +13,8 @@ from tickwire.events.types import OrderBook, Ticker, Trade
 from tickwire.exchanges.contract import (
     AdapterContract,
     ConnectionPlan,
-    Exchange,
     Fetch,
     Output,
-    Reading,
     Reconnect,
     Refused,
     Resync,
@@ -26,18 +22,15 @@ from tickwire.exchanges.contract import (
     Subscribed,
     Symbol,
 )
-from tickwire.wire.books import Books
 from tickwire.wire.clock import clock, now_us
 from tickwire.wire.connection import Connection
+from tickwire.wire.context import FeedContext
 from tickwire.wire.deadlines import AskAgain, Deadlines, Ping, Replace, Restart, Silent, Unheard
 from tickwire.wire.fetches import Fetches
+from tickwire.wire.hearing import Hearing
 from tickwire.wire.pacer import Pacer
-from tickwire.wire.rest import Rest
 from tickwire.wire.silences import tell
 from tickwire.wire.standby import Standby
-from tickwire.wire.subscriptions import Subscriptions
-from tickwire.wire.tally import Tally
-from tickwire.wire.trades import Trades
 
 logger = logging.getLogger(__name__)
 
@@ -48,25 +41,6 @@ _QUIET_S = 0.25  # without a frame: the answers are in
 _CLOSE_S = 1.0
 _LOOK_S = 0.02
 _KEPT_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class FeedContext:
-    """What all connections of a feed have in common."""
-
-    exchange: Exchange
-    address: Callable[[str], Reading[str]]  # where to connect instead of what the plan says
-    rest: Rest
-    books: Books
-    ticker: Callable[[Ticker], None]
-    trades: Trades
-    subscriptions: Subscriptions
-    tally: Tally
-    random: Random
-    first_message_s: float = 0.0  # after which an accepted subscription is asked for again; 0: never
-    # Where the publisher alone takes the events: its direct, and whom to tell when that raises.
-    direct: Any = None
-    failed: Callable[[Exception], None] | None = None
 
 
 class Session:
@@ -108,7 +82,9 @@ class Session:
             self._handlers |= self._standby.handlers()
         self._resyncs: dict[Symbol, asyncio.TimerHandle] = {}  # books that wait before they are asked for again
         self._states = context.books.of(self._booked)
-        self._deadlines = Deadlines(context.exchange, self._states, context.subscriptions, context.first_message_s)
+        self._others: list[Hearing] = []  # of what is no book
+        asked = context.subscriptions, context.first_message_s
+        self._deadlines = Deadlines(context.exchange, self._states, self._others, *asked)
         self._fatal: SubscriptionRefused | None = None
         self._logged: set[str] = set()
         self.opened_at: float | None = None
@@ -206,6 +182,7 @@ class Session:
         for symbol in removed:
             self._fetches.forget(symbol)
             self._standby.forget(symbol)
+        self._listen()
         if self._serving and self._booked:
             self._context.books.opened(added, self._adapter.book)
         self._act(self._adapter.remove, removed)
@@ -222,6 +199,7 @@ class Session:
         self._serving = True
         self._handlers |= {Ticker: context.ticker, OrderBook: context.books.handle, Trade: context.trades.handle}
         self._handlers |= {Refused: self._refused, Reconnect: self._replace}
+        self._listen()
         self.connection.hand_to(self._short_way())
         context.books.hand_over(self._booked, self._adapter.book, standby.books)
         for ticker in standby.tickers.values():
@@ -327,7 +305,12 @@ class Session:
     def _begin(self) -> None:
         self.opened_at = monotonic()
         self._deadlines.begin(self.opened_at, self._context.random.uniform(_PLANNED_FROM, 1.0))
+        self._listen()
         self._act(self._adapter.start)
+
+    def _listen(self) -> None:
+        if self._serving:
+            self._others[:] = self._context.hearings.listen(self._plan, self._adapter, monotonic())
 
     async def _watch(self) -> None:
         deadlines, connection, now = self._deadlines, self.connection, monotonic()
@@ -356,10 +339,10 @@ class Session:
                     self._replace(due)
                 case Restart():
                     outputs += adapter.restart(due.symbol, "crossed", now_us())
-                case Silent():
+                case Silent(channel="orderbook"):
                     outputs += adapter.restart(due.symbol, "stale", now_us())
-                case Unheard():
-                    outputs += adapter.renew(due.channel, due.symbol)
+                case Silent() | Unheard():
+                    outputs += adapter.renew(due.channel, due.symbol, now_us())
         books.show_silent()
         return outputs
 

@@ -55,6 +55,10 @@ class _Ids:
         self._ids: set[str] = set()
         self._order: deque[str] = deque()
 
+    def newest(self) -> str:
+        """The one that was taken last."""
+        return self._order[-1]
+
     def add(self, trade_id: str) -> bool:
         """Take one, and tell whether it is new."""
         if trade_id in self._ids:
@@ -84,6 +88,11 @@ class Trades:
         for symbol in symbols:
             self.numbers.pop(symbol.native, None)
             self._ids.pop(symbol.native, None)
+
+    def newest(self, native: str) -> object:
+        """The number or id of a symbol's last trade; None before there is any."""
+        numbers, ids = self.numbers.get(native), self._ids.get(native)
+        return numbers.last if numbers is not None else ids and ids.newest()
 
     def _handle_numbered(self, trade: Trade) -> None:
         number, numbers = int(trade.trade_id), self.numbers.get(trade.exchange_symbol)

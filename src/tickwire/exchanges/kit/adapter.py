@@ -1,5 +1,6 @@
 """What every adapter does alike, whatever its frames look like."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -7,6 +8,7 @@ import msgspec
 
 from tickwire.errors import FrameRejected, NotWanted
 from tickwire.events.book import Book, is_zero, price_key
+from tickwire.events.numbers import Number
 from tickwire.events.short_way import ShortWay
 from tickwire.events.types import Micros, TakerSide, Ticker
 from tickwire.exchanges.contract import UNREADABLE, Channel, Exchange, Fetch, Output, Refused, Symbol, malformed
@@ -41,9 +43,11 @@ class KitAdapter(Generic[Kept]):
 
     def __init__(self, symbols: Sequence[Symbol], channels: Sequence[Channel], depth: int) -> None:
         self._name, self.depth, self._channels = self.exchange.name, self.exchange.offered(depth), channels
+        self.spoken = channels
         self.short_way = ShortWay(*self.shapes) if self.shapes is not None else None
         self._tickers: dict[str | None, Symbol] = {}
         self._new_tickers: set[str | None] = set()  # no data yet
+        self._counts: defaultdict[str | None, Number] = defaultdict(Number)  # of tickers
         self._traded: dict[str | None, Symbol] = {}
         self._new_trades: set[str | None] = set()  # no data yet
         self._books: dict[str | None, Kept] = {}
@@ -128,8 +132,14 @@ class KitAdapter(Generic[Kept]):
         books: list[Item] = [("orderbook", kept.symbol) for kept in self._books.values() if kept.new]
         return [item for item in tickers + books if self._requests.carries(item)]
 
-    def renew(self, channel: Channel, symbol: Symbol) -> list[Output]:
+    def tickers(self, symbol: Symbol) -> int:
+        """How many tickers of this symbol have come."""
+        return self._counts[symbol.native].value
+
+    def renew(self, channel: Channel, symbol: Symbol, received_us: Micros) -> list[Output]:  # noqa: ARG002 - for tickers that are read off a book
         """Take one back and ask for it as if it was new."""
+        if channel != "orderbook":
+            (self._new_tickers if channel == "ticker" else self._new_trades).add(symbol.native)
         return self._requests.renew(channel, symbol)
 
     def retry(self) -> list[Output]:
@@ -232,11 +242,13 @@ class KitAdapter(Generic[Kept]):
             exchange_us=exchange_us,
             received_us=received_us,
         )
+        self._counts[native].value += 1
         if not self._new_tickers or native not in self._new_tickers:
             return [ticker]
         self._new_tickers.discard(native)
         if self.short_way is not None:
-            self.short_way.ticker(symbol.native, symbol.canonical, json_prefix("bid", ticker))
+            prefix, count = json_prefix("bid", ticker), self._counts[native]
+            self.short_way.ticker(symbol.native, symbol.canonical, prefix, count)
         return [*self._requests.heard("ticker", symbol.native), ticker]
 
     def trade(

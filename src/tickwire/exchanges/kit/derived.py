@@ -24,6 +24,7 @@ class DerivedAdapter(KitAdapter[Kept], Generic[Kept]):
         subscribed: list[Channel] = ["orderbook"] if self._wanted else []
         self._told: dict[str, tuple[Level | None, Level | None]] = {}  # the last ticker's levels, by the symbol's name
         super().__init__(symbols, [*subscribed, *(channel for channel in channels if channel == "trade")], depth)
+        self.spoken = [channel for channel in channels if channel != "ticker" or "orderbook" not in channels]
 
     def enter(self, symbols: Sequence[Symbol]) -> list[Item]:
         """Get ready for these; return what has to be asked for."""
@@ -37,6 +38,12 @@ class DerivedAdapter(KitAdapter[Kept], Generic[Kept]):
     def fetched(self, fetch: Fetch, body: bytes, received_us: Micros) -> list[Output]:
         """Give a fetched body to its book. Raises :exc:`~tickwire.errors.FrameRejected`."""
         return self.derived(super().fetched(fetch, body, received_us))
+
+    def renew(self, channel: Channel, symbol: Symbol, received_us: Micros) -> list[Output]:
+        """Take one back and ask for it anew; for tickers that is the book that they are read off."""
+        if channel == "ticker":
+            return self.derived(self.restart(symbol, "stale", received_us))
+        return super().renew(channel, symbol, received_us)
 
     def pending(self) -> list[Item]:
         """What waits for an answer, or for the start of its book, on each channel that was asked for."""
