@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -16,7 +16,6 @@ from tickwire import exchanges, metrics
 from tickwire.cli.accounting import stages, troubles
 from tickwire.cli.allocator import give_memory_back
 from tickwire.cli.common import check_writable, printable, require_kafka, show_table, split_settings, start_metrics
-from tickwire.cli.feeds import Feeds
 from tickwire.cli.logs import start_logging
 from tickwire.cli.metrics_page import page_of
 from tickwire.cli.produce_output import Progress, progress, say_start
@@ -33,6 +32,9 @@ from tickwire.losses import droppable, last_line, losses
 from tickwire.records.kinds import topics_by_kind
 from tickwire.signals import Hangups, Stop, run_alone
 from tickwire.wire.arguments import check_channels
+
+if TYPE_CHECKING:
+    from tickwire.cli.feeds import Feeds
 
 logger = logging.getLogger(__name__)
 
@@ -109,12 +111,7 @@ def produce(
             run = lambda watch: _run_workers(together, hangups, watch)  # noqa: E731
         else:
             share = WHOLE if worker is None else _become(worker, worker_channel)
-
-            def begin() -> None:
-                if share.index == 0:  # once for all
-                    say_start(configs, kafka, asked, share.of)
-
-            source = feeds = Feeds(configs, kafka, offline_start=offline_start, share=share, on_found=begin)
+            source = feeds = _feeds(configs, kafka, asked, share, offline_start=offline_start)
             run = lambda watch: run_alone(_run(feeds, hangups, watch, task))  # noqa: E731
         watch = Progress()
         if worker is None:
@@ -189,6 +186,18 @@ def _become(worker: str, channel: int) -> Share:
     return share
 
 
+def _feeds(
+    configs: Sequence[FeedConfig], kafka: KafkaConfig, asked: Mapping[str, str], share: Share, *, offline_start: bool
+) -> "Feeds":
+    from tickwire.cli.feeds import Feeds  # noqa: PLC0415 - more to import than all else that commands need
+
+    def begin() -> None:
+        if share.index == 0:  # once for all
+            say_start(configs, kafka, asked, share.of)
+
+    return Feeds(configs, kafka, offline_start=offline_start, share=share, on_found=begin)
+
+
 def _run_workers(workers: WorkerProcesses, hangups: Hangups, watch: Progress) -> int:
     with watch, Stop(workers.last_words) as stop:
         return workers.run(stop, hangups, watch.tick)
@@ -198,7 +207,7 @@ def _given(**values: str | None) -> dict[str, object]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-async def _run(feeds: Feeds, hangups: Hangups, watch: Progress, task: _Task) -> int:
+async def _run(feeds: "Feeds", hangups: Hangups, watch: Progress, task: _Task) -> int:
     with watch, Stop(lambda: last_line(feeds.accounting(), task.given_up, at_once=True)) as stop:
         running = asyncio.create_task(feeds.run(stop))
         rereading = asyncio.create_task(reread(feeds.by_exchange, task.load, hangups))

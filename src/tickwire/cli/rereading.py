@@ -3,11 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from tickwire.config.feed_config import FeedConfig
-from tickwire.data_feed import WebSocketDataFeed
 from tickwire.errors import TickwireError
 from tickwire.signals import Hangups
+
+if TYPE_CHECKING:
+    from tickwire.data_feed import WebSocketDataFeed
 
 logger = logging.getLogger(__name__)
 
@@ -15,7 +18,7 @@ _LOOK_S = 1.0
 
 
 async def reread(
-    feeds: Mapping[str, WebSocketDataFeed], load: Callable[[], Sequence[FeedConfig]], hangups: Hangups
+    feeds: Mapping[str, "WebSocketDataFeed"], load: Callable[[], Sequence[FeedConfig]], hangups: Hangups
 ) -> None:
     """At each hangup, give *feeds*, by their exchanges, the symbols that *load* reads; until cancelled.
 
@@ -37,7 +40,7 @@ async def reread(
                 changes.create_task(_change(feeds[exchange], exchange, configs[exchange].symbols))
 
 
-async def _change(feed: WebSocketDataFeed, exchange: str, symbols: Sequence[str]) -> None:
+async def _change(feed: "WebSocketDataFeed", exchange: str, symbols: Sequence[str]) -> None:
     logger.info("feed.reread exchange=%s symbols=%.200r", exchange, ",".join(symbols))
     try:
         await feed.change_symbols(symbols)

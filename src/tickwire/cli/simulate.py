@@ -1,14 +1,16 @@
 """``tickwire simulate``: an exchange to try things on."""
 
 import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 import uvloop
 
 from tickwire.signals import Stop
 from tickwire.simulator import names
-from tickwire.simulator.server import SimulatedExchange
+
+if TYPE_CHECKING:
+    from tickwire.simulator.server import SimulatedExchange
 
 
 def simulate(
@@ -47,13 +49,15 @@ def simulate(
       tickwire simulate --port 9001
       tickwire simulate --exchange kraken --symbols 10 --rate 1000 --fault drop=30s --fault skip=0.001
     """
+    from tickwire.simulator.server import SimulatedExchange  # noqa: PLC0415 - no other command needs its web server
+
     chosen = int(symbols) if symbols.isascii() and symbols.isdigit() else symbols.split(",")
     simulated = SimulatedExchange(exchange, chosen, rate, seed, port, host, fault or ())
     with Stop() as stop, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(simulated, stop))
 
 
-async def _run(simulated: SimulatedExchange, stop: Stop) -> None:
+async def _run(simulated: "SimulatedExchange", stop: Stop) -> None:
     async with simulated:
         name = simulated.name
         ws, rest = simulated.ws_url, simulated.rest_url

@@ -15,7 +15,6 @@ from tickwire.config.environment import for_child
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.loading import load_kafka
-from tickwire.data_feed import WebSocketDataFeed
 from tickwire.errors import TickwireError
 from tickwire.signals import Stop
 
@@ -28,6 +27,8 @@ def wiring() -> None:
 
     Example: tickwire smoke wiring
     """
+    from tickwire.data_feed import WebSocketDataFeed  # noqa: PLC0415 - most commands need none, and it is a lot
+
     if WebSocketDataFeed(feed=FeedConfig(), kafka=KafkaConfig(enabled=False)).callbacks:
         raise SmokeFailed("a feed with KAFKA_ENABLED=false has a publish callback: expected none.")
     print("Publisher-disabled-ok")
