@@ -57,39 +57,6 @@ def test_an_unreachable_broker_is_named(command: list[str]) -> None:
     assert "KAFKA_BROKERS" in said
 
 
-@pytest.mark.parametrize(
-    ("command", "names"),
-    [
-        (["produce", "--exchange", "nowhere"], ["'nowhere': expected one of binance,", "kraken"]),
-        (["produce", "--exchange", "bianance"], ["'bianance'; the closest are binance, binance_usdm:"]),
-        (["produce", "--channels", "ticker,prices"], ["prices", "orderbook"]),
-        (["produce", "--channels", "tickr"], ["'tickr' for binance; the closest is ticker:"]),
-        (["produce", "--set", "KAFKA_LINGER_MS=soon"], ["KAFKA_LINGER_MS", "soon"]),
-        (["produce", "--set", "FEED_BINANCE_WS_URL=http://127.0.0.1"], ["FEED_BINANCE_WS_URL", "ws://"]),
-        (["produce", "--set", "KAFKA_SASL_PASSWORD=x"], ["KAFKA_SASL_PASSWORD_FILE"]),
-        (["consume", "--handler", "no_such_module:handle"], ["no_such_module"]),
-        (["consume", "--handler", "json:nothing"], ["nothing"]),
-        (["consume", "--handler", "json"], ["json"]),
-        (["consume", "--from", "yesterday"], ["yesterday", "beginning"]),
-        (["topics", "--list", "--create", "a"], ["--list", "--create"]),
-        (["topics"], ["--list"]),
-        (["simulate", "--exchange", "nowhere"], ["nowhere"]),
-        (["simulate", "--fault", "gremlins=1s"], ["gremlins"]),
-        (["simulate", "--exchange", "karken"], ["'karken' cannot be simulated; the closest is kraken:"]),
-        (["demo", "--exchange", "nowhere"], ["nowhere"]),
-        (["demo", "--channels", "candles"], ["candles", "trade"]),
-        (["demo", "--symbols", "BTCUSDT"], ["BTCUSDT", "LIVE=1"]),
-        (["broker", "--nodes", "3"], ["--apache"]),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) and value[0].islower() else "",
-)
-def test_wrong_usage_is_one_sentence_and_exit_2(command: list[str], names: list[str]) -> None:
-    done = tickwire(*command, KAFKA_ENABLED="true", KAFKA_BROKERS="127.0.0.1:1")
-    said = one_sentence(done, 2)
-    assert all(name in said for name in names), said
-    assert (done.stdout, done.stderr.splitlines()) == ("", [said])
-
-
 @pytest.mark.parametrize("command", [["produce"], ["consume"]], ids=" ".join)
 def test_a_taken_metrics_port_is_named_with_its_setting(command: list[str]) -> None:
     with socket.socket() as taken:

@@ -1,11 +1,14 @@
 """The command line itself: version, help, and one form for everything that is wrong with the arguments."""
 
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from tickwire import __version__, compiled
+from tickwire.cli import consume, produce
 from tickwire.cli.main import main
 
 
@@ -68,6 +71,53 @@ def test_wrong_usage_is_said_like_every_other_error(arguments: str, capsys: pyte
     assert line.startswith("error: ")
     assert "--help" in line
     assert shown.out == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        (["produce", "--exchange", "nowhere"], ["'nowhere': expected one of binance,", "kraken"]),
+        (["produce", "--exchange", "bianance"], ["'bianance'; the closest are binance, binance_usdm:"]),
+        (["produce", "--channels", "ticker,prices"], ["prices", "orderbook"]),
+        (["produce", "--channels", "tickr"], ["'tickr' for binance; the closest is ticker:"]),
+        (["produce", "--set", "KAFKA_LINGER_MS=soon"], ["KAFKA_LINGER_MS", "soon"]),
+        (["produce", "--set", "FEED_BINANCE_WS_URL=http://127.0.0.1"], ["FEED_BINANCE_WS_URL", "ws://"]),
+        (["produce", "--set", "KAFKA_SASL_PASSWORD=x"], ["KAFKA_SASL_PASSWORD_FILE"]),
+        (["consume", "--handler", "no_such_module:handle"], ["no_such_module"]),
+        (["consume", "--handler", "json:nothing"], ["nothing"]),
+        (["consume", "--handler", "json"], ["json"]),
+        (["consume", "--from", "yesterday"], ["yesterday", "beginning"]),
+        (["topics", "--list", "--create", "a"], ["--list", "--create"]),
+        (["topics"], ["--list"]),
+        (["simulate", "--exchange", "nowhere"], ["nowhere"]),
+        (["simulate", "--fault", "gremlins=1s"], ["gremlins"]),
+        (["simulate", "--exchange", "karken"], ["'karken' cannot be simulated; the closest is kraken:"]),
+        (["demo", "--exchange", "nowhere"], ["nowhere"]),
+        (["demo", "--channels", "candles"], ["candles", "trade"]),
+        (["demo", "--symbols", "BTCUSDT"], ["BTCUSDT", "LIVE=1"]),
+        (["broker", "--nodes", "3"], ["--apache"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) and value[0].islower() else "",
+)
+def test_wrong_usage_is_one_sentence_and_exit_2(
+    command: list[str], names: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(produce, "give_memory_back", lambda: None)  # the memory here is of the tests
+    monkeypatch.setattr(consume, "give_memory_back", lambda: None)
+    monkeypatch.setenv("KAFKA_ENABLED", "true")
+    monkeypatch.setenv("KAFKA_BROKERS", "127.0.0.1:1")
+    assert run(*command) == 2
+    shown = capfd.readouterr()
+    [said] = shown.err.splitlines()
+    assert said.startswith("error: ")
+    assert all(name in said for name in names), said
+    assert shown.out == ""
+
+
+def test_what_reads_exchanges_is_imported_by_the_commands_that_do() -> None:
+    """It would be half of the time that every other command takes to start."""
+    code = "import sys, tickwire.cli.main; sys.exit(bool({'aiohttp', 'picows'} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("arguments", ["", "dlq"])
