@@ -3,7 +3,8 @@
 #
 # Expected: a Decimal(19, 8) that pyarrow wrote as 65000.10000000 is 65000.1 as a number and as text; one of 65000.10000000 and
 # one of scale 2 compare equal.
-# Seen: Number(price) is 6500010000000, String(price), JSON and a row's text likewise; the same price of scale 2 is 6500010.
+# Seen: Number(price) is 6500010000000, String(price) and a row's text likewise; the same price of scale 2 is 6500010. JSON has
+# the digits as text with quotes in it.
 # Where the digits pass 2^53, Number(price) throws instead. Only price.valueOf(scale), with the scale from the type, has the
 # point, as a double. Times in nanoseconds come as milliseconds, cut to microseconds.
 #
@@ -30,19 +31,20 @@ columns = {
 table = pa.table(columns)
 with pa.OSFile("table.arrow", "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
     writer.write_table(table)
-print("pyarrow", pa.__version__, "wrote", *(table.column(name)[0] for name in table.column_names))
+print("pyarrow", pa.__version__, "wrote", *table.drop_columns("time").to_pylist()[0].values(), table.column("time")[0].value)
 EOF
 node - <<'EOF'
 const assert = require('node:assert')
 const fs = require('node:fs')
 const arrow = require('apache-arrow')
-console.log('apache-arrow', require('apache-arrow/package.json').version)
+console.log('apache-arrow', JSON.parse(fs.readFileSync('node_modules/apache-arrow/package.json')).version)
 const table = arrow.tableFromIPC(fs.readFileSync('table.arrow'))
 const [price, short, long, time] = ['price', 'short', 'long', 'time'].map((name) => table.getChild(name).get(0))
 const row = String(table.get(0))
 console.log('price', Number(price), String(price), JSON.stringify(price), 'short', Number(short), 'row', row)
 console.log('with its scale', price.valueOf(8), 'time', time)
-assert.deepStrictEqual([Number(price), String(price), JSON.stringify(price)], [6500010000000, '6500010000000', '"6500010000000"'])
+assert.deepStrictEqual([Number(price), String(price)], [6500010000000, '6500010000000'])
+assert.strictEqual(JSON.parse(JSON.stringify(price)), '"6500010000000"')
 assert.strictEqual(Number(short), 6500010)
 assert.match(row, /"price": 6500010000000,/)
 assert.throws(() => Number(long), TypeError)
