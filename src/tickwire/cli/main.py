@@ -10,7 +10,21 @@ import typer
 import typer.main
 
 from tickwire import __version__, compiled
-from tickwire.cli import broker, check, config, consume, demo, dlq, exchanges, produce, simulate, smoke, spill, topics
+from tickwire.cli import (
+    broker,
+    check,
+    config,
+    consume,
+    demo,
+    dlq,
+    exchanges,
+    produce,
+    schemas,
+    simulate,
+    smoke,
+    spill,
+    topics,
+)
 from tickwire.cli.common import json_escapes
 from tickwire.cli.logs import say_error, start_logging
 from tickwire.config.loading import load_log
@@ -59,6 +73,7 @@ app.command()(exchanges.exchanges)
 app.command()(demo.demo)
 app.add_typer(config.app, name="config")
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(schemas.app, name="schemas")
 app.add_typer(smoke.app, name="smoke")
 app.add_typer(spill.app, name="spill")
 
