@@ -1,13 +1,17 @@
 """Events of every kind, for whoever writes and reads them."""
 
 from functools import cache
-from typing import get_args
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any, get_args
 
+from grpc_tools import protoc
 from hypothesis import strategies as st
 
 from tickwire.events.types import Action, MarketEvent, OrderBook, TakerSide, Ticker, Trade
 from tickwire.records.formats import ValueReader
 from tickwire.records.formats.framing import WriterSchema
+from tickwire.records.kinds import KINDS
 from tickwire.schemas import schema_text
 
 FORMATS = ("avro", "protobuf")
@@ -87,3 +91,18 @@ def reader_of(kind: str, form: str) -> ValueReader:
     """A reader whose registry has one schema, that of this kind, for every id."""
     text = schema_text(kind, form)
     return ValueReader(lambda _: WriterSchema("protobuf" if form == "descriptor" else form, text))
+
+
+def stock_classes(folder: Path) -> dict[str, Any]:
+    """The classes that protoc makes of our files, by kind."""
+    classes = {}
+    for kind in KINDS:
+        (folder / f"{kind.name}.proto").write_text(schema_text(kind.name, "protobuf"))
+        assert protoc.main(["protoc", f"-I{folder}", f"--python_out={folder}", f"{kind.name}.proto"]) == 0
+        spec = spec_from_file_location(f"{kind.name}_pb2", folder / f"{kind.name}_pb2.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        classes[kind.name] = getattr(module, kind.event.__name__)
+    return classes

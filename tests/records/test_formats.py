@@ -1,7 +1,6 @@
 """Avro and Protobuf values: exactly the stock libraries' bytes, every value read back, and poison told apart."""
 
 import base64
-import importlib.util
 import io
 import json
 import tracemalloc
@@ -11,14 +10,13 @@ from typing import Any
 import fastavro
 import msgspec
 import pytest
-from grpc_tools import protoc
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
 from forms import FORMS as CODE
 from forms import use
-from record_support import BOOK, EVENTS, FORMATS, TICKER, TRADE, events, reader_of
+from record_support import BOOK, EVENTS, FORMATS, TICKER, TRADE, events, reader_of, stock_classes
 from tickwire.compiled import native, python_forms
 from tickwire.errors import RecordRejected, RegistryNotSet
 from tickwire.events.types import MarketEvent, OrderBook
@@ -83,18 +81,7 @@ def outcome(reader: ValueReader, value: bytes) -> MarketEvent | str:
 
 @pytest.fixture(scope="module")
 def stock(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The classes that protoc makes of our files, by kind."""
-    out, classes = tmp_path_factory.mktemp("protoc"), {}
-    for kind in KINDS:
-        (out / f"{kind.name}.proto").write_text(schema_text(kind.name, "protobuf"))
-        assert protoc.main(["protoc", f"-I{out}", f"--python_out={out}", f"{kind.name}.proto"]) == 0
-        spec = importlib.util.spec_from_file_location(f"{kind.name}_pb2", out / f"{kind.name}_pb2.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        classes[kind.name] = getattr(module, kind.event.__name__)
-    return classes
+    return stock_classes(tmp_path_factory.mktemp("protoc"))
 
 
 def fields_of(event: MarketEvent) -> dict[str, Any]:
