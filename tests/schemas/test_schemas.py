@@ -44,9 +44,9 @@ def words(of: Any) -> tuple[str, ...]:
     return get_args(of) if get_origin(of) is Literal else ()
 
 
-def validator(kind: Kind) -> jsonschema.Draft202012Validator:
-    jsonschema.Draft202012Validator.check_schema(schema(kind, "json"))
-    return jsonschema.Draft202012Validator(schema(kind, "json"))
+def validator(kind: Kind) -> jsonschema.Draft7Validator:
+    jsonschema.Draft7Validator.check_schema(schema(kind, "json"))
+    return jsonschema.Draft7Validator(schema(kind, "json"))
 
 
 @of_each_kind
