@@ -1,10 +1,12 @@
 """Numbers the messages of order books, so that a reader can prove that none is missing.
 
 ``epoch`` grows with every new start of a book, across restarts of the program too: it is the start's Unix milliseconds,
-or the last epoch + 1 where that is greater, an earlier run's included. ``book_seq`` is 0 on the snapshot that starts an
-epoch and grows by exactly one with every message of the epoch, keyframes and ``invalid`` included.
+or the last epoch + 1 where that is greater, an earlier run's included, or where the disk does not keep that time yet.
+``book_seq`` is 0 on the snapshot that starts an epoch and grows by exactly one with every message of the epoch,
+keyframes and ``invalid`` included.
 """
 
+from collections.abc import Callable
 from typing import cast
 
 from tickwire.events.book import Book, Levels
@@ -15,14 +17,14 @@ from tickwire.events.types import Action, Level, Micros, OrderBook
 class Sequencer(BookNumbers):
     """Numbers of one symbol's book. It outlives connections; adapters, which do not, leave the numbers to it.
 
-    *last_epoch* is one that no epoch of an earlier run is above.
+    *last_epoch* is one that no epoch of an earlier run is above; above *most* no time of the clock may be one.
     """
 
-    __slots__ = ("_connected_before", "_last_epoch", "_new_connection", "last")
+    __slots__ = ("_connected_before", "_last_epoch", "_most", "_new_connection", "last")
 
-    def __init__(self, last_epoch: int = 0) -> None:
+    def __init__(self, last_epoch: int = 0, most: Callable[[], int] | None = None) -> None:
         super().__init__()
-        self._last_epoch = last_epoch
+        self._last_epoch, self._most = last_epoch, most
         self._connected_before = False
         self._new_connection = True
         self.last: OrderBook | None = None  # a message of this book, as a pattern for keyframes and `invalid`
@@ -42,13 +44,17 @@ class Sequencer(BookNumbers):
                 return None
             self.valid = message.action == "delta"
             return self._continue(message)
-        self.epoch = self._last_epoch = max(message.received_us // 1000, self._last_epoch + 1)
+        self.epoch = self._last_epoch = self._next(message.received_us // 1000)
         self.book_seq = -1
         if self._new_connection:
             message.reason = "reconnect" if self._connected_before else "initial"
             self._connected_before, self._new_connection = True, False
         self.valid = True
         return self._continue(message)
+
+    def _next(self, now_ms: int) -> int:
+        following = self._last_epoch + 1
+        return now_ms if now_ms > following and (self._most is None or now_ms <= self._most()) else following
 
     def update(self, message: OrderBook, bids: Levels, asks: Levels, depth: int) -> OrderBook | None:
         """Turn a delta in place into the best *depth* levels a side as they stand now, and number it."""

@@ -25,6 +25,20 @@ from tickwire.wire.troubles import Troubles
 BookOf = Callable[[Symbol], Book | None]
 
 
+class KeptEpochs(Protocol):
+    """Where epochs outlive this process."""
+
+    last: int
+    """No epoch above it has been given out."""
+
+    @property
+    def most(self) -> int:
+        """No time of the clock above it may be given out now."""
+
+    def given(self, epoch: int) -> None:
+        """Note one that is given out now."""
+
+
 class BookState:
     """One symbol's book for as long as the feed runs, over all connections."""
 
@@ -33,9 +47,10 @@ class BookState:
         "sequencer", "symbol", "top", "valid",
     )  # fmt: skip
 
-    def __init__(self, symbol: Symbol, depth: int, restarts: Restarts, last_epoch: int = 0) -> None:
+    def __init__(self, symbol: Symbol, depth: int, restarts: Restarts, epochs: KeptEpochs | None = None) -> None:
         self.symbol, self.restarts = symbol, restarts
-        self.sequencer = Sequencer(last_epoch)
+        last, most = (0, None) if epochs is None else (epochs.last, lambda: epochs.most)
+        self.sequencer = Sequencer(last, most)
         self.book_of: BookOf = _no_book  # the adapter's, while there is a connection
         self.valid = False  # as the metric shows it
         self.invalid: str | None = None  # why the next start will be one
@@ -65,16 +80,6 @@ class BookState:
                 self._crossing_told = True
                 return True
         return False
-
-
-class KeptEpochs(Protocol):
-    """Where epochs outlive this process."""
-
-    last: int
-    """No epoch above it was given out before this run."""
-
-    def given(self, epoch: int) -> None:
-        """Keep one that is given out now."""
 
 
 class Books:
@@ -109,9 +114,8 @@ class Books:
 
     def add(self, symbols: Iterable[Symbol]) -> None:
         """Keep these books too."""
-        last = self._epochs.last if self._epochs is not None else 0
         for symbol in symbols:
-            state = BookState(symbol, self._depth, Restarts(self._random.random), last)
+            state = BookState(symbol, self._depth, Restarts(self._random.random), self._epochs)
             self.states[symbol.native] = state
             if not self.interval_s:
                 self._numbers[symbol.native] = state.sequencer

@@ -81,6 +81,11 @@ class Place:
             except OSError as e:
                 raise unusable(self.folder, e) from e
 
+    def look(self) -> None:
+        """Let epochs be kept ahead; asked many times a minute."""
+        if self.home is not None:
+            self.home.epochs.look()
+
     def close(self) -> None:
         """Keep the last epoch, before the log is closed by who writes it."""
         if self.home is not None:

@@ -341,6 +341,7 @@ class Publisher:
         if self._broken:
             self._restart_books()
         self._buffer.sync()
+        self.place.look()
         self._export()
 
     def _drain(self) -> None:

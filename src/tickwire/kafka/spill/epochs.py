@@ -1,48 +1,68 @@
 """The last epoch of order books, kept on disk so that epochs grow over restarts whatever the clock says."""
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import time
 
 from tickwire.kafka.spill.owner import replace
 
 logger = logging.getLogger(__name__)
 
 EPOCH = "epoch"
-_AHEAD = 10_000  # epochs are milliseconds: about one write in ten seconds, while books start
+_AHEAD_MS = 20_000  # epochs are milliseconds: six writes a minute
+_AHEAD = 1000  # of the last one, where that is ahead of the clock: producers side by side begin behind each other
+_ANY = 1 << 62
 
 
 class Epochs:
-    """Epochs of one producer, in a file that a thread writes: nobody waits for the disk but :meth:`close`.
+    """Epochs of one producer, in a file that says more than is given out, however the process ends.
 
-    The file says more than was given out, from the moment on when the disk has it; after an orderly end, just that.
+    They are kept ahead by a thread: nobody waits for the disk but who makes and who closes this. After an orderly end
+    the file says just what was given out.
     """
 
-    def __init__(self, folder: Path, last: int) -> None:
-        self.last = last  # no epoch above it was given out before this run
-        self._path = folder / EPOCH
-        self._newest = last
+    def __init__(self, folder: Path, last: int, clock: Callable[[], float] = time) -> None:
+        self.last = last  # no epoch above it has been given out
+        self._path, self._clock = folder / EPOCH, clock
         self._kept = self._asked = read_epoch(folder)
         self._disk = ThreadPoolExecutor(1, "tickwire-epochs")
         self._keep(last)
 
-    def given(self, epoch: int) -> None:
-        """Keep *epoch*, which is given out now; it is written when it is above what was kept ahead."""
-        self._newest = max(self._newest, epoch)
-        if epoch > self._asked:
-            self._asked = epoch + _AHEAD
+    def open(self) -> None:
+        """Keep the first ones ahead; blocks."""
+        self._asked = self._ahead()
+        self._keep(self._asked)
+
+    @property
+    def most(self) -> int:
+        """No clock's time above it may be given out; where the disk takes nothing, any."""
+        return self._kept if self._kept > self.last else _ANY
+
+    def look(self) -> None:
+        """Let the next ones be kept ahead, when half of them are gone; asked many times a minute."""
+        if self._asked < self._ahead(2):
+            self._asked = self._ahead()
             self._disk.submit(self._keep, self._asked)
+
+    def given(self, epoch: int) -> None:
+        """Note that *epoch* is given out now."""
+        self.last = max(self.last, epoch)
 
     def close(self) -> None:
         """Keep the last one and no more; blocks."""
-        self._disk.submit(self._keep, self._newest).result()
+        self._disk.submit(self._keep, self.last).result()
+
+    def _ahead(self, part: int = 1) -> int:
+        return max(self.last + _AHEAD // part, int(self._clock() * 1000) + _AHEAD_MS // part)
 
     def _keep(self, epoch: int) -> None:
         if epoch == self._kept:
             return
         try:
             replace(self._path, str(epoch).encode())
-        except OSError as e:  # a full disk: tried again with the next epoch
+        except OSError as e:  # a full disk: tried again
             logger.warning("spill.epoch_not_kept path=%s cause=%s", self._path, e.strerror)
             self._asked = self._kept
         else:

@@ -270,6 +270,7 @@ def _settle(home: Home, root: Path, work: Work, ours: Owner) -> None:
             strays = 0
         if not strays:
             idle.discard(folder)
+    home.epochs.open()
     if work.names:
         _name_unowned({folder for folder in idle if user_of(folder) is None})
 
