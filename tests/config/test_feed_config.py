@@ -43,7 +43,7 @@ def test_lists_are_split_in_order_without_blanks_and_repetitions() -> None:
     )
 )
 def test_a_comma_list_keeps_every_name_once_and_in_order(names: list[str]) -> None:
-    assert FeedConfig(symbols=",".join(names)).symbols == tuple(dict.fromkeys(names))
+    assert FeedConfig(channels=",".join(names)).channels == tuple(dict.fromkeys(names))
 
 
 @pytest.mark.parametrize(
@@ -106,3 +106,26 @@ def test_wrong_addresses_are_refused_by_their_variable_and_without_passwords(nam
 
 def test_an_address_for_nothing_is_refused() -> None:
     assert "kraken_url" in refusal(urls={"kraken_url": "ws://a"})
+
+
+@pytest.mark.parametrize(
+    "text", ["!", "!!", "!!BTC*", "*!*", "!?!", "BTC USDT", "BTC\tUSDT", "[x", "*[", "BTC-{A}", ":", "-", "!-"]
+)
+def test_what_can_be_no_name_and_no_pattern_is_refused(text: str) -> None:
+    with pytest.raises(InvalidSetting, match="FEED_SYMBOLS should be names and patterns") as refused:
+        FeedConfig(symbols=f"BTC-USDT,{text}")
+    assert f"(look at {text!r})" in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["!*", "!ALL", "*,!*", "all,!all", "*-USDT,!**"])
+def test_patterns_that_leave_nothing_are_refused(text: str) -> None:
+    with pytest.raises(InvalidSetting, match="leaves out all"):
+        FeedConfig(symbols=text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["BTCUSDT", "BTC/USD", "tBTCF0:USTF0", "币安人生USDT", "@107", "BTC_USDC-PERPETUAL", "!*-BUSD", "**", "?*", "A,!*"],
+)
+def test_what_exchanges_list_and_patterns_of_it_are_taken(text: str) -> None:
+    assert ",".join(FeedConfig(symbols=text).symbols) == text

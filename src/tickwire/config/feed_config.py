@@ -11,6 +11,10 @@ from tickwire.config.addresses import check_origin
 from tickwire.config.base import Settings, comma_list, lower, without_user_info
 from tickwire.errors import InvalidSetting, SettingsError
 
+_NO_NAME = re.compile(r"[!\s\[\]{}]")
+_SOME_NAME = re.compile(r"[\w*?]")
+_PATTERN = re.compile(r"^!|[*?]|^all$", re.IGNORECASE)
+_EVERYTHING = re.compile(r"\*+|all", re.IGNORECASE)
 _SCHEMES = {"ws": ("wss", "ws"), "rest": ("https", "http")}
 
 
@@ -20,7 +24,22 @@ def _some(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _wanted(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse what no exchange can list, and what leaves nothing, before any of them is asked."""
+    for text in texts:
+        name = text.removeprefix("!")
+        if _NO_NAME.search(name) or not _SOME_NAME.search(name):
+            raise ValueError(
+                "names and patterns such as BTC-USDT, *-USDT and !*-BUSD: without blanks and brackets, "
+                f"and with a '!' in front alone (look at {text!r})"
+            )
+        if name != text and _EVERYTHING.fullmatch(name) and all(_PATTERN.search(other) for other in texts):
+            raise ValueError(f"something that leaves symbols to read ({text!r} leaves out all)")
+    return texts
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(comma_list), AfterValidator(_some)]
+Symbols = Annotated[Names, AfterValidator(_wanted)]
 
 
 class FeedConfig(Settings):
@@ -36,7 +55,7 @@ class FeedConfig(Settings):
     exchange: Annotated[str, BeforeValidator(lower)] = Field(
         "binance", min_length=1, description="Exchanges to read, comma-separated."
     )
-    symbols: Names = Field(
+    symbols: Symbols = Field(
         ("BTCUSDT",),
         description="Symbols, comma-separated, in the exchange's spelling or ours (BTC-USDT); "
         "ALL and patterns (`*-USDT`, `!*-BUSD`); `kraken:BTC-USD` is for that exchange alone.",

@@ -79,9 +79,14 @@ def _symbols_of(exchange: str, found: Found, known: Collection[str]) -> object:
     ours = []
     parts = _parts(found.value)
     for text in parts:
-        before, colon, name = text.partition(":")
+        before, colon, name = text.removeprefix("!").partition(":")
+        if colon and not name:
+            raise SettingsError(
+                f"FEED_SYMBOLS ({found.origin}) has {text!r}, where a symbol is missing behind the colon: "
+                "write it as kraken:BTC-USD, or leave it out."
+            )
         if colon and before.lower() in known:
-            ours += [name] if before.lower() == exchange else []
+            ours += [text[: text.startswith("!")] + name] if before.lower() == exchange else []
         elif colon and _EXCHANGE.fullmatch(before):
             raise SettingsError(
                 f"FEED_SYMBOLS ({found.origin}) has {text!r}, and nothing is read of {before!r} "

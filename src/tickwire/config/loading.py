@@ -244,6 +244,11 @@ def _file(model: type[Settings]) -> tuple[list[_Layer], bool]:
         )
     if not plain and not all("exchange" in table for table in tables):
         raise SettingsError(f"In the settings file {str(path)!r} every [[feed]] needs an exchange: add it.")
+    for name in (name for table in tables if not plain for name in table if _target(model, name) is None):
+        raise SettingsError(
+            f"In the settings file {str(path)!r} a [[feed]] has the unknown setting {name!r}: "
+            f"the closest name is {_closest(model, name)}."
+        )
     return [_Layer(table, lambda _: f"file {path}", str) for table in tables], plain
 
 
