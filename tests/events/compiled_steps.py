@@ -14,9 +14,16 @@ from msgspec import Raw
 from tickwire.compiled import native
 
 TICKER = b'{"s":"$","b":%,"B":%,"a":%,"A":%(,"t":"^")+}'
-CHANGE = b'{"E":#,"s":"$","U":#,"u":#,"b":=,"a":=+}'
-TRADE = b'{"s":"$","n":#,"p":"%","q":%,"t":#,"m":<true|false>+}'
-CHECKED = b'{"s":"$","b":=,"a":=,"c":#,"t":"^"+}'
+CHANGE = b'{"E":#m,"s":"$","U":#f,"u":#l,"b":=b,"a":=a+}'
+TRADE = b'{"s":"$","n":#,"p":"%","q":%,"t":#m,"m":<true|false>+}'
+CHECKED = b'{"s":"$","b":=b,"a":=a,"c":#c,"t":"^"+}'
+WORDED = b'{"s":"$","n":"$","w":=s,"t":#t}'
+OF_CHANGES = [
+    (CHANGE, (1, None, (), ())),
+    (CHECKED, (0, (10, 2, 2), (), ())),
+    (CHECKED, (0, (25, 0, 0), ("p", "q"), ())),
+    (WORDED, (4, None, (), (("x", 1), ("y", 2), ("z", 3), ("v", 0)))),
+]
 
 focus, seed = sys.argv[1], int(sys.argv[2])
 steps = int(sys.argv[3]) if len(sys.argv) > 3 else 4000
@@ -43,12 +50,15 @@ frames = [
     b'{"s":"A","b":[["1","2"]],"a":[["3","4"]],"c":1,"t":"2026-01-01T00:00:00.5Z"}',
     b'{"s":"A","n":1,"p":"2","q":3,"t":4,"m":true}',
     b'{"s":"A","n":2,"p":"2","q":3,"t":4,"m":false,"x":null}',
+    b'{"s":"A","n":"B","w":[["x","1","2"],["y","3","0"],["v","2","1"]],"t":9}',
+    b'{"s":"A","n":"B","w":[["z",1,2]],"t":9}',
+    b'{"s":"A","b":[{"p":1,"q":2}],"a":[{"q":2,"n":1,"p":"3"}],"c":1,"t":"2026-01-01T00:00:00.5Z"}',
     b'{"s":"A"',
     b"",
 ]
 shapes = [
     TICKER, CHANGE, CHECKED, TRADE, b"", b"$##%%<a|b>", b"$#%%^<a|", b"$#%%^<|b>", b"<a|b>" * 9,
-    b"%%%%$", b"$)%(%%%", b"$(%%%%)", b"($)%%%%", b"%%%%$(", b"$==###", b"$###==",
+    b"%%%%$", b"$=s#t", b"$#x#l#p=a=b^", b"$)%(%%%", b"$(%%%%)", b"($)%%%%", b"%%%%$(", b"$==###", b"$###==",
     b"~@$%%%%(%)#" * 30,
 ]  # fmt: skip
 event, lane = SimpleNamespace(symbol="A", exchange="x", received_us=5), SimpleNamespace(broken=False)
@@ -98,7 +108,8 @@ def usual(kind: type) -> tuple[Any, ...]:
                 takes,
             )
         case "ShortWay":
-            return TICKER, chance.choice([CHANGE, CHECKED]), TRADE
+            change, rule = chance.choice(OF_CHANGES)
+            return chance.choice([TICKER, b""]), change, TRADE, some() if chance.random() < 0.1 else rule
     return ()
 
 
@@ -109,11 +120,10 @@ def prepare(one: Any) -> None:
         case "ShortWayReceiver":
             one(chance.choice(frames))
         case "ShortWay":
-            one.ticker("A", "A", b'{"bid":')
+            one.ticker("A", "A", b'{"bid":', some(n.Number))
             one.trade("A", "A", b'{"trade_id":')
-            if chance.random() < 0.5:
-                one.follow("A", "A", b"x", some(n.Side), some(n.Side), some(n.UpdateId), number(2), 1)
-            one.follow_checked("A", "A", b"x", some(n.Side), some(n.Side), number(30), (number(30), True))
+            names = chance.choice([("A",), ("A", "B"), (), ("A", None)])
+            one.follow("A", names, "A", b"x", some(n.Side), some(n.Side), some(n.UpdateId), number(31) - 1)
         case "DirectPublisher":
             one.open(
                 chance.choice([SimpleNamespace, int, str]),

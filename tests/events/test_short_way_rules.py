@@ -11,7 +11,7 @@ from forms import FORMS, use
 from tickwire.events import book as books
 from tickwire.events import numbers, short_way
 from tickwire.events.digest import ASKS_FIRST, BIDS_FIRST, DIGITS, IN_TURN, JAVASCRIPT, WRITTEN, Digest
-from tickwire.events.short_way import MS, NEXT, PREVIOUS, US
+from tickwire.events.short_way import ANY, ASK, BID, KEPT, LATER, NEXT, PREVIOUS, REMOVED, STEP, Rule
 from tickwire.events.types import OrderBook, Ticker, Trade
 from tickwire.kafka.producing import in_flight
 from tickwire.kafka.producing.ledger import Lane, Stream
@@ -19,9 +19,9 @@ from tickwire.records.codec import RecordWriter
 from tickwire.wire.clock import clock
 
 TICKER = b'{"s":"$","b":%,"B":%,"a":%,"A":%}'
-NUMBERED = b'{"t":#,"s":"$","from":#,"to":#,"b":=,"a":=}'
-TRADE = b'{"s":"$","n":#,"p":"%","q":%,"t":#,"side":"<bid|offer>"}'
-CHECKED = b'{"s":"$","b":=,"a":=,"c":#,"t":"^"}'
+NUMBERED = b'{"t":#m,"s":"$","from":#f,"to":#l,"b":=b,"a":=a}'
+TRADE = b'{"s":"$","n":#,"p":"%","q":%,"t":#m,"side":"<bid|offer>"}'
+CHECKED = b'{"s":"$","b":=b,"a":=a,"c":#c,"t":"^"}'
 
 
 @pytest.fixture(params=FORMS, autouse=True)
@@ -30,16 +30,19 @@ def form(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
+NEXT_ONE = Rule(NEXT)
+
+
 class Followed:
     """A book that is followed, and a producer that keeps what it gets."""
 
-    def __init__(self, shape: bytes, trade: bytes = TRADE) -> None:
+    def __init__(self, shape: bytes, rule: Rule = NEXT_ONE, trade: bytes = TRADE) -> None:
         self.sent: list[dict[str, Any]] = []
         self.left: list[bytes] = []
         self.state = numbers.UpdateId()
         self.state.update_id = 10
         self.book = books.Book([("9", "1"), ("8", "2")], [("10", "3")])
-        self.way = short_way.ShortWay(TICKER, shape, trade)
+        self.way = short_way.ShortWay(TICKER, shape, trade, rule)
         table = in_flight.InFlightTable(lambda *_: None, lambda *_: None)
         table.produce, table.ready = self._produce, True
         nothing: Any = self.left.append
@@ -75,22 +78,132 @@ class Followed:
     def _produce(self, _topic: str, value: bytes, *_: Any, **__: Any) -> None:
         self.sent.append(msgspec.json.decode(value))
 
+    def follow(self, *names: str, depth: int = -1) -> None:
+        book = self.book.bids, self.book.asks
+        self.way.follow("a", names or ("a",), "A", b'{"bids":', *book, self.state, depth)
+
+
+SHAPES = {
+    NEXT: NUMBERED,
+    PREVIOUS: b'{"t":#m,"s":"$","from":#p,"to":#l,"b":=b,"a":=a}',
+    STEP: b'{"t":#m,"s":"$","from":#x,"to":#l,"b":=b,"a":=a}',
+}
+
 
 @pytest.mark.parametrize(
     ("order", "first", "last", "taken"),
     [
         (NEXT, 11, 11, True), (NEXT, 9, 12, True), (NEXT, 12, 12, False), (NEXT, 9, 10, False), (NEXT, 11, 10, False),
-        (PREVIOUS, 10, 17, True), (PREVIOUS, 9, 17, False), (PREVIOUS, 11, 17, False),
+        (PREVIOUS, 10, 17, True), (PREVIOUS, 9, 17, False), (PREVIOUS, 11, 17, False), (PREVIOUS, 10, 3, True),
+        (STEP, 0, 11, True), (STEP, 0, 12, False), (STEP, 0, 10, False), (STEP, 0, 1, False),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("unit", [MS, US])
-def test_a_change_is_taken_where_it_is_next(order: int, first: int, last: int, taken: bool, unit: int) -> None:
-    followed = Followed(NUMBERED)
-    followed.way.follow("a", "A", b'{"bids":', followed.book.bids, followed.book.asks, followed.state, order, unit)
+def test_a_change_is_taken_where_it_is_next(order: int, first: int, last: int, taken: bool) -> None:
+    followed = Followed(SHAPES[order], Rule(order))
+    followed.follow()
     followed.take(b'{"t":5,"s":"a","from":%d,"to":%d,"b":[["9","0"]],"a":[]}' % (first, last))
     assert (len(followed.left), followed.state.update_id) == ((0, last) if taken else (1, 10))
     assert followed.book.bids.top() == ([("8", "2")] if taken else [("9", "1"), ("8", "2")])
-    assert [(value["sequence"], value["exchange_us"]) for value in followed.sent] == [(last, 5 * unit)] * taken
+    assert [(value["sequence"], value["exchange_us"]) for value in followed.sent] == [(last, 5000)] * taken
+
+
+def test_a_change_that_says_nothing_new_is_left_where_it_names_the_one_before() -> None:
+    followed = Followed(SHAPES[PREVIOUS], Rule(PREVIOUS))
+    followed.follow()
+    followed.take(b'{"t":5,"s":"a","from":10,"to":10,"b":[],"a":[]}')
+    assert len(followed.left) == 1
+
+
+def test_a_step_to_one_begins_anew() -> None:
+    followed = Followed(SHAPES[STEP], Rule(STEP))
+    followed.state.update_id = 0
+    followed.follow()
+    followed.take(b'{"t":5,"s":"a","from":0,"to":1,"b":[],"a":[]}')
+    assert len(followed.left) == 1
+
+
+@pytest.mark.parametrize(("time", "taken"), [(10, True), (12, True), (9, False)])
+def test_a_time_that_is_the_number_is_none_from_before(time: int, taken: bool) -> None:
+    followed = Followed(b'{"b":=b,"a":=a,"t":"#t","s":"$"}', Rule(LATER))
+    followed.follow()
+    followed.take(b'{"b":[],"a":[["10","0"]],"t":"%d","s":"a"}' % time)
+    assert [(v["sequence"], v["exchange_us"], v["asks"]) for v in followed.sent] == [
+        (time, time, [["10", "0"]])
+    ] * taken
+
+
+@pytest.mark.parametrize(
+    ("mark", "said", "expected"),
+    [
+        ("#m", b"1700000000123", 1_700_000_000_123_000), ("#u", b"1700000000123456", 1_700_000_000_123_456),
+        ("#n", b"1700000000123456789", 1_700_000_000_123_456), ("#n", b"9223372036854775799", 9_223_372_036_854_775),
+        ("#n", b"9223372036854775808", None), ("#u", b"9007199254740993", None), ("#m", b"-1", None),
+        ("#m", b"007", None),
+    ],
+)  # fmt: skip
+def test_times_are_in_their_unit(mark: str, said: bytes, expected: int | None) -> None:
+    followed = Followed(b'{"t":%s,"s":"$","b":=b,"a":=a}' % mark.encode(), Rule(ANY))
+    followed.follow()
+    followed.take(b'{"t":%s,"s":"a","b":[],"a":[]}' % said)
+    assert [value["exchange_us"] for value in followed.sent] == [expected][: expected is not None]
+
+
+@pytest.mark.parametrize(("first", "second", "taken"), [("a.x", "a", True), ("a.x", "b", False), ("b", "a", False)])
+def test_every_text_of_the_symbol_has_to_be_that_of_the_book(first: str, second: str, taken: bool) -> None:
+    followed = Followed(b'{"c":"$","t":#m,"b":=b,"a":=a,"s":"$"}', Rule(ANY))
+    followed.follow("a.x", "a")
+    followed.take(b'{"c":"%s","t":5,"b":[],"a":[],"s":"%s"}' % (first.encode(), second.encode()))
+    assert len(followed.sent) == taken
+    followed.way.leave("a")
+    followed.take(b'{"c":"a.x","t":5,"b":[],"a":[],"s":"a"}')
+    assert len(followed.sent) == taken
+
+
+WORDS: dict[bytes, object] = {
+    b'["set",9,1.5]': ([["9", "1.5"]], []),
+    b'["cut",9,1.5]': ([["9", "0"]], []), b'["set","9","1"]': ([["9", "1"]], []),
+    b'["cut",9,1.5,1]': None, b'["other",9,1]': None, b'[ "set",9,1]': None, b'["set",0,1]': None, b'["set",9]': None,
+    b'["set",9,1,"more"]': ([["9", "1"]], []),
+}  # fmt: skip
+SIDES: dict[bytes, object] = {
+    b'["in","9","1.5"]': ([["9", "1.5"]], []), b'["out","9","0.0"]': ([], [["9", "0"]]), b'["in",9,"1"]': None,
+    b'["in","9","1","2"]': None, b'["in","0.0","1"]': None, b'["set","9","1"]': None, b'["in","9",1]': None,
+    b'["out","11","1"],["in","8","0"],["out","10","0"]': ([["8", "0"]], [["10", "0"], ["11", "1"]]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("levels", "expected"), WORDS.items())
+def test_a_word_in_front_of_a_level_may_remove_it(levels: bytes, expected: object) -> None:
+    rule = Rule(ANY, words=(("set", KEPT), ("cut", REMOVED)))
+    followed = Followed(b'{"t":#m,"s":"$","b":=b,"a":=a}', rule)
+    followed.follow()
+    followed.take(b'{"t":5,"s":"a","b":[%s],"a":[]}' % levels)
+    assert [(value["bids"], value["asks"]) for value in followed.sent] == [expected] * (expected is not None)
+
+
+@pytest.mark.parametrize(("levels", "expected"), SIDES.items())
+def test_a_word_in_front_of_a_level_may_say_its_side(levels: bytes, expected: object) -> None:
+    followed = Followed(b'{"t":#m,"s":"$","c":=s}', Rule(ANY, words=(("in", BID), ("out", ASK))))
+    followed.follow()
+    followed.take(b'{"t":5,"s":"a","c":[%s]}' % levels)
+    assert [(value["bids"], value["asks"]) for value in followed.sent] == [expected] * (expected is not None)
+
+
+@pytest.mark.parametrize("side", [b"b", b"a"])
+@pytest.mark.parametrize("price", [b'"0.00"', b"0"])
+def test_a_level_without_a_price_is_left(side: bytes, price: bytes) -> None:
+    followed = Followed(NUMBERED)
+    followed.follow()
+    levels = {b"b": (b'["9","1"],[%s,"1"]' % price, b""), b"a": (b"", b'[%s,"1"],["10","1"]' % price)}[side]
+    followed.take(b'{"t":5,"s":"a","from":11,"to":11,"b":[%s],"a":[%s]}' % levels)
+    assert (len(followed.left), followed.book.bids.top()) == (1, [("9", "1"), ("8", "2")])
+
+
+def test_a_book_is_kept_as_deep_as_it_is_promised() -> None:
+    followed = Followed(NUMBERED)
+    followed.follow(depth=2)
+    followed.take(b'{"t":5,"s":"a","from":11,"to":11,"b":[["9.5","1"]],"a":[]}')
+    assert [value["bids"] for value in followed.sent] == [[["9.5", "1"], ["8", "0"]]]
 
 
 @pytest.mark.parametrize(
@@ -102,26 +215,35 @@ def test_a_change_is_taken_where_it_is_next(order: int, first: int, last: int, t
     ],
 )  # fmt: skip
 def test_a_change_is_taken_where_its_checksum_is_right(digest: Digest, text: bytes) -> None:
-    followed = Followed(CHECKED)
-    followed.way.follow_checked("a", "A", b'{"bids":', followed.book.bids, followed.book.asks, 2, digest)
+    followed = Followed(CHECKED, Rule(ANY, digest))
+    followed.follow(depth=2)
     frame = b'{"s":"a","b":[],"a":[],"c":%d,"t":"1970-01-01T00:00:01Z"}'
     followed.take(frame % crc32(text))
     followed.take(frame % (crc32(text) ^ 1))
     assert (len(followed.left), [value["exchange_us"] for value in followed.sent]) == (1, [1_000_000])
 
 
-def test_rules_that_the_shape_or_nobody_has_are_refused() -> None:
-    numbered, checked = Followed(NUMBERED), Followed(CHECKED)
-    book = numbered.book.bids, numbered.book.asks
-    for way, order in ((checked.way, NEXT), (numbered.way, 2)):
-        with pytest.raises(ValueError, match="no numbers of updates, or there is no such order"):
-            way.follow("a", "A", b"", *book, numbered.state, order, MS)
-    for way, digest in (
-        (numbered.way, (10, 0, 0)),
-        *((checked.way, odd) for odd in [(26, 0, 0), (9, 3, 0), (9, 0, 3)]),
-    ):
-        with pytest.raises(ValueError, match="no checksum, or there is no such digest"):
-            way.follow_checked("a", "A", b"", *book, 25, Digest(*digest))
+@pytest.mark.parametrize(
+    ("shape", "rule"),
+    [
+        (NUMBERED, Rule(5)), (NUMBERED, Rule(-1)), (NUMBERED, Rule(PREVIOUS)), (NUMBERED, Rule(LATER)),
+        (CHECKED, Rule(NEXT)), (CHECKED, Rule(ANY)), (NUMBERED, Rule(NEXT, Digest(1, 0, 0))),
+        (CHECKED, Rule(ANY, Digest(26, 0, 0))), (CHECKED, Rule(ANY, Digest(9, 3, 0))),
+        (CHECKED, Rule(ANY, Digest(9, 0, 3))), (NUMBERED, Rule(NEXT, names=("price",))),
+        (NUMBERED, Rule(NEXT, names=("p", "s"), words=(("x", BID),))),
+        (NUMBERED, Rule(NEXT, words=tuple((f"w{i}", BID) for i in range(5)))),
+    ],
+)  # fmt: skip
+def test_rules_that_the_shape_or_nobody_has_are_refused(shape: bytes, rule: Rule) -> None:
+    with pytest.raises(ValueError, match="has not what its rule needs, or there is no such rule"):
+        Followed(shape, rule)
+
+
+def test_nothing_is_of_an_empty_shape() -> None:
+    followed = Followed(b"", Rule(ANY), b"")
+    followed.follow()
+    followed.take(b"")
+    assert followed.left == [b""]
 
 
 @pytest.mark.parametrize(
@@ -159,7 +281,7 @@ def test_a_trade_that_is_not_plain_is_left(frame: bytes) -> None:
 
 
 def test_the_time_of_a_trade_may_be_text() -> None:
-    followed = Followed(NUMBERED, b'{"t":"^","s":"$","p":"%","q":"%","n":#,"m":<true|false>}')
+    followed = Followed(NUMBERED, trade=b'{"t":"^","s":"$","p":"%","q":"%","n":#,"m":<true|false>}')
     followed.way.trade("a", "A", b'{"trade_id":')
     followed.take(b'{"t":"1970-01-01T00:00:01.5Z","s":"a","p":"1","q":"2","n":11,"m":false}')
     assert [(value["side"], value["exchange_us"]) for value in followed.sent] == [("sell", 1_500_000)]
@@ -168,11 +290,12 @@ def test_the_time_of_a_trade_may_be_text() -> None:
 @pytest.mark.parametrize(
     "shape",
     [
-        b"", b"$#%%^", b"$#%%<a|b>", b"$##%%^<a|b>", b"$###%%<a|b>", b"$#%^<a|b>", b"$$#%%^<a|b>", b"$#%%^=<a|b>",
+        b"$#%%^", b"$#%%<a|b>",
+        b"$#m#%%^<a|b>", b"$#m#m#%%<a|b>", b"$##%%<a|b>", b"$#%^<a|b>", b"$$#%%^<a|b>", b"$#%%^=<a|b>",
         b"($)#%%^<a|b>", b"$#%%^<a|b><c|d>", b"$#%%^<a>", b"$#%%^<|b>", b"$#%%^<a|>", b"$#%%^<a|b", b"$#%%^<a1|b>",
-        b"$##%%^^<a|b>",
+        b"$#%%^^<a|b>",
     ],
 )  # fmt: skip
 def test_a_shape_without_what_a_trade_needs_is_refused(shape: bytes) -> None:
     with pytest.raises(ValueError, match="a shape has not what a trade needs"):
-        short_way.ShortWay(TICKER, NUMBERED, shape)
+        short_way.ShortWay(TICKER, NUMBERED, shape, NEXT_ONE)

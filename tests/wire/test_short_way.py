@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from forms import FORMS, use
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.events.short_way import ShortWay
+from tickwire.events import short_way
+from tickwire.events.short_way import NEXT, Rule
 from tickwire.exchanges import binance
 from tickwire.exchanges.contract import Channel, ConnectionPlan, Fetch, Output, Send, Symbol
 from tickwire.kafka.producing.publisher import Publisher
@@ -32,6 +33,7 @@ from tickwire.wire.trades import Trades
 
 pytestmark = pytest.mark.skipif("compiled" not in FORMS, reason="all frames go to the adapter then")
 
+CHANGE, TRADE = b"$#f#l#m=b=a", b"$#%%^<a|b>"
 SYMBOLS = [Symbol("BTC-USDT", "BTCUSDT"), Symbol("ETH-USDT", "ETHUSDT")]
 CHANNELS: tuple[Channel, ...] = ("ticker", "orderbook", "trade")
 WAYS = [(False, "python"), *((True, form) for form in FORMS)]  # short or not, and the form
@@ -52,6 +54,8 @@ class Chain:
         mode: str = "delta",
         exchange: Any = binance,
         symbols: Sequence[Symbol] = SYMBOLS,
+        channels: Sequence[Channel] = CHANNELS,
+        depth: int = 25,
         **more: Any,
     ) -> None:
         self.symbols = symbols
@@ -70,7 +74,7 @@ class Chain:
         callbacks.add(self.way.publish, text=True)
         config = FeedConfig(orderbook_mode=mode, **more)
         self.books = Books(symbols, config, config.orderbook_depth, callbacks.emit, self.tally, random.Random(1))
-        self.adapter = exchange.Adapter(symbols, CHANNELS, 25)
+        self.adapter = exchange.Adapter(symbols, channels, depth)
         trades = Trades(exchange.EXCHANGE, callbacks.emit, self.tally)
         context = FeedContext(
             exchange=exchange.EXCHANGE,
@@ -499,23 +503,25 @@ async def test_a_large_step_of_the_clock_back_is_taken_here_too(ahead_s: int, ta
 
 @in_each_form
 @pytest.mark.parametrize(
-    "shapes",
+    ("shapes", "lacks"),
     [
-        (b"", b""),
-        (b"$%%%%<a|b>", b"$###=="),
-        (b"$%%%%", b"$<a|b>###=="),
-        (b"$#%%%", b"$###=="),
-        (b"$#%%%%", b"$###="),
-        (b"$#%%%%", b"=$###="),
-        (b"$#%%%%=", b"$###=="),
-        (b"$)%%(%%", b"$###=="),
-        (b"$%%%%(", b"$###=="),
-        (b"$%%%(%)", b"$###=="),
-        (b"($)%%%%", b"$###=="),
-        (b"$((%%%%))", b"$###=="),
-        (b"$%%%%", b")$###=="),
+        ((b"$%%%%<a|b>", CHANGE, TRADE), "ticker"), ((b"$#%%%", CHANGE, TRADE), "ticker"),
+        ((b"$#%%%%=", CHANGE, TRADE), "ticker"), ((b"$)%%(%%", CHANGE, TRADE), "ticker"),
+        ((b"$%%%%(", CHANGE, TRADE), "ticker"), ((b"$%%%(%)", CHANGE, TRADE), "ticker"),
+        ((b"($)%%%%", CHANGE, TRADE), "ticker"), ((b"$((%%%%))", CHANGE, TRADE), "ticker"),
+        ((b"$#l%%%%", CHANGE, TRADE), "ticker"), ((b"$$%%%%", CHANGE, TRADE), "ticker"),
+        ((b"", b"$<a|b>#f#l#m=b=a", TRADE), "change of a book"), ((b"", b"$#f#l#m=b", TRADE), "change of a book"),
+        ((b"", b"$#f#l#m=b=b", TRADE), "change of a book"), ((b"", b"$#f#l#m=b=a=s", TRADE), "change of a book"),
+        ((b"", b"$#f#l#m==", TRADE), "change of a book"), ((b"", b"#f#l#m=b=a", TRADE), "change of a book"),
+        ((b"", b"$$$#f#l#m=b=a", TRADE), "change of a book"), ((b"", b"$#f#l=b=a", TRADE), "change of a book"),
+        ((b"", b"$#f#l#m^=b=a", TRADE), "change of a book"), ((b"", b"$#f#l#l#m=b=a", TRADE), "change of a book"),
+        ((b"", b"$#f#l#m#=b=a", TRADE), "change of a book"), ((b"", b")$#f#l#m=b=a", TRADE), "change of a book"),
+        ((b"", CHANGE, b"$#%%^"), "trade"), ((b"", CHANGE, b"$#%%<a|b>"), "trade"),
+        ((b"", CHANGE, b"$#%%^<a|"), "trade"),
+        ((b"", CHANGE, b"$#f%%^<a|b>"), "trade"), ((b"", CHANGE, b"$#%%^#m<a|b>"), "trade"),
     ],
-)
-def test_shapes_without_what_is_needed_are_refused(shapes: tuple[bytes, bytes]) -> None:
-    with pytest.raises(ValueError, match="a shape has not"):
-        ShortWay(*shapes, b"$#%%^<a|b>")
+)  # fmt: skip
+@in_each_form
+def test_shapes_without_what_is_needed_are_refused(shapes: tuple[bytes, bytes, bytes], lacks: str) -> None:
+    with pytest.raises(ValueError, match=f"a shape has not what a {lacks} needs"):
+        short_way.ShortWay(*shapes, Rule(NEXT))

@@ -1,13 +1,22 @@
 """Frames of a known shape, read without making anything of them; ``native/shape.c`` is the compiled form.
 
 In a shape ``~`` stands for text without ``@``, ``$`` for the symbol, ``#`` for an integer, ``%`` for a decimal number,
-``*`` for one that nobody wants, ``^`` for a time, ``=`` for levels, ``<a|b>`` for the side of a trade's taker, *a*
-where it buys and *b* where it sells, ``+`` for members that an exchange may add, and what is in parentheses may be
+``*`` for one that nobody wants, ``^`` for a time as text, ``=`` for levels, ``<a|b>`` for the side of a trade's taker,
+*a* where it buys and *b* where it sells, ``+`` for members that an exchange may add, and what is in parentheses may be
 missing. Everything else stands for itself; between the parts of the JSON text may be spaces.
+
+A letter says what an integer is. ``#m``, ``#u``, ``#n``: the time in milli-, micro- or nanoseconds; ``#t``: the time
+in microseconds, which is the number, too. In changes of a book ``#f`` and ``#l``: the first and last number of its
+updates, ``#p``: the number before them, ``#c``: a checksum, ``#x``: what nobody wants. ``=b`` and ``=a`` are bids and
+asks, ``=s`` both in one list.
 """
 
 import re
+from collections import Counter
 
+from tickwire.events.times import micros
+
+_MOST_NS = 2**63 - 1
 _MOST = 2**53  # every JSON reader keeps these integers exact
 _SPACES = rb"[ \n\r\t]*"
 _TEXT = rb"[!#-?A-Z[\]^-~]*"  # that needs no escape in JSON
@@ -15,16 +24,18 @@ _DECIMAL = rb"(?:0|[1-9][0-9]{0,13})(?:\.[0-9]{1,24})?"  # a JSON number
 _PARTS = {
     "~": _TEXT,
     "$": rb"(%s)" % _TEXT,
-    "#": rb"(0|[1-9][0-9]{0,16})",
+    "#": rb"(0|[1-9][0-9]{0,18})",
     "%": rb"(%s)" % _DECIMAL,
-    "*": rb"-?%s" % _DECIMAL,
+    "*": rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?",
     "^": rb"(%s)" % _TEXT,
     "=": rb"(\[(?:[^][{}\\]*(?:\[[^][{}\\]*\]|\{[^][{}\\]*\}))*[^][{}\\]*\])",
     "(": rb"(?:",
     ")": rb")?",
 }
 _SIDE = re.compile(rb"<([A-Za-z]+)\|([A-Za-z]+)>")
+_MARK = re.compile(r"#[lfpcxmunt]?|=[bas]?|.", re.DOTALL)
 _MARKED = "$#%^=<"  # what is read
+_TIMES = {"#m": 1000, "#u": 1, "#t": 1}  # microseconds in each; those of "#n" are counted the other way
 _NUMBER_IN_TEXT = rb"([0-9]{1,14}(?:\.[0-9]{1,24})?)"
 
 
@@ -33,47 +44,74 @@ class Shape:
 
     def __init__(self, shape: bytes, every: tuple[bytes, ...]) -> None:
         known = rb"|".join(re.findall(rb'"(\w+)":', b"".join(every)))
-        name, value = rb'"(?!(?:%s)")%s"' % (known, _TEXT), rb'(?:"%s"|-?%s|true|false|null)' % (_TEXT, _DECIMAL)
+        name, value = rb'"(?!(?:%s)")%s"' % (known, _TEXT), rb'(?:"%s"|%s|true|false|null)' % (_TEXT, _PARTS["*"])
         parts = _PARTS | {"+": rb"(?:%s)*" % _SPACES.join([b"", b",", name, b":", value])}
         sides = _SIDE.search(shape)
         self.words: tuple[str, ...] = () if sides is None else (sides[1].decode(), sides[2].decode())
         if sides is not None:
             parts["<"], shape = rb"(%s|%s)" % sides.groups(), shape.replace(sides[0], b"<")
         pattern, in_text = b"", False
-        for mark in shape.decode():
-            part = _NUMBER_IN_TEXT if mark == "%" and in_text else parts.get(mark, re.escape(mark.encode()))
+        self._marks = []
+        for mark in _MARK.findall(shape.decode()):
+            part = _NUMBER_IN_TEXT if mark == "%" and in_text else parts.get(mark[0], re.escape(mark.encode()))
             pattern += part if in_text or mark in "()+" else _SPACES + part
             in_text ^= mark == '"'
-        self._match = re.compile(pattern).fullmatch
-        self._marks = [mark for mark in shape.decode() if mark in _MARKED]
+            if mark[0] in _MARKED:
+                self._marks.append(mark)
+        self._match = re.compile(pattern).fullmatch if shape else None
 
     def read(self, frame: bytes) -> dict[str, list[str]] | None:
         """The texts of each kind of part, by its mark; None: the frame is of another shape."""
-        found = self._match(frame)
+        found = None if self._match is None else self._match(frame)
         if found is None:
             return None
-        parts: dict[str, list[str]] = {mark: [] for mark in _MARKED}
+        parts: dict[str, list[str]] = {mark: [] for mark in (*_MARKED, *self._marks)}
         for mark, text in zip(self._marks, found.groups(), strict=True):
             if text is not None:
                 parts[mark].append(text.decode())
-        return None if any(int(number) > _MOST for number in parts["#"]) else parts
+        numbers = ((mark, int(text)) for mark, texts in parts.items() if mark[0] == "#" for text in texts)
+        return None if any(number > (_MOST_NS if mark == "#n" else _MOST) for mark, number in numbers) else parts
+
+
+def time_in(parts: dict[str, list[str]]) -> int | None:
+    """The time of a frame in microseconds, if there is one. Raises :exc:`ValueError`."""
+    for mark, texts in parts.items():
+        for text in texts:
+            if mark in _TIMES:
+                return int(text) * _TIMES[mark]
+            if mark == "#n":
+                return int(text) // 1000
+            if mark == "^":
+                return micros(text)
+    return None
+
+
+def marks(shape: bytes) -> dict[str, int]:
+    """How often each mark stands in a shape."""
+    return Counter(mark for mark in _MARK.findall(shape.decode()) if mark[0] in f"{_MARKED}()")
 
 
 def is_of_ticker(shape: bytes) -> bool:
     """Whether it has what a ticker needs."""
-    sure = re.sub(rb"\([^()]*\)", b"", shape)
+    sure, found = re.sub(rb"\([^()]*\)", b"", shape), marks(shape)
     numbers = re.sub(rb"\(\)", b"", re.sub(rb"[^()%]", b"", shape))
-    once = shape.count(b"$") == sure.count(b"$") == 1 and shape.count(b"#") <= 1 and shape.count(b"^") <= 1
-    return once and not re.search(rb"[=<]", shape) and re.fullmatch(rb"%%%%(%|\(%\))?", numbers) is not None
+    once = found["$"] == sure.count(b"$") == 1 and found["#"] <= 1 and found["#m"] + found["^"] <= 1
+    others = found.keys() - {"$", "#", "#m", "^", "%", "(", ")"}
+    return once and not others and re.fullmatch(rb"%%%%(%|\(%\))?", numbers) is not None
 
 
 def is_of_change(shape: bytes) -> bool:
-    """Whether it has what a change of a book needs."""
-    before, _, behind = re.sub(rb"[^$%#^=()<]", b"", shape).decode().partition("==")
-    return (sorted(before), sorted(behind)) in ((["#", "#", "#", "$"], []), (["$"], ["#", "^"]))
+    """Whether it has what a change of a book needs, whatever its rule."""
+    found = marks(shape)
+    sides = {mark: count for mark, count in found.items() if mark[0] == "="}
+    times = found["^"] + found["#m"] + found["#u"] + found["#n"] + found["#t"]
+    once = all(found[mark] <= 1 for mark in ("#f", "#p", "#c", "#l", "#t"))
+    others = found.keys() & {"#", "%", "<"} or re.search(r"\([^)]*[$#^(]|^[^(]*\)|\)[^(]*\)|\([^)]*$", shape.decode())
+    return found["$"] in {1, 2} and sides in ({"=b": 1, "=a": 1}, {"=s": 1}) and times == 1 and once and not others
 
 
 def is_of_trade(shape: bytes) -> bool:
     """Whether it has what a trade needs."""
-    marks = sorted(re.sub(rb"[^$%#^=()<]", b"", shape).decode())
-    return _SIDE.search(shape) is not None and marks in (sorted("$#%%<#"), sorted("$#%%<^"))
+    found = marks(shape)
+    times = found.pop("#m", 0) + found.pop("^", 0)
+    return _SIDE.search(shape) is not None and times == 1 and found == {"$": 1, "%": 2, "#": 1, "<": 1}

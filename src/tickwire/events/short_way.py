@@ -9,36 +9,68 @@ publisher is not free or somebody else wants the events.
 which odd frames they take, and never in what is sent.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import msgspec
 from msgspec import Raw, Struct
 
 from tickwire.compiled import compiled
-from tickwire.events.book import Levels, Side, is_zero
-from tickwire.events.digest import ASKS_FIRST, DIGITS, Digest, digest_text, is_known
+from tickwire.events.book import Levels, Side, is_zero, price_key
+from tickwire.events.digest import Digest, digest_text, is_known
 from tickwire.events.numbers import BookNumbers, Number, TradeNumbers, UpdateId
-from tickwire.events.shape import Shape, is_of_change, is_of_ticker, is_of_trade
-from tickwire.events.times import micros
+from tickwire.events.shape import Shape, is_of_change, is_of_ticker, is_of_trade, marks, time_in
+from tickwire.events.side import read_levels, read_worded
 from tickwire.events.top import Top
-from tickwire.events.types import Micros, TakerSide
+from tickwire.events.types import Level, Micros, TakerSide
 
-NEXT, PREVIOUS = 0, 1  # updates say their first and last number, or the number before them and their own
-MS, US = 1000, 1  # units of their times, in microseconds
+ANY, NEXT, PREVIOUS, STEP, LATER = range(5)
+"""What makes a change the next of its book. NEXT: its first and last number enclose the one behind the last change's.
+PREVIOUS: it names the last change's number. STEP: its number is one more. LATER: its number, a time, is not from
+before. ANY: no number says so."""
+
+KEPT, BID, ASK, REMOVED = range(4)  # what a word in front of a level says
+_MOST_WORDS = 4
+_NEEDS = {ANY: "", NEXT: "fl", PREVIOUS: "pl", STEP: "l", LATER: "t"}
 
 _encode = msgspec.json.Encoder().encode
 
 
+class Rule(NamedTuple):
+    """What a change of a book must be to be taken, and how its levels are written.
+
+    *digest* is that of the checksum which comes with a change. Levels are arrays that begin with price and size, or
+    objects with these *names*, or have a word in front of price and size; *words* says what each one means.
+    """
+
+    order: int
+    digest: Digest | None = None
+    names: tuple[str, ...] = ()
+    words: tuple[tuple[str, int], ...] = ()
+
+    def fits(self, shape: bytes) -> bool:
+        """Whether there is such a rule, and a shape has what it needs."""
+        if self.order not in _NEEDS or not (self.digest is None or is_known(*self.digest)):
+            return False
+        if (self.names and (len(self.names) != len(("price", "size")) or self.words)) or len(self.words) > _MOST_WORDS:
+            return False
+        found = marks(shape)
+        return not shape or (
+            all(found[f"#{role}"] for role in _NEEDS[self.order]) and found["#c"] == (self.digest is not None)
+        )
+
+
 class _Change(Struct):
-    """A change of a book, and the numbers of its updates or the checksum of the book after it."""
+    """A change of a book, and the numbers of its updates and the checksum of the book after it, where it has them."""
 
     bids: Levels
     asks: Levels
     exchange_us: Micros
     first: int = -1
     last: int = -1
+    previous: int = -1
     checksum: int = -1
 
 
@@ -54,26 +86,29 @@ class _Trade(Struct):
 
 
 class _FollowedBook(Struct):
-    """A book whose updates are numbered (*state* has the last number), or come with checksums (then it is None)."""
+    """A book whose changes are taken; *state* has the number of its last update, where updates are numbered."""
 
+    native: str
+    names: tuple[str, ...]  # as they stand in its frames
     symbol: str
     prefix: bytes
     bids: Side
     asks: Side
-    state: UpdateId | None = None
-    order: int = NEXT
-    unit: int = MS
-    depth: int | None = None  # levels a side that are kept; None: all
-    digest: Digest = Digest(0, ASKS_FIRST, DIGITS)
+    state: UpdateId
+    depth: int | None  # levels a side that are kept; None: all
 
-    def is_next(self, change: _Change) -> bool:
-        """Tell whether a change may be applied. Where updates are numbered it has to be next in its order."""
-        if self.state is None:
-            return True
-        before = self.state.update_id
-        return change.first == before if self.order == PREVIOUS else change.first <= before + 1 <= change.last
+    def is_next(self, order: int, change: _Change) -> bool:
+        """Tell whether a change may be applied."""
+        before, last = self.state.update_id, change.last
+        if order == NEXT:
+            return change.first <= before + 1 <= last
+        if order == PREVIOUS:
+            return change.previous == before and not (last == before and _is_empty(change))
+        if order == STEP:
+            return last == before + 1 and last != 1
+        return order == ANY or last >= before
 
-    def apply(self, change: _Change) -> bool:
+    def apply(self, change: _Change, digest: Digest | None) -> bool:
         """Apply a change, and make its levels those that a reader has to apply. False: it is for the adapter.
 
         There it changes nothing more, as each level's size is set and not added to, and is found wrong again.
@@ -83,33 +118,37 @@ class _FollowedBook(Struct):
             change.asks = self.asks.change(change.asks, self.depth)
         except ValueError:
             return False
-        if self.state is not None:
+        if digest is not None and crc32(digest_text(self.bids, self.asks, *digest)) != change.checksum:
+            return False
+        if change.last >= 0:
             self.state.update_id = change.last
-            return True
-        return crc32(digest_text(self.bids, self.asks, *self.digest)) == change.checksum
+        return True
 
 
 @compiled
 class ShortWay:
     """What an adapter has told of its frames and symbols.
 
-    A ticker has four numbers (bid, its size, ask, its size), perhaps the last price, a sequence and a time. A change of
-    a book has two lists of levels, and either in front of them its time and two numbers of updates, or behind them a
-    checksum and a time. A trade has its number, a price, a size, a side, and a time: an integer behind the number, in
-    milliseconds, or text. Raises :exc:`ValueError` when a shape lacks what is needed.
+    A ticker has four numbers (bid, its size, ask, its size), perhaps the last price, a sequence and a time. A change
+    of a book has one or two texts of its symbol, levels, a time, and what its *rule* needs. A trade has its number, a
+    price, a size, a side, and a time. A shape without anything is that of no frame. Raises :exc:`ValueError` when a
+    shape lacks what is needed.
     """
 
-    def __init__(self, ticker_shape: bytes, change_shape: bytes, trade_shape: bytes, /) -> None:
+    def __init__(self, ticker_shape: bytes, change_shape: bytes, trade_shape: bytes, rule: Rule, /) -> None:
         every = ticker_shape, change_shape, trade_shape
         needs = zip(("ticker", "change of a book", "trade"), (is_of_ticker, is_of_change, is_of_trade), strict=True)
         for shape, (name, is_whole) in zip(every, needs, strict=True):
-            if not is_whole(shape):
+            if shape and not is_whole(shape):
                 raise ValueError(f"a shape has not what a {name} needs")
-        self._by_checksum = b"^" in change_shape
+        if not rule.fits(change_shape):
+            raise ValueError("the shape of a change has not what its rule needs, or there is no such rule")
         self._ticker, self._change, self._trade = (Shape(shape, every) for shape in every)
+        self.rule, self._meanings = rule, dict(rule.words)
         self._tickers: dict[str, tuple[str, bytes, Number]] = {}
         self._trades: dict[str, tuple[str, bytes]] = {}
-        self._books: dict[str, _FollowedBook] = {}
+        self._books: dict[str, _FollowedBook] = {}  # by the first text in a frame
+        self._followed: dict[str, str] = {}  # this text by the native name
 
     def ticker(self, native: str, symbol: str, prefix: bytes, count: Number, /) -> None:
         """Take and *count* this symbol's tickers; *prefix* is the text of their records in front of the bid."""
@@ -120,30 +159,30 @@ class ShortWay:
         self._trades[native] = symbol, prefix
 
     def follow(
-        self, native: str, symbol: str, prefix: bytes, bids: Side, asks: Side, state: UpdateId, order: int, unit: int, /
+        self,
+        native: str,
+        names: tuple[str, ...],
+        symbol: str,
+        prefix: bytes,
+        bids: Side,
+        asks: Side,
+        state: UpdateId,
+        depth: int,
+        /,
     ) -> None:
         """Take this book's changes, as long as each is next after *state*; *prefix* stands in front of the bids.
 
-        *order* is :data:`NEXT` or :data:`PREVIOUS`, *unit* :data:`MS` or :data:`US`.
+        *names* are the texts that stand for the symbol in its frames. Both sides are kept *depth* levels deep; -1: all.
         """
-        if self._by_checksum or order not in (NEXT, PREVIOUS):
-            raise ValueError("the shape has no numbers of updates, or there is no such order")
-        self._books[native] = _FollowedBook(symbol, prefix, bids, asks, state, order, unit)
-
-    def follow_checked(
-        self, native: str, symbol: str, prefix: bytes, bids: Side, asks: Side, depth: int, digest: Digest, /
-    ) -> None:
-        """Take this book's changes where each comes with a checksum of the book after it.
-
-        Both sides are kept *depth* levels deep.
-        """
-        if not self._by_checksum or depth < 0 or not is_known(*digest):
-            raise ValueError("the shape has no checksum, or there is no such digest")
-        self._books[native] = _FollowedBook(symbol, prefix, bids, asks, None, depth=depth, digest=digest)
+        if not 1 <= len(names) <= 2:
+            raise ValueError("one or two names stand in a frame")
+        kept = None if depth < 0 else depth
+        self._books[names[0]] = _FollowedBook(native, names, symbol, prefix, bids, asks, state, kept)
+        self._followed[native] = names[0]
 
     def leave(self, native: str, /) -> None:
         """Take no more changes of this book."""
-        self._books.pop(native, None)
+        self._books.pop(self._followed.pop(native, ""), None)
 
     def forget(self, native: str, /) -> None:
         """Take nothing more of this symbol."""
@@ -167,20 +206,40 @@ class ShortWay:
             "ask_size": None if is_zero(ask_size) else ask_size,
             "last": last[0] if last else None,
             "sequence": int(parts["#"][0]) if parts["#"] else None,
-            "exchange_us": micros(parts["^"][0]) if parts["^"] else None,
+            "exchange_us": time_in(parts),
         }
 
-    def find_change(self, frame: bytes) -> tuple[str, _FollowedBook, _Change] | None:
-        """The exchange's name of a book that is followed, the book, and a change of it that may be next."""
+    def find_change(self, frame: bytes) -> tuple[_FollowedBook, _Change] | None:
+        """A book that is followed, and a change of it that may be next."""
         parts = self._change.read(frame)
         book = self._books.get(parts["$"][0]) if parts else None
-        if parts is None or book is None:
+        time_us = time_in(parts) if parts else None
+        if parts is None or book is None or time_us is None or book.names[: len(parts["$"])] != tuple(parts["$"]):
             return None
-        bids, asks = (Raw(levels.encode()) for levels in parts["="])
-        integers = [int(number) for number in parts["#"]]
-        if book.state is None:
-            return parts["$"][0], book, _Change(bids, asks, micros(parts["^"][0]), checksum=integers[0])
-        return parts["$"][0], book, _Change(bids, asks, integers[0] * book.unit, *integers[1:])
+        bids, asks = self._levels(parts)
+        if any(not price_key(price) for side in (bids, asks) for price, _ in _read(side, self.rule.names)):
+            return None
+        numbers = {mark[1]: int(texts[0]) for mark, texts in parts.items() if mark[0] == "#" and texts}
+        first, last, previous, crc = (numbers.get(role, -1) for role in "flpc")
+        change = _Change(bids, asks, time_us, first, numbers.get("t", last), previous, crc)
+        return (book, change) if book.is_next(self.rule.order, change) else None
+
+    def _levels(self, parts: dict[str, list[str]]) -> tuple[Levels, Levels]:
+        """Bids and asks of a frame. Raises :exc:`ValueError`."""
+        if not self._meanings:
+            bids, asks = ("".join(parts[mark]) or "[]" for mark in ("=b", "=a"))  # a side may be missing
+            return Raw(bids.encode()), Raw(asks.encode())
+        sides: tuple[list[Level], list[Level]] = [], []
+        for mark, texts in parts.items():
+            for text in texts if mark[0] == "=" else ():
+                if re.search(r"\[\s+\"|\"\s+,", text):
+                    raise ValueError("spaces where an adapter may not expect them")
+                for meaning, strings, level, more in read_worded(Raw(text.encode()), self._meanings):
+                    if (meaning != KEPT and more) or (meaning in {BID, ASK} and not strings):
+                        raise ValueError("no level of ours")
+                    of_asks = meaning == ASK if meaning in {BID, ASK} else mark == "=a"
+                    sides[of_asks].append((level[0], "0") if meaning == REMOVED else level)
+        return sides
 
     def find_trade(self, frame: bytes) -> tuple[str, str, bytes, _Trade] | None:
         """The exchange's name of a trade's symbol, our name, the text in front of the trade's number, and the trade."""
@@ -188,10 +247,12 @@ class ShortWay:
         known = self._trades.get(parts["$"][0]) if parts else None
         if parts is None or known is None or is_zero(parts["%"][1]):
             return None
-        number, *time_ms = parts["#"]
+        time_us = time_in(parts)
+        if time_us is None:
+            return None
+        price, size = parts["%"]
         side: TakerSide = "buy" if parts["<"][0] == self._trade.words[0] else "sell"
-        (price, size), exchange_us = parts["%"], int(time_ms[0]) * MS if time_ms else micros(parts["^"][0])
-        return parts["$"][0], *known, _Trade(number, price, size, side, exchange_us)
+        return parts["$"][0], *known, _Trade(parts["#"][0], price, size, side, time_us)
 
 
 @compiled
@@ -262,12 +323,12 @@ class ShortWayReceiver:
             return False
         if found is None:
             return False
-        native, book, change = found
-        numbers, top = self._numbers.get(native), self._tops.get(native)
-        if numbers is None or not numbers.valid or (top is not None and top.prefix is None) or not book.is_next(change):
+        book, change = found
+        numbers, top = self._numbers.get(book.native), self._tops.get(book.native)
+        if numbers is None or not numbers.valid or (top is not None and top.prefix is None):
             return False
         route = self._direct.route(self._types[1], book.symbol)
-        if route is None or not book.apply(change):
+        if route is None or not book.apply(change, self._way.rule.digest):
             return False
         numbers.messages += 1
         bids, asks, prefix, reason = change.bids, change.asks, book.prefix, None
@@ -315,3 +376,11 @@ class ShortWayReceiver:
 def _value(prefix: bytes, fields: dict[str, Any] | _Trade) -> bytes:
     """A record's value; *prefix* is its text in front of the value of the first of these fields."""
     return prefix + _encode(fields).partition(b":")[2]
+
+
+def _read(levels: Levels, names: tuple[str, ...]) -> Sequence[Level]:
+    return read_levels(levels, (names[0], names[1]) if names else None) if isinstance(levels, Raw) else levels
+
+
+def _is_empty(change: _Change) -> bool:
+    return not (_read(change.bids, ()) or _read(change.asks, ()))

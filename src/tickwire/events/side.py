@@ -5,7 +5,7 @@ form answers text with text, so that a change goes from the frame to Kafka witho
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import gt
 from typing import Any, TypeAlias
 
@@ -41,6 +41,22 @@ def read_levels(text: Raw, names: Names | None = None) -> list[Level]:
         if names is None:
             return [(_written(price), _written(size)) for price, size, *_ in levels]
         return [(_written(level[names[0]]), _written(level[names[1]])) for level in levels]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError, KeyError) as e:
+        raise ValueError(f"not a list of levels: {type(e).__name__} {str(e)[:100]}") from None
+
+
+def read_worded(text: Raw, meanings: Mapping[str, int]) -> list[tuple[int, bool, Level, list[Any]]]:
+    """Read levels that have a word in front of price and size.
+
+    Of each the word's meaning, whether price and size are strings, the level, and what stands behind it. Raises
+    :exc:`ValueError`.
+    """
+    try:
+        levels = _decode(text)
+        return [
+            (meanings[word], type(price) is type(size) is str, (_written(price), _written(size)), more)
+            for word, price, size, *more in levels
+        ]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError, KeyError) as e:
         raise ValueError(f"not a list of levels: {type(e).__name__} {str(e)[:100]}") from None
 

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Raw
 
 from tickwire.errors import FrameRejected
+from tickwire.events.short_way import STEP, Rule
 from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
 from tickwire.exchanges._bybit_frames import (
@@ -35,6 +36,8 @@ from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, Streamed
 from tickwire.exchanges.messages import BookMessages
 
 _TICKER_MARK, _TRADE_MARK = b'"orderbook.1.', b'"publicTrade.'
+# As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
+_CHANGE_SHAPE = b'{"topic":"orderbook.$","ts":#x,"type":"delta","data":{"s":"$","b":=b,"a":=a,"u":#l,"seq":*},"cts":#m}'
 _BOOK, _OUR_NUMBER = re.compile(r"orderbook\.([0-9]{1,4})\.(.*)"), re.compile("[0-9]{1,9}")
 _SIDES: dict[str, TakerSide] = {"Buy": "buy", "Sell": "sell"}
 
@@ -42,6 +45,8 @@ _SIDES: dict[str, TakerSide] = {"Buy": "buy", "Sell": "sell"}
 class BybitAdapter(KitAdapter[StreamedBook]):
     """One connection to one category. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
 
+    shapes = b"", _CHANGE_SHAPE, b""
+    rule = Rule(STEP)
     whole = True
     ping_text = b'{"op":"ping"}'
 
@@ -63,7 +68,8 @@ class BybitAdapter(KitAdapter[StreamedBook]):
     def keep(self, symbol: Symbol) -> StreamedBook:
         """Make a book. "u is always in sequence", and 1 after a restart of the service; any snapshot replaces it."""
         messages = BookMessages(self.exchange.name, symbol, self.depth)
-        return StreamedBook(symbol, messages, self.again, follows=by_step)
+        in_frames = ("{1}.{0}", "{0}")
+        return StreamedBook(symbol, messages, self.again, self.short_way, follows=by_step, in_frames=in_frames)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
         """Ask for topics by their names."""

@@ -18,6 +18,7 @@ from urllib.parse import quote
 import msgspec
 
 from tickwire.errors import FrameRejected
+from tickwire.events.short_way import PREVIOUS, Rule
 from tickwire.events.types import Micros
 from tickwire.exchanges import contract
 from tickwire.exchanges._okx_frames import (
@@ -45,6 +46,11 @@ _THEIRS: dict[Channel, str] = {"ticker": "bbo-tbt", "orderbook": "books", "trade
 _OURS: dict[str, Channel] = {
     **{theirs: ours for ours, theirs in _THEIRS.items()}, "tickers": "ticker", "books-l2-tbt": "orderbook",
 }  # fmt: skip
+# As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
+_CHANGE_SHAPE = (
+    b'{"arg":{"channel":"books","instId":"$"},"action":"update","data":[{"asks":=a,"bids":=b,"ts":"#m","checksum":0,'
+    b'"seqId":#l,"prevSeqId":#p}]}'
+)
 _DEPTH = 400  # levels a side of ``books``, and the most that REST gives
 _UPGRADE = "64008"  # "The connection will soon be closed for a service upgrade"
 _TOO_MANY = frozenset({"60014", "50011"})  # "Requests too frequent": says nothing about what was asked for
@@ -54,6 +60,8 @@ _NAMED = re.compile(r"channel:([\w-]+), ?instId:([\w-]+) doesn't exist")  # in t
 class OkxAdapter(KitAdapter[EitherBook]):
     """One connection to the public endpoint. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
 
+    shapes = b"", _CHANGE_SHAPE, b""
+    rule = Rule(PREVIOUS)
     most = 200  # subscriptions in one request, which may have 64 KB
     ping_text = b"ping"
 
@@ -92,7 +100,8 @@ class OkxAdapter(KitAdapter[EitherBook]):
         messages = BookMessages(self.exchange.name, symbol, self.depth)
         size = symbol.contract_size
         rules = chained, chained_on_snapshot, partial(checksum, size)
-        return EitherBook(messages, fetch, partial(read_snapshot, size), self.again, *rules)
+        short_way = self.short_way if size == "1" else None  # which multiplies nothing
+        return EitherBook(messages, fetch, partial(read_snapshot, size), self.again, *rules, short_way=short_way)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
         """Ask for channels of instruments."""

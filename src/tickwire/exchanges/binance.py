@@ -9,6 +9,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct, field
 
+from tickwire.events.short_way import NEXT, Rule
 from tickwire.exchanges import contract
 from tickwire.exchanges._binance import BinanceAdapter, read_snapshot
 from tickwire.exchanges.contract import Fetch, Symbol, decoded
@@ -39,8 +40,8 @@ EXCHANGE = contract.Exchange(
 _SNAPSHOT_WEIGHTS = {1000: 50, 5000: 250}  # up to this limit: this weight; fewer than 1000 levels rot soon
 # As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
 _TICKER_SHAPE = b'{"stream":"~@bookTicker","data":{"u":#,"s":"$","b":"%","B":"%","a":"%","A":"%"+}}'
-_DEPTH_SHAPE = b'{"stream":"~@depth@100ms","data":{"e":"depthUpdate","E":#,"s":"$","U":#,"u":#,"b":=,"a":=+}}'
-_TRADE_SHAPE = b'{"stream":"~@trade","data":{"e":"trade","E":*,"s":"$","t":#,"p":"%","q":"%","T":#,"m":<false|true>+}}'
+_DEPTH_SHAPE = b'{"stream":"~@depth@100ms","data":{"e":"depthUpdate","E":#m,"s":"$","U":#f,"u":#l,"b":=b,"a":=a+}}'
+_TRADE_SHAPE = b'{"stream":"~@trade","data":{"e":"trade","E":*,"s":"$","t":#,"p":"%","q":"%","T":#m,"m":<false|true>+}}'
 
 
 class _Listed(Struct):
@@ -75,6 +76,7 @@ class Adapter(BinanceAdapter):
 
     exchange = EXCHANGE
     shapes = _TICKER_SHAPE, _DEPTH_SHAPE, _TRADE_SHAPE
+    rule = Rule(NEXT)
 
     def keep(self, symbol: Symbol) -> BridgedBook:
         """Make a book by the documented procedure."""

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from tickwire.errors import UnclearSymbol
+from tickwire.events.short_way import PREVIOUS, Rule
 from tickwire.exchanges import contract
 from tickwire.exchanges._binance import BinanceAdapter, Combined, Number, TradeEvent, read_snapshot
 from tickwire.exchanges.contract import Channel, Fetch, Symbol, decoded
@@ -44,6 +45,12 @@ EXCHANGE = contract.Exchange(
 )
 
 _SNAPSHOT_LEVELS, _SNAPSHOT_WEIGHT = 1000, 20  # fewer levels rot soon
+
+
+# As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
+_DEPTH_SHAPE = (
+    b'{"stream":"~@depth@100ms","data":{"e":"depthUpdate","E":#m+,"s":"$"+,"U":#f,"u":#l,"pu":#p,"b":=b,"a":=a+}}'
+)
 
 
 class _Trade(TradeEvent, gc=False):
@@ -92,6 +99,8 @@ class Adapter(BinanceAdapter):
     """One connection to one of the routes. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
 
     exchange = EXCHANGE
+    shapes = b"", _DEPTH_SHAPE, b""
+    rule = Rule(PREVIOUS)
     names: ClassVar[Mapping[Channel, str]] = {**BinanceAdapter.names, "trade": "aggTrade"}
     trade_mark = b'@aggTrade"'
     trade_decoder = msgspec.json.Decoder(Combined[_Trade])
@@ -101,7 +110,7 @@ class Adapter(BinanceAdapter):
         path = f"/fapi/v1/depth?symbol={quote(symbol.native)}&limit={_SNAPSHOT_LEVELS}"
         fetch = Fetch(symbol, path, _SNAPSHOT_WEIGHT)
         messages = BookMessages(EXCHANGE.name, symbol, self.depth)
-        return BridgedBook(messages, fetch, read_snapshot, by_previous, _bridges)
+        return BridgedBook(messages, fetch, read_snapshot, by_previous, _bridges, self.short_way)
 
 
 def _bridges(snapshot: int, event: BookEvent) -> Verdict:

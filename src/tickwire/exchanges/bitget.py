@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from tickwire.errors import FrameRejected
+from tickwire.events.short_way import PREVIOUS, Rule
 from tickwire.events.side import read_levels
 from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
@@ -45,6 +46,11 @@ EXCHANGE = contract.Exchange(
 
 _THEIRS: dict[Channel, str] = {"ticker": "books1", "orderbook": "books", "trade": "trade"}
 _OURS: dict[str, Channel] = {theirs: ours for ours, theirs in _THEIRS.items()}
+# As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
+_CHANGE_SHAPE = (
+    b'{"action":"update","arg":{"instType":"SPOT","channel":"books","instId":"$"},"data":[{"asks":=a,"bids":=b,'
+    b'"seq":#l,"ts":"#m","pseq":#p}],"ts":*}'
+)
 _TOO_MANY = {"30006", "30007"}  # "too many requests": says nothing about what was asked for
 _NAMED = re.compile(r"channel:(\w+),instId:([\w-]+) doesn't exist")  # in the text of error 30001
 
@@ -125,6 +131,8 @@ class Adapter(KitAdapter[StreamedBook]):
     """One connection to the public endpoint. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
 
     exchange = EXCHANGE
+    shapes = b"", _CHANGE_SHAPE, b""
+    rule = Rule(PREVIOUS)
     most = 40  # subscriptions in one request, which may have 4096 bytes
     ping_text = b"ping"
 
@@ -144,7 +152,8 @@ class Adapter(KitAdapter[StreamedBook]):
 
     def keep(self, symbol: Symbol) -> StreamedBook:
         """Keep a book by the number of the change before."""
-        return StreamedBook(symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again, follows=follows)
+        of_book = symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again, self.short_way
+        return StreamedBook(*of_book, follows=follows)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:  # noqa: ARG002 - requests have none
         """Ask for channels of symbols."""

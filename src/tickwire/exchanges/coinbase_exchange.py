@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from tickwire.errors import FrameRejected
+from tickwire.events.short_way import ANY, ASK, BID, Rule
 from tickwire.events.types import Level, Micros, TakerSide
 from tickwire.exchanges.contract import MAX_TEXT, UNREADABLE, Channel, Exchange, Output, Symbol, decoded
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook
@@ -48,6 +49,8 @@ _KINDS: dict[str | None, Channel | None] = {
     "ticker": "ticker", "snapshot": "orderbook", "l2update": "orderbook", "match": "trade", "last_match": "trade",
     "subscriptions": None, "heartbeat": None, "error": None,
 }  # fmt: skip
+# As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
+_CHANGE_SHAPE = b'{"type":"l2update","product_id":"$","changes":=s,"time":"^"}'
 _TAKER: dict[str | None, TakerSide] = {"buy": "sell", "sell": "buy"}  # "side" is the maker's
 _NO_LEVELS = Raw(b"[]")
 
@@ -110,6 +113,8 @@ class Adapter(KitAdapter[StreamedBook]):
     """One connection to the feed. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
 
     exchange = EXCHANGE
+    shapes = b"", _CHANGE_SHAPE, b""
+    rule = Rule(ANY, words=(("buy", BID), ("sell", ASK)))
     most = 200  # subscriptions in one message; no limit is documented
 
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
@@ -134,7 +139,8 @@ class Adapter(KitAdapter[StreamedBook]):
 
     def keep(self, symbol: Symbol) -> StreamedBook:
         """Make a book: a snapshot, then changes; a size of zero, however it is spelled, removes the level."""
-        return StreamedBook(symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again)
+        messages = BookMessages(EXCHANGE.name, symbol, self.depth)
+        return StreamedBook(symbol, messages, self.again, self.short_way)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:  # noqa: ARG002 - requests have none
         """Ask for symbols of each channel."""

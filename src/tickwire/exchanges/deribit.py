@@ -18,6 +18,7 @@ from msgspec import Raw, Struct
 
 from tickwire.errors import FrameRejected
 from tickwire.events.decimals import decimal_text
+from tickwire.events.short_way import KEPT, PREVIOUS, REMOVED, Rule
 from tickwire.events.types import Micros
 from tickwire.exchanges import contract
 from tickwire.exchanges._deribit import (
@@ -57,6 +58,11 @@ EXCHANGE = contract.Exchange(
     sizes="base; quote where inverse",
 )
 
+# As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
+_CHANGE_SHAPE = (
+    b'{"jsonrpc":"2.0","method":"subscription","params":{"channel":"book.$","data":{"timestamp":#m,"type":"change",'
+    b'"change_id":#l,"instrument_name":"$","bids":=b,"asks":=a,"prev_change_id":#p}}}'
+)
 _TOO_MANY = 10028  # the code of too_many_requests
 _AGAIN = 1_000_000  # and above: the number of a request for one book that starts again
 
@@ -92,12 +98,15 @@ class Adapter(KitAdapter[StreamedBook]):
     """One connection to the public endpoint. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
 
     exchange = EXCHANGE
+    shapes = b"", _CHANGE_SHAPE, b""
+    rule = Rule(PREVIOUS, words=(("new", KEPT), ("change", KEPT), ("delete", REMOVED)))
     most = 500
     ping_text = b'{"jsonrpc":"2.0","id":0,"method":"public/test","params":{}}'
 
     def keep(self, symbol: Symbol) -> StreamedBook:
         """Keep a book whose changes name the number of the one before."""
-        return StreamedBook(symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again, follows=by_previous)
+        of_book = symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again, self.short_way
+        return StreamedBook(*of_book, follows=by_previous, in_frames=("{0}.100ms", "{0}"))
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
         """Ask for channels by their names."""

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tickwire.errors import FrameRejected
+from tickwire.events.short_way import NEXT, Rule
 from tickwire.events.types import Micros
 from tickwire.exchanges import contract
 from tickwire.exchanges._gate import Book, Frame, decode, decode_book, decode_ticker, decode_trade, stream_of
@@ -45,6 +46,12 @@ _CHANNELS: dict[str | None, Channel] = {name: channel for channel, name in _NAME
 _DUPLICATE = "Alert sub "  # how the refusal of a subscription begins that there is already
 
 
+# As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
+_CHANGE_SHAPE = (
+    b'{"channel":"spot.obu","result":{"t":#m,"s":"ob.$","U":#f,"u":#l(,"b":=b)(,"a":=a)},"time_ms":*,"event":"update"}'
+)
+
+
 class _Pair(Struct):
     id: str
     base: str
@@ -72,12 +79,15 @@ class Adapter(KitAdapter[StreamedBook]):
     """One connection to the public endpoint. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
 
     exchange = EXCHANGE
+    shapes = b"", _CHANGE_SHAPE, b""
+    rule = Rule(NEXT)
     most = 1  # an answer to several pairs does not say which one is wrong
     ping_text = b'{"time":"$now","channel":"spot.ping"}'
 
     def keep(self, symbol: Symbol) -> StreamedBook:
         """Keep a book by the first and last number of each change."""
-        return StreamedBook(symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again, follows=by_range)
+        of_book = symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again, self.short_way
+        return StreamedBook(*of_book, follows=by_range, in_frames=("{0}.{1}",))
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
         """Ask for one channel of one symbol."""

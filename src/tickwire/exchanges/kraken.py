@@ -16,6 +16,7 @@ from tickwire.errors import FrameRejected
 from tickwire.events.book import Book
 from tickwire.events.decimals import decimal_text
 from tickwire.events.digest import ASKS_FIRST, DIGITS, Digest, digest_text
+from tickwire.events.short_way import ANY, Rule
 from tickwire.events.types import Micros
 from tickwire.exchanges._kraken import BookFrame, Entry, Frame, decode, decode_book
 from tickwire.exchanges.contract import MAX_TEXT, UNREADABLE, Channel, Exchange, Output, Symbol, decoded, malformed
@@ -42,6 +43,7 @@ EXCHANGE = Exchange(
 
 # Price and quantity of ten asks, then of ten bids, "after all of a message".
 _DIGEST = Digest(10, ASKS_FIRST, DIGITS)
+_NAMES = ("price", "qty")
 _THEIRS: dict[Channel, str] = {"ticker": "ticker", "orderbook": "book", "trade": "trade"}
 _OURS: dict[str | None, Channel | None] = {theirs: ours for ours, theirs in _THEIRS.items()}
 _BOOK_START = b'{"channel":"book"'
@@ -56,7 +58,7 @@ _TICKER_SHAPE = (
     b'"volume":*,"vwap":*,"low":*,"high":*,"change":*,"change_pct":*+(,"timestamp":"^")+}]}'
 )
 _BOOK_SHAPE = (
-    b'{"channel":"book","type":"update","data":[{"symbol":"$","bids":=,"asks":=,"checksum":#,"timestamp":"^"+}]}'
+    b'{"channel":"book","type":"update","data":[{"symbol":"$","bids":=b,"asks":=a,"checksum":#c,"timestamp":"^"+}]}'
 )
 _TRADE_SHAPE = (  # of one trade; messages with several are rarer
     b'{"channel":"trade","type":"update","data":[{"symbol":"$","side":"<buy|sell>","price":%,"qty":%,"ord_type":"~",'
@@ -108,6 +110,7 @@ class Adapter(KitAdapter[StreamedBook]):
     apart = True
     ping_text = b'{"method":"ping"}'
     shapes = _TICKER_SHAPE, _BOOK_SHAPE, _TRADE_SHAPE
+    rule = Rule(ANY, _DIGEST, _NAMES)
 
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
@@ -129,8 +132,8 @@ class Adapter(KitAdapter[StreamedBook]):
 
     def keep(self, symbol: Symbol) -> StreamedBook:
         """Make a book. "After each update, truncate your book to the subscribed depth": no update says what leaves."""
-        of_book = symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again, self.short_way, ("price", "qty")
-        return StreamedBook(*of_book, checksum=_checksum, digest=_DIGEST, cut=True)
+        of_book = symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again, self.short_way, _NAMES
+        return StreamedBook(*of_book, checksum=_checksum, cut=True)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
         """Ask for symbols of one channel."""

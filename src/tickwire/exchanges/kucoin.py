@@ -18,6 +18,7 @@ from msgspec import Meta, Raw, Struct
 
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Levels, price_key
+from tickwire.events.short_way import NEXT, Rule
 from tickwire.events.side import read_levels
 from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
@@ -46,6 +47,10 @@ EXCHANGE = contract.Exchange(
 
 _NAMES: dict[Channel, str] = {"ticker": "ticker", "orderbook": "obu", "trade": "trade"}  # ours, KuCoin's
 _SIDES: dict[str, TakerSide] = {"buy": "buy", "sell": "sell"}  # in capitals or not
+# As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
+_CHANGE_SHAPE = (
+    b'{"T":"obu.SPOT","P":*,"dp":"increment@10ms","t":"delta","d":{"O":#f,"C":#l,"M":#n,"s":"$","a":=a,"b":=b}}'
+)
 _NO_LEVELS = Raw(b"[]")
 _NO_PRICE = re.compile(rb'\[\s*"0*\.?0*"')  # a level whose price is zero
 
@@ -119,13 +124,16 @@ class Adapter(KitAdapter[StreamedBook]):
     """One connection to the public endpoint. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
 
     exchange = EXCHANGE
+    shapes = b"", _CHANGE_SHAPE, b""
+    rule = Rule(NEXT)
     most = 1  # "symbols are not supported for topic obu"
     ping_text = b'{"id":"ping","type":"ping"}'
     _welcomed = False
 
     def keep(self, symbol: Symbol) -> StreamedBook:
         """Keep a book by the first and last number of each change."""
-        return StreamedBook(symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again, follows=by_range)
+        of_book = symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again, self.short_way
+        return StreamedBook(*of_book, follows=by_range)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
         """Ask for one channel of one symbol; the answer names nothing but the request's id."""

@@ -12,7 +12,7 @@ typedef struct {
 
 typedef struct {
     Piece price, size;
-    int meaning; /* of its word or sign */
+    Meaning meaning; /* of its word */
 } Read;
 
 /* Checks a level and adds it. -1 with an error set: it is none. */
@@ -124,7 +124,7 @@ is_text(const Piece *piece, const Word *word)
 }
 
 static int
-take_word(Reader *reader, int *meaning)
+take_word(Reader *reader, Meaning *meaning)
 {
     Piece text;
     if (!take_string(reader, &text))
@@ -137,64 +137,53 @@ take_word(Reader *reader, int *meaning)
     return 0;
 }
 
-/* {"price":…,"size":…}, in any order, and perhaps the word of a side; what else there is nobody wants. */
+/* {"price":…,"size":…}, in any order; what else there is nobody wants. */
 static int
 take_object(Reader *reader, Read *level)
 {
-    const Layout *layout = reader->layout;
     unsigned found = 0;
     if (!take(reader, '{'))
         return 0;
     do {
         Piece name;
-        unsigned which = 0;
         if (!take_string(reader, &name) || !take(reader, ':'))
             return 0;
-        while (which < 3 && !is_text(&name, &layout->names[which]))
-            which++;
-        if (found & 1U << which)
+        unsigned which = is_text(&name, &reader->layout->names[0]) ? 1 : is_text(&name, &reader->layout->names[1]) ? 2 : 0;
+        if (found & which)
             return 0; /* said twice */
-        found |= (1U << which) & 7U;
-        int taken = which == 0   ? take_number(reader, &level->price)
-                    : which == 1 ? take_number(reader, &level->size)
-                    : which == 2 ? take_word(reader, &level->meaning)
-                                 : skip_value(reader);
-        if (!taken)
+        found |= which;
+        if (!(which ? take_number(reader, which == 1 ? &level->price : &level->size) : skip_value(reader)))
             return 0;
     } while (take(reader, ','));
-    return found == (layout->word_count ? 7U : 3U) && take(reader, '}');
+    return found == 3 && take(reader, '}');
 }
 
-/* [price, count, amount]: a count of 0 removes, the sign of the amount says the side. */
+/* ["word","price","size"]: a word that says the side stands with two strings and no more, in front of a removed level are
+ * two numbers and no more. */
 static int
-take_signed(Reader *reader, Read *level)
+take_worded(Reader *reader, Read *level)
 {
-    Piece count;
-    if (!take_number(reader, &level->price) || *level->price.text == '-' || !take(reader, ',')
-        || !take_number(reader, &count) || !take(reader, ',') || !take_number(reader, &level->size))
+    const char *at = reader->at;
+    int done = at + 1 < reader->end && at[0] == '[' && at[1] == '"' && take(reader, '[') && take_word(reader, &level->meaning)
+               && reader->at < reader->end && *reader->at == ',' && take(reader, ',')
+               && take_number(reader, &level->price) && take(reader, ',') && take_number(reader, &level->size);
+    if (!done || level->meaning == OF_SIDE)
+        return done;
+    if (level->meaning != REMOVED && (level->price.text[-1] != '"' || level->size.text[-1] != '"'))
         return 0;
-    int zero = read_zero(level->size.text + (*level->size.text == '-'), level->size.size - (*level->size.text == '-'));
-    if (zero || count.text[-1] == '"' || memchr(count.text, '.', (size_t)count.size) || *count.text == '-')
-        return 0;
-    level->meaning = *level->size.text == '-' ? OF_ASKS : OF_BIDS;
-    level->size.text += level->meaning == OF_ASKS;
-    level->size.size -= level->meaning == OF_ASKS;
-    if (count.size == 1 && *count.text == '0')
-        level->size = (Piece){"0", 1, 0};
-    return 1;
+    skip_space(reader);
+    return reader->at < reader->end && *reader->at == ']';
 }
 
-/* ["price","size"], perhaps with a word in front, and more behind that nobody wants. */
+/* ["price","size"], and perhaps more behind that nobody wants. */
 static int
 take_array(Reader *reader, Read *level)
 {
-    if (!take(reader, '['))
-        return 0;
-    if (reader->layout->by_sign) {
-        if (!take_signed(reader, level))
+    if (reader->layout->word_count) {
+        if (!take_worded(reader, level))
             return 0;
-    } else if ((reader->layout->word_count && !(take_word(reader, &level->meaning) && take(reader, ',')))
-               || !take_number(reader, &level->price) || !take(reader, ',') || !take_number(reader, &level->size))
+    } else if (!take(reader, '[') || !take_number(reader, &level->price) || !take(reader, ',')
+               || !take_number(reader, &level->size))
         return 0;
     for (; !take(reader, ']'); reader->canonical = 0)
         if (!take(reader, ',') || !skip_value(reader))
@@ -206,9 +195,8 @@ static int
 take_level(Reader *reader, Changes *const sides[2], int which)
 {
     Read level = {.meaning = OF_SIDE};
-    int done = reader->layout->names[0].size ? take_object(reader, &level) : take_array(reader, &level);
-    if (!done)
-        return PyErr_Occurred() ? -1 : 0;
+    if (!(reader->layout->names[0].size ? take_object : take_array)(reader, &level))
+        return 0;
     if (level.meaning == OF_BIDS || level.meaning == OF_ASKS)
         which = level.meaning == OF_ASKS;
     else if (level.meaning == REMOVED)
@@ -219,23 +207,18 @@ take_level(Reader *reader, Changes *const sides[2], int which)
 int
 levels_read(const Layout *layout, Changes *const sides[2], int which, const char *text, const char *end, const char **stop)
 {
-    Reader reader = {text, end, layout, !(layout->names[0].size || layout->word_count || layout->by_sign)};
+    Reader reader = {text, end, layout, !(layout->names[0].size || layout->word_count)};
     int done;
-    if (layout->single) {
-        if ((done = take_level(&reader, sides, which)) <= 0)
-            return done;
-    } else {
-        if (!take(&reader, '['))
+    if (!take(&reader, '['))
+        return 0;
+    skip_space(&reader);
+    if (!take(&reader, ']')) {
+        do
+            if ((done = take_level(&reader, sides, which)) <= 0)
+                return done;
+        while (take(&reader, ','));
+        if (!take(&reader, ']'))
             return 0;
-        skip_space(&reader);
-        if (!take(&reader, ']')) {
-            do
-                if ((done = take_level(&reader, sides, which)) <= 0)
-                    return done;
-            while (take(&reader, ','));
-            if (!take(&reader, ']'))
-                return 0;
-        }
     }
     if (!reader.canonical)
         for (int i = 0; i < 2; i++)

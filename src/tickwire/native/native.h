@@ -42,7 +42,7 @@ put(char *to, const char *text, Py_ssize_t size) /* returns where it ends */
 typedef struct {
     const char *text;
     Py_ssize_t size;
-    uint64_t value; /* of an integer; of a decimal whether it is zero */
+    long long value; /* of an integer; of a decimal whether it is zero */
 } Piece;
 
 /* numbers.c: what is counted and numbered for every message; Python classes build on these */
@@ -89,9 +89,6 @@ int add_changes(PyObject *module);
 
 /* side.c */
 typedef struct Side Side;
-/* Reads levels from *text*, which begins with them, and puts them in order; NULL, perhaps with an error set, when that
- * is for Python. Returns where they end. */
-const char *side_read(const Side *side, Changes *changes, const char *text, const char *end);
 /* Then keeps the best *depth* levels (-1: all), and what left is among the changes. -1: an error is set, and the book is
  * of no use. */
 int side_apply(Side *side, Changes *changes, Py_ssize_t depth);
@@ -125,15 +122,16 @@ int top_is_ready(const Top *top);
 int top_follow(Top *top, Changes *bids, Changes *asks);
 int add_top(PyObject *module);
 
-/* shape.c */
+/* shape.c, shape_rules.c */
 typedef struct Shape Shape;
-enum { INTEGERS = 3, DECIMALS = 5 };
+enum { DECIMALS = 5, NAMES = 2 };
+enum { LAST, FIRST, PREVIOUS_ONE, CHECKSUM, UNWANTED, ROLES }; /* of integers in frames; a ticker's or trade's number is the last */
 typedef enum { TICKER, CHANGE, TRADE, KINDS } Kind; /* of frames */
 
 typedef struct { /* what a frame is about; everything is borrowed */
     Kind kind;
-    Piece native, integers[INTEGERS], decimals[DECIMALS];
-    int integer_count, decimal_count;
+    Piece names[NAMES], integers[ROLES], decimals[DECIMALS]; /* an integer without text: there is none */
+    int name_count, decimal_count;
     int sells;                    /* the taker of a trade */
     long long us;                 /* the exchange's time; -1: none was read */
     const Shape *shape;
@@ -150,9 +148,13 @@ enum { SHAPE_SIZE = 256 };
 Shape *shape_new(const char *const shapes[KINDS], Kind kind);
 /* Whether a shape has what frames of this kind need. */
 int shape_is_of(const char *shape, Kind kind);
+int shape_count(const char *shape, const char *mark); /* how often it stands in a shape */
+char shape_role_of(const char *place);                  /* the letter that belongs to the mark there, or 0 */
+const char *shape_skip_letters(const char *at);
 /* Matches a frame, whose end stands in *found*, up to levels or to the end. 0: it is of another shape. */
 int shape_begin(const Shape *shape, const char *frame, Found *found);
-int shape_at_levels(const Found *found);
+/* Of which side the levels are that stand here: 'b', 'a', or 's' for both; 0: it is the end, or not of the shape. */
+char shape_at_levels(const Found *found);
 int shape_go_on(Found *found); /* behind levels */
 
 /* values.c */

@@ -2,7 +2,9 @@
 #include "native.h"
 
 enum { LONGEST_NAME = 40 }; /* of an added member */
-static const uint64_t GREATEST_NUMBER = 1ULL << 53; /* that every JSON reader keeps exact */
+static const long long GREATEST_NUMBER = 1LL << 53; /* that every JSON reader keeps exact */
+static const char roles[] = "lfpcx"; /* of integers, as they are numbered */
+
 
 struct Shape {
     char text[SHAPE_SIZE];
@@ -24,14 +26,6 @@ put_names(char *to, const char *shape)
     return to;
 }
 
-static const char *
-skip_letters(const char *at)
-{
-    while ((*at | 32) >= 'a' && (*at | 32) <= 'z')
-        at++;
-    return at;
-}
-
 /* Copies the shape, of the two words of a side their "<" alone. */
 static void
 put_shape(Shape *shape, const char *text)
@@ -41,7 +35,7 @@ put_shape(Shape *shape, const char *text)
         strcpy(shape->text, text);
         return;
     }
-    const char *middle = skip_letters(words + 1), *end = skip_letters(middle + 1);
+    const char *middle = shape_skip_letters(words + 1), *end = shape_skip_letters(middle + 1);
     strcpy(put(shape->text, text, words + 1 - text), end + 1);
     put(shape->words, words + 1, end - words);
     shape->sides[0] = shape->words;
@@ -76,72 +70,6 @@ shape_new(const char *const shapes[KINDS], Kind kind)
     return shape;
 }
 
-static int
-count(const char *shape, char what)
-{
-    int found = 0;
-    for (; *shape; shape++)
-        found += *shape == what;
-    return found;
-}
-
-/* Whether nothing that a ticker needs may be missing: the symbol, and all numbers but a fifth one. */
-static int
-needs_are_sure(const char *shape)
-{
-    int within = 0, decimals = 0;
-    for (; *shape; shape++) {
-        if ((*shape == '(' && within) || (*shape == ')' && !within) || (*shape == '$' && within)
-            || (*shape == '%' && within && decimals < DECIMALS - 1))
-            return 0;
-        within ^= *shape == '(' || *shape == ')';
-        decimals += *shape == '%';
-    }
-    return !within;
-}
-
-static int
-ticker_is_whole(const char *shape)
-{
-    int decimals = count(shape, '%');
-    return count(shape, '$') == 1 && (decimals == DECIMALS - 1 || decimals == DECIMALS) && count(shape, '#') <= 1
-           && count(shape, '^') <= 1 && !count(shape, '=') && !count(shape, '<') && needs_are_sure(shape);
-}
-
-static int
-change_is_whole(const char *shape)
-{
-    const char *levels = strchr(shape, '=');
-    if (count(shape, '$') != 1 || count(shape, '=') != 2 || count(shape, '%') || strchr(levels, '$')
-        || count(shape, '(') || count(shape, ')') || count(shape, '<'))
-        return 0;
-    if (count(shape, '^'))
-        return count(shape, '^') == 1 && count(levels, '#') == 1 && count(shape, '#') == 1;
-    return count(shape, '#') == INTEGERS && !count(levels, '#');
-}
-
-static int
-side_is_whole(const char *side)
-{
-    const char *middle = skip_letters(side + 1), *end = *middle == '|' ? skip_letters(middle + 1) : middle;
-    return middle > side + 1 && end > middle + 1 && *end == '>';
-}
-
-static int
-trade_is_whole(const char *shape)
-{
-    int times = count(shape, '^');
-    return count(shape, '$') == 1 && count(shape, '%') == 2 && times <= 1 && count(shape, '#') == 2 - times
-           && !count(shape, '=') && !count(shape, '(') && !count(shape, ')') && count(shape, '<') == 1
-           && side_is_whole(strchr(shape, '<'));
-}
-
-int
-shape_is_of(const char *shape, Kind kind)
-{
-    return kind == TICKER ? ticker_is_whole(shape) : kind == CHANGE ? change_is_whole(shape) : trade_is_whole(shape);
-}
-
 /* Takes digits, perhaps a point and more digits, as price_key and is_zero take them without asking Python. */
 static const char *
 take_decimal(const char *at, const char *end, Piece *piece)
@@ -159,20 +87,41 @@ take_decimal(const char *at, const char *end, Piece *piece)
         if (at - point < 2 || at - point > PLACES + 1)
             return NULL;
     }
-    *piece = (Piece){start, at - start, (uint64_t)zero};
+    *piece = (Piece){start, at - start, zero};
     return at;
 }
 
 static const char *
-take_integer(const char *at, const char *end, Piece *piece)
+take_integer(const char *at, const char *end, Piece *piece, long long greatest)
 {
     const char *start = at;
-    uint64_t value = 0;
-    while (at < end && (unsigned char)(*at - '0') <= 9 && at - start < 17)
-        value = value * 10 + (uint64_t)(*at++ - '0');
-    if (at == start || (at - start > 1 && *start == '0') || value > GREATEST_NUMBER)
+    long long value = 0;
+    while (at < end && (unsigned char)(*at - '0') <= 9 && at - start < 18)
+        value = value * 10 + (*at++ - '0');
+    if (at < end && (unsigned char)(*at - '0') <= 9 && greatest == INT64_MAX) {
+        if (value > (INT64_MAX - 9) / 10)
+            return NULL;
+        value = value * 10 + (*at++ - '0');
+    }
+    if (at == start || (at - start > 1 && *start == '0') || value > greatest)
         return NULL;
     *piece = (Piece){start, at - start, value};
+    return at;
+}
+
+/* Takes an integer of some role; a time is kept in microseconds. */
+static const char *
+take_role(Found *found, char role, const char *at)
+{
+    Piece time;
+    const char *which = role ? strchr(roles, role) : roles;
+    if (which)
+        return take_integer(at, found->end, &found->integers[which - roles], GREATEST_NUMBER);
+    if (!(at = take_integer(at, found->end, &time, role == 'n' ? INT64_MAX : GREATEST_NUMBER)))
+        return NULL;
+    found->us = role == 'm' ? time.value * 1000 : role == 'n' ? time.value / 1000 : time.value;
+    if (role == 't') /* it is the number, too */
+        found->integers[LAST] = time;
     return at;
 }
 
@@ -208,12 +157,25 @@ take_side(const Shape *shape, const char *at, const char *end, int *sells)
     return NULL;
 }
 
+static const char *
+skip_digits(const char *at, const char *end)
+{
+    while (at < end && (unsigned char)(*at - '0') <= 9)
+        at++;
+    return at;
+}
+
 /* Takes any JSON number without an exponent. */
 static const char *
 take_ignored(const char *at, const char *end)
 {
-    Piece ignored;
-    return take_json_decimal(at + (at < end && *at == '-'), end, &ignored);
+    const char *start = at + (at < end && *at == '-'), *whole = skip_digits(start, end);
+    if (whole == start || (*start == '0' && whole > start + 1))
+        return NULL;
+    if (whole == end || *whole != '.')
+        return whole;
+    at = skip_digits(whole + 1, end);
+    return at > whole + 1 ? at : NULL;
 }
 
 static const char *
@@ -282,8 +244,8 @@ take(Found *found, const Shape *shape, Py_ssize_t place, const char *at)
         at = skip_spaces(at, end);
     switch (shape->text[place]) {
     case '~': return take_text(at, end, &ignored);
-    case '$': return take_text(at, end, &found->native);
-    case '#': return take_integer(at, end, &found->integers[found->integer_count++]);
+    case '$': return take_text(at, end, &found->names[found->name_count++]);
+    case '#': return take_role(found, shape_role_of(shape->text + place), at);
     case '%':
         return (shape->in_text[place] ? take_decimal : take_json_decimal)(
             at, end, &found->decimals[found->decimal_count++]);
@@ -295,6 +257,14 @@ take(Found *found, const Shape *shape, Py_ssize_t place, const char *at)
     case ')': return at;
     default: return at < end && *at == shape->text[place] ? at + 1 : NULL;
     }
+}
+
+/* Whether what may be missing begins here; with spaces in it, it does not. */
+static int
+begins(const Shape *shape, Py_ssize_t place, const char *at, const char *end)
+{
+    int run = shape->run[place];
+    return end - at >= run && !memcmp(at, shape->text + place, (size_t)Py_MAX(run, 1));
 }
 
 /* Matches what is left of the frame, up to levels or to the end. 0: it is of another shape. */
@@ -312,10 +282,10 @@ match(Found *found)
             continue;
         }
         at = take(found, shape, place, at);
-        if (shape->text[place] == '(' && (at >= found->end || *at != shape->text[place + 1]))
+        if (shape->text[place] == '(' && !begins(shape, place + 1, at, found->end))
             while (shape->text[place] != ')')
                 place++;
-        place++;
+        place += 1 + (shape_role_of(shape->text + place) != 0);
     }
     found->at = at;
     found->place = place;
@@ -325,23 +295,27 @@ match(Found *found)
 int
 shape_begin(const Shape *shape, const char *frame, Found *found)
 {
+    if (!*shape->text)
+        return 0;
     found->shape = shape;
     found->at = frame;
     found->place = 0;
-    found->integer_count = found->decimal_count = 0;
+    found->name_count = found->decimal_count = 0;
+    for (int i = 0; i < ROLES; i++)
+        found->integers[i].text = NULL;
     found->us = -1;
     return match(found);
 }
 
-int
+char
 shape_at_levels(const Found *found)
 {
-    return found->shape->text[found->place] == '=';
+    return found->shape->text[found->place] == '=' ? found->shape->text[found->place + 1] : 0;
 }
 
 int
 shape_go_on(Found *found)
 {
-    found->place++;
+    found->place += 2;
     return match(found);
 }

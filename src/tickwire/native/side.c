@@ -187,19 +187,6 @@ cut(Side *side, Py_ssize_t depth, Changes *changes)
     return changes_put_in_order(changes);
 }
 
-const char *
-side_read(const Side *side, Changes *changes, const char *text, const char *end)
-{
-    const char *stop;
-    changes_clear(changes);
-    changes->text = text;
-    int which = side->sign < 0;
-    Changes *sides[2] = {which ? NULL : changes, which ? changes : NULL};
-    if (levels_read(&side->layout, sides, which, text, end, &stop) <= 0 || changes_put_in_order(changes))
-        return NULL;
-    return changes->text_end = stop;
-}
-
 int
 side_apply(Side *side, Changes *changes, Py_ssize_t depth)
 {

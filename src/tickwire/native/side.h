@@ -8,6 +8,7 @@ enum { INLINE_TEXT = 46, STACK_CHANGES = 64, LEVEL_DIGITS = 160 /* of price and 
 enum { DIGEST_SIZE = 2 * MOST_LEVELS * (LEVEL_DIGITS + 16) }; /* signs, colons, points, exponents */
 
 /* How an exchange writes levels. */
+enum { MOST_WORDS = 4 };
 typedef enum { OF_SIDE, OF_BIDS, OF_ASKS, REMOVED } Meaning; /* what a level's word says */
 typedef struct {
     const char *text;
@@ -15,11 +16,9 @@ typedef struct {
     Meaning meaning;
 } Word;
 typedef struct {
-    Word names[3]; /* of price, size and word where levels are objects; borrowed text */
-    Word words[4];
+    Word names[2]; /* of price and size where levels are objects; borrowed text */
+    Word words[MOST_WORDS]; /* that stand in front of price and size */
     int word_count;
-    int by_sign; /* [price, count, amount] */
-    int single;  /* one level, in no list */
 } Layout;
 
 /* decimals.c */
@@ -61,7 +60,7 @@ PyObject *changes_as_list(const Changes *changes);
 /* levels.c */
 /* Checks a level and adds it. -1 with an error set: it is none. */
 int changes_add_level(Changes *changes, int sign, const Piece *price, const Piece *size);
-/* Reads levels into *sides*: those of bids (*which* is 0) or of asks (1), or what their words or signs say. Says where
+/* Reads levels into *sides*: those of bids (*which* is 0) or of asks (1), or what their words say. Says where
  * they end: 1: done, 0: not plain, -1: an error is set. */
 int levels_read(const Layout *layout, Changes *const sides[2], int which, const char *text, const char *end,
                 const char **stop);

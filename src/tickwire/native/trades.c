@@ -9,9 +9,9 @@ int
 trade_find(const Shape *shape, PyObject *known, PyObject *numbers_of, const char *frame, Found *found)
 {
     if (!shape_begin(shape, frame, found) || found->at != found->end || found->decimals[1].value
-        || !(found->known = look_up(known, &found->native)))
+        || !(found->known = look_up(known, &found->names[0])))
         return 0;
-    PyObject *numbers = look_up(numbers_of, &found->native);
+    PyObject *numbers = look_up(numbers_of, &found->names[0]);
     if (!numbers)
         return 0;
     if (!PyObject_TypeCheck(numbers, trade_numbers_type)) {
@@ -19,10 +19,8 @@ trade_find(const Shape *shape, PyObject *known, PyObject *numbers_of, const char
         return 0;
     }
     found->traded = (TradeNumbers *)numbers;
-    if (!found->traded->ahead || found->traded->last != (long long)found->integers[0].value - 1)
+    if (!found->traded->ahead || found->traded->last != found->integers[LAST].value - 1)
         return 0;
-    if (found->integer_count > 1)
-        found->us = (long long)found->integers[1].value * 1000;
     found->kind = TRADE;
     found->symbol = PyTuple_GET_ITEM(found->known, 0);
     found->action = Py_None;
@@ -34,6 +32,6 @@ trade_carry_out(Found *found, long long received_us)
 {
     PyObject *value = trade_value(PyTuple_GET_ITEM(found->known, 1), found, received_us);
     if (value)
-        found->traded->last = (long long)found->integers[0].value;
+        found->traded->last = found->integers[LAST].value;
     return value;
 }

@@ -66,7 +66,7 @@ ticker_value(PyObject *prefix, const Found *found, long long received_us)
     } else
         to = PUT(to, "null");
     to = PUT(to, ",\"sequence\":");
-    to = put_optional(to, found->integer_count ? (long long)found->integers[0].value : -1);
+    to = put_optional(to, found->integers[LAST].text ? found->integers[LAST].value : -1);
     to = PUT(to, ",\"exchange_us\":");
     to = put_optional(to, found->us);
     to = PUT(to, ",\"received_us\":");
@@ -79,7 +79,7 @@ ticker_value(PyObject *prefix, const Found *found, long long received_us)
 PyObject *
 trade_value(PyObject *prefix, const Found *found, long long received_us)
 {
-    const Piece *number = &found->integers[0], *price = &found->decimals[0], *size = &found->decimals[1];
+    const Piece *number = &found->integers[LAST], *price = &found->decimals[0], *size = &found->decimals[1];
     Py_ssize_t most = PyBytes_GET_SIZE(prefix) + number->size + price->size + size->size + 150;
     PyObject *value = PyBytes_FromStringAndSize(NULL, most);
     if (!value)

@@ -9,7 +9,7 @@ import msgspec
 from tickwire.errors import FrameRejected, NotWanted
 from tickwire.events.book import Book, is_zero, price_key
 from tickwire.events.numbers import Number
-from tickwire.events.short_way import ShortWay
+from tickwire.events.short_way import ANY, Rule, ShortWay
 from tickwire.events.types import Micros, TakerSide, Ticker
 from tickwire.exchanges.contract import UNREADABLE, Channel, Exchange, Fetch, Output, Refused, Symbol, malformed
 from tickwire.exchanges.kit.books import KeptBook
@@ -32,6 +32,7 @@ class KitAdapter(Generic[Kept]):
     whole: ClassVar[bool] = False  # the exchange accepts or refuses a request as a whole
     ping_text: ClassVar[bytes | None] = None
     shapes: ClassVar[tuple[bytes, bytes, bytes] | None] = None  # of tickers, changes, trades, for a short way
+    rule: ClassVar[Rule] = Rule(ANY)  # of changes on it
 
     def keep(self, symbol: Symbol) -> Kept:
         """Make a symbol's book."""
@@ -44,7 +45,7 @@ class KitAdapter(Generic[Kept]):
     def __init__(self, symbols: Sequence[Symbol], channels: Sequence[Channel], depth: int) -> None:
         self._name, self.depth, self._channels = self.exchange.name, self.exchange.offered(depth), channels
         self.spoken = channels
-        self.short_way = ShortWay(*self.shapes) if self.shapes is not None else None
+        self.short_way = self._make_short_way()
         self._tickers: dict[str | None, Symbol] = {}
         self._new_tickers: set[str | None] = set()  # no data yet
         self._counts: defaultdict[str | None, Number] = defaultdict(Number)  # of tickers
@@ -55,6 +56,13 @@ class KitAdapter(Generic[Kept]):
         self._requests = Requests(
             self.enter(symbols), self.most, self.write, self._carried, apart=self.apart, whole=self.whole
         )
+
+    def _make_short_way(self) -> ShortWay | None:
+        """Make the way past ``receive``; in the shapes ``!`` stands for the depth."""
+        if self.shapes is None:
+            return None
+        ticker, change, trade = (shape.replace(b"!", b"%d" % self.depth) for shape in self.shapes)
+        return ShortWay(ticker, change, trade, self.rule)
 
     def start(self) -> list[Output]:
         """Subscribe everything."""

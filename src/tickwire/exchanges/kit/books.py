@@ -1,15 +1,14 @@
 """Books that start on the socket: a snapshot and its changes, or a whole book in every message."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Book
-from tickwire.events.digest import Digest
 from tickwire.events.numbers import UpdateId
 from tickwire.events.short_way import ShortWay
 from tickwire.events.side import Names
-from tickwire.events.types import Micros
+from tickwire.events.types import Micros, OrderBook
 from tickwire.exchanges.contract import Fetch, Output, Resync, Symbol, malformed
 from tickwire.exchanges.kit.continuity import NO_NUMBER, BookEvent, Follows
 from tickwire.exchanges.messages import BookMessages, json_prefix
@@ -24,13 +23,19 @@ _BEHIND_US = 60_000_000  # how long events may go on that a snapshot holds alrea
 class KeptBook(UpdateId):
     """One symbol's book on one connection; ``update_id`` is the exchange's number of the last update that it holds.
 
-    *names* are those of price and size where levels are JSON objects.
+    *names* are those of price and size where levels are JSON objects. Where its changes take a *short_way*, *in_frames*
+    says which texts stand for the symbol in frames: ``{0}`` is the exchange's name, ``{1}`` the depth.
     """
 
     subscribes: ClassVar[bool] = True  # again, when it is asked for
 
     def __init__(
-        self, symbol: Symbol, messages: BookMessages, short_way: ShortWay | None = None, names: Names | None = None
+        self,
+        symbol: Symbol,
+        messages: BookMessages,
+        short_way: ShortWay | None = None,
+        names: Names | None = None,
+        in_frames: Sequence[str] = ("{0}",),
     ) -> None:
         super().__init__()
         self.symbol, self.native, self.messages = symbol, symbol.native, messages
@@ -42,7 +47,7 @@ class KeptBook(UpdateId):
         self._started_us = 0
         self.restarting = False  # asked for again over the socket, and not there yet
         self.short = False  # its changes take the short way
-        self._short_way, self._names = short_way, names
+        self._short_way, self._names, self._in_frames = short_way, names, in_frames
 
     @property
     def current(self) -> Book | None:
@@ -66,6 +71,14 @@ class KeptBook(UpdateId):
         """Keep *depth* levels a side true from now on."""
         self.messages.depth = depth
         self.leave()
+
+    def take(self, book: Book, delta: OrderBook, depth: int = -1) -> None:
+        """Let the changes that follow on this one take the short way; *depth* levels a side are kept, -1: all."""
+        self.short = True
+        if self._short_way is not None:
+            names = tuple(name.format(self.native, self.messages.depth) for name in self._in_frames)
+            prefix = json_prefix("bids", delta)
+            self._short_way.follow(self.native, names, self.symbol.canonical, prefix, book.bids, book.asks, self, depth)
 
     def leave(self) -> None:
         """Let no change take the short way."""
@@ -111,8 +124,7 @@ class StreamedBook(KeptBook):
     """A snapshot comes over the socket, and then changes that follow on each other.
 
     *follows* tells a hole where events are numbered, *checksum* a book that is not the exchange's; *again* asks for a
-    new snapshot. *cut*: keep the promised depth, because the exchange does not say which levels leave it. *digest*:
-    what the checksum is made of, where the short way may take the changes.
+    new snapshot. *cut*: keep the promised depth, because the exchange does not say which levels leave it.
     """
 
     def __init__(
@@ -125,12 +137,12 @@ class StreamedBook(KeptBook):
         *,
         follows: Follows | None = None,
         checksum: Callable[[Book], int] | None = None,
-        digest: Digest | None = None,
         cut: bool = False,
+        in_frames: Sequence[str] = ("{0}",),
     ) -> None:
-        super().__init__(symbol, messages, short_way, names)
+        super().__init__(symbol, messages, short_way, names, in_frames)
         self._again, self._follows, self._checksum = again, follows, checksum
-        self._digest, self._cut = digest, cut
+        self._cut = cut
         self._changes_since: Micros | None = None  # without a snapshot
 
     def snapshot(self, event: BookEvent, received_us: Micros) -> list[Output]:
@@ -176,10 +188,8 @@ class StreamedBook(KeptBook):
         if event.last != NO_NUMBER:
             number = self.update_id = event.last
         delta = self.messages.delta(bids, asks, number, event.exchange_us, received_us)
-        if not self.short and self._digest is not None and self._short_way is not None:
-            self.short = True
-            prefix, kept = json_prefix("bids", delta), (book.bids, book.asks, self.messages.depth, self._digest)
-            self._short_way.follow_checked(self.native, self.symbol.canonical, prefix, *kept)
+        if not self.short:
+            self.take(book, delta, self.messages.depth if self._cut else -1)
         return [delta]
 
     def _unstarted(self, received_us: Micros) -> list[Output]:

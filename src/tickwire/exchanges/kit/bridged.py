@@ -1,18 +1,18 @@
 """Books whose changes come over the socket and whose snapshot comes by REST."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from msgspec.structs import replace
 
 from tickwire.events.book import Book
-from tickwire.events.short_way import MS, NEXT, ShortWay
+from tickwire.events.short_way import ShortWay
 from tickwire.events.types import Micros
 from tickwire.exchanges.contract import UNREADABLE, Fetch, Output, malformed
 from tickwire.exchanges.kit.books import KeptBook
 from tickwire.exchanges.kit.continuity import BookEvent, Follows
-from tickwire.exchanges.messages import BookMessages, json_prefix
+from tickwire.exchanges.messages import BookMessages
 
 _BUFFERED_EVENTS = 3000  # a symbol, while its snapshot is on its way: five minutes at ten events a second
 _QUIET_DELAY_S = 2.0  # after an acknowledgement, when no event has asked for the snapshot
@@ -27,8 +27,8 @@ class BridgedBook(KeptBook):
 
     *fetch* asks for a snapshot and *read* reads it. *follows* tells a hole between events, and *bridges*, where that
     rule is another one, between the snapshot and its first event; *reaches* tells a snapshot that is too old for the
-    events kept, where nothing numbers them. With a *short_way* the rule must be that of
-    :func:`~tickwire.exchanges.kit.continuity.by_range`.
+    events kept, where nothing numbers them. With a *short_way* the rules
+    must be the same.
     """
 
     subscribes = False
@@ -42,8 +42,9 @@ class BridgedBook(KeptBook):
         bridges: Follows | None = None,
         short_way: ShortWay | None = None,
         reaches: Follows | None = None,
+        in_frames: Sequence[str] = ("{0}",),
     ) -> None:
-        super().__init__(fetch.symbol, messages, short_way)
+        super().__init__(fetch.symbol, messages, short_way, in_frames=in_frames)
         self._fetch, self._read_body = fetch, read
         self._follows, self._bridges = follows, bridges or follows
         self._reaches = reaches or self._bridges
@@ -159,8 +160,6 @@ class BridgedBook(KeptBook):
             self._judge, self.followed = self._follows, True
         number = event.last if event.last >= 0 else None
         delta = self.messages.delta(bids, asks, number, event.exchange_us, received_us)
-        if not self.short and self._short_way is not None:
-            self.short = True
-            of_book = json_prefix("bids", delta), book.bids, book.asks, self, NEXT, MS
-            self._short_way.follow(self.native, self.symbol.canonical, *of_book)
+        if not self.short:
+            self.take(book, delta)
         return [delta]

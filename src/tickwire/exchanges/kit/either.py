@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from tickwire.errors import FrameRejected
+from tickwire.events.short_way import ShortWay
 from tickwire.events.types import Micros
 from tickwire.exchanges.contract import Fetch, Output, Symbol
 from tickwire.exchanges.kit.bridged import BridgedBook, Checksum
@@ -30,8 +31,9 @@ class EitherBook(BridgedBook):
         follows: Follows,
         bridges: Follows,
         checksum: Checksum | None = None,
+        short_way: ShortWay | None = None,
     ) -> None:
-        super().__init__(messages, fetch, read, follows, bridges)
+        super().__init__(messages, fetch, read, follows, bridges, short_way)
         self._again, self._checksum = again, checksum
 
     def snapshot(self, event: BookEvent, received_us: Micros) -> list[Output]:

@@ -1,0 +1,35 @@
+/* What the parts of the short way know of each other. */
+#ifndef TICKWIRE_SHORT_WAY_H
+#define TICKWIRE_SHORT_WAY_H
+
+#include "side.h"
+
+enum { ANY, NEXT, PREVIOUS, STEP, LATER, ORDERS }; /* of updates, as in events/short_way.py */
+
+/* A book that is followed; PyObject, so that a dictionary can hold it. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *native, *other;  /* the exchange's name; what else stands in its frames, or NULL */
+    PyObject *symbol, *prefix; /* the canonical name; the record's text in front of the bids */
+    Side *bids, *asks;
+    UpdateId *state;
+    Py_ssize_t depth;          /* levels a side that are kept; -1: all */
+    BookNumbers *numbers;      /* its numbers, NULL until they were looked up; a relay has the same ones for ever */
+    Top *top;                  /* NULL: the changes themselves are written */
+} FollowedBook;
+
+struct ShortWay {
+    PyObject_HEAD
+    Shape *shapes[KINDS];
+    /* what stands in a book's frames -> FollowedBook; native name of a ticker or trade -> (canonical name, its record's text
+     * in front of bid or number, and of a ticker the Number that counts them) */
+    PyObject *known[KINDS];
+    PyObject *followed;                   /* native name -> what stands in its frames */
+    PyObject *rule;                       /* which the text of the layout belongs to */
+    int order, checked;                   /* of updates; a change comes with the checksum of the book after it */
+    Digest digest;
+    Layout layout;
+    Changes *sides[2];
+};
+
+#endif
