@@ -13,25 +13,19 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from brokers import CACHE, Kafka, StartApache
+from brokers import CACHE, NO_KAFKA, Kafka, StartApache, skip_without
 from tickwire.broker import ApacheCluster, EmbeddedBroker, java_and_maven_missing
 from tickwire.broker.process import visible_nodes
 from tickwire.wire import backoff
 
-NO_KAFKA = "No Kafka: "
+TESTS = Path(__file__).parent
+PURE = {"config", "events", "exchanges", "records", "wire"}  # folders
 
 # Nodes live for seconds here: little is worth compiling well, and one thread collects their garbage.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
 settings.register_profile("any speed", deadline=None)  # a busy machine makes no test red
 settings.load_profile("any speed")
-
-
-def skip_without(reason: str) -> None:
-    """Skip because no Kafka can be had, loudly; or fail when it must be had."""
-    if os.environ.get("TICKWIRE_REQUIRE_KAFKA") == "1":
-        pytest.fail(f"TICKWIRE_REQUIRE_KAFKA=1: {reason}", pytrace=False)
-    pytest.skip(NO_KAFKA + reason)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -50,11 +44,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the slow fault tests out unless they are asked for."""
+    """Leave the slow fault tests out unless they are asked for; end with what has no long file.
+
+    So processes that run parts of the tests end at about the same time.
+    """
     if not config.getoption("--faults-all"):
         slow = [item for item in items if item.get_closest_marker("slow_fault")]
         items[:] = [item for item in items if not item.get_closest_marker("slow_fault")]
         config.hook.pytest_deselected(items=slow)
+    items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] in PURE)
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from brokers import CACHE
-from conftest import skip_without
+from brokers import CACHE, skip_without
 from registry_support import avro, client, descriptor, proto, with_field
 from tickwire.broker import ApicurioRegistry, MemoryRegistry, java_and_maven_missing
 from tickwire.broker.apicurio import VERSIONS
