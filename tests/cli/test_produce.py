@@ -56,7 +56,7 @@ def test_the_log_is_what_tickwire_has_to_say_and_every_line_is_json(settings: di
     with Program("produce", ["produce", "--channels", "ticker"], env, tmp_path) as program:
         program.until(lambda: program.metric("feed_events_total") > 0, "the first event")
         program.ask_to_end()
-        assert program.wait() == 0
+        assert program.wait() == 0, program.last_words()
     lines = [json.loads(line) for line in program.log.read_text().splitlines()]
     assert lines
     assert all(line["logger"].startswith("tickwire") for line in lines), lines

@@ -203,7 +203,7 @@ async def test_every_scrape_finds_each_event_in_one_place(mock: MockCluster, tmp
     ):
         await aeventually(lambda: list(tmp_path.rglob("lock")) or "listen" in child.log, "it runs", 40)
         seen: set[float] = set()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(100):
             while len(seen) < 60:
                 if len(seen) == 30:
                     mock.set_down()
