@@ -359,6 +359,20 @@ class RegistryNotSet(UsageError):
         )
 
 
+class SchemaUnknown(RegistryAway):
+    """The schema registry does not know the id that a record names: it may be behind, or have lost what it had."""
+
+    def __init__(self, url: str, schema_id: int) -> None:
+        super().__init__(url, f"id {schema_id}")
+        self.schema_id = schema_id
+
+    def __str__(self) -> str:
+        return (
+            f"The schema registry {self.url} does not know the schema {self.schema_id} of a record: give it back what "
+            "it had; until then such records wait."
+        )
+
+
 class NoRegistry(RegistryFailed):
     """What is at that address is no schema registry, or cannot be trusted to be it."""
 

@@ -28,7 +28,7 @@ def value_reader(config: KafkaConfig) -> ValueReader:
 
     Raises :exc:`~tickwire.errors.UsageError` for settings of the registry that cannot be used.
     """
-    return _json_reader if config.schema_registry_url is None else ValueReader(Registry(config).schema)
+    return _json_reader if config.schema_registry_url is None else ValueReader(Registry(config).writer_schema)
 
 
 class ReceivedRecord(Struct, gc=False):
@@ -66,6 +66,13 @@ class ReceivedRecord(Struct, gc=False):
             unreadable,
             reader,
         )
+
+    def prepare(self) -> None:
+        """Have the schema of the value, so that :attr:`event` asks nobody.
+
+        Raises :exc:`~tickwire.errors.RegistryFailed`.
+        """
+        self._reader.prepare(self.value, self.headers)
 
     @property
     def event(self) -> MarketEvent:

@@ -22,11 +22,13 @@ import msgspec
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import (
     NoRegistry,
+    RecordRejected,
     RegistryAway,
     RegistryFailed,
     RegistryRefused,
     SchemaMissing,
     SchemaRefused,
+    SchemaUnknown,
     UsageError,
 )
 from tickwire.metrics import SCHEMA_REGISTRY_UP
@@ -125,6 +127,19 @@ class Registry:
     def schema(self, schema_id: int) -> WriterSchema:
         """The schema with this id."""
         return self._read(self._get(f"/schemas/ids/{schema_id}", _Schema))
+
+    def writer_schema(self, schema_id: int) -> WriterSchema:
+        """The schema of a record that names this id.
+
+        Raises :exc:`~tickwire.errors.SchemaUnknown`, which may pass, and :exc:`~tickwire.errors.RecordRejected` for a
+        schema that is too large.
+        """
+        try:
+            return self.schema(schema_id)
+        except SchemaMissing as e:
+            raise SchemaUnknown(self.url, schema_id) from e
+        except SchemaRefused as e:
+            raise RecordRejected("deserialize", f"the value's schema {schema_id} cannot be used ({e.cause})") from e
 
     def id_of(self, subject: str, schema: WriterSchema) -> int:
         """The id of a schema that a subject has."""

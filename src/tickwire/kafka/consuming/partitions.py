@@ -45,6 +45,7 @@ class AssignedPartition:
         "singly",
         "taken",
         "taken_bytes",
+        "waits",
         "woken",
     )
 
@@ -56,6 +57,7 @@ class AssignedPartition:
         self.batch: Sequence[ReceivedRecord] = ()
         self.at = 0  # the record of the batch that is next
         self.attempts = 0  # on that record
+        self.waits = 0  # for the schema registry, before that record is begun
         # For handlers that take batches:
         self.begun = 0  # records from there on that are handed over together
         self.singly = False  # or one by one, because together they failed

@@ -5,12 +5,20 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import HandlerNotClosed, ProcessingFailed, RecordRejected, TickwireError, TooManyDeadLetters
+from tickwire.errors import (
+    HandlerNotClosed,
+    ProcessingFailed,
+    RecordRejected,
+    RegistryFailed,
+    RegistryNotSet,
+    TickwireError,
+    TooManyDeadLetters,
+)
 from tickwire.kafka.consuming.handler_errors import HandlerErrors
 from tickwire.kafka.consuming.handler_loop import HandlerLoop
 from tickwire.kafka.consuming.handlers import Batching, Handler, RecordHandler, batching
@@ -74,6 +82,7 @@ class Processor:
         self._batching = batching(handler)
         self._errors = HandlerErrors(handler)
         self._max_attempts = config.max_attempts
+        self._prepares = config.schema_registry_url is not None
         self._limit = DeadLetterLimit(config.dlq_max_ratio, config.dlq_max_consecutive)
         self._writer = DeadLetterWriter(dead_letters, failed) if dead_letters is not None else None
         self._loop: HandlerLoop | None = None
@@ -83,8 +92,8 @@ class Processor:
     def work(self, assigned: AssignedPartition) -> float:
         """Take records of a partition for a moment; return how long it has to wait before the next, in seconds.
 
-        Raises :exc:`~tickwire.errors.ProcessingFailed`, :exc:`~tickwire.errors.TooManyDeadLetters`, and what an
-        observer raises: the record is not done.
+        Raises :exc:`~tickwire.errors.ProcessingFailed`, :exc:`~tickwire.errors.TooManyDeadLetters`,
+        :exc:`~tickwire.errors.RegistryFailed`, and what an observer raises: the record is not done.
         """
         if assigned.letter:
             return BLOCKED
@@ -146,19 +155,16 @@ class Processor:
     def _run_through(self, assigned: AssignedPartition) -> tuple[float, Exception | None]:
         """Hand records of the batch over until one fails, or the time is over."""
         handler: RecordHandler = self._handler  # type: ignore[assignment]  # it is no BatchHandler here
-        see, progress, batch = self._see, assigned.progress, assigned.batch
-        begin, finish, clock = progress.begin, progress.finish, time.monotonic
+        batch, finish, clock = assigned.batch, assigned.progress.finish, time.monotonic
         until = clock() + _SLICE_S
         for at in range(assigned.at, len(batch)):
             if assigned.closed:
                 break
             record = batch[at]
-            if assigned.attempts == 0:
-                if progress.uncommitted >= MAX_UNCOMMITTED or not self._granted(1):
-                    return BLOCKED, None
-                begin(record.offset)
-                if see is not None:
-                    see(record)
+            if self._prepares and (away := _prepare(assigned, (record,))) is not None:
+                return 0.0, away
+            if assigned.attempts == 0 and not self._begin_one(assigned, record):
+                return BLOCKED, None
             assigned.attempts += 1
             try:
                 result = handler(record) if record.unreadable is None else _refuse(record.unreadable)
@@ -178,10 +184,22 @@ class Processor:
                 break
         return 0.0, None
 
+    def _begin_one(self, assigned: AssignedPartition, record: ReceivedRecord) -> bool:
+        """Begin a record; False when no more may be begun now."""
+        if assigned.progress.uncommitted >= MAX_UNCOMMITTED or not self._granted(1):
+            return False
+        assigned.progress.begin(record.offset)
+        if self._see is not None:
+            self._see(record)
+        return True
+
     def _run_batch(self, assigned: AssignedPartition, batching: Batching) -> tuple[float, Exception | None]:
         """Hand a batch over once it is large or old enough, or one record of a batch that failed."""
         if assigned.closed:
             return 0.0, None
+        waiting = assigned.batch[assigned.at : assigned.at + batching.records]
+        if self._prepares and not assigned.begun and (away := _prepare(assigned, waiting)) is not None:
+            return 0.0, away
         wait = 0.0 if assigned.begun else self._begin_batch(assigned, batching)
         if not assigned.begun:
             return wait, None
@@ -245,6 +263,8 @@ class Processor:
         record, attempts = assigned.batch[assigned.at], assigned.attempts
         together = 1 if assigned.singly else max(1, assigned.begun)
         where = f"topic={record.topic} partition={record.partition} offset={record.offset}"
+        if isinstance(error, (RegistryFailed, RegistryNotSet)):
+            return self._wait_for_registry(assigned, where, error)
         if is_transient(error) and attempts < self._max_attempts:
             metrics.CONSUMER_RETRIES.labels(record.topic).inc()
             if attempts == 1:
@@ -257,6 +277,18 @@ class Processor:
             assigned.singly, assigned.attempts = True, 0
             return 0.0
         return self._reject(assigned, record, error)
+
+    def _wait_for_registry(
+        self, assigned: AssignedPartition, where: str, error: RegistryFailed | RegistryNotSet
+    ) -> float:
+        """Try again for as long as it takes: the record is not wrong. What does not pass by waiting is the end."""
+        if not error.retryable:
+            raise error
+        assigned.waits += 1
+        metrics.CONSUMER_RETRIES.labels(assigned.partition[0]).inc()
+        if assigned.waits == 1:
+            logger.warning("consumer.registry_away %s error=%r", where, str(error))
+        return random.uniform(0.001, longest_backoff(assigned.waits))  # noqa: S311 - as above
 
     def _reject(self, assigned: AssignedPartition, record: ReceivedRecord, error: Exception) -> float:
         attempts = assigned.attempts
@@ -330,6 +362,17 @@ def _take_up_to(assigned: AssignedPartition, number: int) -> None:
         if not rest:
             assigned.since = time.monotonic()
         assigned.batch, assigned.at = [*rest, *item], 0
+
+
+def _prepare(assigned: AssignedPartition, records: Sequence[ReceivedRecord]) -> RegistryFailed | None:
+    """Have the schemas of records that are not begun; else return why not."""
+    try:
+        for record in records:
+            record.prepare()
+    except RegistryFailed as e:
+        return e
+    assigned.waits = 0
+    return None
 
 
 def _end_one(assigned: AssignedPartition, record: ReceivedRecord) -> None:

@@ -6,6 +6,7 @@ schema; who writes is told it, who reads is told what schema an id stands for.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -72,6 +73,15 @@ class ValueReader:
             if index != [0]:
                 raise RecordRejected("deserialize", f"the value is message {index} of its schema, expected [0]")
         return decoder(value, at)
+
+    def prepare(self, value: bytes | None, headers: Headers = ()) -> None:
+        """Have the schema of a value, so that :meth:`decode` asks nobody. Raises what the registry raises."""
+        if not value or value[0] != MAGIC or _format(headers) == "json":
+            return
+        with suppress(RecordRejected):  # decode says so
+            schema_id, _ = read_head(value)
+            if schema_id not in self._decoders:
+                self._open(schema_id)
 
     def _open(self, schema_id: int) -> AvroDecoder | ProtobufDecoder:
         schema = self._writer_schema(schema_id)

@@ -1,0 +1,202 @@
+"""Consumers and a schema registry that is away, empty, or not what it should be: no record is skipped for it."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+
+from consumer_support import Collector, committed, config_for, create, in_thread, send, ticker
+from registry_support import avro, client, scripted
+from support import eventually
+from tickwire import metrics
+from tickwire.broker import EmbeddedBroker, MemoryRegistry
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import RegistryNotSet, RegistryRefused
+from tickwire.events.types import MarketEvent
+from tickwire.kafka.consuming import processing
+from tickwire.kafka.consuming.consumer import run_kafka_consumer
+from tickwire.kafka.consuming.report import ConsumerReport
+from tickwire.kafka.received import ReceivedRecord
+from tickwire.records.codec import RecordWriter
+from tickwire.records.formats import value_format
+
+SUBJECT = "t-value"
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processing, "MOST_BACKOFF_SECONDS", 0.05)
+
+
+@pytest.fixture
+def memory() -> Iterator[MemoryRegistry]:
+    with MemoryRegistry() as registry:
+        yield registry
+
+
+def produce(config: KafkaConfig, schema_id: int, numbers: Sequence[int]) -> list[MarketEvent]:
+    """Write tickers with this schema id; return them."""
+    events: list[MarketEvent] = [ticker(bid=str(number)) for number in numbers]
+    writer = RecordWriter({"ticker": config.ticker_topic}, {"ticker": value_format("avro", "ticker", schema_id)})
+    records = [writer.write(event) for event in events]
+    for record in records:
+        send_one(config, record.value, record.key, record.headers)
+    return events
+
+
+def send_one(config: KafkaConfig, value: bytes, key: bytes, headers: Any) -> None:
+    producer = Producer({"bootstrap.servers": config.brokers})
+    producer.produce(config.ticker_topic, value, key, 0, headers=list(headers))
+    assert producer.flush(30) == 0
+
+
+class Consuming:
+    """A consumer in a thread, which ends when it has enough."""
+
+    def __init__(self, config: KafkaConfig, handler: Any, enough: int) -> None:
+        self.stop = threading.Event()
+        self.reports: list[ConsumerReport] = []
+        self.errors: list[BaseException] = []
+        self._config, self._handler, self._enough = config, handler, enough
+        self.thread = in_thread(self._run)
+
+    def _run(self) -> None:
+        try:
+            self.reports.append(
+                run_kafka_consumer(
+                    self._config,
+                    topics=[self._config.ticker_topic],
+                    handler=self._handler,
+                    max_records=self._enough,
+                    stopping=self.stop.is_set,
+                )
+            )
+        except BaseException as e:  # noqa: BLE001 - the test looks at it
+            self.errors.append(e)
+
+    def end(self) -> ConsumerReport:
+        self.thread.join(60)
+        assert not self.thread.is_alive()
+        assert self.errors == []
+        return self.reports[0]
+
+
+def retries(config: KafkaConfig) -> float:
+    value: float = metrics.CONSUMER_RETRIES.labels(config.ticker_topic)._value.get()
+    return value
+
+
+class Batches:
+    """A handler that takes batches."""
+
+    batch_records, batch_seconds = 4, 0.05
+
+    def __init__(self) -> None:
+        self.events: list[MarketEvent] = []
+
+    def batch(self, records: Sequence[ReceivedRecord]) -> None:
+        self.events += [record.event for record in records]
+
+
+class Swallows(Collector):
+    """A handler that hides every error: what it is given must be readable by then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[MarketEvent] = []
+
+    def __call__(self, record: ReceivedRecord) -> None:
+        with suppress(Exception):  # as some do
+            self.events.append(record.event)
+
+
+@pytest.mark.parametrize("handler", [Batches, Swallows])
+def test_a_registry_away_for_three_polls_costs_no_record(
+    embedded: EmbeddedBroker, unique: str, memory: MemoryRegistry, handler: type[Batches | Swallows]
+) -> None:
+    """Ten records, and a registry that is not there when they come and is back after three attempts at the first."""
+    schema_id = client(memory.url).register(SUBJECT, avro())
+    config = config_for(embedded.bootstrap, unique, schema_registry_url=memory.url, dlq_enabled=True, max_attempts=2)
+    create(config, config.ticker_topic)
+    expected = produce(config, schema_id, range(10))
+    memory.stop()
+    taker = handler()
+    consuming = Consuming(config, taker, 10)
+    eventually(lambda: retries(config) >= 3, "three attempts")
+    assert taker.events == []
+    memory.start()
+    report = consuming.end()
+    assert taker.events == expected
+    assert (report.processed, report.dead_letters) == (Counter({config.ticker_topic: 10}), Counter())
+    assert report.commits.total() >= 1
+
+
+def test_an_id_that_the_registry_does_not_know_yet_waits_and_its_partition_alone(
+    embedded: EmbeddedBroker, unique: str, memory: MemoryRegistry
+) -> None:
+    config = config_for(embedded.bootstrap, unique, schema_registry_url=memory.url, dlq_enabled=True)
+    create(config, config.ticker_topic, 2)
+    expected = produce(config, 1, range(3))
+    send(config, config.ticker_topic, [b"1", b"2"], partition=1)
+    taker = Collector()
+    consuming = Consuming(config, taker, 5)
+    eventually(lambda: retries(config) >= 3 and taker.values == [b"1", b"2"], "three attempts, and the others")
+    assert client(memory.url).register(SUBJECT, avro()) == 1
+    assert consuming.end().dead_letters.total() == 0
+    assert [record.event for record in taker.records[2:]] == expected
+
+
+POISON = [
+    b"\x00\x00\x00\x00\x01",  # cut off behind the id
+    b"\x00\x00\x00",  # cut off in the id
+    b"\x00\x00\x00\x00\x01" + b"\xff" * 30,  # a number without end
+    b"\x00\x00\x00\x00\x02\x00",  # the schema of something else
+]
+
+
+def test_what_cannot_be_decoded_is_exactly_one_dead_letter_each(
+    embedded: EmbeddedBroker, unique: str, memory: MemoryRegistry
+) -> None:
+    registry = client(memory.url)
+    registry.register(SUBJECT, avro())
+    registry.register("other-value", avro(change=lambda schema: schema.update(name="Elephant")))
+    config = config_for(
+        embedded.bootstrap,
+        unique,
+        schema_registry_url=memory.url,
+        dlq_enabled=True,
+        dlq_max_ratio=1,
+    )
+    create(config, config.ticker_topic)
+    create(config, config.dlq_topic)
+    for value in POISON:
+        send_one(config, value, b"k", [("content-type", b"application/avro")])
+    expected = produce(config, 1, [5])
+    seen: list[MarketEvent] = []
+    report = Consuming(config, lambda record: seen.append(record.event), 5).end()
+    assert (report.dead_letters.total(), seen) == (4, expected)
+    labels = (config.dlq_topic, config.ticker_topic, "deserialize")
+    assert metrics.DLQ_PUBLISHED.labels(*labels)._value.get() == 4
+
+
+def test_what_does_not_pass_by_waiting_ends_it_and_is_no_dead_letter(embedded: EmbeddedBroker, unique: str) -> None:
+    with scripted() as script:
+        script.says(401, b"{}")
+        config = config_for(embedded.bootstrap, unique, schema_registry_url=script.url, dlq_enabled=True)
+        create(config, config.ticker_topic)
+        produce(config, 1, [0])
+        with pytest.raises(RegistryRefused):
+            run_kafka_consumer(config, topics=[config.ticker_topic], handler=Collector(), max_records=1)
+    assert committed(config, config.ticker_topic) in ([None], [0])  # where the group begins
+
+
+def test_without_a_registry_in_the_settings_it_ends_with_a_sentence(embedded: EmbeddedBroker, unique: str) -> None:
+    config = config_for(embedded.bootstrap, unique, dlq_enabled=True)
+    create(config, config.ticker_topic)
+    produce(config, 1, [0])
+    with pytest.raises(RegistryNotSet, match="KAFKA_SCHEMA_REGISTRY_URL"):
+        run_kafka_consumer(config, topics=[config.ticker_topic], handler=lambda record: record.event, max_records=1)
