@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forms import FORMS, use
+from record_support import FORMATS, reader_of
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.events import short_way
@@ -20,6 +21,8 @@ from tickwire.events.short_way import NEXT, Rule
 from tickwire.exchanges import binance
 from tickwire.exchanges.contract import Channel, ConnectionPlan, Fetch, Output, Send, Symbol
 from tickwire.kafka.producing.publisher import Publisher
+from tickwire.records.formats import value_format
+from tickwire.records.kinds import KINDS
 from tickwire.wire.books import Books
 from tickwire.wire.callbacks import Callbacks
 from tickwire.wire.clock import clock, now_us
@@ -37,6 +40,8 @@ CHANGE, TRADE = b"$#f#l#m=b=a", b"$#%%^<a|b>"
 SYMBOLS = [Symbol("BTC-USDT", "BTCUSDT"), Symbol("ETH-USDT", "ETHUSDT")]
 CHANNELS: tuple[Channel, ...] = ("ticker", "orderbook", "trade")
 WAYS = [(False, "python"), *((True, form) for form in FORMS)]  # short or not, and the form
+IN_FORMATS = [(False, "python", "json"), *((short, form, name) for name in FORMATS for short, form in WAYS)]
+KIND_NAMES = [kind.name for kind in KINDS]
 _NOW = re.compile(rb'"(epoch|received_us)":\d+')
 
 
@@ -56,15 +61,17 @@ class Chain:
         symbols: Sequence[Symbol] = SYMBOLS,
         channels: Sequence[Channel] = CHANNELS,
         depth: int = 25,
+        values: str = "json",
         **more: Any,
     ) -> None:
-        self.symbols = symbols
+        self.symbols, self._values = symbols, values
         self.sent: list[tuple[str, bytes, bytes, str]] = []
         self.fetches: list[Fetch] = []
         self._later = 0.0
         self.tally = Tally(exchange.EXCHANGE.name)
         flow = Flow(exchange.EXCHANGE.name)
         self.publisher = Publisher(KafkaConfig(enabled=True))
+        self.publisher._writer.use({kind: value_format(values, kind, 1) for kind in KIND_NAMES})
         self.publisher._link.flights.produce = self._produce
         self.publisher._link.flights.ready = True
         self.way = self.publisher.way()
@@ -100,6 +107,11 @@ class Chain:
     def _produce(self, topic: str, value: bytes, key: bytes, **more: Any) -> None:
         record = more.pop("on_delivery").record
         del more["timestamp"]
+        if self._values != "json":
+            (name, content_type), schema = more["headers"]
+            assert (content_type, value[0]) == (f"application/{self._values}".encode(), 0)
+            more["headers"] = [(name, b"application/json"), schema]
+            value = msgspec.json.encode(reader_of(record.kind, self._values).decode(value))
         known = f"{record.action} {record.exchange_symbol} {more}"
         self.sent.append((topic, _NOW.sub(rb'"\1":0', value), key, known))
 
@@ -288,12 +300,14 @@ def play(chain: Chain, script: list[Any], *, spaced: bool) -> None:
         chain.message(spread(frame) if spaced else frame)
 
 
-async def both(script: list[Any], mode: str = "delta", *, spaced: bool = False) -> list[dict[str, Any]]:
+async def both(
+    script: list[Any], mode: str = "delta", *, spaced: bool = False, ways: Sequence[tuple[Any, ...]] = WAYS
+) -> list[dict[str, Any]]:
     """Play the script on the long way, and on the short one in each form."""
     answers = []
-    for short, one in WAYS:
+    for short, one, *values in ways:
         with use(one):
-            chain = Chain(short=short, mode=mode)
+            chain = Chain(short=short, mode=mode, values=values[0] if values else "json")
             for native in (b"BTCUSDT", b"ETHUSDT"):
                 chain.message(ticker(native, b"1", b"1", b"1", b"2", b"2"))
                 chain.message(depth(native, 100, 100, b"[]", b"[]"))
@@ -309,6 +323,13 @@ async def both(script: list[Any], mode: str = "delta", *, spaced: bool = False) 
 def test_both_ways_send_and_count_the_same(script: list[Any], spaced: bool) -> None:
     long, *short = asyncio.run(both(script, spaced=spaced))
     assert short == [long] * len(FORMS)
+
+
+@given(st.lists(actions, max_size=15), st.booleans(), st.sampled_from(["delta", "snapshot"]))
+@settings(max_examples=25, deadline=None)
+def test_every_way_sends_the_same_in_every_format(script: list[Any], spaced: bool, mode: str) -> None:
+    plain, *others = asyncio.run(both(script, mode, spaced=spaced, ways=IN_FORMATS))
+    assert others == [plain] * (len(IN_FORMATS) - 1)
 
 
 @pytest.mark.parametrize("more", [b"}", b" ", b"x", b"\0"])

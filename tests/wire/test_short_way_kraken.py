@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ from tickwire.events.book import Book
 from tickwire.events.times import micros
 from tickwire.exchanges import kraken
 from tickwire.exchanges.contract import Symbol
-from wire.test_short_way import ADDED, WAYS, Chain, damaged, disturbances, in_each_form, rarely_more, spread
+from wire.test_short_way import ADDED, IN_FORMATS, WAYS, Chain, damaged, disturbances, in_each_form, rarely_more, spread
 
 pytestmark = pytest.mark.skipif("compiled" not in FORMS, reason="all frames go to the adapter then")
 
@@ -183,11 +183,14 @@ def play(chain: Chain, script: list[Any], *, spaced: bool) -> None:
         chain.message(spread(frame) if spaced else frame)
 
 
-async def both(script: list[Any], mode: str = "delta", *, spaced: bool = False) -> list[dict[str, Any]]:
+async def both(
+    script: list[Any], mode: str = "delta", *, spaced: bool = False, ways: Sequence[tuple[Any, ...]] = WAYS
+) -> list[dict[str, Any]]:
     answers = []
-    for short, one in WAYS:
+    for short, one, *values in ways:
         with use(one):
-            chain = Chain(short=short, mode=mode, exchange=kraken, symbols=SYMBOLS)
+            name = values[0] if values else "json"
+            chain = Chain(short=short, mode=mode, exchange=kraken, symbols=SYMBOLS, values=name)
             play(chain, script, spaced=spaced)
             answers.append(chain.seen())
     return answers
@@ -198,6 +201,13 @@ async def both(script: list[Any], mode: str = "delta", *, spaced: bool = False) 
 def test_both_ways_send_and_count_the_same(script: list[Any], spaced: bool) -> None:
     long, *short = asyncio.run(both(script, spaced=spaced))
     assert short == [long] * len(FORMS)
+
+
+@given(st.lists(actions, max_size=15), st.booleans(), st.sampled_from(["delta", "snapshot"]))
+@settings(max_examples=25, deadline=None)
+def test_every_way_sends_the_same_in_every_format(script: list[Any], spaced: bool, mode: str) -> None:
+    plain, *others = asyncio.run(both(script, mode, spaced=spaced, ways=IN_FORMATS))
+    assert others == [plain] * (len(IN_FORMATS) - 1)
 
 
 @pytest.mark.parametrize("more", ADDED)
