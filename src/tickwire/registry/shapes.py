@@ -13,6 +13,7 @@ from tickwire.errors import RecordRejected
 from tickwire.records.formats.framing import WriterSchema
 from tickwire.registry import protobuf
 
+_NOT_WRITTEN = frozenset({"doc", "default", "aliases"})
 _NOTHING = object()
 _SHOWN = 60  # characters of a value
 # https://avro.apache.org/docs/1.12.0/specification/#schema-resolution
@@ -41,6 +42,12 @@ def differences(old: WriterSchema, new: WriterSchema) -> list[Difference]:
     if old.format != new.format:
         return [Difference("format", old.format, new.format)]
     return list(_differences("", shape(old), shape(new)))
+
+
+def written_otherwise(old: WriterSchema, new: WriterSchema) -> str | None:
+    """The first difference, if there is one, that changes the bytes of values. Raises :exc:`ValueError`."""
+    found = (d for d in differences(old, new) if d.where.rpartition(".")[2] not in _NOT_WRITTEN)
+    return next(map(str, found), None)
 
 
 def breaks(old: WriterSchema, new: WriterSchema) -> list[str]:

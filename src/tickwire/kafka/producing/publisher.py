@@ -35,6 +35,7 @@ from tickwire.kafka.producing.outage_watch import OutageWatch
 from tickwire.kafka.producing.partition_watch import PartitionWatch
 from tickwire.kafka.producing.place import Place
 from tickwire.kafka.producing.producer_link import ProducerLink
+from tickwire.kafka.producing.schema_ids import SchemaIds
 from tickwire.kafka.producing.when_full import Blocking, Conflating, Dropping, WhenFull
 from tickwire.records.codec import Record, RecordWriter
 from tickwire.records.kinds import KINDS, topics_by_kind
@@ -71,6 +72,7 @@ class Publisher:
         self.flows = Flows()
         self.started = False
         self._writer = RecordWriter(topics_by_kind(config))
+        self._schemas = SchemaIds(config)
         self._ledger = Ledger(config.topics)
         self._buffer = OutageBuffer(
             config, self._ledger, time.monotonic, lose=self._lose, broke=self._break, failed=self._fail
@@ -99,10 +101,11 @@ class Publisher:
     def open(self) -> None:
         """Make sure that Kafka answers and that the topics exist, take the folder; blocks, so call it in a thread.
 
-        Raises :exc:`~tickwire.errors.KafkaFailed`, :exc:`~tickwire.errors.SpillUnusable` and
-        :exc:`~tickwire.errors.SpillOfAnotherCluster`.
+        Raises :exc:`~tickwire.errors.KafkaFailed`, :exc:`~tickwire.errors.SpillUnusable`,
+        :exc:`~tickwire.errors.SpillOfAnotherCluster` and :exc:`~tickwire.errors.RegistryFailed`.
         """
         cluster = self._ask()
+        self._writer.use(self._schemas.formats(self.place.topics))
         home = self.place.settle(cluster)
         self._buffer.open(home.log, home.lost)
         if cluster is not None:
@@ -142,8 +145,11 @@ class Publisher:
         self._partitions = PartitionWatch(
             self.place.topics, self._link.partitions, lambda *found: self._carefully(lambda: self._moved(*found))
         )
-        self._looking = loop.create_task(self._partitions.run())
+        self._looking = loop.create_task(self._look())
         self._timer = loop.call_later(_TICK_S, self._tick)
+
+    async def _look(self) -> None:
+        await asyncio.gather(self._partitions.run(), self._schemas.watch(self._fail))
 
     def way(self) -> DirectPublisher:
         """A way in for the events of one feed; it knows their symbols, which another exchange may have too."""
@@ -277,12 +283,8 @@ class Publisher:
             self._refusals.add((record.topic, code))
             logger.error(
                 "publisher.refused topic=%s key=%r bytes=%d code=%s error=%r (logged once)",
-                record.topic,
-                record.key,
-                len(record.value),
-                error.name(),
-                said(error),
-            )
+                record.topic, record.key, len(record.value), error.name(), said(error),
+            )  # fmt: skip
         self._break(lane)
 
     def _drop(self, entry: InFlight) -> None:

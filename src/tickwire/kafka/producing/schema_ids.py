@@ -1,0 +1,129 @@
+"""The ids of the schemas that a publisher writes: asked once, kept on disk, and looked at while it runs.
+
+What is kept beside the records that wait (``schema-*.json`` below ``KAFKA_SPILL_DIR``, one a registry, subject and
+schema) lets a publisher start while the registry is away. A registry that lost what it had gives its ids anew, and
+maybe to other schemas; so what is behind an id is compared with ours at the start, and every 30 s afterwards.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.config.paths import spill_root
+from tickwire.errors import RegistryAway, RegistryFailed, SchemaMissing, SchemaRefused
+from tickwire.kafka.spill.owner import replace
+from tickwire.records.formats import ValueFormat, value_format
+from tickwire.registry.client import Registry
+from tickwire.registry.shapes import written_otherwise
+from tickwire.registry.subjects import Subject, our_subjects
+
+logger = logging.getLogger(__name__)
+
+_LOOK_S = 30.0
+
+
+class _Kept(Struct):
+    registry: str
+    subject: str
+    id: int
+
+
+class SchemaIds:
+    """The ids of the topics that are not JSON; nothing is asked where all are."""
+
+    def __init__(self, config: KafkaConfig) -> None:
+        """Raises :exc:`~tickwire.errors.UsageError` for settings of the registry that cannot be used."""
+        self._subjects = our_subjects(config)
+        self._root = spill_root(config.spill_dir)
+        self._registry = Registry(config) if self._subjects else None
+        self._ids: dict[Subject, int] = {}
+        self._lost: set[str] = set()  # subjects whose id the registry does not know any more
+
+    def formats(self, topics: Collection[str]) -> dict[str, ValueFormat]:
+        """How the kinds of *topics* are written, those that are not JSON; blocks.
+
+        Raises :exc:`~tickwire.errors.RegistryFailed`: ``SchemaMissing`` where ours is not registered, ``RegistryAway``
+        where the registry does not answer and no id is kept.
+        """
+        if self._registry is not None:
+            self._ids = {s: self._find(self._registry, s) for s in self._subjects if s.topic in topics}
+        return {s.kind: value_format(s.schema.format, s.kind, number) for s, number in self._ids.items()}
+
+    async def watch(self, failed: Callable[[RegistryFailed], None]) -> None:
+        """Look until cancelled, and tell *failed* when an id stands for another schema than ours."""
+        while self._ids:
+            await asyncio.sleep(_LOOK_S)
+            try:
+                await asyncio.to_thread(self.look)
+            except RegistryFailed as e:
+                failed(e)
+                return
+
+    def look(self) -> None:
+        """Compare what is behind our ids with ours; blocks. Raises :exc:`~tickwire.errors.SchemaRefused`."""
+        for subject, number in self._ids.items() if self._registry is not None else ():
+            try:
+                self._compare(self._registry, subject, number)  # type: ignore[arg-type]  # there are none without it
+            except SchemaRefused:
+                raise
+            except SchemaMissing:
+                if subject.name not in self._lost:
+                    self._lost.add(subject.name)
+                    logger.error(  # noqa: TRY400 - the sentence is all there is to say
+                        "publisher.schema_lost subject=%s id=%d (the registry does not know it any more, so readers "
+                        "wait: give it back what it had)", subject.name, number,
+                    )  # fmt: skip
+            except RegistryFailed as e:
+                logger.debug("publisher.registry_away error=%r", str(e))
+            else:
+                self._lost.discard(subject.name)
+
+    def _find(self, registry: Registry, subject: Subject) -> int:
+        file = self._file(registry, subject)
+        try:
+            number = registry.id_of(subject.name, subject.schema)
+            self._compare(registry, subject, number)
+        except RegistryAway as e:
+            kept = _load(file)
+            if kept is None:
+                raise
+            logger.warning("publisher.registry_away subject=%s id=%d error=%r", subject.name, kept.id, str(e))
+            return kept.id
+        except SchemaMissing as e:
+            raise SchemaMissing(registry.url, f"subject {subject.name}: {e.cause}") from e
+        try:
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            replace(file, msgspec.json.encode(_Kept(registry.url, subject.name, number)))
+        except OSError as e:  # it is only for the next start
+            logger.warning("publisher.schema_not_kept file=%s error=%r", file, e.strerror or str(e))
+        return number
+
+    def _file(self, registry: Registry, subject: Subject) -> Path:
+        what = "\n".join((registry.url, subject.name, *subject.schema))
+        return self._root / f"schema-{blake2b(what.encode(), digest_size=12).hexdigest()}.json"
+
+    @staticmethod
+    def _compare(registry: Registry, subject: Subject, number: int) -> None:
+        try:
+            found = written_otherwise(registry.schema(number), subject.schema)
+        except ValueError as e:
+            found = str(e)
+        if found is not None:
+            raise SchemaRefused(
+                registry.url,
+                f"its id {number} of subject {subject.name} stands for another schema than ours: {found}",
+                "give it back what it had, or run `tickwire schemas register` and start again",
+            )
+
+
+def _load(file: Path) -> _Kept | None:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=_Kept)
+    except (OSError, msgspec.DecodeError):
+        return None
