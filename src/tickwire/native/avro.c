@@ -134,35 +134,29 @@ read_field(const Fields *fields, const Field *field, Text *data)
 }
 
 static PyObject *
-read_avro(PyObject *Py_UNUSED(module), PyObject *arguments)
+read_event(const Fields *fields, Text *data)
 {
-    PyObject *kind, *value, *values[MOST_FIELDS], *event = NULL;
-    Py_ssize_t at;
-    if (!PyArg_ParseTuple(arguments, "OSn", &kind, &value, &at))
-        return NULL;
-    const Fields *fields = fields_of(kind);
-    if (!fields)
-        return NULL;
-    const char *bytes = PyBytes_AS_STRING(value);
-    if (at < 0 || at > PyBytes_GET_SIZE(value)) {
-        PyErr_SetString(PyExc_ValueError, "begins outside of the value");
-        return NULL;
-    }
-    Text data = {bytes + at, bytes + PyBytes_GET_SIZE(value)};
+    PyObject *values[MOST_FIELDS], *event = NULL;
     int count = 0;
-    while (count < fields->count && (values[count] = read_field(fields, &fields->fields[count], &data)))
+    while (count < fields->count && (values[count] = read_field(fields, &fields->fields[count], data)))
         count++;
-    if (count == fields->count && data.at == data.end)
+    if (count == fields->count && data->at == data->end)
         event = make_event(fields, values);
     while (count)
         Py_DECREF(values[--count]);
-    return event_or_python("read_avro", arguments, event);
+    return event;
+}
+
+static PyObject *
+read_avro(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
+{
+    return read_value("read_avro", read_event, arguments, count);
 }
 
 int
 add_avro(PyObject *module)
 {
-    static PyMethodDef functions[] = {{"read_avro", read_avro, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL}};
+    static PyMethodDef functions[] = {{"read_avro", (PyCFunction)read_avro, METH_FASTCALL, NULL}, {NULL, NULL, 0, NULL}};
     return add_encoder(module, "AvroEncoder", "tickwire._native.AvroEncoder", avro_new)
                ? PyModule_AddFunctions(module, functions)
                : -1;

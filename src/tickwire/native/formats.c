@@ -4,7 +4,7 @@
  */
 #include "formats.h"
 
-#define FIELD(name, type, number, ...) {name, ",\"" name "\":", type, number, {__VA_ARGS__}}
+#define FIELD(name, type, number, ...) {name, ",\"" name "\":", sizeof name + 3, type, number, {__VA_ARGS__}}
 
 static const Fields KINDS_OF_FIELDS[] = {
     {"ticker",
@@ -37,27 +37,27 @@ enum { FORMAT_KINDS = sizeof KINDS_OF_FIELDS / sizeof *KINDS_OF_FIELDS };
 /* ---- Reading JSON text -------------------------------------------------------------------------------------------- */
 
 int
-take_mark(Text *text, const char *mark)
+take_mark(Text *text, const char *mark, Py_ssize_t size)
 {
-    size_t size = strlen(mark);
-    if ((size_t)(text->end - text->at) < size || memcmp(text->at, mark, size))
+    if (text->end - text->at < size || memcmp(text->at, mark, (size_t)size))
         return 0;
     text->at += size;
     return 1;
 }
 
-/* Text without escapes and in ASCII. */
+static char is_plain[256]; /* of JSON text: ASCII that needs no escape */
+
+/* Text without escapes and in ASCII. A zero byte, which is not plain, stands behind the bytes of every object. */
 int
 take_text(Text *text, Piece *piece)
 {
     const char *at = text->at;
-    if (at == text->end || *at++ != '"')
+    if (*at++ != '"')
         return 0;
     piece->text = at;
-    for (; at < text->end && *at != '"'; at++)
-        if ((unsigned char)*at < ' ' || (unsigned char)*at > '~' || *at == '\\')
-            return 0;
-    if (at == text->end)
+    while (is_plain[(unsigned char)*at])
+        at++;
+    if (*at != '"')
         return 0;
     piece->size = at - piece->text;
     text->at = at + 1;
@@ -67,7 +67,7 @@ take_text(Text *text, Piece *piece)
 int
 take_null(Text *text)
 {
-    return text->at < text->end && *text->at == 'n' && take_mark(text, "null");
+    return text->at < text->end && *text->at == 'n' && take_mark(text, "null", 4);
 }
 
 int
@@ -120,6 +120,7 @@ take_level(Text *text, int first, Piece level[2])
 
 typedef struct {
     PyObject_HEAD
+    vectorcallfunc call;
     const Fields *fields;
     PutField put;
     PyObject *python; /* the Python form */
@@ -130,6 +131,7 @@ typedef struct {
 } Encoder;
 
 enum { HEAD = 5, ROOM = 1024 };
+static PyObject *encoder_call(PyObject *self, PyObject *const *arguments, size_t count, PyObject *names);
 
 const Fields *
 fields_of(PyObject *kind)
@@ -152,6 +154,7 @@ encoder_new(PyTypeObject *type, PyObject *arguments, PutField put, int indexed)
     Encoder *encoder = fields ? (Encoder *)type->tp_alloc(type, 0) : NULL;
     if (!encoder)
         return NULL;
+    encoder->call = encoder_call;
     encoder->fields = fields;
     encoder->put = put;
     for (int i = 1; i < HEAD; i++)
@@ -191,11 +194,11 @@ encode(Encoder *encoder, const char *json, Py_ssize_t size) /* NULL without an e
         return PyErr_NoMemory();
     Text text = {json, json + size};
     char *to = put(encoder->room, encoder->head, encoder->head_size);
-    if (!take_mark(&text, encoder->fields->mark))
+    if (!take_mark(&text, encoder->fields->mark, (Py_ssize_t)strlen(encoder->fields->mark)))
         return NULL;
     for (int i = 0; i < encoder->fields->count; i++) {
         const Field *field = &encoder->fields->fields[i];
-        if (!take_mark(&text, field->mark) || !(to = encoder->put(field, &text, to)))
+        if (!take_mark(&text, field->mark, field->mark_size) || !(to = encoder->put(field, &text, to)))
             return NULL;
     }
     if (text.end - text.at != 1 || *text.at != '}')
@@ -204,11 +207,12 @@ encode(Encoder *encoder, const char *json, Py_ssize_t size) /* NULL without an e
 }
 
 static PyObject *
-encoder_call(Encoder *encoder, PyObject *arguments, PyObject *Py_UNUSED(keywords))
+encoder_call(PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
 {
-    PyObject *text;
-    if (!PyArg_ParseTuple(arguments, "S", &text))
-        return NULL;
+    Encoder *encoder = (Encoder *)self;
+    PyObject *text = PyVectorcall_NARGS(count) == 1 && !names ? arguments[0] : NULL;
+    if (!text || !PyBytes_Check(text))
+        return PyErr_Format(PyExc_TypeError, "an encoder takes bytes");
     PyObject *value = encode(encoder, PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text));
     return value || PyErr_Occurred() ? value : PyObject_CallOneArg(encoder->python, text);
 }
@@ -226,11 +230,16 @@ encoder_free(Encoder *encoder)
 PyTypeObject *
 add_encoder(PyObject *module, const char *name, const char *full_name, newfunc new)
 {
+    static PyMemberDef members[] = {
+        {"__vectorcalloffset__", T_PYSSIZET, offsetof(Encoder, call), READONLY, NULL}, {NULL, 0, 0, 0, NULL},
+    };
     PyType_Slot slots[] = {
-        {Py_tp_new, new}, {Py_tp_call, encoder_call}, {Py_tp_dealloc, encoder_free}, {0, NULL},
+        {Py_tp_new, new}, {Py_tp_call, PyVectorcall_Call}, {Py_tp_dealloc, encoder_free}, {Py_tp_members, members},
+        {0, NULL},
     };
     PyType_Spec spec = {
-        .name = full_name, .basicsize = sizeof(Encoder), .flags = Py_TPFLAGS_DEFAULT, .slots = slots,
+        .name = full_name, .basicsize = sizeof(Encoder), .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL,
+        .slots = slots,
     };
     return add_type(module, name, &spec);
 }
@@ -269,23 +278,35 @@ make_event(const Fields *fields, PyObject *const *values)
 }
 
 PyObject *
-event_or_python(const char *name, PyObject *arguments, PyObject *event)
+read_value(const char *name, ReadEvent read, PyObject *const *arguments, Py_ssize_t count)
 {
     static PyObject *python_forms;
+    if (count != 3 || !PyBytes_Check(arguments[1]))
+        return PyErr_Format(PyExc_TypeError, "%s takes a kind, a value and where it begins", name);
+    const Fields *fields = fields_of(arguments[0]);
+    Py_ssize_t at = fields ? PyLong_AsSsize_t(arguments[2]) : -1, size = PyBytes_GET_SIZE(arguments[1]);
+    if (PyErr_Occurred())
+        return NULL;
+    if (at < 0 || at > size)
+        return PyErr_Format(PyExc_ValueError, "%zd is outside of the value", at);
+    Text data = {PyBytes_AS_STRING(arguments[1]) + at, PyBytes_AS_STRING(arguments[1]) + size};
+    PyObject *event = read(fields, &data);
     if (event)
         return event;
     PyErr_Clear(); /* text that is not UTF-8: the Python form says so */
     if (!python_forms && !(python_forms = attribute("tickwire.compiled", "python_forms")))
         return NULL;
     PyObject *form = PyMapping_GetItemString(python_forms, name);
-    PyObject *answer = form ? PyObject_CallObject(form, arguments) : NULL;
+    event = form ? PyObject_Vectorcall(form, arguments, (size_t)count, NULL) : NULL;
     Py_XDECREF(form);
-    return answer;
+    return event;
 }
 
 int
 add_formats(PyObject *module)
 {
+    for (int c = ' '; c <= '~'; c++)
+        is_plain[c] = c != '"' && c != '\\';
     for (int kind = 0; kind < FORMAT_KINDS; kind++) {
         const Fields *fields = &KINDS_OF_FIELDS[kind];
         if (!(names_of[kind] = PyTuple_New(fields->count)))

@@ -10,6 +10,7 @@ enum { WORDS = 3, MOST_FIELDS = 13 };
 
 typedef struct {
     const char *name, *mark; /* what stands in front of its value in JSON text */
+    Py_ssize_t mark_size;
     FieldType type;
     int number; /* in Protobuf */
     const char *words[WORDS];
@@ -26,7 +27,7 @@ typedef struct {
 } Text;
 
 /* Reading an event's JSON text. 0: it is not as we write it, and for the Python form. */
-int take_mark(Text *text, const char *mark);
+int take_mark(Text *text, const char *mark, Py_ssize_t size);
 int take_text(Text *text, Piece *piece);
 int take_null(Text *text); /* 0: something else, and nothing is taken */
 int take_long(Text *text, long long *number);
@@ -69,8 +70,10 @@ PyObject *word_of(const Fields *fields, const Field *field, Py_ssize_t number); 
 PyObject *make_level(const Piece level[2]);
 /* An event of values in the order of its fields; NULL with an error set. */
 PyObject *make_event(const Fields *fields, PyObject *const *values);
-/* The event, or where it is NULL what the Python form says. */
-PyObject *event_or_python(const char *name, PyObject *arguments, PyObject *event);
+/* Reads a value from *data*, whose fields it knows; NULL: it is for the Python form. */
+typedef PyObject *(*ReadEvent)(const Fields *fields, Text *data);
+/* Does what the Python form of this name does with kind, value and where it begins. */
+PyObject *read_value(const char *name, ReadEvent read, PyObject *const *arguments, Py_ssize_t count);
 
 int add_avro(PyObject *module);
 int add_protobuf(PyObject *module);

@@ -169,32 +169,24 @@ read_all(const Fields *fields, Text *data, PyObject **values)
 }
 
 static PyObject *
-read_protobuf(PyObject *Py_UNUSED(module), PyObject *arguments)
+read_event(const Fields *fields, Text *data)
 {
-    PyObject *kind, *value, *values[MOST_FIELDS] = {NULL}, *event = NULL;
-    Py_ssize_t at;
-    if (!PyArg_ParseTuple(arguments, "OSn", &kind, &value, &at))
-        return NULL;
-    const Fields *fields = fields_of(kind);
-    if (!fields)
-        return NULL;
-    const char *bytes = PyBytes_AS_STRING(value);
-    if (at < 0 || at > PyBytes_GET_SIZE(value)) {
-        PyErr_SetString(PyExc_ValueError, "begins outside of the value");
-        return NULL;
-    }
-    Text data = {bytes + at, bytes + PyBytes_GET_SIZE(value)};
-    if (read_all(fields, &data, values))
-        event = make_event(fields, values);
+    PyObject *values[MOST_FIELDS] = {NULL}, *event = read_all(fields, data, values) ? make_event(fields, values) : NULL;
     for (int i = 0; i < fields->count; i++)
         Py_XDECREF(values[i]);
-    return event_or_python("read_protobuf", arguments, event);
+    return event;
+}
+
+static PyObject *
+read_protobuf(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
+{
+    return read_value("read_protobuf", read_event, arguments, count);
 }
 
 int
 add_protobuf(PyObject *module)
 {
-    static PyMethodDef functions[] = {{"read_protobuf", read_protobuf, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL}};
+    static PyMethodDef functions[] = {{"read_protobuf", (PyCFunction)read_protobuf, METH_FASTCALL, NULL}, {NULL, NULL, 0, NULL}};
     return add_encoder(module, "ProtobufEncoder", "tickwire._native.ProtobufEncoder", protobuf_new)
                ? PyModule_AddFunctions(module, functions)
                : -1;

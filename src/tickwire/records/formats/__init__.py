@@ -13,7 +13,7 @@ from typing import TypeAlias
 from tickwire.errors import RecordRejected, RegistryNotSet
 from tickwire.events.types import MarketEvent
 from tickwire.records.formats.avro import AvroDecoder, AvroEncoder
-from tickwire.records.formats.framing import MAGIC, WriterSchema, read_head, read_index
+from tickwire.records.formats.framing import HEAD, MAGIC, WriterSchema, read_head
 from tickwire.records.formats.json_text import decode_json
 from tickwire.records.formats.protobuf import ProtobufDecoder, ProtobufEncoder
 
@@ -59,40 +59,38 @@ class ValueReader:
     def __init__(self, writer_schema: WriterSchemas | None = None) -> None:
         self._writer_schema = writer_schema or _no_registry
         self._magic = None if writer_schema is None else MAGIC
-        self._decoders: dict[int, AvroDecoder | ProtobufDecoder] = {}
+        self._decoders: dict[bytes, AvroDecoder | ProtobufDecoder] = {}  # by what values begin with
 
     def decode(self, value: bytes, headers: Headers = ()) -> MarketEvent:
         """The event. Raises :exc:`~tickwire.errors.RecordRejected`, and what the registry raises."""
         named = _format(headers)
         if named == "json" or (named is None and value[0] != self._magic):
             return decode_json(value)
-        schema_id, at = read_head(value)
-        decoder = self._decoders.get(schema_id) or self._open(schema_id)
-        if isinstance(decoder, ProtobufDecoder):
-            index, at = read_index(value, at)
-            if index != [0]:
-                raise RecordRejected("deserialize", f"the value is message {index} of its schema, expected [0]")
-        return decoder(value, at)
+        decoder = self._decoders.get(value[:HEAD]) or self._open(value)
+        return decoder(value)
 
     def prepare(self, value: bytes | None, headers: Headers = ()) -> None:
         """Have the schema of a value, so that :meth:`decode` asks nobody. Raises what the registry raises."""
         if not value or value[0] != MAGIC or _format(headers) == "json":
             return
         with suppress(RecordRejected):  # decode says so
-            schema_id, _ = read_head(value)
-            if schema_id not in self._decoders:
-                self._open(schema_id)
+            if value[:HEAD] not in self._decoders:
+                self._open(value)
 
-    def _open(self, schema_id: int) -> AvroDecoder | ProtobufDecoder:
+    def _open(self, value: bytes) -> AvroDecoder | ProtobufDecoder:
+        schema_id = read_head(value)
         schema = self._writer_schema(schema_id)
         if schema.format not in {"avro", "protobuf"}:
             raise RecordRejected("deserialize", f"the value's schema {schema_id} is {schema.format}, not ours")
         if len(self._decoders) >= _MOST_SCHEMAS:
             self._decoders.clear()
         decoder = (AvroDecoder if schema.format == "avro" else ProtobufDecoder)(schema.text)
-        self._decoders[schema_id] = decoder
+        self._decoders[value[:HEAD]] = decoder
         return decoder
 
 
 def _format(headers: Headers) -> str | None:
-    return next((_FORMAT_OF.get(said or b"") for name, said in headers if name == "content-type"), None)
+    for name, said in headers:
+        if name == "content-type":
+            return _FORMAT_OF.get(said or b"")
+    return None

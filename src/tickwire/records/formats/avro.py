@@ -12,7 +12,7 @@ from tickwire.compiled import compiled
 from tickwire.errors import RecordRejected
 from tickwire.events.types import MarketEvent
 from tickwire.records.formats.avro_schemas import Read, full_name, reader
-from tickwire.records.formats.framing import avro_head
+from tickwire.records.formats.framing import HEAD, avro_head
 from tickwire.records.formats.json_text import convert_fields, decode_text
 from tickwire.records.formats.varints import check_long, put_varint, zigzag
 from tickwire.records.kinds import KINDS, Kind
@@ -99,12 +99,14 @@ class AvroDecoder:
         if kind is None or read is None:
             raise RecordRejected("deserialize", f"the value's schema is none of ours: {text[:80]!r}")
         self._kind: Kind = kind
-        self._read = read
+        self._name, self._read = kind.name, read
         self._is_ours = _shape(schema) == _shape(_SCHEMAS[kind.name])
 
-    def __call__(self, value: bytes, at: int) -> MarketEvent:
-        """The event whose value begins at *at*. Raises :exc:`~tickwire.errors.RecordRejected`."""
-        return read_avro(self._kind.name, value, at) if self._is_ours else _event(self._kind, self._read, value, at)
+    def __call__(self, value: bytes) -> MarketEvent:
+        """The event of a value. Raises :exc:`~tickwire.errors.RecordRejected`."""
+        if self._is_ours:
+            return read_avro(self._name, value, HEAD)
+        return _event(self._kind, self._read, value, HEAD)
 
 
 @compiled

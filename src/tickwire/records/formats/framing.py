@@ -9,7 +9,8 @@ from tickwire.errors import RecordRejected
 from tickwire.records.formats.varints import read_varint, unzigzag
 
 MAGIC = 0
-_HEAD = 5  # bytes: the magic byte, and the schema's id with its highest byte first
+HEAD = 5  # bytes: the magic byte, and the schema's id with its highest byte first
+FIRST = [0]  # the first message of a file
 _DEEPEST = 16  # message inside message
 
 
@@ -33,20 +34,20 @@ def protobuf_head(schema_id: int) -> bytes:
     return avro_head(schema_id) + b"\x00"
 
 
-def read_head(value: bytes) -> tuple[int, int]:
-    """The schema's id, and where what follows it begins. Raises :exc:`~tickwire.errors.RecordRejected`."""
+def read_head(value: bytes) -> int:
+    """The schema's id. Raises :exc:`~tickwire.errors.RecordRejected`."""
     if value[0] != MAGIC:
         raise RecordRejected("deserialize", f"the value begins with {value[:1]!r}, expected the byte 0 and a schema id")
-    if len(value) < _HEAD:
+    if len(value) < HEAD:
         raise RecordRejected("deserialize", "the value ends inside its schema id")
-    return int.from_bytes(value[1:_HEAD], "big"), _HEAD
+    return int.from_bytes(value[1:HEAD], "big")
 
 
 def read_index(value: bytes, at: int) -> tuple[list[int], int]:
     """Which message of its file a Protobuf value is: its index, after that of each message around it."""
+    if value[at : at + 1] == b"\0":
+        return FIRST, at + 1
     count, at = read_varint(value, at)
-    if not count:
-        return [0], at
     if not 0 < unzigzag(count) <= _DEEPEST:
         raise RecordRejected("deserialize", f"the value's message index has a length of {unzigzag(count)}")
     index = []

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, get_args
 from tickwire.compiled import compiled
 from tickwire.errors import RecordRejected
 from tickwire.events.types import Action, MarketEvent, TakerSide
-from tickwire.records.formats.framing import protobuf_head
+from tickwire.records.formats.framing import FIRST, HEAD, protobuf_head, read_index
 from tickwire.records.formats.json_text import convert_fields, decode_text
 from tickwire.records.formats.varints import check_long, put_varint, read_varint
 from tickwire.records.kinds import KINDS
@@ -123,8 +123,11 @@ class ProtobufDecoder:
             raise RecordRejected("deserialize", f"the value's schema is none of ours: {text[:80]!r}")
         self._kind = kind.name
 
-    def __call__(self, value: bytes, at: int) -> MarketEvent:
-        """The event whose message begins at *at*. Raises :exc:`~tickwire.errors.RecordRejected`."""
+    def __call__(self, value: bytes) -> MarketEvent:
+        """The event of a value. Raises :exc:`~tickwire.errors.RecordRejected`."""
+        index, at = read_index(value, HEAD)
+        if index != FIRST:
+            raise RecordRejected("deserialize", f"the value is message {index} of its schema, expected {FIRST}")
         return read_protobuf(self._kind, value, at)
 
 
