@@ -1,5 +1,6 @@
 """Bitstamp: changes by their time alone, snapshots by REST, tickers off the book, trades."""
 
+import contextlib
 from typing import Any
 
 import msgspec
@@ -104,27 +105,41 @@ def test_what_is_no_part_of_a_change_leaves_books_alone(frame: bytes) -> None:
     assert adapter.book(BTC) is not None
 
 
-def test_a_snapshot_much_older_than_the_first_change_is_asked_for_again() -> None:
+def test_a_snapshot_older_than_the_first_change_is_asked_for_again_however_often_it_is_given() -> None:
     adapter = Adapter([BTC], ["orderbook"], 10)
     adapter.start()
-    fetch = only_fetch(adapter.receive(change(6_000_000, [["98", "7"]], []), 1))
-    again = only_fetch(adapter.fetched(fetch, snapshot(0), 2))
-    assert again.delay_s > 0
-    assert told(adapter.fetched(again, snapshot(1_000_000), 3)) == [("snapshot", "initial"), ("delta", None)]
+    fetch = only_fetch(adapter.receive(change(10, [["98", "7"]], []), 1))
+    for _ in range(10):
+        fetch = only_fetch(adapter.fetched(fetch, snapshot(9), 2))
+        assert fetch.delay_s > 0
+    assert told(adapter.fetched(fetch, snapshot(10), 3)) == [("snapshot", "initial")]
+
+
+def accepted(first: int) -> tuple[Adapter, Fetch]:
+    """A book that was accepted before anything had come: another one changes at 10, and it changes at *first*."""
+    adapter = Adapter([BTC, ETH], ["orderbook"], 10)
+    adapter.start()
+    adapter.receive(message("bts:subscription_succeeded", "diff_order_book_btcusd", {}), 1)
+    adapter.receive(change(10, [["98", "7"]], [], "ethusd"), 2)
+    return adapter, only_fetch(adapter.receive(change(first, [["98", "7"]], []), 3))
+
+
+def test_an_older_snapshot_of_a_quiet_book_counts_where_no_change_can_be_missing() -> None:
+    adapter, fetch = accepted(60_000_000)
+    again = only_fetch(adapter.fetched(fetch, snapshot(9), 4))  # of before the subscription
+    assert told(adapter.fetched(again, snapshot(10), 5)) == [("snapshot", "initial"), ("delta", None)]
 
 
 @pytest.mark.parametrize(
-    ("age", "expected"), [(30_000_000, [("snapshot", "initial"), ("delta", None)]), (61_000_000, [])]
+    "trouble", [change(65_000_000, [["98", "x"]], []), b'{"event":"data","channel":"diff_order', change(50, [], [])]
 )
-def test_an_older_snapshot_counts_once_the_exchange_gives_the_same_one_again_and_again(
-    age: int, expected: list[tuple[str, str | None]]
-) -> None:
-    adapter = Adapter([BTC], ["orderbook"], 10)
-    adapter.start()
-    fetch = only_fetch(adapter.receive(change(age, [["98", "7"]], []), 1))
+def test_after_any_trouble_it_counts_no_more(trouble: bytes) -> None:
+    adapter, fetch = accepted(60_000_000)
+    with contextlib.suppress(FrameRejected):  # the last one only goes back
+        adapter.receive(trouble, 4)
     for _ in range(3):
-        fetch = only_fetch(adapter.fetched(fetch, snapshot(0), 2))
-    assert told(adapter.fetched(fetch, snapshot(0), 3)) == expected
+        fetch = only_fetch(adapter.fetched(fetch, snapshot(20), 5))
+    assert told(adapter.fetched(fetch, snapshot(70_000_000), 6)) == [("snapshot", "initial")]
 
 
 def test_a_quiet_book_starts_without_a_change_and_takes_its_first_one_much_later() -> None:

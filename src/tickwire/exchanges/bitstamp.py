@@ -5,10 +5,11 @@ Order book by REST, listing, limits: https://www.bitstamp.net/api/#tag/Order-boo
 
 Nothing numbers the changes: one that is missing cannot be seen, unless its frame came and could not be read. Books may
 be crossed for a while, by the exchange's own word: that is no reason to start one again.
-Unconfirmed: how an error names its channel, and how old a snapshot may be (here 5 s; a minute if told four times).
+Unconfirmed: how an error names its channel.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Literal
 
 import msgspec
@@ -18,7 +19,7 @@ from tickwire.errors import FrameRejected
 from tickwire.events.types import Micros
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import MAX_TEXT, Channel, Fetch, Output, Reconnect, Symbol, decoded, malformed
-from tickwire.exchanges.kit import BookEvent, BridgedBook, DerivedAdapter, Item, Method, RecentEnough, Verdict, by_time
+from tickwire.exchanges.kit import BookEvent, BridgedBook, DerivedAdapter, Item, Method, Verdict, by_time
 from tickwire.exchanges.messages import BookMessages
 from tickwire.exchanges.symbols import Listing, split_name
 
@@ -41,7 +42,6 @@ EXCHANGE = contract.Exchange(
 _PREFIXES: dict[Channel, str] = {"orderbook": "diff_order_book_", "trade": "live_trades_"}
 _SILENT = {"bts:heartbeat", "bts:unsubscription_succeeded"}
 _OTHERS = (b'"bts:', b'"trade"', b'"live_trades_')  # what stands in messages that are no change of a book
-_OLDEST_US, _OLDEST_TOLD_AGAIN_US = 5_000_000, 60_000_000
 _NO_DATA = Raw(b"null")
 
 _Micros = Annotated[str, Meta(pattern=r"^[0-9]{1,16}$")]
@@ -108,6 +108,12 @@ class Adapter(DerivedAdapter[BridgedBook]):
     most = 1
     ping_text = b'{"event":"bts:heartbeat"}'
 
+    def __init__(self, symbols: Sequence[Symbol], channels: Sequence[Channel], depth: int) -> None:
+        super().__init__(symbols, channels, depth)
+        self._accepted: set[str | None] = set()  # and nothing at all has come since
+        self._since: dict[str | None, Micros] = {}  # from when on all changes of a book have come
+        self._first: dict[str | None, Micros] = {}  # the first of them
+
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
         try:
@@ -132,14 +138,8 @@ class Adapter(DerivedAdapter[BridgedBook]):
         """Make a book: changes from the snapshot's time on, each with the whole size of its levels."""
         fetch = Fetch(symbol, f"/api/v2/order_book/{symbol.native}/", 1)
         messages = BookMessages(EXCHANGE.name, symbol, self.depth)
-        return BridgedBook(
-            messages,
-            fetch,
-            _read_snapshot,
-            _by_time_or_at_once,
-            by_time,
-            reaches=RecentEnough(_OLDEST_US, _OLDEST_TOLD_AGAIN_US),
-        )
+        reaches = partial(self._reaches, symbol.native)
+        return BridgedBook(messages, fetch, _read_snapshot, _by_time_or_at_once, by_time, reaches=reaches)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:  # noqa: ARG002 - requests have none
         """Ask for one channel."""
@@ -153,6 +153,11 @@ class Adapter(DerivedAdapter[BridgedBook]):
         if event == "data" and channel == "orderbook":
             kept, book = self.kept(native), _decode_book(frame.data)
             time_us = int(book.microtimestamp)
+            if self._accepted:
+                self._since |= dict.fromkeys(self._accepted, time_us)
+                self._accepted.clear()
+            if kept.new:
+                self._first[native] = time_us
             out = kept.change(BookEvent(book.bids, book.asks, time_us, exchange_us=time_us), received_us)
             return self.heard(kept, out) if kept.new else out
         if event == "trade" and channel == "trade":
@@ -160,6 +165,8 @@ class Adapter(DerivedAdapter[BridgedBook]):
             of_trade, at_us = (str(trade.id), trade.price_str, trade.amount_str), int(trade.microtimestamp)
             return self.trade(native, *of_trade, "sell" if trade.type else "buy", received_us, exchange_us=at_us)
         if event == "bts:subscription_succeeded":
+            if channel == "orderbook":
+                self._accepted.add(native)
             return self.answered_each(channel, native, None)
         if event == "bts:error":
             error = _decode_error(frame.data)
@@ -170,11 +177,21 @@ class Adapter(DerivedAdapter[BridgedBook]):
             return []
         raise FrameRejected("unknown", f"a message {payload[:MAX_TEXT]!r}")
 
+    def _reaches(self, native: str, snapshot: int, event: BookEvent) -> Verdict:
+        """Whether nothing is missing between a snapshot and *event*, the first change kept.
+
+        A snapshot may be older than that where it is the first since the subscription was accepted, and still none of
+        the time before that: the exchange may give an old one for a while.
+        """
+        first, since = self._first.get(native), self._since.get(native, event.last)
+        return "next" if snapshot >= (since if first == event.last else event.last) else "gap"
+
     def _doubt(self, payload: bytes) -> None:
         """Doubt the book that a frame names which could not be read: nothing else would show what it had changed.
 
         One that ends before it says what it is may have changed any book.
         """
+        self._since.clear()
         try:
             msgspec.json.decode(payload)
             cut = False

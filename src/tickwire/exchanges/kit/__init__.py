@@ -11,7 +11,6 @@ from tickwire.exchanges.kit.compressed import gunzipped
 from tickwire.exchanges.kit.continuity import (
     BookEvent,
     Follows,
-    RecentEnough,
     Verdict,
     by_previous,
     by_range,
@@ -38,7 +37,6 @@ __all__ = [
     "KitAdapter",
     "Message",
     "Method",
-    "RecentEnough",
     "RequestedBook",
     "Requests",
     "StreamedBook",

@@ -30,8 +30,6 @@ class BookEvent(Struct, gc=False):
     crc: int | None = field(name="(crc)", default=None)
 
 
-_TELLINGS = 4
-
 Verdict: TypeAlias = Literal["next", "old", "gap", "restart"]
 """Apply it; ignore it, it is known already; something is missing; it is a snapshot, whatever it calls itself."""
 
@@ -92,27 +90,6 @@ def chained_on_snapshot(snapshot: int, event: BookEvent) -> Verdict:
     if event.last <= snapshot:
         return "old"
     return "next" if event.previous <= snapshot else "gap"
-
-
-class RecentEnough:
-    """Whether a snapshot is recent enough for the first event kept, where times are all that numbers them.
-
-    What came between the two is not kept: it may be *oldest* older, or *told_again* once it was given four times,
-    because then it is all that the exchange has.
-    """
-
-    def __init__(self, oldest: int, told_again: int) -> None:
-        self._oldest, self._told_again = oldest, told_again
-        self._told, self._times = NO_NUMBER, 0
-
-    def __call__(self, snapshot: int, event: BookEvent) -> Verdict:
-        """Judge as a rule does; asked once for each time that a snapshot is given."""
-        age = event.last - snapshot
-        if age <= self._oldest:
-            return "old" if age <= 0 else "next"
-        self._times = self._times + 1 if snapshot == self._told else 1
-        self._told = snapshot
-        return "next" if age <= self._told_again and self._times >= _TELLINGS else "gap"
 
 
 def _empty(levels: Levels) -> bool:
