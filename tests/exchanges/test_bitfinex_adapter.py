@@ -244,6 +244,32 @@ def test_checks_that_the_exchange_does_not_give_are_no_acceptance() -> None:
         opened().receive(b"[1,[100,1,3]]", 2)
 
 
+def unnumbered(channel: int, content: str) -> bytes:
+    return f"[{channel},{content},{MS}]".encode()
+
+
+def test_where_the_exchange_does_not_number_messages_checksums_tell_what_is_missing() -> None:
+    adapter = Adapter([BTC], ["ticker", "orderbook", "trade"], 25)
+    adapter.start()
+    assert adapter.receive(event("conf", status="OK", flags=32768 | 131072), 1) == []
+    adapter.receive(event("subscribed", channel="book", chanId=1, symbol="tBTCUSD", len="25"), 1)
+    adapter.receive(event("subscribed", channel="trades", chanId=2, symbol="tBTCUSD"), 1)
+    (snapshot,) = books(adapter.receive(unnumbered(1, BOOK), 1))
+    assert (snapshot.sequence, snapshot.exchange_us) == (None, MS * 1000)
+    for _ in range(2):
+        (delta,) = books(adapter.receive(unnumbered(1, "[99,1,4]"), 2))
+        assert (delta.action, delta.bids, delta.sequence, delta.exchange_us) == (
+            "delta",
+            [("99", "4")],
+            None,
+            MS * 1000,
+        )
+    (trade,) = adapter.receive(unnumbered(2, f'"te",[18,{MS},-1.5,100.1]'), 2)
+    assert isinstance(trade, Trade)
+    assert adapter.receive(unnumbered(1, '"hb"'), 2) == []
+    assert told(adapter.receive(unnumbered(1, '"cs",1'), 2)) == [("invalid", "checksum")]
+
+
 def test_a_message_without_a_time_counts_all_the_same() -> None:
     (delta,) = books(opened().receive(b"[1,[100,1,3],3]", 2))
     assert (delta.bids, delta.sequence, delta.exchange_us) == ([("100", "3")], 3, None)

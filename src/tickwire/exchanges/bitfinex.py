@@ -5,6 +5,7 @@ Book: https://docs.bitfinex.com/reference/ws-public-books, checksum: https://doc
 Trades: https://docs.bitfinex.com/reference/ws-public-trades, listing: https://docs.bitfinex.com/reference/rest-public-conf
 
 Sizes of the channel ``ticker`` are sums of 25 levels: https://docs.bitfinex.com/reference/ws-public-ticker
+Where its answer to ``conf`` says that it does not number messages, checksums alone show what is missing of a book.
 Unconfirmed: what leaves the length subscribed is removed; a subscription may follow on its end at once.
 """
 
@@ -20,7 +21,7 @@ from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
 from tickwire.exchanges._bitfinex import checksum, is_count, sides
 from tickwire.exchanges.contract import MAX_TEXT, Channel, Output, Reconnect, Send, Symbol, decoded, malformed
-from tickwire.exchanges.kit import BookEvent, DerivedAdapter, Item, Method, StreamedBook
+from tickwire.exchanges.kit import NO_NUMBER, BookEvent, DerivedAdapter, Item, Method, StreamedBook
 from tickwire.exchanges.messages import BookMessages
 from tickwire.exchanges.symbols import QUOTES, Listing, split_name
 
@@ -40,7 +41,7 @@ EXCHANGE = contract.Exchange(
 )
 
 _CHANNELS: dict[str | None, Channel] = {None: "orderbook", "book": "orderbook", "trades": "trade"}
-_FLAGS = 32768 + 65536 + 131072  # the time and the number of each message, the checksum of each book
+_TIMES, _NUMBERS, _CHECKSUMS = 32768, 65536, 131072  # flags: of each message, and after each change of a book
 _LEAVING = {
     ("info", 20051): "the server is about to stop",
     ("info", 20061): "a maintenance has ended",
@@ -58,6 +59,7 @@ class _Event(Struct):
     prec: str = "P0"
     length: Annotated[str, Meta(pattern="^[1-9][0-9]{0,3}$")] | None = field(name="len", default=None)
     status: str | None = None
+    flags: int = _TIMES | _NUMBERS | _CHECKSUMS  # that the server has taken
     code: int = 0
     msg: str = "no reason"
 
@@ -94,11 +96,12 @@ class Adapter(DerivedAdapter[StreamedBook]):
     def __init__(self, symbols: Sequence[Symbol], channels: Sequence[Channel], depth: int) -> None:
         super().__init__(symbols, channels, depth)
         self._names: dict[int | None, tuple[Channel, str]] = {}  # channels and symbols by the channel's number
-        self._number: int | None = None  # of the last message, whatever its channel
+        self._numbered = True  # messages are, whatever their channel; if not, checksums alone tell what is missing
+        self._number: int | None = None  # of the last one
 
     def start(self) -> list[Output]:
         """Switch the checks on, then subscribe everything."""
-        return [Send(msgspec.json.encode({"event": "conf", "flags": _FLAGS})), *super().start()]
+        return [Send(msgspec.json.encode({"event": "conf", "flags": _Event("conf").flags})), *super().start()]
 
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
@@ -126,15 +129,16 @@ class Adapter(DerivedAdapter[StreamedBook]):
     def _message(self, message: list[Any], received_us: Micros) -> list[Output]:
         id_, content = message[:2]
         at = 2 if type(content) is list or content == "hb" else 3
-        number, *ms = message[at : at + 2]  # the time is missing where the exchange did not take its flag
-        if not (is_count(id_) and is_count(number) and (not ms or is_count(ms[0]))):
+        number, *ms = (None, *message[at : at + 1]) if not self._numbered else message[at : at + 2]
+        # The time is missing where the exchange did not take its flag.
+        if not (is_count(id_) and (number is None or is_count(number)) and (not ms or is_count(ms[0]))):
             raise ValueError(f"a message without its number: {message!r:.100}")
         before, self._number = self._number, number
         if before is not None and number not in {before, before + 1}:  # one of any channel is missing
             names = [native for channel, native in self._names.values() if channel == "orderbook"]
             carried = [kept for native in names if (kept := self._books.get(native)) is not None]
             return [output for k in carried if not k.restarting for output in k.restart("gap", received_us)]
-        if number == before or content == "hb":
+        if content == "hb" or (number == before and number is not None):
             return []
         channel, native = self._names.get(id_, (None, None))
         if channel == "trade":  # a list: those from before; "tu": one that was told by "te"
@@ -151,7 +155,7 @@ class Adapter(DerivedAdapter[StreamedBook]):
         except (ValueError, TypeError) as e:
             kept.doubt()
             raise malformed(f"book of {kept.native}", e) from None
-        event = BookEvent(*levels, number, exchange_us=ms[0] * 1000 if ms else None)
+        event = BookEvent(*levels, NO_NUMBER if number is None else number, exchange_us=ms[0] * 1000 if ms else None)
         out = (kept.snapshot if is_whole else kept.change)(event, received_us)
         return self.heard(kept, out) if kept.new else out
 
@@ -176,7 +180,10 @@ class Adapter(DerivedAdapter[StreamedBook]):
         if kind == "subscribed" and event.id and channel is not None and native in self._left:
             self._names[event.id] = channel, str(native)  # given up before it had a number to give it up by
             return [Send(msgspec.json.encode({"event": "unsubscribe", "chanId": event.id}))]
-        if kind not in {"info", "pong", "conf", "unsubscribed"} or event.status not in {None, "OK"}:
+        if kind == "conf" and event.status == "OK" and event.flags & (_NUMBERS | _CHECKSUMS):
+            self._numbered = bool(event.flags & _NUMBERS)
+            return []
+        if kind not in {"info", "pong", "unsubscribed"} or event.status not in {None, "OK"}:
             raise FrameRejected("unknown", f"a message {payload[:MAX_TEXT]!r}")
         self._names.pop(event.id, None)
         return []

@@ -9,6 +9,7 @@ from tickwire.exchanges.kit.books import StreamedBook, WholeBook
 from tickwire.exchanges.kit.bridged import BridgedBook
 from tickwire.exchanges.kit.compressed import gunzipped
 from tickwire.exchanges.kit.continuity import (
+    NO_NUMBER,
     BookEvent,
     Follows,
     Verdict,
@@ -28,6 +29,7 @@ from tickwire.exchanges.kit.requested import RequestedBook
 from tickwire.exchanges.kit.requests import Item, Method, Requests
 
 __all__ = [
+    "NO_NUMBER",
     "BookEvent",
     "BridgedBook",
     "DerivedAdapter",
