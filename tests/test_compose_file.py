@@ -10,6 +10,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from brokers import StartApache
+from tickwire.broker.apicurio import VERSIONS
 from tickwire.broker.ports import free_ports
 
 FILE = Path(__file__).parents[1] / "docker-compose.kafka.yml"
@@ -32,7 +33,7 @@ def compose() -> list[str]:
 
 
 def config(compose: list[str], *arguments: str) -> str:
-    command = [*compose, "-f", str(FILE), "config", *arguments]
+    command = [*compose, "--profile", "registry", "-f", str(FILE), "config", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
@@ -43,13 +44,19 @@ def test_compose_accepts_the_file_without_a_warning(compose: list[str]) -> None:
     assert "apache/kafka:4." in full
     assert "/opt/kafka/bin/kafka-broker-api-versions.sh" in full
     assert "/var/lib/kafka/data" in full
-    assert config(compose, "--services").split() == ["kafka"]
+    assert sorted(config(compose, "--services").split()) == ["kafka", "registry"]
     assert config(compose, "--volumes").split() == ["kafka-data"]
 
 
+def test_the_registry_comes_with_its_profile_and_asks_kafka_where_containers_do(compose: list[str]) -> None:
+    full = config(compose)
+    assert f"apicurio/apicurio-registry:{[*VERSIONS][-1]}" in full
+    assert "APICURIO_KAFKASQL_BOOTSTRAP_SERVERS: kafka:29092" in full
+    assert TEXT.count('    profiles: ["registry"]\n') == 1
+
+
 def test_only_loopback_is_published() -> None:
-    ports = TEXT[TEXT.index("    ports:\n") : TEXT.index("    environment:\n")]
-    assert re.findall(r'- "(.*)"', ports) == ["127.0.0.1:9092:9092"]
+    assert re.findall(r'^      - "(.*)"$', TEXT, flags=re.MULTILINE) == ["127.0.0.1:9092:9092", "127.0.0.1:8081:8080"]
 
 
 def settings() -> dict[str, str]:

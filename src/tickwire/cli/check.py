@@ -14,7 +14,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
     brokers: Annotated[str | None, typer.Option(help="KAFKA_BROKERS: host:port, comma-separated.")] = None,
 ) -> None:
-    """Check Kafka step by step: addresses, login, brokers, our topics, round trip. Writes nothing to it.
+    """Check Kafka step by step: addresses, login, brokers, our topics, the schema registry, round trip; writes nothing.
 
     Ends with 0 when a feed could start, else with 1. A hint is no failure.
 

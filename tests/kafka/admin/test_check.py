@@ -10,11 +10,13 @@ from brokers import Kafka
 from consumer_support import create
 from kafka.publishing import config_for
 from support import free_port
-from tickwire.broker import EmbeddedBroker
+from tickwire.broker import EmbeddedBroker, MemoryRegistry
 from tickwire.cli.main import main
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka.admin.check import Finding, check, healthy
 from tickwire.kafka.admin.topics import ensure_topics
+from tickwire.registry.client import Registry
+from tickwire.registry.subjects import our_schema, our_subjects, register
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
@@ -133,6 +135,26 @@ def test_a_port_that_does_not_speak_kafka_ends_in_time(
     assert code == 1
     assert "Nothing answers as Kafka" in out
     assert time.monotonic() - start < 5
+
+
+def test_the_registry_is_looked_at_where_there_is_one(embedded: EmbeddedBroker, unique: str) -> None:
+    with MemoryRegistry() as memory:
+        config = config_for(
+            embedded.bootstrap, unique, schema_registry_url=memory.url, ticker_format="avro", trades_format="protobuf"
+        )
+        registry = Registry(config)
+        first, ticks, trades = found(config)["registry"]
+        assert (first.ok, ticks.ok, trades.ok) == (True, False, False)
+        assert "tickwire schemas register" in ticks.text
+        register(registry, our_subjects(config)[0])
+        registry.register(f"{config.trades_topic}-value", our_schema("trade", "protobuf"))
+        _, ticks, trades = found(config)["registry"]
+        assert (ticks.state, trades.state) == ("ok", "hint")
+        assert "BACKWARD_TRANSITIVE" in trades.text
+    findings = found(config)
+    assert [finding.ok for finding in findings["registry"]] == [False]
+    assert memory.url in findings["registry"][0].text
+    assert findings["round trip"][0].ok
 
 
 def test_the_command_writes_lines_or_json(

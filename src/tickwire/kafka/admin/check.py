@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import KafkaFailed
+from tickwire.errors import KafkaFailed, SchemaMissing, TickwireError
 from tickwire.kafka.admin.topics import largest_batches
 from tickwire.kafka.clients import Cluster, ClusterView
+from tickwire.registry.client import Registry
+from tickwire.registry.shapes import written_otherwise
+from tickwire.registry.subjects import LEVEL, Subject, our_subjects
 
 _ROUND_TRIPS = 5
 _REACH_S = 2.0
@@ -23,7 +26,7 @@ _LACKS = {
     "snappy": "aiokafka, kafka-python and KafkaJS",
 }
 
-Step: TypeAlias = Literal["settings", "address", "cluster", "brokers", "topic", "readers", "round trip"]
+Step: TypeAlias = Literal["settings", "address", "cluster", "brokers", "topic", "readers", "registry", "round trip"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ def check(config: KafkaConfig, seconds: float) -> Iterator[Finding]:
     if lacking := _LACKS.get(config.compression):
         text = f"KAFKA_COMPRESSION is {config.compression}, for which {lacking} need another package"
         yield Finding("readers", True, f"{text} (docs/message-format.md); all read gzip", hint=True)
+    yield from _registry(config, deadline)
     yield _round_trip(cluster, max(deadline - time.monotonic(), 1.0))
 
 
@@ -134,6 +138,33 @@ def _topics(cluster: Cluster, view: ClusterView, config: KafkaConfig, deadline: 
             )
         if (limit := limits.get(name)) is not None and limit < config.batch_size:
             yield Finding("topic", True, _too_small(name, limit, config), hint=True)
+
+
+def _registry(config: KafkaConfig, deadline: float) -> Iterator[Finding]:
+    """The registry has the schemas that a feed would look up at its start."""
+    if config.schema_registry_url is None:
+        return
+    try:
+        registry = Registry(config, min(_REACH_S, max(deadline - time.monotonic(), 0.5)))
+        count = len(registry.subjects())
+        yield Finding("registry", True, f"{registry.url} answers, subjects: {count}")
+        for subject in our_subjects(config):
+            yield _subject(registry, subject)
+    except TickwireError as e:
+        yield Finding("registry", False, str(e))
+
+
+def _subject(registry: Registry, subject: Subject) -> Finding:
+    try:
+        number = registry.id_of(subject.name, subject.schema)
+    except SchemaMissing:
+        return Finding("registry", False, f"{subject.name} lacks our schema: run `tickwire schemas register`")
+    if why := written_otherwise(registry.schema(number), subject.schema):
+        return Finding("registry", False, f"{subject.name}: id {number} stands for another schema than ours ({why})")
+    if (level := registry.compatibility(subject.name)) != LEVEL:
+        text = f"{subject.name} has our schema, id {number}, at the level {level or 'of the registry'}"
+        return Finding("registry", True, f"{text}: `tickwire schemas register` sets {LEVEL}", hint=True)
+    return Finding("registry", True, f"{subject.name} has our schema, id {number}")
 
 
 def _too_small(name: str, limit: int, config: KafkaConfig) -> str:
