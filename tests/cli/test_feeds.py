@@ -12,7 +12,10 @@ from support import aeventually, free_port
 from tickwire.cli import feeds as module
 from tickwire.cli.feeds import Feeds
 from tickwire.config.feed_config import FeedConfig
+from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed
+from tickwire.kafka.spill import Disk, Owner, Work, served, settle
+from tickwire.records.codec import Record, record_key
 from tickwire.signals import Stop
 from tickwire.simulator.server import SimulatedExchange
 
@@ -20,6 +23,18 @@ from tickwire.simulator.server import SimulatedExchange
 def config_of(exchange: str, port: int, symbols: str) -> FeedConfig:
     urls = {f"{exchange}_ws_url": f"ws://127.0.0.1:{port}", f"{exchange}_rest_url": f"http://127.0.0.1:{port}"}
     return FeedConfig.model_validate({"exchange": exchange, "symbols": symbols, "urls": urls})
+
+
+def leave(config: KafkaConfig, exchange: str, symbol: str, count: int) -> None:
+    """Leave records on disk, as a producer of that symbol does."""
+    key = record_key(exchange, symbol)
+    names = frozenset({served("ticker", key)})
+    ours = Owner(cluster=None, brokers=config.brokers, topics=(config.ticker_topic,))
+    home = settle(Disk(Path(str(config.spill_dir)), 1 << 20, 500), exchange, Work(names, names), ours)
+    for number in range(count):
+        home.log.append(Record(config.ticker_topic, key, b"%d" % number, [], number, "ticker", exchange))
+    home.epochs.close()
+    home.log.close()
 
 
 async def test_an_exchange_whose_listing_comes_late_joins_those_that_have_begun(
@@ -31,6 +46,7 @@ async def test_an_exchange_whose_listing_comes_late_joins_those_that_have_begun(
         config = config_for(kafka.bootstrap, unique, spill_dir=tmp_path)
         for topic in config.topics:
             kafka.create_topic(topic, 1)
+        leave(config, "kraken", "OLD-USD", 3)
         feeds = Feeds([config_of("binance", ports[0], "BTCUSDT"), config_of("kraken", ports[1], "*-USD")], config)
 
         def acknowledged(exchange: str) -> int:
@@ -43,6 +59,7 @@ async def test_an_exchange_whose_listing_comes_late_joins_those_that_have_begun(
             assert acknowledged("kraken") == 0
             async with SimulatedExchange("kraken", ["BTC/USD"], 100, port=ports[1]):
                 await aeventually(lambda: acknowledged("kraken") > 10, "records of the late one", 60)
+                assert feeds.accounting()["recovered"]["acknowledged"] == 3  # of a symbol that nobody has named
                 stop.hear(signal.SIGTERM)
                 await running
     account = feeds.accounting()

@@ -23,8 +23,8 @@ _FIND_S = 10.0  # for every exchange to name its symbols, before the others begi
 class Feeds:
     """A feed of each of *configs*, and their publisher, which is opened when each knows its symbols or has ended.
 
-    *on_found* is called then. An exchange that takes long joins later; the publisher does not know then what may wait
-    on disk for it. Raises as :class:`~tickwire.data_feed.WebSocketDataFeed`.
+    *on_found* is called then. An exchange that takes long joins later; before that, all that waits on disk of it is
+    sent, where this is the only process. Raises as :class:`~tickwire.data_feed.WebSocketDataFeed`.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Feeds:
             )
             for config in configs
         }  # fmt: skip
-        self._on_found = on_found
+        self._on_found, self._share = on_found, share
         self._seeking, self._all_found = set(self.by_exchange), asyncio.Event()
         self._opened = asyncio.Event()
         self._error: Exception | None = None  # the first with which a feed ended
@@ -96,6 +96,8 @@ class Feeds:
                 await self._all_found.wait()
         except TimeoutError:
             logger.warning("feed.late exchanges=%s (they join later)", ",".join(sorted(self._seeking)))
+            if self._share == WHOLE:  # another one may serve a symbol before this one has sent what waits of it
+                self._publisher.place.take_all_of(self._seeking)
 
     async def _wait_for_publisher(self, exchange: str) -> None:
         self._found(exchange)

@@ -336,6 +336,21 @@ def test_a_producer_of_several_exchanges_finds_what_one_of_each_left_and_they_wh
     assert alone.epochs.last >= 1_700_000_000_009
 
 
+def test_of_an_exchange_whose_symbols_are_not_known_yet_all_that_waits_is_taken(root: Path) -> None:
+    disk = Disk(root, 1 << 20, 500)
+    for symbols in ("C", "D"):
+        kraken = settle(disk, "kraken", work(symbols, exchange="kraken"), owner("one"))
+        leave(kraken.log, symbols, exchange="kraken")
+        stop(kraken)
+    leave((first := start(root, "AB")).log, "AB")
+    stop(first)
+
+    ours = work("A").serves
+    together = settle(disk, "binance+kraken", Work(ours, ours, exchanges=frozenset({"kraken"})), owner("one"))
+    assert waits(together.log) == {"A": [0, 1, 2], "C": [0, 1, 2], "D": [0, 1, 2]}
+    assert set(waiting(root)) - {together.folder} == {first.folder}  # with what is of B
+
+
 def test_few_epochs_are_written_to_the_disk(tmp_path: Path) -> None:
     now = [1_000.0]
     epochs = Epochs(tmp_path, 0, lambda: now[0])

@@ -1,6 +1,7 @@
 """Where a publisher's records wait on disk, and for which cluster they are."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tickwire.config.kafka_config import KafkaConfig
@@ -38,9 +39,15 @@ class Place:
         What was said of another one before stays. *names*: say at the start what waits on disk and nobody sends.
         """
         serves, all_ = _served(exchange, kinds, symbols), _served(exchange, kinds, of)
-        self._work = Work(self._work.serves | serves, self._work.of | serves | all_, names)
+        self._work = replace(
+            self._work, serves=self._work.serves | serves, of=self._work.of | serves | all_, names=names
+        )
         self._kinds.update(kinds)
         self._topics = tuple(topic for kind, topic in topics_by_kind(self._config).items() if kind in self._kinds)
+
+    def take_all_of(self, exchanges: Iterable[str]) -> None:
+        """Send all that waits of these *exchanges*, of which nobody can say yet what is published."""
+        self._work = replace(self._work, exchanges=frozenset(exchanges))
 
     def change(
         self, exchange: str, kinds: Collection[str], added: Iterable[str], removed: Iterable[str]

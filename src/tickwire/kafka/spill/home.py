@@ -44,12 +44,18 @@ _BATCH = 10_000  # records that are moved at once, with one wait for the disk
 class Work:
     """What a producer serves, as :func:`served` names it; *of* is what it and its fellow workers serve together.
 
-    *names* says whether it is the one of them that names what nobody serves.
+    *names* says whether it is the one of them that names what nobody serves. Of *exchanges* whose symbols are not known
+    yet, all that waits is taken.
     """
 
     serves: frozenset[str] = frozenset()
     of: frozenset[str] = frozenset()
     names: bool = True
+    exchanges: frozenset[str] = frozenset()
+
+    def takes(self, name: str) -> bool:
+        """Whether records of this name are sent by this producer."""
+        return name in self.serves or name.partition(" ")[2].partition("|")[0] in self.exchanges
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +136,8 @@ class Home:
         strays, agreed = 0, False
         while batch := log.read(_BATCH):
             names = [served(record.kind, record.key) for _, record in batch]
-            strays += sum(name not in work.of for name in names)
-            ours = [pair for pair, name in zip(batch, names, strict=True) if name in work.serves]
+            strays += sum(name not in work.of and not work.takes(name) for name in names)
+            ours = [pair for pair, name in zip(batch, names, strict=True) if work.takes(name)]
             if not ours:
                 continue
             if not agreed:
