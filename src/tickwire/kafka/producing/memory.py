@@ -33,6 +33,7 @@ class MemoryPublisher:
     """Keeps every record, in order, and acknowledges it at once.
 
     ``open``, then ``start``, then ``publish``; ``close`` at the end. Raises :exc:`RuntimeError` for another order.
+    Values are JSON whatever the settings say, because no registry is asked.
     """
 
     def __init__(self, config: KafkaConfig) -> None:
