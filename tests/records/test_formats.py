@@ -370,3 +370,32 @@ def test_both_forms_of_the_code_say_the_same_of_damaged_values(value: tuple[str,
         except RecordRejected as e:
             says.append(str(e))
     assert says[0] == says[1]
+
+
+@st.composite
+def damaged_text(draw: st.DrawFn) -> tuple[str, bytes]:
+    event = draw(every_event)
+    text = bytearray(msgspec.json.encode(event))
+    for _ in range(draw(st.integers(1, 2))):
+        at = draw(st.integers(0, len(text)))
+        more = st.sampled_from(
+            [b"", b" ", b"0", b"-", b'"', b"\\", b"\xff", b"null", b"[", b"]", b",", b"1.0", b"9" * 18]
+        )
+        text[at : at + draw(st.integers(0, 2))] = draw(more)
+    return KIND_OF[type(event)].name, bytes(text)
+
+
+@pytest.mark.skipif(native is None, reason="there is no compiled part")
+@pytest.mark.parametrize("encoder", ["AvroEncoder", "ProtobufEncoder"])
+@given(text=damaged_text())
+def test_both_forms_of_the_code_say_the_same_of_text_that_we_do_not_write(
+    encoder: str, text: tuple[str, bytes]
+) -> None:
+    kind, data = text
+    says: list[bytes | str] = []
+    for form in (getattr(native, encoder), python_forms[encoder]):
+        try:
+            says.append(form(kind, 1)(data))
+        except (msgspec.DecodeError, UnicodeDecodeError, OverflowError, AttributeError) as e:
+            says.append(str(e))
+    assert says[0] == says[1]

@@ -51,7 +51,9 @@ put_field(const Field *field, Text *text, char *to)
     }
     if (field->type == LONG || field->type == LONG_OR_NULL)
         return take_long(text, &number) ? put_long(to, number) : NULL;
-    return take_text(text, &piece) ? put_piece(to, &piece) : NULL;
+    if (!take_text(text, &piece) || (field->type == WORD && word_number(field, &piece) < 0))
+        return NULL;
+    return put_piece(to, &piece);
 }
 
 static PyObject *
@@ -127,10 +129,7 @@ read_field(const Fields *fields, const Field *field, Text *data)
         return NULL;
     if (field->type != WORD)
         return PyUnicode_DecodeUTF8(piece.text, piece.size, NULL);
-    for (int i = 0; i < WORDS && field->words[i]; i++)
-        if ((Py_ssize_t)strlen(field->words[i]) == piece.size && !memcmp(field->words[i], piece.text, (size_t)piece.size))
-            return Py_NewRef(word_of(fields, field, i));
-    return NULL;
+    return Py_XNewRef(word_of(fields, field, word_number(field, &piece)));
 }
 
 static PyObject *

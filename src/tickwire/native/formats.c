@@ -81,7 +81,7 @@ take_long(Text *text, long long *number)
             return 0;
         value = value * 10 + (*at - '0');
     }
-    if (!digits)
+    if (!digits || (digits > 1 && at[-digits] == '0'))
         return 0;
     *number = negative ? -value : value;
     text->at = at;
@@ -114,6 +114,16 @@ take_level(Text *text, int first, Piece level[2])
         return -1;
     return (first || take_char(text, ',')) && take_char(text, '[') && take_text(text, &level[0]) && take_char(text, ',')
            && take_text(text, &level[1]) && take_char(text, ']');
+}
+
+int
+word_number(const Field *field, const Piece *piece)
+{
+    for (int i = 0; i < WORDS && field->words[i]; i++)
+        if ((Py_ssize_t)strlen(field->words[i]) == piece->size
+            && !memcmp(field->words[i], piece->text, (size_t)piece->size))
+            return i;
+    return -1;
 }
 
 /* ---- Encoders ----------------------------------------------------------------------------------------------------- */

@@ -34,6 +34,8 @@ int take_long(Text *text, long long *number);
 int take_levels_begin(Text *text);
 int take_level(Text *text, int first, Piece level[2]); /* -1: there is none left */
 
+int word_number(const Field *field, const Piece *piece); /* -1: it is none of the field's */
+
 static inline char *
 put_varint(char *to, uint64_t number)
 {

@@ -42,16 +42,6 @@ put_levels(const Field *field, Text *text, char *to)
 }
 
 static char *
-put_word(const Field *field, const Piece *piece, char *to)
-{
-    for (int i = 0; i < WORDS && field->words[i]; i++)
-        if ((Py_ssize_t)strlen(field->words[i]) == piece->size
-            && !memcmp(field->words[i], piece->text, (size_t)piece->size))
-            return put_varint(put_tag(to, field->number, VARINT), (uint64_t)(i + 1));
-    return NULL;
-}
-
-static char *
 put_field(const Field *field, Text *text, char *to)
 {
     Piece piece;
@@ -70,8 +60,10 @@ put_field(const Field *field, Text *text, char *to)
     }
     if (!take_text(text, &piece))
         return NULL;
-    if (field->type == WORD)
-        return put_word(field, &piece, to);
+    if (field->type == WORD) {
+        int word = word_number(field, &piece);
+        return word < 0 ? NULL : put_varint(put_tag(to, field->number, VARINT), (uint64_t)word + 1);
+    }
     return piece.size || optional ? put_piece(to, field->number, &piece) : to;
 }
 
