@@ -7,6 +7,7 @@ EXCHANGE ?= binance
 SYMBOLS ?=
 LIVE ?=
 MINUTES ?= 10
+unexport PYTHONDONTWRITEBYTECODE  # tests start hundreds of processes: each would compile all of it again
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check faults soak bench bench-quick bench-check clean
