@@ -17,7 +17,6 @@ from msgspec import Raw
 from forms import FORMS as CODE
 from forms import use
 from record_support import BOOK, EVENTS, FORMATS, TICKER, TRADE, events, reader_of, stock_classes
-from tickwire.compiled import native, python_forms
 from tickwire.errors import RecordRejected, RegistryNotSet
 from tickwire.events.types import MarketEvent, OrderBook
 from tickwire.records.codec import RecordWriter, read_event
@@ -347,55 +346,3 @@ def test_a_word_that_has_no_meaning_is_of_another_shape(name: str) -> None:
 def test_a_message_index_may_be_written_at_length() -> None:
     value = HEAD["avro"] + b"\x02\x00" + GOLDEN["ticker", "protobuf"]
     assert reader_of("ticker", "protobuf").decode(value) == TICKER
-
-
-@st.composite
-def damaged(draw: st.DrawFn) -> tuple[str, str, bytes]:
-    event, name = draw(every_event), draw(st.sampled_from(FORMATS))
-    value = bytearray(written(event, name))
-    for _ in range(draw(st.integers(1, 3))):
-        at = draw(st.integers(len(HEAD[name]), len(value)))
-        value[at : at + draw(st.integers(0, 4))] = draw(st.binary(max_size=4))
-    return KIND_OF[type(event)].name, name, bytes(value)
-
-
-@pytest.mark.skipif(native is None, reason="there is no compiled part")
-@given(value=damaged())
-def test_both_forms_of_the_code_say_the_same_of_damaged_values(value: tuple[str, str, bytes]) -> None:
-    kind, name, data = value
-    says: list[MarketEvent | str] = []
-    for read in (getattr(native, f"read_{name}"), python_forms[f"read_{name}"]):
-        try:
-            says.append(read(kind, data, len(HEAD[name])))
-        except RecordRejected as e:
-            says.append(str(e))
-    assert says[0] == says[1]
-
-
-@st.composite
-def damaged_text(draw: st.DrawFn) -> tuple[str, bytes]:
-    event = draw(every_event)
-    text = bytearray(msgspec.json.encode(event))
-    for _ in range(draw(st.integers(1, 2))):
-        at = draw(st.integers(0, len(text)))
-        more = st.sampled_from(
-            [b"", b" ", b"0", b"-", b'"', b"\\", b"\xff", b"null", b"[", b"]", b",", b"1.0", b"9" * 18]
-        )
-        text[at : at + draw(st.integers(0, 2))] = draw(more)
-    return KIND_OF[type(event)].name, bytes(text)
-
-
-@pytest.mark.skipif(native is None, reason="there is no compiled part")
-@pytest.mark.parametrize("encoder", ["AvroEncoder", "ProtobufEncoder"])
-@given(text=damaged_text())
-def test_both_forms_of_the_code_say_the_same_of_text_that_we_do_not_write(
-    encoder: str, text: tuple[str, bytes]
-) -> None:
-    kind, data = text
-    says: list[bytes | str] = []
-    for form in (getattr(native, encoder), python_forms[encoder]):
-        try:
-            says.append(form(kind, 1)(data))
-        except (msgspec.DecodeError, UnicodeDecodeError, OverflowError, AttributeError) as e:
-            says.append(str(e))
-    assert says[0] == says[1]
