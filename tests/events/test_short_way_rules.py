@@ -11,7 +11,7 @@ from forms import FORMS, use
 from tickwire.events import book as books
 from tickwire.events import numbers, short_way
 from tickwire.events.digest import ASKS_FIRST, BIDS_FIRST, DIGITS, IN_TURN, JAVASCRIPT, WRITTEN, Digest
-from tickwire.events.short_way import ANY, ASK, BID, KEPT, LATER, NEXT, PREVIOUS, REMOVED, STEP, Rule
+from tickwire.events.short_way import ANY, ASK, BID, KEPT, NEXT, PREVIOUS, REMOVED, STEP, Rule
 from tickwire.events.types import OrderBook, Ticker, Trade
 from tickwire.kafka.producing import in_flight
 from tickwire.kafka.producing.ledger import Lane, Stream
@@ -122,16 +122,6 @@ def test_a_step_to_one_begins_anew() -> None:
     assert len(followed.left) == 1
 
 
-@pytest.mark.parametrize(("time", "taken"), [(10, True), (12, True), (9, False)])
-def test_a_time_that_is_the_number_is_none_from_before(time: int, taken: bool) -> None:
-    followed = Followed(b'{"b":=b,"a":=a,"t":"#t","s":"$"}', Rule(LATER))
-    followed.follow()
-    followed.take(b'{"b":[],"a":[["10","0"]],"t":"%d","s":"a"}' % time)
-    assert [(v["sequence"], v["exchange_us"], v["asks"]) for v in followed.sent] == [
-        (time, time, [["10", "0"]])
-    ] * taken
-
-
 @pytest.mark.parametrize(
     ("mark", "said", "expected"),
     [
@@ -226,7 +216,7 @@ def test_a_change_is_taken_where_its_checksum_is_right(digest: Digest, text: byt
 @pytest.mark.parametrize(
     ("shape", "rule"),
     [
-        (NUMBERED, Rule(5)), (NUMBERED, Rule(-1)), (NUMBERED, Rule(PREVIOUS)), (NUMBERED, Rule(LATER)),
+        (NUMBERED, Rule(4)), (NUMBERED, Rule(-1)), (NUMBERED, Rule(PREVIOUS)),
         (CHECKED, Rule(NEXT)), (CHECKED, Rule(ANY)), (NUMBERED, Rule(NEXT, Digest(1, 0, 0))),
         (CHECKED, Rule(ANY, Digest(26, 0, 0))), (CHECKED, Rule(ANY, Digest(9, 3, 0))),
         (CHECKED, Rule(ANY, Digest(9, 0, 3))), (NUMBERED, Rule(NEXT, names=("price",))),

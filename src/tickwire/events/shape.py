@@ -5,10 +5,9 @@ In a shape ``~`` stands for text without ``@``, ``$`` for the symbol, ``#`` for 
 *a* where it buys and *b* where it sells, ``+`` for members that an exchange may add, and what is in parentheses may be
 missing. Everything else stands for itself; between the parts of the JSON text may be spaces.
 
-A letter says what an integer is. ``#m``, ``#u``, ``#n``: the time in milli-, micro- or nanoseconds; ``#t``: the time
-in microseconds, which is the number, too. In changes of a book ``#f`` and ``#l``: the first and last number of its
-updates, ``#p``: the number before them, ``#c``: a checksum, ``#x``: what nobody wants. ``=b`` and ``=a`` are bids and
-asks, ``=s`` both in one list.
+A letter says what an integer is. ``#m``, ``#u``, ``#n``: the time in milli-, micro- or nanoseconds. In
+changes of a book ``#f`` and ``#l``: the first and last number of its updates, ``#p``: the number before them, ``#c``: a
+checksum, ``#x``: what nobody wants. ``=b`` and ``=a`` are bids and asks, ``=s`` both in one list.
 """
 
 import re
@@ -33,9 +32,9 @@ _PARTS = {
     ")": rb")?",
 }
 _SIDE = re.compile(rb"<([A-Za-z]+)\|([A-Za-z]+)>")
-_MARK = re.compile(r"#[lfpcxmunt]?|=[bas]?|.", re.DOTALL)
+_MARK = re.compile(r"#[lfpcxmun]?|=[bas]?|.", re.DOTALL)
 _MARKED = "$#%^=<"  # what is read
-_TIMES = {"#m": 1000, "#u": 1, "#t": 1}  # microseconds in each; those of "#n" are counted the other way
+_TIMES = {"#m": 1000, "#u": 1}  # microseconds in each; those of "#n" are counted the other way
 _NUMBER_IN_TEXT = rb"([0-9]{1,14}(?:\.[0-9]{1,24})?)"
 
 
@@ -104,8 +103,8 @@ def is_of_change(shape: bytes) -> bool:
     """Whether it has what a change of a book needs, whatever its rule."""
     found = marks(shape)
     sides = {mark: count for mark, count in found.items() if mark[0] == "="}
-    times = found["^"] + found["#m"] + found["#u"] + found["#n"] + found["#t"]
-    once = all(found[mark] <= 1 for mark in ("#f", "#p", "#c", "#l", "#t"))
+    times = found["^"] + found["#m"] + found["#u"] + found["#n"]
+    once = all(found[mark] <= 1 for mark in ("#f", "#p", "#c", "#l"))
     others = found.keys() & {"#", "%", "<"} or re.search(r"\([^)]*[$#^(]|^[^(]*\)|\)[^(]*\)|\([^)]*$", shape.decode())
     return found["$"] in {1, 2} and sides in ({"=b": 1, "=a": 1}, {"=s": 1}) and times == 1 and once and not others
 

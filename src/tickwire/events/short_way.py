@@ -26,14 +26,13 @@ from tickwire.events.side import read_levels, read_worded
 from tickwire.events.top import Top
 from tickwire.events.types import Level, Micros, TakerSide
 
-ANY, NEXT, PREVIOUS, STEP, LATER = range(5)
+ANY, NEXT, PREVIOUS, STEP = range(4)
 """What makes a change the next of its book. NEXT: its first and last number enclose the one behind the last change's.
-PREVIOUS: it names the last change's number. STEP: its number is one more. LATER: its number, a time, is not from
-before. ANY: no number says so."""
+PREVIOUS: it names the last change's number. STEP: its number is one more. ANY: no number says so."""
 
 KEPT, BID, ASK, REMOVED = range(4)  # what a word in front of a level says
 _MOST_WORDS = 4
-_NEEDS = {ANY: "", NEXT: "fl", PREVIOUS: "pl", STEP: "l", LATER: "t"}
+_NEEDS = {ANY: "", NEXT: "fl", PREVIOUS: "pl", STEP: "l"}
 
 _encode = msgspec.json.Encoder().encode
 
@@ -106,7 +105,7 @@ class _FollowedBook(Struct):
             return change.previous == before and not (last == before and _is_empty(change))
         if order == STEP:
             return last == before + 1 and last != 1
-        return order == ANY or last >= before
+        return True
 
     def apply(self, change: _Change, digest: Digest | None) -> bool:
         """Apply a change, and make its levels those that a reader has to apply. False: it is for the adapter.
@@ -132,10 +131,18 @@ class ShortWay:
     A ticker has four numbers (bid, its size, ask, its size), perhaps the last price, a sequence and a time. A change
     of a book has one or two texts of its symbol, levels, a time, and what its *rule* needs. A trade has its number, a
     price, a size, a side, and a time. A shape without anything is that of no frame. Raises :exc:`ValueError` when a
-    shape lacks what is needed.
+    shape lacks what is needed. *unpack* gives a frame's text where it does not come as text.
     """
 
-    def __init__(self, ticker_shape: bytes, change_shape: bytes, trade_shape: bytes, rule: Rule, /) -> None:
+    def __init__(
+        self,
+        ticker_shape: bytes,
+        change_shape: bytes,
+        trade_shape: bytes,
+        rule: Rule,
+        unpack: Callable[[bytes], bytes] | None = None,
+        /,
+    ) -> None:
         every = ticker_shape, change_shape, trade_shape
         needs = zip(("ticker", "change of a book", "trade"), (is_of_ticker, is_of_change, is_of_trade), strict=True)
         for shape, (name, is_whole) in zip(every, needs, strict=True):
@@ -144,7 +151,7 @@ class ShortWay:
         if not rule.fits(change_shape):
             raise ValueError("the shape of a change has not what its rule needs, or there is no such rule")
         self._ticker, self._change, self._trade = (Shape(shape, every) for shape in every)
-        self.rule, self._meanings = rule, dict(rule.words)
+        self.rule, self.unpack, self._meanings = rule, unpack, dict(rule.words)
         self._tickers: dict[str, tuple[str, bytes, Number]] = {}
         self._trades: dict[str, tuple[str, bytes]] = {}
         self._books: dict[str, _FollowedBook] = {}  # by the first text in a frame
@@ -221,7 +228,7 @@ class ShortWay:
             return None
         numbers = {mark[1]: int(texts[0]) for mark, texts in parts.items() if mark[0] == "#" and texts}
         first, last, previous, crc = (numbers.get(role, -1) for role in "flpc")
-        change = _Change(bids, asks, time_us, first, numbers.get("t", last), previous, crc)
+        change = _Change(bids, asks, time_us, first, last, previous, crc)
         return (book, change) if book.is_next(self.rule.order, change) else None
 
     def _levels(self, parts: dict[str, list[str]]) -> tuple[Levels, Levels]:
@@ -288,10 +295,11 @@ class ShortWayReceiver:
         """Take one message."""
         received_us = self._clock.now_us()
         try:
-            taken = self._direct.is_free() and (
-                self._take_ticker(payload, received_us)
-                or self._take_change(payload, received_us)
-                or self._take_trade(payload, received_us)
+            text = self._text(payload) if self._direct.is_free() else None
+            taken = text is not None and (
+                self._take_ticker(text, received_us)
+                or self._take_change(text, received_us)
+                or self._take_trade(text, received_us)
             )
         except Exception as e:  # noqa: BLE001 - told, as the session tells those of the long way
             self._frames.value += 1
@@ -301,6 +309,12 @@ class ShortWayReceiver:
             self._frames.value += 1
         else:
             self._message(payload)
+
+    def _text(self, payload: bytes) -> bytes | None:
+        try:
+            return payload if self._way.unpack is None else self._way.unpack(payload)
+        except Exception:  # noqa: BLE001 - the session says what is wrong
+            return None
 
     def _take_ticker(self, frame: bytes, received_us: Micros) -> bool:
         try:

@@ -11,7 +11,7 @@ Not confirmed: limits of subscriptions and connections; what a ticker says of an
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -19,6 +19,7 @@ from msgspec import Meta, Raw, Struct
 
 from tickwire.errors import FrameRejected
 from tickwire.events.decimals import decimal_text
+from tickwire.events.short_way import PREVIOUS, Rule, ShortWay
 from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import Channel, Output, Send, Symbol, decoded, malformed
@@ -47,6 +48,8 @@ EXCHANGE = contract.Exchange(
 
 _NAMES: dict[Channel, str] = {"ticker": "bbo", "orderbook": "mbp.150", "trade": "trade.detail"}  # ours, HTX's
 _CHANNELS: dict[str, Channel] = {name: channel for channel, name in _NAMES.items()}
+# As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
+_CHANGE_SHAPE = b'{"ch":"market.$","ts":#m,"tick":{"seqNum":#l,"prevSeqNum":#p(,"bids":=b)(,"asks":=a)}}'
 _TOPIC = re.compile(r"market\.(\w+)\.(bbo|mbp\.150|trade\.detail)")
 
 _Number = Annotated[int, Meta(ge=0, le=2**53)]
@@ -129,16 +132,26 @@ def derive(symbol: str) -> Symbol:
     return Symbol(f"{base}-{quote}", (base + quote).lower())
 
 
+def _unpack(payload: bytes) -> bytes:
+    return gunzipped(payload, EXCHANGE.max_frame_bytes)
+
+
 class Adapter(KitAdapter[RequestedBook]):
     """One connection to either socket. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
 
     exchange = EXCHANGE
+    shapes = b"", _CHANGE_SHAPE, b""
+    rule = Rule(PREVIOUS)
     most = 1
+
+    def _make_short_way(self, unpack: Callable[[bytes], bytes] | None = _unpack) -> ShortWay | None:
+        return super()._make_short_way(unpack)
 
     def keep(self, symbol: Symbol) -> RequestedBook:
         """Keep a book whose changes name the number of the one before, the first one that of the snapshot."""
         question = msgspec.json.encode({"req": f"market.{symbol.native}.{_NAMES['orderbook']}", "id": "snapshot"})
-        return RequestedBook(symbol, BookMessages(EXCHANGE.name, symbol, self.depth), question, by_previous)
+        messages, in_frames = BookMessages(EXCHANGE.name, symbol, self.depth), (f"{{0}}.{_NAMES['orderbook']}",)
+        return RequestedBook(symbol, messages, question, by_previous, self.short_way, in_frames)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
         """Ask for one topic."""
@@ -148,7 +161,7 @@ class Adapter(KitAdapter[RequestedBook]):
 
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
-        frame = decoded("frame", _decode, gunzipped(payload, EXCHANGE.max_frame_bytes))
+        frame = decoded("frame", _decode, _unpack(payload))
         if frame.ch is not None:
             return self._data(*_item(frame.ch), frame, received_us)
         if frame.ping is not None:  # "if client ignores it for 2 times, disconnect will happen"

@@ -181,6 +181,8 @@ typedef struct { /* by the exchange's names; */
 
 /* What is known of the symbol, borrowed; NULL, perhaps with an error set. */
 PyObject *look_up(PyObject *names, const Piece *symbol);
+/* The frame's text, a new reference; NULL with an error set: it has none. */
+PyObject *short_way_text(const ShortWay *way, PyObject *frame);
 /* 1: the frame may take the short way, 0: it is for the adapter, -1: an error is set. */
 int short_way_find(ShortWay *way, const NumbersOf *numbers_of, const char *frame, Py_ssize_t size, Found *found);
 /* Carries out what was found, and makes the record's value, NULL where there is nothing to write. 0: it is for the

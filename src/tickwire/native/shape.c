@@ -120,8 +120,6 @@ take_role(Found *found, char role, const char *at)
     if (!(at = take_integer(at, found->end, &time, role == 'n' ? INT64_MAX : GREATEST_NUMBER)))
         return NULL;
     found->us = role == 'm' ? time.value * 1000 : role == 'n' ? time.value / 1000 : time.value;
-    if (role == 't') /* it is the number, too */
-        found->integers[LAST] = time;
     return at;
 }
 

@@ -13,7 +13,7 @@ shape_skip_letters(const char *at)
 char
 shape_role_of(const char *place)
 {
-    const char *known = *place == '#' ? "lfpcxmunt" : *place == '=' ? "bas" : "";
+    const char *known = *place == '#' ? "lfpcxmun" : *place == '=' ? "bas" : "";
     return place[1] && strchr(known, place[1]) ? place[1] : 0;
 }
 
@@ -38,8 +38,7 @@ count(const char *shape, char what) /* whatever stands behind it */
 static int
 count_times(const char *shape)
 {
-    return count(shape, '^') + shape_count(shape, "#m") + shape_count(shape, "#u") + shape_count(shape, "#n")
-           + shape_count(shape, "#t");
+    return count(shape, '^') + shape_count(shape, "#m") + shape_count(shape, "#u") + shape_count(shape, "#n");
 }
 
 /* Whether nothing that a ticker needs may be missing: the symbol, and all numbers but a fifth one. */
@@ -83,7 +82,7 @@ change_is_whole(const char *shape)
 {
     int both = shape_count(shape, "=b") == 1 && shape_count(shape, "=a") == 1 && count(shape, '=') == 2;
     int names = count(shape, '$');
-    for (const char *role = "fpclt"; *role; role++)
+    for (const char *role = "fpcl"; *role; role++)
         if (shape_count(shape, (char[]){'#', *role, 0}) > 1)
             return 0;
     return names >= 1 && names <= NAMES && (both || (shape_count(shape, "=s") == 1 && count(shape, '=') == 1))

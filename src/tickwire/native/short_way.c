@@ -100,7 +100,6 @@ is_next(const ShortWay *way, const FollowedBook *book, const Found *found)
         return found->integers[PREVIOUS_ONE].value == before
                && !(last == before && !way->sides[0]->count && !way->sides[1]->count);
     case STEP: return last == before + 1 && last != 1;
-    case LATER: return last >= before;
     default: return 1;
     }
 }
@@ -135,6 +134,19 @@ leave_to_adapter(void)
         return -1;
     PyErr_Clear();
     return 0;
+}
+
+PyObject *
+short_way_text(const ShortWay *way, PyObject *frame)
+{
+    if (!way->unpack)
+        return Py_NewRef(frame);
+    PyObject *text = PyObject_CallOneArg(way->unpack, frame);
+    if (text && !PyBytes_Check(text)) {
+        Py_CLEAR(text);
+        PyErr_SetString(PyExc_TypeError, "a frame is unpacked to bytes");
+    }
+    return text;
 }
 
 int

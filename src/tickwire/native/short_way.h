@@ -4,7 +4,7 @@
 
 #include "side.h"
 
-enum { ANY, NEXT, PREVIOUS, STEP, LATER, ORDERS }; /* of updates, as in events/short_way.py */
+enum { ANY, NEXT, PREVIOUS, STEP, ORDERS }; /* of updates, as in events/short_way.py */
 
 /* A book that is followed; PyObject, so that a dictionary can hold it. */
 typedef struct {
@@ -24,6 +24,7 @@ struct ShortWay {
     /* what stands in a book's frames -> FollowedBook; native name of a ticker or trade -> (canonical name, its record's text
      * in front of bid or number, and of a ticker the Number that counts them) */
     PyObject *known[KINDS];
+    PyObject *unpack;                     /* bytes -> bytes: a frame's text; NULL: it is text */
     PyObject *followed;                   /* native name -> what stands in its frames */
     PyObject *rule;                       /* which the text of the layout belongs to */
     int order, checked;                   /* of updates; a change comes with the checksum of the book after it */

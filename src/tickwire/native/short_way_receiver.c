@@ -117,14 +117,20 @@ relay_call(ShortWayReceiver *relay, PyObject *arguments, PyObject *Py_UNUSED(key
         us = last;
     }
     relay->clock->value = us;
+    if (!direct_is_free(relay->direct))
+        return PyObject_CallOneArg(relay->message, frame);
+    PyObject *text = short_way_text(relay->way, frame);
+    if (!text) { /* the session says what is wrong */
+        PyErr_Clear();
+        return PyObject_CallOneArg(relay->message, frame);
+    }
     Found found;
-    int done = direct_is_free(relay->direct)
-               ? short_way_find(relay->way, &relay->numbers_of, PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), &found)
-               : 0;
+    int done = short_way_find(relay->way, &relay->numbers_of, PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text), &found);
     if (done > 0) {
         route = direct_route(relay->direct, relay->types[found.kind], found.symbol);
         done = route ? short_way_carry_out(relay->way, &found, us, &value) : -(PyErr_Occurred() != NULL);
     }
+    Py_DECREF(text);
     if (!done)
         return PyObject_CallOneArg(relay->message, frame);
     relay->frames->value++;

@@ -111,7 +111,7 @@ way_forget(ShortWay *way, PyObject *native)
 static int
 read_rule(ShortWay *way, const char *shape)
 {
-    static const char *const needs[ORDERS] = {"", "fl", "pl", "l", "t"};
+    static const char *const needs[ORDERS] = {"", "fl", "pl", "l"};
     PyObject *digest, *names, *words;
     if (!PyArg_ParseTuple(way->rule, "iOO!O!", &way->order, &digest, &PyTuple_Type, &names, &PyTuple_Type, &words))
         return -1;
@@ -152,14 +152,15 @@ read_rule(ShortWay *way, const char *shape)
     return 0;
 }
 
-/* ShortWay(ticker_shape, change_shape, trade_shape, rule); the Python form says what each needs. */
+/* ShortWay(ticker_shape, change_shape, trade_shape, rule, unpack); the Python form says what each needs. */
 static PyObject *
 way_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords))
 {
     static const char *const names[] = {"ticker", "change of a book", "trade"};
-    PyObject *texts[KINDS], *rule;
+    PyObject *texts[KINDS], *rule, *unpack = Py_None;
     const char *shapes[KINDS];
-    if (!PyArg_ParseTuple(arguments, "SSSO!", &texts[TICKER], &texts[CHANGE], &texts[TRADE], &PyTuple_Type, &rule))
+    if (!PyArg_ParseTuple(arguments, "SSSO!|O", &texts[TICKER], &texts[CHANGE], &texts[TRADE], &PyTuple_Type, &rule,
+                          &unpack))
         return NULL;
     for (int i = 0; i < KINDS; i++) {
         shapes[i] = PyBytes_AS_STRING(texts[i]);
@@ -170,6 +171,7 @@ way_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords))
     if (!way)
         return NULL;
     way->rule = Py_NewRef(rule);
+    way->unpack = unpack == Py_None ? NULL : Py_NewRef(unpack);
     int whole = !read_rule(way, shapes[CHANGE]) && (way->followed = PyDict_New());
     for (int i = 0; whole && i < 2; i++)
         whole = (way->sides[i] = changes_new()) != NULL;
@@ -195,6 +197,7 @@ way_free(ShortWay *way)
     }
     Py_XDECREF(way->followed);
     Py_XDECREF(way->rule);
+    Py_XDECREF(way->unpack);
     type->tp_free((PyObject *)way);
     Py_DECREF(type);
 }

@@ -1,7 +1,7 @@
 """What every adapter does alike, whatever its frames look like."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
@@ -57,12 +57,12 @@ class KitAdapter(Generic[Kept]):
             self.enter(symbols), self.most, self.write, self._carried, apart=self.apart, whole=self.whole
         )
 
-    def _make_short_way(self) -> ShortWay | None:
+    def _make_short_way(self, unpack: Callable[[bytes], bytes] | None = None) -> ShortWay | None:
         """Make the way past ``receive``; in the shapes ``!`` stands for the depth."""
         if self.shapes is None:
             return None
         ticker, change, trade = (shape.replace(b"!", b"%d" % self.depth) for shape in self.shapes)
-        return ShortWay(ticker, change, trade, self.rule)
+        return ShortWay(ticker, change, trade, self.rule, unpack)
 
     def start(self) -> list[Output]:
         """Subscribe everything."""

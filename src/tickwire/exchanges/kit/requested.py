@@ -1,5 +1,8 @@
 """Books whose snapshot comes over the socket, but only where it is asked for."""
 
+from collections.abc import Sequence
+
+from tickwire.events.short_way import ShortWay
 from tickwire.events.types import Micros
 from tickwire.exchanges.contract import Fetch, Output, Send, Symbol
 from tickwire.exchanges.kit.bridged import BridgedBook
@@ -10,8 +13,16 @@ from tickwire.exchanges.messages import BookMessages
 class RequestedBook(BridgedBook):
     """Events are kept until the answer to *question* is there, whoever asked it. See :class:`BridgedBook`."""
 
-    def __init__(self, symbol: Symbol, messages: BookMessages, question: bytes, follows: Follows) -> None:
-        super().__init__(messages, Fetch(symbol, "", 0), _unread, follows)
+    def __init__(
+        self,
+        symbol: Symbol,
+        messages: BookMessages,
+        question: bytes,
+        follows: Follows,
+        short_way: ShortWay | None = None,
+        in_frames: Sequence[str] = ("{0}",),
+    ) -> None:
+        super().__init__(messages, Fetch(symbol, "", 0), _unread, follows, None, short_way, None, in_frames)
         self._question = question
 
     def snapshot(self, event: BookEvent, received_us: Micros) -> list[Output]:
