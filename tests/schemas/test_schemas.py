@@ -20,7 +20,7 @@ from tickwire.records.formats.framing import WriterSchema
 from tickwire.records.kinds import KIND_OF, KINDS, Kind
 from tickwire.schemas import schema_text
 
-VERSIONS = Path(__file__).parents[1] / "fixtures" / "schemas"
+VERSIONS = Path(__file__).parent / "versions"
 SUFFIXES = {"avro": "avsc", "protobuf": "proto"}
 OLD = sorted(VERSIONS.glob("*.jsonl"))
 of_each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
