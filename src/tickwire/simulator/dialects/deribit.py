@@ -73,11 +73,7 @@ class Dialect(PlainDialect):
 
     def _change(self, channel: Broadcast, step: Step, levels: Sides, now_us: int) -> str:  # noqa: ARG002 - by their keys
         sides = [
-            [
-                ("delete" if not lots else "change" if key in self._known else "new", key, lots)
-                for key, lots in side.items()
-            ]
-            for side in (step.bids, step.asks)
+            [(self._action(key, lots), key, lots) for key, lots in side.items()] for side in (step.bids, step.asks)
         ]
         previous = f',"prev_change_id":{step.first - 1}'
         return _pushed(channel, _book("change", channel.book, sides, now_us, previous))
