@@ -19,7 +19,10 @@ def near(name: str, known: Sequence[str]) -> str:
 
 
 class TickwireError(Exception):
-    """Base of every error raised on purpose by this package."""
+    """Base of every error raised on purpose by this package.
+
+    Python keeps what an error is made of in ``args``, whether its class has an ``__init__`` of its own or not.
+    """
 
     retryable = False
     exit_code = 1
@@ -39,7 +42,6 @@ class InvalidSetting(SettingsError):
     """One setting has a value that does not fit. ``value`` is written out for reading and holds no secret."""
 
     def __init__(self, variable: str, value: str, expected: str, origin: str = "") -> None:
-        super().__init__(variable, value, expected, origin)
         self.variable, self.value, self.expected, self.origin = variable, value, expected, origin
 
     def __str__(self) -> str:
@@ -54,7 +56,6 @@ class UnknownExchange(UsageError):
     """No exchange module has this name."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
-        super().__init__(name)
         self.name, self.known = name, tuple(known)
 
     def __str__(self) -> str:
@@ -65,7 +66,6 @@ class UnknownChannel(UsageError):
     """The exchange does not offer this channel."""
 
     def __init__(self, channel: str, exchange: str, known: Sequence[str]) -> None:
-        super().__init__(channel)
         self.channel, self.exchange, self.known = channel, exchange, tuple(known)
 
     def __str__(self) -> str:
@@ -77,7 +77,6 @@ class UnknownSymbol(UsageError):
     """The exchange does not list this symbol."""
 
     def __init__(self, symbol: str, exchange: str, closest: Sequence[str]) -> None:
-        super().__init__(symbol)
         self.symbol, self.exchange, self.closest = symbol, exchange, tuple(closest)
         self.named_by = "FEED_SYMBOLS or --symbols"
 
@@ -136,7 +135,6 @@ class FrameRejected(FeedError):
     """A frame or body is not what the exchange documents; it is counted and skipped."""
 
     def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(reason, detail)
         self.reason, self.detail = reason, detail
 
     def __str__(self) -> str:
@@ -147,7 +145,6 @@ class ConnectionLost(FeedError):
     """A connection could not be opened or has to be given up. ``reason`` is one of ``metrics.RECONNECT_REASONS``."""
 
     def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(reason, detail)
         self.reason, self.detail = reason, detail
 
     def __str__(self) -> str:
@@ -160,7 +157,6 @@ class RequestRefused(FeedError):
     retryable = False
 
     def __init__(self, path: str, status: int, answer: str) -> None:
-        super().__init__(path, status, answer)
         self.path, self.status, self.answer = path, status, answer
 
     def __str__(self) -> str:
@@ -173,7 +169,6 @@ class SubscriptionRefused(FeedError):
     retryable = False
 
     def __init__(self, exchange: str, symbol: str, channel: str, answer: str) -> None:
-        super().__init__(exchange, symbol, channel, answer)
         self.exchange, self.symbol, self.channel, self.answer = exchange, symbol, channel, answer
 
     def __str__(self) -> str:
@@ -205,7 +200,6 @@ class DeadLetterNotWritten(KafkaFailed):
     """The dead-letter topic did not take a record, whose offset is held. *retryable*: it may do so later."""
 
     def __init__(self, dlq_topic: str, source: tuple[str, int, int], cause: str, retryable: bool) -> None:
-        super().__init__(dlq_topic, source, cause, retryable)
         self.dlq_topic, self.source, self.cause, self.retryable = dlq_topic, source, cause, retryable
 
     def __str__(self) -> str:
@@ -220,7 +214,6 @@ class OffsetLost(KafkaFailed):
     """The next offset of a partition is not in Kafka."""
 
     def __init__(self, topic: str, partition: int, offset: int) -> None:
-        super().__init__(topic, partition, offset)
         self.topic, self.partition, self.offset = topic, partition, offset
 
     def __str__(self) -> str:
@@ -235,7 +228,6 @@ class NoHome(UsageError):
     """Nothing says where this user's files are kept."""
 
     def __init__(self, variable: str, instead: str = "") -> None:
-        super().__init__(variable, instead)
         self.variable, self.instead = variable, instead
 
     def __str__(self) -> str:
@@ -249,7 +241,6 @@ class SpillUnusable(UsageError):
     """The spill folder cannot be opened: its place, its rights, its owner or its format is in the way."""
 
     def __init__(self, folder: str, reason: str, remedy: str = "make it a folder that this user can write to") -> None:
-        super().__init__(folder, reason, remedy)
         self.folder, self.reason, self.remedy = folder, reason, remedy
 
     def __str__(self) -> str:
@@ -271,7 +262,6 @@ class SpillOfAnotherCluster(UsageError):
     """Records wait on disk for another Kafka cluster than the one that is reached."""
 
     def __init__(self, folder: str, theirs: str, ours: str) -> None:
-        super().__init__(folder, theirs, ours)
         self.folder, self.theirs, self.ours = folder, theirs, ours
 
     def __str__(self) -> str:
@@ -288,7 +278,6 @@ class SpillFull(TickwireError):
     retryable = True
 
     def __init__(self, folder: str, reason: str) -> None:
-        super().__init__(folder, reason)
         self.folder, self.reason = folder, reason
 
     def __str__(self) -> str:
@@ -301,7 +290,6 @@ class SpillFailed(TickwireError):
     """Reading or writing the spill failed, other than for want of room."""
 
     def __init__(self, folder: str, cause: str) -> None:
-        super().__init__(folder, cause)
         self.folder, self.cause = folder, cause
 
     def __str__(self) -> str:
@@ -315,7 +303,6 @@ class RecordRejected(TickwireError):
     """
 
     def __init__(self, error_type: str, detail: str) -> None:
-        super().__init__(error_type, detail)
         self.error_type, self.detail = error_type, detail
 
     def __str__(self) -> str:
@@ -421,7 +408,6 @@ class ProcessingFailed(TickwireError):
     """The consumer stopped at a record that could not be processed; its offset is not committed."""
 
     def __init__(self, topic: str, partition: int, offset: int, why: str) -> None:
-        super().__init__(topic, partition, offset, why)
         self.topic, self.partition, self.offset, self.why = topic, partition, offset, why
 
     def __str__(self) -> str:
@@ -436,7 +422,6 @@ class HandlerNotClosed(TickwireError):
     """``close()`` of the handler failed, or did not end in time; every offset was committed before."""
 
     def __init__(self, why: str) -> None:
-        super().__init__(why)
         self.why = why
 
     def __str__(self) -> str:
@@ -447,7 +432,6 @@ class TooManyDeadLetters(TickwireError):
     """So many records cannot be processed that the handler is more likely wrong than the data."""
 
     def __init__(self, topic: str, partition: int, offset: int, count: str, why: str) -> None:
-        super().__init__(topic, partition, offset, count, why)
         self.topic, self.partition, self.offset, self.count, self.why = topic, partition, offset, count, why
 
     def __str__(self) -> str:
@@ -462,7 +446,6 @@ class PortTaken(TickwireError):
     """A port we should listen on is in use or may not be opened."""
 
     def __init__(self, what: str, host: str, port: int, setting: str, cause: str) -> None:
-        super().__init__(what, host, port, setting, cause)
         self.what, self.host, self.port, self.setting, self.cause = what, host, port, setting, cause
 
     def __str__(self) -> str:

@@ -25,7 +25,6 @@ class ChildFailed(TickwireError):
     """A process that we started ended early or did not do what we waited for."""
 
     def __init__(self, command: str, what: str, tail: str) -> None:
-        super().__init__(command, what, tail)
         self.command, self.what, self.tail = command, what, tail
 
     def __str__(self) -> str:

@@ -94,7 +94,6 @@ class UnwritableFile(TickwireError):
     """A file that the user named cannot be written."""
 
     def __init__(self, path: Path, option: str, cause: str) -> None:
-        super().__init__(path, option, cause)
         self.path, self.option, self.cause = path, option, cause
 
     def __str__(self) -> str:

@@ -37,7 +37,6 @@ class NoExchange(TickwireError):
     """The real exchange cannot be reached from here."""
 
     def __init__(self, host: str, cause: str) -> None:
-        super().__init__(host, cause)
         self.host, self.cause = host, cause
 
     def __str__(self) -> str:

@@ -34,7 +34,6 @@ class RoundTripFailed(TickwireError):
     """Something that was sent did not arrive as it was."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(what)
         self.what = what
 
     def __str__(self) -> str:

@@ -91,7 +91,6 @@ class SmokeFailed(TickwireError):
     """A check found something that is not as it should be."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(what)
         self.what = what
 
     def __str__(self) -> str:

@@ -165,7 +165,6 @@ class WorkerFailed(TickwireError):
     """A worker ended with an error of its own, which *sentence* says."""
 
     def __init__(self, sentence: str, exit_code: int) -> None:
-        super().__init__(sentence, exit_code)
         self.sentence, self.exit_code = sentence, exit_code
 
     def __str__(self) -> str:

@@ -17,7 +17,6 @@ class AuditUnwritable(TickwireError):
     """The file of the audit lines cannot be written."""
 
     def __init__(self, path: Path, cause: str) -> None:
-        super().__init__(path, cause)
         self.path, self.cause = path, cause
 
     def __str__(self) -> str:

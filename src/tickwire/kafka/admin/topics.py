@@ -45,7 +45,6 @@ class TopicDiffers(TickwireError):
     """A topic that should be created exists in another form."""
 
     def __init__(self, name: str, differences: Sequence[str]) -> None:
-        super().__init__(name, differences)
         self.name, self.differences = name, tuple(differences)
 
     def __str__(self) -> str:
@@ -61,7 +60,6 @@ class UnknownTopic(UsageError):
     exit_code = 1
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
-        super().__init__(name)
         self.name, self.known = name, tuple(known)
 
     def __str__(self) -> str:
@@ -75,7 +73,6 @@ class ForeignTopic(UsageError):
     """A topic that is not ours to make or to delete."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(name)
         self.name = name
 
     def __str__(self) -> str:
