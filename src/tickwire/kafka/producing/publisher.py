@@ -18,8 +18,8 @@ from tickwire.daemon_pool import to_its_end
 from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.events.types import MarketEvent
 from tickwire.kafka.admin.topics import ensure_topics
-from tickwire.kafka.clients import CONNECT_SECONDS, said
-from tickwire.kafka.codes import TOO_LARGE
+from tickwire.kafka.clients import CONNECT_SECONDS
+from tickwire.kafka.producing.broken_books import BrokenBooks
 from tickwire.kafka.producing.flow import Flows
 from tickwire.kafka.producing.ledger import (
     IN_MEMORY,
@@ -43,11 +43,6 @@ from tickwire.records.kinds import KINDS, topics_by_kind
 logger = logging.getLogger(__name__)
 
 _TICK_S = 0.005
-# Least time between two starts of a book because of us: each costs the exchange a snapshot. Twice as long after each
-# record that Kafka would not have, up to the longest.
-_RESTART_S = 10.0
-_LONGEST_RESTART_S = 600.0
-_CALM_S = 1200.0  # without one, after which the next one is the first again
 _LOOK_S = 2.0  # for Kafka to answer, and between two looks, after a start without it
 
 
@@ -74,15 +69,16 @@ class Publisher:
         self._writer = RecordWriter(topics_by_kind(config))
         self._schemas = SchemaIds(config)
         self._ledger = Ledger(config.topics)
+        self._books = BrokenBooks()
         self._buffer = OutageBuffer(
-            config, self._ledger, time.monotonic, lose=self._lose, broke=self._break, failed=self._fail
+            config, self._ledger, time.monotonic, lose=self._books.lose, broke=self._books.add, failed=self._fail
         )
         self._watch = OutageWatch(self._buffer, time.monotonic())
         self._link = ProducerLink(
             config,
             stored=self._buffer.ended,
             refused=self._refused,
-            dropped=self._drop,
+            dropped=self._dropped,
             failed=self._fail,
             heard=self._watch.heard,
         )
@@ -91,8 +87,6 @@ class Publisher:
         self.publish: Callable[[MarketEvent], None] = self.way().publish
         """Takes one event; never waits, never raises because of Kafka."""
         self._waits = self._places(config)
-        self._broken: dict[Lane, None] = {}  # books that the feed has not been asked to start again
-        self._refusals: set[tuple[str, int]] = set()
         self._left: list[InFlight] | None = None  # at the end: what is neither acknowledged nor on disk
         self._connecting: asyncio.Task[None] | None = None
         self._failed = False
@@ -166,7 +160,7 @@ class Publisher:
             self._open_route(way, lane, event, record)
         stream = lane.stream
         stream.events += 1
-        if lane.broken and self._is_held_back(lane, record):
+        if lane.broken and self._books.hold_back(lane, record):
             return
         if record.topic in self._behind:
             self._waits[record.topic].hold(lane, record)
@@ -225,8 +219,9 @@ class Publisher:
 
     def _places(self, config: KafkaConfig) -> dict[str, WhenFull]:
         """Choose where the records of each topic wait; topics that block wait in one line."""
-        blocking = Blocking(config.max_block_ms / 1000, time.monotonic, self._lose, self.flows.pause, self.flows.resume)
-        dropping = Dropping(self._lose)
+        lose, flows = self._books.lose, self.flows
+        blocking = Blocking(config.max_block_ms / 1000, time.monotonic, lose, flows.pause, flows.resume)
+        dropping = Dropping(lose)
         places: dict[str, WhenFull] = {"spill": self._buffer, "conflate": Conflating(), "block": blocking}
         places |= {"drop": dropping, "invalidate": dropping}
         return {getattr(config, kind.topic): places[getattr(config, kind.when_full)] for kind in KINDS}
@@ -269,59 +264,16 @@ class Publisher:
             self._behind.update(topic for topic, other in self._waits.items() if other is place)
 
     def _refused(self, entry: InFlight, error: KafkaError) -> None:
-        """Count a record that can never be sent; the others go on."""
-        lane, record = entry.lane, entry.record
-        entry.stream.failed += 1
+        self._off_disk(entry)
+        self._books.refused(entry, error, self._loop.time())
+
+    def _dropped(self, entry: InFlight) -> None:
+        self._off_disk(entry)
+        self._books.dropped(entry)
+
+    def _off_disk(self, entry: InFlight) -> None:
         if entry.place != IN_MEMORY:
             self._buffer.ended(entry)
-        code = error.code()
-        lane.refused_times = 1 + (lane.refused_times if self._loop.time() < lane.refused_at + _CALM_S else 0)
-        lane.refused_at = self._loop.time()
-        if code in TOO_LARGE:
-            lane.refused_bytes = len(record.value)
-        if (record.topic, code) not in self._refusals:
-            self._refusals.add((record.topic, code))
-            logger.error(
-                "publisher.refused topic=%s key=%r bytes=%d code=%s error=%r (logged once)",
-                record.topic, record.key, len(record.value), error.name(), said(error),
-            )  # fmt: skip
-        self._break(lane)
-
-    def _drop(self, entry: InFlight) -> None:
-        """Drop what was behind a lost record of its book. Where nothing is on its way to mend it, it begins again."""
-        entry.stream.dropped += 1
-        if entry.place != IN_MEMORY:
-            self._buffer.ended(entry)
-        if not entry.lane.broken and not entry.lane.mending:
-            self._break(entry.lane)
-
-    def _lose(self, lane: Lane) -> None:
-        """Drop the newest record of a lane."""
-        lane.stream.dropped += 1
-        if lane.is_book:
-            lane.broken = True
-            self._broken[lane] = None
-
-    def _break(self, lane: Lane) -> None:
-        """Let nothing of a book follow what was lost on the way to Kafka, on disk or new, until it is whole again."""
-        if lane.is_book:
-            lane.broken = lane.hole = True
-            lane.mending = False
-            self._broken[lane] = None
-
-    def _is_held_back(self, lane: Lane, record: Record) -> bool:
-        """Count what may not follow what a broken book lost; an invalidation may, and a snapshot makes it whole."""
-        if not record.may_follow_hole:
-            lane.stream.dropped += 1
-            return True
-        if record.action == "snapshot":
-            if lane.refused_bytes and len(record.value) >= lane.refused_bytes:
-                lane.stream.failed += 1  # as the one before it did, at the cost of a producer
-                return True
-            lane.broken = False
-            lane.mending = lane.hole
-            self._broken.pop(lane, None)
-        return False
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(_TICK_S, self._tick)
@@ -340,7 +292,7 @@ class Publisher:
         self._link.poll()
         if self._behind:
             self._drain()
-        if self._broken:
+        if self._books:
             self._restart_books()
         self._buffer.sync()
         self.place.look()
@@ -360,11 +312,7 @@ class Publisher:
 
     def _restart_books(self) -> None:
         """Ask for new starts when there is room for their snapshots."""
-        now = self._loop.time()
-        for lane in [lane for lane in self._broken if lane.restart_at <= now and self._has_room(lane)]:
-            del self._broken[lane]
-            lane.refused_bytes = 0  # one more may be tried
-            lane.restart_at = now + min(_RESTART_S * 2 ** max(0, lane.refused_times - 1), _LONGEST_RESTART_S)
+        for lane in self._books.due(self._loop.time(), self._has_room):
             self.flows.restart(lane.stream.exchange, lane.exchange_symbol, "overflow")
 
     def _has_room(self, lane: Lane) -> bool:

@@ -2,9 +2,10 @@
 
 from tickwire.kafka.spill.epochs import Epochs
 from tickwire.kafka.spill.home import SOURCES, Disk, Home, Work, served, settle, take
-from tickwire.kafka.spill.log import SpillLog, Sync, unusable
+from tickwire.kafka.spill.log import SpillLog
 from tickwire.kafka.spill.owner import Owner
 from tickwire.kafka.spill.recovery import Recovery
+from tickwire.kafka.spill.sync import Sync, unusable
 
 __all__ = [
     "SOURCES", "Disk", "Epochs", "Home", "Owner", "Recovery", "SpillLog", "Sync", "Work", "served", "settle", "take",

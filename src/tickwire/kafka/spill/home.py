@@ -27,9 +27,10 @@ from tickwire import metrics
 from tickwire.errors import SpillFull, SpillInUse, SpillOfAnotherCluster, SpillUnusable
 from tickwire.kafka.spill.epochs import EPOCH, Epochs, read_epoch
 from tickwire.kafka.spill.folder import DONE, LOCK, lock
-from tickwire.kafka.spill.log import SpillLog, unusable
+from tickwire.kafka.spill.log import SpillLog
 from tickwire.kafka.spill.owner import OWNER, Owner, load_owner, replace, save_owner
 from tickwire.kafka.spill.segment import SUFFIX
+from tickwire.kafka.spill.sync import unusable
 
 logger = logging.getLogger(__name__)
 
@@ -177,35 +178,33 @@ def settle(disk: Disk, source: str, work: Work, ours: Owner) -> Home:
 
     Raises SpillUnusable, SpillOfAnotherCluster and SpillFailed.
     """
-    folder = disk.root / source / _name(work.serves)
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with turn(disk.root):
-            home = Home(folder, disk)
-            try:
-                _settle(home, disk.root, work, ours)
-            except BaseException:
-                home.log.close()
-                raise
-    except OSError as e:
-        raise unusable(folder, e) from e
+    with _taken(disk, disk.root / source / _name(work.serves)) as home:
+        _settle(home, disk.root, work, ours)
     return home
 
 
 def take(disk: Disk, folder: Path, ours: Owner) -> Home:
     """Take one folder as it is, whatever it serves, for the cluster of *ours*. Raises as :func:`settle`."""
+    with _taken(disk, folder) as home:
+        if ours.cluster is not None:
+            home.agree(ours.cluster, ours.brokers)
+    return home
+
+
+@contextmanager
+def _taken(disk: Disk, folder: Path) -> Iterator[Home]:
+    """Take a folder, or leave it as it was where what is done with it fails."""
     try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with turn(disk.root):
             home = Home(folder, disk)
             try:
-                if ours.cluster is not None:
-                    home.agree(ours.cluster, ours.brokers)
+                yield home
             except BaseException:
                 home.log.close()
                 raise
     except OSError as e:
         raise unusable(folder, e) from e
-    return home
 
 
 @contextmanager

@@ -1,30 +1,27 @@
 """The log itself: records go in at the end, come out in the same order, and leave when they are acknowledged."""
 
 import builtins
-import errno
 import logging
 import math
 import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
-from tickwire.errors import SpillFailed, SpillFull, SpillUnusable, TickwireError
+from tickwire.errors import SpillFull, TickwireError
 from tickwire.kafka.spill import folder as folders
-from tickwire.kafka.spill.numbers import Runs
 from tickwire.kafka.spill.reader import Reader
 from tickwire.kafka.spill.recovery import Found, path_of, recover
 from tickwire.kafka.spill.segment import FRAME_BYTES, HEADER_BYTES, Segment
+from tickwire.kafka.spill.sync import Sync, failure, unusable
 from tickwire.records.codec import Record, complete
 
 logger = logging.getLogger(__name__)
 
 _SEGMENT_BYTES = 16 << 20
 _SEGMENTS_AT_LEAST = 8  # a small budget is cut into smaller files, so that acknowledged room comes back early
-_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _CARRY_BYTES = 1 << 18  # as many move to a new file at once, so that nobody notices
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -35,35 +32,6 @@ def decode(body: bytes) -> Record:
     """Read what was appended. Raises msgspec.DecodeError."""
     record = _decode(body)
     return record if record.exchange_symbol else complete(record)
-
-
-class Sync(NamedTuple):
-    """What the disk has to do: :meth:`run` waits for it and touches nothing of the log, so any thread will do."""
-
-    folder: Path
-    active: Segment | None  # of which the disk gets all
-    size: int  # of it, when this began
-    end: int
-    finished: Sequence[Segment]
-    names: bool  # whether files were made or removed
-    done: Runs | None  # to be saved
-
-    def run(self) -> str | None:
-        """Do it; return why a full disk kept the list of what is acknowledged from being saved. Raises OSError."""
-        if self.active is not None:
-            self.active.sync()
-        for segment in self.finished:
-            segment.remove()
-        if self.names:
-            folders.sync_folder(self.folder)
-        if self.done is not None:
-            try:
-                folders.save_done(self.folder, self.done)
-            except OSError as e:
-                if e.errno not in _DISK_FULL:
-                    raise
-                return e.strerror
-        return None
 
 
 class SpillLog:
@@ -167,7 +135,7 @@ class SpillLog:
             before = active.size
             active.append(body)
         except OSError as e:
-            raise self._failure(e) from e
+            raise failure(self.folder, e) from e
         self._bytes += active.size - before
         self._unsynced = True
         self._next += 1
@@ -191,7 +159,7 @@ class SpillLog:
             folders.save_done(self.folder, self._done.runs())
             segment = self._write_first(bodies)
         except OSError as e:
-            raise self._failure(e) from e
+            raise failure(self.folder, e) from e
         self._segments.insert(0, segment)
         self._bytes += segment.size
         self._records += len(records)
@@ -218,7 +186,7 @@ class SpillLog:
                         self._lost(number, expected)
         except OSError as e:
             self._reader.close()
-            raise self._failure(e) from e
+            raise failure(self.folder, e) from e
         if len(found) < limit:
             self._lost(expected, self._next)
             expected = self._next
@@ -267,7 +235,7 @@ class SpillLog:
             self._unsynced |= sync.active is not None
             self._names_unsynced |= sync.names
             self._done_unsaved |= sync.done is not None
-            raise self._failure(e) from e
+            raise failure(self.folder, e) from e
 
     def close(self) -> None:
         """Do what :meth:`sync` does, close all files and give the folder back."""
@@ -379,18 +347,3 @@ class SpillLog:
             self._records -= count
             self._done_unsaved = True
             logger.error("spill.damaged folder=%s records=%d first=%d", self.folder, count, start)
-
-    def _failure(self, error: OSError) -> TickwireError:
-        if error.errno in _DISK_FULL:
-            return SpillFull(str(self.folder), "disk")
-        return SpillFailed(str(self.folder), error.strerror or str(error))
-
-
-def unusable(folder: Path, error: OSError) -> SpillUnusable:
-    """Say why a folder cannot be used."""
-    reason = (error.strerror or str(error)).lower()
-    if error.filename is not None and Path(error.filename) != folder:
-        reason += f": {Path(error.filename).name}"
-    if error.errno in _DISK_FULL:
-        return SpillUnusable(str(folder), reason, "free space on its disk")
-    return SpillUnusable(str(folder), reason)

@@ -1,0 +1,79 @@
+"""When a book that lost a record is asked for again, and what may follow until then; by the clock alone."""
+
+import pytest
+from confluent_kafka import KafkaError
+
+from tickwire.events.types import Action
+from tickwire.kafka.producing.broken_books import BrokenBooks
+from tickwire.kafka.producing.ledger import IN_MEMORY, InFlight, Lane, Stream
+from tickwire.records.codec import Record
+
+TOO_LARGE = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)
+
+
+def lane(*, is_book: bool = True) -> Lane:
+    return Lane(Stream("books", "orderbook", "toy"), "AX", is_book=is_book)
+
+
+def record(action: Action | None, size: int = 9) -> Record:
+    return Record("books", b"toy|A-X", b"-" * size, [], 1, "orderbook", "toy", action)
+
+
+def asked(books: BrokenBooks, now: float, *, room: bool = True) -> int:
+    return len(books.due(now, lambda _: room))
+
+
+def test_a_book_is_asked_for_once_a_loss_and_only_where_there_is_room() -> None:
+    books, one = BrokenBooks(), lane()
+    assert not books
+    books.add(one)
+    assert (bool(books), asked(books, 5.0, room=False), asked(books, 5.0), asked(books, 5.0)) == (True, 0, 1, 0)
+
+
+def test_two_starts_are_ten_seconds_apart_whatever_is_lost() -> None:
+    books, one = BrokenBooks(), lane()
+    at = []
+    for now in range(40):
+        books.lose(one)
+        at += [now] * asked(books, now)
+    assert at == [0, 10, 20, 30]
+
+
+def test_refused_records_put_the_next_start_off_longer_each_time_and_calm_forgets_them() -> None:
+    books, one = BrokenBooks(), lane()
+    waits, now = [], 0.0
+    for _ in range(9):
+        books.refused(InFlight(one.stream, one, record("delta")), TOO_LARGE, now)
+        assert asked(books, now) == 1
+        waits.append(one.restart_at - now)
+        now = one.restart_at
+    assert waits == [10, 20, 40, 80, 160, 320, 600, 600, 600]
+    books.refused(InFlight(one.stream, one, record("delta")), TOO_LARGE, now + 1200)
+    assert (asked(books, now + 1200), one.restart_at) == (1, now + 1210)
+    assert one.stream.failed == 10
+
+
+@pytest.mark.parametrize(("action", "held"), [("delta", True), ("invalid", False), ("snapshot", False)])
+def test_what_may_follow_a_loss_is_the_word_of_it_and_a_new_start(action: Action, held: bool) -> None:
+    books, one = BrokenBooks(), lane()
+    books.add(one)
+    assert books.hold_back(one, record(action)) is held
+    assert (one.stream.dropped, one.broken) == (held, action != "snapshot")
+
+
+def test_a_snapshot_as_large_as_the_one_that_was_refused_is_not_tried_until_the_book_was_asked_for() -> None:
+    books, one = BrokenBooks(), lane()
+    books.refused(InFlight(one.stream, one, record("snapshot", 100)), TOO_LARGE, 0.0)
+    assert [books.hold_back(one, record("snapshot", size)) for size in (100, 99)] == [True, False]
+    books.refused(InFlight(one.stream, one, record("snapshot", 100)), TOO_LARGE, 0.0)
+    assert asked(books, 30.0) == 1
+    assert books.hold_back(one, record("snapshot", 100)) is False
+
+
+def test_what_is_no_book_is_counted_and_nothing_else() -> None:
+    books, one = BrokenBooks(), lane(is_book=False)
+    books.lose(one)
+    entry = InFlight(one.stream, one, record(None))
+    assert entry.place == IN_MEMORY
+    books.refused(entry, TOO_LARGE, 0.0)
+    assert (one.stream.dropped, one.stream.failed, bool(books)) == (1, 1, False)
