@@ -28,7 +28,9 @@ from tickwire.wire.context import FeedContext
 from tickwire.wire.deadlines import AskAgain, Deadlines, Ping, Replace, Restart, Silent, Unheard
 from tickwire.wire.fetches import Fetches
 from tickwire.wire.hearing import Hearing
+from tickwire.wire.leaving import answers_are_in
 from tickwire.wire.pacer import Pacer
+from tickwire.wire.resyncs import Resyncs
 from tickwire.wire.silences import tell
 from tickwire.wire.standby import Standby
 
@@ -36,8 +38,6 @@ logger = logging.getLogger(__name__)
 
 _PLANNED_FROM = 0.9  # of the longest life: connections that began together do not end together
 _ADDRESS_S = 15.0  # for an address that has to be asked for
-_GOODBYE_S = 3.0  # for unsubscribing and its answers
-_QUIET_S = 0.25  # without a frame: the answers are in
 _CLOSE_S = 1.0
 _LOOK_S = 0.02
 _KEPT_S = 5.0
@@ -54,7 +54,6 @@ class Session:
     ) -> None:
         self._context, self._adapter, self._plan = context, adapter, plan
         self._booked = plan.symbols if "orderbook" in plan.channels else ()
-        self._loop = asyncio.get_running_loop()
         self._receive = adapter.receive
         self._frames = context.tally.frames
         self._serving = not standby
@@ -67,20 +66,20 @@ class Session:
             adapter, context.rest, context.books, context.subscriptions, context.random,
             self._take, self._failed, self._reject,
         )  # fmt: skip
+        self._resyncs = Resyncs(context.books, lambda symbol: self._act(adapter.resync, symbol))
         self._handlers: dict[type[Output], Callable[[Any], None]] = {
             Ticker: context.ticker,
             OrderBook: context.books.handle,
             Trade: context.trades.handle,
             Send: self._send,
             Fetch: self._fetches.put,
-            Resync: self._resync,
+            Resync: self._resyncs.put,
             Subscribed: self._carried,
             Refused: self._refused,
             Reconnect: self._replace,
         }
         if standby:
             self._handlers |= self._standby.handlers()
-        self._resyncs: dict[Symbol, asyncio.TimerHandle] = {}  # books that wait before they are asked for again
         self._states = context.books.of(self._booked)
         self._others: list[Hearing] = []  # of what is no book
         asked = context.subscriptions, context.first_message_s
@@ -281,20 +280,6 @@ class Session:
         if refused.channel == "orderbook":
             self._context.books.withdraw(refused.symbol)
 
-    def _resync(self, resync: Resync) -> None:
-        symbol = resync.symbol
-        if symbol in self._resyncs:
-            return
-        delay_s = self._context.books.resync_delay_s(symbol, resync.reason)
-        if delay_s:
-            self._resyncs[symbol] = self._loop.call_later(delay_s, self._resync_now, symbol)
-        else:
-            self._act(self._adapter.resync, symbol)
-
-    def _resync_now(self, symbol: Symbol) -> None:
-        del self._resyncs[symbol]
-        self._act(self._adapter.resync, symbol)
-
     def _replace(self, asked: Replace | Reconnect) -> None:
         if not self.due.is_set():
             self.due_why = asked.why
@@ -362,14 +347,7 @@ class Session:
             return
         watch.cancel()
         self._act(self._adapter.stop)
-        now = monotonic
-        deadline, sent_at = now() + _GOODBYE_S, now()
-        while self.connection.is_open and now() < deadline:
-            if self._pacer.delay_s > 0:
-                sent_at = now()
-            elif now() - max(sent_at, self.connection.last_frame) >= _QUIET_S:
-                break
-            await asyncio.sleep(_LOOK_S)
+        await answers_are_in(self.connection, self._pacer)
         await self.connection.close(_CLOSE_S)
 
     def _end(self, watch: asyncio.Task[None] | None) -> None:
@@ -377,7 +355,6 @@ class Session:
         if watch is not None:
             watch.cancel()
         self._fetches.cancel()
-        for timer in self._resyncs.values():
-            timer.cancel()
+        self._resyncs.cancel()
         self._pacer.clear()
         self.connection.abort()

@@ -239,7 +239,7 @@ async def test_a_book_that_fails_again_and_again_is_not_restarted_without_pause(
             publisher.publish(book("snapshot", 0, levels=40_000, epoch=start))
             publisher._restart_books()
         assert feed.asked == ["overflow BTCUSDT"]
-        assert publisher._broken
+        assert publisher._books
 
 
 @pytest.mark.parametrize(
