@@ -22,7 +22,7 @@ from tickwire.exchanges.contract import Channel, Output, Send, Symbol, decoded, 
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook
 from tickwire.exchanges.kit.continuity import NO_NUMBER
 from tickwire.exchanges.messages import BookMessages
-from tickwire.exchanges.numbers import time_us
+from tickwire.exchanges.numbers import known_us
 
 __all__ = ["EXCHANGE", "Adapter", "derive", "read_listing"]
 
@@ -130,7 +130,7 @@ class Adapter(KitAdapter[StreamedBook]):
         for update in event.updates:
             sides[update.side].append((update.price_level, update.new_quantity))
         number = NO_NUMBER if frame.sequence_num is None else frame.sequence_num
-        change = BookEvent(sides["bid"], sides["offer"], number, exchange_us=_time_us(frame.timestamp))
+        change = BookEvent(sides["bid"], sides["offer"], number, exchange_us=known_us(frame.timestamp))
         if event.type not in {"snapshot", "update"}:
             raise ValueError(f"a book message of the type {event.type!r:.40}")
         out = (kept.snapshot if event.type == "snapshot" else kept.change)(change, received_us)
@@ -138,7 +138,7 @@ class Adapter(KitAdapter[StreamedBook]):
 
     def _best(self, of: Ticker, frame: Frame, received_us: Micros) -> list[Output]:
         best = of.best_bid or None, of.best_bid_quantity, of.best_ask or None, of.best_ask_quantity
-        at_us, last = _time_us(frame.timestamp), of.price or None
+        at_us, last = known_us(frame.timestamp), of.price or None
         return self.ticker(of.product_id, *best, received_us, last=last, exchange_us=at_us)
 
     def _trade(self, of: tuple[str, Trade], _: Frame, received_us: Micros) -> list[Output]:
@@ -147,7 +147,7 @@ class Adapter(KitAdapter[StreamedBook]):
         if kind == "snapshot":
             return self.answered_each("trade", one.product_id, None)
         of_trade = one.product_id, one.trade_id, one.price, one.size, _TAKER[one.side]
-        return self.trade(*of_trade, received_us, exchange_us=_time_us(one.time))
+        return self.trade(*of_trade, received_us, exchange_us=known_us(one.time))
 
     def _carries(self, subscriptions: dict[str, list[str] | None], _: Frame, __: Micros) -> list[Output]:
         """Take the list of all that is subscribed now."""
@@ -161,8 +161,3 @@ class Adapter(KitAdapter[StreamedBook]):
         if native is None:
             self._requests.singly()
         return self.answered_each(None, native, error) + self._requests.retry()
-
-
-def _time_us(time: str | None) -> Micros | None:
-    us = time_us(time)
-    return None if us is None or us < 0 else us

@@ -20,7 +20,7 @@ from tickwire.events.types import Level, Micros, TakerSide
 from tickwire.exchanges.contract import MAX_TEXT, UNREADABLE, Channel, Exchange, Output, Symbol, decoded
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook
 from tickwire.exchanges.messages import BookMessages
-from tickwire.exchanges.numbers import time_us
+from tickwire.exchanges.numbers import known_us
 from tickwire.exchanges.symbols import Listing, split_name
 
 EXCHANGE = Exchange(
@@ -150,17 +150,17 @@ class Adapter(KitAdapter[StreamedBook]):
 
     def _best(self, frame: _Frame, received_us: Micros) -> list[Output]:
         best = frame.best_bid, frame.best_bid_size, frame.best_ask, frame.best_ask_size
-        at_us, product = _time_us(frame.time), frame.product_id
+        at_us, product = known_us(frame.time), frame.product_id
         return self.ticker(product, *best, received_us, last=frame.price, sequence=frame.sequence, exchange_us=at_us)
 
     def _match(self, frame: _Frame, received_us: Micros) -> list[Output]:
         if frame.side is None or frame.trade_id is None or frame.price is None or frame.size is None:
             raise ValueError("a match without its side, number, price or size")
         of_trade = str(frame.trade_id), frame.price, frame.size, _TAKER[frame.side]
-        return self.trade(frame.product_id, *of_trade, received_us, exchange_us=_time_us(frame.time))
+        return self.trade(frame.product_id, *of_trade, received_us, exchange_us=known_us(frame.time))
 
     def _change(self, frame: _Frame, received_us: Micros) -> list[Output]:
-        kept, exchange_us = self.kept(frame.product_id), _time_us(frame.time)
+        kept, exchange_us = self.kept(frame.product_id), known_us(frame.time)
         if frame.type == "snapshot":
             out = kept.snapshot(BookEvent(frame.bids, frame.asks, exchange_us=exchange_us), received_us)
         else:
@@ -180,9 +180,3 @@ class Adapter(KitAdapter[StreamedBook]):
         known = self._tickers.keys() | self._books.keys() | self._traded.keys()
         native = next((word for word in error.split() if word in known), None)
         return self.answered_each(None, native, error) + self._requests.retry()
-
-
-def _time_us(time: str | None) -> Micros | None:
-    """The time of a message; the year 1 stands for none."""
-    us = time_us(time)
-    return None if us is None or us < 0 else us

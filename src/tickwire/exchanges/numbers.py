@@ -12,7 +12,7 @@ from tickwire.events.decimals import decimal_text, product
 from tickwire.events.side import read_levels
 from tickwire.events.times import micros
 
-__all__ = ["best", "in_units", "micros", "product", "size_in_units", "time_us"]
+__all__ = ["best", "in_units", "known_us", "micros", "product", "size_in_units", "time_us"]
 
 
 def best(price: object, size: object) -> tuple[str | None, str | None]:
@@ -27,6 +27,12 @@ def best(price: object, size: object) -> tuple[str | None, str | None]:
 def time_us(text: str | None) -> int | None:
     """Microseconds since the epoch of an RFC 3339 time in UTC, if there is one. Raises :exc:`ValueError`."""
     return None if text is None else micros(text)
+
+
+def known_us(text: str | None) -> int | None:
+    """The same, where a time before 1970, such as the year 1, stands for none."""
+    us = time_us(text)
+    return None if us is None or us < 0 else us
 
 
 def in_units(levels: Raw, contract_size: str) -> Levels:

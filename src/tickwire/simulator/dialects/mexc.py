@@ -7,6 +7,7 @@ Differences: a change leaves with every step of the market instead of every 100 
 
 from collections.abc import Mapping, Sequence
 
+from tickwire.records.formats.varints import put_varint
 from tickwire.simulator.dialect import Answer, Broadcast, prices
 from tickwire.simulator.instruments import Instrument
 from tickwire.simulator.kit import PlainDialect, Session, Sides, answer, decoded, encoded, refusal
@@ -111,19 +112,14 @@ def _fields(*fields: tuple[int, int | str | bytes]) -> bytes:
 
 
 def _field(name: int, value: int | str | bytes) -> bytes:
-    if isinstance(value, int):
-        return _varint(name << 3) + _varint(value)
     content = value.encode() if isinstance(value, str) else value
-    return _varint(name << 3 | 2) + _varint(len(content)) + content
-
-
-def _varint(value: int) -> bytes:
-    written = bytearray()
-    while value > 0x7F:
-        written.append(value & 0x7F | 0x80)
-        value >>= 7
-    written.append(value)
-    return bytes(written)
+    numbers, rest = (
+        ((name << 3, content), b"") if isinstance(content, int) else ((name << 3 | 2, len(content)), content)
+    )
+    field = bytearray()
+    for number in numbers:
+        put_varint(field, number)
+    return bytes(field) + rest
 
 
 def _pushed(channel: Broadcast, field: int, body: bytes, now_us: int) -> str:
