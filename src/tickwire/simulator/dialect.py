@@ -26,10 +26,10 @@ class Conversation(Protocol):
 class Broadcast:
     """One stream of messages about one book, and the sessions that get it."""
 
-    __slots__ = ("book", "kind", "name", "subscribers")
+    __slots__ = ("book", "depth", "kind", "name", "subscribers")
 
-    def __init__(self, kind: Kind, name: str, book: Book) -> None:
-        self.kind, self.name, self.book = kind, name, book
+    def __init__(self, kind: Kind, name: str, book: Book, depth: int | None = None) -> None:
+        self.kind, self.name, self.book, self.depth = kind, name, book, depth  # levels a side; None: all
         self.subscribers: dict[Conversation, None] = {}  # a dict, because its order is repeatable
 
 

@@ -30,12 +30,16 @@ class PlainDialect(DialectContract):
     size_places: ClassVar[int] = 8
     suffix: ClassVar[str] = ""  # of contracts, ``-PERP``
     contract: ClassVar[str] = "1"  # how much of the base a size of 1 is
+    spelling: ClassVar[str] = "{}-{}"  # a pair as the exchange calls it
     names: ClassVar[Sequence[tuple[str, Kind]]] = ()  # of a symbol's channels, with {} where its own name stands
+    depths: ClassVar[Sequence[int]] = ()  # of books, {} behind the symbol's: each tells of so many levels a side
     path: ClassVar[str] = "/"  # of the address with the streams
     welcome: ClassVar[Sequence[str]] = ()  # the first messages of a connection
     losable: ClassVar[bool] = True  # a client can tell that it missed a change of a book
     listing_path: ClassVar[str] = ""
     not_found: ClassVar[str] = ""  # the body of an answer to any other path
+    too_many: ClassVar[object] = None  # the content of a refusal
+    unavailable: ClassVar[object] = None  # that of 503, where it is another one
 
     quote = "USDT"
     numbered = False
@@ -56,7 +60,7 @@ class PlainDialect(DialectContract):
 
     def native(self, base: str, quote: str) -> str:
         """The exchange's name of a pair."""
-        return f"{base}-{quote}"
+        return self.spelling.format(base, quote)
 
     def instrument(self, base: str, quote: str) -> Instrument:
         """How a pair is named and its numbers are written."""
@@ -78,10 +82,10 @@ class PlainDialect(DialectContract):
 
     def advance(self, book: Book, now_us: int) -> list[Message]:
         """Move *book*, and tell the subscribers of its channels in the order of the names."""
-        heard = [(channel, self._depth(channel)) for channel in self.of[book] if channel.subscribers]
-        before = [window(book, depth) for _, depth in heard]
+        heard = [channel for channel in self.of[book] if channel.subscribers]
+        before = [window(book, channel.depth) for channel in heard]
         step, messages = self.market.step(book), list[Message]()
-        for (channel, depth), known in zip(heard, before, strict=True):
+        for channel, known in zip(heard, before, strict=True):
             match channel.kind:
                 case "trade":
                     told = self._trades(channel, step.deals, now_us) if step.deals else ()
@@ -89,7 +93,7 @@ class PlainDialect(DialectContract):
                 case "ticker":
                     messages += [Message(channel, self._best(channel, quote, now_us), False) for quote in step.quotes]
                 case "book":
-                    levels = changed(step) if depth is None else changes(known, window(book, depth))
+                    levels = changed(step) if channel.depth is None else changes(known, window(book, channel.depth))
                     change = self._change(channel, step, levels, now_us)
                     if change is not None:
                         messages.append(Message(channel, change, self.losable))
@@ -101,6 +105,11 @@ class PlainDialect(DialectContract):
             return Answer(404, self.not_found, {})
         return answer(self._listing([self._listed(book.instrument) for book in self.market.books]))
 
+    def refuse(self, status: int) -> Answer:
+        """A refusal as the exchange words it, for a second."""
+        said = self.unavailable if status == 503 and self.unavailable is not None else self.too_many
+        return Answer(status, encoded(said), {"Retry-After": "1"})
+
     def binary(self, text: str) -> bytes | None:  # noqa: ARG002 - for those that do
         """It sends text."""
         return None
@@ -110,13 +119,12 @@ class PlainDialect(DialectContract):
         raise NotImplementedError(text)
 
     def _channels(self, book: Book) -> Iterable[Broadcast]:
-        return (Broadcast(kind, name.format(book.instrument.native), book) for name, kind in self.names)
+        native = book.instrument.native
+        for name, kind in self.names:
+            for depth in self.depths if kind == "book" and self.depths else (None,):
+                yield Broadcast(kind, name.format(native, depth), book, depth)
 
     # What an exchange says of each kind
-
-    def _depth(self, channel: Broadcast) -> int | None:  # noqa: ARG002 - for those that have one
-        """Within how many levels a channel tells changes; None: everywhere."""
-        return None
 
     def _trades(self, channel: Broadcast, deals: Sequence[Deal], now_us: int) -> Sequence[str]:
         """What tells of one deal or more."""
@@ -193,11 +201,6 @@ def encoded(content: object) -> str:
 def answer(content: object) -> Answer:
     """What was asked for over REST."""
     return Answer(200, encoded(content), {})
-
-
-def refusal(status: int, content: object) -> Answer:
-    """An answer over REST that serves nothing, for a second."""
-    return Answer(status, encoded(content), {"Retry-After": "1"})
 
 
 def window(book: Book, depth: int | None) -> tuple[_Lots, _Lots]:

@@ -43,6 +43,7 @@ class _Stream:
 class Dialect(PlainDialect):
     """Binance's spot."""
 
+    spelling = "{}{}"
     kinds: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ("bookTicker", "ticker"),
         ("trade", "trade"),
@@ -72,10 +73,6 @@ class Dialect(PlainDialect):
             self._by_book[book] = streams
             self.streams |= {stream.raw.name: stream for stream in streams}
         self._weight = _Weight(self.weight_per_minute)
-
-    def native(self, base: str, quote: str) -> str:
-        """``BTCUSDT``."""
-        return base + quote
 
     def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:
         """``/stream`` and ``/ws``, with streams in the address or none; None elsewhere."""

@@ -11,13 +11,13 @@ import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
-from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Message
+from tickwire.simulator.dialect import Broadcast, Conversation, Message
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import PlainDialect, changes, encoded, refusal, window
+from tickwire.simulator.kit import PlainDialect, changes, encoded, window
 from tickwire.simulator.market import Book, Deal
 
 _CHECKED = 25
@@ -43,6 +43,8 @@ class Dialect(PlainDialect):
     faults = frozenset({"checksum"})
     listing_path = "/v2/conf/pub:list:pair:exchange"
     not_found = '["error",10020,"path: invalid"]'
+    too_many: ClassVar[object] = {"error": "ERR_RATE_LIMIT"}
+    unavailable: ClassVar[object] = ("error", 20060, "maintenance")
     unknown = '{"event":"simulated_notice","msg":"a kind of message that nobody documented"}'
 
     def __init__(self, symbols: int | Sequence[str], rng: Random, refused: frozenset[str] = frozenset()) -> None:
@@ -82,10 +84,6 @@ class Dialect(PlainDialect):
 
     def _listed(self, instrument: Instrument) -> str:
         return instrument.native[1:]
-
-    def refuse(self, status: int) -> Answer:
-        """A refusal as the exchange words it."""
-        return refusal(status, ["error", 20060, "maintenance"] if status == 503 else {"error": "ERR_RATE_LIMIT"})
 
     def spoil(self, text: str) -> str:
         """Add one to a checksum; other messages have none and stay as they are."""

@@ -7,12 +7,13 @@ connection that says nothing stays.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import msgspec
 
 from tickwire.simulator.dialect import Answer, Broadcast, prices
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import Levels, PlainDialect, Session, Sides, answer, encoded, refusal
+from tickwire.simulator.kit import Levels, PlainDialect, Session, Sides, answer, encoded
 from tickwire.simulator.market import Book, Deal, Quote, Step
 
 
@@ -22,13 +23,11 @@ class Dialect(PlainDialect):
     size_places = 6
     numbered = True
     path = "/v2/ws/public"
+    spelling = "{}{}"
     names = (("trade {}", "trade"), ("books1 {}", "ticker"), ("books {}", "book"))
+    too_many: ClassVar[object] = {"code": "429", "msg": "Too Many Requests"}
     unknown = '{"event":"simulated-notice","code":"0","msg":"a kind of message that nobody documented"}'
     messages_per_second = 10
-
-    def native(self, base: str, quote: str) -> str:
-        """``BTCUSDT``."""
-        return base + quote
 
     def receive(self, session: Session, text: str, now_us: int) -> list[str]:
         """Answer a request about channels of symbols, each on its own, or ``ping``."""
@@ -72,10 +71,6 @@ class Dialect(PlainDialect):
             return Answer(404, '{"code":"40404","msg":"Request URL NOT FOUND"}', {})
         listed = [_listed(book.instrument) for book in self.market.books]
         return answer({"code": "00000", "msg": "success", "requestTime": now_us // 1000, "data": listed})
-
-    def refuse(self, status: int) -> Answer:
-        """A refusal as the exchange words it."""
-        return refusal(status, {"code": "429", "msg": "Too Many Requests"})
 
 
 def _first(channel: Broadcast, now_us: int) -> str:

@@ -8,13 +8,13 @@ cross; an error names its channel.
 
 from collections.abc import Mapping, Sequence
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
 from tickwire.simulator.dialect import Answer, Broadcast, Message, prices
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import PlainDialect, Session, Sides, answer, encoded, refusal
+from tickwire.simulator.kit import PlainDialect, Session, Sides, answer, encoded
 from tickwire.simulator.market import Book, Deal, Step
 
 
@@ -26,6 +26,7 @@ class Dialect(PlainDialect):
     names = (("live_trades_{}", "trade"), ("diff_order_book_{}", "book"))
     snapshot_path = "/api/v2/order_book/"
     faults = frozenset({"stale"})
+    too_many: ClassVar[object] = {"status": "error", "reason": "Request refused"}
     unknown = '{"event":"bts:simulated_notice","channel":"","data":"a kind of message that nobody documented"}'
 
     def __init__(self, symbols: int | Sequence[str], rng: Random, refused: frozenset[str] = frozenset()) -> None:
@@ -78,10 +79,6 @@ class Dialect(PlainDialect):
         true = book.opening() if stale else book
         sides = (prices(side.top(), book.instrument) for side in (true.bids, true.asks))
         return answer(_book(0 if stale else self._times.get(book, now_us), *sides))
-
-    def refuse(self, status: int) -> Answer:
-        """A refusal as the exchange words it."""
-        return refusal(status, {"status": "error", "reason": "Request refused"})
 
 
 def _event(event: str, channel: str, data: object) -> str:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from tickwire.simulator.dialect import Answer, Broadcast, prices
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import PlainDialect, Session, Sides, answer, decoded, encoded, refusal, window
+from tickwire.simulator.kit import PlainDialect, Session, Sides, answer, decoded, encoded, window
 from tickwire.simulator.market import Deal, Quote, Step
 
 DEPTHS = (50, 200, 1000)
@@ -30,20 +30,20 @@ class Dialect(PlainDialect):
 
     size_places = 6
     path = "/v5/public/spot"
+    spelling = "{}{}"
     names = (
         ("publicTrade.{}", "trade"),
         ("orderbook.1.{}", "ticker"),
-        *((f"orderbook.{depth}.{{}}", "book") for depth in DEPTHS),
+        ("orderbook.{1}.{0}", "book"),
     )
+    too_many: ClassVar[object] = {"retCode": 10006, "retMsg": "Too many visits!", "result": {}}
+    unavailable: ClassVar[object] = {"retCode": 10016, "retMsg": "Service unavailable.", "result": {}}
+    depths = DEPTHS
     unknown = '{"topic":"simulated.notice","ts":0,"type":"snapshot","data":{"text":"a kind that nobody documented"}}'
 
     def __init__(self, symbols: int | Sequence[str], rng: Random, refused: frozenset[str] = frozenset()) -> None:
         super().__init__(symbols, rng, refused)
         self._numbers = {topic: book.update_id // 7 for book, topics in self.of.items() for topic in topics}
-
-    def native(self, base: str, quote: str) -> str:
-        """``BTCUSDT``."""
-        return base + quote
 
     def receive(self, session: Session, text: str, now_us: int) -> list[str]:
         """Answer a request, which is accepted or refused as a whole."""
@@ -80,11 +80,8 @@ class Dialect(PlainDialect):
         """The first message of a subscription to a book, under the number of the last change."""
         if topic.kind == "trade":
             return []
-        bids, asks = (list(side.items()) for side in window(topic.book, _levels_of(topic)))
+        bids, asks = (list(side.items()) for side in window(topic.book, topic.depth or 1))
         return [self._text(topic, "snapshot", (bids, asks), now_us)]
-
-    def _depth(self, channel: Broadcast) -> int | None:
-        return _levels_of(channel) if channel.kind == "book" else None
 
     def _trades(self, channel: Broadcast, deals: Sequence[Deal], now_us: int) -> list[str]:
         return [_executions(channel, deals, now_us)]
@@ -104,11 +101,6 @@ class Dialect(PlainDialect):
             return _answer(10001, "Illegal category", {}, now_us)
         listed = [self._listed(book.instrument) for book in self.market.books]
         return _answer(0, "OK", {"category": self.category, "list": listed, "nextPageCursor": ""}, now_us)
-
-    def refuse(self, status: int) -> Answer:
-        """A refusal as Bybit words it."""
-        text = "Service unavailable." if status == 503 else "Too many visits!"
-        return refusal(status, {"retCode": 10016 if status == 503 else 10006, "retMsg": text, "result": {}})
 
     def _next(self, topic: Broadcast, kind: str, levels: Sides, now_us: int) -> str:
         self._numbers[topic] += 1
@@ -134,10 +126,6 @@ class Dialect(PlainDialect):
     def of_listing(self, instrument: Instrument) -> dict[str, object]:  # noqa: ARG002 - for contracts
         """What a listing says besides, in this category."""
         return {"innovation": "0", "marginTrading": "both"}
-
-
-def _levels_of(topic: Broadcast) -> int:
-    return int(topic.name.split(".")[1])
 
 
 def _executions(topic: Broadcast, deals: Sequence[Deal], now_us: int) -> str:

@@ -9,11 +9,11 @@ subscription stays.
 
 from collections.abc import Mapping, Sequence
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
-from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Message
+from tickwire.simulator.dialect import Broadcast, Conversation, Message
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import Levels, PlainDialect, Session, decoded, encoded, refusal, rfc3339
+from tickwire.simulator.kit import Levels, PlainDialect, Session, decoded, encoded, rfc3339
 from tickwire.simulator.market import Book, Deal, Quote, Step
 
 _SIDES = ("bid", "offer")
@@ -24,6 +24,8 @@ class Dialect(PlainDialect):
 
     quote = "USD"
     names = (("ticker {}", "ticker"), ("level2 {}", "book"), ("market_trades {}", "trade"))
+    too_many: ClassVar[object] = {"error": "rate limit exceeded"}
+    unavailable: ClassVar[object] = {"error": "unavailable"}
     unknown = '{"type":"simulated_notice","message":"a kind of message that nobody documented"}'
     messages_per_second = 8
     listing_path = "/api/v3/brokerage/market/products"
@@ -51,10 +53,6 @@ class Dialect(PlainDialect):
             if channel.book is book and channel.subscribers
             for event in _events(channel, step)
         ]
-
-    def refuse(self, status: int) -> Answer:
-        """A refusal as the exchange words it."""
-        return refusal(status, {"error": "unavailable" if status == 503 else "rate limit exceeded"})
 
     def _listing(self, listed: Sequence[object]) -> object:
         return {"products": listed}

@@ -6,13 +6,13 @@ with every step of the market, not every 50 ms; a connection without a subscript
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
-from tickwire.simulator.dialect import Answer, Broadcast, prices
+from tickwire.simulator.dialect import Broadcast, prices
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import Levels, PlainDialect, Session, Sides, encoded, refusal, rfc3339
+from tickwire.simulator.kit import Levels, PlainDialect, Session, Sides, encoded, rfc3339
 from tickwire.simulator.market import Book, Deal, Quote, Step
 
 _ZEROS = ("0", "0.0", "0.00000000")  # the exchange spells a removal in many ways
@@ -28,6 +28,8 @@ class Dialect(PlainDialect):
     listing_path = "/products"
     not_found = '{"message":"NotFound"}'
     messages_per_second = 100
+    too_many: ClassVar[object] = {"message": "Public rate limit exceeded"}
+    unavailable: ClassVar[object] = {"message": "Service Unavailable"}
     unknown = '{"type":"simulated_notice","text":"a kind of message that nobody documented"}'
 
     def receive(self, session: Session, text: str, now_us: int) -> list[str]:
@@ -75,10 +77,6 @@ class Dialect(PlainDialect):
         changes = [[side, *level] for side, changed in sides for level in _levels(changed, text)]
         update = {"type": "l2update", "product_id": text.canonical, "changes": changes, "time": rfc3339(now_us)}
         return encoded(update) if changes else None
-
-    def refuse(self, status: int) -> Answer:
-        """A refusal as the exchange words it."""
-        return refusal(status, {"message": "Service Unavailable" if status == 503 else "Public rate limit exceeded"})
 
     def _listed(self, instrument: Instrument) -> dict[str, object]:
         names = {"id": instrument.canonical, "base_currency": instrument.base, "quote_currency": instrument.quote}

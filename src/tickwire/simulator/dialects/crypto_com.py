@@ -7,11 +7,11 @@ message, not every 30 s, and one without an answer ends nothing.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from tickwire.simulator.dialect import Answer, Broadcast, prices
+from tickwire.simulator.dialect import Broadcast, prices
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import Levels, PlainDialect, Session, Sides, decoded, encoded, refusal
+from tickwire.simulator.kit import Levels, PlainDialect, Session, Sides, decoded, encoded
 from tickwire.simulator.market import Book, Deal, Quote, Step
 
 DEPTHS = (10, 50)
@@ -27,14 +27,13 @@ class Dialect(PlainDialect):
     path = "/exchange/v1/market"
     listing_path = "/exchange/v1/public/get-instruments"
     not_found = '{"code":40002,"message":"Method not found"}'
-    names = (("trade.{}", "trade"), ("ticker.{}", "ticker"), *((f"book.{{}}.{depth}", "book") for depth in DEPTHS))
+    spelling = "{}_{}"
+    names = (("trade.{}", "trade"), ("ticker.{}", "ticker"), ("book.{}.{}", "book"))
+    depths = DEPTHS
     heartbeat = '{"id":1700000000123,"method":"public/heartbeat","code":0}'
+    too_many: ClassVar[object] = {"code": 42901, "message": "Requests have exceeded rate limits"}
     unknown = '{"id":-1,"method":"simulated/notice","code":0}'
     messages_per_second = 100
-
-    def native(self, base: str, quote: str) -> str:
-        """``BTC_USD``."""
-        return f"{base}_{quote}"
 
     def receive(self, session: Session, text: str, now_us: int) -> list[str]:
         """Answer a request about channels, each on its own, or a heartbeat's answer with nothing."""
@@ -59,16 +58,13 @@ class Dialect(PlainDialect):
         return [_answer(request, channel=name), *self._first(channel, now_us)]
 
     def _first(self, channel: Broadcast, now_us: int) -> list[str]:
-        book, depth = channel.book, self._depth(channel)
+        book, depth = channel.book, channel.depth
         if channel.kind == "ticker":
             return [self._best(channel, book.best(), now_us)]
         if depth is None:
             return []
         sides = _levels(book.bids.top(depth), book.asks.top(depth), book.instrument)
         return [_data(channel, "book", [sides | _numbers(book.update_id, now_us)], depth)]
-
-    def _depth(self, channel: Broadcast) -> int | None:
-        return _levels_of(channel) if channel.kind == "book" else None
 
     def _trades(self, channel: Broadcast, deals: Sequence[Deal], now_us: int) -> list[str]:
         return [_data(channel, "trade", [_deal(channel.book, deal, now_us) for deal in reversed(deals)])]
@@ -84,11 +80,7 @@ class Dialect(PlainDialect):
     def _change(self, channel: Broadcast, step: Step, levels: Sides, now_us: int) -> str:
         told = {"update": _levels(*levels, channel.book.instrument)}
         change = told | _numbers(step.last, now_us) | {"pu": step.first - 1}
-        return _data(channel, "book.update", [change], _levels_of(channel))
-
-    def refuse(self, status: int) -> Answer:
-        """A refusal as the exchange words it."""
-        return refusal(status, {"code": 42901, "message": "Requests have exceeded rate limits"})
+        return _data(channel, "book.update", [change], channel.depth)
 
     def _listing(self, listed: Sequence[object]) -> object:
         return {"id": -1, "method": "public/get-instruments", "code": 0, "result": {"data": listed}}
@@ -110,10 +102,6 @@ def _data(channel: Broadcast, kind: str, data: list[dict[str, Any]], depth: int 
     result: dict[str, Any] = {"instrument_name": channel.book.instrument.native, "subscription": channel.name}
     result |= {"channel": kind, "data": data} if depth is None else {"channel": kind, "depth": depth, "data": data}
     return encoded({"id": -1, "method": "subscribe", "code": 0, "result": result})
-
-
-def _levels_of(channel: Broadcast) -> int:
-    return int(channel.name.rpartition(".")[2])
 
 
 def _levels(bids: Levels, asks: Levels, instrument: Instrument) -> dict[str, object]:

@@ -8,7 +8,7 @@ client is asked for a sign of life every second, and is kept without one.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from tickwire.simulator.dialect import Answer, Broadcast, Message
 from tickwire.simulator.instruments import Instrument
@@ -25,13 +25,11 @@ class Dialect(PlainDialect):
     size_places = 4
     numbered = True
     path = "/ws/api/v2"
+    spelling = "{}_{}"
     names = (("trades.{}.100ms", "trade"), ("quote.{}", "ticker"), ("book.{}.100ms", "book"))
     heartbeat = '{"params":{"type":"test_request"},"method":"heartbeat","jsonrpc":"2.0"}'
+    too_many: ClassVar[object] = {"jsonrpc": "2.0", "error": {"code": 10028, "message": "too_many_requests"}}
     unknown = '{"jsonrpc":"2.0","method":"subscription","params":{"channel":"simulated_notice","data":{}}}'
-
-    def native(self, base: str, quote: str) -> str:
-        """``BTC_USDC``."""
-        return f"{base}_{quote}"
 
     def receive(self, session: Session, text: str, now_us: int) -> list[str]:
         """Answer a request of JSON-RPC."""
@@ -88,10 +86,6 @@ class Dialect(PlainDialect):
         spot = query.get("kind", "spot") == "spot"
         listed = [_listed(book.instrument) for book in self.market.books if spot]
         return answer({"jsonrpc": "2.0", "result": listed})
-
-    def refuse(self, status: int) -> Answer:
-        """A refusal as Deribit words it."""
-        return Answer(status, _failure(None, 10028, "too_many_requests"), {"Retry-After": "1"})
 
 
 def _pushed(channel: Broadcast, data: str) -> str:

@@ -6,11 +6,11 @@ depth only is told, and all others as numbers alone.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from tickwire.simulator.dialect import Answer, Broadcast, prices
+from tickwire.simulator.dialect import Broadcast, prices
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import Levels, PlainDialect, Session, Sides, decoded, encoded, refusal
+from tickwire.simulator.kit import Levels, PlainDialect, Session, Sides, decoded, encoded
 from tickwire.simulator.market import Deal, Quote, Step
 
 DEPTHS = (50, 400)
@@ -24,18 +24,18 @@ class Dialect(PlainDialect):
     size_places = 6
     numbered = True
     path = "/ws/v4/"
+    spelling = "{}_{}"
     names = (
         ("spot.trades {}", "trade"),
         ("spot.book_ticker {}", "ticker"),
-        *((f"spot.obu ob.{{}}.{depth}", "book") for depth in DEPTHS),
+        ("spot.obu ob.{}.{}", "book"),
     )
     listing_path = "/api/v4/spot/currency_pairs"
     not_found = '{"label":"NOT_FOUND","message":"Not Found"}'
+    too_many: ClassVar[object] = {"label": "TOO_MANY_REQUESTS", "message": "TOO_MANY_REQUESTS"}
+    unavailable: ClassVar[object] = {"label": "SERVER_ERROR", "message": "SERVER_ERROR"}
+    depths = DEPTHS
     unknown = '{"channel":"spot.simulated_notice","event":"update","result":{"text":"nobody documented this"}}'
-
-    def native(self, base: str, quote: str) -> str:
-        """``BTC_USDT``."""
-        return f"{base}_{quote}"
 
     def receive(self, session: Session, text: str, now_us: int) -> list[str]:
         """Answer a request about names of one channel, which is accepted or refused as a whole."""
@@ -67,9 +67,6 @@ class Dialect(PlainDialect):
             session.carry(one)
         return [_answer(request, now_us), *(_snapshot(one, now_us) for one in found if one.kind == "book")]
 
-    def _depth(self, channel: Broadcast) -> int | None:
-        return _levels_of(channel) if channel.kind == "book" else None
-
     def _trades(self, channel: Broadcast, deals: Sequence[Deal], now_us: int) -> list[str]:
         text, ms = channel.book.instrument, f"{now_us // 1000}.{now_us % 1000:03}"
         said: list[dict[str, Any]] = [
@@ -91,11 +88,6 @@ class Dialect(PlainDialect):
         said = {"t": now_us // 1000, "s": _payload(channel), "U": step.first, "u": step.last}
         return _update("spot.obu", said | _sides(*levels, channel.book.instrument), now_us)
 
-    def refuse(self, status: int) -> Answer:
-        """A refusal as Gate words it."""
-        label = "SERVER_ERROR" if status == 503 else "TOO_MANY_REQUESTS"
-        return refusal(status, {"label": label, "message": label})
-
     def _listed(self, instrument: Instrument) -> dict[str, object]:
         names = {"id": instrument.native, "base": instrument.base, "quote": instrument.quote, "fee": "0.2"}
         places = {"amount_precision": instrument.size_places, "precision": instrument.price_places}
@@ -108,16 +100,12 @@ def _sides(bids: Levels, asks: Levels, instrument: Instrument) -> dict[str, Any]
     return {name: [[p, s if s.strip("0.") else "0"] for p, s in levels] for name, levels in sides if levels}
 
 
-def _levels_of(channel: Broadcast) -> int:
-    return int(channel.name.rpartition(".")[2])
-
-
 def _payload(channel: Broadcast) -> str:
     return channel.name.split()[1]
 
 
 def _snapshot(channel: Broadcast, now_us: int) -> str:
-    book, depth = channel.book, _levels_of(channel)
+    book, depth = channel.book, channel.depth
     said = {"t": now_us // 1000, "full": True, "s": _payload(channel), "u": book.update_id}
     return _update("spot.obu", said | _sides(book.bids.top(depth), book.asks.top(depth), book.instrument), now_us)
 

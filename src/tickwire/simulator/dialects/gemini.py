@@ -6,11 +6,11 @@ Differences: an update of a book leaves with every step of the market, not every
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from tickwire.simulator.dialect import Answer, Broadcast, Conversation, prices
+from tickwire.simulator.dialect import Broadcast, Conversation, prices
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import PlainDialect, Session, Sides, decoded, encoded, refusal
+from tickwire.simulator.kit import PlainDialect, Session, Sides, decoded, encoded
 from tickwire.simulator.market import Book, Deal, Quote, Step
 
 
@@ -20,6 +20,8 @@ class Dialect(PlainDialect):
     quote = "USD"
     numbered = True
     names = (("{}@trade", "trade"), ("{}@bookTicker", "ticker"), ("{}@depth@100ms", "book"))
+    too_many: ClassVar[object] = {"result": "error", "reason": "RateLimited"}
+    unavailable: ClassVar[object] = {"result": "error", "reason": "Maintenance"}
     unknown = '{"e":"simulatedNotice","text":"a kind of message that nobody documented"}'
     listing_path = "/v1/symbols"
     not_found = '{"result":"error","reason":"EndpointNotFound"}'
@@ -74,10 +76,6 @@ class Dialect(PlainDialect):
 
     def _change(self, channel: Broadcast, step: Step, levels: Sides, now_us: int) -> str:
         return _depth(channel.book, step.first, step.last, levels, now_us)
-
-    def refuse(self, status: int) -> Answer:
-        """A refusal as the exchange words it."""
-        return refusal(status, {"result": "error", "reason": "Maintenance" if status == 503 else "RateLimited"})
 
     def _listed(self, instrument: Instrument) -> str:
         return instrument.native

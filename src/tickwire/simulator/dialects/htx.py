@@ -9,10 +9,11 @@ after a second without a message, not every 5 s, and one without an answer ends 
 import gzip
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import ClassVar
 
-from tickwire.simulator.dialect import Answer, Broadcast, Conversation, Kind, prices
+from tickwire.simulator.dialect import Broadcast, Conversation, Kind, prices
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import Levels, PlainDialect, Session, Sides, decoded, encoded, refusal
+from tickwire.simulator.kit import Levels, PlainDialect, Session, Sides, decoded, encoded
 from tickwire.simulator.market import Book, Deal, Quote, Step
 
 _DEPTH = 150
@@ -27,11 +28,13 @@ class Dialect(PlainDialect):
     names = (
         ("market.{}.trade.detail", "trade"),
         ("market.{}.bbo", "ticker"),
-        (f"market.{{}}.mbp.{_DEPTH}", "book"),
+        ("market.{}.mbp.{}", "book"),
     )
+    depths = (_DEPTH,)
     listing_path = "/v1/common/symbols"
     not_found = '{"status":"error","err-code":"not-found","err-msg":"Not Found"}'
     heartbeat = '{"ping":1700000000123}'
+    too_many: ClassVar[object] = {"status": "error", "err-code": "too-many-request", "err-msg": "too many requests"}
     unknown = '{"ch":"market.simulated.notice","ts":1700000000123,"tick":{}}'
 
     def native(self, base: str, quote: str) -> str:
@@ -68,9 +71,6 @@ class Dialect(PlainDialect):
         session.drop(name)
         return [encoded(said | {"unsubbed": name})]
 
-    def _depth(self, channel: Broadcast) -> int | None:
-        return _DEPTH if channel.kind == "book" else None
-
     def _trades(self, channel: Broadcast, deals: Sequence[Deal], now_us: int) -> list[str]:
         text, ms = channel.book.instrument, now_us // 1000
         said = [
@@ -90,10 +90,6 @@ class Dialect(PlainDialect):
     def _change(self, channel: Broadcast, step: Step, levels: Sides, now_us: int) -> str:
         sides = _sides(*levels, channel.book.instrument)
         return _pushed(channel, f'{{"seqNum":{step.last},"prevSeqNum":{step.first - 1},{sides}}}', now_us)
-
-    def refuse(self, status: int) -> Answer:
-        """A refusal as HTX words it."""
-        return refusal(status, {"status": "error", "err-code": "too-many-request", "err-msg": "too many requests"})
 
     def _listing(self, listed: Sequence[object]) -> object:
         return {"status": "ok", "data": listed}

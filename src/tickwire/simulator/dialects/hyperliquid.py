@@ -22,12 +22,9 @@ class Dialect(PlainDialect):
     size_places = 5
     suffix = "-PERP"
     path = "/ws"
+    spelling = "{}"
     names = (("trades {}", "trade"), ("bbo {}", "ticker"), ("l2Book {}", "book"))
     unknown = '{"channel":"simulatedNotice","data":{"text":"a kind of message that nobody documented"}}'
-
-    def native(self, base: str, quote: str) -> str:  # noqa: ARG002 - every contract has the same quote
-        """``BTC``."""
-        return base
 
     def receive(self, session: Session, text: str, now_us: int) -> list[str]:
         """Answer a request about one channel of one contract, or a ping."""
@@ -70,10 +67,6 @@ class Dialect(PlainDialect):
         if asked is None:
             return Answer(422, '"Failed to deserialize the JSON body into the target type"', {})
         return answer(asked)
-
-    def refuse(self, status: int) -> Answer:
-        """A refusal as the exchange words it."""
-        return Answer(status, "null", {"Retry-After": "1"})
 
 
 def _first(channel: Broadcast, now_us: int) -> list[str]:

@@ -11,11 +11,11 @@ import zlib
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from tickwire.simulator.dialect import Answer, Message
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import Levels, PlainDialect, Session, answer, decoded, encoded, refusal, rfc3339
+from tickwire.simulator.kit import Levels, PlainDialect, Session, answer, decoded, encoded, rfc3339
 from tickwire.simulator.market import Book, Deal, Quote, Side, Step
 
 DEPTHS = (10, 25, 100, 500, 1000)
@@ -36,16 +36,16 @@ class Dialect(PlainDialect):
     """Kraken's spot."""
 
     quote = "USD"
-    names = (("ticker {}", "ticker"), ("trade {}", "trade"), *((f"book {{}} {depth}", "book") for depth in DEPTHS))
+    spelling = "{}/{}"
+    names = (("ticker {}", "ticker"), ("trade {}", "trade"), ("book {} {}", "book"))
+    depths = DEPTHS
     path = "/v2"
     welcome = (_STATUS,)
     heartbeat = '{"channel":"heartbeat"}'
     faults = frozenset({"checksum"})
+    too_many: ClassVar[object] = {"error": ["EGeneral:Too many requests"]}
+    unavailable: ClassVar[object] = {"error": ["EService:Unavailable"]}
     unknown = '{"channel":"simulated_notice","type":"update","data":[{"text":"a kind that nobody documented"}]}'
-
-    def native(self, base: str, quote: str) -> str:
-        """``BTC/USD``."""
-        return f"{base}/{quote}"
 
     def instrument(self, base: str, quote: str) -> Instrument:
         """Prices have places of their own."""
@@ -138,10 +138,6 @@ class Dialect(PlainDialect):
         currencies = query.get("aclass_base", "currency") == "currency"
         pairs = dict(_listed(book.instrument) for book in self.market.books if currencies)
         return answer({"error": [], "result": pairs})
-
-    def refuse(self, status: int) -> Answer:
-        """A refusal as Kraken words it."""
-        return refusal(status, {"error": ["EService:Unavailable" if status == 503 else "EGeneral:Too many requests"]})
 
     def spoil(self, text: str) -> str:
         """Add one to the checksum, or take one away where it is the greatest there is."""

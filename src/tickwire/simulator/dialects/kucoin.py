@@ -7,11 +7,11 @@ every 10 ms; no book has as many as 500 levels.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from tickwire.simulator.dialect import Answer, Broadcast, prices
+from tickwire.simulator.dialect import Broadcast, prices
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import Levels, PlainDialect, Session, Sides, decoded, encoded, refusal
+from tickwire.simulator.kit import Levels, PlainDialect, Session, Sides, decoded, encoded
 from tickwire.simulator.market import Deal, Quote, Step
 
 _CHANNELS = ("ticker", "obu", "trade")
@@ -28,6 +28,7 @@ class Dialect(PlainDialect):
     listing_path = "/api/v1/symbols"
     not_found = '{"code":"404000","msg":"Not Found"}'
     messages_per_second = 30
+    too_many: ClassVar[object] = {"code": "429000", "msg": "too many requests"}
     unknown = '{"T":"simulated.SPOT","P":1,"d":{"text":"a kind of message that nobody documented"}}'
 
     def receive(self, session: Session, text: str, now_us: int) -> list[str]:
@@ -86,10 +87,6 @@ class Dialect(PlainDialect):
         said = {"O": step.first, "C": step.last, "M": now_us * 1000, "s": text.native}
         bids, asks = (_levels(side, text) or _NO_LEVEL for side in levels)
         return _pushed("obu", said | {"a": asks, "b": bids}, now_us, "delta")
-
-    def refuse(self, status: int) -> Answer:
-        """A refusal as KuCoin words it."""
-        return refusal(status, {"code": "429000", "msg": "too many requests"})
 
     def _listing(self, listed: Sequence[object]) -> object:
         return {"code": "200000", "data": listed}

@@ -6,11 +6,12 @@ Differences: a change leaves with every step of the market instead of every 100 
 """
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from tickwire.records.formats.varints import put_varint
 from tickwire.simulator.dialect import Answer, Broadcast, prices
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import PlainDialect, Session, Sides, answer, decoded, encoded, refusal
+from tickwire.simulator.kit import PlainDialect, Session, Sides, answer, decoded, encoded
 from tickwire.simulator.market import Deal, Quote, Step
 
 _MOST_STREAMS = 30  # of one connection
@@ -22,18 +23,16 @@ class Dialect(PlainDialect):
 
     numbered = True
     path = "/ws"
+    spelling = "{}{}"
     names = (
         ("spot@public.aggre.deals.v3.api.pb@100ms@{}", "trade"),
         ("spot@public.aggre.bookTicker.v3.api.pb@100ms@{}", "ticker"),
         ("spot@public.aggre.depth.v3.api.pb@100ms@{}", "book"),
     )
+    too_many: ClassVar[object] = {"code": 429, "msg": "Too Many Requests"}
     unknown = '{"id":0,"code":1,"msg":"a kind of message that nobody documented"}'
     snapshot_path = "/api/v3/depth"
     faults = frozenset({"stale"})
-
-    def native(self, base: str, quote: str) -> str:
-        """``BTCUSDT``."""
-        return base + quote
 
     def binary(self, text: str) -> bytes | None:
         """All but answers."""
@@ -96,10 +95,6 @@ class Dialect(PlainDialect):
         true = book.opening() if stale else book
         sides = {n: prices(side.top(), book.instrument) for n, side in (("bids", true.bids), ("asks", true.asks))}
         return answer({"lastUpdateId": true.update_id, **sides, "timestamp": now_us // 1000})
-
-    def refuse(self, status: int) -> Answer:
-        """A refusal as MEXC words it."""
-        return refusal(status, {"code": 429, "msg": "Too Many Requests"})
 
 
 def _answer(number: object, text: str) -> str:

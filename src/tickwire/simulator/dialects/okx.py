@@ -15,13 +15,12 @@ import msgspec
 
 from tickwire.simulator.dialect import Answer, Broadcast, prices
 from tickwire.simulator.instruments import Instrument
-from tickwire.simulator.kit import Levels, PlainDialect, Session, Sides, answer, encoded, refusal
+from tickwire.simulator.kit import Levels, PlainDialect, Session, Sides, answer, encoded
 from tickwire.simulator.market import Book, Deal, Quote, Step
 
 BOOKS_PATH = "/api/v5/market/books"
 _LISTING_PATH = "/api/v5/public/instruments"
 _DEPTH = 400
-_TEXTS = {"50001": "Service temporarily unavailable. Try again later", "50011": "Too Many Requests"}
 
 
 class Dialect(PlainDialect):
@@ -31,6 +30,8 @@ class Dialect(PlainDialect):
     numbered = True
     path = "/ws/v5/public"
     names = (("trades {}", "trade"), ("bbo-tbt {}", "ticker"), ("books {}", "book"))
+    too_many: ClassVar[object] = {"code": "50011", "msg": "Too Many Requests"}
+    unavailable: ClassVar[object] = {"code": "50001", "msg": "Service temporarily unavailable. Try again later"}
     unknown = '{"event":"simulated-notice","code":"0","msg":"a kind of message that nobody documented"}'
 
     def receive(self, session: Session, text: str, now_us: int) -> list[str]:
@@ -87,11 +88,6 @@ class Dialect(PlainDialect):
         if book is None:
             return _answer([], "51001", "Instrument ID doesn't exist")
         return _answer([_whole(book.opening() if stale else book, now_us)])
-
-    def refuse(self, status: int) -> Answer:
-        """A refusal as the exchange words it."""
-        code = "50001" if status == 503 else "50011"
-        return refusal(status, {"code": code, "msg": _TEXTS[code]})
 
     def _listed(self, instrument: Instrument) -> dict[str, object]:
         steps = {"tickSz": instrument.price(1), "lotSz": instrument.size(1), "minSz": instrument.size(1)}

@@ -12,12 +12,9 @@ class Dialect(okx.Dialect):
 
     kind = "SWAP"
     suffix = "-PERP"
+    spelling = "{}-{}-SWAP"
     size_places = 2
     contract = "0.01"
-
-    def native(self, base: str, quote: str) -> str:
-        """``BTC-USDT-SWAP``."""
-        return f"{base}-{quote}-SWAP"
 
     def of_listing(self, instrument: Instrument) -> dict[str, str]:
         """The contract."""
