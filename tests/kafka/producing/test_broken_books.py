@@ -5,7 +5,8 @@ from confluent_kafka import KafkaError
 
 from tickwire.events.types import Action
 from tickwire.kafka.producing.broken_books import BrokenBooks
-from tickwire.kafka.producing.ledger import IN_MEMORY, InFlight, Lane, Stream
+from tickwire.kafka.producing.in_flight import IN_MEMORY, InFlight
+from tickwire.kafka.producing.ledger import Lane, Stream
 from tickwire.records.codec import Record
 
 TOO_LARGE = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)

@@ -17,7 +17,7 @@ from kafka.publishing import book, ticker
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka.producing import producer_link
 from tickwire.kafka.producing import publisher as module
-from tickwire.kafka.producing.ledger import InFlight
+from tickwire.kafka.producing.in_flight import InFlight
 from tickwire.kafka.producing.place import Place
 from tickwire.records.codec import Record
 

@@ -23,20 +23,6 @@ class BookState:
     not: the feed's own, ``jump``, or None before the first snapshot.
     """
 
-    __slots__ = (
-        "book",
-        "depth",
-        "epoch",
-        "last_seq",
-        "offset",
-        "older_epoch",
-        "overtaken",
-        "partition",
-        "reason",
-        "sequence",
-        "whole",
-    )
-
     def __init__(self, partition: tuple[str, int], epoch: int, last_seq: int) -> None:
         self.partition = partition
         self.offset = -1  # of the last message, in that partition

@@ -25,30 +25,6 @@ class AssignedPartition:
     The polling thread writes ``taken*``, ``next`` and ``at_end``, its worker everything else.
     """
 
-    __slots__ = (
-        "at",
-        "at_end",
-        "attempts",
-        "batch",
-        "begun",
-        "blocked",
-        "closed",
-        "ended",
-        "ended_bytes",
-        "letter",
-        "next",
-        "partition",
-        "progress",
-        "queue",
-        "scheduled",
-        "since",
-        "singly",
-        "taken",
-        "taken_bytes",
-        "waits",
-        "woken",
-    )
-
     def __init__(self, partition: Partition, progress: Progress) -> None:
         self.partition = partition
         self.progress = progress

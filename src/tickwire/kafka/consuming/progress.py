@@ -17,17 +17,6 @@ class Progress:
     One thread at a time begins and finishes; another one may read, offer and confirm meanwhile.
     """
 
-    __slots__ = (
-        "_committed",
-        "_confirmed",
-        "_count",
-        "_finished",
-        "_offered",
-        "_unfinished",
-        "ours",
-        "position",
-    )
-
     def __init__(self, position: int, committed: int | None) -> None:
         self.position = position  # everything below is finished
         self.ours = True

@@ -7,7 +7,8 @@ from confluent_kafka import KafkaError
 
 from tickwire.kafka.clients import said
 from tickwire.kafka.codes import TOO_LARGE
-from tickwire.kafka.producing.ledger import InFlight, Lane
+from tickwire.kafka.producing.in_flight import InFlight
+from tickwire.kafka.producing.ledger import Lane
 from tickwire.records.codec import Record
 
 logger = logging.getLogger(__name__)

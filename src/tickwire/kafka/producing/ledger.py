@@ -13,24 +13,9 @@ from typing import TypeAlias
 from prometheus_client import Gauge
 
 from tickwire import metrics
-from tickwire.kafka.producing.in_flight import IN_MEMORY, Counts, DirectPublisher, InFlight, InFlightTable
+from tickwire.kafka.producing.in_flight import IN_MEMORY, Counts, DirectPublisher, InFlight
 from tickwire.records.codec import Record
 from tickwire.records.kinds import BOOKS
-
-__all__ = [
-    "IN_MEMORY",
-    "OUTCOMES",
-    "Accounting",
-    "Counts",
-    "DirectPublisher",
-    "InFlight",
-    "InFlightTable",
-    "Lane",
-    "Ledger",
-    "RecoveredAccount",
-    "Stream",
-    "TopicAccount",
-]
 
 OUTCOMES = ("acknowledged", "conflated", "dropped", "failed")
 
@@ -107,18 +92,9 @@ class Lane:
     """
 
     __slots__ = (
-        "broken",
-        "exchange_symbol",
-        "hole",
-        "is_book",
-        "mending",
-        "refused_at",
-        "refused_bytes",
-        "refused_times",
-        "restart_at",
-        "stream",
-        "way",
-    )
+        "broken", "exchange_symbol", "hole", "is_book", "mending", "refused_at", "refused_bytes", "refused_times",
+        "restart_at", "stream", "way",
+    )  # fmt: skip
 
     def __init__(self, stream: Stream, exchange_symbol: str, *, is_book: bool) -> None:
         self.stream = stream

@@ -12,7 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import SpillFailed, SpillFull, TickwireError
-from tickwire.kafka.producing.ledger import IN_MEMORY, InFlight, Lane, Ledger, RecoveredAccount
+from tickwire.kafka.producing.in_flight import IN_MEMORY, InFlight
+from tickwire.kafka.producing.ledger import Lane, Ledger, RecoveredAccount
 from tickwire.kafka.producing.when_full import Send
 from tickwire.kafka.spill import SpillLog, Sync
 from tickwire.records.codec import Record

@@ -21,15 +21,8 @@ from tickwire.kafka.admin.topics import ensure_topics
 from tickwire.kafka.clients import CONNECT_SECONDS
 from tickwire.kafka.producing.broken_books import BrokenBooks
 from tickwire.kafka.producing.flow import Flows
-from tickwire.kafka.producing.ledger import (
-    IN_MEMORY,
-    Accounting,
-    DirectPublisher,
-    InFlight,
-    Lane,
-    Ledger,
-    RecoveredAccount,
-)
+from tickwire.kafka.producing.in_flight import IN_MEMORY, DirectPublisher, InFlight
+from tickwire.kafka.producing.ledger import Accounting, Lane, Ledger, RecoveredAccount
 from tickwire.kafka.producing.outage_buffer import OutageBuffer
 from tickwire.kafka.producing.outage_watch import OutageWatch
 from tickwire.kafka.producing.partition_watch import PartitionWatch

@@ -15,7 +15,8 @@ from confluent_kafka import KafkaError
 
 from tickwire.kafka import codes
 from tickwire.kafka.clients import said
-from tickwire.kafka.producing.ledger import InFlight, Lane
+from tickwire.kafka.producing.in_flight import InFlight
+from tickwire.kafka.producing.ledger import Lane
 from tickwire.records.codec import SMALL_STEP_MS
 
 logger = logging.getLogger(__name__)

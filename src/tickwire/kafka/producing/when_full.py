@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from tickwire.kafka.producing.ledger import InFlight, Lane
+from tickwire.kafka.producing.in_flight import InFlight
+from tickwire.kafka.producing.ledger import Lane
 from tickwire.records.codec import Record
 
 logger = logging.getLogger(__name__)
