@@ -16,7 +16,7 @@ import time
 import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Self, TypeVar
 
 import uvloop
@@ -59,7 +59,7 @@ class Stop:
             self._watch.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         _listening.remove(self)
         if not _listening:
             for signum, handler in _before.items():
@@ -136,7 +136,7 @@ class Hangups:
             self._before = signal.signal(signal.SIGHUP, self._hear)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         if not self._at_terminal:
             signal.signal(signal.SIGHUP, self._before)
 

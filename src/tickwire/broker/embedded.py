@@ -4,7 +4,6 @@ Good for demos and quick tests. Delivery claims are tested on Apache Kafka: see 
 """
 
 import tempfile
-from types import TracebackType
 from typing import Self
 
 from tickwire.broker.ports import claim, endpoint, free_ports, refuse_wildcard
@@ -71,7 +70,7 @@ class EmbeddedBroker:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
 

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from random import Random
-from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import web
@@ -80,9 +79,7 @@ class SimulatedExchange:
         self._tasks += [asyncio.create_task(self._repeat(name, every)) for name, every in self.faults.periods]
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Cut every connection and stop listening."""
         for task in self._tasks:
             task.cancel()

@@ -29,7 +29,7 @@ from tickwire.exchanges.kit.requested import RequestedBook
 from tickwire.exchanges.kit.requests import Item, Method, Requests
 
 __all__ = [
-    "BookEvent", "BridgedBook", "DerivedAdapter", "EitherBook", "Follows", "Item", "KitAdapter", "Message", "Method",
-    "NO_NUMBER", "RequestedBook", "Requests", "StreamedBook", "Verdict", "WholeBook", "by_previous", "by_range",
+    "NO_NUMBER", "BookEvent", "BridgedBook", "DerivedAdapter", "EitherBook", "Follows", "Item", "KitAdapter", "Message",
+    "Method", "RequestedBook", "Requests", "StreamedBook", "Verdict", "WholeBook", "by_previous", "by_range",
     "by_step", "by_time", "chained", "chained_on_snapshot", "gunzipped", "pages", "spans",
 ]  # fmt: skip
