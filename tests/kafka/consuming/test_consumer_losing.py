@@ -147,7 +147,7 @@ def test_dead_letters_that_may_not_be_written_end_it_and_hold_the_offset_for_the
         mock.create_topic(config.ticker_topic, 1)
         mock.create_topic(config.dlq_topic, 1)
         send(config, config.ticker_topic, MANY)
-        mock.push_request_errors(PRODUCE, *[TOPIC_AUTHORIZATION_FAILED] * 10)
+        mock.push_request_errors(PRODUCE, *[TOPIC_AUTHORIZATION_FAILED] * 1000)  # for every try, however many
         with pytest.raises(DeadLetterNotWritten, match="authorization") as caught:
             run_kafka_consumer(config, topics=[config.ticker_topic], handler=refuse)
         assert caught.value.exit_code == 1

@@ -26,7 +26,7 @@ from tickwire.records.codec import Record
 T = TypeVar("T", Ticker, OrderBook)
 HOUR_US = 3600 * 1_000_000
 TOO_LARGE, INVALID = KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD
-TOGETHER = {"linger_ms": 100}  # so that what is published at once is one batch
+TOGETHER = {"linger_ms": 300}  # so that what is published at once is one batch
 KEPT = {"when_full_ticker": "block"}  # while a producer is replaced
 
 
