@@ -22,7 +22,15 @@ def test_the_page_of_exchanges_is_written_from_the_modules() -> None:
 
 def test_the_list_has_a_line_for_each_exchange() -> None:
     heading, *lines = CliRunner().invoke(app, ["exchanges"]).stdout.splitlines()
-    assert re.split("  +", heading) == ["exchange", "channels", "depths", "book checks", "trade checks", "sizes"]
+    assert re.split("  +", heading) == [
+        "exchange",
+        "channels",
+        "depths",
+        "book checks",
+        "trade checks",
+        "sizes",
+        "compiled",
+    ]
     assert [line.split()[0] for line in lines] == exchanges.names()
 
 

@@ -23,7 +23,9 @@ Written by `tickwire exchanges --page` from the modules in `src/tickwire/exchang
   to the one before it. *checksum*: the exchange says one of its own book. *none*: nothing that it says would show a
   lost change; only silence, and sides that cross, are noticed.
 - **Trade checks**: with *ids*, trades are numbered without holes, and holes are counted.
-- **Sizes**: what they are amounts of, as they leave."""
+- **Sizes**: what they are amounts of, as they leave.
+- **Compiled**: the channels whose usual frames compiled code takes past the adapter."""
+_WITH_SHAPES = ("ticker", "orderbook", "trade")
 # What is shown of a table of limits, and in which words.
 _LIMITS = {
     "symbols_per_connection": "symbols on one connection",
@@ -42,7 +44,8 @@ _LIMITS = {
 
 def short(name: str) -> dict[str, str]:
     """Describe one exchange on one line."""
-    exchange = exchanges.load(name).EXCHANGE
+    module = exchanges.load(name)
+    exchange, shapes = module.EXCHANGE, getattr(module.Adapter, "shapes", None) or ()
     return {
         "exchange": name,
         "channels": ", ".join(exchange.channels),
@@ -50,6 +53,7 @@ def short(name: str) -> dict[str, str]:
         "book checks": ", ".join(exchange.checks) or "none",
         "trade checks": "ids" if exchange.trades_numbered else "none" if "trade" in exchange.channels else "",
         "sizes": exchange.sizes,
+        "compiled": ", ".join(c for c, shape in zip(_WITH_SHAPES, shapes, strict=False) if shape) or "none",
     }
 
 

@@ -13,6 +13,7 @@ everywhere, is unconfirmed: a body without it is refused.
 import re
 from collections.abc import Sequence
 from functools import partial
+from typing import ClassVar
 from urllib.parse import quote
 
 import msgspec
@@ -60,7 +61,7 @@ _NAMED = re.compile(r"channel:([\w-]+), ?instId:([\w-]+) doesn't exist")  # in t
 class OkxAdapter(KitAdapter[EitherBook]):
     """One connection to the public endpoint. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
 
-    shapes = b"", _CHANGE_SHAPE, b""
+    shapes: ClassVar[tuple[bytes, bytes, bytes] | None] = b"", _CHANGE_SHAPE, b""
     rule = Rule(PREVIOUS)
     most = 200  # subscriptions in one request, which may have 64 KB
     ping_text = b"ping"
@@ -100,8 +101,7 @@ class OkxAdapter(KitAdapter[EitherBook]):
         messages = BookMessages(self.exchange.name, symbol, self.depth)
         size = symbol.contract_size
         rules = chained, chained_on_snapshot, partial(checksum, size)
-        short_way = self.short_way if size == "1" else None  # which multiplies nothing
-        return EitherBook(messages, fetch, partial(read_snapshot, size), self.again, *rules, short_way=short_way)
+        return EitherBook(messages, fetch, partial(read_snapshot, size), self.again, *rules, short_way=self.short_way)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
         """Ask for channels of instruments."""

@@ -46,7 +46,6 @@ EXCHANGE = contract.Exchange(
 
 _THEIRS: dict[Channel, str] = {"ticker": "books1", "orderbook": "books", "trade": "trade"}
 _OURS: dict[str, Channel] = {theirs: ours for ours, theirs in _THEIRS.items()}
-# As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
 _CHANGE_SHAPE = (
     b'{"action":"update","arg":{"instType":"SPOT","channel":"books","instId":"$"},"data":[{"asks":=a,"bids":=b,'
     b'"seq":#l,"ts":"#m","pseq":#p}],"ts":*}'

@@ -43,7 +43,6 @@ EXCHANGE = contract.Exchange(
 _THEIRS: dict[Channel, str] = {"ticker": "ticker", "orderbook": "book", "trade": "trade"}
 _OURS: dict[str, Channel] = {theirs: ours for ours, theirs in _THEIRS.items()}
 _SIDES: dict[str, TakerSide] = {"BUY": "buy", "SELL": "sell"}  # "side is the side of the taker order"
-# As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
 _CHANGE_SHAPE = (
     b'{"id":-1,"method":"subscribe","code":0,"result":{"instrument_name":"$","subscription":"~",'
     b'"channel":"book.update","depth":!,"data":[{"update":{"asks":=a,"bids":=b},"t":#x,"tt":#m,"u":#l,"cs":*,"pu":#p}]}}'

@@ -58,7 +58,6 @@ EXCHANGE = contract.Exchange(
     sizes="base; quote where inverse",
 )
 
-# As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
 _CHANGE_SHAPE = (
     b'{"jsonrpc":"2.0","method":"subscription","params":{"channel":"book.$","data":{"timestamp":#m,"type":"change",'
     b'"change_id":#l,"instrument_name":"$","bids":=b,"asks":=a,"prev_change_id":#p}}}'

@@ -48,7 +48,6 @@ EXCHANGE = contract.Exchange(
 
 _NAMES: dict[Channel, str] = {"ticker": "bbo", "orderbook": "mbp.150", "trade": "trade.detail"}  # ours, HTX's
 _CHANNELS: dict[str, Channel] = {name: channel for channel, name in _NAMES.items()}
-# As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
 _CHANGE_SHAPE = b'{"ch":"market.$","ts":#m,"tick":{"seqNum":#l,"prevSeqNum":#p(,"bids":=b)(,"asks":=a)}}'
 _TOPIC = re.compile(r"market\.(\w+)\.(bbo|mbp\.150|trade\.detail)")
 

@@ -47,7 +47,6 @@ EXCHANGE = contract.Exchange(
 
 _NAMES: dict[Channel, str] = {"ticker": "ticker", "orderbook": "obu", "trade": "trade"}  # ours, KuCoin's
 _SIDES: dict[str, TakerSide] = {"buy": "buy", "sell": "sell"}  # in capitals or not
-# As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
 _CHANGE_SHAPE = (
     b'{"T":"obu.SPOT","P":*,"dp":"increment@10ms","t":"delta","d":{"O":#f,"C":#l,"M":#n,"s":"$","a":=a,"b":=b}}'
 )
