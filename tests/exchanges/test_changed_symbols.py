@@ -1,6 +1,6 @@
 """Symbols come and go while a connection is open, on every exchange: the suite is made from the recordings."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from forms import FORMS, use
 from recordings import Replay, events_of, recordings, replay
 from tickwire.errors import FrameRejected, NotWanted
 from tickwire.events.types import OrderBook, Ticker, Trade
-from tickwire.exchanges.contract import Output, Reconnect, Send
+from tickwire.exchanges.contract import Fetch, Output, Reconnect, Resync, Send
 
 
 @pytest.fixture(params=FORMS, scope="module", autouse=True)
@@ -118,3 +118,22 @@ def test_what_has_spoken_is_not_waited_for_and_what_is_asked_anew_is_subscribed(
     for channel, symbol in unheard:
         assert len([output for output in player.adapter.renew(channel, symbol, 0) if isinstance(output, Send)]) == 2
     assert player.adapter.unheard() == []
+
+
+def _items(outputs: Iterable[object]) -> set[tuple[str, str]]:
+    return {(type(e).__name__.lower(), e.exchange_symbol) for e in outputs if isinstance(e, Ticker | Trade)}
+
+
+@each_with_data
+def test_tickers_and_trades_that_are_asked_for_anew_are_carried_as_soon_as_they_speak(recording: Path) -> None:
+    player = Replay(recording)
+    spoken, adapter = _items(output for _, output in player.outputs()), player.adapter
+    items = [(c, s) for s in player.symbols for c in adapter.spoken if (str(c), s.native) in spoken]
+    for channel, symbol in items:
+        assert any(isinstance(output, Send | Fetch | Resync) for output in adapter.renew(channel, symbol, 0))
+    before = {symbol: adapter.tickers(symbol) for symbol in player.symbols}
+    out, _ = again(player)
+    for channel, symbol in items:
+        if (str(channel), symbol.native) in _items(out):
+            assert (channel, symbol) not in adapter.pending()
+            assert channel != "ticker" or adapter.tickers(symbol) > before[symbol]
