@@ -111,11 +111,15 @@ class BinanceAdapter(KitAdapter[BridgedBook]):
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame, combined or raw. Raises :exc:`~tickwire.errors.FrameRejected`."""
         try:
-            if _TICKER_MARK not in payload:  # only a hint: what is something else does not decode
-                if (self._traded or self._left) and self.trade_mark in payload:
+            # The marks are only hints: what is something else does not decode. partition, because "in" takes bytes for
+            # a number first, which costs an error.
+            if self._books and payload.partition(_DIFFERENCES)[1]:
+                return self._change(_decode_depth(payload).data, received_us)
+            if not payload.partition(_TICKER_MARK)[1]:
+                if (self._traded or self._left) and payload.partition(self.trade_mark)[1]:
                     return self._deal(self.trade_decoder.decode(payload).data, received_us)
                 event = _decode_depth(payload).data
-                if _DIFFERENCES not in payload and _NO_DIFFERENCES.search(payload, 0, _STREAM_WITHIN) is not None:
+                if _NO_DIFFERENCES.search(payload, 0, _STREAM_WITHIN) is not None:
                     raise FrameRejected("unknown", f"a book that is no difference: {payload[: contract.MAX_TEXT]!r}")
                 return self._change(event, received_us)
             best = _decode_ticker(payload).data
