@@ -48,7 +48,8 @@ class KitAdapter(Generic[Kept]):
         self.short_way = self._make_short_way()
         self._tickers: dict[str | None, Symbol] = {}
         self._new_tickers: set[str | None] = set()  # no data yet
-        self._counts: defaultdict[str | None, Number] = defaultdict(Number)  # of tickers
+        self._counts: defaultdict[str | None, int] = defaultdict(int)  # of tickers
+        self._short_counts: defaultdict[str | None, Number] = defaultdict(Number)  # of those on the short way
         self._traded: dict[str | None, Symbol] = {}
         self._new_trades: set[str | None] = set()  # no data yet
         self._books: dict[str | None, Kept] = {}
@@ -142,7 +143,7 @@ class KitAdapter(Generic[Kept]):
 
     def tickers(self, symbol: Symbol) -> int:
         """How many tickers of this symbol have come."""
-        return self._counts[symbol.native].value
+        return self._counts[symbol.native] + self._short_counts[symbol.native].value
 
     def renew(self, channel: Channel, symbol: Symbol, received_us: Micros) -> list[Output]:  # noqa: ARG002 - for tickers that are read off a book
         """Take one back and ask for it as if it was new."""
@@ -250,12 +251,12 @@ class KitAdapter(Generic[Kept]):
             exchange_us=exchange_us,
             received_us=received_us,
         )
-        self._counts[native].value += 1
+        self._counts[native] += 1
         if not self._new_tickers or native not in self._new_tickers:
             return [ticker]
         self._new_tickers.discard(native)
         if self.short_way is not None:
-            prefix, count = json_prefix("bid", ticker), self._counts[native]
+            prefix, count = json_prefix("bid", ticker), self._short_counts[native]
             self.short_way.ticker(symbol.native, symbol.canonical, prefix, count)
         return [*self._requests.heard("ticker", symbol.native), ticker]
 
