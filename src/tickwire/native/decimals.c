@@ -5,6 +5,18 @@ enum { MAX_DIGITS = LEVEL_DIGITS / 2 };
 
 static Key powers[PLACES + 1]; /* of ten */
 
+static inline int
+is_digit(char c)
+{
+    return (unsigned char)(c - '0') <= 9;
+}
+
+static inline const char *
+end_within(const char *text, const char *end, Py_ssize_t most)
+{
+    return end - text < most ? end : text + most;
+}
+
 /* Reads plain decimal text: digits, perhaps a point and more digits, perhaps a minus in front. 0: it is not plain. */
 static int
 read_plain(const char *text, Py_ssize_t size, Key *value)
@@ -15,25 +27,21 @@ read_plain(const char *text, Py_ssize_t size, Key *value)
         return 0;
     text += negative;
     uint64_t whole = 0, fraction = 0, fraction_high = 0;
-    int digits = 0, places = 0;
-    while (text < end && (unsigned char)(*text - '0') <= 9) {
-        if (whole || *text != '0')
-            digits++;
-        if (digits > WHOLE_DIGITS)
-            return 0;
-        whole = whole * 10 + (uint64_t)(*text++ - '0');
-    }
-    if (text == end - size + negative)
+    const char *start = text;
+    int places = 0;
+    while (text < end && *text == '0')
+        text++;
+    for (const char *stop = end_within(text, end, WHOLE_DIGITS); text < stop && is_digit(*text); text++)
+        whole = whole * 10 + (uint64_t)(*text - '0');
+    if (text == start)
         return 0; /* no digit in front of the point */
     if (text < end && *text == '.') {
-        text++;
-        while (text < end && (unsigned char)(*text - '0') <= 9 && places < PLACES) {
-            if (places < 18)
-                fraction = fraction * 10 + (uint64_t)(*text - '0');
-            else
-                fraction_high = fraction_high * 10 + (uint64_t)(*text - '0');
-            places++, text++;
-        }
+        start = ++text;
+        for (const char *stop = end_within(start, end, 18); text < stop && is_digit(*text); text++)
+            fraction = fraction * 10 + (uint64_t)(*text - '0');
+        for (const char *stop = end_within(start, end, PLACES); text < stop && is_digit(*text); text++)
+            fraction_high = fraction_high * 10 + (uint64_t)(*text - '0');
+        places = (int)(text - start);
         if (!places)
             return 0;
     }
@@ -53,19 +61,19 @@ static int
 plain_zero(const char *text, Py_ssize_t size)
 {
     const char *end = text + size, *start = text;
-    int zero = 1;
-    while (text < end && (unsigned char)(*text - '0') <= 9)
-        zero &= *text++ == '0';
+    int other = 0; /* than zeros */
+    while (text < end && is_digit(*text))
+        other |= *text++ ^ '0';
     if (text == start)
         return -1;
     if (text < end && *text == '.') {
         start = ++text;
-        while (text < end && (unsigned char)(*text - '0') <= 9)
-            zero &= *text++ == '0';
+        while (text < end && is_digit(*text))
+            other |= *text++ ^ '0';
         if (text == start)
             return -1;
     }
-    return text == end && size <= MAX_DIGITS ? zero : -1;
+    return text == end && size <= MAX_DIGITS ? !other : -1;
 }
 
 static int

@@ -73,17 +73,23 @@ is_json_number(const char *at, const char *end)
     return !point || (point + 1 < end && !memchr(point + 1, '.', (size_t)(end - point - 1)));
 }
 
+static const char of_number[256] = {
+    ['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1,
+    ['6'] = 1, ['7'] = 1, ['8'] = 1, ['9'] = 1, ['.'] = 1, ['-'] = 1,
+};
+
 /* Takes a string or a number that is plain decimal text. 0: something else stands there. */
 static int
 take_number(Reader *reader, Piece *number)
 {
     skip_space(reader);
-    int quoted = reader->at < reader->end && *reader->at == '"';
+    const char *end = reader->end;
+    int quoted = reader->at < end && *reader->at == '"';
     const char *at = reader->at + quoted, *start = at;
-    while (at < reader->end && ((unsigned char)(*at - '0') <= 9 || *at == '.' || *at == '-'))
+    while (at < end && of_number[(unsigned char)*at])
         at++;
     *number = (Piece){start, at - start, 0};
-    if (at == start || at >= reader->end || (quoted && *at != '"'))
+    if (at == start || at >= end || (quoted && *at != '"'))
         return 0;
     if (!quoted) {
         reader->canonical = 0;
