@@ -33,7 +33,6 @@ from tickwire.exchanges._bybit_frames import (
 )
 from tickwire.exchanges.contract import Channel, Output, Symbol, decoded, malformed
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook, by_step
-from tickwire.exchanges.messages import BookMessages
 
 _TICKER_MARK, _TRADE_MARK = b'"orderbook.1.', b'"publicTrade.'
 # As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
@@ -67,7 +66,7 @@ class BybitAdapter(KitAdapter[StreamedBook]):
 
     def keep(self, symbol: Symbol) -> StreamedBook:
         """Make a book. "u is always in sequence", and 1 after a restart of the service; any snapshot replaces it."""
-        messages = BookMessages(self.exchange.name, symbol, self.depth)
+        messages = self.messages(symbol)
         in_frames = ("{1}.{0}", "{0}")
         return StreamedBook(symbol, messages, self.again, self.short_way, follows=by_step, in_frames=in_frames)
 

@@ -39,7 +39,6 @@ from tickwire.exchanges._okx_frames import (
 from tickwire.exchanges.contract import Channel, Fetch, Output, Reconnect, Symbol, malformed
 from tickwire.exchanges.kit import EitherBook, Item, KitAdapter, Method, chained, chained_on_snapshot
 from tickwire.exchanges.kit.continuity import NO_NUMBER
-from tickwire.exchanges.messages import BookMessages
 from tickwire.exchanges.numbers import size_in_units
 
 _THEIRS: dict[Channel, str] = {"ticker": "bbo-tbt", "orderbook": "books", "trade": "trades"}
@@ -98,7 +97,7 @@ class OkxAdapter(KitAdapter[EitherBook]):
         maintenance, and equal ones without levels say that nothing has changed.
         """
         fetch = Fetch(symbol, f"/api/v5/market/books?instId={quote(symbol.native)}&sz={_DEPTH}", 1, group="books")
-        messages = BookMessages(self.exchange.name, symbol, self.depth)
+        messages = self.messages(symbol)
         size = symbol.contract_size
         rules = chained, chained_on_snapshot, partial(checksum, size)
         return EitherBook(messages, fetch, partial(read_snapshot, size), self.again, *rules, short_way=self.short_way)

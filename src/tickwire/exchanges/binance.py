@@ -14,8 +14,7 @@ from tickwire.exchanges import contract
 from tickwire.exchanges._binance import BinanceAdapter, read_snapshot
 from tickwire.exchanges.contract import Fetch, Symbol, decoded
 from tickwire.exchanges.kit import BridgedBook, by_range
-from tickwire.exchanges.messages import BookMessages
-from tickwire.exchanges.symbols import Listing, split_name
+from tickwire.exchanges.symbols import Listing, named_by_rule
 
 EXCHANGE = contract.Exchange(
     name="binance",
@@ -23,7 +22,6 @@ EXCHANGE = contract.Exchange(
     rest_url="https://api.binance.com",
     listing_paths=("/api/v3/exchangeInfo",),
     listing_weight=20,
-    channels=("ticker", "orderbook", "trade"),
     trades_numbered=True,
     symbols_per_connection=340,  # 1024 streams a connection, up to three a symbol
     message_interval_s=0.3,  # 5 messages a second, pings and pongs among them
@@ -65,10 +63,7 @@ def read_listing(body: bytes) -> Listing:
     return Listing(symbols, resting={s.symbol: s.status for s in listed if s.status != "TRADING"})
 
 
-def derive(symbol: str) -> Symbol:
-    """Name a symbol by rule. Raises :exc:`~tickwire.errors.UnclearSymbol`."""
-    base, quoted = split_name(symbol.upper(), EXCHANGE.name)
-    return Symbol(f"{base}-{quoted}", base + quoted)
+derive = named_by_rule(EXCHANGE.name, "{}{}".format)
 
 
 class Adapter(BinanceAdapter):
@@ -83,5 +78,5 @@ class Adapter(BinanceAdapter):
         limit = max(self.depth, min(_SNAPSHOT_WEIGHTS))
         weight = next(weight for most, weight in _SNAPSHOT_WEIGHTS.items() if limit <= most)
         fetch = Fetch(symbol, f"/api/v3/depth?symbol={quote(symbol.native)}&limit={limit}", weight)
-        messages = BookMessages(EXCHANGE.name, symbol, self.depth)
+        messages = self.messages(symbol)
         return BridgedBook(messages, fetch, read_snapshot, by_range, short_way=self.short_way)

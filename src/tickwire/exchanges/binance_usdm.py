@@ -22,7 +22,6 @@ from tickwire.exchanges import contract
 from tickwire.exchanges._binance import BinanceAdapter, Combined, Number, TradeEvent, read_snapshot
 from tickwire.exchanges.contract import Channel, Fetch, Symbol, decoded
 from tickwire.exchanges.kit import BookEvent, BridgedBook, Verdict, by_previous
-from tickwire.exchanges.messages import BookMessages
 from tickwire.exchanges.symbols import QUOTES, Listing, derivative, split_derivative
 
 EXCHANGE = contract.Exchange(
@@ -31,7 +30,6 @@ EXCHANGE = contract.Exchange(
     ws_urls={"trade": "wss://fstream.binance.com/market/stream"},
     rest_url="https://fapi.binance.com",
     listing_paths=("/fapi/v1/exchangeInfo",),
-    channels=("ticker", "orderbook", "trade"),
     trades_numbered=True,
     symbols_per_connection=100,  # 200 streams a connection: clients count so, the documentation says 1024
     message_interval_s=0.15,  # 10 messages a second, pings and pongs among them
@@ -109,7 +107,7 @@ class Adapter(BinanceAdapter):
         """Make a book by the documented procedure: "each new event's pu should be equal to the previous event's u"."""
         path = f"/fapi/v1/depth?symbol={quote(symbol.native)}&limit={_SNAPSHOT_LEVELS}"
         fetch = Fetch(symbol, path, _SNAPSHOT_WEIGHT)
-        messages = BookMessages(EXCHANGE.name, symbol, self.depth)
+        messages = self.messages(symbol)
         return BridgedBook(messages, fetch, read_snapshot, by_previous, _bridges, self.short_way)
 
 

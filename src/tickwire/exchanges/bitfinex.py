@@ -22,7 +22,6 @@ from tickwire.exchanges import contract
 from tickwire.exchanges._bitfinex import checksum, is_count, sides
 from tickwire.exchanges.contract import MAX_TEXT, Channel, Output, Reconnect, Send, Symbol, decoded, malformed
 from tickwire.exchanges.kit import NO_NUMBER, BookEvent, DerivedAdapter, Item, Method, StreamedBook
-from tickwire.exchanges.messages import BookMessages
 from tickwire.exchanges.symbols import QUOTES, Listing, split_name
 
 EXCHANGE = contract.Exchange(
@@ -30,7 +29,6 @@ EXCHANGE = contract.Exchange(
     ws_url="wss://api-pub.bitfinex.com/ws/2",
     rest_url="https://api-pub.bitfinex.com",
     listing_paths=("/v2/conf/pub:list:pair:exchange",),
-    channels=("ticker", "orderbook", "trade"),
     symbols_per_connection=12,  # 25 channels a connection, up to two a symbol
     message_interval_s=0.1,  # no limit is documented
     connect_interval_s=3.0,  # 20 connections a minute
@@ -114,7 +112,7 @@ class Adapter(DerivedAdapter[StreamedBook]):
 
     def keep(self, symbol: Symbol) -> StreamedBook:
         """Make a book; what is missing shows in the numbers of the connection, and the checksum comes by itself."""
-        return StreamedBook(symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again)
+        return StreamedBook(symbol, self.messages(symbol), self.again)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:  # noqa: ARG002 - requests have none
         """Ask for one channel, or give it up by its number; no channel has the number 0."""

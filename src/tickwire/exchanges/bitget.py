@@ -23,15 +23,13 @@ from tickwire.exchanges import contract
 from tickwire.exchanges.contract import UNREADABLE, Channel, Output, Symbol, decoded, malformed
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook, Verdict, by_previous
 from tickwire.exchanges.kit.continuity import NO_NUMBER
-from tickwire.exchanges.messages import BookMessages
-from tickwire.exchanges.symbols import Listing, split_name
+from tickwire.exchanges.symbols import Listing, named_by_rule
 
 EXCHANGE = contract.Exchange(
     name="bitget",
     ws_url="wss://ws.bitget.com/v2/ws/public",
     rest_url="https://api.bitget.com",
     listing_paths=("/api/v2/spot/public/symbols",),
-    channels=("ticker", "orderbook", "trade"),
     symbols_per_connection=16,  # "not more than 50 channels" is advised: three a symbol
     message_interval_s=0.15,  # 10 messages a second, pings among them; 240 subscriptions an hour and connection
     connect_interval_s=1.0,  # 300 attempts in 5 minutes, and 100 connections, from one address
@@ -115,10 +113,7 @@ def read_listing(body: bytes) -> Listing:
     return Listing(symbols, resting={s.symbol: s.status for s in answer.data if s.status in {"halt", "offline"}})
 
 
-def derive(symbol: str) -> Symbol:
-    """Name a symbol by rule. Raises :exc:`~tickwire.errors.UnclearSymbol`."""
-    base, quote = split_name(symbol.upper(), EXCHANGE.name)
-    return Symbol(f"{base}-{quote}", base + quote)
+derive = named_by_rule(EXCHANGE.name, "{}{}".format)
 
 
 def follows(previous: int, event: BookEvent) -> Verdict:
@@ -151,7 +146,7 @@ class Adapter(KitAdapter[StreamedBook]):
 
     def keep(self, symbol: Symbol) -> StreamedBook:
         """Keep a book by the number of the change before."""
-        of_book = symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again, self.short_way
+        of_book = symbol, self.messages(symbol), self.again, self.short_way
         return StreamedBook(*of_book, follows=follows)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:  # noqa: ARG002 - requests have none

@@ -20,15 +20,13 @@ from tickwire.events.types import Micros
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import MAX_TEXT, Channel, Fetch, Output, Reconnect, Symbol, decoded, malformed
 from tickwire.exchanges.kit import BookEvent, BridgedBook, DerivedAdapter, Item, Method, Verdict, by_time
-from tickwire.exchanges.messages import BookMessages
-from tickwire.exchanges.symbols import Listing, split_name
+from tickwire.exchanges.symbols import Listing, named_by_rule
 
 EXCHANGE = contract.Exchange(
     name="bitstamp",
     ws_url="wss://ws.bitstamp.net",
     rest_url="https://www.bitstamp.net",
     listing_paths=("/api/v2/trading-pairs-info/",),
-    channels=("ticker", "orderbook", "trade"),
     symbols_per_connection=100,  # no limit is documented
     message_interval_s=0.05,  # no limit is documented
     connect_interval_s=1.0,  # no limit is documented
@@ -95,10 +93,7 @@ def read_listing(body: bytes) -> Listing:
     return Listing(symbols, resting={p.url_symbol: p.trading for p, _, _ in spot if p.trading != "Enabled"})
 
 
-def derive(symbol: str) -> Symbol:
-    """Name a symbol by rule. Raises :exc:`~tickwire.errors.UnclearSymbol`."""
-    base, quote = split_name(symbol.upper(), EXCHANGE.name)
-    return Symbol(f"{base}-{quote}", (base + quote).lower())
+derive = named_by_rule(EXCHANGE.name, lambda base, quote: f"{base}{quote}".lower())
 
 
 class Adapter(DerivedAdapter[BridgedBook]):
@@ -137,7 +132,7 @@ class Adapter(DerivedAdapter[BridgedBook]):
     def keep(self, symbol: Symbol) -> BridgedBook:
         """Make a book: changes from the snapshot's time on, each with the whole size of its levels."""
         fetch = Fetch(symbol, f"/api/v2/order_book/{symbol.native}/", 1)
-        messages = BookMessages(EXCHANGE.name, symbol, self.depth)
+        messages = self.messages(symbol)
         reaches = partial(self._reaches, symbol.native)
         return BridgedBook(messages, fetch, _read_snapshot, _by_time_or_at_once, by_time, reaches=reaches)
 

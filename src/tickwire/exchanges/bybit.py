@@ -9,14 +9,13 @@ from tickwire.exchanges._bybit import BybitAdapter
 from tickwire.exchanges._bybit_frames import Listed, read_page
 from tickwire.exchanges.contract import Reading, Symbol
 from tickwire.exchanges.kit import pages
-from tickwire.exchanges.symbols import Listing, split_name
+from tickwire.exchanges.symbols import Listing, named_by_rule
 
 EXCHANGE = contract.Exchange(
     name="bybit",
     ws_url="wss://stream.bybit.com/v5/public/spot",
     rest_url="https://api.bybit.com",
     listing_paths=("/v5/market/instruments-info?category=spot",),  # spot has one page only
-    channels=("ticker", "orderbook", "trade"),
     symbols_per_connection=180,  # 21,000 characters of topics a connection: three topics of up to 37 a symbol
     message_interval_s=0.1,  # no limit is documented
     connect_interval_s=1.0,  # 500 attempts in 5 minutes from one address
@@ -39,10 +38,7 @@ def read_listing(body: bytes) -> Listing:
     return _read_page(body)[0]
 
 
-def derive(symbol: str) -> Symbol:
-    """Name a symbol by rule. Raises :exc:`~tickwire.errors.UnclearSymbol`."""
-    base, quoted = split_name(symbol.upper(), EXCHANGE.name)
-    return Symbol(f"{base}-{quoted}", base + quoted)
+derive = named_by_rule(EXCHANGE.name, "{}{}".format)
 
 
 class Adapter(BybitAdapter):

@@ -21,7 +21,6 @@ from tickwire.exchanges._coinbase_advanced import Event, Frame, Ticker, Trade, d
 from tickwire.exchanges.contract import Channel, Output, Send, Symbol, decoded, malformed
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook
 from tickwire.exchanges.kit.continuity import NO_NUMBER
-from tickwire.exchanges.messages import BookMessages
 from tickwire.exchanges.numbers import known_us
 
 __all__ = ["EXCHANGE", "Adapter", "derive", "read_listing"]
@@ -31,7 +30,6 @@ EXCHANGE = contract.Exchange(
     ws_url="wss://advanced-trade-ws.coinbase.com",
     rest_url="https://api.coinbase.com",
     listing_paths=("/api/v3/brokerage/market/products?product_type=SPOT",),
-    channels=("ticker", "orderbook", "trade"),
     symbols_per_connection=50,  # no limit is documented; every book is the whole one
     message_interval_s=0.15,  # 8 messages a second from one address without a login
     connect_interval_s=0.5,  # 750 a second from one address, by its page; other clients keep to 8
@@ -68,7 +66,7 @@ class Adapter(KitAdapter[StreamedBook]):
 
     def keep(self, symbol: Symbol) -> StreamedBook:
         """Make a book: a snapshot, then changes; what is missing shows in the numbers of the connection."""
-        return StreamedBook(symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again)
+        return StreamedBook(symbol, self.messages(symbol), self.again)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:  # noqa: ARG002 - requests have none
         """Ask for products of one channel."""

@@ -19,16 +19,14 @@ from tickwire.events.short_way import ANY, ASK, BID, Rule
 from tickwire.events.types import Level, Micros, TakerSide
 from tickwire.exchanges.contract import MAX_TEXT, UNREADABLE, Channel, Exchange, Output, Symbol, decoded
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook
-from tickwire.exchanges.messages import BookMessages
 from tickwire.exchanges.numbers import known_us
-from tickwire.exchanges.symbols import Listing, split_name
+from tickwire.exchanges.symbols import Listing, named_by_rule
 
 EXCHANGE = Exchange(
     name="coinbase_exchange",
     ws_url="wss://ws-feed.exchange.coinbase.com",
     rest_url="https://api.exchange.coinbase.com",
     listing_paths=("/products",),
-    channels=("ticker", "orderbook", "trade"),
     trades_numbered=True,  # "trade_id" counts the trades of a product
     symbols_per_connection=100,  # no limit is documented; every book is the whole one
     message_interval_s=0.05,  # 100 messages a second from one address, shared by all connections
@@ -103,10 +101,7 @@ def read_listing(body: bytes) -> Listing:
     return Listing([Symbol(f"{p.base}-{p.quote}", p.id) for p in products], resting=resting)
 
 
-def derive(symbol: str) -> Symbol:
-    """Name a symbol by rule. Raises :exc:`~tickwire.errors.UnclearSymbol`."""
-    base, quote = split_name(symbol.upper(), EXCHANGE.name)
-    return Symbol(f"{base}-{quote}", f"{base}-{quote}")
+derive = named_by_rule(EXCHANGE.name, "{}-{}".format)
 
 
 class Adapter(KitAdapter[StreamedBook]):
@@ -139,7 +134,7 @@ class Adapter(KitAdapter[StreamedBook]):
 
     def keep(self, symbol: Symbol) -> StreamedBook:
         """Make a book: a snapshot, then changes; a size of zero, however it is spelled, removes the level."""
-        messages = BookMessages(EXCHANGE.name, symbol, self.depth)
+        messages = self.messages(symbol)
         return StreamedBook(symbol, messages, self.again, self.short_way)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:  # noqa: ARG002 - requests have none

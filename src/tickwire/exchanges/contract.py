@@ -102,7 +102,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
     rest_url: str  # scheme and host of the REST interface
     listing_paths: tuple[str, ...]  # together they give everything that is listed
     listing_weight: int = 1  # what fetching one of them costs of `rest_limits`
-    channels: tuple[Channel, ...]
+    channels: tuple[Channel, ...] = ("ticker", "orderbook", "trade")
     trades_numbered: bool = False  # ids of a symbol's trades are whole numbers, each one more than the one before
     symbols_per_connection: int
     message_interval_s: float  # least time between two messages that we send on one connection

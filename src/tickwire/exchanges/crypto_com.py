@@ -20,7 +20,6 @@ from tickwire.exchanges import contract
 from tickwire.exchanges._crypto_com import derive, read_listing
 from tickwire.exchanges.contract import Channel, Output, Send, Symbol, decoded, malformed
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook, by_previous
-from tickwire.exchanges.messages import BookMessages
 
 __all__ = ["EXCHANGE", "Adapter", "derive", "read_listing"]
 
@@ -29,7 +28,6 @@ EXCHANGE = contract.Exchange(
     ws_url="wss://stream.crypto.com/exchange/v1/market",
     rest_url="https://api.crypto.com",
     listing_paths=("/exchange/v1/public/get-instruments",),
-    channels=("ticker", "orderbook", "trade"),
     symbols_per_connection=130,  # 400 subscriptions a connection, three a symbol
     message_interval_s=0.02,  # 100 requests a second, fewer in the one in which the connection began
     connect_interval_s=1.0,  # no limit is documented
@@ -120,7 +118,7 @@ class Adapter(KitAdapter[StreamedBook]):
 
     def keep(self, symbol: Symbol) -> StreamedBook:
         """Make a book whose changes name the number of the one before."""
-        messages = BookMessages(EXCHANGE.name, symbol, self.depth)
+        messages = self.messages(symbol)
         return StreamedBook(symbol, messages, self.again, self.short_way, follows=by_previous, cut=True)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:

@@ -36,7 +36,6 @@ from tickwire.exchanges._deribit import (
 )
 from tickwire.exchanges.contract import Limit, Output, Send, Symbol, decoded, malformed
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook, by_previous
-from tickwire.exchanges.messages import BookMessages
 from tickwire.exchanges.numbers import best
 from tickwire.exchanges.symbols import Listing
 
@@ -46,7 +45,6 @@ EXCHANGE = contract.Exchange(
     ws_url="wss://www.deribit.com/ws/api/v2",
     rest_url="https://www.deribit.com",
     listing_paths=(f"{_LISTING}future", f"{_LISTING}option", f"{_LISTING}spot"),
-    channels=("ticker", "orderbook", "trade"),
     symbols_per_connection=250,  # "batches, e.g. 2 messages of 500" channels
     message_interval_s=0.3,  # "~3.3 requests/second" to subscribe
     connect_interval_s=1.0,  # "32 connections per IP", requests over HTTP included
@@ -104,7 +102,7 @@ class Adapter(KitAdapter[StreamedBook]):
 
     def keep(self, symbol: Symbol) -> StreamedBook:
         """Keep a book whose changes name the number of the one before."""
-        of_book = symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again, self.short_way
+        of_book = symbol, self.messages(symbol), self.again, self.short_way
         return StreamedBook(*of_book, follows=by_previous, in_frames=("{0}.100ms", "{0}"))
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:

@@ -20,8 +20,7 @@ from tickwire.exchanges import contract
 from tickwire.exchanges._gate import Book, Frame, decode, decode_book, decode_ticker, decode_trade, stream_of
 from tickwire.exchanges.contract import Channel, Output, Symbol, decoded, malformed
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook, by_range
-from tickwire.exchanges.messages import BookMessages
-from tickwire.exchanges.symbols import Listing, split_name
+from tickwire.exchanges.symbols import Listing, named_by_rule
 
 EXCHANGE = contract.Exchange(
     name="gate",
@@ -29,7 +28,6 @@ EXCHANGE = contract.Exchange(
     time_mark=b'"$now"',  # "gap between request time and server time must not exceed 60 seconds"
     rest_url="https://api.gateio.ws",
     listing_paths=("/api/v4/spot/currency_pairs",),
-    channels=("ticker", "orderbook", "trade"),
     symbols_per_connection=100,  # no limit is documented
     message_interval_s=0.05,  # no limit is documented
     connect_interval_s=1.0,  # no limit is documented; the staff spoke of 100 connections of one host
@@ -69,10 +67,7 @@ def read_listing(body: bytes) -> Listing:
     return Listing(symbols, resting={p.id: p.trade_status for p in pairs if p.trade_status == "untradable"})
 
 
-def derive(symbol: str) -> Symbol:
-    """Name a symbol by rule. Raises :exc:`~tickwire.errors.UnclearSymbol`."""
-    base, quote = split_name(symbol.upper(), EXCHANGE.name)
-    return Symbol(f"{base}-{quote}", f"{base}_{quote}")
+derive = named_by_rule(EXCHANGE.name, "{}_{}".format)
 
 
 class Adapter(KitAdapter[StreamedBook]):
@@ -86,7 +81,7 @@ class Adapter(KitAdapter[StreamedBook]):
 
     def keep(self, symbol: Symbol) -> StreamedBook:
         """Keep a book by the first and last number of each change."""
-        of_book = symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again, self.short_way
+        of_book = symbol, self.messages(symbol), self.again, self.short_way
         return StreamedBook(*of_book, follows=by_range, in_frames=("{0}.{1}",))
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:

@@ -22,15 +22,13 @@ from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import Channel, Output, Symbol, decoded, malformed
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook, by_range
-from tickwire.exchanges.messages import BookMessages
-from tickwire.exchanges.symbols import Listing, split_name
+from tickwire.exchanges.symbols import Listing, named_by_rule
 
 EXCHANGE = contract.Exchange(
     name="gemini",
     ws_url="wss://ws.gemini.com?snapshot=-1",  # -1: all of each book comes first; nothing does without
     rest_url="https://api.gemini.com",
     listing_paths=("/v1/symbols",),
-    channels=("ticker", "orderbook", "trade"),
     symbols_per_connection=100,  # no limit is documented
     message_interval_s=0.1,  # no limit is documented
     connect_interval_s=1.0,  # no limit is documented
@@ -90,10 +88,7 @@ def read_listing(body: bytes) -> Listing:
     return Listing([symbol for symbol in map(_split, names) if symbol is not None])
 
 
-def derive(symbol: str) -> Symbol:
-    """Name a symbol by rule. Raises :exc:`~tickwire.errors.UnclearSymbol`."""
-    base, quote = split_name(symbol.upper(), EXCHANGE.name, _QUOTES)
-    return Symbol(f"{base}-{quote}", f"{base}{quote}".lower())
+derive = named_by_rule(EXCHANGE.name, lambda base, quote: f"{base}{quote}".lower(), _QUOTES)
 
 
 def _split(name: str) -> Symbol | None:
@@ -119,7 +114,7 @@ class Adapter(KitAdapter[StreamedBook]):
 
     def keep(self, symbol: Symbol) -> StreamedBook:
         """Make a book by the first and last number of each update; ranges may overlap."""
-        return StreamedBook(symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again, follows=by_range)
+        return StreamedBook(symbol, self.messages(symbol), self.again, follows=by_range)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
         """Ask for streams by their names."""

@@ -24,9 +24,8 @@ from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import Channel, Output, Send, Symbol, decoded, malformed
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, RequestedBook, by_previous, gunzipped
-from tickwire.exchanges.messages import BookMessages
 from tickwire.exchanges.numbers import best
-from tickwire.exchanges.symbols import Listing, split_name
+from tickwire.exchanges.symbols import Listing, named_by_rule
 
 EXCHANGE = contract.Exchange(
     name="htx",
@@ -35,7 +34,6 @@ EXCHANGE = contract.Exchange(
     frames="binary",
     rest_url="https://api.huobi.pro",
     listing_paths=("/v1/common/symbols",),
-    channels=("ticker", "orderbook", "trade"),
     symbols_per_connection=50,  # no limit is documented
     message_interval_s=0.1,  # "100 ms" between two questions on one connection
     connect_interval_s=1.0,  # no limit is documented
@@ -125,10 +123,7 @@ def read_listing(body: bytes) -> Listing:
     return Listing(symbols, resting={pair.symbol: pair.state for pair in pairs if pair.state != "online"})
 
 
-def derive(symbol: str) -> Symbol:
-    """Name a symbol by rule. Raises :exc:`~tickwire.errors.UnclearSymbol`."""
-    base, quote = split_name(symbol.upper(), EXCHANGE.name)
-    return Symbol(f"{base}-{quote}", (base + quote).lower())
+derive = named_by_rule(EXCHANGE.name, lambda base, quote: f"{base}{quote}".lower())
 
 
 def _unpack(payload: bytes) -> bytes:
@@ -149,7 +144,7 @@ class Adapter(KitAdapter[RequestedBook]):
     def keep(self, symbol: Symbol) -> RequestedBook:
         """Keep a book whose changes name the number of the one before, the first one that of the snapshot."""
         question = msgspec.json.encode({"req": f"market.{symbol.native}.{_NAMES['orderbook']}", "id": "snapshot"})
-        messages, in_frames = BookMessages(EXCHANGE.name, symbol, self.depth), (f"{{0}}.{_NAMES['orderbook']}",)
+        messages, in_frames = self.messages(symbol), (f"{{0}}.{_NAMES['orderbook']}",)
         return RequestedBook(symbol, messages, question, by_previous, self.short_way, in_frames)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:

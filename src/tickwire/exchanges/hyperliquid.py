@@ -25,7 +25,6 @@ from tickwire.exchanges import contract
 from tickwire.exchanges._hyperliquid import WEIGHT, listings, read_listing
 from tickwire.exchanges.contract import Channel, Limit, Output, Symbol, decoded
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, WholeBook
-from tickwire.exchanges.messages import BookMessages
 from tickwire.exchanges.symbols import derivative, split_derivative
 
 __all__ = ["EXCHANGE", "Adapter", "derive", "listings", "read_listing"]
@@ -36,7 +35,6 @@ EXCHANGE = contract.Exchange(
     rest_url="https://api.hyperliquid.xyz",
     listing_paths=("/info",),
     listing_weight=WEIGHT,
-    channels=("ticker", "orderbook", "trade"),
     symbols_per_connection=100,  # 1000 subscriptions and 10 connections of one address, three a symbol
     message_interval_s=0.1,  # 2000 messages a minute over all connections of one address
     connect_interval_s=2.0,  # 30 new connections a minute, by other clients' experience
@@ -121,7 +119,7 @@ class Adapter(KitAdapter[WholeBook]):
 
     def keep(self, symbol: Symbol) -> WholeBook:
         """Keep a book that every message replaces."""
-        return WholeBook(symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again, names=("px", "sz"))
+        return WholeBook(symbol, self.messages(symbol), self.again, names=("px", "sz"))
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:  # noqa: ARG002 - requests have none
         """Ask for one channel of one coin."""

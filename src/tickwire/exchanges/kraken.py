@@ -21,7 +21,6 @@ from tickwire.events.types import Micros
 from tickwire.exchanges._kraken import BookFrame, Entry, Frame, decode, decode_book
 from tickwire.exchanges.contract import MAX_TEXT, UNREADABLE, Channel, Exchange, Output, Symbol, decoded, malformed
 from tickwire.exchanges.kit import Item, KitAdapter, Method, StreamedBook
-from tickwire.exchanges.messages import BookMessages
 from tickwire.exchanges.numbers import best, micros, time_us
 from tickwire.exchanges.symbols import Listing, split_name
 
@@ -30,7 +29,6 @@ EXCHANGE = Exchange(
     ws_url="wss://ws.kraken.com/v2",
     rest_url="https://api.kraken.com",
     listing_paths=("/0/public/AssetPairs", "/0/public/AssetPairs?aclass_base=tokenized_asset"),
-    channels=("ticker", "orderbook", "trade"),
     trades_numbered=True,  # "a sequence number, unique per book"
     symbols_per_connection=200,  # no limit is documented
     message_interval_s=0.2,  # "Exceeded msg rate" exists, its number is not documented
@@ -132,7 +130,7 @@ class Adapter(KitAdapter[StreamedBook]):
 
     def keep(self, symbol: Symbol) -> StreamedBook:
         """Make a book. "After each update, truncate your book to the subscribed depth": no update says what leaves."""
-        of_book = symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again, self.short_way, _NAMES
+        of_book = symbol, self.messages(symbol), self.again, self.short_way, _NAMES
         return StreamedBook(*of_book, checksum=_checksum, cut=True)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:

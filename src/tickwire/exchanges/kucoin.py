@@ -24,8 +24,7 @@ from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import Channel, Output, Symbol, decoded, malformed
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook, by_range
-from tickwire.exchanges.messages import BookMessages
-from tickwire.exchanges.symbols import Listing, split_name
+from tickwire.exchanges.symbols import Listing, named_by_rule
 
 EXCHANGE = contract.Exchange(
     name="kucoin",
@@ -33,7 +32,6 @@ EXCHANGE = contract.Exchange(
     frames="both",
     rest_url="https://api.kucoin.com",
     listing_paths=("/api/v1/symbols",),
-    channels=("ticker", "orderbook", "trade"),
     symbols_per_connection=100,  # "at most 600 topics"; older clients keep to 200
     message_interval_s=0.04,  # "300 client messages per 10 s"
     connect_interval_s=1.2,  # "250 new connections per 5 minutes"
@@ -113,10 +111,7 @@ def read_listing(body: bytes) -> Listing:
     return Listing(symbols, resting={each.symbol: "not trading" for each in listed if not each.trading})
 
 
-def derive(symbol: str) -> Symbol:
-    """Name a symbol by rule. Raises :exc:`~tickwire.errors.UnclearSymbol`."""
-    name = "-".join(split_name(symbol.upper(), EXCHANGE.name))
-    return Symbol(name, name)
+derive = named_by_rule(EXCHANGE.name, "{}-{}".format)
 
 
 class Adapter(KitAdapter[StreamedBook]):
@@ -131,7 +126,7 @@ class Adapter(KitAdapter[StreamedBook]):
 
     def keep(self, symbol: Symbol) -> StreamedBook:
         """Keep a book by the first and last number of each change."""
-        of_book = symbol, BookMessages(EXCHANGE.name, symbol, self.depth), self.again, self.short_way
+        of_book = symbol, self.messages(symbol), self.again, self.short_way
         return StreamedBook(*of_book, follows=by_range)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:

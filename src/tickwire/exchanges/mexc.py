@@ -22,8 +22,7 @@ from tickwire.events.types import Level, Micros, TakerSide
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import Channel, Fetch, Limit, Output, Symbol, decoded, malformed
 from tickwire.exchanges.kit import BookEvent, BridgedBook, Item, KitAdapter, Message, Method, Verdict, by_range
-from tickwire.exchanges.messages import BookMessages
-from tickwire.exchanges.symbols import Listing, split_name
+from tickwire.exchanges.symbols import Listing, named_by_rule
 
 EXCHANGE = contract.Exchange(
     name="mexc",
@@ -32,7 +31,6 @@ EXCHANGE = contract.Exchange(
     rest_url="https://api.mexc.com",
     listing_paths=("/api/v3/exchangeInfo",),
     listing_weight=10,
-    channels=("ticker", "orderbook", "trade"),
     symbols_per_connection=10,  # "one ws connection supports a maximum of 30 subscriptions", three a symbol
     message_interval_s=0.1,  # no limit is documented
     connect_interval_s=1.0,  # no limit is documented
@@ -91,10 +89,7 @@ def read_listing(body: bytes) -> Listing:
     return Listing(symbols, resting={each.symbol: f"status {each.status}" for each in listed if each.status != "1"})
 
 
-def derive(symbol: str) -> Symbol:
-    """Name a symbol by rule. Raises :exc:`~tickwire.errors.UnclearSymbol`."""
-    base, quote = split_name(symbol.upper(), EXCHANGE.name)
-    return Symbol(f"{base}-{quote}", base + quote)
+derive = named_by_rule(EXCHANGE.name, "{}{}".format)
 
 
 class Adapter(KitAdapter[BridgedBook]):
@@ -107,7 +102,7 @@ class Adapter(KitAdapter[BridgedBook]):
     def keep(self, symbol: Symbol) -> BridgedBook:
         """Keep a book by the versions of its changes, the first of which may begin within the snapshot."""
         fetch = Fetch(symbol, f"/api/v3/depth?symbol={symbol.native}&limit=5000", 1)
-        messages = BookMessages(EXCHANGE.name, symbol, self.depth)
+        messages = self.messages(symbol)
         return BridgedBook(messages, fetch, _read_snapshot, _follows, by_range)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:

@@ -12,14 +12,13 @@ from msgspec import Struct
 from tickwire.exchanges import contract
 from tickwire.exchanges._okx import OkxAdapter
 from tickwire.exchanges.contract import Symbol, decoded, malformed
-from tickwire.exchanges.symbols import Listing, split_name
+from tickwire.exchanges.symbols import Listing, named_by_rule
 
 EXCHANGE = contract.Exchange(
     name="okx",
     ws_url="wss://ws.okx.com:8443/ws/v5/public",
     rest_url="https://www.okx.com",
     listing_paths=("/api/v5/public/instruments?instType=SPOT",),
-    channels=("ticker", "orderbook", "trade"),
     symbols_per_connection=30,  # "fewer than 30 book channels a connection" is advised
     message_interval_s=0.35,  # 480 subscriptions an hour and connection, 3 requests a second
     connect_interval_s=0.4,  # 3 attempts a second from one address
@@ -76,10 +75,7 @@ def read_listing(body: bytes) -> Listing:
     return Listing(spot, resting=resting(listed))
 
 
-def derive(symbol: str) -> Symbol:
-    """Name a symbol by rule. Raises :exc:`~tickwire.errors.UnclearSymbol`."""
-    name = "-".join(split_name(symbol.upper(), EXCHANGE.name))
-    return Symbol(name, name)
+derive = named_by_rule(EXCHANGE.name, "{}-{}".format)
 
 
 class Adapter(OkxAdapter):

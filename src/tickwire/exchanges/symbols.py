@@ -1,7 +1,7 @@
 """Names of tradable symbols: what an exchange lists, and what a user may write for it."""
 
 import difflib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from tickwire.errors import UnclearSymbol, UnknownSymbol
@@ -103,6 +103,21 @@ def split_derivative(text: str, exchange: str, quotes: Collection[str] = QUOTES)
     if pair and (end == _PERPETUAL or (end.isdecimal() and len(end) == len("YYMMDD"))):
         return *split_name(pair, exchange, quotes), end
     return *split_name(name, exchange, quotes), _PERPETUAL
+
+
+def named_by_rule(
+    exchange: str, write: Callable[[str, str], str], quotes: Collection[str] = QUOTES
+) -> Callable[[str], Symbol]:
+    """How to name a spot symbol from what a user wrote; *write* gives the exchange's own name of base and quote.
+
+    What comes back raises :exc:`~tickwire.errors.UnclearSymbol`.
+    """
+
+    def derive(symbol: str) -> Symbol:
+        base, quote = split_name(symbol.upper(), exchange, quotes)
+        return Symbol(f"{base}-{quote}", write(base, quote))
+
+    return derive
 
 
 def split_name(text: str, exchange: str, quotes: Collection[str] = QUOTES) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from tickwire.exchanges.contract import UNREADABLE, Channel, Exchange, Fetch, Ou
 from tickwire.exchanges.kit.books import KeptBook
 from tickwire.exchanges.kit.requests import Item, Method, Requests
 from tickwire.exchanges.kit.trades import make_trade
-from tickwire.exchanges.messages import json_prefix
+from tickwire.exchanges.messages import BookMessages, json_prefix
 
 Kept = TypeVar("Kept", bound=KeptBook)
 
@@ -37,6 +37,10 @@ class KitAdapter(Generic[Kept]):
     def keep(self, symbol: Symbol) -> Kept:
         """Make a symbol's book."""
         raise NotImplementedError
+
+    def messages(self, symbol: Symbol) -> BookMessages:
+        """What makes the messages of a symbol's book."""
+        return BookMessages(self._name, symbol, self.depth)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
         """Give the text of a request, with its number if there is one."""
