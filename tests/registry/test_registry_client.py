@@ -40,7 +40,7 @@ def up() -> float:
     return sample.value
 
 
-# https://docs.confluent.io/platform/current/schema-registry/develop/api.html, as it was on 2026-11-29.
+# Codes of https://docs.confluent.io/platform/current/schema-registry/develop/api.html; the texts are ours.
 DOCUMENTED = [
     (404, {"error_code": 40401, "message": "Subject 'Kafka-value' not found."}, SchemaMissing),
     (404, {"error_code": 40402, "message": "Version 5 not found."}, SchemaMissing),
