@@ -20,20 +20,8 @@ from tickwire.errors import FrameRejected
 from tickwire.events.decimals import decimal_text
 from tickwire.events.short_way import KEPT, PREVIOUS, REMOVED, Rule
 from tickwire.events.types import Micros
+from tickwire.exchanges import _deribit as texts
 from tickwire.exchanges import contract
-from tickwire.exchanges._deribit import (
-    Book,
-    Error,
-    Frame,
-    Quote,
-    Trade,
-    by_either_name,
-    by_native_name,
-    channel_name,
-    channel_of,
-    plain_levels,
-    request_text,
-)
 from tickwire.exchanges.contract import Limit, Output, Send, Symbol, decoded, malformed
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook, by_previous
 from tickwire.exchanges.numbers import best
@@ -73,10 +61,10 @@ class _Instruments(Struct):
     result: list[_Instrument]
 
 
-_decode = msgspec.json.Decoder(Frame).decode
-_decode_quote = msgspec.json.Decoder(Quote, float_hook=str).decode
-_decode_book = msgspec.json.Decoder(Book).decode
-_decode_trades = msgspec.json.Decoder(list[Trade], float_hook=str).decode
+_decode = msgspec.json.Decoder(texts.Frame).decode
+_decode_quote = msgspec.json.Decoder(texts.Quote, float_hook=str).decode
+_decode_book = msgspec.json.Decoder(texts.Book).decode
+_decode_trades = msgspec.json.Decoder(list[texts.Trade], float_hook=str).decode
 _decode_channels = msgspec.json.Decoder(list[str]).decode
 _decode_listing = msgspec.json.Decoder(_Instruments).decode
 
@@ -84,11 +72,11 @@ _decode_listing = msgspec.json.Decoder(_Instruments).decode
 def read_listing(body: bytes) -> Listing:
     """Read ``public/get_instruments`` of one kind. Raises :exc:`~tickwire.errors.FrameRejected`."""
     listed = {each.instrument_name: each for each in decoded("instruments", _decode_listing, body).result}
-    symbols = [symbol for symbol in map(by_native_name, listed) if symbol is not None]
+    symbols = [symbol for symbol in map(texts.by_native_name, listed) if symbol is not None]
     return Listing(symbols, resting={name: "not active" for name, each in listed.items() if not each.is_active})
 
 
-derive = by_either_name
+derive = texts.by_either_name
 
 
 class Adapter(KitAdapter[StreamedBook]):
@@ -111,18 +99,18 @@ class Adapter(KitAdapter[StreamedBook]):
             number = 0
         elif number is None:
             number = _AGAIN + list(self._books).index(items[0][1].native)
-        return request_text(number, method, channels=[channel_name(*item) for item in items])
+        return texts.request_text(number, method, channels=[texts.channel_name(*item) for item in items])
 
     def start(self) -> list[Output]:
         """Ask for heartbeats, which is what tells a dead connection, and subscribe."""
-        return [Send(request_text(0, "set_heartbeat", interval=10)), *super().start()]
+        return [Send(texts.request_text(0, "set_heartbeat", interval=10)), *super().start()]
 
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
         frame = decoded("frame", _decode, payload)
         params = frame.params
         if frame.method == "subscription":
-            channel, _ = channel_of(params.channel)
+            channel, _ = texts.channel_of(params.channel)
             if channel == "orderbook":
                 return self._book(params.data, received_us)
             if channel == "ticker":
@@ -152,7 +140,8 @@ class Adapter(KitAdapter[StreamedBook]):
         book = decoded("book", _decode_book, data)
         kept = self.kept(book.instrument_name)
         previous = -1 if book.prev_change_id is None else book.prev_change_id
-        event = BookEvent(plain_levels(book.bids), plain_levels(book.asks), book.change_id, previous=previous)
+        bids, asks = texts.plain_levels(book.bids), texts.plain_levels(book.asks)
+        event = BookEvent(bids, asks, book.change_id, previous=previous)
         event.exchange_us = book.timestamp * 1000
         # "If prev_change_id equals the change_id of the previous message, no messages were missed."
         whole = book.prev_change_id is None if book.type is None else book.type == "snapshot"
@@ -170,12 +159,12 @@ class Adapter(KitAdapter[StreamedBook]):
             out += self.trade(*said, received_us, exchange_us=one.timestamp * 1000)
         return out
 
-    def _answered(self, number: int, frame: Frame) -> list[Output]:
+    def _answered(self, number: int, frame: texts.Frame) -> list[Output]:
         """Take an answer, which lists the channels that are carried: an unknown one is missing from it.
 
         A list with a channel that was not asked for under that number is no answer to it.
         """
-        error = frame.error or Error()
+        error = frame.error or texts.Error()
         said = error.message[: contract.MAX_TEXT]
         if frame.error is None:
             if not bytes(frame.result).startswith(b"["):
@@ -185,7 +174,7 @@ class Adapter(KitAdapter[StreamedBook]):
         elif error.code == _TOO_MANY or number == 0:
             # Neither refused nor accepted: it stays pending, and the connection's deadline asks again, later.
             raise FrameRejected("unknown", f"an error {said!r} ({error.code})")
-        asked = {channel_name(*item): item for item in self._asked(number)}
+        asked = {texts.channel_name(*item): item for item in self._asked(number)}
         if frame.error is not None and number < _AGAIN:
             return self.answered(number, said)
         carried = [] if frame.error else decoded("answer", _decode_channels, frame.result)
@@ -196,7 +185,7 @@ class Adapter(KitAdapter[StreamedBook]):
             elif ours:
                 out += self._refuse(channel, symbol.native, said if frame.error else "unknown")
         return out + [
-            one for name in carried if name not in asked for one in self.answered_each(*channel_of(name), None)
+            one for name in carried if name not in asked for one in self.answered_each(*texts.channel_of(name), None)
         ]
 
     def _asked(self, number: int) -> Sequence[Item]:
