@@ -10,20 +10,22 @@ taken as it comes. The checksum has gone and is not read. Unconfirmed: how many 
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw
 
 from tickwire.errors import FrameRejected
 from tickwire.events.short_way import PREVIOUS, Rule
 from tickwire.events.side import read_levels
-from tickwire.events.types import Micros, TakerSide
+from tickwire.events.types import Micros
 from tickwire.exchanges import contract
-from tickwire.exchanges.contract import UNREADABLE, Channel, Output, Symbol, decoded, malformed
+from tickwire.exchanges._bitget import Argument, Frame, Sides, decode, decode_sides, decode_trades, read_listing
+from tickwire.exchanges.contract import UNREADABLE, Channel, Output, Symbol, malformed
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook, Verdict, by_previous
 from tickwire.exchanges.kit.continuity import NO_NUMBER
-from tickwire.exchanges.symbols import Listing, named_by_rule
+from tickwire.exchanges.symbols import named_by_rule
+
+__all__ = ["EXCHANGE", "Adapter", "derive", "read_listing"]
 
 EXCHANGE = contract.Exchange(
     name="bitget",
@@ -51,68 +53,6 @@ _CHANGE_SHAPE = (
 _TOO_MANY = {"30006", "30007"}  # "too many requests": says nothing about what was asked for
 _NAMED = re.compile(r"channel:(\w+),instId:([\w-]+) doesn't exist")  # in the text of error 30001
 
-_Number = Annotated[int, Meta(ge=0, le=2**62)]
-
-
-class _Argument(Struct):
-    channel: str
-    name: str = msgspec.field(name="instId")
-
-
-class _Sides(Struct, gc=False):
-    """A book's snapshot or change, or the best bid and offer as a book of one level a side."""
-
-    asks: Raw
-    bids: Raw
-    ts: _Number  # ms, as text
-    seq: _Number | None = None
-    pseq: _Number | None = None  # 0 in a snapshot
-
-
-class _Trade(Struct, gc=False):
-    trade_id: str = msgspec.field(name="tradeId")
-    price: str
-    size: str
-    side: TakerSide
-    ts: _Number
-
-
-class _Frame(Struct):
-    arg: _Argument | None = None
-    action: Literal["snapshot", "update"] | None = None
-    data: Raw = Raw(b"[]")
-    event: str | None = None
-    code: str | int | None = None
-    msg: str | None = None
-
-
-class _Listed(Struct):
-    symbol: str
-    base: str = msgspec.field(name="baseCoin")
-    quote: str = msgspec.field(name="quoteCoin")
-    status: str
-
-
-class _Symbols(Struct):
-    code: str
-    data: list[_Listed] = []
-
-
-_decode = msgspec.json.Decoder(_Frame).decode
-_decode_sides = msgspec.json.Decoder(tuple[_Sides] | _Sides, strict=False).decode  # an object for tokenized stocks
-_decode_trades = msgspec.json.Decoder(list[_Trade], strict=False).decode
-_decode_listing = msgspec.json.Decoder(_Symbols).decode
-
-
-def read_listing(body: bytes) -> Listing:
-    """Read ``/api/v2/spot/public/symbols``. Raises :exc:`~tickwire.errors.FrameRejected`."""
-    answer = decoded("symbols", _decode_listing, body)
-    if answer.code != "00000":
-        raise malformed("symbols", f"the exchange answered {answer.code!r:.100}")
-    symbols = [Symbol(f"{each.base}-{each.quote}", each.symbol) for each in answer.data]
-    return Listing(symbols, resting={s.symbol: s.status for s in answer.data if s.status in {"halt", "offline"}})
-
-
 derive = named_by_rule(EXCHANGE.name, "{}{}".format)
 
 
@@ -135,7 +75,7 @@ class Adapter(KitAdapter[StreamedBook]):
         if payload == b"pong":
             return []
         try:
-            frame = _decode(payload)
+            frame = decode(payload)
             if frame.event is not None:
                 return self._event(frame)
             if frame.arg is not None and frame.action is not None and frame.arg.channel in _OURS:
@@ -154,7 +94,7 @@ class Adapter(KitAdapter[StreamedBook]):
         args = [{"instType": "SPOT", "channel": _THEIRS[channel], "instId": symbol.native} for channel, symbol in items]
         return msgspec.json.encode({"op": method, "args": args})
 
-    def _data(self, arg: _Argument, frame: _Frame, received_us: Micros) -> list[Output]:
+    def _data(self, arg: Argument, frame: Frame, received_us: Micros) -> list[Output]:
         if arg.channel == "books":
             return self._change(arg.name, frame, received_us)
         if arg.channel == "books1":
@@ -163,10 +103,10 @@ class Adapter(KitAdapter[StreamedBook]):
             return self.ticker(arg.name, *bid, *ask, received_us, sequence=sides.seq, exchange_us=sides.ts * 1000)
         if frame.action == "snapshot":  # trades from before; it says that the channel is carried
             return self.answered_each("trade", arg.name, None)
-        read = [((arg.name, t.trade_id, t.price, t.size, t.side), t.ts * 1000) for t in _decode_trades(frame.data)]
+        read = [((arg.name, t.trade_id, t.price, t.size, t.side), t.ts * 1000) for t in decode_trades(frame.data)]
         return [out for of_trade, us in read for out in self.trade(*of_trade, received_us, exchange_us=us)]
 
-    def _change(self, name: str, frame: _Frame, received_us: Micros) -> list[Output]:
+    def _change(self, name: str, frame: Frame, received_us: Micros) -> list[Output]:
         kept = self.kept(name)
         try:
             sides = _read(frame.data)
@@ -178,11 +118,11 @@ class Adapter(KitAdapter[StreamedBook]):
         out = (kept.snapshot if frame.action == "snapshot" else kept.change)(event, received_us)
         return self.heard(kept, out) if kept.new else out
 
-    def _event(self, frame: _Frame) -> list[Output]:
+    def _event(self, frame: Frame) -> list[Output]:
         """Take what is no data."""
         said = f"{frame.msg or 'no reason'} (code {frame.code})"[: contract.MAX_TEXT]
         named = _NAMED.search(frame.msg or "")
-        arg = frame.arg or (None if named is None else _Argument(named[1], named[2]))
+        arg = frame.arg or (None if named is None else Argument(named[1], named[2]))
         if frame.event == "unsubscribe":
             return []
         known = frame.event in {"subscribe", "error"} and str(frame.code) not in _TOO_MANY
@@ -191,9 +131,9 @@ class Adapter(KitAdapter[StreamedBook]):
         raise FrameRejected("unknown", f"an event {frame.event!r:.40}: {said}")
 
 
-def _read(data: Raw) -> _Sides:
-    sides = _decode_sides(data)
-    return sides if isinstance(sides, _Sides) else sides[0]
+def _read(data: Raw) -> Sides:
+    sides = decode_sides(data)
+    return sides if isinstance(sides, Sides) else sides[0]
 
 
 def _first(levels: Raw) -> tuple[str | None, str | None]:

@@ -10,17 +10,18 @@ Unconfirmed: how an error names its channel.
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Raw, Struct
 
 from tickwire.errors import FrameRejected
 from tickwire.events.types import Micros
 from tickwire.exchanges import contract
-from tickwire.exchanges.contract import MAX_TEXT, Channel, Fetch, Output, Reconnect, Symbol, decoded, malformed
+from tickwire.exchanges._bitstamp import decode, decode_book, decode_error, decode_trade, read_listing
+from tickwire.exchanges.contract import MAX_TEXT, Channel, Fetch, Output, Reconnect, Symbol, malformed
 from tickwire.exchanges.kit import BookEvent, BridgedBook, DerivedAdapter, Item, Method, Verdict, by_time
-from tickwire.exchanges.symbols import Listing, named_by_rule
+from tickwire.exchanges.symbols import named_by_rule
+
+__all__ = ["EXCHANGE", "Adapter", "derive", "read_listing"]
 
 EXCHANGE = contract.Exchange(
     name="bitstamp",
@@ -40,58 +41,6 @@ EXCHANGE = contract.Exchange(
 _PREFIXES: dict[Channel, str] = {"orderbook": "diff_order_book_", "trade": "live_trades_"}
 _SILENT = {"bts:heartbeat", "bts:unsubscription_succeeded"}
 _OTHERS = (b'"bts:', b'"trade"', b'"live_trades_')  # what stands in messages that are no change of a book
-_NO_DATA = Raw(b"null")
-
-_Micros = Annotated[str, Meta(pattern=r"^[0-9]{1,16}$")]
-
-
-class _Frame(Struct):
-    event: str
-    channel: str = ""
-    data: Raw = _NO_DATA
-
-
-class _Book(Struct):
-    """A change, or a snapshot."""
-
-    bids: Raw
-    asks: Raw
-    microtimestamp: _Micros
-
-
-class _Trade(Struct):
-    id: int
-    price_str: str
-    amount_str: str
-    type: Literal[0, 1]  # 0: the taker bought
-    microtimestamp: _Micros
-
-
-class _Error(Struct):
-    code: int | None = None
-    message: str = "no reason"
-
-
-class _Pair(Struct):
-    name: str
-    url_symbol: str
-    trading: str = "Enabled"
-
-
-_decode = msgspec.json.Decoder(_Frame).decode
-_decode_book = msgspec.json.Decoder(_Book).decode
-_decode_trade = msgspec.json.Decoder(_Trade).decode
-_decode_error = msgspec.json.Decoder(_Error).decode
-_decode_listing = msgspec.json.Decoder(list[_Pair]).decode
-
-
-def read_listing(body: bytes) -> Listing:
-    """Read ``trading-pairs-info``, with what does not trade now. Raises :exc:`~tickwire.errors.FrameRejected`."""
-    pairs = [(pair, *pair.name.partition("/")) for pair in decoded("pairs", _decode_listing, body)]
-    spot = [(pair, base, quote) for pair, base, slash, quote in pairs if slash and quote.isalnum()]
-    symbols = [Symbol(f"{base}-{quote}", pair.url_symbol) for pair, base, quote in spot]
-    return Listing(symbols, resting={p.url_symbol: p.trading for p, _, _ in spot if p.trading != "Enabled"})
-
 
 derive = named_by_rule(EXCHANGE.name, lambda base, quote: f"{base}{quote}".lower())
 
@@ -143,10 +92,10 @@ class Adapter(DerivedAdapter[BridgedBook]):
         return msgspec.json.encode({"event": f"bts:{method}", "data": {"channel": name}})
 
     def _read(self, payload: bytes, received_us: Micros) -> list[Output]:
-        frame = _decode(payload)
+        frame = decode(payload)
         event, (channel, native) = frame.event, _item(frame.channel)
         if event == "data" and channel == "orderbook":
-            kept, book = self.kept(native), _decode_book(frame.data)
+            kept, book = self.kept(native), decode_book(frame.data)
             time_us = int(book.microtimestamp)
             if self._accepted:
                 self._since |= dict.fromkeys(self._accepted, time_us)
@@ -156,7 +105,7 @@ class Adapter(DerivedAdapter[BridgedBook]):
             out = kept.change(BookEvent(book.bids, book.asks, time_us, exchange_us=time_us), received_us)
             return self.heard(kept, out) if kept.new else out
         if event == "trade" and channel == "trade":
-            trade = _decode_trade(frame.data)
+            trade = decode_trade(frame.data)
             of_trade, at_us = (str(trade.id), trade.price_str, trade.amount_str), int(trade.microtimestamp)
             return self.trade(native, *of_trade, "sell" if trade.type else "buy", received_us, exchange_us=at_us)
         if event == "bts:subscription_succeeded":
@@ -164,7 +113,7 @@ class Adapter(DerivedAdapter[BridgedBook]):
                 self._accepted.add(native)
             return self.answered_each(channel, native, None)
         if event == "bts:error":
-            error = _decode_error(frame.data)
+            error = decode_error(frame.data)
             return self.answered_each(channel, native, f"{error.message:.150} (code {error.code})")
         if event == "bts:request_reconnect":
             return [Reconnect("the exchange asked for it")]
@@ -207,6 +156,6 @@ def _by_time_or_at_once(previous: int, event: BookEvent) -> Verdict:
 
 
 def _read_snapshot(body: bytes) -> BookEvent:
-    book = _decode_book(body)
+    book = decode_book(body)
     time_us = int(book.microtimestamp)
     return BookEvent(book.bids, book.asks, time_us, exchange_us=time_us)

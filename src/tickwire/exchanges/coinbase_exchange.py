@@ -9,18 +9,19 @@ one that did not. Unconfirmed: one bad product refuses all of a request, and its
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Raw, Struct
 
 from tickwire.errors import FrameRejected
 from tickwire.events.short_way import ANY, ASK, BID, Rule
 from tickwire.events.types import Level, Micros, TakerSide
-from tickwire.exchanges.contract import MAX_TEXT, UNREADABLE, Channel, Exchange, Output, Symbol, decoded
+from tickwire.exchanges._coinbase_exchange import Carried, Frame, decode, read_listing
+from tickwire.exchanges.contract import MAX_TEXT, UNREADABLE, Channel, Exchange, Output, Symbol
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook
 from tickwire.exchanges.numbers import known_us
-from tickwire.exchanges.symbols import Listing, named_by_rule
+from tickwire.exchanges.symbols import named_by_rule
+
+__all__ = ["EXCHANGE", "Adapter", "derive", "read_listing"]
 
 EXCHANGE = Exchange(
     name="coinbase_exchange",
@@ -50,57 +51,6 @@ _KINDS: dict[str | None, Channel | None] = {
 # As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
 _CHANGE_SHAPE = b'{"type":"l2update","product_id":"$","changes":=s,"time":"^"}'
 _TAKER: dict[str | None, TakerSide] = {"buy": "sell", "sell": "buy"}  # "side" is the maker's
-_NO_LEVELS = Raw(b"[]")
-
-
-class _Carried(Struct):
-    name: str
-    product_ids: list[str] = []
-
-
-class _Frame(Struct):
-    """A message of any type."""
-
-    type: str
-    product_id: str | None = None
-    time: str | None = None
-    sequence: Annotated[int, Meta(ge=0, le=2**53)] | None = None
-    price: str | None = None
-    best_bid: str | None = None
-    best_bid_size: str | None = None
-    best_ask: str | None = None
-    best_ask_size: str | None = None
-    bids: Raw = _NO_LEVELS
-    asks: Raw = _NO_LEVELS
-    trade_id: int | None = None
-    side: Literal["buy", "sell"] | None = None
-    size: str | None = None
-    changes: list[tuple[Literal["buy", "sell"], str, str]] = []
-    channels: list[_Carried] = []
-    message: str = ""
-    reason: str = ""
-
-
-class _Product(Struct):
-    id: str
-    base: str = msgspec.field(name="base_currency")
-    quote: str = msgspec.field(name="quote_currency")
-    status: str = "online"
-    trading_disabled: bool = False
-
-
-_decode = msgspec.json.Decoder(_Frame).decode
-_decode_listing = msgspec.json.Decoder(list[_Product]).decode
-
-
-def read_listing(body: bytes) -> Listing:
-    """Read ``/products``, with what does not trade now. Raises :exc:`~tickwire.errors.FrameRejected`."""
-    products = decoded("products", _decode_listing, body)
-    resting = {p.id: p.status for p in products if p.status != "online"}
-    resting |= {p.id: "trading_disabled" for p in products if p.trading_disabled}
-    return Listing([Symbol(f"{p.base}-{p.quote}", p.id) for p in products], resting=resting)
-
-
 derive = named_by_rule(EXCHANGE.name, "{}-{}".format)
 
 
@@ -115,7 +65,7 @@ class Adapter(KitAdapter[StreamedBook]):
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
         try:
-            frame = _decode(payload)
+            frame = decode(payload)
             if frame.type in {"l2update", "snapshot"}:
                 return self._change(frame, received_us)
             if frame.type == "ticker":
@@ -143,18 +93,18 @@ class Adapter(KitAdapter[StreamedBook]):
         channels = [{"name": _THEIRS[channel], "product_ids": products} for channel, products in names.items()]
         return msgspec.json.encode({"type": method, "channels": channels})
 
-    def _best(self, frame: _Frame, received_us: Micros) -> list[Output]:
+    def _best(self, frame: Frame, received_us: Micros) -> list[Output]:
         best = frame.best_bid, frame.best_bid_size, frame.best_ask, frame.best_ask_size
         at_us, product = known_us(frame.time), frame.product_id
         return self.ticker(product, *best, received_us, last=frame.price, sequence=frame.sequence, exchange_us=at_us)
 
-    def _match(self, frame: _Frame, received_us: Micros) -> list[Output]:
+    def _match(self, frame: Frame, received_us: Micros) -> list[Output]:
         if frame.side is None or frame.trade_id is None or frame.price is None or frame.size is None:
             raise ValueError("a match without its side, number, price or size")
         of_trade = str(frame.trade_id), frame.price, frame.size, _TAKER[frame.side]
         return self.trade(frame.product_id, *of_trade, received_us, exchange_us=known_us(frame.time))
 
-    def _change(self, frame: _Frame, received_us: Micros) -> list[Output]:
+    def _change(self, frame: Frame, received_us: Micros) -> list[Output]:
         kept, exchange_us = self.kept(frame.product_id), known_us(frame.time)
         if frame.type == "snapshot":
             out = kept.snapshot(BookEvent(frame.bids, frame.asks, exchange_us=exchange_us), received_us)
@@ -165,7 +115,7 @@ class Adapter(KitAdapter[StreamedBook]):
             out = kept.change(BookEvent(sides["buy"], sides["sell"], exchange_us=exchange_us), received_us)
         return self.heard(kept, out) if kept.new else out
 
-    def _carries(self, channels: list[_Carried]) -> list[Output]:
+    def _carries(self, channels: list[Carried]) -> list[Output]:
         """Take the list of all that is subscribed now."""
         named = [(_OURS[each.name], product) for each in channels if each.name in _OURS for product in each.product_ids]
         return [output for channel, product in named for output in self.answered_each(channel, product, None)]

@@ -12,20 +12,22 @@ Not confirmed: limits of subscriptions and connections; what a ticker says of an
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw
 
 from tickwire.errors import FrameRejected
 from tickwire.events.decimals import decimal_text
 from tickwire.events.short_way import PREVIOUS, Rule, ShortWay
-from tickwire.events.types import Micros, TakerSide
+from tickwire.events.types import Micros
 from tickwire.exchanges import contract
+from tickwire.exchanges._htx import Frame, decode, decode_best, decode_book, decode_trades, read_listing
 from tickwire.exchanges.contract import Channel, Output, Send, Symbol, decoded, malformed
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, RequestedBook, by_previous, gunzipped
 from tickwire.exchanges.numbers import best
-from tickwire.exchanges.symbols import Listing, named_by_rule
+from tickwire.exchanges.symbols import named_by_rule
+
+__all__ = ["EXCHANGE", "Adapter", "derive", "read_listing"]
 
 EXCHANGE = contract.Exchange(
     name="htx",
@@ -48,80 +50,6 @@ _NAMES: dict[Channel, str] = {"ticker": "bbo", "orderbook": "mbp.150", "trade": 
 _CHANNELS: dict[str, Channel] = {name: channel for channel, name in _NAMES.items()}
 _CHANGE_SHAPE = b'{"ch":"market.$","ts":#m,"tick":{"seqNum":#l,"prevSeqNum":#p(,"bids":=b)(,"asks":=a)}}'
 _TOPIC = re.compile(r"market\.(\w+)\.(bbo|mbp\.150|trade\.detail)")
-
-_Number = Annotated[int, Meta(ge=0, le=2**53)]
-
-
-class _Best(Struct, gc=False, rename="camel"):
-    quote_time: _Number
-    seq_id: _Number | None = None
-    bid: Any = None  # a JSON number, as all that follow
-    bid_size: Any = None
-    ask: Any = None
-    ask_size: Any = None
-
-
-class _Book(Struct, gc=False, rename="camel"):
-    """A change, or where no number is before it a snapshot; a side without a change may be missing."""
-
-    seq_num: _Number
-    prev_seq_num: _Number = -1
-    bids: Raw = Raw(b"[]")
-    asks: Raw = Raw(b"[]")
-
-
-class _Trade(Struct, gc=False, rename="camel"):
-    trade_id: _Number
-    ts: _Number
-    price: Any  # a JSON number
-    amount: Any
-    direction: TakerSide
-
-
-class _Trades(Struct):
-    data: list[_Trade]
-
-
-class _Frame(Struct, rename="kebab"):
-    """Data of a topic (``ch``), an answer to a question (``rep``) or to a request, or a ping."""
-
-    ch: str | None = None
-    tick: Raw = Raw(b"null")
-    ts: _Number | None = None
-    rep: str | None = None
-    data: Raw = Raw(b"null")
-    ping: _Number | None = None
-    subbed: str | None = None
-    unsubbed: str | None = None
-    status: str | None = None
-    id: str | int | None = None
-    err_msg: str = "no reason"
-
-
-class _Pair(Struct, rename="kebab"):
-    symbol: str
-    base_currency: str
-    quote_currency: str
-    state: str
-
-
-class _Pairs(Struct):
-    data: list[_Pair]
-
-
-_decode = msgspec.json.Decoder(_Frame).decode
-_decode_best = msgspec.json.Decoder(_Best, float_hook=str).decode
-_decode_book = msgspec.json.Decoder(_Book).decode
-_decode_trades = msgspec.json.Decoder(_Trades, float_hook=str).decode
-_decode_listing = msgspec.json.Decoder(_Pairs).decode
-
-
-def read_listing(body: bytes) -> Listing:
-    """Read ``/v1/common/symbols``. Raises :exc:`~tickwire.errors.FrameRejected`."""
-    pairs = decoded("symbols", _decode_listing, body).data
-    symbols = [Symbol(f"{pair.base_currency}-{pair.quote_currency}".upper(), pair.symbol) for pair in pairs]
-    return Listing(symbols, resting={pair.symbol: pair.state for pair in pairs if pair.state != "online"})
-
 
 derive = named_by_rule(EXCHANGE.name, lambda base, quote: f"{base}{quote}".lower())
 
@@ -155,7 +83,7 @@ class Adapter(KitAdapter[RequestedBook]):
 
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
-        frame = decoded("frame", _decode, _unpack(payload))
+        frame = decoded("frame", decode, _unpack(payload))
         if frame.ch is not None:
             return self._data(*_item(frame.ch), frame, received_us)
         if frame.ping is not None:  # "if client ignores it for 2 times, disconnect will happen"
@@ -170,7 +98,7 @@ class Adapter(KitAdapter[RequestedBook]):
             return []
         raise FrameRejected("unknown", f"a message {msgspec.json.encode(frame)[: contract.MAX_TEXT]!r}")
 
-    def _data(self, channel: Channel, native: str, frame: _Frame, received_us: Micros) -> list[Output]:
+    def _data(self, channel: Channel, native: str, frame: Frame, received_us: Micros) -> list[Output]:
         if channel == "orderbook":
             kept = self.kept(native)
             out = kept.change(_event(frame.tick, frame.ts), received_us)
@@ -181,13 +109,13 @@ class Adapter(KitAdapter[RequestedBook]):
             raise malformed(f"{channel} of {native}", e) from None
 
     def _best(self, native: str, tick: Raw, received_us: Micros) -> list[Output]:
-        said = decoded("bbo", _decode_best, tick)
+        said = decoded("bbo", decode_best, tick)
         bid, ask = best(said.bid, said.bid and said.bid_size), best(said.ask, said.ask and said.ask_size)
         return self.ticker(native, *bid, *ask, received_us, sequence=said.seq_id, exchange_us=said.quote_time * 1000)
 
     def _trades(self, native: str, tick: Raw, received_us: Micros) -> list[Output]:
         out: list[Output] = []
-        for one in decoded("trades", _decode_trades, tick).data:
+        for one in decoded("trades", decode_trades, tick).data:
             said = native, str(one.trade_id), decimal_text(one.price), decimal_text(one.amount), one.direction
             out += self.trade(*said, received_us, exchange_us=one.ts * 1000)
         return out
@@ -202,6 +130,6 @@ def _item(topic: str) -> tuple[Channel, str]:
 
 
 def _event(levels: Raw, time_ms: int | None) -> BookEvent:
-    book = decoded("book", _decode_book, levels)
+    book = decoded("book", decode_book, levels)
     time_us = None if time_ms is None else time_ms * 1000
     return BookEvent(book.bids, book.asks, book.seq_num, previous=book.prev_seq_num, exchange_us=time_us)

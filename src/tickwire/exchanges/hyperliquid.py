@@ -14,15 +14,27 @@ front (``xyz:TSLA``). Not confirmed: how an error about a book is worded, how ma
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Raw, Struct
 
 from tickwire.errors import FrameRejected, UnclearSymbol
 from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
 from tickwire.exchanges._hyperliquid import WEIGHT, listings, read_listing
+from tickwire.exchanges._hyperliquid_frames import (
+    Best,
+    Book,
+    Level,
+    Subscription,
+    Trade,
+    decode,
+    decode_answer,
+    decode_best,
+    decode_book,
+    decode_error,
+    decode_subscription,
+    decode_trades,
+)
 from tickwire.exchanges.contract import Channel, Limit, Output, Symbol, decoded
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, WholeBook
 from tickwire.exchanges.symbols import derivative, split_derivative
@@ -48,58 +60,6 @@ _NAMES: dict[Channel, str] = {"ticker": "bbo", "orderbook": "l2Book", "trade": "
 _CHANNELS: dict[str | None, Channel] = {name: channel for channel, name in _NAMES.items()}
 _SIDES: dict[str, TakerSide] = {"A": "sell", "B": "buy"}  # the taker sold to a bid, or bought
 _DUPLICATE = "Already subscribed"  # how the refusal of a subscription begins that there is already
-
-_Millis = Annotated[int, Meta(ge=0, le=2**53)]
-
-
-class _Level(Struct):
-    px: str
-    sz: str
-
-
-class _Best(Struct):
-    coin: str
-    time: _Millis
-    bbo: Annotated[list[_Level | None], Meta(max_length=2)]  # the bid and the ask, where there is one
-
-
-class _Book(Struct):
-    coin: str
-    time: _Millis
-    levels: tuple[Raw, Raw]
-
-
-class _Trade(Struct):
-    coin: str
-    side: Literal["A", "B"]  # the taker's
-    px: str
-    sz: str
-    time: _Millis
-    tid: _Millis
-
-
-class _Subscription(Struct):
-    type: str
-    coin: str = ""
-
-
-class _Answer(Struct):
-    method: str
-    subscription: _Subscription
-
-
-class _Frame(Struct):
-    channel: str
-    data: Raw = Raw(b"null")
-
-
-_decode = msgspec.json.Decoder(_Frame).decode
-_decode_best = msgspec.json.Decoder(_Best).decode
-_decode_book = msgspec.json.Decoder(_Book).decode
-_decode_trades = msgspec.json.Decoder(list[_Trade]).decode
-_decode_answer = msgspec.json.Decoder(_Answer).decode
-_decode_subscription = msgspec.json.Decoder(_Subscription).decode
-_decode_error = msgspec.json.Decoder(str).decode
 
 
 def derive(symbol: str) -> Symbol:
@@ -128,33 +88,33 @@ class Adapter(KitAdapter[WholeBook]):
 
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
-        frame = decoded("frame", _decode, payload)
+        frame = decoded("frame", decode, payload)
         if frame.channel == "l2Book":
-            return self._book(decoded("book", _decode_book, frame.data), received_us)
+            return self._book(decoded("book", decode_book, frame.data), received_us)
         if frame.channel == "bbo":
-            return self._best(decoded("bbo", _decode_best, frame.data), received_us)
+            return self._best(decoded("bbo", decode_best, frame.data), received_us)
         if frame.channel == "trades":
-            return self._trades(decoded("trades", _decode_trades, frame.data), received_us)
+            return self._trades(decoded("trades", decode_trades, frame.data), received_us)
         if frame.channel == "subscriptionResponse":
-            answer = decoded("answer", _decode_answer, frame.data)
+            answer = decoded("answer", decode_answer, frame.data)
             return self._answered(answer.subscription, None) if answer.method == "subscribe" else []
         if frame.channel == "error":
-            return self._failed(decoded("error", _decode_error, frame.data))
+            return self._failed(decoded("error", decode_error, frame.data))
         if frame.channel == "pong":
             return []
         raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
 
-    def _book(self, book: _Book, received_us: Micros) -> list[Output]:
+    def _book(self, book: Book, received_us: Micros) -> list[Output]:
         kept = self.kept(book.coin)
         bids, asks = book.levels
         out = kept.whole(BookEvent(bids, asks, exchange_us=book.time * 1000), received_us)
         return self.heard(kept, out) if kept.new else out
 
-    def _best(self, best: _Best, received_us: Micros) -> list[Output]:
+    def _best(self, best: Best, received_us: Micros) -> list[Output]:
         bid, ask, *_ = (*best.bbo, None, None)
         return self.ticker(best.coin, *_said(bid), *_said(ask), received_us, exchange_us=best.time * 1000)
 
-    def _trades(self, trades: list[_Trade], received_us: Micros) -> list[Output]:
+    def _trades(self, trades: list[Trade], received_us: Micros) -> list[Output]:
         out: list[Output] = []
         past = {one.coin for one in trades} & self._new_trades
         for coin in sorted(past):  # their first message has what was before: it says only that they are carried
@@ -169,15 +129,15 @@ class Adapter(KitAdapter[WholeBook]):
     def _failed(self, text: str) -> list[Output]:
         """Take an error, which repeats what was asked for."""
         asked = text[text.find("{") : text.rfind("}") + 1].encode()
-        about = decoded("error", _decode_subscription, asked)
+        about = decoded("error", decode_subscription, asked)
         return self._answered(about, None if text.startswith(_DUPLICATE) else text[: contract.MAX_TEXT])
 
-    def _answered(self, about: _Subscription, error: str | None) -> list[Output]:
+    def _answered(self, about: Subscription, error: str | None) -> list[Output]:
         channel = _CHANNELS.get(about.type)
         if channel is None:
             raise FrameRejected("unknown", f"an answer about {about.type!r:.100}")
         return self.answered_each(channel, about.coin, error)
 
 
-def _said(level: _Level | None) -> tuple[str | None, str | None]:
+def _said(level: Level | None) -> tuple[str | None, str | None]:
     return (None, None) if level is None else (level.px, level.sz)

@@ -11,10 +11,9 @@ silent. A level that leaves the best 500 comes as a removal. Not confirmed: what
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw
 
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Levels, price_key
@@ -22,9 +21,12 @@ from tickwire.events.short_way import NEXT, Rule
 from tickwire.events.side import read_levels
 from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
+from tickwire.exchanges._kucoin import Data, Frame, decode, decode_data, decode_text, read_listing
 from tickwire.exchanges.contract import Channel, Output, Symbol, decoded, malformed
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook, by_range
-from tickwire.exchanges.symbols import Listing, named_by_rule
+from tickwire.exchanges.symbols import named_by_rule
+
+__all__ = ["EXCHANGE", "Adapter", "derive", "read_listing"]
 
 EXCHANGE = contract.Exchange(
     name="kucoin",
@@ -48,68 +50,7 @@ _SIDES: dict[str, TakerSide] = {"buy": "buy", "sell": "sell"}  # in capitals or 
 _CHANGE_SHAPE = (
     b'{"T":"obu.SPOT","P":*,"dp":"increment@10ms","t":"delta","d":{"O":#f,"C":#l,"M":#n,"s":"$","a":=a,"b":=b}}'
 )
-_NO_LEVELS = Raw(b"[]")
 _NO_PRICE = re.compile(rb'\[\s*"0*\.?0*"')  # a level whose price is zero
-
-_Number = Annotated[int, Meta(ge=0, le=2**53)]
-_Long = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-
-
-class _Data(Struct, gc=False):
-    """What a message says of one symbol. A ticker's prices and sizes are texts, a book's sides are levels."""
-
-    s: str
-    M: _Long  # when it happened
-    b: Raw = _NO_LEVELS
-    a: Raw = _NO_LEVELS
-    B: str | None = None  # sizes of the best bid and ask
-    A: str | None = None
-    l: str | None = None  # noqa: E741 - the last price
-    E: _Long | None = None  # a ticker's number
-    O: _Number | None = None  # noqa: E741 - the first and the last number of a change
-    C: _Number | None = None
-    S: str = ""  # the taker's side; this and the next are a trade's
-    p: str = ""
-    q: str = ""
-    ti: str | int = ""
-
-
-class _Frame(Struct):
-    """Data of a channel, or an answer."""
-
-    T: str | None = None
-    t: Literal["snapshot", "delta"] | None = None
-    d: Raw = Raw(b"")
-    id: str | None = None
-    result: bool | str | None = None
-    type: str | None = None
-    message: str | None = None
-    reason: str | None = None
-
-
-class _Listed(Struct):
-    symbol: str
-    base: str = msgspec.field(name="baseCurrency")
-    quote: str = msgspec.field(name="quoteCurrency")
-    trading: bool = msgspec.field(name="enableTrading")
-
-
-class _Symbols(Struct):
-    data: list[_Listed]
-
-
-_decode = msgspec.json.Decoder(_Frame).decode
-_decode_data = msgspec.json.Decoder(_Data).decode
-_decode_text = msgspec.json.Decoder(str | None).decode
-_decode_listing = msgspec.json.Decoder(_Symbols).decode
-
-
-def read_listing(body: bytes) -> Listing:
-    """Read ``/api/v1/symbols``. Raises :exc:`~tickwire.errors.FrameRejected`."""
-    listed = decoded("symbols", _decode_listing, body).data
-    symbols = [Symbol(f"{each.base}-{each.quote}", each.symbol) for each in listed]
-    return Listing(symbols, resting={each.symbol: "not trading" for each in listed if not each.trading})
-
 
 derive = named_by_rule(EXCHANGE.name, "{}-{}".format)
 
@@ -145,13 +86,13 @@ class Adapter(KitAdapter[StreamedBook]):
 
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
-        frame = decoded("frame", _decode, payload)
+        frame = decoded("frame", decode, payload)
         if frame.T == "obu.SPOT":
-            return self._book(frame.t, decoded("book", _decode_data, frame.d), received_us)
+            return self._book(frame.t, decoded("book", decode_data, frame.d), received_us)
         if frame.T == "ticker.SPOT":
-            return self._ticker(decoded("ticker", _decode_data, frame.d), received_us)
+            return self._ticker(decoded("ticker", decode_data, frame.d), received_us)
         if frame.T == "trade.SPOT":
-            return self._trade(decoded("trade", _decode_data, frame.d), received_us)
+            return self._trade(decoded("trade", decode_data, frame.d), received_us)
         if frame.id is not None and frame.result is not None:
             return self._answered(frame.id, frame)
         if frame.message == "welcome":
@@ -161,12 +102,12 @@ class Adapter(KitAdapter[StreamedBook]):
             return []
         raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
 
-    def _ticker(self, data: _Data, received_us: Micros) -> list[Output]:
-        bid, ask = (decoded("ticker", _decode_text, side) or None for side in (data.b, data.a))
+    def _ticker(self, data: Data, received_us: Micros) -> list[Output]:
+        bid, ask = (decoded("ticker", decode_text, side) or None for side in (data.b, data.a))
         numbers = {"sequence": data.E, "exchange_us": data.M // 1000}
         return self.ticker(data.s, bid, data.B or None, ask, data.A or None, received_us, last=data.l, **numbers)
 
-    def _book(self, kind: str | None, data: _Data, received_us: Micros) -> list[Output]:
+    def _book(self, kind: str | None, data: Data, received_us: Micros) -> list[Output]:
         kept = self.kept(data.s)
         if data.O is None or data.C is None or kind is None:
             raise malformed(f"book of {data.s}", "it has no number or kind")
@@ -175,13 +116,13 @@ class Adapter(KitAdapter[StreamedBook]):
         out = (kept.snapshot if kind == "snapshot" else kept.change)(event, received_us)
         return self.heard(kept, out) if kept.new else out
 
-    def _trade(self, data: _Data, received_us: Micros) -> list[Output]:
+    def _trade(self, data: Data, received_us: Micros) -> list[Output]:
         side = _SIDES.get(data.S.lower())
         if side is None:
             raise malformed(f"trade of {data.s}", f"the side {data.S!r:.20}")
         return self.trade(data.s, str(data.ti), data.p, data.q, side, received_us, exchange_us=data.M // 1000)
 
-    def _answered(self, name: str, frame: _Frame) -> list[Output]:
+    def _answered(self, name: str, frame: Frame) -> list[Output]:
         error = None if frame.result in {True, "true"} else (frame.reason or frame.message or "no reason")
         if name.isascii() and name.isdigit() and len(name) < 10:
             return self.answered(int(name), error and error[: contract.MAX_TEXT])
