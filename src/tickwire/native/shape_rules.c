@@ -13,8 +13,9 @@ shape_skip_letters(const char *at)
 char
 shape_role_of(const char *place)
 {
-    const char *known = *place == '#' ? "lfpcxmun" : *place == '=' ? "bas" : "";
-    return place[1] && strchr(known, place[1]) ? place[1] : 0;
+    if (*place != '#' && *place != '=')
+        return 0;
+    return place[1] && strchr(*place == '#' ? "lfpcxmun" : "bas", place[1]) ? place[1] : 0;
 }
 
 int
