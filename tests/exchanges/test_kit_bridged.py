@@ -166,3 +166,20 @@ def test_a_hole_in_what_is_kept_throws_away_what_lies_before_it() -> None:
     kept.change(change(109, 108), 1)
     (fetch,) = fetches(kept.fetched(fetch, b"100", 1))
     assert actions(kept.fetched(fetch, b"107", 1)) == [("snapshot", "initial"), ("delta", None)]
+
+
+def test_a_clock_set_back_while_the_snapshot_was_on_its_way_is_no_gap() -> None:
+    kept = bridged()
+    (fetch,) = fetches(kept.change(change(101, 101), 900_000_000))
+    kept.change(change(102, 102), 900_000_001)
+    kept.change(change(103, 103), 900_000_002)
+    assert actions(kept.fetched(fetch, b"102", 5)) == [("snapshot", "initial"), ("delta", None)]
+    assert actions(kept.change(change(104, 104), 6)) == [("delta", None)]
+
+
+def test_a_gap_behind_a_snapshot_leaves_the_events_kept_to_the_next_start() -> None:
+    kept = BridgedBook(messages(), FETCH, lambda body: change(int(body), -1), by_range, reaches=lambda *_: "next")
+    (fetch,) = fetches(kept.change(change(103, 103), 1))
+    kept.change(change(104, 104), 1)
+    assert actions(kept.fetched(fetch, b"101", 1)) == [("snapshot", "initial"), ("invalid", "gap")]
+    assert actions(kept.fetched(fetch, b"102", 1)) == [("snapshot", "resync"), ("delta", None), ("delta", None)]

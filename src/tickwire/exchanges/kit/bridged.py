@@ -104,9 +104,12 @@ class BridgedBook(KeptBook):
         self._begin(self._bridges)
         out = self._started(book, snapshot, received_us)
         # What the snapshot holds already is dropped, the rest applied like every later event.
-        for event, at_us in self._buffer:
-            out += self._apply(book, event, at_us)
+        kept = deque(self._buffer)
         self._buffer.clear()
+        while kept and self.book is not None:
+            event, at_us = kept.popleft()
+            out += self._apply(book, event, min(at_us, received_us))  # the clock may have been set back since
+        self._buffer.extend(kept)  # of use to the next start
         return out
 
     def _begin(self, judge: Follows) -> None:
