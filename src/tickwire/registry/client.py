@@ -16,7 +16,6 @@ from concurrent.futures import Future
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit
 
-import aiohttp
 import msgspec
 
 from tickwire.config.kafka_config import KafkaConfig
@@ -185,6 +184,8 @@ class Registry:
         return self._ask("GET", path, kind)
 
     def _ask(self, method: str, path: str, kind: type[T], body: Mapping[str, object] | None = None) -> T:
+        import aiohttp  # noqa: PLC0415 - most commands ask no registry, and it is a lot
+
         data = None if body is None else msgspec.json.encode(body)
         try:
             # The address cannot be looked up for a limited time, so what waits for that is left behind.
@@ -204,6 +205,8 @@ class Registry:
         return found
 
     async def _send(self, method: str, path: str, data: bytes | None) -> _Answer:
+        import aiohttp  # noqa: PLC0415 - as above
+
         headers = {"Accept": f"{_TYPE}, application/json", "Accept-Encoding": "identity", **self._login}
         body = None
         if data is not None:
@@ -277,7 +280,7 @@ def _origin(location: str) -> str:
 
 
 def _cause(error: Exception) -> str:
-    inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    inner = getattr(error, "os_error", error)  # the cause of aiohttp's ClientConnectorError
     return (inner.strerror if isinstance(inner, OSError) and inner.strerror else str(inner)) or type(error).__name__
 
 

@@ -268,7 +268,9 @@ async def test_a_second_publisher_on_one_folder_is_refused(mock: MockCluster, un
         await publisher.close(1)
 
 
-@pytest.mark.parametrize("code", [KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, KafkaError.INVALID_PRODUCER_EPOCH])
+@pytest.mark.parametrize(
+    "code", [KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.UNKNOWN]
+)
 async def test_lost_producers_under_load_cost_no_record_and_no_order(
     code: int, mock: MockCluster, unique: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
