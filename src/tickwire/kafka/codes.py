@@ -100,8 +100,8 @@ _REFUSED_FOR_GOOD = (
     }
 )
 # The producer's place in its sequence is lost, so it is at its end, not the record. librdkafka calls only some of these
-# fatal, and would go on behind the hole after the others. UNKNOWN is of a broker that failed in a way it has no code for,
-# as when its disk is full: it may have stored the batch, and says nothing of the records.
+# fatal, and would go on behind the hole after the others. UNKNOWN is of a broker that failed in a way it has no code
+# for, as when its disk is full: it may have stored the batch, and says nothing of the records.
 _PRODUCER_LOST = frozenset(
     {
         KafkaError._FATAL,
