@@ -1,4 +1,4 @@
-"""Every error this package raises on purpose, on one screen.
+"""Every error this package raises on purpose; those of a schema registry are in :mod:`tickwire.registry_errors`.
 
 Each says in one sentence what is wrong, where, what was expected and what to do. ``retryable`` decides whether trying
 again may help; ``exit_code`` is what the command line ends with: 2 for wrong usage, 1 for trouble at run time.
@@ -307,88 +307,6 @@ class RecordRejected(TickwireError):
 
     def __str__(self) -> str:
         return self.detail
-
-
-class RegistryFailed(TickwireError):
-    """The schema registry did not do what it was asked; *cause* is why, *remedy* what to do."""
-
-    def __init__(self, url: str, cause: str, remedy: str = "correct the schema or the registry") -> None:
-        super().__init__(url, cause, remedy)
-        self.url, self.cause, self.remedy = url, cause, remedy
-
-    def __str__(self) -> str:
-        return f"The schema registry {self.url} cannot be used ({self.cause}): {self.remedy}."
-
-
-class RegistryAway(RegistryFailed):
-    """The schema registry cannot say what a schema id stands for, now; it may do so later."""
-
-    retryable = True
-
-    def __init__(self, url: str, cause: str, remedy: str = "see that it runs and can be reached") -> None:
-        super().__init__(url, cause, remedy)
-
-    def __str__(self) -> str:
-        return f"The schema registry {self.url} does not answer ({self.cause}): {self.remedy}."
-
-
-class RegistryNotSet(UsageError):
-    """A record was written with a schema of a registry, and no setting says where that is."""
-
-    def __init__(self, schema_id: int) -> None:
-        super().__init__(schema_id)
-        self.schema_id = schema_id
-
-    def __str__(self) -> str:
-        return (
-            f"A record was written with the schema {self.schema_id} of a schema registry: "
-            "say where that registry is with KAFKA_SCHEMA_REGISTRY_URL."
-        )
-
-
-class SchemaUnknown(RegistryAway):
-    """The schema registry does not know the id that a record names: it may be behind, or have lost what it had."""
-
-    def __init__(self, url: str, schema_id: int) -> None:
-        super().__init__(url, f"id {schema_id}")
-        self.schema_id = schema_id
-
-    def __str__(self) -> str:
-        return (
-            f"The schema registry {self.url} does not know the schema {self.schema_id} of a record: give it back what "
-            "it had; until then such records wait."
-        )
-
-
-class NoRegistry(RegistryFailed):
-    """What is at that address is no schema registry, or cannot be trusted to be it."""
-
-    def __str__(self) -> str:
-        return (
-            f"There is no schema registry at {self.url} ({self.cause}): see KAFKA_SCHEMA_REGISTRY_URL; {self.remedy}."
-        )
-
-
-class RegistryRefused(RegistryFailed):
-    """The schema registry refuses our login."""
-
-    def __init__(self, url: str, status: int) -> None:
-        login = "KAFKA_SCHEMA_REGISTRY_USERNAME and _PASSWORD, or _TOKEN"
-        super().__init__(url, f"it refuses our login with status {status}", f"correct {login}")
-
-
-class SchemaMissing(RegistryFailed):
-    """The schema registry has no such subject, version or schema."""
-
-    def __init__(self, url: str, cause: str, remedy: str = "run `tickwire schemas register`") -> None:
-        super().__init__(url, cause, remedy)
-
-    def __str__(self) -> str:
-        return f"The schema registry {self.url} does not have it ({self.cause}): {self.remedy}."
-
-
-class SchemaRefused(RegistryFailed):
-    """The schema registry does not take a schema: it does not fit beside those before it, or is none."""
 
 
 class Reject(RecordRejected):

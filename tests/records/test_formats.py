@@ -17,13 +17,14 @@ from msgspec import Raw
 from forms import FORMS as CODE
 from forms import use
 from record_support import BOOK, EVENTS, FORMATS, TICKER, TRADE, events, reader_of, stock_classes
-from tickwire.errors import RecordRejected, RegistryNotSet
+from tickwire.errors import RecordRejected
 from tickwire.events.types import MarketEvent, OrderBook
 from tickwire.records.codec import RecordWriter, read_event
 from tickwire.records.formats import ValueReader, value_format
 from tickwire.records.formats.avro import AvroEncoder
 from tickwire.records.formats.framing import WriterSchema
 from tickwire.records.kinds import KIND_OF, KINDS
+from tickwire.registry_errors import RegistryNotSet
 from tickwire.schemas import schema_text
 
 HEAD = {"avro": b"\x00\x00\x00\x00\x07", "protobuf": b"\x00\x00\x00\x00\x07\x00"}

@@ -14,11 +14,12 @@ from registry_support import avro, client, descriptor, proto, with_field
 from tickwire.broker import ApicurioRegistry, MemoryRegistry, java_and_maven_missing
 from tickwire.broker.apicurio import VERSIONS
 from tickwire.broker.maven import find_java
-from tickwire.errors import RegistryAway, SchemaMissing, SchemaRefused, UsageError
+from tickwire.errors import UsageError
 from tickwire.records.formats.framing import WriterSchema
 from tickwire.records.kinds import KINDS
 from tickwire.registry.client import MAX_SCHEMA, Registry
 from tickwire.registry.shapes import differences
+from tickwire.registry_errors import RegistryAway, SchemaMissing, SchemaRefused
 
 OLD, NEW = VERSIONS
 LEVEL = "BACKWARD_TRANSITIVE"

@@ -15,16 +15,16 @@ from registry_support import Scripted, avro, client, descriptor, scripted
 from tickwire import metrics
 from tickwire.broker.ports import free_ports
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import (
+from tickwire.errors import UsageError
+from tickwire.registry.client import MAX_SCHEMA, Registry
+from tickwire.registry_errors import (
     NoRegistry,
     RegistryAway,
     RegistryFailed,
     RegistryRefused,
     SchemaMissing,
     SchemaRefused,
-    UsageError,
 )
-from tickwire.registry.client import MAX_SCHEMA, Registry
 
 CANARY = "canary-0451"
 

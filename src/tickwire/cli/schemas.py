@@ -7,10 +7,10 @@ import typer
 
 from tickwire.cli.common import printable, show_table
 from tickwire.config.loading import load_kafka
-from tickwire.errors import SchemaMissing
 from tickwire.registry.client import Registry
 from tickwire.registry.shapes import differences
 from tickwire.registry.subjects import Subject, newest, obstacles, register, require_subjects
+from tickwire.registry_errors import SchemaMissing
 
 app = typer.Typer(help="Check, register and compare the schemas of topics that are not JSON.", no_args_is_help=True)
 

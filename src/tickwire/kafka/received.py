@@ -70,7 +70,7 @@ class ReceivedRecord(Struct, gc=False):
     def prepare(self) -> None:
         """Have the schema of the value, so that :attr:`event` asks nobody.
 
-        Raises :exc:`~tickwire.errors.RegistryFailed`.
+        Raises :exc:`~tickwire.registry_errors.RegistryFailed`.
         """
         self._reader.prepare(self.value, self.headers)
 
@@ -79,7 +79,7 @@ class ReceivedRecord(Struct, gc=False):
         """The market event.
 
         Raises :exc:`~tickwire.errors.RecordRejected` when the bytes are none, and
-        :exc:`~tickwire.errors.RegistryFailed` when the schema registry does not say what they are.
+        :exc:`~tickwire.registry_errors.RegistryFailed` when the schema registry does not say what they are.
         """
         if self._event is None:
             self._event = read_event(self.key, self.value, self.headers, self._reader)

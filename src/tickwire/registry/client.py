@@ -19,19 +19,18 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import (
+from tickwire.errors import RecordRejected, UsageError
+from tickwire.metrics import SCHEMA_REGISTRY_UP
+from tickwire.records.formats.framing import WriterSchema
+from tickwire.registry_errors import (
     NoRegistry,
-    RecordRejected,
     RegistryAway,
     RegistryFailed,
     RegistryRefused,
     SchemaMissing,
     SchemaRefused,
     SchemaUnknown,
-    UsageError,
 )
-from tickwire.metrics import SCHEMA_REGISTRY_UP
-from tickwire.records.formats.framing import WriterSchema
 
 SECONDS = 5.0
 MAX_SCHEMA = 1 << 20  # bytes
@@ -97,8 +96,9 @@ class _Answer(NamedTuple):
 class Registry:
     """The registry of *config*, which must name one. Safe to share between threads.
 
-    Every method blocks for at most *seconds* and raises :exc:`~tickwire.errors.RegistryFailed`: ``RegistryAway`` where
-    asking again may help, ``RegistryRefused``, ``NoRegistry``, ``SchemaMissing`` and ``SchemaRefused``.
+    Every method blocks for at most *seconds* and raises :exc:`~tickwire.registry_errors.RegistryFailed`:
+    ``RegistryAway`` where asking again may help, ``RegistryRefused``, ``NoRegistry``, ``SchemaMissing`` and
+    ``SchemaRefused``.
     """
 
     def __init__(self, config: KafkaConfig, seconds: float = SECONDS) -> None:
@@ -130,8 +130,8 @@ class Registry:
     def writer_schema(self, schema_id: int) -> WriterSchema:
         """The schema of a record that names this id.
 
-        Raises :exc:`~tickwire.errors.SchemaUnknown`, which may pass, and :exc:`~tickwire.errors.RecordRejected` for a
-        schema that is too large.
+        Raises :exc:`~tickwire.registry_errors.SchemaUnknown`, which may pass, and
+        :exc:`~tickwire.errors.RecordRejected` for a schema that is too large.
         """
         try:
             return self.schema(schema_id)

@@ -6,11 +6,12 @@ https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-d
 from typing import NamedTuple
 
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import RegistryFailed, SchemaMissing, SchemaRefused, UsageError
+from tickwire.errors import UsageError
 from tickwire.records.formats.framing import WriterSchema
 from tickwire.records.kinds import formats_by_kind, topics_by_kind
 from tickwire.registry.client import Registry, Version
 from tickwire.registry.shapes import breaks, differences
+from tickwire.registry_errors import RegistryFailed, SchemaMissing, SchemaRefused
 from tickwire.schemas import schema_text
 
 LEVEL = "BACKWARD_TRANSITIVE"  # a new reader reads what every version before has written
@@ -60,7 +61,7 @@ def our_schema(kind: str, name: str) -> WriterSchema:
 
 
 def newest(registry: Registry, subject: Subject) -> Version | None:
-    """The newest version; None where there is none. Raises :exc:`~tickwire.errors.RegistryFailed`."""
+    """The newest version; None where there is none. Raises :exc:`~tickwire.registry_errors.RegistryFailed`."""
     try:
         return registry.version(subject.name)
     except SchemaMissing:
@@ -70,7 +71,7 @@ def newest(registry: Registry, subject: Subject) -> Version | None:
 def obstacles(registry: Registry, subject: Subject) -> list[str]:
     """Why our schema could not be registered beside every version there is, a phrase a field.
 
-    Raises :exc:`~tickwire.errors.RegistryFailed`.
+    Raises :exc:`~tickwire.registry_errors.RegistryFailed`.
     """
     try:
         numbers = registry.versions(subject.name)
@@ -91,7 +92,7 @@ def obstacles(registry: Registry, subject: Subject) -> list[str]:
 def register(registry: Registry, subject: Subject) -> Registered:
     """Have our schema in its subject, under :data:`LEVEL`, and see that it is there as it was sent.
 
-    Raises :exc:`~tickwire.errors.RegistryFailed`, with the field that is in the way.
+    Raises :exc:`~tickwire.registry_errors.RegistryFailed`, with the field that is in the way.
     """
     if found := obstacles(registry, subject):
         raise _refused(registry, subject, f"{found[0]}{_more(found)}")
@@ -107,7 +108,7 @@ def register(registry: Registry, subject: Subject) -> Registered:
 
 
 def check_stored(registry: Registry, subject: Subject, stored: WriterSchema) -> None:
-    """Raise :exc:`~tickwire.errors.SchemaRefused` where what is stored is not what was sent."""
+    """Raise :exc:`~tickwire.registry_errors.SchemaRefused` where what is stored is not what was sent."""
     try:
         found = [f"stored is something else than was sent: {d}" for d in differences(subject.schema, stored)]
     except ValueError as e:

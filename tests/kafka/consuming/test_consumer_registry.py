@@ -15,7 +15,6 @@ from support import eventually
 from tickwire import metrics
 from tickwire.broker import EmbeddedBroker, MemoryRegistry
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import RegistryNotSet, RegistryRefused
 from tickwire.events.types import MarketEvent
 from tickwire.kafka.consuming import processing
 from tickwire.kafka.consuming.consumer import run_kafka_consumer
@@ -23,6 +22,7 @@ from tickwire.kafka.consuming.report import ConsumerReport
 from tickwire.kafka.received import ReceivedRecord
 from tickwire.records.codec import RecordWriter
 from tickwire.records.formats import value_format
+from tickwire.registry_errors import RegistryNotSet, RegistryRefused
 
 SUBJECT = "t-value"
 

@@ -15,13 +15,13 @@ from registry_support import avro, client, descriptor
 from support import aeventually
 from tickwire.broker import MemoryRegistry
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import RegistryAway, SchemaMissing, SchemaRefused
 from tickwire.kafka.producing import schema_ids
 from tickwire.kafka.producing.flow import NullFlow
 from tickwire.kafka.producing.publisher import Publisher
 from tickwire.kafka.producing.schema_ids import SchemaIds
 from tickwire.kafka.received import ReceivedRecord, value_reader
 from tickwire.registry.subjects import our_schema, our_subjects, register
+from tickwire.registry_errors import RegistryAway, SchemaMissing, SchemaRefused
 
 
 @pytest.fixture

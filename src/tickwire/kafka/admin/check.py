@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import KafkaFailed, SchemaMissing, TickwireError
+from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.kafka.admin.topics import largest_batches
 from tickwire.kafka.clients import Cluster, ClusterView
 from tickwire.registry.client import Registry
 from tickwire.registry.shapes import written_otherwise
 from tickwire.registry.subjects import LEVEL, Subject, our_subjects
+from tickwire.registry_errors import SchemaMissing
 
 _ROUND_TRIPS = 5
 _REACH_S = 2.0

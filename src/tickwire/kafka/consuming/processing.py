@@ -10,15 +10,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import (
-    HandlerNotClosed,
-    ProcessingFailed,
-    RecordRejected,
-    RegistryFailed,
-    RegistryNotSet,
-    TickwireError,
-    TooManyDeadLetters,
-)
+from tickwire.errors import HandlerNotClosed, ProcessingFailed, RecordRejected, TickwireError, TooManyDeadLetters
 from tickwire.kafka.consuming.handler_errors import HandlerErrors
 from tickwire.kafka.consuming.handler_loop import HandlerLoop
 from tickwire.kafka.consuming.handlers import Batching, Handler, RecordHandler, batching
@@ -27,6 +19,7 @@ from tickwire.kafka.dead_letters.headers import Failure, describe
 from tickwire.kafka.dead_letters.limit import DeadLetterLimit
 from tickwire.kafka.dead_letters.writer import DeadLetters, DeadLetterWriter
 from tickwire.kafka.received import ReceivedRecord
+from tickwire.registry_errors import RegistryFailed, RegistryNotSet
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +86,7 @@ class Processor:
         """Take records of a partition for a moment; return how long it has to wait before the next, in seconds.
 
         Raises :exc:`~tickwire.errors.ProcessingFailed`, :exc:`~tickwire.errors.TooManyDeadLetters`,
-        :exc:`~tickwire.errors.RegistryFailed`, and what an observer raises: the record is not done.
+        :exc:`~tickwire.registry_errors.RegistryFailed`, and what an observer raises: the record is not done.
         """
         if assigned.letter:
             return BLOCKED

@@ -89,7 +89,7 @@ class Publisher:
         """Make sure that Kafka answers and that the topics exist, take the folder; blocks, so call it in a thread.
 
         Raises :exc:`~tickwire.errors.KafkaFailed`, :exc:`~tickwire.errors.SpillUnusable`,
-        :exc:`~tickwire.errors.SpillOfAnotherCluster` and :exc:`~tickwire.errors.RegistryFailed`.
+        :exc:`~tickwire.errors.SpillOfAnotherCluster` and :exc:`~tickwire.registry_errors.RegistryFailed`.
         """
         cluster = self._ask()
         self._writer.use(self._schemas.formats(self.place.topics))

@@ -16,12 +16,12 @@ from msgspec import Struct
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.paths import spill_root
-from tickwire.errors import RegistryAway, RegistryFailed, SchemaMissing, SchemaRefused
 from tickwire.kafka.spill.owner import replace
 from tickwire.records.formats import ValueFormat, value_format
 from tickwire.registry.client import Registry
 from tickwire.registry.shapes import written_otherwise
 from tickwire.registry.subjects import Subject, our_subjects
+from tickwire.registry_errors import RegistryAway, RegistryFailed, SchemaMissing, SchemaRefused
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +48,8 @@ class SchemaIds:
     def formats(self, topics: Collection[str]) -> dict[str, ValueFormat]:
         """How the kinds of *topics* are written, those that are not JSON; blocks.
 
-        Raises :exc:`~tickwire.errors.RegistryFailed`: ``SchemaMissing`` where ours is not registered, ``RegistryAway``
-        where the registry does not answer and no id is kept.
+        Raises :exc:`~tickwire.registry_errors.RegistryFailed`: ``SchemaMissing`` where ours is not registered,
+        ``RegistryAway`` where the registry does not answer and no id is kept.
         """
         if self._registry is not None:
             self._ids = {s: self._find(self._registry, s) for s in self._subjects if s.topic in topics}
@@ -66,7 +66,7 @@ class SchemaIds:
                 return
 
     def look(self) -> None:
-        """Compare what is behind our ids with ours; blocks. Raises :exc:`~tickwire.errors.SchemaRefused`."""
+        """Compare what is behind our ids with ours; blocks. Raises :exc:`~tickwire.registry_errors.SchemaRefused`."""
         for subject, number in self._ids.items() if self._registry is not None else ():
             try:
                 self._compare(self._registry, subject, number)  # type: ignore[arg-type]  # there are none without it

@@ -10,12 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tickwire.errors import RecordRejected, RegistryNotSet
+from tickwire.errors import RecordRejected
 from tickwire.events.types import MarketEvent
 from tickwire.records.formats.avro import AvroDecoder, AvroEncoder
 from tickwire.records.formats.framing import HEAD, MAGIC, WriterSchema, read_head
 from tickwire.records.formats.json_text import decode_json
 from tickwire.records.formats.protobuf import ProtobufDecoder, ProtobufEncoder
+from tickwire.registry_errors import RegistryNotSet
 
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
 WriterSchemas: TypeAlias = Callable[[int], WriterSchema]
