@@ -24,6 +24,8 @@ from tickwire.registry_errors import RegistryAway, SchemaMissing, SchemaRefused
 OLD, NEW = VERSIONS
 LEVEL = "BACKWARD_TRANSITIVE"
 
+pytestmark = pytest.mark.timeout(600)  # the first run fetches the registries
+
 
 @pytest.fixture(
     scope="module",
