@@ -7,21 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from record_support import TICKER, TRADE
 from tickwire.errors import RecordRejected
-from tickwire.events.types import Action, MarketEvent, OrderBook, Ticker, Trade
+from tickwire.events.types import Action, MarketEvent, OrderBook, Ticker
 from tickwire.records.codec import RecordWriter, read_event, record_key
 
-TICKER = Ticker(
-    exchange="binance",
-    symbol="BTC-USDT",
-    exchange_symbol="BTCUSDT",
-    bid="65000.10",
-    bid_size="1.2",
-    ask="65000.20",
-    ask_size="0.5",
-    sequence=400900217,
-    received_us=1700000000000999,
-)
 SNAPSHOT = OrderBook(
     action="snapshot",
     exchange="kraken",
@@ -34,17 +24,6 @@ SNAPSHOT = OrderBook(
     reason="resync",
     exchange_us=1700000000000000,
     received_us=1700000000000001,
-)
-TRADE = Trade(
-    exchange="binance",
-    symbol="BTC-USDT",
-    exchange_symbol="BTCUSDT",
-    trade_id="3482119",
-    price="65000.20",
-    size="0.01500000",
-    side="buy",
-    exchange_us=1700000000000000,
-    received_us=1700000000000120,
 )
 KEY = b"binance|BTC-USDT"
 GOOD = msgspec.json.encode(TICKER)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
-from tickwire.records.formats.varints import read_varint
+from tickwire.records.formats.protobuf import wire_fields
 
 Tree: TypeAlias = dict[str, dict[str, dict[str, Any]]]
 
@@ -28,7 +28,10 @@ _LABELS = {1: "", 2: "required", 3: "repeated"}
 
 
 def tree(text: str) -> Tree:
-    """What values depend on. Raises :exc:`ValueError` for what is neither form."""
+    """What values depend on.
+
+    Raises :exc:`ValueError` or :exc:`~tickwire.errors.RecordRejected` for what is neither form.
+    """
     try:
         data = base64.b64decode(text, validate=True)
     except ValueError:
@@ -123,28 +126,13 @@ def _enum_text(tokens: _Tokens) -> Iterator[tuple[str, dict[str, Any]]]:
             yield word, {"number": int("".join(words[1:3]) if words[1] == "-" else words[1], 0)}
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
-    """Number and value of every field of a message; raises :exc:`ValueError` where it is none."""
-    at = 0
-    while at < len(data):
-        head, at = read_varint(data, at)
-        wire = head & 7
-        if wire == 0:
-            value: Any
-            value, at = read_varint(data, at)
-        elif wire == 2:
-            size, at = read_varint(data, at)
-            value, at = data[at : at + size], at + size
-        else:
-            size = {1: 8, 5: 4}.get(wire, len(data))
-            value, at = None, at + size
-        if at > len(data):
-            raise ValueError("it is no file descriptor")
-        yield head >> 3, value
+def _fields(data: bytes) -> list[tuple[int, Any]]:
+    """Number and value of every field of a message."""
+    return [(number, value) for number, _, value in wire_fields(data, 0)]
 
 
 def _read_file(data: bytes, found: Tree) -> None:
-    file = list(_fields(data))
+    file = _fields(data)
     package = next((value.decode() for number, value in file if number == 2), "")
     for number, value in file:
         if number in {4, 5}:
@@ -157,12 +145,12 @@ def _read_type(data: bytes, found: Tree, around: str, is_enum: bool, depth: int)
     """Read a DescriptorProto or an EnumDescriptorProto."""
     if depth > _DEEPEST:
         raise ValueError("it is nested too deeply")
-    parts = list(_fields(data))
+    parts = _fields(data)
     name = ".".join(part for part in (around, _text(parts, 1)) if part)
     found[name] = {}
     for number, value in parts:
         if number == 2 and is_enum:
-            entry = list(_fields(value))
+            entry = _fields(value)
             found[name][_text(entry, 1)] = {"number": next((v for n, v in entry if n == 2), 0)}
         elif number == 2:
             field = dict(_fields(value))

@@ -67,9 +67,11 @@ class SchemaIds:
 
     def look(self) -> None:
         """Compare what is behind our ids with ours; blocks. Raises :exc:`~tickwire.registry_errors.SchemaRefused`."""
-        for subject, number in self._ids.items() if self._registry is not None else ():
+        if self._registry is None:
+            return
+        for subject, number in self._ids.items():
             try:
-                self._compare(self._registry, subject, number)  # type: ignore[arg-type]  # there are none without it
+                self._compare(self._registry, subject, number)
             except SchemaRefused:
                 raise
             except SchemaMissing:

@@ -139,7 +139,7 @@ def read_protobuf(kind: str, value: bytes, at: int, /) -> MarketEvent:
     """
     known = {field.number: field for field in _FIELDS[kind]}
     fields: dict[str, Any] = {field.name: field.absent for field in _FIELDS[kind] if field.name != _ALWAYS}
-    for number, wire, content in _wire_fields(value, at):
+    for number, wire, content in wire_fields(value, at):
         field = known.get(number)
         if field is None:
             continue
@@ -157,8 +157,11 @@ def read_protobuf(kind: str, value: bytes, at: int, /) -> MarketEvent:
     return convert_fields(fields, _KINDS[kind].event)
 
 
-def _wire_fields(data: bytes, at: int) -> list[tuple[int, int, Any]]:
-    """Number, wire type and content of every field: a number, or bytes."""
+def wire_fields(data: bytes, at: int) -> list[tuple[int, int, Any]]:
+    """Number, wire type and content of every field of the message from *at* on: a number, or bytes.
+
+    Raises :exc:`~tickwire.errors.RecordRejected`.
+    """
     found: list[tuple[int, int, Any]] = []
     while at < len(data):
         tag, at = read_varint(data, at)
@@ -204,7 +207,7 @@ def _text(data: bytes) -> str:
 
 def _level(data: bytes) -> tuple[str, str]:
     level = {1: b"", 2: b""}
-    for number, wire, content in _wire_fields(data, 0):
+    for number, wire, content in wire_fields(data, 0):
         if number in level:
             if wire != _SIZED:
                 raise RecordRejected("deserialize", f"the value's level has a field with the wire type {wire}")
@@ -218,10 +221,10 @@ def _described(text: str) -> str:
     https://github.com/protocolbuffers/protobuf/blob/v33.0/src/google/protobuf/descriptor.proto
     """
     try:
-        fields = _wire_fields(base64.b64decode(text, validate=True), 0)
+        fields = wire_fields(base64.b64decode(text, validate=True), 0)
         package = next(content for number, _, content in fields if number == 2)
         message = next(content for number, _, content in fields if number == 4)
-        name = next(content for number, _, content in _wire_fields(message, 0) if number == 1)
+        name = next(content for number, _, content in wire_fields(message, 0) if number == 1)
         return f"{package.decode()}.{name.decode()}"
     except (binascii.Error, RecordRejected, StopIteration, ValueError, AttributeError, TypeError):
         return ""
