@@ -20,7 +20,10 @@ from tickwire.simulator.faults import FRAME, MUTE, REST, SPECIAL
 Actor = Iterator[None]
 
 _LAST = ("deaf", "silence")  # not noticed for up to a minute
-_HAPPENS_S, _RECOVERS_S = 30.0, 120.0
+_CUT = ("drop", "silence", "deaf")  # what the producer answers with a new connection
+# Before a fault can happen, the last one may have to be noticed as silence (60 s) and a back-off to pass (30 s), which
+# a soak brings to its ceiling; then the new connection has to send what the fault is to spoil.
+_HAPPENS_S, _RECOVERS_S = 120.0, 120.0
 _REST_S = 2.0
 _WARM_UPS = 6
 _FROZEN_S = 15.0  # longer than the 9 s after which a broker counts as gone
@@ -75,6 +78,8 @@ def turn_switch(exchange: Exchange, producer: Program, name: str) -> Actor:
         return int(exchange.stats()["faults"].get(name, 0))
 
     before = happened()
+    # A connection that is cut is noticed later than its books stop: they are valid until then, and would look recovered.
+    connections = producer.metric("feed_reconnects_total") + (name in _CUT)
     exchange.inject(name)
     if name in REST or name == "stale":
         exchange.inject("drop")  # so that something is asked over REST
@@ -83,7 +88,8 @@ def turn_switch(exchange: Exchange, producer: Program, name: str) -> Actor:
 
     def recovered() -> bool:
         flows = producer.metric("feed_frames_received_total") > frames + 100
-        return flows and all_books_valid(producer, exchange)
+        connected = producer.metric("feed_reconnects_total") >= connections
+        return connected and flows and all_books_valid(producer, exchange)
 
     yield from wait_for(producer, recovered, f"all books after the fault {name}", _RECOVERS_S)
 
