@@ -30,6 +30,7 @@ SPILL_CUT = Counter("kafka_spill_cut_bytes", "Bytes of unfinished or damaged rec
 SPILL_RECOVERED = Counter(
     "kafka_spill_recovered", "Records that an earlier run left on disk, by the way they ended.", ["topic", "outcome"]
 )
+OUTAGE = Gauge("kafka_outage_seconds", "For how long Kafka has acknowledged nothing, though records wait; 0: it does.")
 DELIVERY_SECONDS = Histogram(
     "kafka_producer_delivery_seconds",
     "From handing a record to the producer until Kafka acknowledged it.",
@@ -40,6 +41,8 @@ DELIVERY_SECONDS = Histogram(
 CONSUMER_COMMITS = Counter("kafka_consumer_commits", "Offset commits that Kafka confirmed.", ["topic"])
 CONSUMER_ERRORS = Counter("kafka_consumer_errors", "Records that could not be processed, and client errors.", ["topic"])
 CONSUMER_LAG = Gauge("kafka_consumer_lag", "Records between the stored offset and the end.", ["topic", "partition"])
+CONSUMER_JOINED = Gauge("kafka_consumer_joined", "Whether the group has told this member its partitions.")
+CONSUMER_PARTITIONS = Gauge("kafka_consumer_partitions", "Partitions of this member, and those that wait.", ["state"])
 CONSUMER_RECORDS = Counter("kafka_consumer_records", "Records by the way they ended.", ["topic", "result"])
 CONSUMER_SKIPPED = Counter("kafka_consumer_skipped", "Records that retention removed before they were read.", ["topic"])
 CONSUMER_RETRIES = Counter(

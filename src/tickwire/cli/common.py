@@ -6,13 +6,13 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, make_wsgi_app, start_http_server
 from rich.console import Console
 from rich.text import Text
 
+from tickwire.cli.health import Health
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaDisabled, KafkaMissing, PortTaken, TickwireError, UsageError
-from tickwire.metrics import consistent_registry
 
 
 def require_kafka(config: KafkaConfig) -> None:
@@ -23,16 +23,16 @@ def require_kafka(config: KafkaConfig) -> None:
         raise KafkaMissing
 
 
-def start_metrics(config: KafkaConfig, registry: CollectorRegistry | None = None) -> None:
-    """Serve the metrics, or those of *registry*, over HTTP if they are enabled.
+def start_metrics(config: KafkaConfig, registry: CollectorRegistry, health: Health) -> None:
+    """Serve the metrics of *registry*, and the answers of *health*, over HTTP if they are enabled.
 
     Raises :exc:`~tickwire.errors.PortTaken`.
     """
     if not config.metrics_enabled:
         return
     try:
-        registry = registry or consistent_registry()
-        start_http_server(config.metrics_port, addr=config.metrics_host, registry=registry)
+        server, _ = start_http_server(config.metrics_port, addr=config.metrics_host, registry=registry)
+        server.set_app(health.beside(make_wsgi_app(registry)))
     except OSError as e:
         raise PortTaken(
             "The metrics exporter", config.metrics_host, config.metrics_port, "KAFKA_METRICS_PORT", e.strerror or str(e)

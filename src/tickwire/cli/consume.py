@@ -12,8 +12,10 @@ import typer
 from tickwire import compiled
 from tickwire.cli.allocator import give_memory_back
 from tickwire.cli.common import check_writable, is_terminal, require_kafka, start_metrics
+from tickwire.cli.health import Health, consumer_troubles
 from tickwire.config.loading import load_kafka
 from tickwire.errors import UsageError
+from tickwire.metrics import consistent_registry
 from tickwire.signals import Stop
 
 logger = logging.getLogger(__name__)
@@ -87,7 +89,9 @@ def consume(
     called = state if handler is None else load_handler(handler)
     if report is not None:
         check_writable(report, "--report")
-    start_metrics(config)
+    registry = consistent_registry()
+    health = Health(registry, consumer_troubles)
+    start_metrics(config, registry, health)
     watch: Watch
     if output is Output.JSON:
         watch = JsonLines()
@@ -95,6 +99,7 @@ def consume(
         watch = Watch()
     else:
         watch = LiveTable(state) if is_terminal() else PlainLines(state)
+    watch.beat = health.beat
     try:
         with Stop() as stop, watch:
             run_kafka_consumer(

@@ -5,7 +5,7 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import msgspec
@@ -35,6 +35,8 @@ _encode = msgspec.json.Encoder().encode
 class Watch:
     """Shows nothing and keeps the counts."""
 
+    beat: Callable[[], object] = staticmethod(lambda: None)  # called at each turn, for whoever asks whether it is alive
+
     def __init__(self) -> None:
         self.report: ConsumerReport | None = None
 
@@ -50,6 +52,7 @@ class Watch:
     def tick(self, report: ConsumerReport) -> None:
         """Show the counts."""
         self.report = report
+        self.beat()
 
 
 class JsonLines(Watch):

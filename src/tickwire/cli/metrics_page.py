@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 Labels = tuple[tuple[str, str], ...]
 
-_GREATEST = {"feed_last_frame_age_seconds"}  # of the quietest one
+_GREATEST = {"feed_last_frame_age_seconds", "kafka_outage_seconds"}  # of the one that has waited longest
 _CUMULATIVE = ("counter", "histogram")
 # Of a process itself these can be added up; for the others the one that serves the page stands for all.
 _OF_PROCESS = ("process_", "python_")

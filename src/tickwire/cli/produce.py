@@ -16,6 +16,7 @@ from tickwire import exchanges, metrics
 from tickwire.cli.accounting import stages, troubles
 from tickwire.cli.allocator import give_memory_back
 from tickwire.cli.common import check_writable, printable, require_kafka, show_table, split_settings, start_metrics
+from tickwire.cli.health import Health, producer_troubles
 from tickwire.cli.logs import start_logging
 from tickwire.cli.metrics_page import page_of
 from tickwire.cli.produce_output import Progress, progress, say_start
@@ -29,7 +30,7 @@ from tickwire.config.share import WHOLE, Share
 from tickwire.errors import SubscriptionRefused, TickwireError, UsageError
 from tickwire.exchanges.wanted import Wanted
 from tickwire.losses import droppable, last_line, losses
-from tickwire.records.kinds import topics_by_kind
+from tickwire.records.kinds import BOOKS, topics_by_kind
 from tickwire.signals import Hangups, Stop, run_alone
 from tickwire.wire.arguments import check_channels
 
@@ -116,8 +117,11 @@ def produce(
         watch = Progress()
         if worker is None:
             registry = source.registry if isinstance(source, WorkerProcesses) else metrics.consistent_registry()
-            start_metrics(kafka, registry)
+            with_books = {config.exchange for config in configs if BOOKS.intersection(config.channels)}
+            health = Health(registry, lambda page: producer_troubles(page, with_books))
+            start_metrics(kafka, registry, health)
             watch = progress(lambda: page_of(registry.collect()), asked, kafka)
+            watch.beat = health.beat
         try:
             _account_for(source, task, lambda: run(watch))
         except TickwireError as e:
@@ -200,7 +204,7 @@ def _feeds(
 
 def _run_workers(workers: WorkerProcesses, hangups: Hangups, watch: Progress) -> int:
     with watch, Stop(workers.last_words) as stop:
-        return workers.run(stop, hangups, watch.tick)
+        return workers.run(stop, hangups, watch.turn)
 
 
 def _given(**values: str | None) -> dict[str, object]:
@@ -213,7 +217,7 @@ async def _run(feeds: "Feeds", hangups: Hangups, watch: Progress, task: _Task) -
         rereading = asyncio.create_task(reread(feeds.by_exchange, task.load, hangups))
         while not running.done():
             await asyncio.wait({running}, timeout=_TICK_S)
-            watch.tick()
+            watch.turn()
         rereading.cancel()
         running.result()
     return 0

@@ -58,14 +58,21 @@ def metrics_address(kafka: KafkaConfig) -> str:
 class Progress:
     """Shows nothing: what a worker does is shown by the first process."""
 
+    beat: Callable[[], object] = staticmethod(lambda: None)  # called at each turn, for whoever asks whether it is alive
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         pass
 
-    def tick(self) -> None:
+    def turn(self) -> None:
         """Show how things stand, when it is time; to be called once a second or more often."""
+        self.beat()
+        self.tick()
+
+    def tick(self) -> None:
+        """Do the showing."""
 
 
 class _Rates:

@@ -97,6 +97,13 @@ class Assignment:
         if (assigned := self._assigned.get(partition)) is not None:
             self._workers.of(partition).wake(assigned)
 
+    def export(self) -> None:
+        """Bring the metrics of what is ours up to date."""
+        metrics.CONSUMER_JOINED.set(self.joined)
+        metrics.CONSUMER_PARTITIONS.labels("assigned").set(len(self._tracker.assigned()))
+        waiting = sum(assigned.waits > 0 for assigned in self._assigned.values())
+        metrics.CONSUMER_PARTITIONS.labels("waiting_for_registry").set(waiting)
+
     def lags(self) -> Iterator[tuple[Partition, int]]:
         """How many offsets each partition is behind its end, as far as its end is known."""
         for name, progress in self._tracker.assigned().items():
@@ -155,6 +162,7 @@ class Assignment:
 
     def on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Commit nothing: another consumer may have these partitions already."""
+        self.joined = False
         self._give_up(partitions, "lost")
 
     def close(self) -> None:

@@ -296,6 +296,7 @@ class _Runner:
                 else "others of the group may be slow to let go; `tickwire check` says whether the brokers answer"
             )
             logger.warning("consumer.no_partitions seconds=%g (%s)", _JOINING_S, advice)
+        self._assignment.export()
         for partition, lag in self._assignment.lags():
             self._report.set_lag(partition, lag)
         if self._observer is not None:

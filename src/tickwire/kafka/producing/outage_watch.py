@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from confluent_kafka import KafkaError
 
+from tickwire import metrics
 from tickwire.kafka.clients import said
 from tickwire.kafka.codes import ALL_DOWN
 from tickwire.kafka.producing.outage_buffer import OutageBuffer
@@ -42,11 +43,13 @@ class OutageWatch:
             if self._since is not None:
                 logger.info("publisher.recovered since=%s waiting=%d", self._since.isoformat(), waiting)
                 self._since = None
+            metrics.OUTAGE.set(0)
             return
         silent = now - self._progress_at
         if self._since is None and (silent >= _SILENT_S or ALL_DOWN in self._complaints):
             self._since = datetime.fromtimestamp(datetime.now(UTC).timestamp() - silent, UTC)
             self._next_line = now
+        metrics.OUTAGE.set(0 if self._since is None else max(1, silent))
         if self._since is not None and now >= self._next_line:
             self._next_line = now + _EVERY_S
             logger.warning(
