@@ -17,6 +17,8 @@ from readers.pages import block, history
 from support import eventually
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka.clients import producer_config
+from tickwire.kafka.dead_letters.reader import read_oldest
+from tickwire.kafka.dead_letters.selection import DeadLetter
 from tickwire.records.codec import Record
 
 pytestmark = pytest.mark.kafka
@@ -60,7 +62,9 @@ def sink(kafka: Kafka, topic: str, tmp_path: Path) -> Iterator[Path]:
         "plugin.discovery": "service_load",
     }
     worker.write_text(block("Kafka Connect", "properties") + "\n" + _properties(settings))
-    sink = {"name": topic, "connector.class": "FileStreamSink", "tasks.max": 1, "topics": topic, "file": out}
+    sink: dict[str, object] = {"name": topic, "connector.class": "FileStreamSink", "topics": topic, "file": out}
+    sink |= {f"errors.deadletterqueue.{name}": value for name, value in _dead_letters(topic).items()}
+    sink |= {"tasks.max": 1, "errors.tolerance": "all"}
     connector.write_text(_properties(sink))
     java = ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{libraries()}/*"]
     with (tmp_path / "connect.log").open("wb") as log:
@@ -76,7 +80,9 @@ def sink(kafka: Kafka, topic: str, tmp_path: Path) -> Iterator[Path]:
             process.wait()
 
 
-def test_kafka_connect_reads_with_the_two_converters(sink: Path, records: list[Record]) -> None:
+def test_kafka_connect_reads_with_the_two_converters_and_its_dead_letters_are_read_here(
+    sink: Path, records: list[Record], kafka: Kafka, topic: str
+) -> None:
     def lines() -> list[str]:
         return sink.read_text().splitlines() if sink.exists() else []
 
@@ -86,6 +92,28 @@ def test_kafka_connect_reads_with_the_two_converters(sink: Path, records: list[R
     for action in ("snapshot", "delta", "invalid"):
         assert written[f"action={action}"] == sum(f'"action":"{action}"' in event for event in events)
     assert written["reason=null"] == written["action=delta"]
+
+    config = KafkaConfig(enabled=True, brokers=kafka.bootstrap)
+    producer = Producer(producer_config(config))
+    producer.produce(topic, b"{no JSON", b"k", partition=4, headers=[("trace", b"\xff")])
+    assert producer.flush(20) == 0
+    letters: list[DeadLetter] = []
+
+    def arrived() -> bool:
+        letters[:] = read_oldest(config, f"{topic}-dead", 2).letters
+        return bool(letters)
+
+    eventually(arrived, "Connect writes a dead letter", 30)
+    [letter] = letters
+    assert (letter.record.key, letter.record.value, letter.original) == (b"k", b"{no JSON", [("trace", b"\xff")])
+    told = letter.ours
+    assert (told["source_topic"], told["source_partition"], told["error_type"]) == (topic, "4", "deserialize")
+    assert told["error_class"] == "org.apache.kafka.connect.errors.DataException"
+    assert told["__connect.errors.connector.name"] == topic
+
+
+def _dead_letters(topic: str) -> dict[str, object]:
+    return {"topic.name": f"{topic}-dead", "topic.replication.factor": 1, "context.headers.enable": "true"}
 
 
 def _properties(settings: dict[str, object]) -> str:

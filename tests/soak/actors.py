@@ -78,7 +78,7 @@ def turn_switch(exchange: Exchange, producer: Program, name: str) -> Actor:
         return int(exchange.stats()["faults"].get(name, 0))
 
     before = happened()
-    # A connection that is cut is noticed later than its books stop: they are valid until then, and would look recovered.
+    # That a connection is cut is noticed later than it happens: until then its books are valid and look recovered.
     connections = producer.metric("feed_reconnects_total") + (name in _CUT)
     exchange.inject(name)
     if name in REST or name == "stale":

@@ -36,7 +36,7 @@ def _fields(letter: "DeadLetter") -> dict[str, str | None]:
     """Our headers; null is what another program that wrote the dead letter does not tell."""
     from tickwire.kafka.dead_letters.headers import HEADERS  # noqa: PLC0415 - the library may be missing
 
-    return {name: letter.ours.get(name) for name in HEADERS} if letter.ours else {}
+    return dict.fromkeys(HEADERS) | letter.ours if letter.ours else {}
 
 
 def _bytes(name: str, data: bytes | None) -> dict[str, str | None]:
@@ -76,6 +76,7 @@ def readable(letter: "DeadLetter", title: str, *, whole: bool = False) -> str:
         lines.append(("error", "unknown: the headers source_topic and error_type are missing"))
     lines.append(("key", shown(record.key, whole=whole)))
     lines += [("header", f"{name} = {shown(value, whole=whole)}") for name, value in letter.original]
+    lines += [("header", f"{name} = {shown(text.encode(), whole=whole)}") for name, text in letter.others.items()]
     text = _value_text(record)
     lines.append(("value", shown(record.value if text is None else text.encode(), whole=whole)))
     return "\n".join(f"   {name:<9} {printable(text)}" if name else printable(text) for name, text in lines)

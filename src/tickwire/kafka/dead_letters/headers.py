@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple, TypeAlias
 
 from tickwire.errors import RecordRejected
+from tickwire.kafka.dead_letters.foreign import read_foreign
 from tickwire.kafka.received import ReceivedRecord
 
 ERROR_TYPES = ("deserialize", "schema", "validate", "process")
@@ -29,7 +30,10 @@ HEADERS = (
     "replay_count",
     "left_out",
 )
-SPECIFIED = ("source_topic", "error_type")  # what every dead letter has, also one that another program wrote
+SPECIFIED = (
+    "source_topic",
+    "error_type",
+)  # what the dead letter of another program has at least, if it names things as we do
 REPLAY_HEADERS = ("replay_count", "replay_of", "replayed_at", "replay_id")
 
 _MESSAGE_BYTES = 1024
@@ -104,7 +108,8 @@ def read_headers(headers: Sequence[tuple[str, bytes | None]]) -> tuple[HeaderLis
     """Take the headers of a dead letter apart, also where another program wrote it; ours are empty if it is none.
 
     Such a one has :data:`SPECIFIED` and perhaps others of our names. Only those two are taken out of the record's own
-    headers, as nobody can tell who wrote the others. Of a name that is there twice the last one counts.
+    headers, as nobody can tell who wrote the others. Of a name that is there twice the last one counts. Or it has what
+    :mod:`~tickwire.kafka.dead_letters.foreign` reads.
     """
     original, ours = split_headers(headers)
     if ours:
@@ -112,12 +117,16 @@ def read_headers(headers: Sequence[tuple[str, bytes | None]]) -> tuple[HeaderLis
     rest, replayed = split_replay(headers)
     last = {name: number for number, (name, _) in enumerate(rest)}
     known = {name: text for name in HEADERS if name in last and (text := _text(rest[last[name]][1])) is not None}
-    if not known.keys() >= set(SPECIFIED):
+    if known.keys() >= set(SPECIFIED):
+        taken = {last[name] for name in SPECIFIED}
+        original = [header for number, header in enumerate(rest) if number not in taken]
+    else:
+        original, known = read_foreign(rest)
+    if not known:
         return list(headers), {}
     if count := replay_count(known, replayed):
         known["replay_count"] = str(count)
-    taken = {last[name] for name in SPECIFIED}
-    return [header for number, header in enumerate(rest) if number not in taken], known
+    return original, known
 
 
 def _text(value: bytes | None) -> str | None:

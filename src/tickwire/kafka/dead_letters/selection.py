@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from tickwire.kafka.dead_letters.headers import HeaderList, read_headers
+from tickwire.kafka.dead_letters.headers import HEADERS, HeaderList, read_headers
 from tickwire.kafka.received import ReceivedRecord
 
 
@@ -11,8 +11,8 @@ from tickwire.kafka.received import ReceivedRecord
 class DeadLetter:
     """A record of the dead-letter topic, its headers taken apart.
 
-    ``ours`` has all of :data:`~tickwire.kafka.dead_letters.headers.HEADERS`, or some, :data:`SPECIFIED` among them,
-    where another program wrote it; it is empty for a record that is no dead letter.
+    ``ours`` has all of :data:`~tickwire.kafka.dead_letters.headers.HEADERS`; some, ``source_topic`` among them, and
+    what else it tells, where another program wrote it; it is empty for a record that is no dead letter.
     """
 
     record: ReceivedRecord
@@ -29,6 +29,11 @@ class DeadLetter:
         """Its name: the place of the record that failed; its own place where that is not told."""
         record = self.record
         return self.ours.get("dlq_id") or f"{record.topic}-{record.partition}-{record.offset}"
+
+    @property
+    def others(self) -> dict[str, str]:
+        """What another program tells by names that we do not have, by its own."""
+        return {name: text for name, text in self.ours.items() if name not in HEADERS}
 
 
 @dataclass(frozen=True, slots=True)
