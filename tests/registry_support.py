@@ -60,8 +60,8 @@ class Scripted:
 
 
 @contextmanager
-def scripted() -> Iterator[Scripted]:
-    """A server on loopback."""
+def scripted(port: int = 0) -> Iterator[Scripted]:
+    """A server on loopback; port 0 finds a free one."""
     script = Scripted()
     ending = threading.Event()
 
@@ -91,7 +91,7 @@ def scripted() -> Iterator[Scripted]:
             except ConnectionError:  # who asked has had enough
                 time.sleep(0)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     script.url = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:

@@ -54,6 +54,19 @@ class SchemaUnknown(RegistryAway):
         )
 
 
+class SchemaSwapped(RegistryAway):
+    """The schema registry gives the id that a record names to another schema than that of the record: it lost some."""
+
+    def __init__(self, schema_id: int, why: str) -> None:
+        super().__init__("", f"id {schema_id}: {why}")
+
+    def __str__(self) -> str:
+        return (
+            f"The schema registry gives a record's schema id to another schema ({self.cause}): give it back what it "
+            "had; until then such records wait."
+        )
+
+
 class NoRegistry(RegistryFailed):
     """What is at that address is no schema registry, or cannot be trusted to be it."""
 

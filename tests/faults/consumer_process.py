@@ -39,6 +39,8 @@ class Settings(msgspec.Struct, kw_only=True):
     hold: int = -1
     held: str = ""
     slow_ms: float = 0.0
+    texts: bool = False  # journal every event's JSON text, too
+    most_backoff: float = 5.0  # seconds
 
 
 class Steps:
@@ -98,7 +100,9 @@ class Handler:
         settings = self._settings
         self._count += 1
         self._steps.at("before_handling")
-        record.event  # noqa: B018 - raises when it is none
+        text = msgspec.json.encode(record.event).decode()  # raises when it is none
+        if settings.texts:
+            self._journal.write("text", record.topic, record.partition, record.offset, text)
         if self._count == settings.hold:
             self._journal.write("holding", settings.who, record.topic, record.partition, record.offset)
             while not Path(settings.held).exists():
@@ -112,6 +116,21 @@ class Handler:
         self._journal.write("revoked", self._settings.who, topic, partition)
 
 
+def note_waiting(settings: Settings, journal: Journal) -> None:
+    """Journal each wait for the schema registry, and let none be longer than asked for."""
+    from tickwire.kafka.consuming import processing  # noqa: PLC0415 - after Consumer was replaced
+
+    wait_for = processing.Processor._wait_for_registry
+
+    def wait_and_note(self: Any, assigned: Any, where: str, error: Any) -> float:
+        seconds = wait_for(self, assigned, where, error)
+        journal.write("waits", settings.who, *assigned.partition, _public_name(error))
+        return seconds
+
+    processing.MOST_BACKOFF_SECONDS = settings.most_backoff
+    processing.Processor._wait_for_registry = wait_and_note  # type: ignore[method-assign]
+
+
 def main() -> None:
     end_with_parent()
     settings = msgspec.json.decode(sys.argv[1], type=Settings)
@@ -120,6 +139,7 @@ def main() -> None:
     patch_library(settings, journal, steps)
     from tickwire.kafka.consuming.consumer import run_kafka_consumer  # noqa: PLC0415 - after Consumer was replaced
 
+    note_waiting(settings, journal)
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     journal.write("started", settings.who)

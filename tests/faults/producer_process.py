@@ -27,6 +27,10 @@ from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import TickwireError
 from tickwire.events.types import MarketEvent, OrderBook, Ticker
+from tickwire.records.formats import ValueReader
+from tickwire.records.formats.framing import WriterSchema
+from tickwire.records.kinds import KINDS, formats_by_kind, topics_by_kind
+from tickwire.schemas import schema_text
 
 _TICK_S = 0.01
 
@@ -42,16 +46,22 @@ class Settings(msgspec.Struct, kw_only=True):
     keys: int = 4
     rate: int = 500  # events a second
     close_seconds: float = 10.0
+    texts: bool = False  # journal every event's JSON text, too
+    look_seconds: float = 30.0  # between two looks at the schema registry
 
 
-class _Number(msgspec.Struct):
-    sequence: int
+def number_in(config: KafkaConfig) -> Callable[[str, bytes], int]:
+    """What reads the number in the value of a topic, of any format, without a registry."""
+    formats, readers = formats_by_kind(config), {}
+    for kind, topic in topics_by_kind(config).items():
+        schema = WriterSchema(formats[kind], schema_text(kind, formats[kind]))
+        readers[topic] = ValueReader(lambda _, schema=schema: schema).decode  # type: ignore[misc]
+    return lambda topic, value: readers[topic](value).sequence  # type: ignore[union-attr, return-value]
 
 
-_number = msgspec.json.Decoder(_Number).decode
-
-
-def noting_producer(journal: Journal, overrides: dict[str, Any]) -> type[confluent_kafka.Producer]:
+def noting_producer(
+    journal: Journal, overrides: dict[str, Any], number: Callable[[str, bytes], int]
+) -> type[confluent_kafka.Producer]:
     """Make a ``Producer`` that journals each delivery report before anybody else learns of it."""
 
     class NotingProducer(confluent_kafka.Producer):
@@ -62,7 +72,7 @@ def noting_producer(journal: Journal, overrides: dict[str, Any]) -> type[conflue
         def produce(  # type: ignore[override]
             self, topic: str, value: bytes, key: bytes, *, on_delivery: Callable[..., None], **more: Any
         ) -> None:
-            message = (topic, key.decode(), _number(value).sequence)
+            message = (topic, key.decode(), number(topic, value))
 
             def note(error: KafkaError | None, delivered: Any) -> None:
                 if error is None:
@@ -123,15 +133,16 @@ class Market:
         )
 
     def _ticker(self, symbol: str) -> Ticker:
+        number = self._sent(0, symbol)
         return Ticker(
             exchange=self._run,
             symbol=symbol,
             exchange_symbol=symbol,
-            bid="1",
+            bid=f"{number}.{number:08}0",
             bid_size="1",
             ask="2",
             ask_size="1",
-            sequence=self._sent(0, symbol),
+            sequence=number,
             received_us=time.time_ns() // 1000,
         )
 
@@ -150,6 +161,7 @@ class Program:
 
         config = KafkaConfig(enabled=True, **settings.kafka)
         self._settings, self._journal = settings, journal
+        self._topics = {kind.event: getattr(config, kind.topic) for kind in KINDS}
         self._market = Market(settings.run, settings.keys, (config.ticker_topic, config.orderbook_topic), journal)
         self.publisher = Publisher(config)
         self._stop = asyncio.Event()
@@ -212,9 +224,16 @@ class Program:
             await self._reading.wait()
             for _ in range(each):
                 if self._reading.is_set():
-                    self.publisher.publish(self._market.next())
+                    self._publish(self._market.next())
             self._watch()
             await asyncio.sleep(_TICK_S)
+
+    def _publish(self, event: MarketEvent) -> None:
+        if self._settings.texts:
+            name = f"{event.exchange}|{event.symbol}"
+            text = msgspec.json.encode(event).decode()
+            self._journal.write("text", self._topics[type(event)], name, event.sequence, text)  # type: ignore[union-attr]
+        self.publisher.publish(event)
 
     def _watch(self) -> None:
         in_flight = sum(m.value for family in metrics.IN_FLIGHT.collect() for m in family.samples)
@@ -222,16 +241,16 @@ class Program:
         self._journal.sync()
 
     def _restart(self, symbol: str) -> None:
-        self.publisher.publish(self._market.restart(symbol))
+        self._publish(self._market.restart(symbol))
 
     def _order(self) -> None:
         for line in os.read(0, 65_536).decode().splitlines():
             match line.split():
                 case ["burst", count]:
                     for _ in range(int(count)):
-                        self.publisher.publish(self._market.next())
+                        self._publish(self._market.next())
                 case ["big", symbol, size]:
-                    self.publisher.publish(self._market.book(symbol, padding=int(size)))
+                    self._publish(self._market.book(symbol, padding=int(size)))
             self._journal.write("ordered", line)
 
 
@@ -255,7 +274,11 @@ def main() -> None:
     end_with_parent()
     settings = msgspec.json.decode(sys.argv[1], type=Settings)
     journal = Journal(settings.journal)
-    confluent_kafka.Producer = noting_producer(journal, settings.client)  # type: ignore[misc]
+    number = number_in(KafkaConfig(**settings.kafka))
+    confluent_kafka.Producer = noting_producer(journal, settings.client, number)  # type: ignore[misc]
+    from tickwire.kafka.producing import schema_ids  # noqa: PLC0415 - after Producer was replaced
+
+    schema_ids._LOOK_S = settings.look_seconds
     program = Program(settings, journal)
     code = asyncio.run(program.run())
     journal.sync()

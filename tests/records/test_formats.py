@@ -24,7 +24,7 @@ from tickwire.records.formats import ValueReader, value_format
 from tickwire.records.formats.avro import AvroEncoder
 from tickwire.records.formats.framing import WriterSchema
 from tickwire.records.kinds import KIND_OF, KINDS
-from tickwire.registry_errors import RegistryNotSet
+from tickwire.registry_errors import RegistryAway, RegistryNotSet, SchemaSwapped
 from tickwire.schemas import schema_text
 
 HEAD = {"avro": b"\x00\x00\x00\x00\x07", "protobuf": b"\x00\x00\x00\x00\x07\x00"}
@@ -193,6 +193,77 @@ def test_a_topic_may_hold_every_format() -> None:
 def test_without_a_registry_a_value_of_a_schema_is_an_error_that_names_the_setting() -> None:
     with pytest.raises(RegistryNotSet, match="KAFKA_SCHEMA_REGISTRY_URL"):
         ValueReader().decode(written(TICKER, "avro"), [("content-type", b"application/avro")])
+
+
+# ---- Registries that give ids anew ---------------------------------------------------------------------------------
+
+
+class Given:
+    """What a registry gives for every id, as it is now; it may be away."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        self.away = False
+        self.give(kind, name)
+
+    def give(self, kind: str, name: str) -> None:
+        self._schema = WriterSchema(name, schema_text(kind, name))
+
+    def __call__(self, schema_id: int) -> WriterSchema:
+        if self.away:
+            raise RegistryAway("http://registry", "not now")
+        return self._schema
+
+
+def read(reader: ValueReader, event: MarketEvent, name: str, value: bytes | None = None) -> MarketEvent:
+    formats = {KIND_OF[type(event)].name: value_format(name, KIND_OF[type(event)].name, 7)}
+    record = RecordWriter({kind.name: kind.name for kind in KINDS}, formats).write(event)
+    return read_event(record.key, record.value if value is None else value, record.headers, reader)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("other", FORMATS)
+def test_an_id_given_to_another_schema_is_no_poison_and_is_read_right_when_that_is_mended(
+    name: str, other: str
+) -> None:
+    given = Given("trade", other)
+    reader = ValueReader(given)
+    for _ in range(2):
+        with pytest.raises(SchemaSwapped, match="its schema is trade") as caught:
+            read(reader, TICKER, name)
+        assert caught.value.retryable
+    assert read(reader, TRADE, other) == TRADE  # what was written since
+    with pytest.raises(SchemaSwapped):
+        read(reader, TICKER, name)
+    given.give("ticker", name)
+    assert read(reader, TICKER, name) == TICKER
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_schema_that_changed_while_it_was_known_is_asked_for_again(name: str) -> None:
+    given = Given("ticker", name)
+    reader = ValueReader(given)
+    assert read(reader, TICKER, name) == TICKER
+    given.give("orderbook", name)
+    with pytest.raises(SchemaSwapped, match="another one before"):
+        read(reader, BOOK, name)
+    assert read(reader, BOOK, name) == BOOK
+
+
+@pytest.mark.parametrize("away", [False, True])
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_wrong_value_of_a_schema_that_is_the_same_is_poison(name: str, away: bool) -> None:
+    given = Given("ticker", name)
+    reader = ValueReader(given)
+    assert read(reader, TICKER, name) == TICKER
+    given.away = away
+    with pytest.raises(RecordRejected):
+        read(reader, TICKER, name, HEAD[name] + GOLDEN["ticker", name][:-1])
+
+
+def test_a_schema_that_is_none_of_ours_behind_a_record_of_ours_is_waited_for() -> None:
+    reader = ValueReader(lambda _: WriterSchema("avro", '{"type": "record", "name": "Elephant", "fields": []}'))
+    with pytest.raises(SchemaSwapped, match="none of ours"):
+        read(reader, TICKER, "avro")
 
 
 # ---- Schemas of other versions ------------------------------------------------------------------------------------

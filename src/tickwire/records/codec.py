@@ -132,15 +132,20 @@ def read_event(
     """
     if not value:
         raise RecordRejected("deserialize", "the value is empty" if value == b"" else "the value is null")
-    event = reader.decode(value, headers)
-    _check_schema(event, headers)
-    if key != record_key(event.exchange, event.symbol):
-        raise RecordRejected("validate", f"the key is not {event.exchange}|{event.symbol}")
     try:
+        event = reader.decode(value, headers)
+        _check_schema(event, headers)
+        if key != record_key(event.exchange, event.symbol):
+            raise RecordRejected("validate", f"the key is not {event.exchange}|{event.symbol}")
         KIND_OF[type(event)].check(event)
     except ValueError as e:
-        raise RecordRejected("validate", str(e)) from None
-    return event
+        error = RecordRejected("validate", str(e))
+    except RecordRejected as e:
+        error = e
+    else:
+        return event
+    reader.look_again(value, headers)
+    raise error
 
 
 def _check_schema(event: MarketEvent, headers: Headers) -> None:

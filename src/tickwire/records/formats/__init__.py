@@ -16,7 +16,8 @@ from tickwire.records.formats.avro import AvroDecoder, AvroEncoder
 from tickwire.records.formats.framing import HEAD, MAGIC, WriterSchema, read_head
 from tickwire.records.formats.json_text import decode_json
 from tickwire.records.formats.protobuf import ProtobufDecoder, ProtobufEncoder
-from tickwire.registry_errors import RegistryNotSet
+from tickwire.records.kinds import KINDS
+from tickwire.registry_errors import RegistryFailed, RegistryNotSet, SchemaSwapped
 
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
 WriterSchemas: TypeAlias = Callable[[int], WriterSchema]
@@ -25,6 +26,7 @@ WriterSchemas: TypeAlias = Callable[[int], WriterSchema]
 _MOST_SCHEMAS = 1000  # decoders that are kept
 CONTENT_TYPES = {"json": b"application/json", "avro": b"application/avro", "protobuf": b"application/protobuf"}
 _FORMAT_OF = {content_type: name for name, content_type in CONTENT_TYPES.items()}
+_KIND_NAMED = {kind.name.encode(): kind.name for kind in KINDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,14 @@ class ValueReader:
         self._writer_schema = writer_schema or _no_registry
         self._magic = None if writer_schema is None else MAGIC
         self._decoders: dict[bytes, AvroDecoder | ProtobufDecoder] = {}  # by what values begin with
+        self._schemas: dict[bytes, WriterSchema] = {}  # and what they were made of
 
     def decode(self, value: bytes, headers: Headers = ()) -> MarketEvent:
         """The event. Raises :exc:`~tickwire.errors.RecordRejected`, and what the registry raises."""
         named = _format(headers)
         if named == "json" or (named is None and value[0] != self._magic):
             return decode_json(value)
-        decoder = self._decoders.get(value[:HEAD]) or self._open(value)
+        decoder = self._decoders.get(value[:HEAD]) or self._open(value, headers)
         return decoder(value)
 
     def prepare(self, value: bytes | None, headers: Headers = ()) -> None:
@@ -76,18 +79,63 @@ class ValueReader:
             return
         with suppress(RecordRejected):  # decode says so
             if value[:HEAD] not in self._decoders:
-                self._open(value)
+                self._open(value, headers)
 
-    def _open(self, value: bytes) -> AvroDecoder | ProtobufDecoder:
+    def look_again(self, value: bytes, headers: Headers = ()) -> None:
+        """Ask anew for the schema of a value that did not fit it: a registry that lost what it had gives ids anew.
+
+        Raises :exc:`~tickwire.registry_errors.SchemaSwapped` where the id stands for another schema than before, or
+        than that of the value; else the value is wrong, as far as the registry says.
+        """
+        head = value[:HEAD]
+        known, decoder = self._schemas.get(head), self._decoders.get(head)
+        if known is None or decoder is None or _format(headers) == "json":
+            return
         schema_id = read_head(value)
+        try:
+            swapped = self._writer_schema(schema_id) != known
+        except RegistryFailed:
+            return
+        if swapped or decoder.kind != (_kind(headers) or decoder.kind):
+            self._decoders.pop(head, None)
+            raise SchemaSwapped(schema_id, "it stood for another one before" if swapped else _mismatch(decoder.kind))
+
+    def _open(self, value: bytes, headers: Headers) -> AvroDecoder | ProtobufDecoder:
+        schema_id, named = read_head(value), _kind(headers)
         schema = self._writer_schema(schema_id)
-        if schema.format not in {"avro", "protobuf"}:
-            raise RecordRejected("deserialize", f"the value's schema {schema_id} is {schema.format}, not ours")
+        try:
+            decoder = _decoder(schema_id, schema)
+        except RecordRejected as e:
+            if named is not None:  # then it was written by tickwire, with a schema of ours
+                raise SchemaSwapped(schema_id, _mismatch("none of ours")) from e
+            raise
+        if named not in {None, decoder.kind}:
+            raise SchemaSwapped(schema_id, _mismatch(decoder.kind))
         if len(self._decoders) >= _MOST_SCHEMAS:
             self._decoders.clear()
-        decoder = (AvroDecoder if schema.format == "avro" else ProtobufDecoder)(schema.text)
-        self._decoders[value[:HEAD]] = decoder
+            self._schemas.clear()
+        self._decoders[value[:HEAD]], self._schemas[value[:HEAD]] = decoder, schema
         return decoder
+
+
+def _decoder(schema_id: int, schema: WriterSchema) -> AvroDecoder | ProtobufDecoder:
+    if schema.format == "avro":
+        return AvroDecoder(schema.text)
+    if schema.format == "protobuf":
+        return ProtobufDecoder(schema.text)
+    raise RecordRejected("deserialize", f"the value's schema {schema_id} is {schema.format}, not ours")
+
+
+def _mismatch(kind: str) -> str:
+    return f"its schema is {kind}, which the record's header schema is not"
+
+
+def _kind(headers: Headers) -> str | None:
+    """The kind of event that the header ``schema`` names."""
+    for name, said in headers:
+        if name == "schema":
+            return _KIND_NAMED.get((said or b"").partition(b"/")[0])
+    return None
 
 
 def _format(headers: Headers) -> str | None:

@@ -99,13 +99,13 @@ class AvroDecoder:
         if kind is None or read is None:
             raise RecordRejected("deserialize", f"the value's schema is none of ours: {text[:80]!r}")
         self._kind: Kind = kind
-        self._name, self._read = kind.name, read
+        self.kind, self._read = kind.name, read
         self._is_ours = _shape(schema) == _shape(_SCHEMAS[kind.name])
 
     def __call__(self, value: bytes) -> MarketEvent:
         """The event of a value. Raises :exc:`~tickwire.errors.RecordRejected`."""
         if self._is_ours:
-            return read_avro(self._name, value, HEAD)
+            return read_avro(self.kind, value, HEAD)
         return _event(self._kind, self._read, value, HEAD)
 
 

@@ -121,14 +121,14 @@ class ProtobufDecoder:
         kind = _KIND_OF.get(_message(text) or _described(text))
         if kind is None:
             raise RecordRejected("deserialize", f"the value's schema is none of ours: {text[:80]!r}")
-        self._kind = kind.name
+        self.kind = kind.name
 
     def __call__(self, value: bytes) -> MarketEvent:
         """The event of a value. Raises :exc:`~tickwire.errors.RecordRejected`."""
         index, at = read_index(value, HEAD)
         if index != FIRST:
             raise RecordRejected("deserialize", f"the value is message {index} of its schema, expected {FIRST}")
-        return read_protobuf(self._kind, value, at)
+        return read_protobuf(self.kind, value, at)
 
 
 @compiled
