@@ -7,7 +7,8 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import DeserializingConsumer, Producer, TopicPartition
+from confluent_kafka.error import ValueDeserializationError
 
 from consumer_support import Collector, committed, config_for, create, in_thread, send, ticker
 from registry_support import avro, client, scripted
@@ -21,7 +22,7 @@ from tickwire.kafka.consuming.consumer import run_kafka_consumer
 from tickwire.kafka.consuming.report import ConsumerReport
 from tickwire.kafka.received import ReceivedRecord
 from tickwire.records.codec import RecordWriter
-from tickwire.records.formats import value_format
+from tickwire.records.formats import ValueReader, value_format
 from tickwire.registry_errors import RegistryNotSet, RegistryRefused
 
 SUBJECT = "t-value"
@@ -133,6 +134,36 @@ def test_a_registry_away_for_three_polls_costs_no_record(
     assert taker.events == expected
     assert (report.processed, report.dead_letters) == (Counter({config.ticker_topic: 10}), Counter())
     assert report.commits.total() >= 1
+
+
+def test_a_restart_of_three_polls_takes_three_of_ten_records_from_the_stock_consumer_and_none_from_ours(
+    embedded: EmbeddedBroker, unique: str, memory: MemoryRegistry
+) -> None:
+    """confluent-kafka's ``DeserializingConsumer`` has moved past the record when its deserializer raises."""
+    schema_id = client(memory.url).register(SUBJECT, avro())
+    config = config_for(embedded.bootstrap, unique, schema_registry_url=memory.url, dlq_enabled=True)
+    create(config, config.ticker_topic)
+    expected = produce(config, schema_id, range(10))
+    memory.stop()
+
+    def deserialize(value: bytes, _: Any) -> MarketEvent:
+        return ValueReader(client(memory.url).writer_schema).decode(value)
+
+    stock: Any = DeserializingConsumer(
+        {"bootstrap.servers": config.brokers, "group.id": "stock", "value.deserializer": deserialize}
+    )
+    stock.assign([TopicPartition(config.ticker_topic, 0, 0)])
+    for _ in range(3):
+        with pytest.raises(ValueDeserializationError):
+            stock.poll(20)
+    taker = Swallows()
+    consuming = Consuming(config, taker, 10)
+    eventually(lambda: retries(config) >= 3, "three attempts of ours")
+    memory.start()
+    assert [stock.poll(20).value() for _ in range(7)] == expected[3:]
+    stock.close()
+    assert consuming.end().dead_letters.total() == 0
+    assert taker.events == expected
 
 
 def test_an_id_that_the_registry_does_not_know_yet_waits_and_its_partition_alone(
