@@ -5,6 +5,7 @@ import sysconfig
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -266,6 +267,36 @@ def test_both_forms_read_the_same_objects_or_refuse_both(text: str, first: str) 
             else:
                 answers.append(side.top())
     assert answers.count(answers[0]) == len(FORMS)
+
+
+plain = st.from_regex(r"[0-9]{1,15}(\.[0-9]{1,25})?", fullmatch=True)
+
+
+@given(plain | st.sampled_from(["0", "0.000", "1e2", "12.30", "00012.50"]), plain | st.sampled_from(["0.01", "100"]))
+@example("184467440737095516.16", "100")
+@example("99999999999999", "10")
+@example("500000000000000", "0.01")
+@example("0.000000000000000000000001", "0.1")
+def test_sizes_in_text_are_multiplied_exactly_or_refused(size: str, factor: str) -> None:
+    given_ = [["2", size], ["1", "5"]]
+    try:
+        expected: Any = [(price, numbers.product(size, factor)) for price, size in given_]
+    except ValueError:
+        expected = None
+    for text in (msgspec.json.encode(given_), msgspec.json.format(msgspec.json.encode(given_))):
+        side = module.Side(highest_first=True, factor=factor)
+        try:
+            told = spelled(side.change(Raw(text)))
+        except ValueError:
+            assert (expected, side.top()) == (None, [])
+        else:
+            assert told == expected
+            assert side.top() == [(price, size) for price, size in expected if size != "0"]
+
+
+def test_sizes_that_no_text_gave_are_not_multiplied() -> None:
+    side = module.Side(factor="0.01")
+    assert side.change([("1", "5.00")]) == [("1", "5.00")]
 
 
 def test_numbers_of_any_length_are_kept_as_they_are_written() -> None:

@@ -11,7 +11,7 @@ from forms import FORMS, use
 from tickwire.events import book as books
 from tickwire.events import numbers, short_way
 from tickwire.events.digest import ASKS_FIRST, BIDS_FIRST, DIGITS, IN_TURN, JAVASCRIPT, WRITTEN, Digest
-from tickwire.events.short_way import ANY, ASK, BID, KEPT, NEXT, PREVIOUS, REMOVED, STEP, Rule
+from tickwire.events.short_way import ANY, ASK, BEHIND, BID, KEPT, NEXT, PREVIOUS, REMOVED, STEP, Rule
 from tickwire.events.types import OrderBook, Ticker, Trade
 from tickwire.kafka.producing import in_flight
 from tickwire.kafka.producing.ledger import Lane, Stream
@@ -87,6 +87,7 @@ SHAPES = {
     NEXT: NUMBERED,
     PREVIOUS: b'{"t":#m,"s":"$","from":#p,"to":#l,"b":=b,"a":=a}',
     STEP: b'{"t":#m,"s":"$","from":#x,"to":#l,"b":=b,"a":=a}',
+    BEHIND: NUMBERED,
 }
 
 
@@ -95,6 +96,8 @@ SHAPES = {
     [
         (NEXT, 11, 11, True), (NEXT, 9, 12, True), (NEXT, 12, 12, False), (NEXT, 9, 10, False), (NEXT, 11, 10, False),
         (PREVIOUS, 10, 17, True), (PREVIOUS, 9, 17, False), (PREVIOUS, 11, 17, False), (PREVIOUS, 10, 3, True),
+        (BEHIND, 11, 11, True), (BEHIND, 11, 19, True), (BEHIND, 9, 12, False), (BEHIND, 12, 12, False),
+        (BEHIND, 11, 10, False),
         (STEP, 0, 11, True), (STEP, 0, 12, False), (STEP, 0, 10, False), (STEP, 0, 1, False),
     ],
 )  # fmt: skip
@@ -216,7 +219,7 @@ def test_a_change_is_taken_where_its_checksum_is_right(digest: Digest, text: byt
 @pytest.mark.parametrize(
     ("shape", "rule"),
     [
-        (NUMBERED, Rule(4)), (NUMBERED, Rule(-1)), (NUMBERED, Rule(PREVIOUS)),
+        (NUMBERED, Rule(5)), (NUMBERED, Rule(-1)), (NUMBERED, Rule(PREVIOUS)),
         (CHECKED, Rule(NEXT)), (CHECKED, Rule(ANY)), (NUMBERED, Rule(NEXT, Digest(1, 0, 0))),
         (CHECKED, Rule(ANY, Digest(26, 0, 0))), (CHECKED, Rule(ANY, Digest(9, 3, 0))),
         (CHECKED, Rule(ANY, Digest(9, 0, 3))), (NUMBERED, Rule(NEXT, names=("price",))),

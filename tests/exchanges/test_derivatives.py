@@ -1,11 +1,9 @@
 """Names of contracts, and what their sizes are worth."""
 
 import pytest
-from msgspec import Raw
 
 from tickwire.errors import FrameRejected, UnclearSymbol
 from tickwire.exchanges.contract import Symbol
-from tickwire.exchanges.numbers import in_units
 from tickwire.exchanges.symbols import Listing, derivative, split_derivative
 
 PERPETUAL = Symbol("BTC-USDT-PERP", "BTC-USDT-SWAP", "perpetual", "USDT", "0.01")
@@ -51,19 +49,3 @@ def test_a_name_splits_into_base_quote_and_perpetual_or_day(text: str, parts: tu
 def test_a_name_that_would_be_a_guess_is_refused(text: str) -> None:
     with pytest.raises(UnclearSymbol):
         split_derivative(text, "x")
-
-
-def test_levels_in_contracts_become_levels_in_units() -> None:
-    levels = Raw(b'[["65000.1","12.3","0","4"],["65000","0","0","0"]]')
-    assert in_units(levels, "0.01") == [("65000.1", "0.123"), ("65000", "0")]
-
-
-def test_levels_in_units_stay_as_the_exchange_wrote_them() -> None:
-    levels = Raw(b'[["65000.1","12.30"]]')
-    assert in_units(levels, "1") is levels
-
-
-@pytest.mark.parametrize("levels", [b'[["1"]]', b"{}", b'[["1","x"]]', b'[["1","-2"]]'])
-def test_what_is_no_level_is_an_error(levels: bytes) -> None:
-    with pytest.raises(ValueError, match=r"level|size|values"):
-        in_units(Raw(levels), "0.01")

@@ -7,6 +7,7 @@ from tickwire.exchanges.kit import (
     BookEvent,
     Follows,
     Verdict,
+    by_first,
     by_previous,
     by_range,
     by_step,
@@ -32,6 +33,11 @@ def event(last: int, first: int = -1, previous: int = -1) -> BookEvent:
         (by_range, event(100, 100), "old"),
         (by_range, event(99, 90), "old"),
         (by_range, event(102, 102), "gap"),
+        (by_first, event(101, 101), "next"),
+        (by_first, event(109, 101), "next"),
+        (by_first, event(100, 100), "old"),
+        (by_first, event(101, 95), "gap"),  # something between them is missing, whatever it joins
+        (by_first, event(102, 102), "gap"),
         (by_previous, event(107, previous=100), "next"),
         (by_previous, event(3, previous=100), "next"),  # numbers began again, and nothing is missing
         (by_previous, event(100, previous=100), "next"),  # a sign of life

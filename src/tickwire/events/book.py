@@ -12,14 +12,14 @@ __all__ = ["Book", "Levels", "Side", "is_zero", "price_key"]
 class Book:
     """Bids (highest first) and asks (lowest first) of one symbol.
 
-    *names* are those of price and size where the exchange writes levels as JSON objects.
+    *names* and *factor* say how the exchange writes levels, see :class:`~tickwire.events.side.Side`.
     """
 
     __slots__ = ("asks", "bids")
 
-    def __init__(self, bids: Levels = (), asks: Levels = (), names: Names | None = None) -> None:
-        self.bids = Side(highest_first=True, names=names)
-        self.asks = Side(highest_first=False, names=names)
+    def __init__(self, bids: Levels = (), asks: Levels = (), names: Names | None = None, factor: str = "1") -> None:
+        self.bids = Side(highest_first=True, names=names, factor=factor)
+        self.asks = Side(highest_first=False, names=names, factor=factor)
         self.apply(bids, asks)
 
     def apply(self, bids: Levels, asks: Levels, depth: int | None = None) -> tuple[Levels, Levels]:

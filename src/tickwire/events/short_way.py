@@ -26,13 +26,14 @@ from tickwire.events.side import read_levels, read_worded
 from tickwire.events.top import Top
 from tickwire.events.types import Level, Micros, TakerSide
 
-ANY, NEXT, PREVIOUS, STEP = range(4)
+ANY, NEXT, PREVIOUS, STEP, BEHIND = range(5)
 """What makes a change the next of its book. NEXT: its first and last number enclose the one behind the last change's.
-PREVIOUS: it names the last change's number. STEP: its number is one more. ANY: no number says so."""
+PREVIOUS: it names the last change's number. STEP: its number is one more. BEHIND: its first number is one more than the
+last change's last. ANY: no number says so."""
 
 KEPT, BID, ASK, REMOVED = range(4)  # what a word in front of a level says
 _MOST_WORDS = 4
-_NEEDS = {ANY: "", NEXT: "fl", PREVIOUS: "pl", STEP: "l"}
+_NEEDS = {ANY: "", NEXT: "fl", PREVIOUS: "pl", STEP: "l", BEHIND: "fl"}
 
 _encode = msgspec.json.Encoder().encode
 
@@ -105,7 +106,7 @@ class _FollowedBook(Struct):
             return change.previous == before and not (last == before and _is_empty(change))
         if order == STEP:
             return last == before + 1 and last != 1
-        return True
+        return order != BEHIND or change.first == before + 1 <= last
 
     def apply(self, change: _Change, digest: Digest | None) -> bool:
         """Apply a change, and make its levels those that a reader has to apply. False: it is for the adapter.
@@ -246,7 +247,7 @@ class ShortWay:
                         raise ValueError("no level of ours")
                     of_asks = meaning == ASK if meaning in {BID, ASK} else mark == "=a"
                     sides[of_asks].append((level[0], "0") if meaning == REMOVED else level)
-        return sides
+        return Raw(_encode(sides[0])), Raw(_encode(sides[1]))
 
     def find_trade(self, frame: bytes) -> tuple[str, str, bytes, _Trade] | None:
         """The exchange's name of a trade's symbol, our name, the text in front of the trade's number, and the trade."""

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw
 
 from tickwire.compiled import compiled
-from tickwire.events.decimals import decimal_text, is_zero, price_key
+from tickwire.events.decimals import decimal_text, is_zero, price_key, product
 from tickwire.events.types import Level
 
 Levels: TypeAlias = Sequence[Level] | Raw
@@ -30,8 +30,10 @@ class _Number(str):
 _decode = msgspec.json.Decoder(list[Any], float_hook=_Number).decode
 
 
-def read_levels(text: Raw, names: Names | None = None) -> list[Level]:
+def read_levels(text: Raw, names: Names | None = None, factor: str = "1") -> list[Level]:
     """Read JSON text of levels, which are arrays that begin with price and size, or objects with these *names*.
+
+    Sizes are numbers of contracts, each of *factor* units, and are multiplied exactly; with "1" they stay as they are.
 
     Prices and sizes may be strings or numbers; numbers keep the digits of the text, and an exponent is written out.
     Raises :exc:`ValueError`.
@@ -39,8 +41,10 @@ def read_levels(text: Raw, names: Names | None = None) -> list[Level]:
     try:
         levels = _decode(text)
         if names is None:
-            return [(_written(price), _written(size)) for price, size, *_ in levels]
-        return [(_written(level[names[0]]), _written(level[names[1]])) for level in levels]
+            read = [(_written(price), _written(size)) for price, size, *_ in levels]
+        else:
+            read = [(_written(level[names[0]]), _written(level[names[1]])) for level in levels]
+        return read if factor == "1" else [(price, product(size, factor)) for price, size in read]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError, KeyError) as e:
         raise ValueError(f"not a list of levels: {type(e).__name__} {str(e)[:100]}") from None
 
@@ -71,14 +75,15 @@ def _written(number: object) -> str:
 class Side:
     """Levels of one side, best first. A level is found by its price's value, whatever zeros the text ends with.
 
-    *names* are those of price and size where the exchange writes levels as JSON objects.
+    In text the exchange writes levels as JSON objects where there are *names*, which are those of price and size, and
+    sizes as numbers of contracts of *factor* units: see :func:`read_levels`.
     """
 
-    __slots__ = ("_keys", "_levels", "_names", "_sign")
+    __slots__ = ("_factor", "_keys", "_levels", "_names", "_sign")
 
-    def __init__(self, *, highest_first: bool = False, names: Names | None = None) -> None:
+    def __init__(self, *, highest_first: bool = False, names: Names | None = None, factor: str = "1") -> None:
         self._sign = -1 if highest_first else 1
-        self._names = names
+        self._names, self._factor = names, factor
         self._keys: list[int] = []  # sign * price_key, ascending, so that the best level is the first
         self._levels: dict[int, Level] = {}
 
@@ -93,7 +98,7 @@ class Side:
 
         Raises :exc:`ValueError` for text that is no level, and has changed nothing then.
         """
-        said = read_levels(levels, self._names) if type(levels) is Raw else levels
+        said = read_levels(levels, self._names, self._factor) if type(levels) is Raw else levels
         keys, known, sign = self._keys, self._levels, self._sign
         changes = [(sign * price_key(price), is_zero(size)) for price, size in said]
         if any(zero and level[1] != _GONE for (_, zero), level in zip(changes, said, strict=True)):

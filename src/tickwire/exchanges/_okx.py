@@ -98,9 +98,8 @@ class OkxAdapter(KitAdapter[EitherBook]):
         """
         fetch = Fetch(symbol, f"/api/v5/market/books?instId={quote(symbol.native)}&sz={_DEPTH}", 1, group="books")
         messages = self.messages(symbol)
-        size = symbol.contract_size
-        rules = chained, chained_on_snapshot, partial(checksum, size)
-        return EitherBook(messages, fetch, partial(read_snapshot, size), self.again, *rules, short_way=self.short_way)
+        rules = chained, chained_on_snapshot, partial(checksum, symbol.contract_size)
+        return EitherBook(messages, fetch, read_snapshot, self.again, *rules, short_way=self.short_way)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
         """Ask for channels of instruments."""
@@ -133,7 +132,7 @@ class OkxAdapter(KitAdapter[EitherBook]):
 
     def _change(self, name: str | None, sides: Sides, action: str | None, received_us: Micros) -> list[Output]:
         kept = self.kept(name)
-        event = read_book(sides, kept.symbol.contract_size)
+        event = read_book(sides)
         if action == "update" and event.last == NO_NUMBER and kept.book is None:
             out = []  # nothing tells what it follows on, but a snapshot over the socket
         elif action == "update":

@@ -17,7 +17,7 @@ from tickwire.events.types import TakerSide
 from tickwire.exchanges.contract import malformed
 from tickwire.exchanges.kit import BookEvent
 from tickwire.exchanges.kit.continuity import NO_NUMBER
-from tickwire.exchanges.numbers import in_contracts, in_units, size_in_units
+from tickwire.exchanges.numbers import in_contracts, size_in_units
 
 _DIGEST = Digest(25, IN_TURN, WRITTEN)
 _Time = Annotated[int, Meta(ge=0, le=2**53)]  # ms, as text
@@ -86,24 +86,23 @@ decode_trades = msgspec.json.Decoder(list[Trade], strict=False).decode
 _decode_body = msgspec.json.Decoder(Body, strict=False).decode
 
 
-def read_book(sides: Sides, contract_size: str) -> BookEvent:
-    """A snapshot or a change in units. Raises :exc:`ValueError` for one that nothing shows to be whole."""
+def read_book(sides: Sides) -> BookEvent:
+    """A snapshot or a change. Raises :exc:`ValueError` for one that nothing shows to be whole."""
     if sides.number == NO_NUMBER and not sides.checksum:
         raise ValueError("a book without its number or checksum")
-    bids, asks = in_units(sides.bids, contract_size), in_units(sides.asks, contract_size)
-    event = BookEvent(bids, asks, sides.number, previous=sides.previous, exchange_us=sides.ts * 1000)
+    event = BookEvent(sides.bids, sides.asks, sides.number, previous=sides.previous, exchange_us=sides.ts * 1000)
     if sides.checksum:
         event.crc = sides.checksum & 0xFFFFFFFF
     return event
 
 
-def read_snapshot(contract_size: str, body: bytes) -> BookEvent:
+def read_snapshot(body: bytes) -> BookEvent:
     """Read ``/api/v5/market/books``. Raises :exc:`~tickwire.errors.FrameRejected`."""
     answer = _decode_body(body)
     if answer.code != "0" or len(answer.data) != 1 or answer.data[0].number == NO_NUMBER:
         raise malformed("order book", f"the exchange answered {answer.code} {answer.msg!r}, or no number of its own")
     try:
-        return read_book(answer.data[0], contract_size)
+        return read_book(answer.data[0])
     except ValueError as e:
         raise malformed("order book", e) from None
 

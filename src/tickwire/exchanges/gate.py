@@ -1,7 +1,7 @@
 """Gate spot: ``spot.book_ticker`` (best bid and offer), ``spot.obu`` (order book) and ``spot.trades``.
 
 Channels, pings, errors: https://www.gate.com/docs/developers/apiv4/ws/en/
-Keeping the book: https://www.gate.com/docs/developers/apiv4/ws/en/#order-book-v2-api
+Keeping the book: https://www.gate.com/announcements/article/45317 and …/docs/developers/apiv4/ws/en/#order-book-v2-api
 Listing: https://www.gate.com/docs/developers/apiv4/en/#list-all-currency-pairs-supported
 
 The server accepts the order book of a symbol that does not exist and stays silent. Levels that leave the depth come as
@@ -14,12 +14,12 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tickwire.errors import FrameRejected
-from tickwire.events.short_way import NEXT, Rule
+from tickwire.events.short_way import BEHIND, Rule
 from tickwire.events.types import Micros
 from tickwire.exchanges import contract
 from tickwire.exchanges._gate import Book, Frame, decode, decode_book, decode_ticker, decode_trade, stream_of
 from tickwire.exchanges.contract import Channel, Output, Symbol, decoded, malformed
-from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook, by_range
+from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook, by_first
 from tickwire.exchanges.symbols import Listing, named_by_rule
 
 EXCHANGE = contract.Exchange(
@@ -75,14 +75,17 @@ class Adapter(KitAdapter[StreamedBook]):
 
     exchange = EXCHANGE
     shapes = b"", _CHANGE_SHAPE, b""
-    rule = Rule(NEXT)
+    rule = Rule(BEHIND)
     most = 1  # an answer to several pairs does not say which one is wrong
     ping_text = b'{"time":"$now","channel":"spot.ping"}'
 
     def keep(self, symbol: Symbol) -> StreamedBook:
-        """Keep a book by the first and last number of each change."""
+        """Keep a book by the first and last number of each change.
+
+        "If ``U`` ≠ local depth ID + 1, the depth data is not continuous".
+        """
         of_book = symbol, self.messages(symbol), self.again, self.short_way
-        return StreamedBook(*of_book, follows=by_range, in_frames=("{0}.{1}",))
+        return StreamedBook(*of_book, follows=by_first, in_frames=("{0}.{1}",))
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
         """Ask for one channel of one symbol."""

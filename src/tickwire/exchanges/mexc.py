@@ -21,7 +21,7 @@ from tickwire.errors import FrameRejected
 from tickwire.events.types import Level, Micros, TakerSide
 from tickwire.exchanges import contract
 from tickwire.exchanges.contract import Channel, Fetch, Limit, Output, Symbol, decoded, malformed
-from tickwire.exchanges.kit import BookEvent, BridgedBook, Item, KitAdapter, Message, Method, Verdict, by_range
+from tickwire.exchanges.kit import BookEvent, BridgedBook, Item, KitAdapter, Message, Method, by_first, by_range
 from tickwire.exchanges.symbols import Listing, named_by_rule
 
 EXCHANGE = contract.Exchange(
@@ -100,10 +100,13 @@ class Adapter(KitAdapter[BridgedBook]):
     ping_text = b'{"method":"PING"}'
 
     def keep(self, symbol: Symbol) -> BridgedBook:
-        """Keep a book by the versions of its changes, the first of which may begin within the snapshot."""
+        """Keep a book by the versions of its changes, the first of which may begin within the snapshot.
+
+        "``fromVersion`` = previous ``toVersion`` + 1".
+        """
         fetch = Fetch(symbol, f"/api/v3/depth?symbol={symbol.native}&limit=5000", 1)
         messages = self.messages(symbol)
-        return BridgedBook(messages, fetch, _read_snapshot, _follows, by_range)
+        return BridgedBook(messages, fetch, _read_snapshot, by_first, by_range)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
         """Ask for one stream."""
@@ -177,10 +180,3 @@ def _levels(depth: Message, field: int) -> list[Level]:
 def _read_snapshot(body: bytes) -> BookEvent:
     snapshot = _decode_snapshot(body)
     return BookEvent(snapshot.bids, snapshot.asks, snapshot.last)
-
-
-def _follows(previous: int, event: BookEvent) -> Verdict:
-    """Tell how a change follows on the one before: "fromVersion = previous toVersion + 1"."""
-    if event.last <= previous:
-        return "old"
-    return "next" if event.first == previous + 1 else "gap"

@@ -5,14 +5,11 @@ For exchanges that write JSON numbers or RFC 3339 times, or that count contracts
 
 from decimal import Decimal
 
-from msgspec import Raw
-
-from tickwire.events.book import Levels, is_zero, price_key
+from tickwire.events.book import is_zero, price_key
 from tickwire.events.decimals import decimal_text, product
-from tickwire.events.side import read_levels
 from tickwire.events.times import micros
 
-__all__ = ["best", "in_units", "known_us", "micros", "product", "size_in_units", "time_us"]
+__all__ = ["best", "known_us", "micros", "product", "size_in_units", "time_us"]
 
 
 def best(price: object, size: object) -> tuple[str | None, str | None]:
@@ -33,13 +30,6 @@ def known_us(text: str | None) -> int | None:
     """The same, where a time before 1970, such as the year 1, stands for none."""
     us = time_us(text)
     return None if us is None or us < 0 else us
-
-
-def in_units(levels: Raw, contract_size: str) -> Levels:
-    """Levels whose sizes are numbers of contracts, with sizes in units instead. Raises :exc:`ValueError`."""
-    if contract_size == "1":
-        return levels
-    return [(price, product(size, contract_size)) for price, size in read_levels(levels)]
 
 
 def in_contracts(size: str, contract_size: str) -> str:

@@ -41,7 +41,6 @@ class Adapter(OkxAdapter):
     """One connection for swaps."""
 
     exchange = EXCHANGE
-    shapes = None  # sizes are multiplied, which only the adapter does
 
 
 def _family(listed: Listed) -> str:

@@ -11,13 +11,14 @@ changes_init(Changes *changes)
     changes->room = STACK_CHANGES;
     changes->ordered = changes->canonical = 1;
     changes->spare = 0;
-    changes->cut_off = NULL;
+    changes->cut_off = changes->products = NULL;
 }
 
 void
 changes_free(Changes *changes)
 {
     PyMem_Free(changes->cut_off);
+    PyMem_Free(changes->products);
     if (changes->items != changes->stack)
         PyMem_Free(changes->items);
 }
@@ -78,6 +79,31 @@ changes_put_in_order(Changes *changes)
     changes->ordered = 1;
     changes->canonical = 0;
     return 0;
+}
+
+int
+changes_multiply(Changes *changes, const Factor *factor)
+{
+    char *to = PyMem_Malloc((size_t)changes->count * PRODUCT_SIZE + 1);
+    if (!to) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    PyMem_Free(changes->products);
+    changes->products = to;
+    changes->canonical = 0;
+    for (Py_ssize_t i = 0; i < changes->count; i++) {
+        Change *change = &changes->items[i];
+        char *end = change->zero ? to : put_product(to, change->size, change->size_size, factor);
+        if (!end)
+            return 0;
+        if (change->zero)
+            continue;
+        change->size = to;
+        change->size_size = (uint8_t)(end - to);
+        to = end;
+    }
+    return 1;
 }
 
 Changes *

@@ -76,6 +76,48 @@ plain_zero(const char *text, Py_ssize_t size)
     return text == end && size <= MAX_DIGITS ? !other : -1;
 }
 
+/* Reads digits, perhaps with a point among them, that fit into 64 bits. */
+int
+read_factor(const char *text, Py_ssize_t size, Factor *factor)
+{
+    const char *end = text + size, *point = NULL;
+    uint64_t digits = 0;
+    for (const char *at = text; at < end; at++) {
+        if (*at == '.' && !point && at > text && at + 1 < end)
+            point = at;
+        else if (!is_digit(*at) || __builtin_mul_overflow(digits, 10, &digits)
+                 || __builtin_add_overflow(digits, (uint64_t)(*at - '0'), &digits))
+            return 0;
+    }
+    *factor = (Factor){digits, point ? (int)(end - point - 1) : 0};
+    return factor->places <= PLACES && (point ? point : end) - text <= WHOLE_DIGITS;
+}
+
+char *
+put_product(char *to, const char *text, Py_ssize_t size, const Factor *factor)
+{
+    Factor of_size;
+    uint64_t digits;
+    if (!read_factor(text, size, &of_size) || __builtin_mul_overflow(of_size.digits, factor->digits, &digits) || !digits)
+        return NULL;
+    int places = of_size.places + factor->places, count = 0;
+    for (; places && !(digits % 10); places--)
+        digits /= 10;
+    if (places > PLACES)
+        return NULL;
+    char backward[PRODUCT_SIZE], *at = backward;
+    for (; digits || count <= places; digits /= 10, count++) {
+        if (places && count == places)
+            *at++ = '.';
+        *at++ = (char)('0' + digits % 10);
+    }
+    if (count - places > WHOLE_DIGITS)
+        return NULL;
+    while (at > backward)
+        *to++ = *--at;
+    return to;
+}
+
 static int
 key_from_int(PyObject *number, Key *key)
 {

@@ -100,8 +100,16 @@ is_next(const ShortWay *way, const FollowedBook *book, const Found *found)
         return found->integers[PREVIOUS_ONE].value == before
                && !(last == before && !way->sides[0]->count && !way->sides[1]->count);
     case STEP: return last == before + 1 && last != 1;
+    case BEHIND: return first == before + 1 && last >= first;
     default: return 1;
     }
+}
+
+/* 0: it is for the adapter, or an error is set. */
+static int
+in_units(const Side *side, Changes *changes)
+{
+    return !side->factor_text || changes_multiply(changes, &side->factor) > 0;
 }
 
 /* A change may where nothing is wrong but perhaps the checksum after it. */
@@ -121,7 +129,7 @@ find_change(ShortWay *way, const NumbersOf *numbers_of, const char *frame, Found
     found->numbers = book->numbers;
     found->action = book->top ? action_snapshot : action_delta;
     found->symbol = book->symbol;
-    return is_next(way, book, found);
+    return is_next(way, book, found) && in_units(book->bids, way->sides[0]) && in_units(book->asks, way->sides[1]);
 }
 
 /* A level that is none is for the adapter, which says so. */

@@ -4,7 +4,7 @@
 
 #include "side.h"
 
-enum { ANY, NEXT, PREVIOUS, STEP, ORDERS }; /* of updates, as in events/short_way.py */
+enum { ANY, NEXT, PREVIOUS, STEP, BEHIND, ORDERS }; /* of updates, as in events/short_way.py */
 
 /* A book that is followed; PyObject, so that a dictionary can hold it. */
 typedef struct {

@@ -111,7 +111,7 @@ way_forget(ShortWay *way, PyObject *native)
 static int
 read_rule(ShortWay *way, const char *shape)
 {
-    static const char *const needs[ORDERS] = {"", "fl", "pl", "l"};
+    static const char *const needs[ORDERS] = {"", "fl", "pl", "l", "fl"};
     PyObject *digest, *names, *words;
     if (!PyArg_ParseTuple(way->rule, "iOO!O!", &way->order, &digest, &PyTuple_Type, &names, &PyTuple_Type, &words))
         return -1;

@@ -45,6 +45,7 @@ struct Changes {
     Py_ssize_t spare; /* characters by which those are longer than "0" */
     const char *text, *text_end;
     char *cut_off; /* prices of levels that left the book */
+    char *products; /* sizes that were multiplied */
     Change stack[STACK_CHANGES];
 };
 
@@ -56,6 +57,18 @@ int changes_put_in_order(Changes *changes);
 int changes_read_list(Changes *changes, int sign, PyObject *levels); /* -1: an error is set */
 PyObject *changes_as_text(const Changes *changes);
 PyObject *changes_as_list(const Changes *changes);
+
+typedef struct { /* units of a contract: digits without their point */
+    uint64_t digits;  /* 0: sizes stay as they are written */
+    int places;
+} Factor;
+/* decimals.c: 0: not plain decimal text of few digits */
+int read_factor(const char *text, Py_ssize_t size, Factor *factor);
+enum { PRODUCT_SIZE = PLACES + 24 };
+/* Writes a size times a factor, exactly and without zeros at the end; returns where it ends. NULL: for the Python form. */
+char *put_product(char *to, const char *text, Py_ssize_t size, const Factor *factor);
+/* Multiplies all sizes. 1: done, 0: for the Python form, -1: an error is set. */
+int changes_multiply(Changes *changes, const Factor *factor);
 
 /* levels.c */
 /* Checks a level and adds it. -1 with an error set: it is none. */
@@ -96,6 +109,8 @@ struct Side {
     int sign;
     PyObject *names; /* of price and size where levels are objects, else NULL */
     Layout layout;   /* with their text */
+    PyObject *factor_text; /* units of a contract, where sizes in text are numbers of them, else NULL */
+    Factor factor;
 };
 
 static inline const char *

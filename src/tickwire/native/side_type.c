@@ -48,6 +48,8 @@ change_from_text(Side *side, PyObject *given, Py_ssize_t depth)
     int which = side->sign < 0;
     Changes *sides[2] = {which ? NULL : &changes, which ? &changes : NULL};
     int done = levels_read_text(&side->layout, sides, which, buffer.buf, buffer.len);
+    if (done > 0 && side->factor_text)
+        done = changes_multiply(&changes, &side->factor);
     if (done > 0)
         said = finish(side, &changes, given, 1, depth);
     changes_free(&changes);
@@ -57,7 +59,7 @@ change_from_text(Side *side, PyObject *given, Py_ssize_t depth)
     static PyObject *slow_read;
     if (!slow_read && !(slow_read = attribute("tickwire.events.side", "read_levels")))
         return NULL;
-    PyObject *list = PyObject_CallFunctionObjArgs(slow_read, given, side->names ? side->names : Py_None, NULL);
+    PyObject *list = PyObject_CallFunctionObjArgs(slow_read, given, side->names ? side->names : Py_None, side->factor_text, NULL);
     if (!list)
         return NULL;
     said = change_from_list(side, list, depth);
@@ -179,10 +181,10 @@ side_length(Side *side)
 static PyObject *
 side_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
-    static char *names[] = {"highest_first", "names", NULL};
+    static char *names[] = {"highest_first", "names", "factor", NULL};
     int highest_first = 0;
-    PyObject *of_levels = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|$pO:Side", names, &highest_first, &of_levels))
+    PyObject *of_levels = Py_None, *factor = NULL;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|$pOU:Side", names, &highest_first, &of_levels, &factor))
         return NULL;
     if (of_levels != Py_None
         && !(PyTuple_Check(of_levels) && PyTuple_GET_SIZE(of_levels) == 2
@@ -200,6 +202,15 @@ side_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
                 Py_CLEAR(side);
         }
     }
+    if (side && factor && PyUnicode_CompareWithASCIIString(factor, "1")) {
+        Py_ssize_t size;
+        const char *text = PyUnicode_AsUTF8AndSize(factor, &size);
+        side->factor_text = Py_NewRef(factor);
+        if (!text || !read_factor(text, size, &side->factor))
+            side->factor.digits = 0; /* no size is multiplied here then */
+        if (!text)
+            Py_CLEAR(side);
+    }
     return (PyObject *)side;
 }
 
@@ -210,6 +221,7 @@ side_free(Side *side)
     side_drop(side, side->count);
     PyMem_Free(side->levels);
     Py_XDECREF(side->names);
+    Py_XDECREF(side->factor_text);
     type->tp_free((PyObject *)side);
     Py_DECREF(type);
 }

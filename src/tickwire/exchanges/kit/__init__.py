@@ -13,6 +13,7 @@ from tickwire.exchanges.kit.continuity import (
     BookEvent,
     Follows,
     Verdict,
+    by_first,
     by_previous,
     by_range,
     by_step,
@@ -30,6 +31,6 @@ from tickwire.exchanges.kit.requests import Item, Method, Requests
 
 __all__ = [
     "NO_NUMBER", "BookEvent", "BridgedBook", "DerivedAdapter", "EitherBook", "Follows", "Item", "KitAdapter", "Message",
-    "Method", "RequestedBook", "Requests", "StreamedBook", "Verdict", "WholeBook", "by_previous", "by_range",
-    "by_step", "by_time", "chained", "chained_on_snapshot", "gunzipped", "pages", "spans",
+    "Method", "RequestedBook", "Requests", "StreamedBook", "Verdict", "WholeBook", "by_first", "by_previous",
+    "by_range", "by_step", "by_time", "chained", "chained_on_snapshot", "gunzipped", "pages", "spans",
 ]  # fmt: skip

@@ -23,8 +23,9 @@ _BEHIND_US = 60_000_000  # how long events may go on that a snapshot holds alrea
 class KeptBook(UpdateId):
     """One symbol's book on one connection; ``update_id`` is the exchange's number of the last update that it holds.
 
-    *names* are those of price and size where levels are JSON objects. Where its changes take a *short_way*, *in_frames*
-    says which texts stand for the symbol in frames: ``{0}`` is the exchange's name, ``{1}`` the depth.
+    *names* are those of price and size where levels are JSON objects. Sizes in the text of levels are numbers of the
+    symbol's contracts. Where its changes take a *short_way*, *in_frames* says which texts stand for the symbol in
+    frames: ``{0}`` is the exchange's name, ``{1}`` the depth.
     """
 
     subscribes: ClassVar[bool] = True  # again, when it is asked for
@@ -109,7 +110,7 @@ class KeptBook(UpdateId):
     def _read(self, event: BookEvent, what: str = "book") -> Book:
         """Make a book of an event's levels, and change nothing. Raises :exc:`~tickwire.errors.FrameRejected`."""
         try:
-            return Book(event.bids, event.asks, self._names)
+            return Book(event.bids, event.asks, self._names, self.symbol.contract_size)
         except ValueError as e:
             raise malformed(f"{what} of {self.native}", e) from None
 

@@ -44,6 +44,13 @@ def by_range(previous: int, event: BookEvent) -> Verdict:
     return "next" if event.first <= previous + 1 else "gap"
 
 
+def by_first(previous: int, event: BookEvent) -> Verdict:
+    """Updates are numbered without holes and each event begins right behind the one before it: none overlap."""
+    if event.last <= previous:
+        return "old"
+    return "next" if event.first == previous + 1 else "gap"
+
+
 def by_previous(previous: int, event: BookEvent) -> Verdict:
     """Each event names the last number of the one before it, which may be the greater one."""
     if event.previous == previous:
