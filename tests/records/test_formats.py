@@ -266,6 +266,19 @@ def test_a_schema_that_is_none_of_ours_behind_a_record_of_ours_is_waited_for() -
         read(reader, TICKER, "avro")
 
 
+def test_large_schemas_without_number_take_bounded_memory() -> None:
+    large = json.loads(schema_text("ticker", "avro")) | {"doc": "d" * 1_000_000}
+    reader = ValueReader(lambda number: WriterSchema("avro", json.dumps(large | {"number": number})))
+    body = GOLDEN["ticker", "avro"]
+    tracemalloc.start()
+    try:
+        for number in range(40):
+            assert reader.decode(b"\0" + number.to_bytes(4, "big") + body) == TICKER
+        assert tracemalloc.get_traced_memory()[0] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
 # ---- Schemas of other versions ------------------------------------------------------------------------------------
 
 

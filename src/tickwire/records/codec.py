@@ -134,9 +134,7 @@ def read_event(
         raise RecordRejected("deserialize", "the value is empty" if value == b"" else "the value is null")
     try:
         event = reader.decode(value, headers)
-        _check_schema(event, headers)
-        if key != record_key(event.exchange, event.symbol):
-            raise RecordRejected("validate", f"the key is not {event.exchange}|{event.symbol}")
+        _check_head(event, key, headers)
         KIND_OF[type(event)].check(event)
     except ValueError as e:
         error = RecordRejected("validate", str(e))
@@ -148,9 +146,11 @@ def read_event(
     raise error
 
 
-def _check_schema(event: MarketEvent, headers: Headers) -> None:
+def _check_head(event: MarketEvent, key: bytes | None, headers: Headers) -> None:
     expected = KIND_OF[type(event)].read
     for name, said in headers:
         if name == "schema" and said not in expected:
             versions = " or ".join(repr(version) for version in expected)
             raise RecordRejected("schema", f"the header schema is {said!r}, expected {versions}")
+    if key != record_key(event.exchange, event.symbol):
+        raise RecordRejected("validate", f"the key is not {event.exchange}|{event.symbol}")

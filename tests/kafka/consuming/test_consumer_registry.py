@@ -11,7 +11,7 @@ from confluent_kafka import DeserializingConsumer, Producer, TopicPartition
 from confluent_kafka.error import ValueDeserializationError
 
 from consumer_support import Collector, committed, config_for, create, in_thread, send, ticker
-from registry_support import avro, client, scripted
+from registry_support import avro, client, descriptor, scripted
 from support import eventually
 from tickwire import metrics
 from tickwire.broker import EmbeddedBroker, MemoryRegistry
@@ -23,7 +23,9 @@ from tickwire.kafka.consuming.report import ConsumerReport
 from tickwire.kafka.received import ReceivedRecord
 from tickwire.records.codec import RecordWriter
 from tickwire.records.formats import ValueReader, value_format
-from tickwire.registry_errors import RegistryNotSet, RegistryRefused
+from tickwire.registry import client as registry_client
+from tickwire.registry.client import MAX_SCHEMA
+from tickwire.registry_errors import NoRegistry, RegistryNotSet, RegistryRefused
 
 SUBJECT = "t-value"
 
@@ -181,20 +183,37 @@ def test_an_id_that_the_registry_does_not_know_yet_waits_and_its_partition_alone
     assert [record.event for record in taker.records[2:]] == expected
 
 
-POISON = [
-    b"\x00\x00\x00\x00\x01",  # cut off behind the id
-    b"\x00\x00\x00",  # cut off in the id
-    b"\x00\x00\x00\x00\x01" + b"\xff" * 30,  # a number without end
-    b"\x00\x00\x00\x00\x02\x00",  # the schema of something else
-]
+NODE = {"type": "record", "name": "Node", "fields": [{"name": "next", "type": ["null", "Node"]}]}
+POISON = {
+    "cut off behind the id": b"\x00\x00\x00\x00\x01",
+    "cut off in the id": b"\x00\x00\x00",
+    "another magic byte": b"\x01\x00\x00\x00\x01\x02a",
+    "a number without end": b"\x00\x00\x00\x00\x01" + b"\xff" * 30,
+    "a text of 2**62 bytes": b"\x00\x00\x00\x00\x01\xfe\xff\xff\xff\xff\xff\xff\xff\x7f",
+    "the schema of something else": b"\x00\x00\x00\x00\x02\x00",
+    "records in records": b"\x00\x00\x00\x00\x03" + b"\x02" * 100_000,
+    "a message index without end": b"\x00\x00\x00\x00\x04" + b"\xff" * 30,
+    "another message of its file": b"\x00\x00\x00\x00\x04\x02\x02",
+    "groups in groups": b"\x00\x00\x00\x00\x04\x00" + b"\x0b" * 100_000,
+    "a schema of more than 1 MiB": b"\x00\x00\x00\x00\x05\x00",
+}
 
 
 def test_what_cannot_be_decoded_is_exactly_one_dead_letter_each(
-    embedded: EmbeddedBroker, unique: str, memory: MemoryRegistry
+    embedded: EmbeddedBroker, unique: str, memory: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry = client(memory.url)
-    registry.register(SUBJECT, avro())
-    registry.register("other-value", avro(change=lambda schema: schema.update(name="Elephant")))
+    schemas = {
+        "ticker": avro(),
+        "not ours": avro(change=lambda schema: schema.update(name="Elephant")),
+        "nested without end": avro(change=lambda schema: schema["fields"].insert(0, {"name": "node", "type": NODE})),
+        "ticker in Protobuf": descriptor(),
+        "too large": avro("trade", lambda schema: schema.update(doc="d" * MAX_SCHEMA)),
+    }
+    with monkeypatch.context() as patched:
+        patched.setattr(registry_client, "MAX_SCHEMA", 2 * MAX_SCHEMA)  # of whom registers it
+        for number, (name, schema) in enumerate(schemas.items(), 1):
+            assert registry.register(f"{name}-value", schema) == number
     config = config_for(
         embedded.bootstrap,
         unique,
@@ -204,25 +223,62 @@ def test_what_cannot_be_decoded_is_exactly_one_dead_letter_each(
     )
     create(config, config.ticker_topic)
     create(config, config.dlq_topic)
-    for value in POISON:
+    for value in POISON.values():
         send_one(config, value, b"k", [("content-type", b"application/avro")])
     expected = produce(config, 1, [5])
     seen: list[MarketEvent] = []
-    report = Consuming(config, lambda record: seen.append(record.event), 5).end()
-    assert (report.dead_letters.total(), seen) == (4, expected)
+    report = Consuming(config, lambda record: seen.append(record.event), len(POISON) + 1).end()
+    assert (report.dead_letters.total(), seen) == (len(POISON), expected)
     labels = (config.dlq_topic, config.ticker_topic, "deserialize")
-    assert metrics.DLQ_PUBLISHED.labels(*labels)._value.get() == 4
+    assert metrics.DLQ_PUBLISHED.labels(*labels)._value.get() == len(POISON)
 
 
-def test_what_does_not_pass_by_waiting_ends_it_and_is_no_dead_letter(embedded: EmbeddedBroker, unique: str) -> None:
+FOR_GOOD = {
+    "a refused login": (401, b"{}", {}, RegistryRefused),
+    "a redirect": (307, b"", {"Location": "http://127.0.0.1:9/schemas/ids/1"}, NoRegistry),
+}
+
+
+@pytest.mark.parametrize("answer", FOR_GOOD)
+def test_what_does_not_pass_by_waiting_ends_it_and_is_no_dead_letter(
+    embedded: EmbeddedBroker, unique: str, answer: str
+) -> None:
+    status, body, headers, error = FOR_GOOD[answer]
     with scripted() as script:
-        script.says(401, b"{}")
+        script.says(status, body, **headers)
         config = config_for(embedded.bootstrap, unique, schema_registry_url=script.url, dlq_enabled=True)
         create(config, config.ticker_topic)
         produce(config, 1, [0])
-        with pytest.raises(RegistryRefused):
+        with pytest.raises(error):
             run_kafka_consumer(config, topics=[config.ticker_topic], handler=Collector(), max_records=1)
     assert committed(config, config.ticker_topic) in ([None], [0])  # where the group begins
+
+
+MAY_PASS = {
+    "an error": (500, b'{"error_code": 50001, "message": "store"}', {}),
+    "a page": (200, b"<html>one moment</html>", {"Content_Type": "text/html"}),
+    "too many requests": (429, b"{}", {}),
+    "an id that is not there": (404, b'{"error_code": 40403, "message": "Schema not found"}', {}),
+    "an answer that is cut off": (200, b'{"schema": "', {}),
+}
+
+
+def test_what_may_pass_is_waited_for_and_is_no_dead_letter(embedded: EmbeddedBroker, unique: str) -> None:
+    with scripted() as script:
+        config = config_for(embedded.bootstrap, unique, schema_registry_url=script.url, dlq_enabled=True)
+        create(config, config.ticker_topic)
+        expected = produce(config, 1, range(3))
+        seen: list[MarketEvent] = []
+        script.says(500, b"")
+        consuming = Consuming(config, lambda record: seen.append(record.event), 3)
+        for status, body, headers in MAY_PASS.values():
+            script.says(status, body, **headers)
+            asked = len(script.asked)
+            eventually(lambda: len(script.asked) >= asked + 2, "two attempts")  # noqa: B023
+        assert seen == []
+        script.says(200, {"schema": avro().text})
+        assert consuming.end().dead_letters.total() == 0
+    assert seen == expected
 
 
 def test_without_a_registry_in_the_settings_it_ends_with_a_sentence(embedded: EmbeddedBroker, unique: str) -> None:

@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, TopicPartition
 from kafka.mock_cluster import MockCluster
 from kafka.publishing import config_for, running, ticker, topics_on
 from record_support import FORMATS
-from registry_support import avro, client, descriptor
+from registry_support import avro, client, descriptor, scripted
 from support import aeventually
 from tickwire.broker import MemoryRegistry
 from tickwire.config.kafka_config import KafkaConfig
@@ -21,7 +21,7 @@ from tickwire.kafka.producing.publisher import Publisher
 from tickwire.kafka.producing.schema_ids import SchemaIds
 from tickwire.kafka.received import ReceivedRecord, value_reader
 from tickwire.registry.subjects import our_schema, our_subjects, register
-from tickwire.registry_errors import RegistryAway, SchemaMissing, SchemaRefused
+from tickwire.registry_errors import NoRegistry, RegistryAway, RegistryRefused, SchemaMissing, SchemaRefused
 
 
 @pytest.fixture
@@ -101,6 +101,48 @@ def test_a_start_without_the_registry_takes_the_ids_that_were_kept(memory: Memor
         SchemaIds(settings(memory, tmp_path, ticker_format="protobuf")).formats(config.topics)
     with pytest.raises(RegistryAway):
         SchemaIds(settings(memory, tmp_path / "elsewhere")).formats(config.topics)
+
+
+MAY_PASS = {
+    "an error": (500, b"{}", {}),
+    "a page": (200, b"<html>one moment</html>", {"Content_Type": "text/html"}),
+    "too many requests": (429, b"{}", {}),
+}
+FOR_GOOD = {
+    "a refused login": (403, b"{}", {}, RegistryRefused),
+    "a wrong path": (404, b"<html>nothing here</html>", {"Content_Type": "text/html"}, NoRegistry),
+    "a redirect": (302, b"", {"Location": "http://127.0.0.1:9/"}, NoRegistry),
+}
+
+
+@pytest.mark.parametrize("answer", MAY_PASS)
+def test_a_start_while_the_registry_answers_nonsense_takes_the_ids_that_were_kept(answer: str, tmp_path: Path) -> None:
+    with scripted() as script:
+        status, body, headers = MAY_PASS[answer]
+        script.says(status, body, **headers)
+        config = KafkaConfig(schema_registry_url=script.url, ticker_format="avro", spill_dir=tmp_path)
+        with pytest.raises(RegistryAway):
+            SchemaIds(config).formats(config.topics)
+        script.says(200, {"id": 3, "schema": avro().text})
+        first = SchemaIds(config)
+        first.formats(config.topics)
+        script.says(status, body, **headers)
+        again = SchemaIds(config)
+        again.formats(config.topics)
+        again.look()
+    assert list(again._ids.values()) == list(first._ids.values()) == [3]
+
+
+@pytest.mark.parametrize("answer", FOR_GOOD)
+def test_what_does_not_pass_by_waiting_ends_the_start_though_an_id_was_kept(answer: str, tmp_path: Path) -> None:
+    with scripted() as script:
+        config = KafkaConfig(schema_registry_url=script.url, ticker_format="avro", spill_dir=tmp_path)
+        script.says(200, {"id": 3, "schema": avro().text})
+        SchemaIds(config).formats(config.topics)
+        status, body, headers, error = FOR_GOOD[answer]
+        script.says(status, body, **headers)
+        with pytest.raises(error):
+            SchemaIds(config).formats(config.topics)
 
 
 def test_a_damaged_file_is_none(memory: MemoryRegistry, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
 WriterSchemas: TypeAlias = Callable[[int], WriterSchema]
 """Gives the schema of an id. Raises an error that is ``retryable`` while the registry cannot say."""
 
-_MOST_SCHEMAS = 1000  # decoders that are kept
+_MOST_TEXT = 4 << 20  # characters of the schemas whose decoders are kept
 CONTENT_TYPES = {"json": b"application/json", "avro": b"application/avro", "protobuf": b"application/protobuf"}
 _FORMAT_OF = {content_type: name for name, content_type in CONTENT_TYPES.items()}
 _KIND_NAMED = {kind.name.encode(): kind.name for kind in KINDS}
@@ -111,7 +111,7 @@ class ValueReader:
             raise
         if named not in {None, decoder.kind}:
             raise SchemaSwapped(schema_id, _mismatch(decoder.kind))
-        if len(self._decoders) >= _MOST_SCHEMAS:
+        if sum(len(other.text) for other in self._schemas.values()) + len(schema.text) > _MOST_TEXT:
             self._decoders.clear()
             self._schemas.clear()
         self._decoders[value[:HEAD]], self._schemas[value[:HEAD]] = decoder, schema
