@@ -34,7 +34,7 @@ def in_code(model: type[Settings]) -> dict[str, tuple[str, str]]:
     for name, field in model.model_fields.items():
         if name != "urls":
             rows[model.variable(name)] = (written(field.default), field.description or "")
-        if name in model.secrets():
+        if name in model.in_files():
             rows[model.variable(name) + "_FILE"] = ("", f"File that holds `{model.variable(name)}`.")
     return rows
 

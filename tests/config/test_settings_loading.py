@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from tickwire.config.foreign import is_foreign
 from tickwire.config.loading import Setting, load_feed, load_kafka, origins
@@ -142,7 +143,7 @@ def test_known_names_are_not_warned_about(monkeypatch: pytest.MonkeyPatch, caplo
 
 @pytest.mark.parametrize(
     ("content", "secret"),
-    [("s3", "s3"), ("s3\n", "s3"), ("s3\r\n", "s3"), (" s3 \n\n", " s3 \n"), ("s\r3\r", "s\r3\r")],
+    [("s3", "s3"), ("s3\n", "s3"), ("s3\r\n", "s3"), ("s3 \n\n", "s3 \n"), ("\ufeffs3", "s3"), ("s\r3\r", "s\r3\r")],
 )
 def test_a_secret_may_stand_in_a_file(content: str, secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("password").write_bytes(content.encode())
@@ -177,12 +178,56 @@ def test_a_secret_given_twice_in_one_place_is_refused(monkeypatch: pytest.Monkey
     assert CANARY not in str(caught.value)
 
 
-def test_an_unreadable_secret_file_is_refused_by_variable_and_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KAFKA_SASL_PASSWORD_FILE", "missing")
+def test_an_unreadable_secret_file_is_refused_by_variable_and_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = str(tmp_path / "missing")
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD_FILE", missing)
     with pytest.raises(InvalidSetting) as caught:
         load_kafka()
     assert caught.value.variable == "KAFKA_SASL_PASSWORD_FILE"
-    assert "missing" in caught.value.value
+    assert missing in caught.value.value
+
+
+KEY = f"-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("KAFKA_SASL_PASSWORD_FILE", CANARY),
+        ("KAFKA_SSL_KEY_LOCATION", KEY),
+        ("KAFKA_SSL_KEY_LOCATION", KEY.replace("\n", " ")),
+        ("KAFKA_SSL_KEY_PEM", CANARY),
+        ("KAFKA_SASL_OAUTH_TOKEN_ENDPOINT_URL", f"https://id.example.com/token?client_secret={CANARY}"),
+        ("KAFKA_BROKERS", f"user:{CANARY}@kafka:9092"),
+    ],
+)
+def test_a_secret_in_the_wrong_place_is_not_shown(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError) as caught:
+        load_kafka()
+    assert variable in str(caught.value)
+    assert CANARY not in str(caught.value)
+
+
+def test_a_file_that_changed_is_read_again_and_one_that_is_away_stays_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("password").write_text("old")
+    Path("name").write_text("feed\n")
+    monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
+    monkeypatch.setenv("KAFKA_SASL_MECHANISM", "SCRAM-SHA-512")
+    monkeypatch.setenv("KAFKA_SASL_USERNAME_FILE", "name")
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD_FILE", "password")
+    config = load_kafka()
+    Path("password").write_text("new\n")
+    Path("name").unlink()
+    again = config.fresh()
+    assert config.sasl_password == SecretStr("old")
+    assert (again.sasl_username, again.sasl_password) == ("feed", SecretStr("new"))
+    Path("password").write_text("newer")
+    assert again.fresh().sasl_password == SecretStr("newer")
 
 
 @pytest.mark.parametrize("content", [b"\n", b"\xff" + CANARY.encode()])

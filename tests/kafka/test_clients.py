@@ -12,13 +12,13 @@ from support import free_port
 from tickwire.broker import EmbeddedBroker
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed
+from tickwire.kafka.causes import explain
 from tickwire.kafka.clients import (
     ClientLog,
     admin_config,
     common_config,
     connect_check,
     consumer_config,
-    explain,
     producer_config,
 )
 
@@ -189,4 +189,4 @@ def test_a_missing_login_is_told_from_a_refused_one() -> None:
             sasl_oauth_client_secret=SecretStr("hush-hush"),
         ),
     )
-    assert "wants a login" in explain(error, KafkaConfig())
+    assert "wants a log-in" in explain(error, KafkaConfig())

@@ -17,7 +17,8 @@ from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.events.types import Ticker
 from tickwire.kafka.admin.topics import Topics, UnknownTopic
-from tickwire.kafka.clients import producer_config, said
+from tickwire.kafka.causes import said
+from tickwire.kafka.clients import producer_config
 from tickwire.kafka.consuming.consumer import run_kafka_consumer
 from tickwire.kafka.consuming.positions import Start
 from tickwire.kafka.dead_letters.reader import read_oldest

@@ -1,11 +1,12 @@
 """What all settings classes share: frozen, nothing read by surprise, errors of one sentence."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Self, get_args, get_origin
 
-from pydantic import ModelWrapValidatorHandler, SecretStr, ValidationError, model_validator
+from pydantic import ModelWrapValidatorHandler, PrivateAttr, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -13,6 +14,8 @@ from tickwire.errors import InvalidSetting, SettingsError
 
 HIDDEN = "********"
 _USER_INFO = re.compile(r"(^|://).*@", re.DOTALL)
+_QUERY = re.compile(r"(://[^?]*\?).*", re.DOTALL)
+_LINE_END = re.compile(r"\r?\n\Z")
 
 
 class Settings(BaseSettings):
@@ -24,6 +27,8 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    _files: dict[str, Path] = PrivateAttr(default_factory=dict)
 
     @classmethod
     def settings_customise_sources(
@@ -46,6 +51,28 @@ class Settings(BaseSettings):
     def secrets(cls) -> Collection[str]:
         """Names of the settings whose value must never be shown."""
         return [name for name, field in cls.model_fields.items() if SecretStr in get_args(field.annotation)]
+
+    @classmethod
+    def in_files(cls) -> Collection[str]:
+        """Names of the settings that may stand in a file of their own: secrets, and what is kept together with them."""
+        return cls.secrets()
+
+    def remember(self, files: Mapping[str, Path]) -> None:
+        """Keep in which files settings stand, by name, for :meth:`fresh`."""
+        self._files = dict(files)
+
+    def fresh(self) -> Self:
+        """The same settings with what stands in files of their own read again; what cannot be read stays as it was."""
+        values: dict[str, object] = {}
+        for name, path in self._files.items():
+            before = getattr(self, name)
+            try:
+                text = read_text(path)
+            except (OSError, ValueError):
+                continue
+            if text:
+                values[name] = SecretStr(text) if isinstance(before, SecretStr) else text
+        return self.model_copy(update=values) if values else self
 
     @classmethod
     def lists(cls) -> Collection[str]:
@@ -76,9 +103,30 @@ class Settings(BaseSettings):
         return InvalidSetting(cls.variable(name), shown, _expected(first))
 
 
+def read_text(path: Path) -> str:
+    """What stands in the file of one setting, without a mark of its encoding and one line break at its end.
+
+    Raises OSError, and ValueError where it is no text.
+    """
+    text = path.read_bytes().decode("utf-8-sig")  # read_text would change line breaks inside the secret
+    if "\0" in text:
+        raise ValueError("it has a null byte")
+    return _LINE_END.sub("", text)
+
+
 def without_user_info(value: object) -> object:
-    """``value`` with what stands before an ``@`` hidden: a password that was put into an address by mistake."""
-    return _USER_INFO.sub(rf"\1{HIDDEN}@", value) if isinstance(value, str) else value
+    """``value`` without what may be a secret in the wrong place.
+
+    What stands before an ``@`` or behind a ``?`` may be a password in an address; text of several lines may be a key
+    where a file's name belongs.
+    """
+    if isinstance(value, Path):
+        value = str(value)
+    if not isinstance(value, str):
+        return value
+    if "\n" in value or "-----BEGIN" in value:
+        return HIDDEN
+    return _QUERY.sub(rf"\1{HIDDEN}", _USER_INFO.sub(rf"\1{HIDDEN}@", value))
 
 
 def lower(value: object) -> object:

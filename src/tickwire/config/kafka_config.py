@@ -9,21 +9,14 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from tickwire.config.addresses import check_url, is_loopback
-from tickwire.config.base import Settings, lower
+from tickwire.config.addresses import is_loopback
+from tickwire.config.base import lower
+from tickwire.config.security import ExistingPath, SecuritySettings, check_sasl, check_tls, http_url, variables
 from tickwire.errors import SettingsError
 
 LEAST_QUEUE_BYTES = 1_048_576  # a record as large as topics take by default must fit in
 _BROKER = re.compile(r"(?:\[(?P<ipv6>[^\]]*)\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")  # org.apache.kafka.common.internals.Topic
-_LOGIN = ("sasl_username", "sasl_password")
-_OAUTH = ("sasl_oauth_token_endpoint_url", "sasl_oauth_client_id", "sasl_oauth_client_secret")
-_SASL = ("sasl_mechanism", *_LOGIN, *_OAUTH, "sasl_oauth_scope")
-_TLS = ("ssl_ca_location", "ssl_certificate_location", "ssl_key_location", "ssl_key_password")
-
-
-def _upper(value: object) -> object:
-    return value.strip().upper() if isinstance(value, str) else value
 
 
 def _joined(value: object) -> object:
@@ -70,22 +63,7 @@ def _topic(text: str) -> str:
     return text
 
 
-def _existing(path: Path) -> Path:
-    try:
-        path.stat()
-    except (OSError, ValueError):  # missing, or in a folder we may not enter; ValueError: a null byte
-        raise ValueError("the path of an existing file") from None
-    return path
-
-
-def _http_url(text: str) -> str:
-    return check_url(text, ("https", "http"))
-
-
 Topic = Annotated[str, AfterValidator(_topic)]
-ExistingPath = Annotated[Path, AfterValidator(_existing)]
-SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
-SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 ValueFormatName = Literal["json", "avro", "protobuf"]
 GroupProtocol = Literal["classic", "consumer"]
 OnOffsetLost = Literal["stop", "earliest"]
@@ -95,7 +73,7 @@ WhenFullOrderBook = Literal["spill", "block", "invalidate"]
 WhenFullTrades = Literal["spill", "block", "drop"]
 
 
-class KafkaConfig(Settings):
+class KafkaConfig(SecuritySettings):
     """How to reach Kafka and what to write where. Arguments and defaults only; `load_kafka` reads the environment.
 
     Raises SettingsError where a value does not fit, alone or together with another one.
@@ -124,27 +102,6 @@ class KafkaConfig(Settings):
         "classic", description="classic, or consumer (KIP-848), which needs Kafka 4.0."
     )
 
-    security_protocol: Annotated[SecurityProtocol | None, BeforeValidator(_upper)] = Field(
-        None, description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL; unset means PLAINTEXT."
-    )
-    sasl_mechanism: Annotated[SaslMechanism | None, BeforeValidator(_upper)] = Field(
-        None, description="PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER; for SASL protocols."
-    )
-    sasl_username: str | None = Field(None, min_length=1, description="User for PLAIN and SCRAM.")
-    sasl_password: SecretStr | None = Field(None, min_length=1, description="Password for PLAIN and SCRAM.")
-    sasl_oauth_token_endpoint_url: Annotated[str, AfterValidator(_http_url)] | None = Field(
-        None, description="Address that issues OAUTHBEARER tokens (OpenID Connect)."
-    )
-    sasl_oauth_client_id: str | None = Field(None, min_length=1, description="OAUTHBEARER client id.")
-    sasl_oauth_client_secret: SecretStr | None = Field(None, min_length=1, description="OAUTHBEARER client secret.")
-    sasl_oauth_scope: str | None = Field(None, min_length=1, description="OAUTHBEARER scope to ask for.")
-    ssl_ca_location: ExistingPath | None = Field(
-        None, description="File or folder of the certificates to trust; unset means the system's."
-    )
-    ssl_certificate_location: ExistingPath | None = Field(None, description="Client certificate (PEM file).")
-    ssl_key_location: ExistingPath | None = Field(None, description="Key of the client certificate (PEM file).")
-    ssl_key_password: SecretStr | None = Field(None, min_length=1, description="Password of the key file.")
-
     ticker_topic: Topic = Field("ticks.v1.raw", description="Topic of tickers.")
     orderbook_topic: Topic = Field("orderbook.v1.raw", description="Topic of order books.")
     trades_topic: Topic = Field("trades.v1.raw", description="Topic of trades.")
@@ -160,7 +117,7 @@ class KafkaConfig(Settings):
     trades_format: Annotated[ValueFormatName | None, BeforeValidator(lower)] = Field(
         None, description="The same of trades alone; unset means `KAFKA_VALUE_FORMAT`."
     )
-    schema_registry_url: Annotated[str, AfterValidator(_http_url)] | None = Field(
+    schema_registry_url: Annotated[str, AfterValidator(http_url)] | None = Field(
         None, description="Address of the schema registry (Confluent's API), its path included."
     )
     schema_registry_username: str | None = Field(None, min_length=1, description="User at the schema registry.")
@@ -280,7 +237,7 @@ class KafkaConfig(Settings):
             )
         registry = self.schema_registry_url
         if registry is not None and registry.startswith("http:") and not is_loopback(registry):
-            secrets = _variables(self, ("schema_registry_password", "schema_registry_token"), given=True)
+            secrets = variables(self, ("schema_registry_password", "schema_registry_token"), given=True)
             if secrets:
                 found.append(
                     f"{secrets} goes to {registry} without encryption, so anyone on the way can read it: "
@@ -298,59 +255,13 @@ class KafkaConfig(Settings):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
-        _check_sasl(self)
-        _check_tls(self)
+        check_sasl(self)
+        check_tls(self)
         _check_topics(self)
         _check_registry(self)
         if self.topic_replication == 0:
             raise SettingsError("KAFKA_TOPIC_REPLICATION should be -1 or at least 1, but is 0: set one of these.")
         return self
-
-
-def _variables(config: KafkaConfig, names: tuple[str, ...], *, given: bool) -> str:
-    """Those variables of ``names`` that have a value (``given``) or have none, for a sentence."""
-    return ", ".join(config.variable(name) for name in names if (getattr(config, name) is not None) is given)
-
-
-def _check_sasl(config: KafkaConfig) -> None:
-    protocol, mechanism = config.security_protocol, config.sasl_mechanism
-    if protocol not in {"SASL_PLAINTEXT", "SASL_SSL"}:
-        if given := _variables(config, _SASL, given=True):
-            raise SettingsError(
-                f"KAFKA_SECURITY_PROTOCOL is {protocol or 'not set, which means PLAINTEXT'}, which does not log in, "
-                f"but {given} would log in: set KAFKA_SECURITY_PROTOCOL to SASL_SSL or SASL_PLAINTEXT, or remove them."
-            )
-        return
-    if mechanism is None:
-        raise SettingsError(
-            f"KAFKA_SECURITY_PROTOCOL is {protocol}, but KAFKA_SASL_MECHANISM is not set: "
-            "set it to PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER."
-        )
-    needed, other = (_OAUTH, _LOGIN) if mechanism == "OAUTHBEARER" else (_LOGIN, (*_OAUTH, "sasl_oauth_scope"))
-    if missing := _variables(config, needed, given=False):
-        raise SettingsError(f"KAFKA_SASL_MECHANISM is {mechanism}, which needs {missing}: set what is missing.")
-    if given := _variables(config, other, given=True):
-        raise SettingsError(f"KAFKA_SASL_MECHANISM is {mechanism}, which does not use {given}: remove what is unused.")
-
-
-def _check_tls(config: KafkaConfig) -> None:
-    protocol = config.security_protocol
-    given = _variables(config, _TLS, given=True)
-    if protocol not in {"SSL", "SASL_SSL"}:
-        # The token endpoint is asked over HTTPS of its own; these files are for the brokers.
-        if given:
-            raise SettingsError(
-                f"KAFKA_SECURITY_PROTOCOL is {protocol or 'not set, which means PLAINTEXT'}, which does not encrypt, "
-                f"but {given} would: set KAFKA_SECURITY_PROTOCOL to SSL or SASL_SSL, or remove them."
-            )
-        return
-    if (config.ssl_certificate_location is None) != (config.ssl_key_location is None):
-        raise SettingsError(
-            "KAFKA_SSL_CERTIFICATE_LOCATION and KAFKA_SSL_KEY_LOCATION belong together, "
-            "but one is not set: set both (one PEM file may hold both) or remove the other."
-        )
-    if config.ssl_key_password is not None and config.ssl_key_location is None:
-        raise SettingsError("KAFKA_SSL_KEY_PASSWORD is set without KAFKA_SSL_KEY_LOCATION: set that too or remove it.")
 
 
 _REGISTRY = ("username", "password", "token", "ca", "certificate", "key")
@@ -365,11 +276,11 @@ def _check_registry(config: KafkaConfig) -> None:
                     f"{config.variable(name)} is {chosen}, which needs a schema registry: "
                     "say where it is with KAFKA_SCHEMA_REGISTRY_URL."
                 )
-        if given := _variables(config, tuple(f"schema_registry_{name}" for name in _REGISTRY), given=True):
+        if given := variables(config, tuple(f"schema_registry_{name}" for name in _REGISTRY), given=True):
             raise SettingsError(f"{given} is set without KAFKA_SCHEMA_REGISTRY_URL: set that too or remove it.")
     for one, other in (("username", "password"), ("certificate", "key")):
         pair = f"schema_registry_{one}", f"schema_registry_{other}"
-        missing, given = (_variables(config, pair, given=is_given) for is_given in (False, True))
+        missing, given = (variables(config, pair, given=is_given) for is_given in (False, True))
         if missing and given:
             raise SettingsError(f"{given} is set without {missing}: set both or remove it.")
     if config.schema_registry_token is not None and config.schema_registry_username is not None:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import SecretStr
 
-from tickwire.config.base import HIDDEN, Settings, without_user_info
+from tickwire.config.base import HIDDEN, Settings, read_text, without_user_info
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.feeds import Found, feeds
 from tickwire.config.foreign import is_foreign, is_service_link
@@ -28,7 +28,6 @@ from tickwire.errors import InvalidSetting, SettingsError
 logger = logging.getLogger(__name__)
 
 _TABLES: dict[type[Settings], str] = {KafkaConfig: "kafka", FeedConfig: "feed", LogConfig: "log"}
-_LINE_END = re.compile(r"\r?\n\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ALIASES = {"bootstrap_servers": "brokers"}  # the name that Kafka's own clients use
 _S = TypeVar("_S", bound=Settings)
@@ -139,10 +138,12 @@ def _build(model: type[_S], found: Mapping[str, Found]) -> _S:
     if "urls" in model.model_fields:
         values["urls"] = {name: values.pop(name) for name in found if name not in model.model_fields}
     try:
-        return model(**values)
+        made = model(**values)
     except InvalidSetting as error:
         name = error.variable.removeprefix(model.variable("")).lower()
         raise InvalidSetting(error.variable, error.value, error.expected, found[name].origin) from None
+    made.remember({name: Path(str(e.value)) for name, e in found.items() if e.name == f"{name}_file"})
+    return made
 
 
 def _value(model: type[Settings], name: str, entry: Found) -> object:
@@ -150,19 +151,23 @@ def _value(model: type[Settings], name: str, entry: Found) -> object:
     if entry.name != f"{name}_file":
         _refuse_control_characters(model, name, entry)
         return entry.value
-    path, variable = str(entry.value), model.variable(entry.name)
+    path = Path(str(entry.value))
     try:
-        text = Path(path).read_bytes().decode()  # read_text would change line breaks inside the secret
+        return read_text(path)
     except (OSError, ValueError) as error:
-        shown = f"{path!r} ({_cause(error)})"
+        # A secret may stand where the name of its file belongs: only what looks like a file's name is shown.
+        named = path.exists() or ("/" in str(path) and path.parent.exists())
+        shown = f"{str(path)!r} ({_cause(error)})" if named else f"no such file ({_cause(error)})"
+        variable = model.variable(entry.name)
         raise InvalidSetting(variable, shown, "the path of a readable text file", entry.origin) from None
-    return _LINE_END.sub("", text)
 
 
 def _refuse_control_characters(model: type[Settings], name: str, entry: Found) -> None:
     """Raise InvalidSetting for characters that nobody types, which would silently make another name or password."""
     value = entry.value
-    if isinstance(value, str) and name in model.lists():  # may be written in several lines
+    if name.endswith("_pem"):  # is written in several lines
+        return
+    if isinstance(value, str) and name in model.lists():  # may be too
         value = [part.strip(" \t\n") for part in value.split(",")]
     for text in value if isinstance(value, (list, tuple)) else [value]:
         if isinstance(text, str) and (found := _CONTROL.search(text)):
@@ -289,7 +294,7 @@ def _names(model: type[Settings]) -> dict[str, str]:
     """Every name that a source may use, and the field it sets."""
     names = {name: name for name in model.model_fields if name != "urls"}
     aliases = {alias: name for alias, name in _ALIASES.items() if name in names}
-    return names | aliases | {f"{name}_file": name for name in model.secrets()}
+    return names | aliases | {f"{name}_file": name for name in model.in_files()}
 
 
 def _target(model: type[Settings], name: str) -> str | None:

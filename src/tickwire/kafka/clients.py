@@ -5,7 +5,6 @@ Property names and defaults: https://github.com/confluentinc/librdkafka/blob/mas
 
 import functools
 import logging
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from confluent_kafka.admin import AdminClient
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed
 from tickwire.kafka import codes
+from tickwire.kafka.causes import explain, is_for_all, proven, said, stays
+from tickwire.kafka.login import login_properties
 
 logger = logging.getLogger(__name__)
 
@@ -29,9 +30,6 @@ LARGEST_MESSAGE = 1_000_000_000  # what librdkafka allows; the topic's own limit
 _EMBEDDED = "tansu_cluster"  # the cluster id that every Tansu has unless it was told another one
 _FIRST_WAIT_S = 0.5
 _AGAIN_S = 0.1
-_WITHOUT_TLS = frozenset({None, "PLAINTEXT", "SASL_PLAINTEXT"})
-# What librdkafka puts around its words: the connection, which we name ourselves, and how long it took.
-_FRAME = re.compile(r"^\S+/(?:bootstrap|\d+): | \(after \d+ms in state \w+\)|^Failed to get metadata: ")
 
 
 class ClientLog:
@@ -65,26 +63,7 @@ def common_config(config: KafkaConfig) -> dict[str, Any]:
         "reconnect.backoff.max.ms": 1000,
         "logger": ClientLog(),
     }
-    optional = {
-        "security.protocol": config.security_protocol,
-        "sasl.mechanism": config.sasl_mechanism,
-        "sasl.username": config.sasl_username,
-        "sasl.password": config.sasl_password and config.sasl_password.get_secret_value(),
-        "ssl.ca.location": config.ssl_ca_location and str(config.ssl_ca_location),
-        "ssl.certificate.location": config.ssl_certificate_location and str(config.ssl_certificate_location),
-        "ssl.key.location": config.ssl_key_location and str(config.ssl_key_location),
-        "ssl.key.password": config.ssl_key_password and config.ssl_key_password.get_secret_value(),
-    }
-    if config.sasl_mechanism == "OAUTHBEARER":
-        secret = config.sasl_oauth_client_secret
-        optional |= {
-            "sasl.oauthbearer.method": "oidc",
-            "sasl.oauthbearer.token.endpoint.url": config.sasl_oauth_token_endpoint_url,
-            "sasl.oauthbearer.client.id": config.sasl_oauth_client_id,
-            "sasl.oauthbearer.client.secret": secret and secret.get_secret_value(),
-            "sasl.oauthbearer.scope": config.sasl_oauth_scope,
-        }
-    return settings | {name: value for name, value in optional.items() if value is not None}
+    return settings | login_properties(config)
 
 
 def producer_config(config: KafkaConfig) -> dict[str, Any]:
@@ -168,10 +147,13 @@ class Cluster:
         """Connect to nothing yet. Raises :exc:`~tickwire.errors.KafkaFailed` for files that cannot be used."""
         self._config = config
         self._errors: dict[int, KafkaError] = {}  # the latest of each code
+        self._final: dict[str, KafkaError] = {}  # of these, those that waiting does not change
         self.admin = make(AdminClient, admin_config(config) | {"error_cb": self._note_error})
 
     def _note_error(self, error: KafkaError) -> None:
         self._errors[error.code()] = error
+        if stays(error):
+            self._final[error.str().partition("/bootstrap: ")[0]] = error
 
     def view(self, seconds: float) -> ClusterView:
         """Ask the brokers; wait at most *seconds* for an answer, less when waiting cannot help.
@@ -179,6 +161,7 @@ class Cluster:
         Raises :exc:`~tickwire.errors.KafkaFailed`.
         """
         start = time.monotonic()
+        asked = False
         while True:
             elapsed = time.monotonic() - start
             # Each wait is as long as all before it: a wrong login shows after half a second, a slow network is waited
@@ -190,16 +173,25 @@ class Cluster:
                 self.admin.poll(0)
                 if self._hopeless() or time.monotonic() - start + 0.01 >= seconds:
                     raise KafkaFailed(explain(self._cause(seconds), self._config)) from e
+                # It says nothing of a door that is simply not the right one, so that is asked, once.
+                if not asked and (why := proven(self._cause(seconds), self._config)):
+                    raise KafkaFailed(why) from e
+                asked = True
 
     def _hopeless(self) -> bool:
         """No broker is left to try and there is a cause that waiting does not remove."""
-        return codes.ALL_DOWN in self._errors and not codes.HOPELESS.isdisjoint(self._errors)
+        if any(map(is_for_all, self._final.values())):
+            return True
+        return bool(self._final) and (
+            codes.ALL_DOWN in self._errors or len(self._final) > self._config.brokers.count(",")
+        )
 
     def _cause(self, seconds: float) -> KafkaError:
-        for code in (*codes.HOPELESS, codes.UNREACHABLE):
-            if code in self._errors:
-                return self._errors[code]
-        return KafkaError(codes.NO_ANSWER, f"no answer within {seconds:g} s")
+        if self._final:
+            return next(reversed(self._final.values()))
+        if codes.UNREACHABLE in self._errors:
+            return self._errors[codes.UNREACHABLE]
+        return KafkaError(codes.NO_ANSWER, f"no answer within {round(seconds, 1):g} s")
 
 
 def _view(metadata: Any) -> ClusterView:  # ClusterMetadata, whose attributes the library does not type
@@ -230,9 +222,10 @@ def make(kind: Callable[[dict[str, Any]], _Client], settings: dict[str, Any]) ->
     try:
         return kind(settings)
     except KafkaException as e:
-        raise KafkaFailed(
-            f"The Kafka client cannot be set up ({said(e)}): correct the KAFKA_* setting that it names."
-        ) from e
+        words, advice = said(e), "correct the KAFKA_* setting that it names"
+        if "ssl.key" in words and "PEM lib" in words:  # all that OpenSSL says of a password
+            advice = "a key that is encrypted needs its password in KAFKA_SSL_KEY_PASSWORD; else correct its file"
+        raise KafkaFailed(f"The Kafka client cannot be set up ({words}): {advice}.") from e
 
 
 def ask(question: Callable[[float], list[TopicPartition]], seconds: float) -> list[TopicPartition]:
@@ -252,47 +245,3 @@ def ask(question: Callable[[float], list[TopicPartition]], seconds: float) -> li
         if not codes.passes(error) or time.monotonic() >= until:
             raise KafkaException(error)
         time.sleep(_AGAIN_S)
-
-
-def said(error: KafkaException | KafkaError) -> str:
-    """Repeat the library's words."""
-    cause = error.args[0] if isinstance(error, KafkaException) and error.args else error
-    return _FRAME.sub("", cause.str()) if isinstance(cause, KafkaError) else str(cause)
-
-
-def explain(error: KafkaError, config: KafkaConfig) -> str:
-    """Say in one sentence why no broker serves us and what to do."""
-    code, words, where = error.code(), said(error), config.brokers
-    if code == codes.REFUSED_LOGIN:
-        return _refused_login(words, config)
-    if code == codes.TLS_FAILED:
-        return (
-            f"The encrypted connection to Kafka at {where} failed ({words}): check KAFKA_SSL_CA_LOCATION, the client "
-            "certificate, and that KAFKA_BROKERS names the brokers as their certificates do."
-        )
-    if code == codes.UNKNOWN_HOST:
-        return f"A host in KAFKA_BROKERS ({where}) is unknown ({words}): correct its name."
-    if "security.protocol" in words or "Disconnected" in words:
-        answer = "that protocol" if config.security_protocol in _WITHOUT_TLS else "TLS"
-        return (
-            f"Kafka at {where} does not answer to {answer} ({words}): check that KAFKA_SECURITY_PROTOCOL and the port "
-            "in KAFKA_BROKERS belong together."
-        )
-    if code in codes.DENIED:
-        return f"Kafka at {where} does not allow this ({words}): give this user the right, or log in as another one."
-    return f"Nothing answers as Kafka at {where} ({words}): start it, or correct KAFKA_BROKERS."
-
-
-def _refused_login(words: str, config: KafkaConfig) -> str:
-    if config.sasl_mechanism == "OAUTHBEARER":
-        return (
-            f"The login at {config.brokers} with OAUTHBEARER failed ({words}): check KAFKA_SASL_OAUTH_* and that "
-            f"{config.sasl_oauth_token_endpoint_url} issues tokens."
-        )
-    if config.sasl_mechanism is None:
-        return f"Kafka at {config.brokers} wants a login ({words}): set KAFKA_SECURITY_PROTOCOL and KAFKA_SASL_*."
-    who = f"{config.sasl_username} with {config.sasl_mechanism}"
-    return (
-        f"Kafka at {config.brokers} refused the login of {who} ({words}): "
-        "check KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM."
-    )

@@ -13,7 +13,8 @@ from confluent_kafka.admin import ConfigResource, NewTopic  # type: ignore[attr-
 from tickwire.config.kafka_config import KafkaConfig, foreign_topic
 from tickwire.errors import KafkaFailed, TickwireError, UsageError
 from tickwire.kafka import codes
-from tickwire.kafka.clients import CONNECT_SECONDS, Cluster, ClusterView, TopicView, explain, said
+from tickwire.kafka.causes import explain, said
+from tickwire.kafka.clients import CONNECT_SECONDS, Cluster, ClusterView, TopicView
 
 _REQUEST_S = 10.0
 _PROPAGATION_S = 15.0

@@ -7,7 +7,8 @@ from confluent_kafka import KafkaException, TopicPartition
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed
-from tickwire.kafka.clients import Cluster, said
+from tickwire.kafka.causes import said
+from tickwire.kafka.clients import Cluster
 from tickwire.kafka.dead_letters.reader import DeadLetterReader, Range
 
 _REQUEST_S = 30.0

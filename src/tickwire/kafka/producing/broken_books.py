@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from confluent_kafka import KafkaError
 
-from tickwire.kafka.clients import said
+from tickwire.kafka.causes import said
 from tickwire.kafka.codes import TOO_LARGE
 from tickwire.kafka.producing.in_flight import InFlight
 from tickwire.kafka.producing.ledger import Lane

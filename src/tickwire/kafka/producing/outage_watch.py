@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from confluent_kafka import KafkaError
 
 from tickwire import metrics
-from tickwire.kafka.clients import said
+from tickwire.kafka.causes import said
 from tickwire.kafka.codes import ALL_DOWN
 from tickwire.kafka.producing.outage_buffer import OutageBuffer
 

@@ -15,7 +15,8 @@ from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.kafka import codes
-from tickwire.kafka.clients import make, producer_config, said
+from tickwire.kafka.causes import said
+from tickwire.kafka.clients import make, producer_config
 from tickwire.kafka.producing.in_flight import IN_MEMORY, InFlight, InFlightTable
 from tickwire.kafka.producing.ledger import Lane
 from tickwire.kafka.producing.refused_batches import (

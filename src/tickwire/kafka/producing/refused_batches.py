@@ -14,7 +14,7 @@ import msgspec
 from confluent_kafka import KafkaError
 
 from tickwire.kafka import codes
-from tickwire.kafka.clients import said
+from tickwire.kafka.causes import said
 from tickwire.kafka.producing.in_flight import InFlight
 from tickwire.kafka.producing.ledger import Lane
 from tickwire.records.codec import SMALL_STEP_MS

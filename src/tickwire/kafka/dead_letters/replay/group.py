@@ -10,7 +10,8 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, To
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.kafka import codes
-from tickwire.kafka.clients import Cluster, ask, consumer_config, make, said
+from tickwire.kafka.causes import said
+from tickwire.kafka.clients import Cluster, ask, consumer_config, make
 from tickwire.kafka.codes import final_error, log_client_error
 from tickwire.kafka.dead_letters.replay.handled import METADATA_BYTES, Handled
 

@@ -17,7 +17,7 @@ from confluent_kafka import KafkaError
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.kafka.admin.topics import Topics
-from tickwire.kafka.clients import said
+from tickwire.kafka.causes import said
 from tickwire.kafka.dead_letters.headers import rfc3339
 from tickwire.kafka.dead_letters.reader import DeadLetterReader, Range
 from tickwire.kafka.dead_letters.replay.group import ReplayGroup
