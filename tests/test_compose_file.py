@@ -1,9 +1,10 @@
-"""docker-compose.kafka.yml: Compose accepts it, and Kafka accepts its settings."""
+"""docker-compose.kafka.yml and docker-compose.yml: Compose accepts them, and Kafka accepts its settings."""
 
 import os
 import re
 import shutil
 import subprocess
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from brokers import StartApache
 from tickwire.broker.apicurio import VERSIONS
 from tickwire.broker.ports import free_ports
 
-FILE = Path(__file__).parents[1] / "docker-compose.kafka.yml"
+ROOT = Path(__file__).parents[1]
+FILE, WHOLE = ROOT / "docker-compose.kafka.yml", ROOT / "docker-compose.yml"
 TEXT = FILE.read_text(encoding="utf-8")
+PROFILES = ("registry", "feed", "ui", "monitoring")
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +35,8 @@ def compose() -> list[str]:
     pytest.skip(reason)
 
 
-def config(compose: list[str], *arguments: str) -> str:
-    command = [*compose, "--profile", "registry", "-f", str(FILE), "config", *arguments]
+def config(compose: list[str], *arguments: str, file: Path = FILE, profiles: Collection[str] = ("registry",)) -> str:
+    command = [*compose, *(f"--profile={name}" for name in profiles), "-f", str(file), "config", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
@@ -55,8 +58,39 @@ def test_the_registry_comes_with_its_profile_and_asks_kafka_where_containers_do(
     assert TEXT.count('    profiles: ["registry"]\n') == 1
 
 
-def test_only_loopback_is_published() -> None:
-    assert re.findall(r'^      - "(.*)"$', TEXT, flags=re.MULTILINE) == ["127.0.0.1:9092:9092", "127.0.0.1:8081:8080"]
+@pytest.mark.parametrize("file", [FILE, WHOLE])
+def test_only_loopback_is_published(file: Path) -> None:
+    published = re.findall(r'^      - "([^"]*:[^"]*)"$', file.read_text(), flags=re.MULTILINE)
+    assert len(published) >= 2
+    assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+def test_the_whole_system_comes_by_profile_and_on_the_same_kafka(compose: list[str]) -> None:
+    text = WHOLE.read_text()
+    of = {
+        name: set(re.findall(rf'^  (\w+):\n(?:    .*\n)*?    profiles: \["{name}"\]', text, flags=re.MULTILINE))
+        for name in PROFILES
+    }
+    assert of == {
+        "registry": {"registry"},
+        "feed": {"producer", "consumer"},
+        "ui": {"ui"},
+        "monitoring": {"prometheus", "grafana"},
+    }
+    alone, whole = (services(config(compose, file=file, profiles=PROFILES)) for file in (FILE, WHOLE))
+    assert {name: whole[name] for name in alone} == alone
+    for name in ("producer", "consumer", "ui"):
+        assert "read_only: true" in whole[name]
+        assert "KAFKA_BROKERS: kafka:29092" in whole[name]
+    for mounted in re.findall(r"- \./(deploy/[^:]+):", text):
+        assert (ROOT / mounted).is_dir()
+
+
+def services(full: str) -> dict[str, str]:
+    """The part of each service in what Compose makes of a file."""
+    part = full.partition("\nservices:\n" if "\nservices:\n" in full else "services:\n")[2]
+    part = re.split(r"^\S", part, maxsplit=1, flags=re.MULTILINE)[0]
+    return dict(re.findall(r"^  (\w+):\n((?:    .*\n)+)", part, flags=re.MULTILINE))
 
 
 def settings() -> dict[str, str]:
