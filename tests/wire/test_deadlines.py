@@ -85,6 +85,13 @@ def test_any_frame_puts_the_question_off() -> None:
     assert [connection.look(now) for now in (80.9, 81.0)] == [[], [Ping()]]
 
 
+def test_an_exchange_that_speaks_by_itself_is_not_asked_and_its_silence_ends_the_connection() -> None:
+    connection = Connection(ping_interval_s=None)
+    assert [connection.look(now) for now in range(60)] == [[]] * 60
+    with pytest.raises(ConnectionLost, match="nothing came"):
+        connection.look(60.0)
+
+
 def test_an_exchange_that_wants_pings_at_an_interval_has_them_whatever_comes() -> None:
     connection, asked = Connection(keepalive_s=20.0), []
     for now in range(0, 65, 5):

@@ -109,7 +109,9 @@ class Exchange(Struct, frozen=True, kw_only=True):
     connect_interval_s: float  # least time between two connection attempts
     max_connection_s: float | None = None  # the exchange closes older connections; we go before
     rest_limits: tuple[Limit, ...] = ()
-    ping_interval_s: float  # how long without any frame before we ask
+    # How long without any frame before we ask; None: the exchange speaks by itself more often than `silence_s`, and an
+    # answer to our ping must not pass for it: a connection whose server has stalled may still answer those.
+    ping_interval_s: float | None
     keepalive_s: float | None = None  # ask so often, whatever comes; None: only after `ping_interval_s`
     silence_s: float  # how long without any frame before the connection counts as dead
     subscription_silence_s: float = (

@@ -32,8 +32,8 @@ EXCHANGE = contract.Exchange(
     message_interval_s=0.02,  # 100 requests a second, fewer in the one in which the connection began
     connect_interval_s=1.0,  # no limit is documented
     rest_limits=(contract.Limit(100, 1.0),),
-    ping_interval_s=35.0,  # of the WebSocket's own: the exchange sends a heartbeat every 30 s
-    silence_s=70.0,
+    ping_interval_s=None,
+    silence_s=70.0,  # the exchange sends a heartbeat every 30 s
     book_depths=(10, 50),
     checks=("sequence",),
 )

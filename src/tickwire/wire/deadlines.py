@@ -82,9 +82,10 @@ class Deadlines:
         self._limits, self._states, self._others, self._subscriptions = exchange, states, others, subscriptions
         self.answers = Answers(exchange.name, exchange.ack_timeout_s)
         self._first_messages = FirstMessages(first_s)
-        self._asked_at = self._leave_at = float("inf")
-        self._keepalive_s = float("inf") if exchange.keepalive_s is None else exchange.keepalive_s
-        asks = (exchange.ping_interval_s, self._keepalive_s, exchange.ack_timeout_s)
+        self._asked_at = self._leave_at = inf
+        self._keepalive_s = inf if exchange.keepalive_s is None else exchange.keepalive_s
+        self._ping_s = inf if exchange.ping_interval_s is None else exchange.ping_interval_s
+        asks = (self._ping_s, self._keepalive_s, exchange.ack_timeout_s)
         self.tick_s = min(_LONGEST_TICK_S, min(*asks, exchange.silence_s, exchange.subscription_silence_s) / 5)
 
     def begin(self, now: float, life: float) -> None:
@@ -124,7 +125,7 @@ class Deadlines:
         if self.answers.overdue(pending, now, delay_s):
             due.append(AskAgain())
         asked_s = now - self._asked_at
-        if asked_s >= self._keepalive_s or min(quiet_s, asked_s) >= limits.ping_interval_s:
+        if asked_s >= self._keepalive_s or min(quiet_s, asked_s) >= self._ping_s:
             self._asked_at = now
             due.append(Ping())
         if serving:
