@@ -17,7 +17,7 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 
 {{/* Everyone who may list pods or ConfigMaps sees what is in them. */}}
 {{- define "tickwire.public" -}}
-{{- if regexMatch "(PASSWORD|SECRET|TOKEN)$" . -}}
+{{- if regexMatch "(PASSWORD|SECRET|TOKEN|KEY_PEM)$" . -}}
 {{- fail (printf "%s is a secret: name it in secret.files, not in settings" .) -}}
 {{- end -}}
 {{- end -}}
