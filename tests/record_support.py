@@ -1,5 +1,7 @@
 """Events of every kind, for whoever writes and reads them."""
 
+import base64
+import tempfile
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -89,8 +91,16 @@ events: dict[str, st.SearchStrategy[MarketEvent]] = {
 @cache
 def reader_of(kind: str, form: str) -> ValueReader:
     """A reader whose registry has one schema, that of this kind, for every id."""
-    text = schema_text(kind, form)
-    return ValueReader(lambda _: WriterSchema("protobuf" if form == "descriptor" else form, text))
+    schema = descriptor(kind) if form == "descriptor" else WriterSchema(form, schema_text(kind, form))
+    return ValueReader(lambda _: schema)
+
+
+@cache
+def descriptor(kind: str) -> WriterSchema:
+    """Our Protobuf schema as confluent-kafka for Python registers one: its file descriptor in base64."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = stock_classes(Path(folder))[kind].DESCRIPTOR.file
+    return WriterSchema("protobuf", base64.b64encode(file.serialized_pb).decode())
 
 
 def stock_classes(folder: Path) -> dict[str, Any]:

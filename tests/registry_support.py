@@ -28,11 +28,6 @@ def proto(old: str = "", new: str = "", kind: str = "ticker") -> WriterSchema:
     return WriterSchema("protobuf", text.replace(old, new, 1))
 
 
-def descriptor(kind: str = "ticker") -> WriterSchema:
-    """Our schema in the form that is registered."""
-    return WriterSchema("protobuf", schema_text(kind, "descriptor"))
-
-
 def with_field(**field: Any) -> Callable[[dict[str, Any]], object]:
     """Add a field to an Avro record."""
     return lambda schema: schema["fields"].append(field)

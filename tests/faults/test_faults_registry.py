@@ -8,7 +8,7 @@ import pytest
 from faults.bench import Bench, Child
 from faults.checker import Message, Place, Sending, check_reading
 from faults.witness_process import read_messages
-from registry_support import Scripted, avro, client, descriptor, scripted
+from registry_support import Scripted, avro, client, proto, scripted
 from support import eventually, free_port
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.registry.subjects import our_subjects, register
@@ -114,7 +114,7 @@ def test_row_29_a_registry_that_answers_nonsense_and_comes_back_empty_under_load
 
     registry = registered.start()  # and others are first
     others = client(registered.url)
-    assert [others.register("a-value", avro("trade")), others.register("b-value", descriptor())] == [1, 2]
+    assert [others.register("a-value", avro("trade")), others.register("b-value", proto())] == [1, 2]
     assert producer.process.wait(30) is not None
     assert "its id 1 of subject" in producer.report["error"]
     consumer = registered.consume("b")

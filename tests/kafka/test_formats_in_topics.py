@@ -23,13 +23,11 @@ from tickwire.kafka.dead_letters.selection import DeadLetter
 from tickwire.kafka.received import ReceivedRecord, value_reader
 from tickwire.records.codec import Record, RecordWriter
 from tickwire.records.formats import JSON, value_format
-from tickwire.records.formats.framing import WriterSchema
 from tickwire.records.kinds import KIND_OF, KINDS, topics_by_kind
 from tickwire.registry.client import Registry
-from tickwire.schemas import schema_text
+from tickwire.registry.subjects import our_schema
 
 FORMATS = ("json", "avro", "protobuf")
-FORM = {"avro": "avro", "protobuf": "descriptor"}
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +44,7 @@ def write(config: KafkaConfig, event: MarketEvent, name: str) -> Record:
     """One record in a format, whose schema the registry gets."""
     kind, form = KIND_OF[type(event)].name, JSON
     if name != "json":
-        schema = WriterSchema(name, schema_text(kind, FORM[name]))
-        form = value_format(name, kind, Registry(config).register(f"{kind}-{name}", schema))
+        form = value_format(name, kind, Registry(config).register(f"{kind}-{name}", our_schema(kind, name)))
     return RecordWriter(topics_by_kind(config), {kind: form}).write(event)
 
 

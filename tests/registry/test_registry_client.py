@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from registry_support import Scripted, avro, client, descriptor, scripted
+from registry_support import Scripted, avro, client, proto, scripted
 from tickwire import metrics
 from tickwire.broker.ports import free_ports
 from tickwire.config.kafka_config import KafkaConfig
@@ -217,7 +217,7 @@ def test_files_that_are_no_certificates_are_a_usage_error(tmp_path: Path) -> Non
         client("https://localhost", schema_registry_ca=file)
 
 
-def test_a_descriptor_is_sent_as_protobuf(script: Scripted) -> None:
+def test_a_proto_file_is_sent_as_protobuf(script: Scripted) -> None:
     script.says(200, {"id": 4})
-    assert client(script.url).register("t-value", descriptor()) == 4
+    assert client(script.url).register("t-value", proto()) == 4
     assert script.asked[0][:2] == ("POST", "/subjects/t-value/versions")

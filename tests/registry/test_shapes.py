@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from registry_support import avro, descriptor, proto, with_field
+from record_support import descriptor
+from registry_support import avro, proto, with_field
 from tickwire.records.formats.framing import WriterSchema
 from tickwire.records.kinds import KINDS
 from tickwire.registry.shapes import breaks, differences
@@ -60,7 +61,7 @@ def level_price(schema: dict[str, Any]) -> None:
         (avro(change=bid_is_gone), "bid"),
         (avro(change=with_field(name="venue", type="string")), "venue"),
         (avro(change=renamed), "name"),
-        (descriptor(), "format"),
+        (proto(), "format"),
     ],
 )
 def test_a_difference_names_its_field(new: WriterSchema, where: str) -> None:
@@ -69,9 +70,7 @@ def test_a_difference_names_its_field(new: WriterSchema, where: str) -> None:
 
 def test_a_difference_of_a_protobuf_schema_names_its_field() -> None:
     new = proto("optional string bid_size = 5;", "optional int64 bid_size = 5;")
-    assert [str(d) for d in differences(descriptor(), new)] == [
-        'tickwire.Ticker.bid_size.type: "string" became "int64"'
-    ]
+    assert [str(d) for d in differences(proto(), new)] == ['tickwire.Ticker.bid_size.type: "string" became "int64"']
 
 
 @pytest.mark.parametrize(
@@ -86,26 +85,26 @@ def test_a_difference_of_a_protobuf_schema_names_its_field() -> None:
         (avro(), avro(change=bid_is_double), ["bid: string cannot be read as null or double"]),
         (avro(), avro(change=renamed), ["the schema: Ticker became Tick"]),
         (avro("orderbook"), avro("orderbook", level_price), ["bids.price: string cannot be read as long"]),
-        (descriptor(), proto("string symbol = 2;", "string pair = 2;"), []),
-        (descriptor(), proto("string symbol = 2;", ""), []),
-        (descriptor(), proto("int64 received_us = 15;", "int64 received_us = 15; string venue = 16;"), []),
+        (proto(), proto("string symbol = 2;", "string pair = 2;"), []),
+        (proto(), proto("string symbol = 2;", ""), []),
+        (proto(), proto("int64 received_us = 15;", "int64 received_us = 15; string venue = 16;"), []),
         (
-            descriptor(),
+            proto(),
             proto("string symbol = 2;", "int64 symbol = 2;"),
             ["tickwire.Ticker.symbol: string cannot be read as int64"],
         ),
         (
-            descriptor(),
+            proto(),
             proto("string symbol = 2;", "repeated string symbol = 2;"),
             ["tickwire.Ticker.symbol: it may be repeated in one of both only"],
         ),
         (
-            descriptor(),
+            proto(),
             proto("string symbol = 2;", "string symbol = 22;"),
             ["tickwire.Ticker.symbol: its number 2 became 22"],
         ),
-        (descriptor(), proto("message Ticker", "message Tick"), ["tickwire.Ticker: it is gone"]),
-        (avro(), descriptor(), ["the format: avro became protobuf"]),
+        (proto(), proto("message Ticker", "message Tick"), ["tickwire.Ticker: it is gone"]),
+        (avro(), proto(), ["the format: avro became protobuf"]),
     ],
 )
 def test_what_a_new_reader_cannot_read_is_named(old: WriterSchema, new: WriterSchema, expected: list[str]) -> None:

@@ -57,7 +57,7 @@ def require_subjects(config: KafkaConfig) -> list[Subject]:
 
 def our_schema(kind: str, name: str) -> WriterSchema:
     """The schema of a kind in the form in which it is registered."""
-    return WriterSchema(name, schema_text(kind, "descriptor" if name == "protobuf" else name))
+    return WriterSchema(name, schema_text(kind, name))
 
 
 def newest(registry: Registry, subject: Subject) -> Version | None:

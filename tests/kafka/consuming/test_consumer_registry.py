@@ -11,7 +11,7 @@ from confluent_kafka import DeserializingConsumer, Producer, TopicPartition
 from confluent_kafka.error import ValueDeserializationError
 
 from consumer_support import Collector, committed, config_for, create, in_thread, send, ticker
-from registry_support import avro, client, descriptor, scripted
+from registry_support import avro, client, proto, scripted
 from support import eventually
 from tickwire import metrics
 from tickwire.broker import EmbeddedBroker, MemoryRegistry
@@ -207,7 +207,7 @@ def test_what_cannot_be_decoded_is_exactly_one_dead_letter_each(
         "ticker": avro(),
         "not ours": avro(change=lambda schema: schema.update(name="Elephant")),
         "nested without end": avro(change=lambda schema: schema["fields"].insert(0, {"name": "node", "type": NODE})),
-        "ticker in Protobuf": descriptor(),
+        "ticker in Protobuf": proto(),
         "too large": avro("trade", lambda schema: schema.update(doc="d" * MAX_SCHEMA)),
     }
     with monkeypatch.context() as patched:

@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, TopicPartition
 from kafka.mock_cluster import MockCluster
 from kafka.publishing import config_for, running, ticker, topics_on
 from record_support import FORMATS
-from registry_support import avro, client, descriptor, scripted
+from registry_support import avro, client, proto, scripted
 from support import aeventually
 from tickwire.broker import MemoryRegistry
 from tickwire.config.kafka_config import KafkaConfig
@@ -76,7 +76,7 @@ def test_a_schema_that_is_not_registered_names_the_command(
     topics_on(mock, config)
     with pytest.raises(SchemaMissing, match=r"trades.*`tickwire schemas register`"):
         Publisher(config).open()
-    client(memory.url).register(f"{config.trades_topic}-value", descriptor("ticker"))
+    client(memory.url).register(f"{config.trades_topic}-value", proto())
     with pytest.raises(SchemaMissing, match="trades"):
         Publisher(config).open()
 
