@@ -11,7 +11,7 @@ from forms import FORMS, use
 from tickwire.events import book as books
 from tickwire.events import numbers, short_way
 from tickwire.events.digest import ASKS_FIRST, BIDS_FIRST, DIGITS, IN_TURN, JAVASCRIPT, WRITTEN, Digest
-from tickwire.events.short_way import ANY, ASK, BEHIND, BID, KEPT, NEXT, PREVIOUS, REMOVED, STEP, Rule
+from tickwire.events.rules import ANY, ASK, BEHIND, BID, KEPT, NEXT, PREVIOUS, REMOVED, STEP, Rule
 from tickwire.events.types import OrderBook, Ticker, Trade
 from tickwire.kafka.producing import in_flight
 from tickwire.kafka.producing.ledger import Lane, Stream
@@ -36,13 +36,13 @@ NEXT_ONE = Rule(NEXT)
 class Followed:
     """A book that is followed, and a producer that keeps what it gets."""
 
-    def __init__(self, shape: bytes, rule: Rule = NEXT_ONE, trade: bytes = TRADE) -> None:
+    def __init__(self, shape: bytes, rule: Rule = NEXT_ONE, trade: bytes = TRADE, factor: str = "1") -> None:
         self.sent: list[dict[str, Any]] = []
         self.left: list[bytes] = []
         self.state = numbers.UpdateId()
         self.state.update_id = 10
-        self.book = books.Book([("9", "1"), ("8", "2")], [("10", "3")])
         self.way = short_way.ShortWay(TICKER, shape, trade, rule)
+        self.book = books.Book([("9", "1"), ("8", "2")], [("10", "3")], rule.of_level, factor)
         table = in_flight.InFlightTable(lambda *_: None, lambda *_: None)
         table.produce, table.ready = self._produce, True
         nothing: Any = self.left.append
@@ -197,6 +197,57 @@ def test_a_book_is_kept_as_deep_as_it_is_promised() -> None:
     followed.follow(depth=2)
     followed.take(b'{"t":5,"s":"a","from":11,"to":11,"b":[["9.5","1"]],"a":[]}')
     assert [value["bids"] for value in followed.sent] == [[["9.5", "1"], ["8", "0"]]]
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        (b'["9","150"],["8.5","0.0"]', [["9", "1.5"], ["8.5", "0"]]), (b'["9",00]', None),
+        (b'["8","1"],["9","2.50"]', [["9", "0.025"], ["8", "0.01"]]), (b'["9","1.%s"]' % (b"1" * 24), None),
+        (b'["9",0.03]', [["9", "0.0003"]]),
+    ],
+)  # fmt: skip
+def test_sizes_are_multiplied_where_the_book_counts_contracts(levels: bytes, expected: list[list[str]] | None) -> None:
+    followed = Followed(NUMBERED, factor="0.01")
+    followed.follow()
+    followed.take(b'{"t":5,"s":"a","from":11,"to":11,"b":[%s],"a":[]}' % levels)
+    assert [value["bids"] for value in followed.sent] == ([] if expected is None else [expected])
+    assert len(followed.left) == (expected is None)
+
+
+WHOLE = Rule(ANY, names=("p", "s"), whole=True)
+ALL: dict[tuple[bytes, bytes], object] = {
+    (b'{"p":"9","s":"1"},{"p":"8","s":"2"}', b'{"p":"10","s":"3"}'): ([], []),
+    (b'{"p":"9","s":"1"}', b'{"s":"3","p":10}'): ([["8", "0"]], []),
+    (b'{"p":"9.5","s":"1","n":3},{"p":"8","s":"5"}', b""): ([["9.5", "1"], ["9", "0"], ["8", "5"]], [["10", "0"]]),
+    (b'{"p":"9.0","s":"1"},{"p":"8","s":"2.0"}', b'{"p":"10","s":"3"}'): ([["9.0", "1"], ["8", "2.0"]], []),
+    (b'{"p":"8","s":"2"},{"p":"9","s":"4"},{"p":"9","s":"0"}', b'{"p":"10","s":"3"}'): ([["9", "0"]], []),
+    (b'{"p":"9","s":"1"},{"p":"8","s":"2"}', b'{"p":"x","s":"3"}'): None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("levels", "expected"), ALL.items())
+def test_a_frame_that_has_all_levels_leaves_as_what_differs(levels: tuple[bytes, bytes], expected: object) -> None:
+    followed = Followed(b'{"t":#m,"s":"$","l":[=b,=a]}', WHOLE)
+    before = followed.book.bids.top(), followed.book.asks.top()
+    followed.follow()
+    for _ in range(2):
+        followed.take(b'{"t":5,"s":"a","l":[[%s],[%s]]}' % levels)
+    told = [(value["bids"], value["asks"]) for value in followed.sent]
+    assert told == ([] if expected is None else [expected, ([], [])])
+    if expected is None:
+        assert (followed.book.bids.top(), followed.book.asks.top()) == before
+
+
+def test_a_symbol_has_no_at_where_one_follows() -> None:
+    for shape, frame in (
+        (b'{"s":"$","t":#m,"b":=b,"a":=a}', b'{"s":"@7","t":5,"b":[],"a":[]}'),
+        (b'{"s":"$@x","t":#m,"b":=b,"a":=a}', b'{"s":"7@x","t":5,"b":[],"a":[]}'),
+    ):
+        followed = Followed(shape, Rule(ANY))
+        followed.follow("@7" if b"@7" in frame else "7")
+        followed.take(frame)
+        assert len(followed.sent) == 1
 
 
 @pytest.mark.parametrize(

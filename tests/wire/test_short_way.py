@@ -17,7 +17,7 @@ from record_support import FORMATS, reader_of
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.events import short_way
-from tickwire.events.short_way import NEXT, Rule
+from tickwire.events.rules import NEXT, Rule
 from tickwire.exchanges import binance
 from tickwire.exchanges.contract import Channel, ConnectionPlan, Fetch, Output, Send, Symbol
 from tickwire.kafka.producing.publisher import Publisher

@@ -1,6 +1,7 @@
 """Frames of a known shape, read without making anything of them; ``native/shape.c`` is the compiled form.
 
-In a shape ``~`` stands for text without ``@``, ``$`` for the symbol, ``#`` for an integer, ``%`` for a decimal number,
+In a shape ``~`` stands for text without ``@``, ``$`` for the symbol, which has none where one follows, ``#`` for an
+integer, ``%`` for a decimal number,
 ``*`` for one that nobody wants, ``^`` for a time as text, ``=`` for levels, ``<a|b>`` for the side of a trade's taker,
 *a* where it buys and *b* where it sells, ``+`` for members that an exchange may add, and what is in parentheses may be
 missing. Everything else stands for itself; between the parts of the JSON text may be spaces.
@@ -12,6 +13,7 @@ checksum, ``#x``: what nobody wants. ``=b`` and ``=a`` are bids and asks, ``=s``
 
 import re
 from collections import Counter
+from itertools import zip_longest
 
 from tickwire.events.times import micros
 
@@ -19,6 +21,7 @@ _MOST_NS = 2**63 - 1
 _MOST = 2**53  # every JSON reader keeps these integers exact
 _SPACES = rb"[ \n\r\t]*"
 _TEXT = rb"[!#-?A-Z[\]^-~]*"  # that needs no escape in JSON
+_SYMBOL = rb"([!#-[\]^-~]*)"
 _DECIMAL = rb"(?:0|[1-9][0-9]{0,13})(?:\.[0-9]{1,24})?"  # a JSON number
 _PARTS = {
     "~": _TEXT,
@@ -51,8 +54,11 @@ class Shape:
             parts["<"], shape = rb"(%s|%s)" % sides.groups(), shape.replace(sides[0], b"<")
         pattern, in_text = b"", False
         self._marks = []
-        for mark in _MARK.findall(shape.decode()):
+        found = _MARK.findall(shape.decode())
+        for mark, after in zip_longest(found, found[1:]):
             part = _NUMBER_IN_TEXT if mark == "%" and in_text else parts.get(mark[0], re.escape(mark.encode()))
+            if mark == "$" and after != "@":
+                part = _SYMBOL
             pattern += part if in_text or mark in "()+" else _SPACES + part
             in_text ^= mark == '"'
             if mark[0] in _MARKED:

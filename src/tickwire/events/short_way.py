@@ -10,68 +10,22 @@ which odd frames they take, and never in what is sent.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
-from zlib import crc32
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
 
 from tickwire.compiled import compiled
 from tickwire.events.book import Levels, Side, is_zero, price_key
-from tickwire.events.digest import Digest, digest_text, is_known
 from tickwire.events.numbers import BookNumbers, Number, TradeNumbers, UpdateId
-from tickwire.events.shape import Shape, is_of_change, is_of_ticker, is_of_trade, marks, time_in
-from tickwire.events.side import read_levels, read_worded
+from tickwire.events.rules import ASK, BID, KEPT, REMOVED, Change, FollowedBook, Rule, levels_of
+from tickwire.events.shape import Shape, is_of_change, is_of_ticker, is_of_trade, time_in
+from tickwire.events.side import read_worded
 from tickwire.events.top import Top
 from tickwire.events.types import Level, Micros, TakerSide
 
-ANY, NEXT, PREVIOUS, STEP, BEHIND = range(5)
-"""What makes a change the next of its book. NEXT: its first and last number enclose the one behind the last change's.
-PREVIOUS: it names the last change's number. STEP: its number is one more. BEHIND: its first number is one more than the
-last change's last. ANY: no number says so."""
-
-KEPT, BID, ASK, REMOVED = range(4)  # what a word in front of a level says
-_MOST_WORDS = 4
-_NEEDS = {ANY: "", NEXT: "fl", PREVIOUS: "pl", STEP: "l", BEHIND: "fl"}
-
 _encode = msgspec.json.Encoder().encode
-
-
-class Rule(NamedTuple):
-    """What a change of a book must be to be taken, and how its levels are written.
-
-    *digest* is that of the checksum which comes with a change. Levels are arrays that begin with price and size, or
-    objects with these *names*, or have a word in front of price and size; *words* says what each one means.
-    """
-
-    order: int
-    digest: Digest | None = None
-    names: tuple[str, ...] = ()
-    words: tuple[tuple[str, int], ...] = ()
-
-    def fits(self, shape: bytes) -> bool:
-        """Whether there is such a rule, and a shape has what it needs."""
-        if self.order not in _NEEDS or not (self.digest is None or is_known(*self.digest)):
-            return False
-        if (self.names and (len(self.names) != len(("price", "size")) or self.words)) or len(self.words) > _MOST_WORDS:
-            return False
-        found = marks(shape)
-        return not shape or (
-            all(found[f"#{role}"] for role in _NEEDS[self.order]) and found["#c"] == (self.digest is not None)
-        )
-
-
-class _Change(Struct):
-    """A change of a book, and the numbers of its updates and the checksum of the book after it, where it has them."""
-
-    bids: Levels
-    asks: Levels
-    exchange_us: Micros
-    first: int = -1
-    last: int = -1
-    previous: int = -1
-    checksum: int = -1
 
 
 class _Trade(Struct):
@@ -83,46 +37,6 @@ class _Trade(Struct):
     side: TakerSide
     exchange_us: Micros
     received_us: Micros = 0
-
-
-class _FollowedBook(Struct):
-    """A book whose changes are taken; *state* has the number of its last update, where updates are numbered."""
-
-    native: str
-    names: tuple[str, ...]  # as they stand in its frames
-    symbol: str
-    prefix: bytes
-    bids: Side
-    asks: Side
-    state: UpdateId
-    depth: int | None  # levels a side that are kept; None: all
-
-    def is_next(self, order: int, change: _Change) -> bool:
-        """Tell whether a change may be applied."""
-        before, last = self.state.update_id, change.last
-        if order == NEXT:
-            return change.first <= before + 1 <= last
-        if order == PREVIOUS:
-            return change.previous == before and not (last == before and _is_empty(change))
-        if order == STEP:
-            return last == before + 1 and last != 1
-        return order != BEHIND or change.first == before + 1 <= last
-
-    def apply(self, change: _Change, digest: Digest | None) -> bool:
-        """Apply a change, and make its levels those that a reader has to apply. False: it is for the adapter.
-
-        There it changes nothing more, as each level's size is set and not added to, and is found wrong again.
-        """
-        try:
-            change.bids = self.bids.change(change.bids, self.depth)
-            change.asks = self.asks.change(change.asks, self.depth)
-        except ValueError:
-            return False
-        if digest is not None and crc32(digest_text(self.bids, self.asks, *digest)) != change.checksum:
-            return False
-        if change.last >= 0:
-            self.state.update_id = change.last
-        return True
 
 
 @compiled
@@ -155,7 +69,7 @@ class ShortWay:
         self.rule, self.unpack, self._meanings = rule, unpack, dict(rule.words)
         self._tickers: dict[str, tuple[str, bytes, Number]] = {}
         self._trades: dict[str, tuple[str, bytes]] = {}
-        self._books: dict[str, _FollowedBook] = {}  # by the first text in a frame
+        self._books: dict[str, FollowedBook] = {}  # by the first text in a frame
         self._followed: dict[str, str] = {}  # this text by the native name
 
     def ticker(self, native: str, symbol: str, prefix: bytes, count: Number, /) -> None:
@@ -185,7 +99,7 @@ class ShortWay:
         if not 1 <= len(names) <= 2:
             raise ValueError("one or two names stand in a frame")
         kept = None if depth < 0 else depth
-        self._books[names[0]] = _FollowedBook(native, names, symbol, prefix, bids, asks, state, kept)
+        self._books[names[0]] = FollowedBook(native, names, symbol, prefix, bids, asks, state, kept)
         self._followed[native] = names[0]
 
     def leave(self, native: str, /) -> None:
@@ -217,7 +131,7 @@ class ShortWay:
             "exchange_us": time_in(parts),
         }
 
-    def find_change(self, frame: bytes) -> tuple[_FollowedBook, _Change] | None:
+    def find_change(self, frame: bytes) -> tuple[FollowedBook, Change] | None:
         """A book that is followed, and a change of it that may be next."""
         parts = self._change.read(frame)
         book = self._books.get(parts["$"][0]) if parts else None
@@ -225,12 +139,12 @@ class ShortWay:
         if parts is None or book is None or time_us is None or book.names[: len(parts["$"])] != tuple(parts["$"]):
             return None
         bids, asks = self._levels(parts)
-        if any(not price_key(price) for side in (bids, asks) for price, _ in _read(side, self.rule.names)):
+        if any(not price_key(price) for side in (bids, asks) for price, _ in levels_of(side, self.rule)):
             return None
         numbers = {mark[1]: int(texts[0]) for mark, texts in parts.items() if mark[0] == "#" and texts}
         first, last, previous, crc = (numbers.get(role, -1) for role in "flpc")
-        change = _Change(bids, asks, time_us, first, last, previous, crc)
-        return (book, change) if book.is_next(self.rule.order, change) else None
+        change = Change(bids, asks, time_us, first, last, previous, crc)
+        return (book, change) if book.is_next(self.rule, change) else None
 
     def _levels(self, parts: dict[str, list[str]]) -> tuple[Levels, Levels]:
         """Bids and asks of a frame. Raises :exc:`ValueError`."""
@@ -343,7 +257,7 @@ class ShortWayReceiver:
         if numbers is None or not numbers.valid or (top is not None and top.prefix is None):
             return False
         route = self._direct.route(self._types[1], book.symbol)
-        if route is None or not book.apply(change, self._way.rule.digest):
+        if route is None or not book.apply(change, self._way.rule):
             return False
         numbers.messages += 1
         bids, asks, prefix, reason = change.bids, change.asks, book.prefix, None
@@ -391,11 +305,3 @@ class ShortWayReceiver:
 def _value(prefix: bytes, fields: dict[str, Any] | _Trade) -> bytes:
     """A record's value; *prefix* is its text in front of the value of the first of these fields."""
     return prefix + _encode(fields).partition(b":")[2]
-
-
-def _read(levels: Levels, names: tuple[str, ...]) -> Sequence[Level]:
-    return read_levels(levels, (names[0], names[1]) if names else None) if isinstance(levels, Raw) else levels
-
-
-def _is_empty(change: _Change) -> bool:
-    return not (_read(change.bids, ()) or _read(change.asks, ()))

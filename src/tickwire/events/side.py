@@ -79,11 +79,11 @@ class Side:
     sizes as numbers of contracts of *factor* units: see :func:`read_levels`.
     """
 
-    __slots__ = ("_factor", "_keys", "_levels", "_names", "_sign")
+    __slots__ = ("_keys", "_levels", "_names", "_sign", "factor")
 
     def __init__(self, *, highest_first: bool = False, names: Names | None = None, factor: str = "1") -> None:
         self._sign = -1 if highest_first else 1
-        self._names, self._factor = names, factor
+        self._names, self.factor = names, factor
         self._keys: list[int] = []  # sign * price_key, ascending, so that the best level is the first
         self._levels: dict[int, Level] = {}
 
@@ -98,7 +98,7 @@ class Side:
 
         Raises :exc:`ValueError` for text that is no level, and has changed nothing then.
         """
-        said = read_levels(levels, self._names, self._factor) if type(levels) is Raw else levels
+        said = read_levels(levels, self._names, self.factor) if type(levels) is Raw else levels
         keys, known, sign = self._keys, self._levels, self._sign
         changes = [(sign * price_key(price), is_zero(size)) for price, size in said]
         if any(zero and level[1] != _GONE for (_, zero), level in zip(changes, said, strict=True)):

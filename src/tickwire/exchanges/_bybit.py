@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Raw
 
 from tickwire.errors import FrameRejected
-from tickwire.events.short_way import STEP, Rule
+from tickwire.events.rules import STEP, Rule
 from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
 from tickwire.exchanges._bybit_frames import (

@@ -19,7 +19,7 @@ from urllib.parse import quote
 import msgspec
 
 from tickwire.errors import FrameRejected
-from tickwire.events.short_way import PREVIOUS, Rule
+from tickwire.events.rules import PREVIOUS, Rule
 from tickwire.events.types import Micros
 from tickwire.exchanges import contract
 from tickwire.exchanges._okx_frames import (

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct, field
 
-from tickwire.events.short_way import NEXT, Rule
+from tickwire.events.rules import NEXT, Rule
 from tickwire.exchanges import contract
 from tickwire.exchanges._binance import BinanceAdapter, read_snapshot
 from tickwire.exchanges.contract import Fetch, Symbol, decoded

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from tickwire.errors import UnclearSymbol
-from tickwire.events.short_way import PREVIOUS, Rule
+from tickwire.events.rules import PREVIOUS, Rule
 from tickwire.exchanges import contract
 from tickwire.exchanges._binance import BinanceAdapter, Combined, Number, TradeEvent, read_snapshot
 from tickwire.exchanges.contract import Channel, Fetch, Symbol, decoded

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Raw
 
 from tickwire.errors import FrameRejected
-from tickwire.events.short_way import PREVIOUS, Rule
+from tickwire.events.rules import PREVIOUS, Rule
 from tickwire.events.side import read_levels
 from tickwire.events.types import Micros
 from tickwire.exchanges import contract

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from tickwire.errors import FrameRejected
-from tickwire.events.short_way import ANY, ASK, BID, Rule
+from tickwire.events.rules import ANY, ASK, BID, Rule
 from tickwire.events.types import Level, Micros, TakerSide
 from tickwire.exchanges._coinbase_exchange import Carried, Frame, decode, read_listing
 from tickwire.exchanges.contract import MAX_TEXT, UNREADABLE, Channel, Exchange, Output, Symbol

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from tickwire.errors import FrameRejected
-from tickwire.events.short_way import PREVIOUS, Rule
+from tickwire.events.rules import PREVIOUS, Rule
 from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
 from tickwire.exchanges._crypto_com import derive, read_listing

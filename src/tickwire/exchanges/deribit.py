@@ -18,7 +18,7 @@ from msgspec import Raw, Struct
 
 from tickwire.errors import FrameRejected
 from tickwire.events.decimals import decimal_text
-from tickwire.events.short_way import KEPT, PREVIOUS, REMOVED, Rule
+from tickwire.events.rules import KEPT, PREVIOUS, REMOVED, Rule
 from tickwire.events.types import Micros
 from tickwire.exchanges import _deribit as texts
 from tickwire.exchanges import contract

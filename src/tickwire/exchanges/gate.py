@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tickwire.errors import FrameRejected
-from tickwire.events.short_way import BEHIND, Rule
+from tickwire.events.rules import BEHIND, Rule
 from tickwire.events.types import Micros
 from tickwire.exchanges import contract
 from tickwire.exchanges._gate import Book, Frame, decode, decode_book, decode_ticker, decode_trade, stream_of

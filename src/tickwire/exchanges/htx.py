@@ -18,7 +18,8 @@ from msgspec import Raw
 
 from tickwire.errors import FrameRejected
 from tickwire.events.decimals import decimal_text
-from tickwire.events.short_way import PREVIOUS, Rule, ShortWay
+from tickwire.events.rules import PREVIOUS, Rule
+from tickwire.events.short_way import ShortWay
 from tickwire.events.types import Micros
 from tickwire.exchanges import contract
 from tickwire.exchanges._htx import Frame, decode, decode_best, decode_book, decode_trades, read_listing

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 import msgspec
 
 from tickwire.errors import FrameRejected, UnclearSymbol
+from tickwire.events.rules import ANY, Rule
 from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
 from tickwire.exchanges._hyperliquid import WEIGHT, listings, read_listing
@@ -59,6 +60,9 @@ EXCHANGE = contract.Exchange(
 _NAMES: dict[Channel, str] = {"ticker": "bbo", "orderbook": "l2Book", "trade": "trades"}  # ours, Hyperliquid's
 _CHANNELS: dict[str | None, Channel] = {name: channel for channel, name in _NAMES.items()}
 _SIDES: dict[str, TakerSide] = {"A": "sell", "B": "buy"}  # the taker sold to a bid, or bought
+_LEVEL = "px", "sz"  # names of its price and size
+# As the exchange writes it; see ShortWay. Frames of any other shape are read all the same, only slower.
+_BOOK_SHAPE = b'{"channel":"l2Book","data":{"coin":"$","time":#m,"levels":[=b,=a]+}}'
 _DUPLICATE = "Already subscribed"  # how the refusal of a subscription begins that there is already
 
 
@@ -74,12 +78,14 @@ class Adapter(KitAdapter[WholeBook]):
     """One connection to the public endpoint. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
 
     exchange = EXCHANGE
+    shapes = b"", _BOOK_SHAPE, b""
+    rule = Rule(ANY, names=_LEVEL, whole=True)
     most = 1
     ping_text = b'{"method":"ping"}'
 
     def keep(self, symbol: Symbol) -> WholeBook:
         """Keep a book that every message replaces."""
-        return WholeBook(symbol, self.messages(symbol), self.again, names=("px", "sz"))
+        return WholeBook(symbol, self.messages(symbol), self.again, self.short_way, _LEVEL)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:  # noqa: ARG002 - requests have none
         """Ask for one channel of one coin."""

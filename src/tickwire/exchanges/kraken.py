@@ -16,7 +16,7 @@ from tickwire.errors import FrameRejected
 from tickwire.events.book import Book
 from tickwire.events.decimals import decimal_text
 from tickwire.events.digest import ASKS_FIRST, DIGITS, Digest, digest_text
-from tickwire.events.short_way import ANY, Rule
+from tickwire.events.rules import ANY, Rule
 from tickwire.events.types import Micros
 from tickwire.exchanges._kraken import BookFrame, Entry, Frame, decode, decode_book
 from tickwire.exchanges.contract import MAX_TEXT, UNREADABLE, Channel, Exchange, Output, Symbol, decoded, malformed

@@ -17,7 +17,7 @@ from msgspec import Raw
 
 from tickwire.errors import FrameRejected
 from tickwire.events.book import Levels, price_key
-from tickwire.events.short_way import NEXT, Rule
+from tickwire.events.rules import NEXT, Rule
 from tickwire.events.side import read_levels
 from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract

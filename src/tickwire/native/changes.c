@@ -117,6 +117,14 @@ changes_new(void)
 }
 
 void
+changes_delete(Changes *changes)
+{
+    if (changes)
+        changes_free(changes);
+    PyMem_Free(changes);
+}
+
+void
 changes_clear(Changes *changes)
 {
     changes_free(changes);

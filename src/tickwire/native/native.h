@@ -82,6 +82,7 @@ int add_decimals(PyObject *module);
 /* changes.c */
 typedef struct Changes Changes;
 Changes *changes_new(void);
+void changes_delete(Changes *changes); /* NULL is fine */
 void changes_clear(Changes *changes);
 Py_ssize_t changes_size(const Changes *changes); /* of their text, at most */
 char *changes_write(const Changes *changes, char *to);

@@ -123,12 +123,12 @@ take_role(Found *found, char role, const char *at)
     return at;
 }
 
-/* Takes what needs no escape in JSON, as far as "@". */
+/* Takes what needs no escape in JSON, as far as *stop*. */
 static const char *
-take_text(const char *at, const char *end, Piece *text)
+take_text(const char *at, const char *end, char stop, Piece *text)
 {
     const char *start = at;
-    while (at < end && *at > ' ' && *at < 0x7f && *at != '"' && *at != '\\' && *at != '@')
+    while (at < end && *at > ' ' && *at < 0x7f && *at != '"' && *at != '\\' && *at != stop)
         at++;
     *text = (Piece){start, at - start, 0};
     return at;
@@ -189,7 +189,7 @@ take_string(const char *at, const char *end, Piece *text)
 {
     if (at >= end || *at != '"')
         return NULL;
-    at = take_text(at + 1, end, text);
+    at = take_text(at + 1, end, '@', text);
     return at < end && *at == '"' ? at + 1 : NULL;
 }
 
@@ -241,8 +241,8 @@ take(Found *found, const Shape *shape, Py_ssize_t place, const char *at)
     if (!shape->in_text[place])
         at = skip_spaces(at, end);
     switch (shape->text[place]) {
-    case '~': return take_text(at, end, &ignored);
-    case '$': return take_text(at, end, &found->names[found->name_count++]);
+    case '~': return take_text(at, end, '@', &ignored);
+    case '$': return take_text(at, end, shape->text[place + 1] == '@' ? '@' : '"', &found->names[found->name_count++]);
     case '#': return take_role(found, shape_role_of(shape->text + place), at);
     case '%':
         return (shape->in_text[place] ? take_decimal : take_json_decimal)(

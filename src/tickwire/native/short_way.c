@@ -169,6 +169,19 @@ short_way_find(ShortWay *way, const NumbersOf *numbers_of, const char *frame, Py
     return PyErr_Occurred() ? -1 : done;
 }
 
+/* -1: an error is set, and the book is of no use. */
+static int
+change_side(ShortWay *way, Side *side, int which, Py_ssize_t depth)
+{
+    if (!way->whole)
+        return side_apply(side, way->sides[which], depth);
+    Changes *all = way->sides[which], *changes = way->said[which];
+    changes_clear(changes);
+    way->sides[which] = changes;
+    way->said[which] = all;
+    return side_become_all(side, all, &way->before[which], changes);
+}
+
 /* A change whose checksum is wrong goes to the adapter although the book has it already: there it changes nothing more,
  * as each level's size is set and not added to, is found wrong again, and the book starts again. */
 int
@@ -187,7 +200,7 @@ short_way_carry_out(ShortWay *way, Found *found, long long received_us, PyObject
     BookNumbers *numbers = found->numbers;
     int numbered = found->integers[LAST].text != NULL, done;
     *value = NULL;
-    if (side_apply(book->bids, way->sides[0], book->depth) || side_apply(book->asks, way->sides[1], book->depth)) {
+    if (change_side(way, book->bids, 0, book->depth) || change_side(way, book->asks, 1, book->depth)) {
         book->state->update_id = BROKEN;
         return -1;
     }

@@ -4,7 +4,7 @@
 
 #include "side.h"
 
-enum { ANY, NEXT, PREVIOUS, STEP, BEHIND, ORDERS }; /* of updates, as in events/short_way.py */
+enum { ANY, NEXT, PREVIOUS, STEP, BEHIND, ORDERS }; /* of updates, as in events/rules.py */
 
 /* A book that is followed; PyObject, so that a dictionary can hold it. */
 typedef struct {
@@ -27,10 +27,12 @@ struct ShortWay {
     PyObject *unpack;                     /* bytes -> bytes: a frame's text; NULL: it is text */
     PyObject *followed;                   /* native name -> what stands in its frames */
     PyObject *rule;                       /* which the text of the layout belongs to */
-    int order, checked;                   /* of updates; a change comes with the checksum of the book after it */
+    int order, checked, whole;            /* of updates; a change comes with the checksum of the book after it, is the book */
     Digest digest;
     Layout layout;
-    Changes *sides[2];
+    Changes *sides[2]; /* that a frame says, then those that a reader has to apply */
+    Changes *said[2];  /* where these are others */
+    Side before[2];    /* what a book was that was replaced, as its text may be among them; no objects */
 };
 
 #endif

@@ -107,13 +107,14 @@ way_forget(ShortWay *way, PyObject *native)
     return way_leave(way, native);
 }
 
-/* Reads (order, digest, names, words); what is wrong leaves an error. */
+/* Reads (order, digest, names, words, whole); what is wrong leaves an error. */
 static int
 read_rule(ShortWay *way, const char *shape)
 {
     static const char *const needs[ORDERS] = {"", "fl", "pl", "l", "fl"};
     PyObject *digest, *names, *words;
-    if (!PyArg_ParseTuple(way->rule, "iOO!O!", &way->order, &digest, &PyTuple_Type, &names, &PyTuple_Type, &words))
+    if (!PyArg_ParseTuple(way->rule, "iOO!O!p", &way->order, &digest, &PyTuple_Type, &names, &PyTuple_Type, &words,
+                          &way->whole))
         return -1;
     way->checked = digest != Py_None;
     if (way->checked && !PyTuple_Check(digest)) {
@@ -174,7 +175,7 @@ way_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords))
     way->unpack = unpack == Py_None ? NULL : Py_NewRef(unpack);
     int whole = !read_rule(way, shapes[CHANGE]) && (way->followed = PyDict_New());
     for (int i = 0; whole && i < 2; i++)
-        whole = (way->sides[i] = changes_new()) != NULL;
+        whole = (way->sides[i] = changes_new()) && (way->said[i] = changes_new());
     for (int i = 0; whole && i < KINDS; i++)
         whole = (way->shapes[i] = shape_new(shapes, i)) && (way->known[i] = PyDict_New());
     if (!whole)
@@ -191,9 +192,10 @@ way_free(ShortWay *way)
         Py_XDECREF(way->known[i]);
     }
     for (int i = 0; i < 2; i++) {
-        if (way->sides[i])
-            changes_free(way->sides[i]);
-        PyMem_Free(way->sides[i]);
+        changes_delete(way->sides[i]);
+        changes_delete(way->said[i]);
+        side_drop(&way->before[i], way->before[i].count);
+        PyMem_Free(way->before[i].levels);
     }
     Py_XDECREF(way->followed);
     Py_XDECREF(way->rule);

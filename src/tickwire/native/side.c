@@ -236,6 +236,13 @@ side_become(Side *side, Side *now, Changes *changes)
     return 0;
 }
 
+int
+side_become_all(Side *side, const Changes *all, Side *before, Changes *changes)
+{
+    side_drop(before, before->count);
+    return change_many(before, all) || side_become(side, before, changes) ? -1 : 0;
+}
+
 PyObject *
 pair_of(const Level *level)
 {

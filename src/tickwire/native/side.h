@@ -130,5 +130,7 @@ void side_drop(Side *side, Py_ssize_t extra);
 /* Makes *side* what *now* is, which gets what it was. What a reader has to apply is added to *changes*, in order, and its
  * text is that of the levels: it must be written before these change. -1: an error is set. */
 int side_become(Side *side, Side *now, Changes *changes);
+/* The same for levels that are all there are; what *side* was is in *before* then, until that is used again. */
+int side_become_all(Side *side, const Changes *all, Side *before, Changes *changes);
 
 #endif

@@ -9,7 +9,8 @@ import msgspec
 from tickwire.errors import FrameRejected, NotWanted
 from tickwire.events.book import Book, is_zero, price_key
 from tickwire.events.numbers import Number
-from tickwire.events.short_way import ANY, Rule, ShortWay
+from tickwire.events.rules import ANY, Rule
+from tickwire.events.short_way import ShortWay
 from tickwire.events.types import Micros, TakerSide, Ticker
 from tickwire.exchanges.contract import UNREADABLE, Channel, Exchange, Fetch, Output, Refused, Symbol, malformed
 from tickwire.exchanges.kit.books import KeptBook

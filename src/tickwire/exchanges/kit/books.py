@@ -211,8 +211,8 @@ class StreamedBook(KeptBook):
 class WholeBook(KeptBook):
     """Every message is all of the book: the first one starts it, each later one leaves as its difference.
 
-    *follows* tells what is older than the book, where events are numbered; a hole does not matter. *again* asks for the
-    subscription again.
+    *follows* tells what is older than the book, where events are numbered: those take no *short_way*. A hole does not
+    matter. *again* asks for the subscription again.
     """
 
     def __init__(
@@ -220,11 +220,12 @@ class WholeBook(KeptBook):
         symbol: Symbol,
         messages: BookMessages,
         again: Callable[[Symbol], list[Output]],
+        short_way: ShortWay | None = None,
         names: Names | None = None,
         *,
         follows: Follows | None = None,
     ) -> None:
-        super().__init__(symbol, messages, None, names)
+        super().__init__(symbol, messages, short_way, names)
         self._again, self._follows = again, follows
 
     def whole(self, event: BookEvent, received_us: Micros) -> list[Output]:
@@ -236,7 +237,10 @@ class WholeBook(KeptBook):
             return []
         self.update_id = event.last
         bids, asks = book.replace(now)
-        return [self.messages.delta(bids, asks, sequence(event), event.exchange_us, received_us)]
+        delta = self.messages.delta(bids, asks, sequence(event), event.exchange_us, received_us)
+        if not self.short:
+            self.take(book, delta)
+        return [delta]
 
     def ask(self) -> list[Output]:
         """Subscribe again, unless the next message comes before."""

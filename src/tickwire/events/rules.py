@@ -1,0 +1,119 @@
+"""Rules by which an exchange's books follow their changes, and a book that is followed: part of :mod:`.short_way`."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from zlib import crc32
+
+from msgspec import Raw, Struct
+
+from tickwire.events.book import Book, Levels, Side
+from tickwire.events.digest import Digest, digest_text, is_known
+from tickwire.events.numbers import UpdateId
+from tickwire.events.shape import marks
+from tickwire.events.side import Names, read_levels
+from tickwire.events.types import Level, Micros
+
+ANY, NEXT, PREVIOUS, STEP, BEHIND = range(5)
+"""What makes a change the next of its book. NEXT: its first and last number enclose the one behind the last change's.
+PREVIOUS: it names the last change's number. STEP: its number is one more. BEHIND: its first number is one more than the
+last change's last. ANY: no number says so."""
+
+KEPT, BID, ASK, REMOVED = range(4)  # what a word in front of a level says
+_MOST_WORDS = 4
+_NEEDS = {ANY: "", NEXT: "fl", PREVIOUS: "pl", STEP: "l", BEHIND: "fl"}
+
+
+class Rule(NamedTuple):
+    """What a change of a book must be to be taken, and how its levels are written.
+
+    *digest* is that of the checksum which comes with a change. Levels are arrays that begin with price and size, or
+    objects with these *names*, or have a word in front of price and size; *words* says what each one means. With
+    *whole* a frame has all levels there are, and what differs from the book is its change.
+    """
+
+    order: int
+    digest: Digest | None = None
+    names: tuple[str, ...] = ()
+    words: tuple[tuple[str, int], ...] = ()
+    whole: bool = False
+
+    def fits(self, shape: bytes) -> bool:
+        """Whether there is such a rule, and a shape has what it needs."""
+        if self.order not in _NEEDS or not (self.digest is None or is_known(*self.digest)):
+            return False
+        if (self.names and (len(self.names) != len(("price", "size")) or self.words)) or len(self.words) > _MOST_WORDS:
+            return False
+        found = marks(shape)
+        return not shape or (
+            all(found[f"#{role}"] for role in _NEEDS[self.order]) and found["#c"] == (self.digest is not None)
+        )
+
+    @property
+    def of_level(self) -> Names | None:
+        """The names of price and size in a level that is an object."""
+        return (self.names[0], self.names[1]) if self.names else None
+
+
+class Change(Struct):
+    """A change of a book, and the numbers of its updates and the checksum of the book after it, where it has them."""
+
+    bids: Levels
+    asks: Levels
+    exchange_us: Micros
+    first: int = -1
+    last: int = -1
+    previous: int = -1
+    checksum: int = -1
+
+
+class FollowedBook(Struct):
+    """A book whose changes are taken; *state* has the number of its last update, where updates are numbered."""
+
+    native: str
+    names: tuple[str, ...]  # as they stand in its frames
+    symbol: str
+    prefix: bytes
+    bids: Side
+    asks: Side
+    state: UpdateId
+    depth: int | None  # levels a side that are kept; None: all
+
+    def is_next(self, rule: Rule, change: Change) -> bool:
+        """Tell whether a change may be applied."""
+        before, last, order = self.state.update_id, change.last, rule.order
+        if order == NEXT:
+            return change.first <= before + 1 <= last
+        if order == PREVIOUS:
+            return change.previous == before and not (last == before and _is_empty(change, rule))
+        if order == STEP:
+            return last == before + 1 and last != 1
+        return order != BEHIND or change.first == before + 1 <= last
+
+    def apply(self, change: Change, rule: Rule) -> bool:
+        """Apply a change, and make its levels those that a reader has to apply. False: it is for the adapter.
+
+        There it changes nothing more, as each level's size is set and not added to, and is found wrong again.
+        """
+        try:
+            if rule.whole:
+                now = Book(change.bids, change.asks, rule.of_level, self.bids.factor)
+                change.bids, change.asks = self.bids.replace(now.bids), self.asks.replace(now.asks)
+            else:
+                change.bids = self.bids.change(change.bids, self.depth)
+                change.asks = self.asks.change(change.asks, self.depth)
+        except ValueError:
+            return False
+        if rule.digest is not None and crc32(digest_text(self.bids, self.asks, *rule.digest)) != change.checksum:
+            return False
+        if change.last >= 0:
+            self.state.update_id = change.last
+        return True
+
+
+def _is_empty(change: Change, rule: Rule) -> bool:
+    return not (levels_of(change.bids, rule) or levels_of(change.asks, rule))
+
+
+def levels_of(levels: Levels, rule: Rule) -> Sequence[Level]:
+    """The levels, read where they are text still. Raises :exc:`ValueError`."""
+    return read_levels(levels, rule.of_level) if isinstance(levels, Raw) else levels
