@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exchanges.protobuf import Read
 from simulator.rebuilding import Sides
-from tickwire.exchanges.kit import Message as Read
 from tickwire.simulator.dialect import Conversation, Message
 from tickwire.simulator.dialects.mexc import Dialect
 

@@ -159,6 +159,7 @@ char shape_at_levels(const Found *found);
 int shape_go_on(Found *found); /* behind levels */
 
 /* values.c */
+char *put_number(char *to, long long number); /* at most 20 characters; returns where it ends */
 /* A record's value: *prefix* is its text in front of the bid, or of the bids. NULL with an error set. */
 PyObject *ticker_value(PyObject *prefix, const Found *found, long long received_us);
 PyObject *delta_value(PyObject *prefix, const Changes *bids, const Changes *asks, const BookNumbers *numbers,
@@ -207,6 +208,9 @@ int add_outlet(PyObject *module);
 
 /* formats.c */
 int add_formats(PyObject *module);
+
+/* protobuf_text.c */
+int add_protobuf_text(PyObject *module);
 
 /* short_way_receiver.c */
 int add_relay(PyObject *module);

@@ -3,7 +3,7 @@
 
 #define PUT(to, literal) put(to, literal, sizeof literal - 1)
 
-static char *
+char *
 put_number(char *to, long long number)
 {
     char digits[24];

@@ -25,12 +25,11 @@ from tickwire.exchanges.kit.continuity import (
 from tickwire.exchanges.kit.derived import DerivedAdapter
 from tickwire.exchanges.kit.either import EitherBook
 from tickwire.exchanges.kit.pages import pages
-from tickwire.exchanges.kit.protobuf import Message
 from tickwire.exchanges.kit.requested import RequestedBook
 from tickwire.exchanges.kit.requests import Item, Method, Requests
 
 __all__ = [
-    "NO_NUMBER", "BookEvent", "BridgedBook", "DerivedAdapter", "EitherBook", "Follows", "Item", "KitAdapter", "Message",
+    "NO_NUMBER", "BookEvent", "BridgedBook", "DerivedAdapter", "EitherBook", "Follows", "Item", "KitAdapter",
     "Method", "RequestedBook", "Requests", "StreamedBook", "Verdict", "WholeBook", "by_first", "by_previous",
     "by_range", "by_step", "by_time", "chained", "chained_on_snapshot", "gunzipped", "pages", "spans",
 ]  # fmt: skip

@@ -11,14 +11,15 @@ from typing import Any, NamedTuple, get_args
 
 from tickwire.compiled import compiled
 from tickwire.errors import RecordRejected
+from tickwire.events import protobuf
+from tickwire.events.protobuf import SIZED, VARINT
 from tickwire.events.types import Action, MarketEvent, TakerSide
 from tickwire.records.formats.framing import FIRST, HEAD, protobuf_head, read_index
 from tickwire.records.formats.json_text import convert_fields, decode_text
-from tickwire.records.formats.varints import check_long, put_varint, read_varint
+from tickwire.records.formats.varints import check_long, put_varint
 from tickwire.records.kinds import KINDS
 from tickwire.schemas import schema_text
 
-_VARINT, _SIXTY_FOUR, _SIZED, _THIRTY_TWO = 0, 1, 2, 5  # types on the wire
 _ALL = (1 << 64) - 1
 _TOP = 1 << 63
 _ALWAYS = "received_us"
@@ -37,7 +38,7 @@ class _Field(NamedTuple):
 
     @property
     def wire(self) -> int:
-        return _SIZED if self.type in {"string", "Level"} else _VARINT
+        return SIZED if self.type in {"string", "Level"} else VARINT
 
     @property
     def absent(self) -> Any:
@@ -67,7 +68,7 @@ _KIND_OF = {_message(schema_text(kind.name, "protobuf")): kind for kind in KINDS
 
 
 def _put_sized(to: bytearray, number: int, data: bytes | bytearray) -> None:
-    put_varint(to, number << 3 | _SIZED)
+    put_varint(to, number << 3 | SIZED)
     put_varint(to, len(data))
     to += data
 
@@ -89,7 +90,7 @@ def _put_field(to: bytearray, field: _Field, value: Any) -> None:
     else:
         number = 1 + _NAMES[field.type].index(value) if field.type in _NAMES else check_long(value) & _ALL
         if number or field.optional or field.name == _ALWAYS:
-            put_varint(to, field.number << 3 | _VARINT)
+            put_varint(to, field.number << 3 | VARINT)
             put_varint(to, number)
 
 
@@ -162,29 +163,10 @@ def wire_fields(data: bytes, at: int) -> list[tuple[int, int, Any]]:
 
     Raises :exc:`~tickwire.errors.RecordRejected`.
     """
-    found: list[tuple[int, int, Any]] = []
-    while at < len(data):
-        tag, at = read_varint(data, at)
-        number, wire = tag >> 3, tag & 7
-        content: Any
-        if not 0 < number < 1 << 29:
-            raise RecordRejected("deserialize", f"the value has a field with the number {number}")
-        if wire == _VARINT:
-            content, at = read_varint(data, at)
-        else:
-            if wire == _SIZED:
-                size, at = read_varint(data, at)
-            elif wire in {_SIXTY_FOUR, _THIRTY_TWO}:
-                size = 8 if wire == _SIXTY_FOUR else 4
-            else:
-                raise RecordRejected("deserialize", f"the value's field {number} has the wire type {wire}")
-            if size > len(data) - at:
-                raise RecordRejected(
-                    "deserialize", f"the value has a field of {size} bytes where {len(data) - at} are left"
-                )
-            content, at = data[at : at + size], at + size
-        found.append((number, wire, content))
-    return found
+    try:
+        return protobuf.wire_fields(data, at)
+    except ValueError as e:
+        raise RecordRejected("deserialize", f"the value {e}") from None
 
 
 def _signed(number: int) -> int:
@@ -209,7 +191,7 @@ def _level(data: bytes) -> tuple[str, str]:
     level = {1: b"", 2: b""}
     for number, wire, content in wire_fields(data, 0):
         if number in level:
-            if wire != _SIZED:
+            if wire != SIZED:
                 raise RecordRejected("deserialize", f"the value's level has a field with the wire type {wire}")
             level[number] = content
     return _text(level[1]), _text(level[2])

@@ -5,9 +5,7 @@ https://protobuf.dev/programming-guides/encoding/#varints
 """
 
 from tickwire.errors import RecordRejected
-
-_MOST_BYTES = 10  # of 64 bits
-_ALL = (1 << 64) - 1
+from tickwire.events import protobuf
 
 
 def put_varint(to: bytearray, number: int) -> None:
@@ -20,16 +18,10 @@ def put_varint(to: bytearray, number: int) -> None:
 
 def read_varint(data: bytes, at: int) -> tuple[int, int]:
     """The number that begins at *at*, and where it ends. Raises :exc:`~tickwire.errors.RecordRejected`."""
-    number = 0
-    for count in range(_MOST_BYTES):
-        if at >= len(data):
-            raise RecordRejected("deserialize", "the value ends inside a number")
-        byte = data[at]
-        at += 1
-        number |= (byte & 0x7F) << 7 * count
-        if byte < 0x80:
-            return number & _ALL, at
-    raise RecordRejected("deserialize", "the value has a number of more than 64 bits")
+    try:
+        return protobuf.read_varint(data, at)
+    except ValueError as e:
+        raise RecordRejected("deserialize", f"the value {e}") from None
 
 
 def zigzag(number: int) -> int:
