@@ -79,6 +79,13 @@ class TestBeginning:
     def test_any_other_one_with_equal_numbers_and_two_sides_is_the_snapshot(self, number: int) -> None:
         assert told(self.broken().receive(whole(number), 3)) == ["snapshot"]
 
+    @pytest.mark.parametrize("number", [15, 16])
+    def test_the_last_one_is_known_also_where_it_was_taken_past_the_adapter(self, number: int) -> None:
+        adapter = started()
+        adapter._books["btcusd"].update_id = 14
+        adapter.restart(BTC, "stale", 2)
+        assert told(adapter.receive(whole(number), 3)) == (["snapshot"] if number > 15 else [])
+
     def test_what_waits_for_a_snapshot_is_asked_for_again(self) -> None:
         asked = [msgspec.json.decode(send.payload) for send in self.broken().retry() if isinstance(send, Send)]
         assert [request["method"] for request in asked] == ["unsubscribe", "subscribe"]

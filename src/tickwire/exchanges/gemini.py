@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from tickwire.errors import FrameRejected
+from tickwire.events.rules import NEXT, Rule
 from tickwire.events.side import read_levels
 from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
@@ -44,6 +45,8 @@ _THEIRS: dict[Channel, str] = {"ticker": "bookTicker", "orderbook": "depth@100ms
 # The longest first: what ends with RLUSD or GUSD is quoted in it, but for PAXG-USD.
 _QUOTES = ("RLUSD", "GUSD", "USDT", "USDC", "USD", "EUR", "GBP", "SGD", "DAI", "BTC", "ETH", "BCH", "LTC", "FIL")
 _EXCEPT = {"PAXGUSD": ("PAXG", "USD")}
+# As the exchange writes it; see ShortWay. Frames of any other shape are read all the same, only slower.
+_CHANGE_SHAPE = b'{"e":"depthUpdate","E":#n,"s":"$","U":#f,"u":#l,"b":=b,"a":=a+}'
 _NO_LEVELS = Raw(b"[]")
 _FAILED = 400  # and above: the status of a request that was refused
 _TOO_MANY = 429
@@ -104,6 +107,8 @@ class Adapter(KitAdapter[StreamedBook]):
     """One connection to the public endpoint. See :class:`~tickwire.exchanges.contract.AdapterContract`."""
 
     exchange = EXCHANGE
+    shapes = b"", _CHANGE_SHAPE, b""
+    rule = Rule(NEXT)
     most = 50  # streams in one request
     whole = True
     ping_text = b'{"id":"ping","method":"ping"}'
@@ -114,7 +119,17 @@ class Adapter(KitAdapter[StreamedBook]):
 
     def keep(self, symbol: Symbol) -> StreamedBook:
         """Make a book by the first and last number of each update; ranges may overlap."""
-        return StreamedBook(symbol, self.messages(symbol), self.again, follows=by_range)
+        return StreamedBook(symbol, self.messages(symbol), self.again, self.short_way, follows=by_range)
+
+    def restart(self, symbol: Symbol, reason: str, received_us: Micros) -> list[Output]:
+        """Give a book up, and know up to which update it was."""
+        self._note(self._books.get(symbol.native))
+        return super().restart(symbol, reason, received_us)
+
+    def _note(self, kept: StreamedBook | None) -> None:
+        """Take from a running book what its last update was: most of them are not seen here."""
+        if kept is not None and kept.book is not None and kept.update_id >= 0:
+            self._seen[kept.native] = kept.update_id
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
         """Ask for streams by their names."""
@@ -140,6 +155,7 @@ class Adapter(KitAdapter[StreamedBook]):
 
     def _change(self, frame: _Frame, received_us: Micros) -> list[Output]:
         kept = self.kept(frame.s)
+        self._note(kept)
         if frame.U is None or frame.u is None:
             kept.doubt()
             raise malformed(f"book of {kept.native}", "it has no numbers")
