@@ -11,17 +11,17 @@ from tickwire.exchanges import binance, kraken
 from tickwire.exchanges.contract import AdapterContract, Fetch, Symbol
 from tickwire.records.codec import Record, RecordWriter
 
-PAGE = Path(__file__).parents[2] / "docs/readers.md"
+DOCS = Path(__file__).parents[2] / "docs"
 TOPIC = "orderbook.v1.raw"
 
 
-def block(heading: str, language: str) -> str:
-    """The first block of this language under this heading of the page."""
-    _, there, rest = PAGE.read_text().partition(f"\n## {heading}\n")
-    _, fenced, code = rest.partition("\n## ")[0].partition(f"\n```{language}\n")
-    assert there, f"docs/readers.md has no {heading}"
-    assert fenced, f"docs/readers.md has no {language} under {heading}"
-    return code.partition("\n```")[0]
+def block(heading: str, language: str, page: str = "readers.md", number: int = 0) -> str:
+    """A block of this language under this heading of the page, the first one unless *number* says otherwise."""
+    _, there, rest = (DOCS / page).read_text().partition(f"\n## {heading}\n")
+    _, *blocks = rest.partition("\n## ")[0].split(f"\n```{language}\n")
+    assert there, f"docs/{page} has no {heading}"
+    assert len(blocks) > number, f"docs/{page} has too few blocks of {language} under {heading}"
+    return blocks[number].partition("\n```")[0]
 
 
 class _Book:

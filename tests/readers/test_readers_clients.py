@@ -12,14 +12,17 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # exported without saying so
 
 from brokers import Kafka
-from readers.connect import libraries
+from readers.maven import libraries
 from readers.pages import block, history
 from support import eventually
+from tickwire.broker.apache import VERSION
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka.clients import producer_config
 from tickwire.kafka.dead_letters.reader import read_oldest
 from tickwire.kafka.dead_letters.selection import DeadLetter
 from tickwire.records.codec import Record
+
+CONNECT = (f"org.apache.kafka:connect-runtime:{VERSION}", f"org.apache.kafka:connect-file:{VERSION}")
 
 pytestmark = pytest.mark.kafka
 
@@ -66,7 +69,14 @@ def sink(kafka: Kafka, topic: str, tmp_path: Path) -> Iterator[Path]:
     sink |= {f"errors.deadletterqueue.{name}": value for name, value in _dead_letters(topic).items()}
     sink |= {"tasks.max": 1, "errors.tolerance": "all"}
     connector.write_text(_properties(sink))
-    java = ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{libraries()}/*"]
+    java = [
+        "java",
+        "-Xmx256m",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-cp",
+        f"{libraries('connect', VERSION, CONNECT)}/*",
+    ]
     with (tmp_path / "connect.log").open("wb") as log:
         process = subprocess.Popen(
             [*java, "org.apache.kafka.connect.cli.ConnectStandalone", worker, connector],
