@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DEMO_SECONDS ?= 20
+UI ?=
+DEMO_SECONDS ?= $(if $(UI),3600,20)
 EXCHANGE ?= binance
 SYMBOLS ?=
 LIVE ?=
@@ -13,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE  # tests start hundreds of processes: each woul
 .PHONY: help demo test check faults soak bench bench-quick bench-check clean
 
 help:
-	@echo "make demo    market data through Kafka for $(DEMO_SECONDS) s: EXCHANGE=, CHANNELS=, and SYMBOLS=BTCUSDT LIVE=1 for a real one (tickwire exchanges lists them)"
+	@echo "make demo    market data through Kafka for $(DEMO_SECONDS) s: EXCHANGE=, CHANNELS=, and SYMBOLS=BTCUSDT LIVE=1 for a real one (tickwire exchanges lists them); UI=1 shows it on http://127.0.0.1:8080/ until Ctrl-C"
 	@echo "make test    every check and every test"
 	@echo "make faults  brokers killed and frozen, networks cut, consumers and publishers killed: all of it, about 10 minutes"
 	@echo "make soak    producers and consumers on a Kafka and exchanges in trouble for $(MINUTES) minutes (MINUTES=), then the accounting and the memory"
@@ -35,7 +36,7 @@ $(VENV)/.dev: $(VENV)/.runtime
 	@touch $@
 
 demo: $(VENV)/.runtime
-	@$(BIN)/tickwire demo --exchange $(EXCHANGE) --seconds $(DEMO_SECONDS) $(if $(SYMBOLS),--symbols $(SYMBOLS)) $(if $(CHANNELS),--channels $(CHANNELS)) $(if $(LIVE),--live)
+	@$(BIN)/tickwire demo --exchange $(EXCHANGE) --seconds $(DEMO_SECONDS) $(if $(SYMBOLS),--symbols $(SYMBOLS)) $(if $(CHANNELS),--channels $(CHANNELS)) $(if $(LIVE),--live) $(if $(UI),--ui 8080)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check --quiet .

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tickwire.cli.accounting import add_reports, judge, of_exchanges, report_of, stages, troubles
-from tickwire.cli.metrics_page import Family
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.losses import droppable, last_line, losses
+from tickwire.metrics_page import Family
 
 BOOK = {"bids": [["1.00", "2"]], "asks": [["1.01", "3"]]}
 

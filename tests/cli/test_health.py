@@ -21,9 +21,9 @@ from registry_support import avro, client
 from support import aeventually, eventually, free_port
 from tickwire.broker import EmbeddedBroker, MemoryRegistry
 from tickwire.cli.health import Health, consumer_troubles, producer_troubles
-from tickwire.cli.metrics_page import Page, read_page
 from tickwire.config.environment import for_child
 from tickwire.config.kafka_config import KafkaConfig
+from tickwire.metrics_page import Page, read_page
 from tickwire.simulator.server import SimulatedExchange
 
 

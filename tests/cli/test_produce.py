@@ -21,11 +21,11 @@ from faults.programs import Exchange, Program
 from kafka.mock_cluster import MockCluster
 from support import eventually, free_port
 from tickwire.cli import produce_output
-from tickwire.cli.metrics_page import Family
 from tickwire.cli.produce_output import Lines, ProducerTable, trouble
 from tickwire.config.environment import for_child
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import UnknownSymbol
+from tickwire.metrics_page import Family
 
 SYMBOLS = 3
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tickwire.cli.metrics_page import Page, by_label, total
+from tickwire.metrics_page import Page, by_label, total
 
 _OF_PUBLISHER = ("recovered", "spill_folder")  # which exchanges share
 _STAGES = ("acknowledged", "conflated", "dropped", "failed", "spilled", "in_flight", "unsettled")

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from tickwire.cli.metrics_page import read_page, total
 from tickwire.config.environment import for_child, replace_with
 from tickwire.errors import TickwireError
+from tickwire.metrics_page import read_page, total
 
 _POLL_S = 0.02
 _fork = multiprocessing.get_context("fork")

@@ -17,6 +17,7 @@ from tickwire.broker.ports import free_ports
 from tickwire.cli.accounting import judge, total_outcomes
 from tickwire.cli.children import Child, get_json, metric, post
 from tickwire.cli.common import show, show_table
+from tickwire.cli.ui import require_page
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, TickwireError, UsageError
@@ -54,6 +55,9 @@ def demo(
     rate: Annotated[int, typer.Option(min=0, help="Updates a second of the simulated exchange; 0: no limit.")] = 500,
     channels: Annotated[str, typer.Option(help="Some of ticker,orderbook,trade.")] = ",".join(FeedConfig().channels),
     live: Annotated[bool, typer.Option("--live", help="Read the real exchange; needs the internet.")] = False,
+    ui: Annotated[
+        int | None, typer.Option(metavar="PORT", min=1, max=65535, help="Show it on a page, as `tickwire ui` does.")
+    ] = None,
 ) -> None:
     """Run the main job for some seconds and check that nothing was lost.
 
@@ -66,7 +70,10 @@ def demo(
       tickwire demo --exchange binance,okx
       tickwire demo --channels ticker,orderbook,trade
       tickwire demo --exchange binance --symbols BTCUSDT --live
+      tickwire demo --exchange binance,kraken --symbols 20 --seconds 600 --ui 8080
     """
+    if ui is not None:
+        require_page()
     if not live and symbols and not symbols.isdigit():
         raise UsageError(
             f"--symbols {symbols!r} names symbols, which the simulated exchange does not have: "
@@ -85,6 +92,8 @@ def demo(
         run = _Demo(exchanges, symbols, asked, rate, Path(folder), live=live)
         with run.processes:
             run.start()
+            if ui is not None:
+                run.show(ui)
             stop.wait(seconds)
             run.drain()
             run.end()
@@ -147,7 +156,7 @@ class _Demo:
 
     def start(self) -> None:
         broker_port, self.producer_port, self.consumer_port, *ports = free_ports("127.0.0.1", 3 + len(self.exchanges))
-        kafka = {
+        kafka = self.kafka = {
             "KAFKA_ENABLED": "true",
             "KAFKA_BROKERS": f"127.0.0.1:{broker_port}",
             "KAFKA_METRICS_ENABLED": "true",
@@ -177,6 +186,13 @@ class _Demo:
         )
         print(_first_record(KafkaConfig.model_validate({"brokers": kafka["KAFKA_BROKERS"]})), flush=True)
         self.consumer.until(lambda: self._consumed("kafka_consumer_records_total") > 0, "the first record", _READY_S)
+
+    def show(self, port: int) -> None:
+        """Serve the page."""
+        pages = ",".join(f"http://127.0.0.1:{of}/metrics" for of in (self.producer_port, self.consumer_port))
+        child = self._spawn("ui", ["--port", str(port), "--metrics", pages], self.kafka)
+        child.wait_for("The page is at", _READY_S)
+        print(f"The page is at http://127.0.0.1:{port}/ (Ctrl-C ends the demo).", flush=True)
 
     def _simulate(self, ports: Sequence[int]) -> dict[str, str]:
         """Start the exchanges; give what points a feed at them."""

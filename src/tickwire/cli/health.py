@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
-from tickwire.cli.metrics_page import Page, by_label, page_of, total
+from tickwire.metrics_page import Page, by_label, page_of, total
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

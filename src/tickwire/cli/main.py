@@ -24,6 +24,7 @@ from tickwire.cli import (
     smoke,
     spill,
     topics,
+    ui,
 )
 from tickwire.cli.common import json_escapes
 from tickwire.cli.logs import say_error, start_logging
@@ -71,6 +72,7 @@ app.command()(broker.broker)
 app.command()(simulate.simulate)
 app.command()(exchanges.exchanges)
 app.command()(demo.demo)
+app.command()(ui.ui)
 app.add_typer(config.app, name="config")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(schemas.app, name="schemas")

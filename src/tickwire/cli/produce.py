@@ -18,7 +18,6 @@ from tickwire.cli.allocator import give_memory_back
 from tickwire.cli.common import check_writable, printable, require_kafka, show_table, split_settings, start_metrics
 from tickwire.cli.health import Health, producer_troubles
 from tickwire.cli.logs import start_logging
-from tickwire.cli.metrics_page import page_of
 from tickwire.cli.produce_output import Progress, progress, say_start
 from tickwire.cli.rereading import reread
 from tickwire.cli.worker import Reporter
@@ -30,6 +29,7 @@ from tickwire.config.share import WHOLE, Share
 from tickwire.errors import SubscriptionRefused, TickwireError, UsageError
 from tickwire.exchanges.wanted import Wanted
 from tickwire.losses import droppable, last_line, losses
+from tickwire.metrics_page import page_of
 from tickwire.records.kinds import BOOKS, topics_by_kind
 from tickwire.signals import Hangups, Stop, run_alone
 from tickwire.wire.arguments import check_channels

@@ -15,9 +15,9 @@ from rich.text import Text
 from tickwire import compiled
 from tickwire.cli.common import is_terminal, printable
 from tickwire.cli.logs import log_to
-from tickwire.cli.metrics_page import Page, by_label, total
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
+from tickwire.metrics_page import Page, by_label, total
 
 logger = logging.getLogger(__name__)
 

@@ -19,10 +19,10 @@ from prometheus_client.registry import Collector
 
 from tickwire import metrics
 from tickwire.cli.accounting import add_reports, report_of, stages
-from tickwire.cli.metrics_page import Family, add_up, exported, only_counts, read_page
 from tickwire.cli.worker import LENGTH_BYTES, REQUEST_BYTES
 from tickwire.config.share import Share
 from tickwire.errors import TickwireError
+from tickwire.metrics_page import Family, add_up, exported, only_counts, read_page
 from tickwire.signals import Hangups, Stop
 from tickwire.wire.backoff import Backoff
 

@@ -71,44 +71,50 @@ def replay(
     rules = ReplayRules(wanted, target, max_replays, allow_orderbook, limit, rate)
     audit = Audit() if execute else None
     report = _run(config, rules, audit)
-    print(json.dumps(_facts(report), indent=1)) if as_json else _show(report, config.dlq_topic)
+    print(json.dumps(replay_facts(report), indent=1)) if as_json else _show(report, config.dlq_topic)
     if report.ended == "signal":
         raise typer.Exit(1)
 
 
 def _run(config: "KafkaConfig", rules: "ReplayRules", audit: Audit | None) -> "ReplayReport":
+    with Stop() as stop, ExitStack() as stack:
+        looked = stack.enter_context(_progress())
+        return run_audited(config, rules, audit, lambda: stop.requested, looked, stack.close)
+
+
+def run_audited(
+    config: "KafkaConfig",
+    rules: "ReplayRules",
+    audit: Audit | None,
+    stopping: Callable[[], bool] = lambda: False,
+    looked: Callable[[int, int], None] = lambda _done, _total: None,
+    over: Callable[[], None] = lambda: None,
+) -> "ReplayReport":
+    """Replay, and write who did what, also after an error; a dry run without *audit*. *over* is called before that."""
     from tickwire.kafka.dead_letters.replay.run import Replay  # noqa: PLC0415 - the library may be missing
 
-    with Stop() as stop, ExitStack() as stack:
-        replay_id = secrets.token_hex(8)
-        replay = Replay(
-            config,
-            rules,
-            execute=audit is not None,
-            replay_id=replay_id,
-            stopping=lambda: stop.requested,
-            looked=stack.enter_context(_progress()),
-        )
-        error: BaseException | None = None
-        try:
-            return replay.run()
-        except BaseException as e:
-            error = e
-            raise
-        finally:
-            stack.close()  # the bar, before a line is written
-            if audit is not None:
-                facts = _facts(replay.report)
-                cause = None if error is None else str(error) if isinstance(error, TickwireError) else repr(error)
-                rest = {"topic": config.dlq_topic, "brokers": config.brokers, "rules": asdict(rules), "error": cause}
-                audit.write("replay", rest | facts)
-                logger.info(
-                    "dlq.replay id=%s ended=%s sent=%r audit=%r",
-                    replay_id,
-                    facts["ended"],
-                    facts["sent"],
-                    str(audit.path),
-                )
+    replay_id = secrets.token_hex(8)
+    replay = Replay(config, rules, execute=audit is not None, replay_id=replay_id, stopping=stopping, looked=looked)
+    error: BaseException | None = None
+    try:
+        return replay.run()
+    except BaseException as e:
+        error = e
+        raise
+    finally:
+        over()  # the bar, before a line is written
+        if audit is not None:
+            facts = replay_facts(replay.report)
+            cause = None if error is None else str(error) if isinstance(error, TickwireError) else repr(error)
+            rest = {"topic": config.dlq_topic, "brokers": config.brokers, "rules": asdict(rules), "error": cause}
+            audit.write("replay", rest | facts)
+            logger.info(
+                "dlq.replay id=%s ended=%s sent=%r audit=%r",
+                replay_id,
+                facts["ended"],
+                facts["sent"],
+                str(audit.path),
+            )
 
 
 @contextmanager
@@ -122,7 +128,8 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _facts(report: "ReplayReport") -> dict[str, Any]:
+def replay_facts(report: "ReplayReport") -> dict[str, Any]:
+    """What a run found and did, for tools."""
     routes = [
         {"action": route.action, "to": route.topic, "error_type": error_type, "reason": route.reason, "records": count}
         for (route, error_type), count in report.routes.most_common()

@@ -130,12 +130,16 @@ class MarketState:
         elif not self._follows(key, state, message, behind=here == state.partition and record.offset > state.offset):
             return
         state.partition, state.offset = here, record.offset
-        if message.action == "snapshot":
-            state.book, state.whole, state.reason = Book(message.bids, message.asks), True, None
-        elif message.action == "invalid":
-            state.whole, state.reason = False, message.reason
-        elif state.whole and state.book is not None:
-            state.book.apply(message.bids, message.asks)
+        try:
+            if message.action == "snapshot":
+                state.book, state.whole, state.reason = Book(message.bids, message.asks), True, None
+            elif message.action == "invalid":
+                state.whole, state.reason = False, message.reason
+            elif state.whole and state.book is not None:
+                state.book.apply(message.bids, message.asks)
+        except ValueError as e:  # of levels that are text which nobody has read
+            state.book, state.whole, state.reason = None, False, "jump"
+            raise RecordRejected("validate", str(e)) from None
         state.sequence, state.depth = message.sequence, message.depth
 
     def _follows(self, key: str, state: BookState, message: OrderBook, *, behind: bool) -> bool:

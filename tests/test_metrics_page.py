@@ -6,7 +6,7 @@ from prometheus_client.registry import Collector
 from openmetrics import read_strictly
 from tickwire import metrics
 from tickwire.cli.accounting import add_reports, report_of
-from tickwire.cli.metrics_page import Family, add_up, by_label, exported, only_counts, read_page, total
+from tickwire.metrics_page import Family, add_up, by_label, exported, only_counts, read_page, total
 
 
 def page(frames: int, waiting: int, seconds: float, age: float) -> dict[str, Family]:

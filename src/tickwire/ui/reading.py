@@ -1,0 +1,269 @@
+"""Reads our topics and the positions of groups, as somebody who looks on: in no group, committing nothing. Blocks."""
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # exported without saying so
+from msgspec import Raw
+
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import TickwireError
+from tickwire.events.types import OrderBook
+from tickwire.kafka.causes import said
+from tickwire.kafka.clients import admin_config, consumer_config, make
+from tickwire.kafka.codes import MISSING, final_error
+from tickwire.kafka.consuming.positions import Start, look_up_start
+from tickwire.kafka.consuming.progress import Partition
+from tickwire.kafka.received import ReceivedRecord, value_reader
+from tickwire.records.codec import record_key
+from tickwire.registry_errors import RegistryFailed
+from tickwire.ui.figures import Group
+
+logger = logging.getLogger(__name__)
+
+BACK_MS = 65_000  # begin so long ago: a keyframe of every book is a minute apart by default
+MOST_GROUPS = 100
+_BATCH = 5_000
+_READ_S = 0.2
+_LOOK_S = 3.0  # between looks at which topics there are
+_ANSWER_S = 2.0
+_REQUEST_S = 5.0
+
+
+@dataclass(slots=True)
+class Batch:
+    """What was read at once: records, and how many new messages there were, of each key and of dead letters.
+
+    New is what came since this looks on.
+    """
+
+    records: list[ReceivedRecord] = field(default_factory=list)
+    counts: Counter[bytes | None] = field(default_factory=Counter)
+    dead_letters: int = 0
+
+    @property
+    def messages(self) -> int:
+        """How many messages are new."""
+        return self.counts.total()
+
+
+class Onlooker:
+    """Reads every partition of our topics from shortly before now, and new ones as they come.
+
+    ``away`` says whether Kafka answered when it was asked last, ``trouble`` why a topic cannot be read. Raises
+    :exc:`~tickwire.errors.KafkaFailed` and :exc:`~tickwire.errors.UsageError` for settings that cannot be used.
+    """
+
+    def __init__(self, config: KafkaConfig, clock: Callable[[], float] = time.time) -> None:
+        self._config = config
+        self._reader = value_reader(config)
+        self._topics = (*config.topics, config.dlq_topic)
+        self._positions: dict[Partition, int] = {}
+        self._began_ms = int(clock() * 1000)
+        self._look_at = 0.0
+        self._busy = threading.Lock()  # a consumer that is closed while another thread reads may crash
+        self.away = False
+        self.trouble: str | None = None
+        settings = {"auto.offset.reset": "earliest", "error_cb": self._note}
+        # The library wants a group's name, but a group is joined by subscribing only.
+        self._consumer = make(Consumer, consumer_config(config, f"{config.group_id}-onlooker") | settings)
+
+    def read(self) -> Batch:
+        """Wait a moment for messages."""
+        with self._busy:
+            return self._read()
+
+    def _read(self) -> Batch:
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look()
+            self._look_at = time.monotonic() + _LOOK_S
+        if not self._positions:
+            time.sleep(_READ_S)  # consume() would wait, too, but raise without an assignment
+            return Batch()
+        good = []
+        for message in self._consumer.consume(_BATCH, _READ_S):
+            error = message.error()
+            if error is None:
+                self._positions[message.topic() or "", message.partition() or 0] = (message.offset() or 0) + 1
+                good.append(message)
+            elif error.code() in MISSING:  # looked for again
+                self._positions = {at: n for at, n in self._positions.items() if at[0] != message.topic()}
+            elif (
+                final := final_error(error, message.topic() or "", message.partition(), message.offset())
+            ) is not None:
+                self.trouble = str(final)
+        if good:
+            self.away = False
+        return self._batch(good)
+
+    def behind(self) -> int:
+        """How many offsets there are that were not read, as far as the last answers of Kafka tell."""
+        left = 0
+        for partition, position in self._positions.items():
+            try:
+                _, high = self._consumer.get_watermark_offsets(TopicPartition(*partition), cached=True)
+            except KafkaException:
+                continue
+            left += max(0, high - max(position, 0)) if position >= 0 and high >= 0 else 0
+        return left
+
+    def close(self) -> None:
+        """Leave Kafka alone."""
+        with self._busy:
+            self._consumer.close()
+
+    def _batch(self, messages: Sequence[Any]) -> Batch:
+        batch = Batch()
+        kept, batch.counts, batch.dead_letters = conflate(messages, self._config, self._began_ms)
+        asks = True
+        for message in kept:
+            record = unread_book(message) if message.topic() == self._config.orderbook_topic else None
+            if record is None:
+                record = ReceivedRecord.from_message(message, self._reader)
+                try:  # here, as it may ask the schema registry, which takes its time
+                    _ = asks and record.event
+                except RegistryFailed:
+                    asks = False  # once in a batch is enough; whoever asks for the event is told again
+                except TickwireError:
+                    pass  # whoever asks for the event is told
+            batch.records.append(record)
+        return batch
+
+    def _look(self) -> None:
+        try:
+            there = self._consumer.list_topics(timeout=_ANSWER_S).topics
+            self.away = False
+            fresh = [
+                (name, number)
+                for name in self._topics
+                if name in there
+                for number in there[name].partitions
+                if (name, number) not in self._positions
+            ]
+            if not fresh:
+                return
+            start = Start("time", self._began_ms - BACK_MS)
+            offsets = look_up_start(self._consumer, start, fresh)
+            self._positions |= {partition: offsets.get(partition, 0) for partition in fresh}
+            self._consumer.assign([TopicPartition(*at, offset) for at, offset in self._positions.items()])
+        except KafkaException as e:
+            self.away = True
+            logger.debug("ui.no_answer error=%r", said(e))
+
+    def _note(self, error: object) -> None:
+        logger.debug("ui.client_error error=%r", str(error))
+
+
+def conflate(
+    messages: Sequence[Any], config: KafkaConfig, since_ms: int
+) -> tuple[list[Any], Counter[bytes | None], int]:
+    """Leave out what a later message of its key replaces anyway: all but the last one, outside books. Pure.
+
+    Also count the messages since a time, by key, and the dead letters among them, which are left out.
+    """
+    books, letters = config.orderbook_topic, config.dlq_topic
+    kept: list[Any] = []
+    counts: Counter[bytes | None] = Counter()
+    seen: set[tuple[str, bytes | None]] = set()
+    dead_letters = 0
+    for message in reversed(messages):
+        topic, key = message.topic(), message.key()
+        new = message.timestamp()[1] >= since_ms
+        if topic == letters:
+            dead_letters += new
+            continue
+        if new:
+            counts[key] += 1
+        if topic != books:
+            if (topic, key) in seen:
+                continue
+            seen.add((topic, key))
+        kept.append(message)
+    kept.reverse()
+    return kept, counts, dead_letters
+
+
+class _Book(OrderBook, tag="orderbook"):
+    bids: Raw  # type: ignore[assignment]
+    asks: Raw  # type: ignore[assignment]
+
+
+_decode_book: Callable[[bytes], _Book] = msgspec.json.Decoder(_Book).decode
+
+
+def unread_book(message: Any) -> ReceivedRecord | None:
+    """Take a book's message in JSON, leaving its levels text, which books take as it is. Pure.
+
+    That is a third of the work, and books are most of what there is. None: it is no such message, or cannot be one.
+    """
+    key, value = message.key(), message.value()
+    if not value or value[:1] != b"{":
+        return None
+    try:
+        said = _decode_book(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if key != record_key(said.exchange, said.symbol) or said.epoch < 0 or said.book_seq < 0:
+        return None
+    event = OrderBook(
+        action=said.action,
+        exchange=said.exchange,
+        symbol=said.symbol,
+        exchange_symbol=said.exchange_symbol,
+        depth=said.depth,
+        bids=said.bids,  # type: ignore[arg-type]
+        asks=said.asks,  # type: ignore[arg-type]
+        epoch=said.epoch,
+        book_seq=said.book_seq,
+        reason=said.reason,
+        sequence=said.sequence,
+        exchange_us=said.exchange_us,
+        received_us=said.received_us,
+    )
+    return ReceivedRecord(message.topic(), message.partition(), message.offset(), key, None, _event=event)
+
+
+class Groups:
+    """Asks how far consumer groups have come in our topics."""
+
+    def __init__(self, config: KafkaConfig) -> None:
+        self._topics = frozenset(config.topics)
+        self._admin = make(AdminClient, admin_config(config))
+
+    def ask(self) -> list[Group]:
+        """The groups that have committed something in our topics. Raises ``KafkaException``."""
+        listed = self._admin.list_consumer_groups(request_timeout=_REQUEST_S).result()
+        ends: dict[Partition, int] = {}
+        found = []
+        for entry in sorted(listed.valid, key=lambda entry: entry.group_id)[:MOST_GROUPS]:
+            asked = [ConsumerGroupTopicPartitions(entry.group_id)]
+            answer = self._admin.list_consumer_group_offsets(asked, request_timeout=_REQUEST_S)
+            committed = {
+                (at.topic, at.partition): at.offset
+                for at in answer[entry.group_id].result().topic_partitions or ()
+                if at.topic in self._topics and at.offset >= 0
+            }
+            if not committed:
+                continue
+            ends |= self._ends([at for at in committed if at not in ends])
+            lag: Counter[str] = Counter()
+            for at, offset in committed.items():
+                lag[at[0]] += max(0, ends.get(at, offset) - offset)
+            found.append(Group(entry.group_id, entry.state.name.lower(), lag))
+        return found
+
+    def _ends(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
+        if not partitions:
+            return {}
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        query = dict.fromkeys((TopicPartition(*at) for at in partitions), latest)
+        answers = self._admin.list_offsets(query, request_timeout=_REQUEST_S)
+        return {(at.topic, at.partition): answer.result().offset for at, answer in answers.items()}
