@@ -4,6 +4,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -141,3 +142,15 @@ def test_help_and_version_need_no_settings_that_can_be_read(
     assert run("--version") == 0
     assert run("exchanges") == 2
     assert "TICKWIRE_LOG_LEVEL" in capsys.readouterr().err
+
+
+def test_a_shell_completes_commands() -> None:
+    asked = """
+        eval "$(tickwire --show-completion)"
+        COMP_WORDS=(tickwire dlq re) COMP_CWORD=2
+        _tickwire_completion tickwire
+        echo "${COMPREPLY[@]}"
+    """
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    done = subprocess.run(["bash", "-c", asked], env={"PATH": path}, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("replay\n", "")

@@ -1,12 +1,22 @@
-"""``tickwire check``: whether Kafka is there, with everything in it that we need."""
+"""``tickwire check``: whether Kafka is there, with everything in it that we need, and a place for what waits for it."""
 
 import json
-from typing import Annotated
+import os
+import shutil
+from collections.abc import Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tickwire.cli.common import printable, require_kafka
+from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.loading import load_kafka
+from tickwire.config.paths import spill_root
+from tickwire.errors import NoHome
+
+if TYPE_CHECKING:
+    from tickwire.kafka.admin.check import Finding
 
 
 def check(
@@ -14,7 +24,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
     brokers: Annotated[str | None, typer.Option(help="KAFKA_BROKERS: host:port, comma-separated.")] = None,
 ) -> None:
-    """Check Kafka step by step: addresses, login, brokers, our topics, the schema registry, round trip; writes nothing.
+    """Check Kafka step by step: addresses, login, brokers, topics, schema registry, round trip, disk; writes nothing.
 
     Ends with 0 when a feed could start, else with 1. A hint is no failure.
 
@@ -29,7 +39,7 @@ def check(
     from tickwire.kafka.admin.check import healthy  # noqa: PLC0415
 
     findings = []
-    for finding in look(config, timeout):
+    for finding in chain(look(config, timeout), _spill(config)):
         findings.append(finding)
         if not as_json:
             print(f"{finding.state:7} {finding.step:11} {printable(finding.text)}", flush=True)
@@ -41,3 +51,27 @@ def check(
         print("Kafka is ready." if fine else "Kafka is not ready: see what FAILED.")
     if not fine:
         raise typer.Exit(1)
+
+
+def _spill(config: KafkaConfig) -> "Iterator[Finding]":
+    """The folder in which records would wait for Kafka: whether it can be written, has room, and what waits there."""
+    from tickwire.kafka.admin.check import Finding  # noqa: PLC0415 - as above
+    from tickwire.kafka.spill.home import waiting  # noqa: PLC0415
+
+    try:
+        folder = spill_root(config.spill_dir)
+    except NoHome as e:
+        yield Finding("spill", False, str(e))
+        return
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        yield Finding("spill", False, f"{folder} cannot be written: name another folder with KAFKA_SPILL_DIR")
+        return
+    free = shutil.disk_usage(there).free
+    yield Finding("spill", True, f"{folder} can be written, {free} bytes are free")
+    if free < config.spill_max_bytes:
+        text = f"the disk is full before KAFKA_SPILL_MAX_BYTES ({config.spill_max_bytes}) is: make room, or lower it"
+        yield Finding("spill", True, text, hint=True)
+    if folders := waiting(folder):
+        text = f"records wait in {len(folders)} folders there: `tickwire spill list` says which, and who sends them"
+        yield Finding("spill", True, text, hint=True)

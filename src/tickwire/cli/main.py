@@ -18,6 +18,7 @@ from tickwire.cli import (
     demo,
     dlq,
     exchanges,
+    init,
     produce,
     schemas,
     simulate,
@@ -31,6 +32,7 @@ from tickwire.cli.logs import say_error, start_logging
 from tickwire.config.loading import load_log
 from tickwire.errors import TickwireError
 
+_ANSWERED = {"--help", "--version", "--show-completion", "--install-completion"}
 _HELP_COLUMNS = 120  # at most, in terminals that have them
 # Of a wrong option or argument. The class that both typer's own click and an installed one derive this from.
 _TyperError: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
@@ -39,7 +41,6 @@ app = typer.Typer(
     name="tickwire",
     help="Exchange market data into Kafka, every message accounted for.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -67,6 +68,7 @@ def root(
 app.command()(produce.produce)
 app.command()(consume.consume)
 app.command(options_metavar=topics.USAGE, context_settings={"allow_extra_args": True})(topics.topics)
+app.command()(init.init)
 app.command()(check.check)
 app.command()(broker.broker)
 app.command()(simulate.simulate)
@@ -92,7 +94,7 @@ def main(arguments: Sequence[str] | None = None, *, path: Sequence[str] = (), na
     for part in path:
         command = command.commands[part]  # type: ignore[attr-defined]  # a group's; typer names no type for it
     try:
-        if not {"--help", "--version"} & set(given):  # which answer whatever the settings are
+        if not _ANSWERED.intersection(given):  # which answer whatever the settings are
             start_logging(load_log())
         code = command.main(args=given, prog_name=name, standalone_mode=False, max_content_width=_HELP_COLUMNS)
         sys.exit(code or 0)

@@ -27,7 +27,8 @@ from tickwire.errors import InvalidSetting, SettingsError
 
 logger = logging.getLogger(__name__)
 
-_TABLES: dict[type[Settings], str] = {KafkaConfig: "kafka", FeedConfig: "feed", LogConfig: "log"}
+TABLES: dict[type[Settings], str] = {KafkaConfig: "kafka", FeedConfig: "feed", LogConfig: "log"}
+"""The tables of the settings file."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ALIASES = {"bootstrap_servers": "brokers"}  # the name that Kafka's own clients use
 _S = TypeVar("_S", bound=Settings)
@@ -236,16 +237,16 @@ def _file(model: type[Settings]) -> tuple[list[_Layer], bool]:
             f"The settings file {str(path)!r} cannot be read ({_cause(error)}): "
             "correct it, or name another in TICKWIRE_CONFIG."
         ) from None
-    known = _TABLES.values()
+    known = TABLES.values()
     for name in sorted(document.keys() - set(known)):
         _warn_unknown(name, f"file {path}", " or ".join(f"[{table}]" for table in known))
-    found = document.get(_TABLES[model], {})
+    found = document.get(TABLES[model], {})
     plain = isinstance(found, dict)
     tables = [found] if plain else found if model is FeedConfig and isinstance(found, list) else []
     if not tables or not all(isinstance(table, dict) for table in tables):
         raise SettingsError(
-            f"In the settings file {str(path)!r}, {_TABLES[model]} should be a table, but is a single value: "
-            f"write its settings below a line [{_TABLES[model]}]."
+            f"In the settings file {str(path)!r}, {TABLES[model]} should be a table, but is a single value: "
+            f"write its settings below a line [{TABLES[model]}]."
         )
     if not plain and not all("exchange" in table for table in tables):
         raise SettingsError(f"In the settings file {str(path)!r} every [[feed]] needs an exchange: add it.")

@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -171,3 +172,36 @@ def test_the_command_writes_lines_or_json(
     report = json.loads(out)
     assert report["healthy"] is True
     assert [step["step"] for step in report["steps"]][:3] == ["settings", "address", "cluster"]
+
+
+def test_the_folder_for_what_waits_is_looked_at(
+    embedded: EmbeddedBroker,
+    unique: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    def spill() -> tuple[int, list[str]]:
+        code, out = run(capsys, "--brokers", embedded.bootstrap)
+        return code, [line.removesuffix("\n") for line in out.splitlines() if " spill " in line]
+
+    monkeypatch.setenv("KAFKA_TICKER_TOPIC", f"ticks.{unique}")
+    monkeypatch.setenv("KAFKA_SPILL_DIR", str(tmp_path / "spill"))
+    monkeypatch.setenv("KAFKA_SPILL_MAX_BYTES", "65536")
+    code, (line,) = spill()
+    assert (code, line.startswith("ok "), f"{tmp_path}/spill can be written" in line) == (0, True, True)
+
+    monkeypatch.setenv("KAFKA_SPILL_MAX_BYTES", str(1 << 60))
+    kept = tmp_path / "spill" / "binance" / "a"
+    kept.mkdir(parents=True)
+    (kept / "1.spill").touch()
+    code, (_, full, waiting) = spill()
+    assert (code, full[:4], waiting[:4]) == (0, "hint", "hint")
+    assert "KAFKA_SPILL_MAX_BYTES" in full
+    assert "records wait in 1 folders" in waiting
+
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("KAFKA_SPILL_DIR", str(tmp_path / "file" / "spill"))
+    code, (line,) = spill()
+    assert (code, line[:6]) == (1, "FAILED")
+    assert "KAFKA_SPILL_DIR" in line

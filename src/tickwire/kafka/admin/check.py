@@ -27,7 +27,9 @@ _LACKS = {
     "snappy": "aiokafka, kafka-python and KafkaJS",
 }
 
-Step: TypeAlias = Literal["settings", "address", "cluster", "brokers", "topic", "readers", "registry", "round trip"]
+Step: TypeAlias = Literal[
+    "settings", "address", "cluster", "brokers", "topic", "readers", "registry", "round trip", "spill"
+]
 
 
 @dataclass(frozen=True, slots=True)
