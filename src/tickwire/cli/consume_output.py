@@ -205,7 +205,7 @@ class LiveTable(Watch):
         for topic in sorted(report.consumed):
             counts = (report.processed[topic], report.dead_letters[topic], report.commits[topic])
             rows.append((topic, *map(str, counts)))
-        return self._table(("topic", "processed", "dead letters", "commits"), rows)
+        return columns(self._console.width, ("topic", "processed", "dead letters", "commits"), rows)
 
     def _books(self, state: MarketState, report: ConsumerReport, seconds: float) -> Table:
         trades = state.trades.copy()  # handlers run beside this
@@ -220,22 +220,9 @@ class LiveTable(Watch):
             traded = [short_number(trades[key].price) if key in trades else ""] if trades else []
             rows.append((key, *cells, *traded))
         heading = ("key", "book", "bid", "ask", "book_seq", "book/s", "lag", *(["trade"] if trades else []))
-        table = self._table(heading, rows)
+        table = columns(self._console.width, heading, rows)
         if len(keys) > room:
             table.add_row(f"… and {len(keys) - room} more")
-        return table
-
-    def _table(self, heading: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-        """A table without the last columns where the window is too narrow for all; no cell of a column is cut then."""
-        widths = [max(map(len, column)) for column in zip(heading, *rows, strict=True)]
-        shown = len(heading)
-        while shown > _ALWAYS and sum(widths[:shown]) + _GAP * (shown - 1) > self._console.width:
-            shown -= 1
-        table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
-        for name in heading[:shown]:
-            table.add_column(name, no_wrap=True)
-        for row in rows:
-            table.add_row(*(Text(printable(cell), style=_STYLES.get(cell, "")) for cell in row[:shown]))
         return table
 
     def _rate(self, key: str, book: BookState, seconds: float) -> float:
@@ -254,6 +241,20 @@ def _book_cells(state: BookState, rate: float, report: ConsumerReport) -> tuple[
         f"{rate:.0f}",
         str(report.lag.get(state.partition, "")),
     )
+
+
+def columns(width: int, heading: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table without the last columns where a window is too narrow for all; no cell of a column is cut then."""
+    widths = [max(map(len, column)) for column in zip(heading, *rows, strict=True)]
+    shown = len(heading)
+    while shown > _ALWAYS and sum(widths[:shown]) + _GAP * (shown - 1) > width:
+        shown -= 1
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
+    for name in heading[:shown]:
+        table.add_column(name, no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(printable(cell), style=_STYLES.get(cell, "")) for cell in row[:shown]))
+    return table
 
 
 def short_number(text: str) -> str:

@@ -26,6 +26,7 @@ from tickwire.cli import (
     spill,
     topics,
     ui,
+    watch,
 )
 from tickwire.cli.common import json_escapes
 from tickwire.cli.logs import say_error, start_logging
@@ -75,6 +76,7 @@ app.command()(simulate.simulate)
 app.command()(exchanges.exchanges)
 app.command()(demo.demo)
 app.command()(ui.ui)
+app.command()(watch.watch)
 app.add_typer(config.app, name="config")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(schemas.app, name="schemas")

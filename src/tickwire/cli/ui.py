@@ -37,7 +37,7 @@ def ui(
         str | None,
         typer.Option(
             metavar="URL,URL",
-            help="Metrics pages of producers and consumers; KAFKA_METRICS_HOST and _PORT if not given; '' for none.",
+            help="Metrics pages of producers and consumers; that of the settings if KAFKA_METRICS_ENABLED.",
         ),
     ] = None,
     allowed_host: Annotated[
@@ -79,9 +79,9 @@ def require_page() -> None:
 
 
 def metrics_pages(config: KafkaConfig, text: str | None) -> list[str]:
-    """The addresses that ``--metrics`` names, or the one of the settings. Raises :exc:`UsageError`."""
+    """The addresses that ``--metrics`` names, or that of the settings. Raises :exc:`~tickwire.errors.UsageError`."""
     if text is None:
-        return [f"http://{config.metrics_host}:{config.metrics_port}/metrics"]
+        return [f"http://{config.metrics_host}:{config.metrics_port}/metrics"] if config.metrics_enabled else []
     urls = [part.strip() for part in text.split(",") if part.strip()]
     for url in urls:
         try:

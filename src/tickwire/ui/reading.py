@@ -89,7 +89,13 @@ class Onlooker:
             time.sleep(_READ_S)  # consume() would wait, too, but raise without an assignment
             return Batch()
         good = []
-        for message in self._consumer.consume(_BATCH, _READ_S):
+        try:
+            messages = self._consumer.consume(_BATCH, _READ_S)
+        except KafkaException as e:
+            self.trouble = f"Reading failed: {said(e)}"
+            time.sleep(_READ_S)
+            return Batch()
+        for message in messages:
             error = message.error()
             if error is None:
                 self._positions[message.topic() or "", message.partition() or 0] = (message.offset() or 0) + 1

@@ -54,11 +54,13 @@ class View:
 
     async def run(self) -> None:
         """Go on until this is cancelled."""
+        works = (self._reading(), self._grouping(), self._scraping(), self._counting())
+        tasks = [asyncio.create_task(work) for work in works]
         try:
-            async with asyncio.TaskGroup() as tasks:
-                for work in (self._reading(), self._grouping(), self._scraping(), self._counting()):
-                    tasks.create_task(work)
+            await asyncio.gather(*tasks)
         finally:
+            for task in tasks:
+                task.cancel()
             self._kafka.close()
 
     async def _reading(self) -> None:
