@@ -1,7 +1,10 @@
 """The documentation says what the code does."""
 
 import re
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import prometheus_client
 import pytest
@@ -122,3 +125,50 @@ def test_the_page_on_the_architecture_names_every_room_and_no_other() -> None:
 def _rooms(table: str) -> set[str]:
     cells = [row.split("|")[2] for row in table.splitlines() if re.match(r"\| \d", row)]
     return {room for cell in cells for room in re.findall(r"`([^`]+)`", cell)}
+
+
+def commands(text: str) -> list[list[str]]:
+    """The arguments of each `tickwire` in lines for a shell, without what is set before it and what comes after it."""
+    found = []
+    for line in re.sub(r"\\\n\s*", " ", text).splitlines():
+        words = shlex.split(line, comments=True)
+        while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
+            del words[0]
+        if words and words[0] == "tickwire":
+            ends = [words.index(end) for end in ("|", "&&", ">", "&") if end in words]
+            found.append(words[1 : min(ends, default=None)])
+    return found
+
+
+def shell_blocks(page: Path) -> str:
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    return "".join(text for language, text in blocks if not language)
+
+
+def accept(arguments: Sequence[str]) -> None:
+    """Parse as the command line does, and do nothing."""
+    words, command = [*arguments], cast("Any", typer.main.get_command(app))
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    command.make_context(command.name, words)
+
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_command_line_takes_every_command_that_a_page_shows(page: Path) -> None:
+    for arguments in commands(shell_blocks(page)):
+        accept(arguments)
+
+
+def test_the_command_line_takes_every_example_of_its_help() -> None:
+    def examples(command: Any) -> Iterator[str]:
+        yield (command.help or "").partition("Examples:\n")[2]
+        for sub in getattr(command, "commands", {}).values():
+            yield from examples(sub)
+
+    shown = [arguments for text in examples(typer.main.get_command(app)) for arguments in commands(text)]
+    assert len(shown) > 50
+    for arguments in shown:
+        accept(arguments)
