@@ -14,6 +14,7 @@ from tickwire.records.kinds import KIND_OF
 pytestmark = pytest.mark.skipif(native is None, reason="there is no compiled part")
 
 ENCODERS = {"avro": "AvroEncoder", "protobuf": "ProtobufEncoder"}
+READERS = {"avro": "AvroReader", "protobuf": "ProtobufReader"}
 HEAD = {"avro": 5, "protobuf": 6}  # bytes in front of a body
 every_event = st.one_of(*events.values())
 
@@ -33,9 +34,9 @@ def damaged(draw: st.DrawFn) -> tuple[str, str, bytes]:
 def test_both_forms_of_the_code_say_the_same_of_damaged_values(value: tuple[str, str, bytes]) -> None:
     kind, name, data = value
     says: list[MarketEvent | str] = []
-    for read in (getattr(native, f"read_{name}"), python_forms[f"read_{name}"]):
+    for form in (getattr(native, READERS[name]), python_forms[READERS[name]]):
         try:
-            says.append(read(kind, data, HEAD[name]))
+            says.append(form(kind)(data))
         except RecordRejected as e:
             says.append(str(e))
     assert says[0] == says[1]

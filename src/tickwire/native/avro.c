@@ -1,4 +1,4 @@
-/* Avro: the compiled form of AvroEncoder and read_avro in records/formats/avro.py. */
+/* Avro: the compiled form of AvroEncoder and AvroReader in records/formats/avro.py. */
 #include "formats.h"
 
 enum { COUNT_BYTES = 5 }; /* of levels, at most */
@@ -87,31 +87,33 @@ take_piece(Text *data, Piece *piece)
 }
 
 static PyObject *
-read_levels(Text *data)
+read_level(Text *data)
 {
-    long long count;
-    PyObject *levels = PyList_New(0);
-    while (levels && take_zigzag(data, &count)) {
-        if (!count)
-            return levels;
-        if (count < 0 || count > data->end - data->at)
-            break;
-        for (; count; count--) {
-            Piece pair[2];
-            PyObject *level = take_piece(data, &pair[0]) && take_piece(data, &pair[1]) ? make_level(pair) : NULL;
-            int failed = !level || PyList_Append(levels, level);
-            Py_XDECREF(level);
-            if (failed)
-                goto other;
-        }
-    }
-other:
-    Py_XDECREF(levels);
-    return NULL;
+    Piece pair[2];
+    return take_piece(data, &pair[0]) && take_piece(data, &pair[1]) ? make_level(pair) : NULL;
 }
 
 static PyObject *
-read_field(const Fields *fields, const Field *field, Text *data)
+read_levels(Text *data)
+{
+    long long count;
+    if (!take_zigzag(data, &count) || count < 0 || count > (data->end - data->at) / 2)
+        return NULL;
+    PyObject *levels = PyList_New((Py_ssize_t)count);
+    for (Py_ssize_t i = 0; levels && i < count; i++) {
+        PyObject *level = read_level(data);
+        if (level)
+            PyList_SET_ITEM(levels, i, level);
+        else
+            Py_CLEAR(levels);
+    }
+    if (levels && count && (!take_zigzag(data, &count) || count)) /* one block is all that we write */
+        Py_CLEAR(levels);
+    return levels;
+}
+
+static PyObject *
+read_field(const Fields *fields, const Field *field, Text *data, PyObject **texts)
 {
     Piece piece;
     long long number;
@@ -127,36 +129,31 @@ read_field(const Fields *fields, const Field *field, Text *data)
         return take_zigzag(data, &number) ? PyLong_FromLongLong(number) : NULL;
     if (!take_piece(data, &piece))
         return NULL;
-    if (field->type != WORD)
-        return PyUnicode_DecodeUTF8(piece.text, piece.size, NULL);
-    return Py_XNewRef(word_of(fields, field, word_number(field, &piece)));
+    if (field->type == NAME)
+        return make_name(texts, &piece);
+    return field->type == WORD ? Py_XNewRef(word_of(fields, field, word_number(field, &piece))) : make_text(&piece);
+}
+
+static int
+read_all(const Fields *fields, Text *data, PyObject **texts, PyObject **values)
+{
+    for (int i = 0; i < fields->count; i++)
+        if (!(values[i] = read_field(fields, &fields->fields[i], data, texts)))
+            return 0;
+    return data->at == data->end;
 }
 
 static PyObject *
-read_event(const Fields *fields, Text *data)
+avro_reader_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords))
 {
-    PyObject *values[MOST_FIELDS], *event = NULL;
-    int count = 0;
-    while (count < fields->count && (values[count] = read_field(fields, &fields->fields[count], data)))
-        count++;
-    if (count == fields->count && data->at == data->end)
-        event = make_event(fields, values);
-    while (count)
-        Py_DECREF(values[--count]);
-    return event;
-}
-
-static PyObject *
-read_avro(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
-{
-    return read_value("read_avro", read_event, arguments, count);
+    return reader_new(type, arguments, read_all);
 }
 
 int
 add_avro(PyObject *module)
 {
-    static PyMethodDef functions[] = {{"read_avro", (PyCFunction)read_avro, METH_FASTCALL, NULL}, {NULL, NULL, 0, NULL}};
     return add_encoder(module, "AvroEncoder", "tickwire._native.AvroEncoder", avro_new)
-               ? PyModule_AddFunctions(module, functions)
+                   && add_reader(module, "AvroReader", "tickwire._native.AvroReader", avro_reader_new)
+               ? 0
                : -1;
 }

@@ -1,4 +1,4 @@
-/* Values of other formats than JSON, made of an event's JSON text without an object in between, and events of values.
+/* Values of other formats than JSON, made of an event's JSON text without an object in between.
  *
  * Every value is as the Python form in records/formats/ has it; what is not written as we write it is left to that.
  */
@@ -6,33 +6,32 @@
 
 #define FIELD(name, type, number, ...) {name, ",\"" name "\":", sizeof name + 3, type, number, {__VA_ARGS__}}
 
-static const Fields KINDS_OF_FIELDS[] = {
-    {"ticker",
+static const Fields KINDS_OF_FIELDS[FORMAT_KINDS] = {
+    {"ticker", "Ticker", 0,
      "{\"type\":\"ticker\"",
-     {FIELD("exchange", TEXT, 1, NULL), FIELD("symbol", TEXT, 2, NULL), FIELD("exchange_symbol", TEXT, 3, NULL),
+     {FIELD("exchange", NAME, 1, NULL), FIELD("symbol", NAME, 2, NULL), FIELD("exchange_symbol", NAME, 3, NULL),
       FIELD("bid", TEXT_OR_NULL, 4, NULL), FIELD("bid_size", TEXT_OR_NULL, 5, NULL), FIELD("ask", TEXT_OR_NULL, 6, NULL),
       FIELD("ask_size", TEXT_OR_NULL, 7, NULL), FIELD("last", TEXT_OR_NULL, 8, NULL),
       FIELD("sequence", LONG_OR_NULL, 9, NULL), FIELD("exchange_us", LONG_OR_NULL, 10, NULL),
       FIELD("received_us", LONG, 15, NULL)},
      11},
-    {"orderbook",
+    {"orderbook", "OrderBook", 1,
      "{\"type\":\"orderbook\"",
-     {FIELD("action", WORD, 1, "snapshot", "delta", "invalid"), FIELD("exchange", TEXT, 2, NULL),
-      FIELD("symbol", TEXT, 3, NULL), FIELD("exchange_symbol", TEXT, 4, NULL), FIELD("depth", LONG_OR_NULL, 5, NULL),
+     {FIELD("action", WORD, 1, "snapshot", "delta", "invalid"), FIELD("exchange", NAME, 2, NULL),
+      FIELD("symbol", NAME, 3, NULL), FIELD("exchange_symbol", NAME, 4, NULL), FIELD("depth", LONG_OR_NULL, 5, NULL),
       FIELD("bids", LEVELS, 6, NULL), FIELD("asks", LEVELS, 7, NULL), FIELD("epoch", LONG, 8, NULL),
       FIELD("book_seq", LONG, 9, NULL), FIELD("reason", TEXT_OR_NULL, 10, NULL),
       FIELD("sequence", LONG_OR_NULL, 11, NULL), FIELD("exchange_us", LONG_OR_NULL, 12, NULL),
       FIELD("received_us", LONG, 15, NULL)},
      13},
-    {"trade",
+    {"trade", "Trade", 2,
      "{\"type\":\"trade\"",
-     {FIELD("exchange", TEXT, 1, NULL), FIELD("symbol", TEXT, 2, NULL), FIELD("exchange_symbol", TEXT, 3, NULL),
+     {FIELD("exchange", NAME, 1, NULL), FIELD("symbol", NAME, 2, NULL), FIELD("exchange_symbol", NAME, 3, NULL),
       FIELD("trade_id", TEXT, 4, NULL), FIELD("price", TEXT, 5, NULL), FIELD("size", TEXT, 6, NULL),
       FIELD("side", WORD, 7, "buy", "sell"), FIELD("exchange_us", LONG_OR_NULL, 8, NULL),
       FIELD("received_us", LONG, 15, NULL)},
      9},
 };
-enum { FORMAT_KINDS = sizeof KINDS_OF_FIELDS / sizeof *KINDS_OF_FIELDS };
 
 /* ---- Reading JSON text -------------------------------------------------------------------------------------------- */
 
@@ -154,6 +153,17 @@ fields_of(PyObject *kind)
 }
 
 PyObject *
+python_form_of(PyTypeObject *type, PyObject *arguments)
+{
+    PyObject *forms = attribute("tickwire.compiled", "python_forms");
+    PyObject *form = forms ? PyMapping_GetItemString(forms, strrchr(type->tp_name, '.') + 1) : NULL;
+    PyObject *made = form ? PyObject_CallObject(form, arguments) : NULL;
+    Py_XDECREF(form);
+    Py_XDECREF(forms);
+    return made;
+}
+
+PyObject *
 encoder_new(PyTypeObject *type, PyObject *arguments, PutField put, int indexed)
 {
     PyObject *kind;
@@ -171,11 +181,7 @@ encoder_new(PyTypeObject *type, PyObject *arguments, PutField put, int indexed)
         encoder->head[i] = (char)(id >> 8 * (HEAD - 1 - i));
     encoder->head_size = HEAD + indexed;
     encoder->size = ROOM;
-    PyObject *forms = attribute("tickwire.compiled", "python_forms");
-    PyObject *form = forms ? PyMapping_GetItemString(forms, strrchr(type->tp_name, '.') + 1) : NULL;
-    encoder->python = form ? PyObject_CallObject(form, arguments) : NULL;
-    Py_XDECREF(form);
-    Py_XDECREF(forms);
+    encoder->python = python_form_of(type, arguments);
     if (!(encoder->room = PyMem_Malloc(ROOM)))
         PyErr_NoMemory();
     if (!encoder->python || !encoder->room)
@@ -254,82 +260,13 @@ add_encoder(PyObject *module, const char *name, const char *full_name, newfunc n
     return add_type(module, name, &spec);
 }
 
-/* ---- Events ------------------------------------------------------------------------------------------------------- */
-
-static PyObject *names_of[FORMAT_KINDS], *words_of[FORMAT_KINDS][WORDS], *types_of[FORMAT_KINDS];
-
-PyObject *
-word_of(const Fields *fields, const Field *field, Py_ssize_t number)
-{
-    return number < 0 || number >= WORDS || !field->words[number] ? NULL : words_of[fields - KINDS_OF_FIELDS][number];
-}
-
-PyObject *
-make_level(const Piece level[2])
-{
-    PyObject *price = PyUnicode_DecodeUTF8(level[0].text, level[0].size, NULL);
-    PyObject *size = price ? PyUnicode_DecodeUTF8(level[1].text, level[1].size, NULL) : NULL;
-    PyObject *pair = size ? PyTuple_Pack(2, price, size) : NULL;
-    Py_XDECREF(price);
-    Py_XDECREF(size);
-    return pair;
-}
-
-PyObject *
-make_event(const Fields *fields, PyObject *const *values)
-{
-    Py_ssize_t kind = fields - KINDS_OF_FIELDS;
-    if (!types_of[kind]) {
-        static const char *const types[FORMAT_KINDS] = {"Ticker", "OrderBook", "Trade"};
-        if (!(types_of[kind] = attribute("tickwire.events.types", types[kind])))
-            return NULL;
-    }
-    return PyObject_Vectorcall(types_of[kind], values, 0, names_of[kind]);
-}
-
-PyObject *
-read_value(const char *name, ReadEvent read, PyObject *const *arguments, Py_ssize_t count)
-{
-    static PyObject *python_forms;
-    if (count != 3 || !PyBytes_Check(arguments[1]))
-        return PyErr_Format(PyExc_TypeError, "%s takes a kind, a value and where it begins", name);
-    const Fields *fields = fields_of(arguments[0]);
-    Py_ssize_t at = fields ? PyLong_AsSsize_t(arguments[2]) : -1, size = PyBytes_GET_SIZE(arguments[1]);
-    if (PyErr_Occurred())
-        return NULL;
-    if (at < 0 || at > size)
-        return PyErr_Format(PyExc_ValueError, "%zd is outside of the value", at);
-    Text data = {PyBytes_AS_STRING(arguments[1]) + at, PyBytes_AS_STRING(arguments[1]) + size};
-    PyObject *event = read(fields, &data);
-    if (event)
-        return event;
-    PyErr_Clear(); /* text that is not UTF-8: the Python form says so */
-    if (!python_forms && !(python_forms = attribute("tickwire.compiled", "python_forms")))
-        return NULL;
-    PyObject *form = PyMapping_GetItemString(python_forms, name);
-    event = form ? PyObject_Vectorcall(form, arguments, (size_t)count, NULL) : NULL;
-    Py_XDECREF(form);
-    return event;
-}
-
 int
 add_formats(PyObject *module)
 {
     for (int c = ' '; c <= '~'; c++)
         is_plain[c] = c != '"' && c != '\\';
-    for (int kind = 0; kind < FORMAT_KINDS; kind++) {
-        const Fields *fields = &KINDS_OF_FIELDS[kind];
-        if (!(names_of[kind] = PyTuple_New(fields->count)))
+    for (int kind = 0; kind < FORMAT_KINDS; kind++)
+        if (add_event_kind(&KINDS_OF_FIELDS[kind]))
             return -1;
-        for (int i = 0; i < fields->count; i++) {
-            PyObject *name = PyUnicode_InternFromString(fields->fields[i].name);
-            if (!name)
-                return -1;
-            PyTuple_SET_ITEM(names_of[kind], i, name);
-            for (int j = 0; fields->fields[i].type == WORD && j < WORDS && fields->fields[i].words[j]; j++)
-                if (!(words_of[kind][j] = PyUnicode_InternFromString(fields->fields[i].words[j])))
-                    return -1;
-        }
-    }
     return add_avro(module) || add_protobuf(module) ? -1 : 0;
 }

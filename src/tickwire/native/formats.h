@@ -4,9 +4,10 @@
 
 #include "native.h"
 
-typedef enum { TEXT, TEXT_OR_NULL, WORD, LONG, LONG_OR_NULL, LEVELS } FieldType; /* WORD: one of a few */
+/* NAME: text that comes again and again; WORD: one of a few */
+typedef enum { NAME, TEXT, TEXT_OR_NULL, WORD, LONG, LONG_OR_NULL, LEVELS } FieldType;
 
-enum { WORDS = 3, MOST_FIELDS = 13 };
+enum { FORMAT_KINDS = 3, WORDS = 3, MOST_FIELDS = 13 };
 
 typedef struct {
     const char *name, *mark; /* what stands in front of its value in JSON text */
@@ -17,7 +18,9 @@ typedef struct {
 } Field;
 
 typedef struct {
-    const char *name, *mark; /* of the kind, and how its JSON text begins */
+    const char *name, *type; /* of the kind, and of its events */
+    int kind;                /* its number */
+    const char *mark;        /* how its JSON text begins */
     Field fields[MOST_FIELDS];
     int count;
 } Fields;
@@ -66,16 +69,20 @@ PyObject *encoder_new(PyTypeObject *type, PyObject *arguments, PutField put, int
 /* A type with the name of its Python form. */
 PyTypeObject *add_encoder(PyObject *module, const char *name, const char *full_name, newfunc new);
 
-/* Reading a value. */
 const Fields *fields_of(PyObject *kind); /* NULL with an error set */
-PyObject *word_of(const Fields *fields, const Field *field, Py_ssize_t number); /* borrowed; NULL: there is none */
+/* The Python form of a type's name, made with these arguments. */
+PyObject *python_form_of(PyTypeObject *type, PyObject *arguments);
+
+/* Reading a value, readers.c. */
+PyObject *make_text(const Piece *piece);
+PyObject *make_name(PyObject **texts, const Piece *piece);
 PyObject *make_level(const Piece level[2]);
-/* An event of values in the order of its fields; NULL with an error set. */
-PyObject *make_event(const Fields *fields, PyObject *const *values);
-/* Reads a value from *data*, whose fields it knows; NULL: it is for the Python form. */
-typedef PyObject *(*ReadEvent)(const Fields *fields, Text *data);
-/* Does what the Python form of this name does with kind, value and where it begins. */
-PyObject *read_value(const char *name, ReadEvent read, PyObject *const *arguments, Py_ssize_t count);
+PyObject *word_of(const Fields *fields, const Field *field, Py_ssize_t number); /* borrowed; NULL: there is none */
+/* Reads the fields behind the schema's id, all of them; 0: the value is for the Python form. */
+typedef int (*ReadEvent)(const Fields *fields, Text *data, PyObject **texts, PyObject **values);
+PyObject *reader_new(PyTypeObject *type, PyObject *arguments, ReadEvent read);
+PyTypeObject *add_reader(PyObject *module, const char *name, const char *full_name, newfunc new);
+int add_event_kind(const Fields *fields);
 
 int add_avro(PyObject *module);
 int add_protobuf(PyObject *module);

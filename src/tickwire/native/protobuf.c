@@ -1,4 +1,4 @@
-/* Protobuf: the compiled form of ProtobufEncoder and read_protobuf in records/formats/protobuf.py. */
+/* Protobuf: the compiled form of ProtobufEncoder and ProtobufReader in records/formats/protobuf.py. */
 #include "formats.h"
 
 enum { VARINT = 0, SIZED = 2 }; /* types on the wire */
@@ -101,7 +101,7 @@ read_level(Piece message)
 }
 
 static PyObject *
-read_field(const Fields *fields, const Field *field, int wire, Text *data, PyObject *before)
+read_field(const Fields *fields, const Field *field, int wire, Text *data, PyObject **texts, PyObject *before)
 {
     Piece piece;
     uint64_t number;
@@ -116,8 +116,10 @@ read_field(const Fields *fields, const Field *field, int wire, Text *data, PyObj
     }
     if (!take_piece(data, &piece))
         return NULL;
+    if (field->type == NAME)
+        return make_name(texts, &piece);
     if (field->type != LEVELS)
-        return PyUnicode_DecodeUTF8(piece.text, piece.size, NULL);
+        return make_text(&piece);
     PyObject *level = read_level(piece);
     int failed = !level || PyList_Append(before, level);
     Py_XDECREF(level);
@@ -129,6 +131,7 @@ static PyObject *
 absent(const Field *field)
 {
     switch (field->type) {
+    case NAME:
     case TEXT: return PyUnicode_FromStringAndSize(NULL, 0);
     case LONG: return field->number == 15 ? NULL : PyLong_FromLong(0);
     case LEVELS: return PyList_New(0);
@@ -138,18 +141,22 @@ absent(const Field *field)
 }
 
 static int
-read_all(const Fields *fields, Text *data, PyObject **values)
+read_all(const Fields *fields, Text *data, PyObject **texts, PyObject **values)
 {
-    while (data->at < data->end) {
+    if (*data->at++) /* which message of its file it is: the first one */
+        return 0;
+    for (int i = 0; data->at < data->end;) {
         unsigned char tag = (unsigned char)*data->at++;
-        int i = 0;
-        while (i < fields->count && fields->fields[i].number != tag >> 3)
-            i++;
-        if (tag > 0x7F || i == fields->count)
+        /* Fields mostly come in their order. */
+        int from = i;
+        while (fields->fields[i].number != tag >> 3)
+            if ((i = i + 1 == fields->count ? 0 : i + 1) == from)
+                return 0;
+        if (tag > 0x7F)
             return 0;
         if (fields->fields[i].type == LEVELS && !values[i] && !(values[i] = PyList_New(0)))
             return 0;
-        PyObject *value = read_field(fields, &fields->fields[i], tag & 7, data, values[i]);
+        PyObject *value = read_field(fields, &fields->fields[i], tag & 7, data, texts, values[i]);
         if (!value)
             return 0;
         Py_XSETREF(values[i], value);
@@ -161,25 +168,16 @@ read_all(const Fields *fields, Text *data, PyObject **values)
 }
 
 static PyObject *
-read_event(const Fields *fields, Text *data)
+protobuf_reader_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords))
 {
-    PyObject *values[MOST_FIELDS] = {NULL}, *event = read_all(fields, data, values) ? make_event(fields, values) : NULL;
-    for (int i = 0; i < fields->count; i++)
-        Py_XDECREF(values[i]);
-    return event;
-}
-
-static PyObject *
-read_protobuf(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
-{
-    return read_value("read_protobuf", read_event, arguments, count);
+    return reader_new(type, arguments, read_all);
 }
 
 int
 add_protobuf(PyObject *module)
 {
-    static PyMethodDef functions[] = {{"read_protobuf", (PyCFunction)read_protobuf, METH_FASTCALL, NULL}, {NULL, NULL, 0, NULL}};
     return add_encoder(module, "ProtobufEncoder", "tickwire._native.ProtobufEncoder", protobuf_new)
-               ? PyModule_AddFunctions(module, functions)
+                   && add_reader(module, "ProtobufReader", "tickwire._native.ProtobufReader", protobuf_reader_new)
+               ? 0
                : -1;
 }

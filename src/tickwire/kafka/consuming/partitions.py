@@ -32,8 +32,9 @@ class AssignedPartition:
         self.queue: deque[Sequence[ReceivedRecord] | int] = deque()
         self.batch: Sequence[ReceivedRecord] = ()
         self.at = 0  # the record of the batch that is next
+        self.prepared = 0  # the schemas of those before this one are there; where there is a schema registry
         self.attempts = 0  # on that record
-        self.waits = 0  # for the schema registry, before that record is begun
+        self.waits = 0  # for the schema registry
         # For handlers that take batches:
         self.begun = 0  # records from there on that are handed over together
         self.singly = False  # or one by one, because together they failed

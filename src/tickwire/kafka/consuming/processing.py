@@ -5,7 +5,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 from tickwire import metrics
@@ -150,12 +150,11 @@ class Processor:
         handler: RecordHandler = self._handler  # type: ignore[assignment]  # it is no BatchHandler here
         batch, finish, clock = assigned.batch, assigned.progress.finish, time.monotonic
         until = clock() + _SLICE_S
-        for at in range(assigned.at, len(batch)):
+        away = _prepare(assigned, len(batch)) if self._prepares else None
+        for at in range(assigned.at, len(batch) if away is None else assigned.prepared):
             if assigned.closed:
                 break
             record = batch[at]
-            if self._prepares and (away := _prepare(assigned, (record,))) is not None:
-                return 0.0, away
             if assigned.attempts == 0 and not self._begin_one(assigned, record):
                 return BLOCKED, None
             assigned.attempts += 1
@@ -175,7 +174,7 @@ class Processor:
             assigned.ended_bytes += len(record.value or b"")
             if clock() >= until:
                 break
-        return 0.0, None
+        return 0.0, away if assigned.at == assigned.prepared else None
 
     def _begin_one(self, assigned: AssignedPartition, record: ReceivedRecord) -> bool:
         """Begin a record; False when no more may be begun now."""
@@ -190,7 +189,7 @@ class Processor:
         """Hand a batch over once it is large or old enough, or one record of a batch that failed."""
         if assigned.closed:
             return 0.0, None
-        waiting = assigned.batch[assigned.at : assigned.at + batching.records]
+        waiting = min(assigned.at + batching.records, len(assigned.batch))
         if self._prepares and not assigned.begun and (away := _prepare(assigned, waiting)) is not None:
             return 0.0, away
         wait = 0.0 if assigned.begun else self._begin_batch(assigned, batching)
@@ -278,6 +277,7 @@ class Processor:
         if not error.retryable:
             raise error
         assigned.waits += 1
+        assigned.prepared = assigned.at
         metrics.CONSUMER_RETRIES.labels(assigned.partition[0]).inc()
         if assigned.waits == 1:
             logger.warning("consumer.registry_away %s error=%r", where, str(error))
@@ -338,7 +338,7 @@ def _take_next(assigned: AssignedPartition) -> bool:
         if isinstance(item, int):
             assigned.progress.skip(item)
         else:
-            assigned.batch, assigned.at = item, 0
+            assigned.batch, assigned.at, assigned.prepared = item, 0, 0
     return True
 
 
@@ -354,17 +354,21 @@ def _take_up_to(assigned: AssignedPartition, number: int) -> None:
             continue
         if not rest:
             assigned.since = time.monotonic()
-        assigned.batch, assigned.at = [*rest, *item], 0
+        assigned.batch, assigned.at, assigned.prepared = [*rest, *item], 0, 0
 
 
-def _prepare(assigned: AssignedPartition, records: Sequence[ReceivedRecord]) -> RegistryFailed | None:
-    """Have the schemas of records that are not begun; else return why not."""
+def _prepare(assigned: AssignedPartition, end: int) -> RegistryFailed | None:
+    """Have the schemas of the batch's records up to *end*; else return why not."""
+    before, batch = assigned.prepared, assigned.batch
     try:
-        for record in records:
+        for record in batch[before:end]:
             record.prepare()
+            assigned.prepared += 1
     except RegistryFailed as e:
         return e
-    assigned.waits = 0
+    finally:
+        if assigned.prepared > before:
+            assigned.waits = 0
     return None
 
 

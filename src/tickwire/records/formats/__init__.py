@@ -12,10 +12,10 @@ from typing import TypeAlias
 
 from tickwire.errors import RecordRejected
 from tickwire.events.types import MarketEvent
-from tickwire.records.formats.avro import AvroDecoder, AvroEncoder
-from tickwire.records.formats.framing import HEAD, MAGIC, WriterSchema, read_head
+from tickwire.records.formats.avro import AvroEncoder, avro_decoder
+from tickwire.records.formats.framing import HEAD, MAGIC, Decoder, WriterSchema, read_head
 from tickwire.records.formats.json_text import decode_json
-from tickwire.records.formats.protobuf import ProtobufDecoder, ProtobufEncoder
+from tickwire.records.formats.protobuf import ProtobufEncoder, protobuf_decoder
 from tickwire.records.kinds import KINDS
 from tickwire.registry_errors import RegistryFailed, RegistryNotSet, SchemaSwapped
 
@@ -62,24 +62,24 @@ class ValueReader:
     def __init__(self, writer_schema: WriterSchemas | None = None) -> None:
         self._writer_schema = writer_schema or _no_registry
         self._magic = None if writer_schema is None else MAGIC
-        self._decoders: dict[bytes, AvroDecoder | ProtobufDecoder] = {}  # by what values begin with
-        self._schemas: dict[bytes, WriterSchema] = {}  # and what they were made of
+        # By what values begin with:
+        self._decode: dict[bytes, Callable[[bytes], MarketEvent]] = {}
+        self._known: dict[bytes, tuple[str, WriterSchema]] = {}  # the kind, and the schema as the registry had it
 
     def decode(self, value: bytes, headers: Headers = ()) -> MarketEvent:
         """The event. Raises :exc:`~tickwire.errors.RecordRejected`, and what the registry raises."""
         named = _format(headers)
         if named == "json" or (named is None and value[0] != self._magic):
             return decode_json(value)
-        decoder = self._decoders.get(value[:HEAD]) or self._open(value, headers)
-        return decoder(value)
+        decode = self._decode.get(value[:HEAD]) or self._open(value, headers)
+        return decode(value)
 
     def prepare(self, value: bytes | None, headers: Headers = ()) -> None:
         """Have the schema of a value, so that :meth:`decode` asks nobody. Raises what the registry raises."""
-        if not value or value[0] != MAGIC or _format(headers) == "json":
+        if not value or value[0] != MAGIC or value[:HEAD] in self._decode or _format(headers) == "json":
             return
         with suppress(RecordRejected):  # decode says so
-            if value[:HEAD] not in self._decoders:
-                self._open(value, headers)
+            self._open(value, headers)
 
     def look_again(self, value: bytes, headers: Headers = ()) -> None:
         """Ask anew for the schema of a value that did not fit it: a registry that lost what it had gives ids anew.
@@ -87,42 +87,41 @@ class ValueReader:
         Raises :exc:`~tickwire.registry_errors.SchemaSwapped` where the id stands for another schema than before, or
         than that of the value; else the value is wrong, as far as the registry says.
         """
-        head = value[:HEAD]
-        known, decoder = self._schemas.get(head), self._decoders.get(head)
-        if known is None or decoder is None or _format(headers) == "json":
+        known = self._known.get(value[:HEAD])
+        if known is None or _format(headers) == "json":
             return
-        schema_id = read_head(value)
+        (kind, schema), schema_id = known, read_head(value)
         try:
-            swapped = self._writer_schema(schema_id) != known
+            swapped = self._writer_schema(schema_id) != schema
         except RegistryFailed:
             return
-        if swapped or decoder.kind != (_kind(headers) or decoder.kind):
-            self._decoders.pop(head, None)
-            raise SchemaSwapped(schema_id, "it stood for another one before" if swapped else _mismatch(decoder.kind))
+        if swapped or kind != (_kind(headers) or kind):
+            self._decode.pop(value[:HEAD], None)
+            raise SchemaSwapped(schema_id, "it stood for another one before" if swapped else _mismatch(kind))
 
-    def _open(self, value: bytes, headers: Headers) -> AvroDecoder | ProtobufDecoder:
+    def _open(self, value: bytes, headers: Headers) -> Callable[[bytes], MarketEvent]:
         schema_id, named = read_head(value), _kind(headers)
         schema = self._writer_schema(schema_id)
         try:
-            decoder = _decoder(schema_id, schema)
+            kind, decode = _decoder(schema_id, schema)
         except RecordRejected as e:
             if named is not None:  # then it was written by tickwire, with a schema of ours
                 raise SchemaSwapped(schema_id, _mismatch("none of ours")) from e
             raise
-        if named not in {None, decoder.kind}:
-            raise SchemaSwapped(schema_id, _mismatch(decoder.kind))
-        if sum(len(other.text) for other in self._schemas.values()) + len(schema.text) > _MOST_TEXT:
-            self._decoders.clear()
-            self._schemas.clear()
-        self._decoders[value[:HEAD]], self._schemas[value[:HEAD]] = decoder, schema
-        return decoder
+        if named not in {None, kind}:
+            raise SchemaSwapped(schema_id, _mismatch(kind))
+        if sum(len(other.text) for _, other in self._known.values()) + len(schema.text) > _MOST_TEXT:
+            self._decode.clear()
+            self._known.clear()
+        self._decode[value[:HEAD]], self._known[value[:HEAD]] = decode, (kind, schema)
+        return decode
 
 
-def _decoder(schema_id: int, schema: WriterSchema) -> AvroDecoder | ProtobufDecoder:
+def _decoder(schema_id: int, schema: WriterSchema) -> Decoder:
     if schema.format == "avro":
-        return AvroDecoder(schema.text)
+        return avro_decoder(schema.text)
     if schema.format == "protobuf":
-        return ProtobufDecoder(schema.text)
+        return protobuf_decoder(schema.text)
     raise RecordRejected("deserialize", f"the value's schema {schema_id} is {schema.format}, not ours")
 
 

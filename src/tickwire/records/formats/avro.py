@@ -6,13 +6,14 @@ them: each value is read as its own schema says, whatever that holds, and then t
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 from tickwire.compiled import compiled
 from tickwire.errors import RecordRejected
 from tickwire.events.types import MarketEvent
 from tickwire.records.formats.avro_schemas import Read, full_name, reader
-from tickwire.records.formats.framing import HEAD, avro_head
+from tickwire.records.formats.framing import HEAD, Decoder, avro_head
 from tickwire.records.formats.json_text import convert_fields, decode_text
 from tickwire.records.formats.varints import check_long, put_varint, zigzag
 from tickwire.records.kinds import KINDS, Kind
@@ -83,44 +84,39 @@ class AvroEncoder:
         return bytes(value)
 
 
-class AvroDecoder:
-    """Reads values that were written with one schema; *text* is that schema.
+def avro_decoder(text: str) -> Decoder:
+    """What reads values that were written with the schema *text*.
 
     Raises :exc:`~tickwire.errors.RecordRejected` where it is none of ours, or no schema.
     """
-
-    def __init__(self, text: str) -> None:
-        try:
-            schema = json.loads(text)
-            kind = _KIND_OF.get(full_name(schema))
-            read = reader(schema) if kind else None
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            kind = read = None
-        if kind is None or read is None:
-            raise RecordRejected("deserialize", f"the value's schema is none of ours: {text[:80]!r}")
-        self._kind: Kind = kind
-        self.kind, self._read = kind.name, read
-        self._is_ours = _shape(schema) == _shape(_SCHEMAS[kind.name])
-
-    def __call__(self, value: bytes) -> MarketEvent:
-        """The event of a value. Raises :exc:`~tickwire.errors.RecordRejected`."""
-        if self._is_ours:
-            return read_avro(self.kind, value, HEAD)
-        return _event(self._kind, self._read, value, HEAD)
+    try:
+        schema = json.loads(text)
+        kind = _KIND_OF.get(full_name(schema))
+        read = reader(schema) if kind else None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        kind = read = None
+    if kind is None or read is None:
+        raise RecordRejected("deserialize", f"the value's schema is none of ours: {text[:80]!r}")
+    if _shape(schema) == _shape(_SCHEMAS[kind.name]):
+        return Decoder(kind.name, AvroReader(kind.name))
+    return Decoder(kind.name, partial(_event, kind, read))
 
 
 @compiled
-def read_avro(kind: str, value: bytes, at: int, /) -> MarketEvent:
-    """An event of this *kind* that was written with our own schema, from *at* to the end of the value.
+class AvroReader:
+    """Reads values of a *kind* that were written with our own schema."""
 
-    Raises :exc:`~tickwire.errors.RecordRejected`.
-    """
-    return _event(_KINDS[kind], _OURS[kind], value, at)
+    def __init__(self, kind: str, /) -> None:
+        self._kind, self._read = _KINDS[kind], _OURS[kind]
+
+    def __call__(self, value: bytes, /) -> MarketEvent:
+        """The event of a value. Raises :exc:`~tickwire.errors.RecordRejected`."""
+        return _event(self._kind, self._read, value)
 
 
-def _event(kind: Kind, read: Read, value: bytes, at: int) -> MarketEvent:
+def _event(kind: Kind, read: Read, value: bytes) -> MarketEvent:
     try:
-        written, end = read(value, at)
+        written, end = read(value, HEAD)
     except RecursionError:
         raise RecordRejected("deserialize", "the value is nested too deeply") from None
     if end != len(value):

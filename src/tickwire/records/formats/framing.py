@@ -3,9 +3,11 @@
 https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from tickwire.errors import RecordRejected
+from tickwire.events.types import MarketEvent
 from tickwire.records.formats.varints import read_varint, unzigzag
 
 MAGIC = 0
@@ -22,6 +24,13 @@ class WriterSchema(NamedTuple):
 
     format: str
     text: str
+
+
+class Decoder(NamedTuple):
+    """Makes an event of a value, its head included, and the *kind* of such events."""
+
+    kind: str
+    decode: Callable[[bytes], MarketEvent]
 
 
 def avro_head(schema_id: int) -> bytes:

@@ -14,7 +14,7 @@ from tickwire.errors import RecordRejected
 from tickwire.events import protobuf
 from tickwire.events.protobuf import SIZED, VARINT
 from tickwire.events.types import Action, MarketEvent, TakerSide
-from tickwire.records.formats.framing import FIRST, HEAD, protobuf_head, read_index
+from tickwire.records.formats.framing import FIRST, HEAD, Decoder, protobuf_head, read_index
 from tickwire.records.formats.json_text import convert_fields, decode_text
 from tickwire.records.formats.varints import check_long, put_varint
 from tickwire.records.kinds import KINDS
@@ -111,51 +111,48 @@ class ProtobufEncoder:
         return bytes(value)
 
 
-class ProtobufDecoder:
-    """Reads values that were written with one schema; *text* is that schema, or its file descriptor in base64.
+def protobuf_decoder(text: str) -> Decoder:
+    """What reads values that were written with the schema *text*, or its file descriptor in base64.
 
     Raises :exc:`~tickwire.errors.RecordRejected` where its first message is none of ours. Fields that are not known
     are passed over, as in every reader of Protobuf.
     """
+    kind = _KIND_OF.get(_message(text) or _described(text))
+    if kind is None:
+        raise RecordRejected("deserialize", f"the value's schema is none of ours: {text[:80]!r}")
+    return Decoder(kind.name, ProtobufReader(kind.name))
 
-    def __init__(self, text: str) -> None:
-        kind = _KIND_OF.get(_message(text) or _described(text))
-        if kind is None:
-            raise RecordRejected("deserialize", f"the value's schema is none of ours: {text[:80]!r}")
-        self.kind = kind.name
 
-    def __call__(self, value: bytes) -> MarketEvent:
+@compiled
+class ProtobufReader:
+    """Reads values of a *kind*."""
+
+    def __init__(self, kind: str, /) -> None:
+        self._kind = kind
+        self._known = {field.number: field for field in _FIELDS[kind]}
+
+    def __call__(self, value: bytes, /) -> MarketEvent:
         """The event of a value. Raises :exc:`~tickwire.errors.RecordRejected`."""
         index, at = read_index(value, HEAD)
         if index != FIRST:
             raise RecordRejected("deserialize", f"the value is message {index} of its schema, expected {FIRST}")
-        return read_protobuf(self.kind, value, at)
-
-
-@compiled
-def read_protobuf(kind: str, value: bytes, at: int, /) -> MarketEvent:
-    """An event of this *kind*, whose message goes from *at* to the end of the value.
-
-    Raises :exc:`~tickwire.errors.RecordRejected`.
-    """
-    known = {field.number: field for field in _FIELDS[kind]}
-    fields: dict[str, Any] = {field.name: field.absent for field in _FIELDS[kind] if field.name != _ALWAYS}
-    for number, wire, content in wire_fields(value, at):
-        field = known.get(number)
-        if field is None:
-            continue
-        if wire != field.wire:
-            raise RecordRejected("deserialize", f"the value's field {field.name} has the wire type {wire}")
-        if field.type == "Level":
-            fields[field.name].append(_level(content))
-        else:
-            fields[field.name] = _text(content) if field.type == "string" else _signed(content)
-    if _ALWAYS not in fields:
-        raise RecordRejected("deserialize", f"the value has no {_ALWAYS}, which every message has: it was cut off")
-    for field in _FIELDS[kind]:
-        if field.type in _NAMES:
-            fields[field.name] = _name(field, fields[field.name])
-    return convert_fields(fields, _KINDS[kind].event)
+        fields = {field.name: field.absent for field in self._known.values() if field.name != _ALWAYS}
+        for number, wire, content in wire_fields(value, at):
+            field = self._known.get(number)
+            if field is None:
+                continue
+            if wire != field.wire:
+                raise RecordRejected("deserialize", f"the value's field {field.name} has the wire type {wire}")
+            if field.type == "Level":
+                fields[field.name].append(_level(content))
+            else:
+                fields[field.name] = _text(content) if field.type == "string" else _signed(content)
+        if _ALWAYS not in fields:
+            raise RecordRejected("deserialize", f"the value has no {_ALWAYS}, which every message has: it was cut off")
+        for field in self._known.values():
+            if field.type in _NAMES:
+                fields[field.name] = _name(field, fields[field.name])
+        return convert_fields(fields, _KINDS[self._kind].event)
 
 
 def wire_fields(data: bytes, at: int) -> list[tuple[int, int, Any]]:

@@ -1,0 +1,183 @@
+/* Events of values in other formats than JSON: the compiled form of AvroReader and ProtobufReader in records/formats/.
+ *
+ * What is not as our own writer has it, or cannot be read, is left to the Python form, which says why.
+ */
+#include "formats.h"
+
+enum { HEAD = 5, TEXT_BITS = 7, TEXTS = 1 << TEXT_BITS, LONGEST = 32 };
+
+typedef struct {
+    PyObject_HEAD
+    vectorcallfunc call;
+    const Fields *fields;
+    ReadEvent read;
+    PyObject *python;       /* the Python form */
+    PyObject *texts[TEXTS]; /* names that were read, all of ASCII and not longer than LONGEST */
+} Reader;
+
+static PyObject *names_of[FORMAT_KINDS], *words_of[FORMAT_KINDS][WORDS], *types_of[FORMAT_KINDS];
+
+static int
+is_ascii(const char *text, Py_ssize_t size)
+{
+    uint64_t part, all = 0;
+    for (; size >= 8; text += 8, size -= 8) {
+        memcpy(&part, text, 8);
+        all |= part;
+    }
+    while (size)
+        all |= (unsigned char)text[--size];
+    return !(all & 0x8080808080808080ULL);
+}
+
+PyObject *
+make_text(const Piece *piece)
+{
+    if (!is_ascii(piece->text, piece->size))
+        return PyUnicode_DecodeUTF8(piece->text, piece->size, NULL);
+    PyObject *text = PyUnicode_New(piece->size, 127);
+    if (text)
+        memcpy(PyUnicode_1BYTE_DATA(text), piece->text, (size_t)piece->size);
+    return text;
+}
+
+/* The names of exchanges and symbols come again and again. */
+PyObject *
+make_name(PyObject **texts, const Piece *piece)
+{
+    uint32_t first, last;
+    if (piece->size < 4 || piece->size > LONGEST)
+        return make_text(piece);
+    memcpy(&first, piece->text, 4);
+    memcpy(&last, piece->text + piece->size - 4, 4);
+    uint32_t mixed = (first ^ last * 31 ^ (uint32_t)piece->size) * 0x9E3779B1u;
+    PyObject **place = &texts[mixed >> (32 - TEXT_BITS)];
+    if (*place && PyUnicode_GET_LENGTH(*place) == piece->size
+        && !memcmp(PyUnicode_1BYTE_DATA(*place), piece->text, (size_t)piece->size))
+        return Py_NewRef(*place);
+    PyObject *text = make_text(piece);
+    if (text && PyUnicode_IS_ASCII(text))
+        Py_XSETREF(*place, Py_NewRef(text));
+    return text;
+}
+
+PyObject *
+make_level(const Piece level[2])
+{
+    PyObject *price = make_text(&level[0]), *size = price ? make_text(&level[1]) : NULL;
+    PyObject *pair = size ? PyTuple_New(2) : NULL;
+    if (!pair) {
+        Py_XDECREF(price);
+        Py_XDECREF(size);
+        return NULL;
+    }
+    PyTuple_SET_ITEM(pair, 0, price);
+    PyTuple_SET_ITEM(pair, 1, size);
+    return pair;
+}
+
+PyObject *
+word_of(const Fields *fields, const Field *field, Py_ssize_t number)
+{
+    return number < 0 || number >= WORDS || !field->words[number] ? NULL : words_of[fields->kind][number];
+}
+
+static PyObject *
+make_event(const Fields *fields, PyObject *const *values)
+{
+    PyObject **type = &types_of[fields->kind];
+    if (!*type && !(*type = attribute("tickwire.events.types", fields->type)))
+        return NULL;
+    return PyObject_Vectorcall(*type, values, 0, names_of[fields->kind]);
+}
+
+static PyObject *
+read_event(Reader *reader, PyObject *value)
+{
+    PyObject *values[MOST_FIELDS] = {NULL}, *event = NULL;
+    Text data = {PyBytes_AS_STRING(value) + HEAD, PyBytes_AS_STRING(value) + PyBytes_GET_SIZE(value)};
+    if (data.at < data.end && reader->read(reader->fields, &data, reader->texts, values))
+        event = make_event(reader->fields, values);
+    for (int i = 0; i < reader->fields->count; i++)
+        Py_XDECREF(values[i]);
+    return event;
+}
+
+static PyObject *
+reader_call(PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
+{
+    Reader *reader = (Reader *)self;
+    PyObject *value = PyVectorcall_NARGS(count) == 1 && !names ? arguments[0] : NULL;
+    if (!value || !PyBytes_Check(value))
+        return PyErr_Format(PyExc_TypeError, "a reader takes bytes");
+    PyObject *event = read_event(reader, value);
+    if (event)
+        return event;
+    PyErr_Clear(); /* text that is not UTF-8: the Python form says so */
+    return PyObject_CallOneArg(reader->python, value);
+}
+
+PyObject *
+reader_new(PyTypeObject *type, PyObject *arguments, ReadEvent read)
+{
+    PyObject *kind;
+    if (!PyArg_ParseTuple(arguments, "O", &kind))
+        return NULL;
+    const Fields *fields = fields_of(kind);
+    Reader *reader = fields ? (Reader *)type->tp_alloc(type, 0) : NULL;
+    if (!reader)
+        return NULL;
+    reader->call = reader_call;
+    reader->fields = fields;
+    reader->read = read;
+    if (!(reader->python = python_form_of(type, arguments)))
+        Py_CLEAR(reader);
+    return (PyObject *)reader;
+}
+
+static void
+reader_free(Reader *reader)
+{
+    PyTypeObject *type = Py_TYPE(reader);
+    for (int i = 0; i < TEXTS; i++)
+        Py_XDECREF(reader->texts[i]);
+    Py_XDECREF(reader->python);
+    type->tp_free(reader);
+    Py_DECREF(type);
+}
+
+PyTypeObject *
+add_reader(PyObject *module, const char *name, const char *full_name, newfunc new)
+{
+    static PyMemberDef members[] = {
+        {"__vectorcalloffset__", T_PYSSIZET, offsetof(Reader, call), READONLY, NULL}, {NULL, 0, 0, 0, NULL},
+    };
+    PyType_Slot slots[] = {
+        {Py_tp_new, new}, {Py_tp_call, PyVectorcall_Call}, {Py_tp_dealloc, reader_free}, {Py_tp_members, members},
+        {0, NULL},
+    };
+    PyType_Spec spec = {
+        .name = full_name, .basicsize = sizeof(Reader), .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL,
+        .slots = slots,
+    };
+    return add_type(module, name, &spec);
+}
+
+int
+add_event_kind(const Fields *fields)
+{
+    PyObject *names = names_of[fields->kind] = PyTuple_New(fields->count);
+    if (!names)
+        return -1;
+    for (int i = 0; i < fields->count; i++) {
+        const Field *field = &fields->fields[i];
+        PyObject *name = PyUnicode_InternFromString(field->name);
+        if (!name)
+            return -1;
+        PyTuple_SET_ITEM(names, i, name);
+        for (int j = 0; field->type == WORD && j < WORDS && field->words[j]; j++)
+            if (!(words_of[fields->kind][j] = PyUnicode_InternFromString(field->words[j])))
+                return -1;
+    }
+    return 0;
+}
