@@ -1,5 +1,6 @@
 """The documentation says what the code does."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,10 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from tickwire import metrics
 from tickwire.cli.main import app
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.kafka.received import ReceivedRecord
+from tickwire.records.codec import RecordWriter
+from tickwire.records.kinds import topics_by_kind
 
 ROOT = Path(__file__).parents[1]
 SPECIFIED = {
@@ -140,9 +145,9 @@ def commands(text: str) -> list[list[str]]:
     return found
 
 
-def shell_blocks(page: Path) -> str:
-    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
-    return "".join(text for language, text in blocks if not language)
+def blocks(page: Path, language: str = "") -> str:
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    return "".join(text for of, text in found if of == language)
 
 
 def accept(arguments: Sequence[str]) -> None:
@@ -158,7 +163,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_command_line_takes_every_command_that_a_page_shows(page: Path) -> None:
-    for arguments in commands(shell_blocks(page)):
+    for arguments in commands(blocks(page)):
         accept(arguments)
 
 
@@ -172,3 +177,14 @@ def test_the_command_line_takes_every_example_of_its_help() -> None:
     assert len(shown) > 50
     for arguments in shown:
         accept(arguments)
+
+
+def test_the_messages_on_the_page_of_their_format_are_read_and_written_as_they_stand_there() -> None:
+    writer = RecordWriter(topics_by_kind(KafkaConfig()))
+    messages = blocks(ROOT / "docs/message-format.md", "json").splitlines()
+    assert len(messages) == 5
+    for message in messages:
+        said = json.loads(message)
+        key = f"{said['exchange']}|{said['symbol']}".encode()
+        event = ReceivedRecord("t", 0, 0, key, message.encode(), (), 0).event
+        assert writer.write(event).value.decode() == message

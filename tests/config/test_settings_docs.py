@@ -3,12 +3,10 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from tickwire.config.base import Settings
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.config.loading import load_feed, load_kafka, load_log
+from tickwire.config.loading import load_feed, load_feeds, load_kafka, load_log
 from tickwire.config.log_config import LogConfig
 
 PAGE = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
@@ -54,11 +52,12 @@ def test_every_log_setting_is_documented_as_it_is_in_the_code() -> None:
     assert documented("TICKWIRE_LOG_") == in_code(LogConfig)
 
 
-def test_the_settings_file_on_the_page_is_valid(no_settings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    example = re.search(r"```toml\n(.*?)```", PAGE, re.DOTALL)
-    assert example is not None
+def test_the_settings_files_on_the_page_are_valid(no_settings: Path) -> None:
+    one, several = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     (no_settings / "password").write_text("s3")
-    (no_settings / "tickwire.toml").write_text(example[1].replace("/run/secrets/kafka-password", "password"))
+    (no_settings / "tickwire.toml").write_text(one.replace("/run/secrets/kafka-password", "password"))
     assert load_kafka().sasl_mechanism == "SCRAM-SHA-512"
     assert load_feed().ws_url("kraken") == "ws://127.0.0.1:8765"
     assert load_log().format == "json"
+    (no_settings / "tickwire.toml").write_text(several)
+    assert [(feed.exchange, feed.orderbook_depth) for feed in load_feeds()] == [("binance", 100), ("kraken", 25)]
