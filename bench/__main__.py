@@ -224,7 +224,8 @@ def main() -> None:
             else:
                 page += [f"Version {version('cryptofeed')}, frames handed over without a socket.", ""]
                 page += peer(last, rounds=2)
-            page += ["", "## Exchanges", "", *exchanges.table(last)]
+            with_peer = importlib.util.find_spec("cryptofeed") is not None
+            page += ["", "## Exchanges", "", *exchanges.table(last, peer=with_peer)]
             page += ["", "## What librdkafka takes", "", *ceiling(where, 400_000, rounds=2)]
             page += ["", "## Consumer", "", *consumer(last, rounds=3)]
             page += ["", "## Start", "", *startup.table(last)]

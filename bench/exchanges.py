@@ -16,6 +16,7 @@ from typing import Any
 import uvloop
 
 from bench import cells
+from bench.exchange_peer import THEIRS
 from bench.measuring import Meter
 from tickwire import metrics, simulator
 from tickwire.broker.ports import free_ports
@@ -35,17 +36,35 @@ _BEGIN = 100  # frames between two looks: more than come until books are whole
 _END_S = 1.0  # without a frame
 _CHUNK = 64 * 1024
 _HEAD = "Messages that change a book, as the simulator makes them: of one to four levels, at Bitfinex of one."
+_PEER = 10_000  # messages: it is slow
+_PEER_HEAD = (
+    "Beside it cryptofeed, where it reads the same frames: handed over without a socket, to its Kafka backend, "
+    "which waits for each record before the next."
+)
 
 
-def table(bootstrap: str, rounds: int = 2) -> list[str]:
-    """Rate and processor time of every exchange, and what compiled code took past its adapter."""
-    lines = ["| exchange | changes, 1/s | CPU µs | frames on the short way |", "| --- | --- | --- | --- |"]
+def table(bootstrap: str, rounds: int = 2, *, peer: bool = False) -> list[str]:
+    """Rate and processor time of every exchange, what compiled code took past its adapter; cryptofeed's with *peer*."""
+    columns = ["exchange", "changes, 1/s", "CPU µs", "frames on the short way"]
+    columns += ["cryptofeed, 1/s", "CPU µs", "rate, ratio", "CPU, ratio"] if peer else []
+    lines = [f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]
     for name in simulator.names():
         runs = [_run(name, bootstrap) for _ in range(rounds)]
         rate, cpu, short = (statistics.median(run[key] for run in runs) for key in ("rate", "cpu", "short"))
-        lines.append(f"| {name} | **{rate:,.0f}** | {cpu:.1f} | {short:.0%} |")
+        row = [name, f"**{rate:,.0f}**", f"{cpu:.1f}", f"{short:.0%}"]
+        lines.append(f"| {' | '.join([*row, *(_beside(name, bootstrap, rate, cpu) if peer else [])])} |")
         print(lines[-1], file=sys.stderr, flush=True)
-    return [_HEAD, "", *lines]
+    return [_HEAD, *([_PEER_HEAD] if peer else []), "", *lines]
+
+
+def _beside(name: str, bootstrap: str, rate: float, cpu: float) -> list[str]:
+    """What cryptofeed does with the same frames, and how much faster and cheaper the product is."""
+    if name not in THEIRS:
+        return ["-"] * 4
+    spec = json.dumps({"exchange": name, "count": _PEER, "brokers": bootstrap})
+    run = cells.result(cells.start("bench.exchange_peer", spec, before=lambda: cells.pin(cells.OURS)))
+    ratios = rate / run["rate"], run["cpu"] / cpu
+    return [f"{run['rate']:,.0f}", f"{run['cpu']:.1f}", *(f"{ratio:.0f}" for ratio in ratios)]
 
 
 def _run(name: str, bootstrap: str) -> dict[str, Any]:
