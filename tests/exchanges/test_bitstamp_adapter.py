@@ -115,6 +115,30 @@ def test_a_snapshot_older_than_the_first_change_is_asked_for_again_however_often
     assert told(adapter.fetched(fetch, snapshot(10), 3)) == [("snapshot", "initial")]
 
 
+def test_a_quiet_book_starts_once_a_snapshot_has_reached_its_first_change_though_not_the_later_ones() -> None:
+    adapter = Adapter([BTC, ETH], ["orderbook"], 10)
+    adapter.start()
+    adapter.receive(message("bts:subscription_succeeded", "diff_order_book_btcusd", {}), 1)
+    adapter.receive(change(10, [["98", "7"]], [], "ethusd"), 2)
+    fetch = only_fetch(adapter.receive(change(60_000_000, [["98", "7"]], []), 3))
+    fetch = only_fetch(adapter.fetched(fetch, snapshot(-3_600_000_000), 4))  # the last one of an hour before
+    adapter.receive(change(90_000_000, [["97", "1"]], []), 5)
+    outputs = adapter.fetched(fetch, snapshot(60_000_000), 6)
+    assert told(outputs) == [("snapshot", "initial"), ("delta", None)]
+    assert books(outputs)[1].bids == [("97", "1")]
+
+
+def test_the_same_old_snapshot_starts_a_quiet_book_of_which_no_change_had_come() -> None:
+    adapter = Adapter([BTC], ["orderbook"], 10)
+    adapter.start()
+    outputs = adapter.receive(message("bts:subscription_succeeded", "diff_order_book_btcusd", {}), 1)
+    assert outputs[0] == Subscribed("orderbook", BTC)
+    fetch = only_fetch(outputs)
+    assert fetch.delay_s > 0  # so that what the exchange gives by REST may be a while behind
+    assert told(adapter.fetched(fetch, snapshot(-3_600_000_000), 2)) == [("snapshot", "initial")]
+    assert told(adapter.receive(change(60_000_000, [["98", "7"]], []), 3)) == [("delta", None)]
+
+
 def accepted(first: int) -> tuple[Adapter, Fetch]:
     """A book that was accepted before anything had come: another one changes at 10, and it changes at *first*."""
     adapter = Adapter([BTC, ETH], ["orderbook"], 10)
@@ -140,15 +164,6 @@ def test_after_any_trouble_it_counts_no_more(trouble: bytes) -> None:
     for _ in range(3):
         fetch = only_fetch(adapter.fetched(fetch, snapshot(20), 5))
     assert told(adapter.fetched(fetch, snapshot(70_000_000), 6)) == [("snapshot", "initial")]
-
-
-def test_a_quiet_book_starts_without_a_change_and_takes_its_first_one_much_later() -> None:
-    adapter = Adapter([BTC], ["orderbook"], 10)
-    adapter.start()
-    outputs = adapter.receive(message("bts:subscription_succeeded", "diff_order_book_btcusd", {}), 1)
-    assert outputs[0] == Subscribed("orderbook", BTC)
-    assert told(adapter.fetched(only_fetch(outputs), snapshot(0), 2)) == [("snapshot", "initial")]
-    assert told(adapter.receive(change(60_000_000, [["98", "7"]], []), 3)) == [("delta", None)]
 
 
 def test_a_crossed_book_is_no_trouble() -> None:

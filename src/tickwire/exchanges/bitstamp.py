@@ -3,7 +3,10 @@
 Channels, heartbeat, the wish to reconnect: https://www.bitstamp.net/websocket/v2/
 Order book by REST, listing, limits: https://www.bitstamp.net/api/#tag/Order-book and …/#tag/Market-info
 
-Nothing numbers the changes: one that is missing cannot be seen, unless its frame came and could not be read. Books may
+Nothing numbers the changes: one that is missing cannot be seen, unless its frame came and could not be read. So a
+snapshot counts where it was asked for a while after the subscription and no change had come, which is a quiet pair's,
+or has the time of the first change or a later one, or is of the time since the subscription. One that lacks a change
+which came before it was asked for is behind, however often it is given, and nothing says how far. Books may
 be crossed for a while, by the exchange's own word: that is no reason to start one again.
 Unconfirmed: how an error names its channel.
 """
