@@ -336,7 +336,10 @@ def test_what_is_no_price_is_an_error(text: str) -> None:
         module.price_key(text)
 
 
-@pytest.mark.parametrize("text", ["", ".", "0..", "-1", "-0.1", "x", "NaN", "sNaN", "Infinity", "1_0", "٣", "1.2.3"])
+@pytest.mark.parametrize(
+    "text",
+    ["", ".", "0..", "-1", "-0.1", "x", "NaN", "sNaN", "Infinity", "1_0", "٣", "1.2.3", "1e81", "1e-400"],
+)  # fmt: skip
 def test_what_is_no_size_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="not a size"):
         module.is_zero(text)

@@ -49,6 +49,12 @@ def test_number_one_replaces_the_book_whatever_it_calls_itself(kind: str) -> Non
     assert (message.action, message.bids) == ("snapshot", [("90", "1")])
 
 
+def test_number_one_of_a_change_of_one_level_is_a_hole_and_no_book_of_one_level() -> None:
+    adapter = started()
+    change = frame("delta", 1).replace(b'"b":[["100","1"]]', b'"b":[]')
+    assert [(m.action, m.reason) for m in books(adapter.receive(change, 2))] == [("invalid", "gap")]
+
+
 def test_a_snapshot_replaces_the_book_whatever_its_number() -> None:
     adapter = started()
     (message,) = books(adapter.receive(frame("snapshot", 5, bid="90"), 2))

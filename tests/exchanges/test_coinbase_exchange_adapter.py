@@ -71,11 +71,12 @@ def test_the_year_one_is_no_time() -> None:
 def test_a_change_that_is_cut_anywhere_leaves_its_book_in_doubt() -> None:
     whole = update(["buy", "99.0", "1"])
     for end in range(1, len(whole)):
-        adapter = opened(BTC, ETH)
-        with pytest.raises(FrameRejected, match="malformed"):
-            adapter.receive(whole[:end], 2)
-        assert adapter.book(BTC) is None
-        assert (adapter.book(ETH) is None) == (b'BTC-USD"' not in whole[:end])
+        for part in (whole[:end], whole[end:]):
+            adapter = opened(BTC, ETH)
+            with pytest.raises(FrameRejected, match="malformed"):
+                adapter.receive(part, 2)
+            assert adapter.book(BTC) is None
+            assert (adapter.book(ETH) is None) == (b'"BTC-USD"' not in part)
 
 
 @pytest.mark.parametrize("frame", [b"", b"pong", b"<html>", message("match")[:-1], message("subscriptions")[:-1]])
@@ -103,6 +104,8 @@ def test_a_new_snapshot_replaces_the_book() -> None:
         update(["buy", "99.0", "-1"]),
         update(["buy", "99.0", "1"], time="yesterday"),
         snapshot(size="0.-10000"),
+        message("l2update", product_id="BTC-USD", time=TIME),
+        message("snapshot", product_id="BTC-USD", asks=[["101.0", "2"]], time=TIME),
     ],
 )
 def test_a_change_that_cannot_be_read_starts_its_book_again_and_no_other(bad: bytes) -> None:
@@ -140,6 +143,12 @@ def test_the_side_of_a_match_is_the_makers_and_of_a_trade_the_takers(maker: str,
 
 def test_the_last_match_from_before_the_subscription_is_no_trade() -> None:
     assert opened(channels=("trade",)).receive(message("last_match", **MATCH), 2) == []
+
+
+def test_a_product_that_has_not_traded_has_a_ticker() -> None:
+    told = opened(channels=("ticker",)).receive(ticker(side="", best_bid="", best_bid_size=""), 2)[-1]
+    assert isinstance(told, Ticker)
+    assert (told.bid, told.bid_size, told.ask, told.ask_size) == (None, None, "101", "2.0")
 
 
 @pytest.mark.parametrize("missing", ["trade_id", "side", "size", "price"])

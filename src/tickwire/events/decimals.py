@@ -62,7 +62,7 @@ def is_zero(size: str) -> bool:
     if size.isascii() and (whole + fraction).isdigit():
         return False
     value = _exact(size)
-    if value is None or not value.is_finite() or value < 0:
+    if value is None or not value.is_finite() or value < 0 or abs(value.adjusted()) > _MAX_DIGITS:
         raise ValueError(f"not a size: {size[:40]!r}")
     return value == 0
 

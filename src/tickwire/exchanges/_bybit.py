@@ -65,7 +65,7 @@ class BybitAdapter(KitAdapter[StreamedBook]):
             return self._other(payload)
 
     def keep(self, symbol: Symbol) -> StreamedBook:
-        """Make a book. "u is always in sequence", and 1 after a restart of the service; any snapshot replaces it."""
+        """Make a book. "u is always in sequence", and that of a snapshot after a restart of the service is 1."""
         messages = self.messages(symbol)
         in_frames = ("{1}.{0}", "{0}")
         return StreamedBook(symbol, messages, self.again, self.short_way, follows=by_step, in_frames=in_frames)

@@ -12,7 +12,7 @@ from msgspec import Meta, Raw, Struct
 from tickwire.exchanges.contract import Symbol, decoded
 from tickwire.exchanges.symbols import Listing
 
-_NO_LEVELS = Raw(b"[]")
+_NO_LEVELS = Raw(b"null")  # no side may be missing
 
 
 class Carried(Struct):
@@ -35,9 +35,9 @@ class Frame(Struct):
     bids: Raw = _NO_LEVELS
     asks: Raw = _NO_LEVELS
     trade_id: int | None = None
-    side: Literal["buy", "sell"] | None = None
+    side: str | None = None
     size: str | None = None
-    changes: list[tuple[Literal["buy", "sell"], str, str]] = []
+    changes: list[tuple[Literal["buy", "sell"], str, str]] | None = None
     channels: list[Carried] = []
     message: str = ""
     reason: str = ""

@@ -94,20 +94,23 @@ class Adapter(KitAdapter[StreamedBook]):
         return msgspec.json.encode({"type": method, "channels": channels})
 
     def _best(self, frame: Frame, received_us: Micros) -> list[Output]:
-        best = frame.best_bid, frame.best_bid_size, frame.best_ask, frame.best_ask_size
+        best = frame.best_bid or None, frame.best_bid_size, frame.best_ask or None, frame.best_ask_size
         at_us, product = known_us(frame.time), frame.product_id
         return self.ticker(product, *best, received_us, last=frame.price, sequence=frame.sequence, exchange_us=at_us)
 
     def _match(self, frame: Frame, received_us: Micros) -> list[Output]:
-        if frame.side is None or frame.trade_id is None or frame.price is None or frame.size is None:
+        side = _TAKER.get(frame.side)
+        if side is None or frame.trade_id is None or frame.price is None or frame.size is None:
             raise ValueError("a match without its side, number, price or size")
-        of_trade = str(frame.trade_id), frame.price, frame.size, _TAKER[frame.side]
+        of_trade = str(frame.trade_id), frame.price, frame.size, side
         return self.trade(frame.product_id, *of_trade, received_us, exchange_us=known_us(frame.time))
 
     def _change(self, frame: Frame, received_us: Micros) -> list[Output]:
         kept, exchange_us = self.kept(frame.product_id), known_us(frame.time)
         if frame.type == "snapshot":
             out = kept.snapshot(BookEvent(frame.bids, frame.asks, exchange_us=exchange_us), received_us)
+        elif frame.changes is None:
+            raise ValueError("a change without changes")
         else:
             sides: dict[str, list[Level]] = {"buy": [], "sell": []}
             for side, price, size in frame.changes:

@@ -319,7 +319,8 @@ class KitAdapter(Generic[Kept]):
             payload = msgspec.json.encode(content)  # names without escapes
         except UNREADABLE:
             content = None
-            payload = payload if payload[:1] == b"{" else b""  # no frame of theirs, not even the begin of one
+            # No frame of theirs, not even the begin or the end of one.
+            payload = payload if payload[:1] == b"{" or payload[-1:] == b"}" else b""
         channel = content.get("channel") if isinstance(content, dict) else None
         if isinstance(channel, str) and channel not in known:
             return FrameRejected("unknown", f"a message of the channel {channel!r:.100}")

@@ -17,7 +17,6 @@ BROKEN = -2
 """No number of an update: whatever event follows shows a gap."""
 
 _PATIENCE_US = 2_000_000  # from the first change without a snapshot until the snapshot counts as lost
-_BEHIND_US = 60_000_000  # how long events may go on that a snapshot holds already
 
 
 class KeptBook(UpdateId):
@@ -29,6 +28,7 @@ class KeptBook(UpdateId):
     """
 
     subscribes: ClassVar[bool] = True  # again, when it is asked for
+    behind_us: ClassVar[Micros] = 10_000_000  # how long events may go on that a snapshot holds already
 
     def __init__(
         self,
@@ -46,6 +46,7 @@ class KeptBook(UpdateId):
         self.new = True  # no event has come yet
         self.followed = False  # a change was applied since its start
         self._started_us = 0
+        self._start: tuple[int, Micros | None] = BROKEN, None  # the number and time of the snapshot it began with
         self.restarting = False  # asked for again over the socket, and not there yet
         self.short = False  # its changes take the short way
         self._short_way, self._names, self._in_frames = short_way, names, in_frames
@@ -105,7 +106,12 @@ class KeptBook(UpdateId):
         Any other one says that an event before it had a wrong number, or that numbers began anew: all that comes now
         would be old.
         """
-        return old.last == self.update_id or not (self.followed or received_us > self._started_us + _BEHIND_US)
+        return old.last == self.update_id or not (self.followed or received_us > self._started_us + self.behind_us)
+
+    def _repeats(self, snapshot: BookEvent) -> bool:
+        """Whether a snapshot is the one with which the book began, once more, although the book has gone on since."""
+        went_on = self.book is not None and NO_NUMBER != snapshot.last != self.update_id
+        return went_on and (snapshot.last, snapshot.exchange_us) == self._start
 
     def _read(self, event: BookEvent, what: str = "book") -> Book:
         """Make a book of an event's levels, and change nothing. Raises :exc:`~tickwire.errors.FrameRejected`."""
@@ -117,7 +123,7 @@ class KeptBook(UpdateId):
     def _started(self, book: Book, event: BookEvent, received_us: Micros) -> list[Output]:
         """Replace the book, whatever it held."""
         self.book, self.update_id, self.suspect, self.restarting = book, event.last, False, False
-        self.followed, self._started_us = False, received_us
+        self.followed, self._started_us, self._start = False, received_us, (event.last, event.exchange_us)
         return [self.messages.snapshot(book, sequence(event), event.exchange_us, received_us)]
 
 
@@ -148,6 +154,8 @@ class StreamedBook(KeptBook):
 
     def snapshot(self, event: BookEvent, received_us: Micros) -> list[Output]:
         """Start from a snapshot, asked for or not: it replaces the book. Raises FrameRejected."""
+        if self._repeats(event):
+            return []
         try:
             book = self._read(event)
         except FrameRejected:
@@ -174,7 +182,7 @@ class StreamedBook(KeptBook):
         follows, checksum = self._follows, self._checksum
         verdict = "next" if follows is None else follows(self.update_id, event)
         if verdict != "next":
-            if verdict == "restart":
+            if verdict == "restart" and self._is_whole(book, event):
                 return self.snapshot(event, received_us)
             return [] if verdict == "old" and self._holds(event, received_us) else self.restart("gap", received_us)
         try:
@@ -192,6 +200,11 @@ class StreamedBook(KeptBook):
         if not self.short:
             self.take(book, delta, self.messages.depth if self._cut else -1)
         return [delta]
+
+    def _is_whole(self, book: Book, event: BookEvent) -> bool:
+        """Whether a change may be all of the book: neither side has fewer levels. Raises FrameRejected."""
+        now = self._read(event, "change")
+        return len(now.bids) >= len(book.bids) and len(now.asks) >= len(book.asks)
 
     def _unstarted(self, received_us: Micros) -> list[Output]:
         """Leave out what comes before the snapshot, which holds it; where none comes it was lost on its way."""

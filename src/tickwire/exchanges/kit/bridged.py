@@ -32,6 +32,7 @@ class BridgedBook(KeptBook):
     """
 
     subscribes = False
+    behind_us = 60_000_000  # a snapshot by REST may be ahead of a socket that lags
 
     def __init__(
         self,

@@ -31,7 +31,8 @@ class BookEvent(Struct, gc=False):
 
 
 Verdict: TypeAlias = Literal["next", "old", "gap", "restart"]
-"""Apply it; ignore it, it is known already; something is missing; it is a snapshot, whatever it calls itself."""
+"""Apply it; ignore it, it is known already; something is missing; numbers began again with it: a snapshot, if it is
+all of the book, whatever it calls itself."""
 
 Follows: TypeAlias = Callable[[int, BookEvent], Verdict]
 """The last number that the book holds and an event → what the event is."""

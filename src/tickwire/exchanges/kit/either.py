@@ -38,6 +38,8 @@ class EitherBook(BridgedBook):
 
     def snapshot(self, event: BookEvent, received_us: Micros) -> list[Output]:
         """Start from a snapshot of the socket: it replaces the book. Raises :exc:`~tickwire.errors.FrameRejected`."""
+        if self._repeats(event):
+            return []
         try:
             book = self._read(event, "snapshot")
         except FrameRejected:
