@@ -91,6 +91,7 @@ class Session:
         self.published, self.wrong, self.rejected, self.broke = 0, list[str](), 0, 0
         self.invalid: dict[str, int] = defaultdict(int)  # why books ended, how often
         self.past: deque[bytes] = deque(maxlen=30)  # changes of books, as they were sent
+        self.answers: Frames = []  # what else was said on this connection: acknowledgements, snapshots
         self.held: Frames = []  # kept back by the line
         self.later: list[tuple[int, Fetch | Send | Resync]] = []
         self._witness()
@@ -157,6 +158,7 @@ class Session:
         """Open a connection, instead of one that there may be; its books are not valid any more."""
         self.conversation.close()
         self.held.clear()
+        self.answers.clear()
         self.later.clear()
         self.reader = Reader()
         self.conversation, self.adapter = self.open(), self.new_adapter()
@@ -166,7 +168,8 @@ class Session:
 
     def _say(self, texts: Iterable[str]) -> None:
         for text in texts:
-            self._pass(self.said, self.wire(text))
+            self.answers.append(self.wire(text))
+            self._pass(self.said, self.answers[-1])
 
     def _pass(self, way: Break | None, frame: bytes) -> None:
         frames = way(self, frame) if way is not None and self._now() else [frame]

@@ -35,6 +35,9 @@ SEQUENCE: dict[str, dict[str, Any]] = {
     "replayed": {"data": ways.replayed, "often": 0.04},
     "number changed": {"data": ways.number_changed},
 }
+NUMBERS: dict[str, dict[str, Any]] = {
+    "an answer again": {"data": ways.answer_again, "often": 0.2},
+}
 CHECKSUM: dict[str, dict[str, Any]] = {
     "level changed": {"data": ways.level_changed},
     "level lost": {"data": ways.level_lost},
@@ -66,6 +69,16 @@ def test_what_every_exchange_shows_makes_nothing_wrong(name: str, way: str) -> N
 def test_numbers_or_checksums_show_what_does_not_follow(name: str, way: str) -> None:
     session = played(name, SEQUENCE[way])
     if exchanges.load(name).EXCHANGE.checks:
+        assert session.wrong == []
+        assert session.follows() == dict.fromkeys(session.books, True)
+
+
+@each_exchange
+@pytest.mark.parametrize("way", NUMBERS)
+def test_numbers_show_what_is_of_before(name: str, way: str) -> None:
+    """A checksum does not: that of an old snapshot is right."""
+    session = played(name, NUMBERS[way])
+    if "sequence" in exchanges.load(name).EXCHANGE.checks:
         assert session.wrong == []
         assert session.follows() == dict.fromkeys(session.books, True)
 

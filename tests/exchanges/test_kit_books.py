@@ -116,6 +116,14 @@ def test_a_change_from_before_the_snapshot_and_the_last_one_once_more_are_ignore
         assert actions(kept.change(BookEvent([("51", "1")], [], 101, 101), 2)) == expected
 
 
+def test_where_events_count_by_one_none_has_the_number_of_the_snapshot_and_the_last_one_may_come_twice() -> None:
+    kept = started(streamed(by_step))
+    assert actions(kept.change(BookEvent([("51", "1")], [], FIRST), 2)) == [("invalid", "gap")]
+    kept = started(streamed(by_step))
+    for expected in ([("delta", None)], []):
+        assert actions(kept.change(BookEvent([("51", "1")], [], 101), 2)) == expected
+
+
 def test_a_number_that_was_too_great_does_not_make_the_book_stand_still() -> None:
     kept = started(streamed())
     kept.change(BookEvent([("51", "1")], [], 901, 101), 2)

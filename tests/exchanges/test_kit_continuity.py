@@ -45,7 +45,7 @@ def event(last: int, first: int = -1, previous: int = -1) -> BookEvent:
         (by_previous, event(107, previous=103), "gap"),
         (by_previous, event(107, previous=99), "gap"),
         (by_step, event(101), "next"),
-        (by_step, event(100), "old"),
+        (by_step, event(100), "gap"),  # the number of a snapshot is that of no change
         (by_step, event(102), "gap"),
         (by_step, event(99), "gap"),  # numbers began again, and their first is missing
         (by_step, event(1), "restart"),

@@ -71,6 +71,19 @@ def test_a_new_snapshot_replaces() -> None:
     assert (message.action, message.reason, message.bids, message.asks) == ("snapshot", "resync", [("3", "1")], [])
 
 
+def test_a_snapshot_of_two_numbers_is_none_and_what_follows_is_a_hole() -> None:
+    adapter = started()
+    with pytest.raises(FrameRejected, match="always the same"):
+        adapter.receive(book("snapshot", 12, 15, [("3", "1")]), 2)
+    assert adapter.book(BTC) is None
+    assert changed(adapter.receive(book("delta", 11, 11, [("5", "2")]), 3)).reason == "gap"
+
+
+def test_the_names_of_channels_are_read_in_capitals_or_not() -> None:
+    frame = book("delta", 11, 11, [("5", "2")]).replace(b"obu.SPOT", b"obu.spot")
+    assert changed(started().receive(frame, 2)).action == "delta"
+
+
 @pytest.mark.parametrize(("said", "trade_id"), [("sell", "77"), ("SELL", 77)])
 def test_a_trade_has_the_takers_side_in_capitals_or_not(said: str, trade_id: str | int) -> None:
     adapter = Adapter([BTC], ["trade"], 10)

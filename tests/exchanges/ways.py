@@ -60,6 +60,11 @@ def replayed(session: Session, frame: bytes) -> Frames:
     return [frame, *session.past]
 
 
+def answer_again(session: Session, frame: bytes) -> Frames:
+    """Something that the exchange answered before comes again: an acknowledgement, a snapshot."""
+    return [frame, session.rng.choice(session.answers)]
+
+
 def cut(session: Session, frame: bytes) -> Frames:
     """Its end is missing."""
     return [frame[: session.rng.randrange(1, len(frame))]]

@@ -39,7 +39,7 @@ class Data(Struct, gc=False):
 class Frame(Struct):
     """Data of a channel, or an answer."""
 
-    T: str | None = None
+    T: str = ""
     t: Literal["snapshot", "delta"] | None = None
     d: Raw = Raw(b"")
     id: str | None = None

@@ -85,6 +85,8 @@ class Adapter(KitAdapter[StreamedBook]):
         if frame.sequence_num == self._number:
             return []
         before, self._number = self._number, frame.sequence_num
+        if before is not None and frame.sequence_num < before:
+            return self._lost(received_us)  # it is of before, or numbers begin again: what it holds may be old
         out = [] if before in {None, frame.sequence_num - 1} else self._lost(received_us)
         wrong: FeedError | None = None
         for take, part in self._parts(frame):

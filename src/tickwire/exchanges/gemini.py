@@ -115,6 +115,7 @@ class Adapter(KitAdapter[StreamedBook]):
 
     def __init__(self, symbols: Sequence[Symbol], channels: Sequence[Channel], depth: int) -> None:
         self._seen: dict[str, int] = {}  # the last number of each book, whether it has started or not
+        self._newest: dict[str, int] = {}  # the latest time of each
         super().__init__(symbols, channels, depth)
 
     def keep(self, symbol: Symbol) -> StreamedBook:
@@ -162,7 +163,9 @@ class Adapter(KitAdapter[StreamedBook]):
         event = BookEvent(frame.b, frame.a, frame.u, frame.U)
         event.exchange_us = None if frame.E is None else frame.E // 1000
         follows, self._seen[kept.native] = frame.u == self._seen.get(kept.native, -2) + 1, frame.u
-        begins = kept.book is None and frame.u == frame.U and not follows and _two_sided(frame)
+        newest = self._newest[kept.native] = max(frame.E or 0, self._newest.get(kept.native, 0))
+        is_old = frame.E is not None and newest > frame.E  # it began the book before
+        begins = kept.book is None and frame.u == frame.U and not (follows or is_old) and _two_sided(frame)
         out = (kept.snapshot if begins else kept.change)(event, received_us)
         return self.heard(kept, out) if kept.new else out
 

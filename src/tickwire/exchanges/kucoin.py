@@ -87,11 +87,12 @@ class Adapter(KitAdapter[StreamedBook]):
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
         frame = decoded("frame", decode, payload)
-        if frame.T == "obu.SPOT":
+        kind = frame.T.upper()  # documented as obu.SPOT and as obu.spot
+        if kind == "OBU.SPOT":
             return self._book(frame.t, decoded("book", decode_data, frame.d), received_us)
-        if frame.T == "ticker.SPOT":
+        if kind == "TICKER.SPOT":
             return self._ticker(decoded("ticker", decode_data, frame.d), received_us)
-        if frame.T == "trade.SPOT":
+        if kind == "TRADE.SPOT":
             return self._trade(decoded("trade", decode_data, frame.d), received_us)
         if frame.id is not None and frame.result is not None:
             return self._answered(frame.id, frame)
@@ -111,6 +112,9 @@ class Adapter(KitAdapter[StreamedBook]):
         kept = self.kept(data.s)
         if data.O is None or data.C is None or kind is None:
             raise malformed(f"book of {data.s}", "it has no number or kind")
+        if kind == "snapshot" and data.O != data.C:
+            kept.doubt()
+            raise malformed(f"snapshot of {data.s}", 'of one point in time "the values of O and C are always the same"')
         bids, asks = _priced(data.b), _priced(data.a)
         event = BookEvent(bids, asks, data.C, data.O, exchange_us=data.M // 1000)
         out = (kept.snapshot if kind == "snapshot" else kept.change)(event, received_us)

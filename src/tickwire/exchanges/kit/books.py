@@ -110,8 +110,8 @@ class KeptBook(UpdateId):
 
     def _repeats(self, snapshot: BookEvent) -> bool:
         """Whether a snapshot is the one with which the book began, once more, although the book has gone on since."""
-        went_on = self.book is not None and NO_NUMBER != snapshot.last != self.update_id
-        return went_on and (snapshot.last, snapshot.exchange_us) == self._start
+        again = snapshot.last != NO_NUMBER and (snapshot.last, snapshot.exchange_us) == self._start
+        return again and self.book is not None and self.followed
 
     def _read(self, event: BookEvent, what: str = "book") -> Book:
         """Make a book of an event's levels, and change nothing. Raises :exc:`~tickwire.errors.FrameRejected`."""
@@ -184,7 +184,9 @@ class StreamedBook(KeptBook):
         if verdict != "next":
             if verdict == "restart" and self._is_whole(book, event):
                 return self.snapshot(event, received_us)
-            return [] if verdict == "old" and self._holds(event, received_us) else self.restart("gap", received_us)
+            repeated = self.followed and event.last == self.update_id
+            known = repeated or (verdict == "old" and self._holds(event, received_us))
+            return [] if known else self.restart("gap", received_us)
         try:
             # A level that was added and cut at once stands as a removal, which is harmless where it is not there.
             bids, asks = book.apply(event.bids, event.asks, self.messages.depth if self._cut else None)

@@ -66,8 +66,6 @@ def by_step(previous: int, event: BookEvent) -> Verdict:
     """
     if event.last == 1:
         return "restart"
-    if event.last == previous:
-        return "old"
     return "next" if event.last == previous + 1 else "gap"
 
 
