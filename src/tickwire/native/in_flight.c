@@ -26,7 +26,7 @@ static PyMemberDef counts_members[] = {
 static PyMemberDef entry_members[] = {
     {"stream", T_OBJECT_EX, offsetof(InFlight, stream), READONLY, NULL},
     {"lane", T_OBJECT_EX, offsetof(InFlight, lane), READONLY, NULL},
-    {"place", T_LONGLONG, offsetof(InFlight, place), READONLY, NULL},
+    {"place", T_LONGLONG, offsetof(InFlight, place), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 

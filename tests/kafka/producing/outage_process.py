@@ -1,4 +1,7 @@
-"""A publisher that starts without Kafka, to be killed: prints how many records it has accepted on disk."""
+"""A publisher, to be killed, that starts without Kafka if it must.
+
+Prints after every round how many there were, and of the records of books how many are on disk, acknowledged, in memory.
+"""
 
 import asyncio
 import json
@@ -13,7 +16,8 @@ async def main(config: KafkaConfig) -> None:
     async with running(config, NullFlow(), offline_start=True) as publisher:
         for number in range(1_000_000):
             publish_round(publisher, number)
-            sys.stdout.write(f"{publisher.accounting()[config.orderbook_topic].spilled}\n")
+            books = publisher.accounting()[config.orderbook_topic]
+            sys.stdout.write(f"{number + 1} {books.spilled} {books.acknowledged} {books.in_flight}\n")
             sys.stdout.flush()
             await asyncio.sleep(0.001)
 

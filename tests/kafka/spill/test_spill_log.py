@@ -123,6 +123,40 @@ def test_prepended_records_come_first_even_when_their_numbers_were_acknowledged_
     log.close()
 
 
+def test_what_is_put_in_front_while_the_log_is_read_is_read_by_the_next_start_only(
+    tmp_path: Path,
+) -> None:
+    log = open_log(tmp_path)
+    behind = [record(n) for n in range(4)]
+    numbers = [log.append(each) for each in behind]
+    assert log.read(1) == [(numbers[0], behind[0])]
+    before = [record(n) for n in range(10, 13)]
+    front = log.begin_prepend(before)
+    later = record(4)
+    behind.append(later)
+    numbers.append(log.append(later))
+    log.end_prepend(front, front.run)
+    assert log.records == 8
+    assert log.read(10) == list(zip(numbers, behind, strict=True))[1:]
+    log.acknowledge(front.first)
+    log.close()
+    log = open_log(tmp_path)
+    assert [each for _, each in log.read(10)] == before[1:] + behind
+
+
+def test_what_is_put_in_front_of_an_empty_log_is_not_read_now(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    front = log.begin_prepend([record(1), record(2)])
+    log.end_prepend(front, front.run)
+    assert log.read(10) == []
+    number = log.append(record(3))
+    assert log.read(10) == [(number, record(3))]
+    for each in range(front.first, number + 1):
+        log.acknowledge(each)
+    log.flush()
+    assert (log.empty, log.bytes) == (True, 0)
+
+
 def test_a_prepend_that_does_not_fit_writes_nothing(tmp_path: Path) -> None:
     log = open_log(tmp_path, max_bytes=2000)
     log.append(record(1))

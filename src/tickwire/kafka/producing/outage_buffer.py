@@ -6,8 +6,9 @@ So while anything on disk has not been handed over, new records go behind it.
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
@@ -15,7 +16,8 @@ from tickwire.errors import SpillFailed, SpillFull, TickwireError
 from tickwire.kafka.producing.in_flight import IN_MEMORY, InFlight
 from tickwire.kafka.producing.ledger import Lane, Ledger, RecoveredAccount
 from tickwire.kafka.producing.when_full import Send
-from tickwire.kafka.spill import SpillLog, Sync
+from tickwire.kafka.spill import Front, SpillLog, Sync
+from tickwire.kafka.spill.segment import Segment
 from tickwire.records.codec import Record
 
 logger = logging.getLogger(__name__)
@@ -23,6 +25,15 @@ logger = logging.getLogger(__name__)
 _READ = 500  # records at once, and in one turn of the loop
 _OVERHEAD_BYTES = 256  # of a record on disk besides its value
 _FULL_S = 30.0  # before a full disk is tried again
+
+
+class _Shelter(NamedTuple):
+    """What is being written to disk though it is on its way, and how to find what still is."""
+
+    entries: Sequence[InFlight]
+    front: Front
+    written: Future[Segment]
+    on_their_way: Callable[[], Iterable[InFlight]]
 
 
 class OutageBuffer:
@@ -48,6 +59,7 @@ class OutageBuffer:
         self._log: SpillLog | None = None
         self._disk = ThreadPoolExecutor(1, "tickwire-spill")  # waits for the disk, so that the loop need not
         self._syncing: tuple[Sync, Future[str | None]] | None = None
+        self._sheltering: _Shelter | None = None
         self._found = 0  # records of an earlier run
         self._older = 0  # of these, how many have not been read
         self._unread = 0  # records, of any run, that have not been read
@@ -147,11 +159,54 @@ class OutageBuffer:
             except SpillFailed as e:
                 self._failed(e)
 
+    def shelter(self, on_their_way: Callable[[], Iterable[InFlight]]) -> None:
+        """Begin to write what is in memory alone in front of all that is on disk, so that a crash loses none of it.
+
+        *on_their_way* gives what was handed over and not acknowledged, in its order, now and later; all of it goes on.
+        """
+        if self._log is None or self._sheltering is not None:
+            return
+        entries = _up_to_the_last_in_memory(on_their_way())
+        if entries:
+            front = self._log.begin_prepend([entry.record for entry in entries])
+            self._sheltering = _Shelter(entries, front, self._disk.submit(front.run), on_their_way)
+
+    def _end_shelter(self, log: SpillLog) -> None:
+        """Wait until that is done, and from now on count what is still on its way as on disk."""
+        shelter, self._sheltering = self._sheltering, None
+        if shelter is None:
+            return
+        try:
+            log.end_prepend(shelter.front, shelter.written.result)
+        except SpillFull as e:
+            logger.error("spill.not_sheltered records=%d error=%r", len(shelter.entries), str(e))  # noqa: TRY400
+            return
+        except SpillFailed as e:
+            self._failed(e)
+            return
+        still = set(shelter.on_their_way())
+        for number, entry in enumerate(shelter.entries, shelter.front.first):
+            if not entry.stream.recovered and (self._own_from is None or number < self._own_from):
+                self._own_from = number  # an earlier run's come first
+            if entry not in still:
+                log.acknowledge(number)
+                continue
+            if entry.place == IN_MEMORY:
+                entry.stream.spilled += 1
+                self._sent += 1
+            else:
+                log.acknowledge(entry.place)
+            entry.place = number
+
     def sync(self) -> None:
         """When it is due, let the disk have it all; take note when it has. Waits for nothing."""
         log, syncing = self._log, self._syncing
         if log is None or (syncing is not None and not syncing[1].done()):
             return
+        if self._sheltering is not None:
+            if not self._sheltering.written.done():
+                return
+            self._end_shelter(log)
         if syncing is not None:
             self._end_sync(log)
         if (log.records or log.bytes) and (sync := log.begin_sync()):
@@ -184,6 +239,7 @@ class OutageBuffer:
         if log is None:
             return [entry for entry in (*handed_over, *waiting) if entry.place == IN_MEMORY]
         self._end_sync(log)  # after it has ended
+        self._end_shelter(log)
         self._disk.shutdown()
         log.waits = True
         lost = self._keep(log, handed_over, waiting)
@@ -198,12 +254,12 @@ class OutageBuffer:
     def _keep(self, log: SpillLog, handed_over: Sequence[InFlight], waiting: Sequence[InFlight]) -> list[InFlight]:
         # Up to the last record that is in memory alone, all is written again, so that their order stays as it is.
         # Everything unread is behind that. A crash in between means duplicates.
-        last = max((i for i, entry in enumerate(handed_over) if entry.place == IN_MEMORY), default=-1)
-        left = deque((*handed_over[: last + 1], *waiting))
+        again = _up_to_the_last_in_memory(handed_over)
+        left = deque((*again, *waiting))
         try:
             log.flush()  # which makes room
-            log.prepend([entry.record for entry in handed_over[: last + 1]])
-            for _ in range(last + 1):
+            log.prepend([entry.record for entry in again])
+            for _ in again:
                 entry = left.popleft()
                 if entry.place == IN_MEMORY:
                     entry.stream.spilled += 1
@@ -313,3 +369,11 @@ class OutageBuffer:
         stream.events -= older
         stream.spilled -= older
         return False
+
+
+def _up_to_the_last_in_memory(entries: Iterable[InFlight]) -> list[InFlight]:
+    """What has to be written so that all of it is on disk in this order: those before it once more, too."""
+    found = list(entries)
+    while found and found[-1].place != IN_MEMORY:
+        found.pop()
+    return found

@@ -33,8 +33,13 @@ class OutageWatch:
             self._complaints.add(error.code())
             logger.warning("publisher.trouble code=%s error=%r", error.name(), said(error))
 
-    def look(self, now: float, acknowledged: int, in_memory: int) -> None:
-        """Take note of how far it is: acknowledged in all, and not acknowledged in memory."""
+    @property
+    def outage(self) -> bool:
+        """Whether Kafka does not acknowledge."""
+        return self._since is not None
+
+    def look(self, now: float, acknowledged: int, in_memory: int) -> bool:
+        """Take note of how far it is, acknowledged in all, and not acknowledged in memory; True: an outage begins."""
         waiting = in_memory + self._buffer.records
         if acknowledged > self._acknowledged or not waiting:
             if acknowledged > self._acknowledged:
@@ -44,9 +49,9 @@ class OutageWatch:
                 logger.info("publisher.recovered since=%s waiting=%d", self._since.isoformat(), waiting)
                 self._since = None
             metrics.OUTAGE.set(0)
-            return
+            return False
         silent = now - self._progress_at
-        if self._since is None and (silent >= _SILENT_S or ALL_DOWN in self._complaints):
+        if begins := self._since is None and (silent >= _SILENT_S or ALL_DOWN in self._complaints):
             self._since = datetime.fromtimestamp(datetime.now(UTC).timestamp() - silent, UTC)
             self._next_line = now
         metrics.OUTAGE.set(0 if self._since is None else max(1, silent))
@@ -59,3 +64,4 @@ class OutageWatch:
                 self._buffer.records,
                 self._buffer.room,
             )
+        return begins

@@ -301,7 +301,11 @@ class Publisher:
         if not older:
             waiting = [topic for topic, place in self._waits.items() if len(place)]
             self._behind.clear()
-            self._behind.update(waiting)
+            self._behind.update(waiting, self._through_the_disk())
+
+    def _through_the_disk(self) -> list[str]:
+        """Name the topics whose records go over the disk in an outage, also where there is room."""
+        return [topic for topic, place in self._waits.items() if place is self._buffer] if self._watch.outage else []
 
     def _restart_books(self) -> None:
         """Ask for new starts when there is room for their snapshots."""
@@ -331,7 +335,9 @@ class Publisher:
         metrics.PRODUCER_QUEUE.set(self._link.queued)
         self._buffer.export()
         waiting = sum(map(len, {p for p in self._waits.values() if p is not self._buffer}))
-        self._watch.look(time.monotonic(), acknowledged, self._link.busy + waiting)
+        if self._watch.look(time.monotonic(), acknowledged, self._link.busy + waiting):
+            self._buffer.shelter(self._link.entries)
+            self._behind.update(self._through_the_disk())
 
 
 def _no_room(_entry: InFlight) -> bool:

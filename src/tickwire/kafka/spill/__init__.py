@@ -5,9 +5,9 @@ from tickwire.kafka.spill.home import SOURCES, Disk, Home, Work, served, settle,
 from tickwire.kafka.spill.log import SpillLog
 from tickwire.kafka.spill.owner import Owner
 from tickwire.kafka.spill.recovery import Recovery
-from tickwire.kafka.spill.sync import Sync, unusable
+from tickwire.kafka.spill.sync import Front, Sync, unusable
 
 __all__ = [
-    "SOURCES", "Disk", "Epochs", "Home", "Owner", "Recovery", "SpillLog", "Sync", "Work", "served", "settle", "take",
-    "unusable",
+    "SOURCES", "Disk", "Epochs", "Front", "Home", "Owner", "Recovery", "SpillLog", "Sync", "Work", "served", "settle",
+    "take", "unusable",
 ]  # fmt: skip

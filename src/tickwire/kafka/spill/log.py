@@ -1,6 +1,5 @@
 """The log itself: records go in at the end, come out in the same order, and leave when they are acknowledged."""
 
-import builtins
 import logging
 import math
 import os
@@ -15,7 +14,7 @@ from tickwire.kafka.spill import folder as folders
 from tickwire.kafka.spill.reader import Reader
 from tickwire.kafka.spill.recovery import Found, path_of, recover
 from tickwire.kafka.spill.segment import FRAME_BYTES, HEADER_BYTES, Segment
-from tickwire.kafka.spill.sync import Sync, failure, unusable
+from tickwire.kafka.spill.sync import Front, Sync, encode, failure, unusable
 from tickwire.records.codec import Record, complete
 
 logger = logging.getLogger(__name__)
@@ -24,7 +23,6 @@ _SEGMENT_BYTES = 16 << 20
 _SEGMENTS_AT_LEAST = 8  # a small budget is cut into smaller files, so that acknowledged room comes back early
 _CARRY_BYTES = 1 << 18  # as many move to a new file at once, so that nobody notices
 
-_encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Record).decode
 
 
@@ -117,7 +115,7 @@ class SpillLog:
 
         Raises :exc:`~tickwire.errors.SpillFull` when the budget or the disk is full; the log is then as it was before.
         """
-        body = _encode(record)
+        body = encode(record)
         size = FRAME_BYTES + len(body)
         active = self._active
         if active is not None and active.end > active.first and active.size + size > self._segment_bytes:
@@ -148,22 +146,32 @@ class SpillLog:
         All of them are on disk when this returns; after a crash in between, none of them is. Raises
         :exc:`~tickwire.errors.SpillFull` like :meth:`append`, then without having written any.
         """
-        if not records:
-            return
-        bodies = [_encode(record) for record in records]
-        if self._bytes + HEADER_BYTES + sum(FRAME_BYTES + len(body) for body in bodies) > self._max_bytes:
-            raise SpillFull(str(self.folder), "budget")
-        self.flush()
+        if records:
+            self.flush()
+            front = self.begin_prepend(records)
+            self.end_prepend(front, front.run)
+            self.rewind()
+
+    def begin_prepend(self, records: Sequence[Record]) -> Front:
+        """What :meth:`prepend` would write, to be run elsewhere and then given to :meth:`end_prepend`.
+
+        Nothing may be synced in between.
+        """
+        return Front(self.folder, self._first - len(records), records, self.room_bytes, self._done.runs())
+
+    def end_prepend(self, front: Front, outcome: Callable[[], Segment]) -> None:
+        """Take note of how it went: *outcome* returns, or raises, what :meth:`Front.run` did.
+
+        The records stand before all others, and :meth:`read` goes on where it was.
+        """
         try:
-            # These numbers may have been used before; the saved list must have forgotten them.
-            folders.save_done(self.folder, self._done.runs())
-            segment = self._write_first(bodies)
+            segment = outcome()
         except OSError as e:
             raise failure(self.folder, e) from e
+        self._unread = max(self._unread, front.end)
         self._segments.insert(0, segment)
         self._bytes += segment.size
-        self._records += len(records)
-        self.rewind()
+        self._records += len(front.records)
 
     def read(self, limit: int) -> list[tuple[int, Record]]:
         """Return the next records that are not acknowledged, at most *limit*, with their numbers; move on behind them.
@@ -250,22 +258,6 @@ class SpillLog:
     @property
     def _first(self) -> int:
         return self._segments[0].first if self._segments else self._next
-
-    def _write_first(self, bodies: Sequence[builtins.bytes]) -> Segment:
-        first = self._first - len(bodies)
-        path = path_of(self.folder, first)
-        segment = Segment.create(path.with_suffix(folders.TEMPORARY), first)
-        try:
-            for body in bodies:
-                segment.append(body)
-            segment.sync()
-            segment.path = segment.path.rename(path)
-            folders.sync_folder(self.folder)
-        except OSError:
-            segment.remove()
-            raise
-        segment.close()
-        return segment
 
     def _begin_segment(self) -> Segment:
         # The file before is complete on disk first: only the newest may have a torn end.

@@ -5,10 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from tickwire.errors import SpillFailed, SpillFull, SpillUnusable, TickwireError
-from tickwire.kafka.spill.folder import save_done, sync_folder
+from tickwire.kafka.spill.folder import TEMPORARY, save_done, sync_folder
 from tickwire.kafka.spill.numbers import Runs
-from tickwire.kafka.spill.segment import Segment
+from tickwire.kafka.spill.recovery import path_of
+from tickwire.kafka.spill.segment import FRAME_BYTES, HEADER_BYTES, Segment
+from tickwire.records.codec import Record
+
+encode = msgspec.msgpack.Encoder().encode
 
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -40,6 +46,41 @@ class Sync(NamedTuple):
                     raise
                 return e.strerror
         return None
+
+
+class Front(NamedTuple):
+    """What the disk has to do to get records in front of a log's: :meth:`run` touches nothing of the log either."""
+
+    folder: Path
+    first: int  # the number of the first of them
+    records: Sequence[Record]
+    room: int  # bytes that they may take
+    done: Runs  # to be saved before: their numbers may have been used once, and be listed as done with
+
+    @property
+    def end(self) -> int:
+        """One more than the number of the last of them."""
+        return self.first + len(self.records)
+
+    def run(self) -> Segment:
+        """Write all of them or, as a crash in between does, none. Raises OSError and SpillFull."""
+        bodies = [encode(record) for record in self.records]
+        if HEADER_BYTES + sum(FRAME_BYTES + len(body) for body in bodies) > self.room:
+            raise SpillFull(str(self.folder), "budget")
+        save_done(self.folder, self.done)
+        path = path_of(self.folder, self.first)
+        segment = Segment.create(path.with_suffix(TEMPORARY), self.first)
+        try:
+            for body in bodies:
+                segment.append(body)
+            segment.sync()
+            segment.path = segment.path.rename(path)
+            sync_folder(self.folder)
+        except OSError:
+            segment.remove()
+            raise
+        segment.close()
+        return segment
 
 
 def failure(folder: Path, error: OSError) -> TickwireError:
