@@ -415,12 +415,10 @@ async def test_a_kill_in_an_outage_loses_nothing_of_a_book_and_leaves_no_hole(
     async with running(config, NullFlow()) as publisher:
         assert await publisher.close(30) == 0
         assert publisher.recovered().waiting == 0
-    for topic, rounds in ((config.orderbook_topic, last.rounds), (config.ticker_topic, 0)):
-        for numbers in numbers_of(config, topic).values():
-            once = list(dict.fromkeys(numbers))  # what Kafka had and could not acknowledge comes a second time
-            assert once == sorted(once)
-            assert len(once) >= rounds
-            assert topic == config.ticker_topic or once == list(range(len(once)))
+    for numbers in numbers_of(config, config.orderbook_topic).values():
+        once = list(dict.fromkeys(numbers))  # what Kafka had and could not acknowledge comes a second time
+        assert len(once) >= last.rounds
+        assert once == list(range(len(once)))
 
 
 async def test_records_that_were_written_though_on_their_way_leave_the_disk_when_they_are_acknowledged(
@@ -431,9 +429,7 @@ async def test_records_that_were_written_though_on_their_way_leave_the_disk_when
         with mock.down():
             for number in range(50):
                 publish_round(publisher, number)
-            books = publisher.accounting()[config.orderbook_topic]
-            assert (books.spilled, books.in_flight) == (0, 150)
-            await aeventually(lambda: publisher._buffer.records == 300, "what is on its way is on disk", 20)
+            await aeventually(lambda: publisher._buffer.records == 150, "what is on its way is on disk", 20)
             for number in range(50, 100):
                 publish_round(publisher, number)
                 assert sums_agree(publisher)
@@ -457,7 +453,7 @@ async def test_an_end_while_what_is_on_its_way_is_being_written_keeps_all_of_it(
         with mock.down():
             for number in range(50):
                 publish_round(publisher, number)
-            publisher._buffer.shelter(publisher._link.entries)
+            publisher._buffer.shelter(publisher._may_be_on_disk)
             assert await publisher.close(0) == 0
             assert sums_agree(publisher)
             assert publisher.accounting()[config.orderbook_topic] == TopicAccount(events=150, spilled=150)

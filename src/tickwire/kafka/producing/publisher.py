@@ -303,6 +303,9 @@ class Publisher:
             self._behind.clear()
             self._behind.update(waiting, self._through_the_disk())
 
+    def _may_be_on_disk(self) -> Iterator[InFlight]:
+        return (entry for entry in self._link.entries() if self._waits.get(entry.record.topic) is self._buffer)
+
     def _through_the_disk(self) -> list[str]:
         """Name the topics whose records go over the disk in an outage, also where there is room."""
         return [topic for topic, place in self._waits.items() if place is self._buffer] if self._watch.outage else []
@@ -336,7 +339,7 @@ class Publisher:
         self._buffer.export()
         waiting = sum(map(len, {p for p in self._waits.values() if p is not self._buffer}))
         if self._watch.look(time.monotonic(), acknowledged, self._link.busy + waiting):
-            self._buffer.shelter(self._link.entries)
+            self._buffer.shelter(self._may_be_on_disk)
             self._behind.update(self._through_the_disk())
 
 
