@@ -196,6 +196,10 @@ class KafkaFailed(TickwireError):
     """Kafka cannot be reached, refuses us, or failed for good."""
 
 
+class LoginRefused(KafkaFailed):
+    """Kafka knows us not, or not with this password: trying again soon may have it lock the account."""
+
+
 class DeadLetterNotWritten(KafkaFailed):
     """The dead-letter topic did not take a record, whose offset is held. *retryable*: it may do so later."""
 

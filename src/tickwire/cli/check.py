@@ -11,9 +11,10 @@ import typer
 
 from tickwire.cli.common import printable, require_kafka
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.config.loading import load_kafka
+from tickwire.config.loading import load_feeds, load_kafka
 from tickwire.config.paths import spill_root
 from tickwire.errors import NoHome
+from tickwire.records.kinds import topics_by_kind
 
 if TYPE_CHECKING:
     from tickwire.kafka.admin.check import Finding
@@ -24,9 +25,9 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
     brokers: Annotated[str | None, typer.Option(help="KAFKA_BROKERS: host:port, comma-separated.")] = None,
 ) -> None:
-    """Check Kafka step by step: addresses, login, brokers, topics, schema registry, round trip, disk; writes nothing.
+    """Check Kafka step by step: addresses, login, brokers, topics, rights, registry, round trip, disk; writes nothing.
 
-    Ends with 0 when a feed could start, else with 1. A hint is no failure.
+    Ends with 0 when a feed or a consumer could start, else with 1. A hint is no failure.
 
     \b
     Examples:
@@ -39,7 +40,9 @@ def check(
     from tickwire.kafka.admin.check import healthy  # noqa: PLC0415
 
     findings = []
-    for finding in chain(look(config, timeout), _spill(config)):
+    channels = {channel for feed in load_feeds() for channel in feed.channels}
+    written = [topic for channel, topic in topics_by_kind(config).items() if channel in channels]
+    for finding in chain(look(config, timeout, written), _spill(config)):
         findings.append(finding)
         if not as_json:
             print(f"{finding.state:7} {finding.step:11} {printable(finding.text)}", flush=True)

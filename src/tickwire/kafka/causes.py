@@ -53,7 +53,7 @@ def is_for_all(error: KafkaError) -> bool:
 
 def explain(error: KafkaError, config: KafkaConfig) -> str:
     """Say in one sentence why no broker serves us and what to do; asks the address where the words do not say it."""
-    return proven(error, config) or _presumed(error, config)
+    return proven(error, config) or _no_token(config, error.code(), slow=True) or _presumed(error, config)
 
 
 def proven(error: KafkaError, config: KafkaConfig) -> str | None:
@@ -71,7 +71,7 @@ def proven(error: KafkaError, config: KafkaConfig) -> str | None:
     if config.encrypted and (found := distrusted(address, where, config)):
         return found
     if door.mechanisms is not None:
-        return _other_login(where, door.mechanisms, config) or _no_token(config, error.code())
+        return _other_login(where, door.mechanisms, config) or _no_token(config, error.code(), slow=False)
     lacking = config.ssl_certificate_location is None and config.ssl_certificate_pem is None
     return _refused_certificate(where, error.str(), config) if lacking else None
 
@@ -216,10 +216,11 @@ def _refused_login(where: str, words: str, config: KafkaConfig) -> str:
     )
 
 
-def _no_token(config: KafkaConfig, code: int) -> str | None:
+def _no_token(config: KafkaConfig, code: int, *, slow: bool) -> str | None:
     """Ask the token endpoint for nothing, and say what is wrong with it; None where it answers as it should.
 
-    librdkafka tries again and again at one that fails or is silent, and says nothing meanwhile.
+    That it is slow is wrong only where *slow* says so: a token may take seconds. librdkafka tries again and again at
+    one that fails or is silent, and says nothing meanwhile.
     """
     url = config.sasl_oauth_token_endpoint_url
     if url is None or code == codes.REFUSED_LOGIN:
@@ -231,7 +232,8 @@ def _no_token(config: KafkaConfig, code: int) -> str | None:
     except urllib.error.HTTPError as e:
         wrong = f"it answers {e.code}" if e.code >= 500 else None
     except (OSError, ValueError) as e:
-        wrong = str(getattr(e, "reason", e)) or type(e).__name__
+        reason = getattr(e, "reason", e)
+        wrong = None if isinstance(reason, TimeoutError) and not slow else str(reason) or type(reason).__name__
     else:
         wrong = None
     if wrong is None:

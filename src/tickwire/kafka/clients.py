@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import KafkaFailed
+from tickwire.errors import KafkaFailed, LoginRefused
 from tickwire.kafka import codes
 from tickwire.kafka.causes import explain, is_for_all, proven, said, stays
 from tickwire.kafka.login import login_properties
@@ -52,6 +52,7 @@ def common_config(config: KafkaConfig) -> dict[str, Any]:
     KAFKA_CLIENT_ID is the producer's name; consumers and admin clients add what they are, so that Kafka's own tools
     tell them apart.
     """
+    config = config.fresh()  # what stands in files may have changed since the last client
     for what in config.unencrypted_secrets:
         _warn_unencrypted(what)
     settings: dict[str, Any] = {
@@ -160,6 +161,8 @@ class Cluster:
 
         Raises :exc:`~tickwire.errors.KafkaFailed`.
         """
+        self._errors.clear()
+        self._final.clear()
         start = time.monotonic()
         asked = False
         while True:
@@ -172,7 +175,9 @@ class Cluster:
             except KafkaException as e:
                 self.admin.poll(0)
                 if self._hopeless() or time.monotonic() - start + 0.01 >= seconds:
-                    raise KafkaFailed(explain(self._cause(seconds), self._config)) from e
+                    cause = self._cause(seconds)
+                    refused = cause.code() == codes.REFUSED_LOGIN and not is_for_all(cause)
+                    raise (LoginRefused if refused else KafkaFailed)(explain(cause, self._config)) from e
                 # It says nothing of a door that is simply not the right one, so that is asked, once.
                 if not asked and (why := proven(self._cause(seconds), self._config)):
                     raise KafkaFailed(why) from e

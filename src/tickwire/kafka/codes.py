@@ -31,6 +31,9 @@ EXISTS = KafkaError.TOPIC_ALREADY_EXISTS
 # A broker that does not know a request at all, in the ways in which that shows.
 UNSUPPORTED = frozenset({KafkaError.UNSUPPORTED_VERSION, KafkaError._UNSUPPORTED_FEATURE, NO_ANSWER})
 _FORBIDDEN = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED})
+TOPIC_DENIED = KafkaError.TOPIC_AUTHORIZATION_FAILED
+# What an idempotent producer hears that may write to no topic at all (KIP-679); of a fatal error there are words only.
+NOWHERE_ALLOWED = "Cluster authorization failed"
 DENIED = _FORBIDDEN | {KafkaError.GROUP_AUTHORIZATION_FAILED}
 
 # Reading.
@@ -137,7 +140,7 @@ _ADVICE = {
     KafkaError.INVALID_PARTITIONS: "ask for at least one partition, and for no more than the broker allows",
     KafkaError.TOPIC_EXCEPTION: "choose a name of a-z, A-Z, 0-9, '.', '_' and '-'; '.' and '_' count as the same",
     KafkaError.TOPIC_DELETION_DISABLED: "set delete.topic.enable=true on the brokers",
-} | dict.fromkeys(_FORBIDDEN, "give this user the right, or log in as another one")
+}
 
 
 def passes(error: KafkaError) -> bool:
@@ -186,7 +189,8 @@ def for_good(error: KafkaError, topic: str = "") -> KafkaFailed:
             f"Another consumer of the group has the same KAFKA_GROUP_INSTANCE_ID ({error.name()}: {error.str()}): "
             "give each its own and run again."
         )
-    return KafkaFailed(f"Reading{where} failed for good ({error.name()}: {error.str()}): correct that and run again.")
+    advice = "grant what docs/clusters.md names" if error.code() in DENIED else "correct that"
+    return KafkaFailed(f"Reading{where} failed for good ({error.name()}: {error.str()}): {advice} and run again.")
 
 
 def log_client_error(error: KafkaError) -> None:

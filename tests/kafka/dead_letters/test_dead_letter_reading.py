@@ -202,7 +202,7 @@ def test_reading_commits_nothing(config: KafkaConfig) -> None:
     send(config, config.dlq_topic, [b"x"])
     for command in (["list"], ["summary"], ["export"], ["show", "0:0"], ["inspect"], ["replay"]):
         assert run(*command) == 0
-    for group in (GROUP, f"{config.group_id}-reader", config.group_id):
+    for group in (GROUP, config.group_id):
         assert committed(config, config.dlq_topic, 3, group) == [None] * 3
 
 

@@ -42,7 +42,7 @@ def test_the_oldest_come_first_and_it_says_whether_there_are_more(config: KafkaC
     reading = read_oldest(config, config.dlq_topic, 6)
     assert {letter.record.value for letter in reading.letters} == {b"%d" % i for i in range(6)}
     assert reading.complete
-    assert committed(config, config.dlq_topic, 3, f"{config.group_id}-reader") == [None] * 3
+    assert committed(config, config.dlq_topic, 3, config.group_id) == [None] * 3
 
 
 def test_nothing_that_it_prints_can_steer_a_terminal(config: KafkaConfig, capsys: pytest.CaptureFixture[str]) -> None:

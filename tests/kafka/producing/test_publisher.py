@@ -319,7 +319,7 @@ async def test_open_names_the_topic_that_is_missing_and_the_command_that_creates
     config = config_for(mock.bootstrap, unique, create_topics=False)
     mock.create_topic(config.orderbook_topic)
     publisher = Publisher(config)
-    with pytest.raises(KafkaFailed, match=rf"python -m scripts\.kafka_topics --create {config.ticker_topic}"):
+    with pytest.raises(KafkaFailed, match=rf"tickwire topics --create {config.ticker_topic}"):
         await asyncio.to_thread(publisher.open)
 
 

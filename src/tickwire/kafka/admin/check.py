@@ -3,13 +3,15 @@
 import socket
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, TickwireError
+from tickwire.kafka.admin.rights import Rights, by_command, lacking, topic_rights
 from tickwire.kafka.admin.topics import largest_batches
+from tickwire.kafka.causes import distrusted, user
 from tickwire.kafka.clients import Cluster, ClusterView
 from tickwire.registry.client import Registry
 from tickwire.registry.shapes import written_otherwise
@@ -28,7 +30,7 @@ _LACKS = {
 }
 
 Step: TypeAlias = Literal[
-    "settings", "address", "cluster", "brokers", "topic", "readers", "registry", "round trip", "spill"
+    "settings", "address", "cluster", "brokers", "topic", "rights", "readers", "registry", "round trip", "spill"
 ]
 
 
@@ -47,10 +49,10 @@ class Finding:
         return "FAILED" if not self.ok else "hint" if self.hint else "ok"
 
 
-def check(config: KafkaConfig, seconds: float) -> Iterator[Finding]:
+def check(config: KafkaConfig, seconds: float, written: Sequence[str] | None = None) -> Iterator[Finding]:
     """Look at everything, one step after the other, in about *seconds*; stops where the next step makes no sense.
 
-    Writes nothing to Kafka.
+    *written* are the topics that a feed would write to; None: all. Writes nothing to Kafka.
     """
     deadline = time.monotonic() + seconds
     protocol = config.security_protocol or "PLAINTEXT"
@@ -78,8 +80,9 @@ def check(config: KafkaConfig, seconds: float) -> Iterator[Finding]:
     kind = ", the embedded broker, which differs from Kafka: see `tickwire broker --help`" if view.embedded else ""
     plural = "" if count == 1 else "s"
     yield Finding("cluster", True, f"id {view.cluster_id or 'not told'}, {count} broker{plural}{kind}")
-    yield from _brokers(view, deadline)
+    yield from _brokers(view, config, deadline)
     yield from _topics(cluster, view, config, deadline)
+    yield from _rights(cluster, view, config, config.topics if written is None else written, deadline)
     if lacking := _LACKS.get(config.compression):
         text = f"KAFKA_COMPRESSION is {config.compression}, for which {lacking} need another package"
         yield Finding("readers", True, f"{text} (docs/message-format.md); all read gzip", hint=True)
@@ -88,7 +91,7 @@ def check(config: KafkaConfig, seconds: float) -> Iterator[Finding]:
 
 
 def healthy(findings: list[Finding]) -> bool:
-    """Tell whether a feed can start: an address that does not answer is no obstacle while another one does."""
+    """Tell whether a feed or a consumer can start; of several addresses one has to answer."""
     others = [finding for finding in findings if finding.step != "address"]
     return all(finding.ok for finding in others) and any(finding.step == "cluster" for finding in others)
 
@@ -106,7 +109,7 @@ def _reach(host: str, port: int, seconds: float) -> str | None:
     return None
 
 
-def _brokers(view: ClusterView, deadline: float) -> Iterator[Finding]:
+def _brokers(view: ClusterView, config: KafkaConfig, deadline: float) -> Iterator[Finding]:
     """Every broker is reached under the name that it gives itself: where that fails, producing would."""
     for node in view.nodes:
         name = f"{node.id} at {node.host}:{node.port}"
@@ -116,6 +119,8 @@ def _brokers(view: ClusterView, deadline: float) -> Iterator[Finding]:
         elif trouble := _reach(node.host, node.port, left):
             advice = trouble.partition(":")[0]
             yield Finding("brokers", False, f"{name} {advice}: correct advertised.listeners of that broker")
+        elif config.encrypted and (wrong := distrusted(f"{node.host}:{node.port}", f"{node.host}:{node.port}", config)):
+            yield Finding("brokers", False, wrong)
         else:
             yield Finding("brokers", True, f"{name} accepts connections")
 
@@ -124,14 +129,11 @@ def _topics(cluster: Cluster, view: ClusterView, config: KafkaConfig, deadline: 
     names = (*config.topics, *([config.dlq_topic] if config.dlq_enabled else []))
     there = [name for name in names if name in view.topics]
     limits = largest_batches(cluster, there, min(_REACH_S, max(deadline - time.monotonic(), 0.5)))
+    rights = topic_rights(cluster, [name for name in names if name not in view.topics], _REACH_S)
     for name in names:
         topic = view.topics.get(name)
-        if topic is None and config.create_topics:
-            yield Finding("topic", True, f"{name} is missing and will be created at start")
-        elif topic is None:
-            yield Finding(
-                "topic", False, f"{name} is missing: create it with `python -m scripts.kafka_topics --create {name}`"
-            )
+        if topic is None:
+            yield _absent(name, config, rights.get(name))
         elif topic.leaderless:
             numbers = ", ".join(map(str, topic.leaderless))
             yield Finding("topic", False, f"{name} has no leader for partition {numbers}: look at the brokers")
@@ -141,6 +143,32 @@ def _topics(cluster: Cluster, view: ClusterView, config: KafkaConfig, deadline: 
             )
         if (limit := limits.get(name)) is not None and limit < config.batch_size:
             yield Finding("topic", True, _too_small(name, limit, config), hint=True)
+
+
+def _absent(name: str, config: KafkaConfig, rights: Rights) -> Finding:
+    if rights is not None:
+        return Finding("topic", True, f"{name} is hidden from {user(config)}, or missing", hint=True)
+    if config.create_topics:
+        return Finding("topic", True, f"{name} is missing and will be created at start")
+    return Finding("topic", False, f"{name} is missing: create it with `tickwire topics --create {name}`")
+
+
+def _rights(
+    cluster: Cluster, view: ClusterView, config: KafkaConfig, written: Sequence[str], deadline: float
+) -> Iterator[Finding]:
+    """What each command lacks. A user for one of the two ways is as it should be; one for neither can do nothing."""
+    found = {
+        command: lacking(cluster, needs, min(_REACH_S, max(deadline - time.monotonic(), 0.5)))
+        for command, needs in by_command(config, written, view.topics)
+    }
+    useless = all(found[command] for command in ("produce", "consume"))
+    for command, missing in found.items():
+        if missing:
+            text = f"tickwire {command}: {user(config)} lacks {', '.join(map(str, missing))}"
+            failed = useless and command != "dlq"
+            yield Finding("rights", not failed, f"{text} (docs/clusters.md)", hint=not failed)
+        else:
+            yield Finding("rights", True, f"tickwire {command}: nothing is known to be lacking")
 
 
 def _registry(config: KafkaConfig, deadline: float) -> Iterator[Finding]:

@@ -13,7 +13,8 @@ from confluent_kafka.admin import ConfigResource, NewTopic  # type: ignore[attr-
 from tickwire.config.kafka_config import KafkaConfig, foreign_topic
 from tickwire.errors import KafkaFailed, TickwireError, UsageError
 from tickwire.kafka import codes
-from tickwire.kafka.causes import explain, said
+from tickwire.kafka.admin.rights import producing, require
+from tickwire.kafka.causes import explain, said, user
 from tickwire.kafka.clients import CONNECT_SECONDS, Cluster, ClusterView, TopicView
 
 _REQUEST_S = 10.0
@@ -89,11 +90,11 @@ class Topics:
 
     def __init__(self, config: KafkaConfig) -> None:
         self._config = config
-        self._cluster = Cluster(config)
+        self.cluster = Cluster(config)
 
     def view(self, seconds: float = CONNECT_SECONDS) -> ClusterView:
         """Ask for everything there is."""
-        return self._cluster.view(seconds)
+        return self.cluster.view(seconds)
 
     def list(self) -> list[TopicView]:
         """Every topic that is not Kafka's own, by name."""
@@ -133,8 +134,8 @@ class Topics:
         topics = self.view().topics
         if name not in topics:
             raise UnknownTopic(name, list(topics))
-        futures = self._cluster.admin.delete_topics([name], request_timeout=_REQUEST_S)
-        self._result(futures[name], f"delete the topic {name}")
+        futures = self.cluster.admin.delete_topics([name], request_timeout=_REQUEST_S)
+        self._result(futures[name], f"delete the topic {name}", "DELETE")
         self._await(
             lambda topics: name not in topics.topics,
             f"The topic {name} is still there {_PROPAGATION_S:g} s after Kafka agreed to delete it: try again later.",
@@ -148,9 +149,10 @@ class Topics:
         there = self.view().topics
         missing = [name for name in names if name not in there]
         if missing and not self._config.create_topics:
-            commands = " and ".join(f"`python -m scripts.kafka_topics --create {name}`" for name in missing)
+            commands = " and ".join(f"`tickwire topics --create {name}`" for name in missing)
             raise KafkaFailed(
-                f"Kafka has no topic {', '.join(missing)} and KAFKA_CREATE_TOPICS is false: create it with {commands}."
+                f"Kafka has no topic {', '.join(missing)}, or {user(self._config)} may not see it, and "
+                f"KAFKA_CREATE_TOPICS is false: create it with {commands}, or grant what docs/clusters.md names."
             )
         for name in missing:
             self._make(TopicSpec(name, settings=settings()))
@@ -175,8 +177,8 @@ class Topics:
             replication_factor=spec.replication or self._config.topic_replication,
             config={**spec.settings},
         )
-        futures = self._cluster.admin.create_topics([new], request_timeout=_REQUEST_S)
-        self._result(futures[spec.name], f"create the topic {spec.name}")
+        futures = self.cluster.admin.create_topics([new], request_timeout=_REQUEST_S)
+        self._result(futures[spec.name], f"create the topic {spec.name}", "CREATE")
 
     def _compare(self, spec: TopicSpec) -> None:
         """Raise when the existing topic is not what was explicitly asked for."""
@@ -198,14 +200,14 @@ class Topics:
     def _settings(self, name: str) -> dict[str, str]:
         """The topic's configuration; empty where the broker has no such request."""
         resource = ConfigResource(ConfigResource.Type.TOPIC, name)
-        (future,) = self._cluster.admin.describe_configs([resource], request_timeout=_REQUEST_S).values()
+        (future,) = self.cluster.admin.describe_configs([resource], request_timeout=_REQUEST_S).values()
         try:
-            entries = self._result(future, f"read the configuration of the topic {name}")
+            entries = self._result(future, f"read the configuration of the topic {name}", "DESCRIBE_CONFIGS")
         except _Unsupported:
             return {}
         return {key: entry.value for key, entry in entries.items() if entry.value is not None}
 
-    def _result(self, future: "Future[_T]", action: str) -> _T:
+    def _result(self, future: "Future[_T]", action: str, right: str) -> _T:
         try:
             return future.result(_REQUEST_S + 2)
         except NoAnswer as e:
@@ -220,6 +222,11 @@ class Topics:
                 ) from e
             if error.code() in codes.CONNECTION:
                 raise KafkaFailed(explain(error, self._config)) from e
+            if error.code() in codes.DENIED:
+                raise KafkaFailed(
+                    f"Kafka does not let {user(self._config)} {action} ({said(error)}): grant {right} on it; where it "
+                    "exists and is hidden, grant what docs/clusters.md names; or log in as another one."
+                ) from e
             raise KafkaFailed(f"Kafka refused to {action} ({said(error)}): {codes.advice(error)}.") from e
 
     def _await(self, reached: Callable[[ClusterView], bool], otherwise: str) -> None:
@@ -266,10 +273,13 @@ def largest_batches(cluster: Cluster, names: Sequence[str], seconds: float) -> d
 
 
 def ensure_topics(config: KafkaConfig, names: Sequence[str]) -> ClusterView:
-    """Make sure that Kafka answers and has the topics *names*, created if KAFKA_CREATE_TOPICS says so; blocks.
+    """Make sure that Kafka answers, has the topics *names*, created if KAFKA_CREATE_TOPICS says so, and lets us write.
+
+    Blocks.
 
     Raises :exc:`~tickwire.errors.KafkaFailed`.
     """
     topics = Topics(config)
     topics.ensure(names)
+    require(topics.cluster, config, producing(names), _REQUEST_S)
     return topics.view()

@@ -21,9 +21,10 @@ from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, OffsetLost, TickwireError
 from tickwire.kafka.clients import consumer_config, make
-from tickwire.kafka.codes import END_OF_PARTITION, MISSING, final_error, for_good, log_client_error
+from tickwire.kafka.codes import END_OF_PARTITION, MISSING, final_error, for_good
 from tickwire.kafka.consuming.assignment import Assignment
 from tickwire.kafka.consuming.commits import Commits
+from tickwire.kafka.consuming.connection import Connection
 from tickwire.kafka.consuming.group_start import start_group
 from tickwire.kafka.consuming.handlers import Handler
 from tickwire.kafka.consuming.market_state import MarketState
@@ -81,7 +82,7 @@ def run_kafka_consumer(
     """
     topics = config.topics if topics is None else tuple(dict.fromkeys(topics))
     group = group or config.group_id
-    prepare_topics(config, topics)
+    prepare_topics(config, topics, group)
     dead_letters = DeadLetters(config, group) if config.dlq_enabled else None
     _show_zeros(config, topics)
     begun = {}
@@ -145,7 +146,8 @@ class _Runner:
         self._failures: deque[BaseException] = deque()
         self._progress = threading.Event()
         self._commits = Commits(self._tracker, self._report, self._confirmed)
-        callbacks = {"on_commit": self._commits.answered, "error_cb": log_client_error}
+        self._connection = Connection(config)
+        callbacks = {"on_commit": self._commits.answered, "error_cb": self._connection.heard}
         self._consumer = make(Consumer, _member_settings(config, group) | callbacks)
 
     def run(
@@ -297,6 +299,7 @@ class _Runner:
             )
             logger.warning("consumer.no_partitions seconds=%g (%s)", _JOINING_S, advice)
         self._assignment.export()
+        self._connection.look(self._consumer, self._report.consumed.total())
         for partition, lag in self._assignment.lags():
             self._report.set_lag(partition, lag)
         if self._observer is not None:
@@ -315,8 +318,9 @@ class _Runner:
         unclosed = self._processor.end_handler(max(1.0, until - time.monotonic()), idle)
         if committed:
             return unclosed
+        within = f" within {CLOSE_SECONDS:g} s" if time.monotonic() >= until else ""  # it may have been refused at once
         return KafkaFailed(
-            f"Kafka did not confirm the last commit within {CLOSE_SECONDS:g} s: what was handled since the one before "
+            f"Kafka did not confirm the last commit{within}: what was handled since the one before "
             "will be delivered again; check that the brokers answer (`tickwire check`)."
         )
 

@@ -5,21 +5,23 @@ from collections.abc import Sequence
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import UsageError
+from tickwire.kafka.admin.rights import consuming, require
 from tickwire.kafka.admin.topics import Topics
 from tickwire.kafka.codes import gone
 
 # The library would take a name that begins with ^ for a pattern, which could match the dead letters.
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _OUR_HEADERS = 65_536  # bytes that a dead letter may have more than the record that it was
+_RIGHTS_S = 3.0
 _BROKER_DEFAULT = 1_048_588  # max.message.bytes, https://kafka.apache.org/documentation/#topicconfigs
 
 
-def prepare_topics(config: KafkaConfig, topics: Sequence[str]) -> None:
+def prepare_topics(config: KafkaConfig, topics: Sequence[str], group: str) -> None:
     """Check a subscription, and create those of our topics that are missing if KAFKA_CREATE_TOPICS allows it.
 
     A topic that is not in *config* is never created: its name is more likely misspelt.
     Raises :exc:`~tickwire.errors.UsageError` for names that cannot be read, :exc:`~tickwire.errors.KafkaFailed` when no
-    broker answers or a topic is missing.
+    broker answers, a topic is missing, or this user lacks a right.
     """
     if not topics:
         raise UsageError("--topics names no topic: expected names separated by commas.")
@@ -41,6 +43,7 @@ def prepare_topics(config: KafkaConfig, topics: Sequence[str]) -> None:
     admin.ensure(topics)
     if config.dlq_enabled:
         admin.ensure([config.dlq_topic], lambda: _dead_letter_settings(admin, topics))
+    require(admin.cluster, config, consuming(config, topics, group), _RIGHTS_S)
 
 
 def _dead_letter_settings(admin: Topics, sources: Sequence[str]) -> dict[str, str]:

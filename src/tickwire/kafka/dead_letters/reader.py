@@ -12,12 +12,14 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaExcepti
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, UsageError
-from tickwire.kafka.clients import ask, consumer_config, make
+from tickwire.kafka.admin.rights import inspecting, require
+from tickwire.kafka.clients import Cluster, ask, consumer_config, make
 from tickwire.kafka.codes import END_OF_PARTITION, MISSING, OFFSET_LOST, final_error, for_good
 from tickwire.kafka.dead_letters.selection import DeadLetter, Selection
 from tickwire.kafka.received import ReceivedRecord, value_reader
 
 _METADATA_S = 8.0
+_RIGHTS_S = 3.0
 _QUERY_S = 15.0
 _SILENCE_S = 15.0  # without a record or an end: the brokers do not answer
 
@@ -50,8 +52,11 @@ class DeadLetterReader:
     def __init__(self, config: KafkaConfig, topic: str) -> None:
         self._topic, self._values = topic, value_reader(config)
         settings = {"enable.partition.eof": True, "fetch.wait.max.ms": 50}  # ends are reported soon
-        # The library wants a group's name, but a group is joined by subscribing only.
-        self._consumer = make(Consumer, consumer_config(config, f"{config.group_id}-reader") | settings)
+        cluster = Cluster(config)
+        if topic in cluster.view(_METADATA_S).topics:
+            require(cluster, config, inspecting(config, topic), _RIGHTS_S)
+        # The library wants a group's name and asks for its coordinator, but a group is joined by subscribing only.
+        self._consumer = make(Consumer, consumer_config(config, config.group_id) | settings)
         try:
             numbers = self._partitions()
             first = self._look_up(dict.fromkeys(numbers, OFFSET_BEGINNING)) if numbers else {}

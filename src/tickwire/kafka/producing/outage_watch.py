@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from confluent_kafka import KafkaError
 
 from tickwire import metrics
-from tickwire.kafka.causes import said
+from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka.codes import ALL_DOWN
+from tickwire.kafka.complaints import Complaints
 from tickwire.kafka.producing.outage_buffer import OutageBuffer
 
 logger = logging.getLogger(__name__)
@@ -19,19 +20,21 @@ _SILENT_S = 5.0  # without an acknowledgement, though there is something to ackn
 class OutageWatch:
     """Logs one line when Kafka stops acknowledging, one every ten seconds after that, and one when it is back."""
 
-    def __init__(self, buffer: OutageBuffer, now: float) -> None:
+    def __init__(self, config: KafkaConfig, buffer: OutageBuffer, now: float) -> None:
         self._buffer = buffer
-        self._complaints: set[int] = set()
+        self._complaints = Complaints(config)
+        self._all_down = False
         self._acknowledged = 0
         self._progress_at = now
         self._since: datetime | None = None
         self._next_line = 0.0
 
     def heard(self, error: KafkaError) -> None:
-        """Log what the client says about its connections, each kind once until Kafka is back; it goes on by itself."""
-        if error.code() not in self._complaints:
-            self._complaints.add(error.code())
-            logger.warning("publisher.trouble code=%s error=%r", error.name(), said(error))
+        """Log what the client says about its connections, each once until Kafka is back; it goes on by itself."""
+        if error.code() == ALL_DOWN:
+            self._all_down = True
+        elif words := self._complaints.new(error):
+            logger.warning("publisher.trouble code=%s error=%r", error.name(), words)
 
     @property
     def outage(self) -> bool:
@@ -44,6 +47,7 @@ class OutageWatch:
         if acknowledged > self._acknowledged or not waiting:
             if acknowledged > self._acknowledged:
                 self._complaints.clear()
+                self._all_down = False
             self._acknowledged, self._progress_at = acknowledged, now
             if self._since is not None:
                 logger.info("publisher.recovered since=%s waiting=%d", self._since.isoformat(), waiting)
@@ -51,17 +55,18 @@ class OutageWatch:
             metrics.OUTAGE.set(0)
             return False
         silent = now - self._progress_at
-        if begins := self._since is None and (silent >= _SILENT_S or ALL_DOWN in self._complaints):
+        if begins := self._since is None and (silent >= _SILENT_S or self._all_down):
             self._since = datetime.fromtimestamp(datetime.now(UTC).timestamp() - silent, UTC)
             self._next_line = now
         metrics.OUTAGE.set(0 if self._since is None else max(1, silent))
         if self._since is not None and now >= self._next_line:
             self._next_line = now + _EVERY_S
             logger.warning(
-                "publisher.outage since=%s in_memory=%d spilled=%d room_bytes=%d",
+                "publisher.outage since=%s in_memory=%d spilled=%d room_bytes=%d cause=%r",
                 self._since.isoformat(timespec="seconds"),
                 in_memory,
                 self._buffer.records,
                 self._buffer.room,
+                self._complaints.last,
             )
         return begins

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.paths import spill_root
-from tickwire.kafka.clients import ClusterView, connect_check
+from tickwire.errors import KafkaFailed
+from tickwire.kafka.clients import Cluster, ClusterView
+from tickwire.kafka.credentials import Credentials
 from tickwire.kafka.spill import Disk, Epochs, Home, Owner, Work, served, settle, take, unusable
 from tickwire.records.codec import record_key
 from tickwire.records.kinds import topics_by_kind
@@ -24,6 +26,8 @@ class Place:
     def __init__(self, config: KafkaConfig, source: str, folder: Path | None = None) -> None:
         """Choose it. Raises :exc:`~tickwire.errors.NoHome`."""
         self._config, self._source, self._given = config, source, folder
+        self._client: Cluster | None = None
+        self._credentials = Credentials(config)
         self._root = spill_root(config.spill_dir)
         self._work = Work()
         self._kinds: set[str] = set()
@@ -62,8 +66,19 @@ class Place:
             return dict.fromkeys(new, str(unusable(self.folder, e)))
 
     def ask(self, seconds: float) -> str:
-        """Ask the brokers for the name of their cluster. Raises :exc:`~tickwire.errors.KafkaFailed`."""
-        return cluster_name(connect_check(self._config, seconds), self._config)
+        """Ask the brokers for the name of their cluster. Raises :exc:`~tickwire.errors.KafkaFailed`.
+
+        Where tokens are wanted the next call goes on with the same client, because one may take longer than one call.
+        """
+        client, self._client = self._client or Cluster(self._config), None
+        try:
+            return cluster_name(client.view(seconds), self._config)
+        except KafkaFailed:
+            if self._config.sasl_mechanism == "OAUTHBEARER" and not self._credentials.changed:
+                self._client = client
+            else:
+                self._credentials = Credentials(self._config)
+            raise
 
     def settle(self, cluster: str | None) -> Home:
         """Take the folder, with what waits elsewhere for the same keys; blocks. *cluster* is None before it is reached.

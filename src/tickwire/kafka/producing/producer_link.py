@@ -15,10 +15,12 @@ from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.kafka import codes
-from tickwire.kafka.causes import said
+from tickwire.kafka.causes import is_for_all, said, stays
 from tickwire.kafka.clients import make, producer_config
+from tickwire.kafka.producing.denied_topics import DeniedTopics
 from tickwire.kafka.producing.in_flight import IN_MEMORY, InFlight, InFlightTable
 from tickwire.kafka.producing.ledger import Lane
+from tickwire.kafka.producing.readmission import Readmission
 from tickwire.kafka.producing.refused_batches import (
     KafkasClock,
     RefusedBatches,
@@ -35,6 +37,7 @@ _ANSWER_S = 1.0
 _CALM_S = 60.0  # after so long without a loss, the next one is the first again
 _MOST_LOSSES = 12  # in a row: about a minute
 _MOST_BY_RECORD = 4  # which limits the wait to a second
+_NO_LOGIN, _NEW_CREDENTIALS = "REFUSED_LOGIN", "NEW_CREDENTIALS"
 
 # Without it the library sends what is behind a batch that the broker refused before we learn of the refusal. With it,
 # that ends the producer, and we decide what goes next.
@@ -47,7 +50,8 @@ class ProducerLink:
     """Hands records to a producer, in order. Not open, or between two producers, it has no room.
 
     *stored* is told of acknowledged records that are on disk, *refused* of those that can never be sent, *dropped* of
-    those that must not follow a hole, *failed* once, when there is no going on.
+    those that must not follow a hole, *failed* once, when there is no going on, *denied* of a topic whose records have
+    to wait because Kafka does not let us write to it now.
     The plain ``Producer`` is used, because the library's asyncio producer and its batches lose headers.
     """
 
@@ -60,8 +64,10 @@ class ProducerLink:
         dropped: Callable[[InFlight], None],
         failed: Callable[[TickwireError], None],
         heard: Callable[[KafkaError], None],
+        denied: Callable[[str], None],
     ) -> None:
         self._config = config
+        self.denied = DeniedTopics(denied)
         self._stored, self._refused, self._dropped, self._give_up, self._heard = stored, refused, dropped, failed, heard
         self.flights = InFlightTable(self._acknowledged, self._not_delivered)
         self._to_send_again: deque[InFlight] = deque()  # of a lost producer, after those and before everything else
@@ -76,6 +82,7 @@ class ProducerLink:
         self._losses = 0
         self._lost_at = self._replace_at = 0.0
         self._cause = ""
+        self._readmission = Readmission(config)
         self._unsent = 0  # how many reports said of a lost producer that it does not send a record
         self._full_at = 0  # how many records it had when it was full
 
@@ -83,7 +90,8 @@ class ProducerLink:
         """Make the producer, which connects by itself. Raises :exc:`~tickwire.errors.KafkaFailed`."""
         self._careful = self._one_by_one > 0
         more = _ONE_BY_ONE if self._careful else _GAPLESS | {"batch.size": self._refusals.batch_size}
-        self._producer = make(Producer, producer_config(self._config) | more | {"error_cb": self._heard})
+        self._readmission.begun()
+        self._producer = make(Producer, producer_config(self._config) | more | {"error_cb": self._note_trouble})
         self.flights.produce = self._producer.produce
         self.flights.ready = not self._careful
 
@@ -100,7 +108,7 @@ class ProducerLink:
     @property
     def busy(self) -> int:
         """How many records are not reported on."""
-        return len(self.flights) + len(self._to_send_again)
+        return len(self.flights) + len(self._to_send_again) + len(self.denied.held)
 
     @property
     def queued(self) -> int:
@@ -118,6 +126,7 @@ class ProducerLink:
         """Everything that was handed over and is not reported on, in that order."""
         yield from self.flights.entries()
         yield from self._to_send_again
+        yield from self.denied.held
 
     def poll(self) -> None:
         """Serve the reports; replace a lost producer when it is time."""
@@ -142,7 +151,11 @@ class ProducerLink:
 
     def send(self, entry: InFlight) -> bool:
         """Hand one record over, or end it; False when there is no room for it."""
-        return self.flights.ready and self._pass(entry)
+        return self.flights.ready and entry.record.topic not in self.denied and self._pass(entry)
+
+    def allow(self, topic: str) -> None:
+        """Go on with a topic that Kafka lets us write to again."""
+        self._to_send_again.extend(self.denied.allow(topic))
 
     def partitions(self, topic: str) -> int | None:
         """Ask Kafka how many partitions a topic has, by which the producer goes from now on; None without an answer.
@@ -170,6 +183,9 @@ class ProducerLink:
         cause: KafkaError = error.args[0]
         if codes.producer_lost(cause):
             self._lose(cause.name(), said(error))
+            return False
+        if cause.code() == codes.TOPIC_DENIED:
+            self._deny(entry.record.topic, cause)
             return False
         self._refused(entry, cause)
         return True
@@ -214,6 +230,9 @@ class ProducerLink:
                 self._lose(error.name(), said(error))
             elif code in codes.PURGED or (self._lost is not None and code in codes.WOULD_RETRY):
                 self._unsent += 1
+            elif code == codes.TOPIC_DENIED:
+                self._unsent += 1
+                self._deny(entry.record.topic, error)
             elif code in codes.BATCH_REFUSED and not self._careful:
                 self._unsent += 1
                 self._refusals.add(entry, error)
@@ -230,6 +249,19 @@ class ProducerLink:
         except Exception as e:  # as above
             logger.exception("producer.report_failed")
             self._fail(repr(e))
+
+    def _deny(self, topic: str, error: KafkaError) -> None:
+        """Let the records of a topic wait; what is on its way is taken back, so that nothing overtakes it."""
+        self.denied.add(topic, said(error))
+        self._lose(error.name(), said(error))
+
+    def _note_trouble(self, error: KafkaError) -> None:
+        """Hear what the client says of its connections; one that may not log in is at its end."""
+        self._heard(error)
+        if error.code() == codes.REFUSED_LOGIN and not is_for_all(error):
+            self._lose(_NO_LOGIN, said(error))
+        elif stays(error):
+            self._readmission.doubtful = True
 
     def _note_stored(self, entry: InFlight) -> None:
         """Take note of each record that is stored while some are in doubt."""
@@ -266,11 +298,16 @@ class ProducerLink:
         self._lost_at = now
         self._cause = f"{reason}: {cause}"
         self._replace_at = now + min(_FIRST_WAIT_S * 2 ** (self._losses - 1), _LONGEST_WAIT_S)
+        if reason == _NO_LOGIN:
+            self._replace_at = now + self._readmission.wait(now)
+        if codes.NOWHERE_ALLOWED in cause:
+            self.denied.add_all({entry.record.topic for entry in self.entries()}, cause)
         logger.error("producer.lost reason=%s cause=%r in_flight=%d", reason, cause, self.busy)
 
     def _go_on(self) -> None:
         if self._error is None and self._lost is None and len(self._refusals):
             self._lose("REFUSED", "it is not to go on behind a batch that was refused")
+        self._look_at_credentials()
         if self._error is None and self._lost is not None and self._is_over():
             self._replace()
         elif self._error is None and self._careful and not self._one_by_one and not len(self.flights):
@@ -279,10 +316,23 @@ class ProducerLink:
         going = self._lost is None and self._error is None
         self.flights.ready = going and not self._careful and not self._to_send_again
 
+    def _look_at_credentials(self) -> None:
+        """Where the client is not let in, try those that stand in files by now: such files are renewed in place."""
+        refused = self._lost == _NO_LOGIN
+        if self._error is not None or not (self._readmission.doubtful or refused) or not self._readmission.renewed:
+            return
+        if refused:
+            self._replace_at = time.monotonic()
+        else:
+            self._lose(_NEW_CREDENTIALS, "files of secrets or certificates have changed")
+
     def _is_over(self) -> bool:
         """Whether the next producer may begin; where a batch was refused, the others' reports are waited for."""
         now = time.monotonic()
-        waiting = len(self._refusals) and len(self.flights) > self._unsent and now < self._lost_at + _LAST_REPORTS_S
+        if self.denied.everywhere:
+            return False
+        sure = len(self._refusals) or self.denied
+        waiting = sure and len(self.flights) > self._unsent and now < self._lost_at + _LAST_REPORTS_S
         return now >= self._replace_at and not waiting
 
     def _send_again(self) -> None:
@@ -307,7 +357,9 @@ class ProducerLink:
         return self._one_by_one > 0 and entry.lane not in self._busy
 
     def _replace(self) -> None:
-        if len(self._refusals):  # a record's fault, which is counted; such losses may come again and again
+        # A record's fault, which is counted, or a right that may come back: such losses may come again and again.
+        # The same goes for credentials.
+        if len(self._refusals) or self.denied or self._lost in {_NO_LOGIN, _NEW_CREDENTIALS}:
             self._losses = min(self._losses - 1, _MOST_BY_RECORD)
         if self._losses > _MOST_LOSSES:
             self._fail(self._cause)
@@ -322,6 +374,7 @@ class ProducerLink:
             self._to_send_again, self._one_by_one = self._refusals.sort_out(
                 (*taken_back, *self._to_send_again), self._refused
             )
+        self._to_send_again, self._one_by_one = self.denied.take(self._to_send_again, self._one_by_one)
         self._open_next()
 
     def _open_next(self) -> None:

@@ -15,10 +15,11 @@ from confluent_kafka import KafkaError
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.daemon_pool import to_its_end
-from tickwire.errors import KafkaFailed, TickwireError
+from tickwire.errors import KafkaFailed, LoginRefused, TickwireError
 from tickwire.events.types import MarketEvent
 from tickwire.kafka.admin.topics import ensure_topics
 from tickwire.kafka.clients import CONNECT_SECONDS
+from tickwire.kafka.credentials import Credentials
 from tickwire.kafka.producing.broken_books import BrokenBooks
 from tickwire.kafka.producing.flow import Flows
 from tickwire.kafka.producing.in_flight import IN_MEMORY, DirectPublisher, InFlight
@@ -28,6 +29,7 @@ from tickwire.kafka.producing.outage_watch import OutageWatch
 from tickwire.kafka.producing.partition_watch import PartitionWatch
 from tickwire.kafka.producing.place import Place
 from tickwire.kafka.producing.producer_link import ProducerLink
+from tickwire.kafka.producing.rights_watch import RightsWatch
 from tickwire.kafka.producing.schema_ids import SchemaIds
 from tickwire.kafka.producing.when_full import Blocking, Conflating, Dropping, WhenFull
 from tickwire.records.codec import Record, RecordWriter
@@ -37,6 +39,7 @@ logger = logging.getLogger(__name__)
 
 _TICK_S = 0.005
 _LOOK_S = 2.0  # for Kafka to answer, and between two looks, after a start without it
+_LONGEST_LOOK_S = 60.0  # after log-ins that were refused, which may lock an account
 
 
 class Publisher:
@@ -66,7 +69,7 @@ class Publisher:
         self._buffer = OutageBuffer(
             config, self._ledger, time.monotonic, lose=self._books.lose, broke=self._books.add, failed=self._fail
         )
-        self._watch = OutageWatch(self._buffer, time.monotonic())
+        self._watch = OutageWatch(config, self._buffer, time.monotonic())
         self._link = ProducerLink(
             config,
             stored=self._buffer.ended,
@@ -74,6 +77,7 @@ class Publisher:
             dropped=self._dropped,
             failed=self._fail,
             heard=self._watch.heard,
+            denied=self._let_wait,
         )
         self._send = self._link.send
         self._behind: set[str] = set()  # topics whose records must wait behind others
@@ -132,11 +136,14 @@ class Publisher:
         self._partitions = PartitionWatch(
             self.place.topics, self._link.partitions, lambda *found: self._carefully(lambda: self._moved(*found))
         )
+        self._rights = RightsWatch(
+            self.config, self._link.denied, lambda topic: self._carefully(lambda: self._link.allow(topic))
+        )
         self._looking = loop.create_task(self._look())
         self._timer = loop.call_later(_TICK_S, self._tick)
 
     async def _look(self) -> None:
-        await asyncio.gather(self._partitions.run(), self._schemas.watch(self._fail))
+        await asyncio.gather(self._partitions.run(), self._rights.run(), self._schemas.watch(self._fail))
 
     def way(self) -> DirectPublisher:
         """A way in for the events of one feed; it knows their symbols, which another exchange may have too."""
@@ -235,15 +242,21 @@ class Publisher:
         return bool(left) and self._link.opened and not self._failed
 
     async def _connect(self) -> None:
-        """Begin to send as soon as Kafka answers and has the topics."""
+        """Begin to send as soon as Kafka answers, lets us in and has the topics."""
+        said, wait = "", _LOOK_S
         while not self._link.opened:
             try:
                 self.place.agree(await asyncio.to_thread(self.place.ask, _LOOK_S))
                 await asyncio.to_thread(ensure_topics, self.config, self.place.topics)
                 self._link.open()
             except KafkaFailed as e:
-                logger.debug("publisher.still_offline error=%r", str(e))
-                await asyncio.sleep(_LOOK_S)
+                if str(e) != said:
+                    said = str(e)
+                    logger.warning("publisher.still_offline error=%r", said)
+                wait = min(2 * wait, _LONGEST_LOOK_S) if isinstance(e, LoginRefused) else _LOOK_S
+                credentials, until = Credentials(self.config), time.monotonic() + wait
+                while time.monotonic() < until and not credentials.changed:  # noqa: ASYNC110 - files may be renewed
+                    await asyncio.sleep(_LOOK_S)
             except TickwireError as e:
                 self._fail(e)
                 return
@@ -255,6 +268,10 @@ class Publisher:
         place.hold(lane, record)
         if len(place):
             self._behind.update(topic for topic, other in self._waits.items() if other is place)
+
+    def _let_wait(self, topic: str) -> None:
+        """Have the records of a topic wait, although there is room: Kafka does not let us write to it now."""
+        self._behind.add(topic)
 
     def _refused(self, entry: InFlight, error: KafkaError) -> None:
         self._off_disk(entry)
@@ -301,7 +318,7 @@ class Publisher:
         if not older:
             waiting = [topic for topic, place in self._waits.items() if len(place)]
             self._behind.clear()
-            self._behind.update(waiting, self._through_the_disk())
+            self._behind.update(waiting, self._through_the_disk(), self._link.denied.topics)
 
     def _may_be_on_disk(self) -> Iterator[InFlight]:
         return (entry for entry in self._link.entries() if self._waits.get(entry.record.topic) is self._buffer)

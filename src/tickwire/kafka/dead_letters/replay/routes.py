@@ -58,7 +58,9 @@ class Router:
                 f"the topics of {variables}."
             )
         if rules.target is not None and rules.target not in there:
-            raise UsageError(f"--target {rules.target} is not in Kafka: create it, or name another topic.")
+            raise UsageError(
+                f"--target {rules.target} is not in Kafka, or hidden from this user: create it, or name another topic."
+            )
 
     def route(self, letter: DeadLetter) -> Route:
         """Decide on one dead letter."""
@@ -80,7 +82,7 @@ class Router:
         if target not in self._allowed:
             return "its source is no topic of market data"
         if target not in self._there:
-            return "its source topic is not in Kafka"
+            return "its source topic is not in Kafka, or hidden from this user"
         if not self._rules.allow_orderbook and self._is_book(letter, target):
             return "order book, out of order by now (--allow-orderbook)"
         return None

@@ -16,11 +16,12 @@ from confluent_kafka import KafkaError
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, TickwireError
+from tickwire.kafka.admin.rights import Need, require
 from tickwire.kafka.admin.topics import Topics
 from tickwire.kafka.causes import said
 from tickwire.kafka.dead_letters.headers import rfc3339
 from tickwire.kafka.dead_letters.reader import DeadLetterReader, Range
-from tickwire.kafka.dead_letters.replay.group import ReplayGroup
+from tickwire.kafka.dead_letters.replay.group import GROUP, ReplayGroup
 from tickwire.kafka.dead_letters.replay.handled import METADATA_BYTES
 from tickwire.kafka.dead_letters.replay.outbox import NOT_SENT, Outbox, Parcel
 from tickwire.kafka.dead_letters.replay.recall import sent_before
@@ -30,6 +31,7 @@ from tickwire.kafka.dead_letters.selection import DeadLetter
 logger = logging.getLogger(__name__)
 
 BATCH_RECORDS = 100
+_RIGHTS_S = 3.0
 _BATCH_BYTES = 8 * 1024 * 1024
 _SLICE_S = 0.2
 
@@ -103,6 +105,8 @@ class Replay:
             if not reader.ranges:
                 report.ended = "end"
                 return report
+            needed = Need("READ" if report.executed else "DESCRIBE", "group", GROUP)
+            require(self._topics.cluster, self._config, [needed], _RIGHTS_S)
             self._group = ReplayGroup(self._config, topic)
             stack.callback(self._group.close)
             if report.executed and not self._group.join(set(reader.ranges), self._stopping):

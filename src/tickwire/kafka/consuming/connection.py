@@ -1,0 +1,51 @@
+"""A consumer's way in while it runs: what its client complains about, and credentials that are renewed in files."""
+
+import logging
+
+from confluent_kafka import Consumer, KafkaError
+
+from tickwire import metrics
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import KafkaFailed
+from tickwire.kafka.causes import stays
+from tickwire.kafka.codes import ALL_DOWN
+from tickwire.kafka.complaints import Complaints
+from tickwire.kafka.credentials import Credentials
+
+logger = logging.getLogger(__name__)
+
+
+class Connection:
+    """Of one consumer, whose ``error_cb`` is :meth:`heard`; the client goes on by itself."""
+
+    def __init__(self, config: KafkaConfig) -> None:
+        self._credentials, self._complaints = Credentials(config), Complaints(config)
+        self._doubtful = False
+        self._consumed = 0
+
+    def heard(self, error: KafkaError) -> None:
+        """Count an error, and log what was not said since a record came."""
+        metrics.CONSUMER_ERRORS.labels("").inc()
+        self._doubtful = self._doubtful or stays(error)
+        if (words := self._complaints.new(error)) is not None and error.code() != ALL_DOWN:
+            logger.warning("consumer.client_error code=%s error=%r", error.name(), words)
+
+    def look(self, consumer: Consumer, consumed: int) -> None:
+        """Give the client a password that was renewed, where it is not let in; *consumed* tells whether it is.
+
+        Raises :exc:`~tickwire.errors.KafkaFailed` where certificates or tokens' secrets were renewed: the client reads
+        them when it is made.
+        """
+        if consumed != self._consumed:
+            self._consumed, self._doubtful = consumed, False
+            self._complaints.clear()
+        if not self._doubtful or not self._credentials.changed:
+            return
+        if (login := self._credentials.login()) is not None:
+            logger.warning("consumer.credentials_changed")
+            consumer.set_sasl_credentials(*login)
+            return
+        raise KafkaFailed(
+            f"Kafka does not let this consumer in any more ({self._complaints.last}), and files of its certificates or "
+            "secrets have changed: run again to use them."
+        )

@@ -1,0 +1,58 @@
+"""What a client was made with, and whether its files hold something else by now: they are renewed while it runs."""
+
+import time
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.config.security import LOGIN
+
+_EVERY_S = 1.0
+_READ_WHEN_MADE = ("ssl_ca_location", "ssl_certificate_location", "ssl_key_location", "sasl_oauth_ca_location",
+                   "sasl_oauth_assertion_key_location")  # fmt: skip
+
+
+class Credentials:
+    """Those of one client, as they are when this is made."""
+
+    def __init__(self, config: KafkaConfig) -> None:
+        self._config = config
+        self._look_at = time.monotonic() + _EVERY_S
+        self._has = _state(config)
+
+    @property
+    def changed(self) -> bool:
+        """Whether a client that is made now has others; looks at the files at most once a second."""
+        now = time.monotonic()
+        if now < self._look_at:
+            return False
+        self._look_at = now + _EVERY_S
+        return _state(self._config) != self._has
+
+    def login(self) -> tuple[str, str] | None:
+        """The user and password that a client has to be told of; None where others have not changed."""
+        fresh = _state(self._config)
+        user, password = fresh[:2]
+        if fresh[:2] == self._has[:2] or not isinstance(user, str) or not isinstance(password, SecretStr):
+            return None
+        self._has = (*fresh[:2], *self._has[2:])
+        return user, password.get_secret_value()
+
+
+def _state(config: KafkaConfig) -> tuple[object, ...]:
+    fresh = config.fresh()
+    others = sorted(set(fresh.in_files()) - set(LOGIN))
+    values = (getattr(fresh, name) for name in (*LOGIN, *others))
+    return (*values, *(_stamp(getattr(config, name)) for name in _READ_WHEN_MADE))
+
+
+def _stamp(path: Path | None) -> object:
+    """What is another one when a file is another one; Kubernetes and cert-manager change what links point to."""
+    if path is None:
+        return None
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns

@@ -1,0 +1,44 @@
+"""Asks whether topics that Kafka refused may be written to again; without a try, which would cost a producer each."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import KafkaFailed
+from tickwire.kafka.admin.rights import lacking, producing
+from tickwire.kafka.clients import Cluster
+from tickwire.kafka.producing.denied_topics import DeniedTopics
+
+_LOOK_S = 0.2
+_FIRST_S, _LONGEST_S = 1.0, 10.0
+_ANSWER_S = 5.0
+
+
+class RightsWatch:
+    """Tells *allowed* of each topic among *denied* that this user may write to again."""
+
+    def __init__(self, config: KafkaConfig, denied: DeniedTopics, allowed: Callable[[str], None]) -> None:
+        self._config, self._denied, self._allowed = config, denied, allowed
+        self._cluster: Cluster | None = None
+
+    async def run(self) -> None:
+        """Ask for as long as there is something to ask for, ever more rarely."""
+        wait = _FIRST_S
+        while True:
+            await asyncio.sleep(wait if self._denied else _LOOK_S)
+            if not self._denied:
+                self._cluster, wait = None, _FIRST_S
+                continue
+            for topic in await asyncio.to_thread(self._ask, sorted(self._denied.topics)):
+                self._allowed(topic)
+            wait = min(2 * wait, _LONGEST_S)
+
+    def _ask(self, topics: Sequence[str]) -> list[str]:
+        """Those that are allowed; a broker that does not tell is tried."""
+        try:
+            self._cluster = self._cluster or Cluster(self._config)
+            self._cluster.view(_ANSWER_S)
+        except KafkaFailed:  # which is another outage, and said elsewhere
+            return []
+        missing = {need.name for need in lacking(self._cluster, producing(topics), _ANSWER_S)}
+        return [topic for topic in topics if topic not in missing]
