@@ -52,6 +52,28 @@ def pem(secured: Secured) -> Mapping[str, Any]:
     return without | text | {"ssl_key_pem": key}
 
 
+def tokens(**values: Any) -> Values:
+    """Tokens without a client secret, got otherwise."""
+    without = {"sasl_oauth_client_id": None, "sasl_oauth_client_secret": None}
+    return lambda secured: (
+        without | {name: value(secured) if callable(value) else value for name, value in values.items()}
+    )
+
+
+def hook(name: str) -> Values:
+    return tokens(
+        sasl_oauth_callback=f"secured.hooks:{name}", sasl_oauth_config=lambda secured: secured.endpoint.http,
+        sasl_oauth_token_endpoint_url=None, sasl_oauth_extensions="logicalCluster=lkc-1,identityPoolId=pool-1",
+    )  # fmt: skip
+
+
+def assertion(secured: Secured) -> Path:
+    """A file with one, as Kubernetes has them for its pods."""
+    file = secured.folder / "assertion"
+    file.write_text(secured.endpoint.token())
+    return file
+
+
 RIGHT: dict[str, tuple[str, Values]] = {
     "SCRAM": ("SCRAM", these()),
     "PLAIN": ("SCRAM", these(sasl_mechanism="PLAIN")),
@@ -61,6 +83,14 @@ RIGHT: dict[str, tuple[str, Values]] = {
     "encrypted key": ("MTLS", certificate("locked", ssl_key_password=KEY_PASSWORD)),
     "PEM in variables": ("MTLS", pem),
     "OAUTHBEARER": ("OAUTH", these()),
+    "OAUTHBEARER with extensions": ("OAUTH", these(sasl_oauth_extensions="logicalCluster=lkc-1,identityPoolId=pool-1")),
+    "OAUTHBEARER by a function": ("OAUTH", hook("token")),
+    "OAUTHBEARER by an assertion": ("OAUTH", tokens(sasl_oauth_assertion_location=assertion)),
+    "OAUTHBEARER by an assertion that is signed here": ("OAUTH", tokens(
+        sasl_oauth_assertion_key_location=lambda secured: secured.folder / "ours" / "feed.key",
+        sasl_oauth_assertion_algorithm="ES256", sasl_oauth_assertion_audience="idp",
+        sasl_oauth_assertion_issuer="feed", sasl_oauth_assertion_subject="feed",
+    )),
     "OAUTHBEARER over https": ("OAUTH", lambda secured: {
         "sasl_oauth_token_endpoint_url": secured.endpoint.https, "sasl_oauth_ca_location": secured.authority.file,
     }),
@@ -99,6 +129,8 @@ WRONG: dict[str, tuple[str, Values, str]] = {
     "no token endpoint": (
         "OAUTH", these(sasl_oauth_token_endpoint_url="http://localhost:1/token"), "no OAUTHBEARER token .*Could not",
     ),
+    "a function that fails": ("OAUTH", hook("failing"), "no OAUTHBEARER token .*hooks:failing .RuntimeError: no key"),
+    "a function whose token has ended": ("OAUTH", hook("ended"), "no OAUTHBEARER token .*hooks:ended .its token has"),
     "a token endpoint of an unknown authority": (
         "OAUTH", lambda secured: {"sasl_oauth_token_endpoint_url": secured.endpoint.https},
         "no OAUTHBEARER token .*local issuer certificate",
@@ -114,6 +146,24 @@ def test_the_true_cause_is_named_and_not_waited_for(name: str, secured: Secured)
         connect_check(secured.config(listener, **values(secured)), 60.0)
     assert time.monotonic() - start < 20
     assert "CANARY" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("mode", "words"), [("500", "answers 500"), ("html", "JSON"), ("odd", "access_token")])
+def test_a_broken_token_endpoint_is_named(mode: str, words: str, secured: Secured) -> None:
+    secured.endpoint.mode = mode
+    try:
+        with pytest.raises(KafkaFailed, match=rf"There is no OAUTHBEARER token from \S+/token .*{words}"):
+            connect_check(secured.config("OAUTH"), 60.0)
+    finally:
+        secured.endpoint.mode = "ok"
+
+
+def test_a_slow_token_is_waited_for(secured: Secured) -> None:
+    secured.endpoint.delay_s = 2.5
+    try:
+        assert connect_check(secured.config("OAUTH")).nodes
+    finally:
+        secured.endpoint.delay_s = 0.0
 
 
 def names(unique: str) -> dict[str, str]:

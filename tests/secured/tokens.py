@@ -23,7 +23,7 @@ def _text(data: bytes) -> str:
 
 
 class TokenEndpoint:
-    """Issues tokens for the subject ``feed``. ``mode`` is ok, or one of 500 and html; ``delay_s`` is its slowness."""
+    """Issues tokens for ``feed``. ``mode`` is ok, or one of 500, html and odd; ``delay_s`` is how slow it is."""
 
     def __init__(self, certificate: Path) -> None:
         self.mode, self.delay_s, self.secret = "ok", 0.0, SECRET
@@ -64,6 +64,8 @@ class TokenEndpoint:
             return 500, json.dumps({"error": "server_error"})
         if self.mode == "html":
             return 200, "<html>Please sign in</html>"
+        if self.mode == "odd":
+            return 200, json.dumps({"token": "CANARY-misplaced"})
         if "assertion" not in form and (given[0], given[2]) != (CLIENT, self.secret):
             return 401, json.dumps({"error": "invalid_client", "error_description": "unknown client"})
         return 200, json.dumps({"access_token": self.token(), "token_type": "Bearer", "expires_in": 3600})

@@ -17,9 +17,10 @@ _CLIENT = ("sasl_oauth_client_id", "sasl_oauth_client_secret")
 _ASSERTION = ("sasl_oauth_assertion_location", "sasl_oauth_assertion_key_location")
 _TOKENS = (
     "sasl_oauth_token_endpoint_url", *_CLIENT, "sasl_oauth_scope", "sasl_oauth_ca_location", *_ASSERTION,
-    "sasl_oauth_assertion_audience", "sasl_oauth_assertion_issuer", "sasl_oauth_assertion_subject",
+    "sasl_oauth_assertion_algorithm", "sasl_oauth_assertion_audience", "sasl_oauth_assertion_issuer",
+    "sasl_oauth_assertion_subject",
 )  # fmt: skip
-_OAUTH = (*_TOKENS, "sasl_oauth_extensions", "sasl_oauth_callback")
+_OAUTH = (*_TOKENS, "sasl_oauth_extensions", "sasl_oauth_callback", "sasl_oauth_config")
 _TLS = (
     "ssl_ca_location", "ssl_ca_pem", "ssl_certificate_location", "ssl_certificate_pem", "ssl_key_location",
     "ssl_key_pem", "ssl_key_password",
@@ -109,6 +110,9 @@ class SecuritySettings(Settings):
     sasl_oauth_assertion_key_location: ExistingPath | None = Field(
         None, description="Key to sign assertions with (PEM file), instead of a client secret."
     )
+    sasl_oauth_assertion_algorithm: Annotated[Literal["RS256", "ES256"] | None, BeforeValidator(upper)] = Field(
+        None, description="How assertions are signed here: RS256 or ES256; unset means RS256."
+    )
     sasl_oauth_assertion_audience: str | None = Field(None, min_length=1, description="Audience (aud) of assertions.")
     sasl_oauth_assertion_issuer: str | None = Field(
         None, min_length=1, description="Issuer (iss) of assertions that are signed here."
@@ -118,6 +122,9 @@ class SecuritySettings(Settings):
     )
     sasl_oauth_callback: Annotated[str, AfterValidator(_hook)] | None = Field(
         None, description="module:function that returns OAUTHBEARER tokens, instead of a token endpoint."
+    )
+    sasl_oauth_config: str | None = Field(
+        None, min_length=1, description="What that function is called with, such as a region."
     )
     ssl_ca_location: ExistingPath | None = Field(
         None, description="File or folder of the certificates to trust; unset means the system's."
@@ -194,6 +201,10 @@ def _needed(config: SecuritySettings) -> tuple[str, ...]:
                 f"KAFKA_SASL_OAUTH_CALLBACK gets the tokens, so {given} would not be used: remove the one or the other."
             )
         return ()
+    if config.sasl_oauth_config is not None:
+        raise SettingsError(
+            "KAFKA_SASL_OAUTH_CONFIG is set without KAFKA_SASL_OAUTH_CALLBACK: set that too or remove it."
+        )
     signed = variables(config, _ASSERTION, given=True)
     if signed and (", " in signed or config.sasl_oauth_client_secret is not None):
         both = variables(config, (*_ASSERTION, "sasl_oauth_client_secret"), given=True)

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from tickwire.config.security import SecuritySettings
 from tickwire.kafka.probing import system_certificates
+from tickwire.kafka.token_hook import token_hook
 
 _PROPERTIES = {
     "security.protocol": "security_protocol",
@@ -29,6 +30,7 @@ _PROPERTIES = {
     "sasl.oauthbearer.extensions": "sasl_oauth_extensions",
     "sasl.oauthbearer.assertion.file": "sasl_oauth_assertion_location",
     "sasl.oauthbearer.assertion.private.key.file": "sasl_oauth_assertion_key_location",
+    "sasl.oauthbearer.assertion.algorithm": "sasl_oauth_assertion_algorithm",
     "sasl.oauthbearer.assertion.claim.aud": "sasl_oauth_assertion_audience",
     "sasl.oauthbearer.assertion.claim.iss": "sasl_oauth_assertion_issuer",
     "sasl.oauthbearer.assertion.claim.sub": "sasl_oauth_assertion_subject",
@@ -37,12 +39,22 @@ _SIGNED = "urn:ietf:params:oauth:grant-type:jwt-bearer"  # RFC 7523
 
 
 def login_properties(config: SecuritySettings) -> dict[str, Any]:
-    """What is set, as librdkafka wants it; files are read by it when a client is made."""
+    """What is set, as librdkafka wants it; files are read by it when a client is made.
+
+    Raises :exc:`~tickwire.errors.KafkaFailed` where a function of the user's gives no token.
+    """
     found: dict[str, Any] = {}
     for name, setting in _PROPERTIES.items():
         value = getattr(config, setting)
         if value is not None:
             found[name] = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+    if config.sasl_oauth_callback is not None:
+        found.pop("sasl.oauthbearer.extensions", None)  # for librdkafka's own tokens alone
+        hook = token_hook(
+            config.sasl_oauth_callback, config.sasl_oauth_config or "", config.sasl_oauth_extensions or ""
+        )
+        hook.prepare()
+        found["oauth_cb"] = hook
     if config.sasl_oauth_token_endpoint_url is not None:
         found["sasl.oauthbearer.method"] = "oidc"
         if config.sasl_oauth_assertion_location or config.sasl_oauth_assertion_key_location:

@@ -1,0 +1,86 @@
+"""Tokens from a function of the user's, as ``module:function``: for log-ins that no token endpoint stands for.
+
+It is called with KAFKA_SASL_OAUTH_CONFIG and returns what the client library's ``oauth_cb`` does: the token, when it
+ends (seconds since 1970; milliseconds are known by their size), and if need be the principal and extensions
+(https://docs.confluent.io/platform/current/clients/confluent-kafka-python/html/index.html).
+"""
+
+import functools
+import importlib
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tickwire.errors import KafkaFailed, UsageError
+
+logger = logging.getLogger(__name__)
+
+_MILLISECONDS = 1e11  # of seconds it would be the year 5138
+_LEAST_LIFE_S = 10.0
+
+
+@functools.cache  # the clients of a process share their token: making one waits for it, perhaps on the event loop
+def token_hook(name: str, argument: str, extensions: str) -> "TokenHook":
+    """The one of these settings. Raises :exc:`~tickwire.errors.UsageError` where there is no such function."""
+    return TokenHook(name, argument, extensions)
+
+
+class TokenHook:
+    """Calls the function when a token is wanted and the last one is near its end; is itself an ``oauth_cb``."""
+
+    def __init__(self, name: str, argument: str, extensions: str) -> None:
+        self._name, self._argument = name, argument
+        self._extensions = dict(pair.split("=", 1) for pair in extensions.split(",") if pair)
+        self._function = _load(name)
+        self._lock = threading.Lock()
+        self._token: tuple[str, float, str, dict[str, str]] | None = None
+        self._renew_at = 0.0
+
+    def prepare(self) -> None:
+        """Have a token, so that a client gets it at once. Raises :exc:`~tickwire.errors.KafkaFailed`."""
+        self("")
+
+    def __call__(self, _config: str) -> tuple[str, float, str, dict[str, str]]:
+        """Give the library a token; in any thread."""
+        with self._lock:
+            now = time.time()
+            if self._token is None or now >= self._renew_at:
+                self._token = token = self._call(now)
+                self._renew_at = now + 0.75 * (token[1] - now)  # librdkafka asks for another one at 80 %
+            return self._token
+
+    def _call(self, now: float) -> tuple[str, float, str, dict[str, str]]:
+        try:
+            token, ends, *more = self._function(self._argument)
+            principal, extensions = [*more, "", {}][:2] if more else ("", {})
+            seconds = float(ends) / 1000 if float(ends) > _MILLISECONDS else float(ends)
+        except Exception as e:  # noqa: BLE001 - whatever it raises, there is no token
+            raise self._failed(f"{type(e).__name__}: {e}") from None
+        if not isinstance(token, str) or not token:
+            raise self._failed(f"it returned a token of the type {type(token).__name__}, or an empty one")
+        if seconds < now + _LEAST_LIFE_S:
+            raise self._failed("its token has ended, or ends within 10 s")
+        return token, seconds, str(principal), {**self._extensions, **extensions}
+
+    def _failed(self, why: str) -> KafkaFailed:
+        logger.error("kafka.no_token hook=%s error=%r", self._name, why)
+        return KafkaFailed(f"There is no OAUTHBEARER token from KAFKA_SASL_OAUTH_CALLBACK {self._name} ({why}).")
+
+
+def _load(name: str) -> Callable[[str], Any]:
+    module_name, _, attribute = name.partition(":")
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # where an installed command does not look, unlike `python -m`
+    try:
+        found = getattr(importlib.import_module(module_name), attribute)
+    except Exception as e:  # a module of the user's may raise anything while it is imported
+        raise UsageError(
+            f"KAFKA_SASL_OAUTH_CALLBACK {name} cannot be loaded ({type(e).__name__}: {e}): expected module:function, "
+            "the module in this folder or on PYTHONPATH."
+        ) from e
+    if not callable(found):
+        raise UsageError(f"KAFKA_SASL_OAUTH_CALLBACK {name} is no function: expected module:function.")
+    return found  # type: ignore[no-any-return]
