@@ -5,6 +5,7 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
 
 from tickwire.config.kafka_config import KafkaConfig
@@ -13,6 +14,7 @@ from tickwire.kafka.admin.rights import Rights, by_command, lacking, topic_right
 from tickwire.kafka.admin.topics import largest_batches
 from tickwire.kafka.causes import distrusted, user
 from tickwire.kafka.clients import Cluster, ClusterView
+from tickwire.kafka.probing import client_ending
 from tickwire.registry.client import Registry
 from tickwire.registry.shapes import written_otherwise
 from tickwire.registry.subjects import LEVEL, Subject, our_subjects
@@ -20,6 +22,7 @@ from tickwire.registry_errors import SchemaMissing
 
 _ROUND_TRIPS = 5
 _REACH_S = 2.0
+_SOON = timedelta(days=14)
 
 # Who cannot read a codec without another package; gzip is what every client reads. Tried with Flink 2.2.1,
 # aiokafka 0.14.0, kafka-python 3.0.12, faust-streaming 0.15.3, KafkaJS 2.2.4.
@@ -60,6 +63,8 @@ def check(config: KafkaConfig, seconds: float, written: Sequence[str] | None = N
     yield Finding("settings", True, f"KAFKA_BROKERS {config.brokers}, {protocol}{login}, client {config.client_id}")
     for what in config.unencrypted_secrets:
         yield Finding("settings", True, what, hint=True)
+    if (ends := client_ending(config)) is not None and ends < datetime.now(UTC) + _SOON:
+        yield Finding("settings", True, f"our client certificate ends {ends:%Y-%m-%d %H:%M} UTC: renew it", hint=True)
     reachable = False
     addresses = config.brokers.split(",")
     for address in addresses:
