@@ -20,10 +20,21 @@ TRADE = b'{"s":"$","n":#,"p":"%","q":%,"t":#m,"m":<true|false>+}'
 CHECKED = b'{"s":"$","b":=b,"a":=a,"c":#c,"t":"^"+}'
 WORDED = b'{"s":"$","n":"$","w":=s,"t":#u}'
 OF_CHANGES = [
-    (CHANGE, (1, None, (), ())),
-    (CHECKED, (0, (10, 2, 2), (), ())),
-    (CHECKED, (0, (25, 0, 0), ("p", "q"), ())),
-    (WORDED, (0, None, (), (("x", 1), ("y", 2), ("z", 3), ("v", 0)))),
+    (CHANGE, (1, None, (), (), False)),
+    (CHANGE, (4, None, (), (), False)),
+    (CHECKED, (0, (10, 2, 2), (), (), False)),
+    (CHECKED, (0, (25, 0, 0), ("p", "q"), (), False)),
+    (CHANGE, (0, None, (), (), True)),
+    (WORDED, (0, None, (), (("x", 1), ("y", 2), ("z", 3), ("v", 0)), False)),
+]
+
+TEXTS = ((1, "", 0, False), (2, "", 0, False))
+MESSAGES = [
+    TEXTS,
+    ((1, "a", TEXTS, True), (2, "b", 1, False)),
+    ((3, "c", ((1, "d", TEXTS, True),), False),),
+    (),
+    ((1,),),
 ]
 
 focus, seed = sys.argv[1], int(sys.argv[2])
@@ -112,6 +123,10 @@ def usual(kind: type) -> tuple[Any, ...]:  # noqa: PLR0911 - one for each type
             )
         case "AvroEncoder" | "ProtobufEncoder":
             return chance.choice(["ticker", "orderbook", "trade"]), chance.randrange(2**32)
+        case "AvroReader" | "ProtobufReader":
+            return (chance.choice(["ticker", "orderbook", "trade"]),)
+        case "ProtobufText":
+            return (chance.choice(MESSAGES),)
         case "ShortWay":
             change, rule = chance.choice(OF_CHANGES)
             return chance.choice([TICKER, b""]), change, TRADE, some() if chance.random() < 0.1 else rule
@@ -124,6 +139,19 @@ def prepare(one: Any) -> None:
     match type(one).__name__:
         case "ShortWayReceiver":
             one(chance.choice(frames))
+        case "ProtobufText":
+            one(
+                chance.choice(
+                    [
+                        b"",
+                        b"\x0a\x03abc",
+                        b"\x0a\x05\x0a\x01a\x12\x00\x10\x07",
+                        b"\x1a\x02\x0a\x00",
+                        b"\x0a\x7f",
+                        b"\x80",
+                    ]
+                )
+            )
         case "ShortWay":
             one.ticker("A", "A", b'{"bid":', some(n.Number))
             one.trade("A", "A", b'{"trade_id":')
