@@ -48,7 +48,7 @@ _THEIRS: dict[Channel, str] = {"ticker": "books1", "orderbook": "books", "trade"
 _OURS: dict[str, Channel] = {theirs: ours for ours, theirs in _THEIRS.items()}
 _CHANGE_SHAPE = (
     b'{"action":"update","arg":{"instType":"SPOT","channel":"books","instId":"$"},"data":[{"asks":=a,"bids":=b,'
-    b'"seq":#l,"ts":"#m","pseq":#p}],"ts":*}'
+    b'"ts":"#m","seq":#l,"pseq":#p+}],"ts":*}'
 )
 _TOO_MANY = {"30006", "30007"}  # "too many requests": says nothing about what was asked for
 _NAMED = re.compile(r"channel:(\w+),instId:([\w-]+) doesn't exist")  # in the text of error 30001

@@ -43,7 +43,7 @@ _OURS: dict[str, Channel] = {theirs: ours for ours, theirs in _THEIRS.items()}
 _SIDES: dict[str, TakerSide] = {"BUY": "buy", "SELL": "sell"}  # "side is the side of the taker order"
 _CHANGE_SHAPE = (
     b'{"id":-1,"method":"subscribe","code":0,"result":{"instrument_name":"$","subscription":"~",'
-    b'"channel":"book.update","depth":!,"data":[{"update":{"asks":=a,"bids":=b},"t":#x,"tt":#m,"u":#l,"cs":*,"pu":#p}]}}'
+    b'"channel":"book.update","depth":!,"data":[{"update":{"asks":=a,"bids":=b},"t":#x,"tt":#m,"u":#l,"pu":#p+}]}}'
 )
 _NO_LEVELS = Raw(b"[]")
 _NO_ANSWER = {40003, 42901}  # INVALID_REQUEST, which data follows; TOO_MANY_REQUESTS

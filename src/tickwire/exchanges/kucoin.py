@@ -48,7 +48,7 @@ EXCHANGE = contract.Exchange(
 _NAMES: dict[Channel, str] = {"ticker": "ticker", "orderbook": "obu", "trade": "trade"}  # ours, KuCoin's
 _SIDES: dict[str, TakerSide] = {"buy": "buy", "sell": "sell"}  # in capitals or not
 _CHANGE_SHAPE = (
-    b'{"T":"obu.SPOT","P":*,"dp":"increment@10ms","t":"delta","d":{"O":#f,"C":#l,"M":#n,"s":"$","a":=a,"b":=b}}'
+    b'{"T":"obu.SPOT","dp":"increment@10ms","t":"delta","P":*,"d":{"C":#l,"M":#n,"O":#f,"a":=a,"b":=b,"s":"$"}}'
 )
 _NO_PRICE = re.compile(rb'\[\s*"0*\.?0*"')  # a level whose price is zero
 

@@ -99,7 +99,7 @@ def _data(channel: Broadcast, action: str, data: list[dict[str, object]], now_us
 def _sides(asks: Levels, bids: Levels, book: Book, number: int, now_us: int) -> dict[str, object]:
     """A removal is a plain 0."""
     sides = ([[p, s if s.strip("0.") else "0"] for p, s in prices(side, book.instrument)] for side in (asks, bids))
-    return dict(zip(("asks", "bids"), sides, strict=True)) | {"seq": number, "ts": str(now_us // 1000)}
+    return dict(zip(("asks", "bids"), sides, strict=True)) | {"ts": str(now_us // 1000), "seq": number}
 
 
 def _trade(book: Book, deal: Deal, now_us: int) -> dict[str, object]:

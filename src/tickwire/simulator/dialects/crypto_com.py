@@ -64,7 +64,7 @@ class Dialect(PlainDialect):
         if depth is None:
             return []
         sides = _levels(book.bids.top(depth), book.asks.top(depth), book.instrument)
-        return [_data(channel, "book", [sides | _numbers(book.update_id, now_us)], depth)]
+        return [_data(channel, "book", [sides | _numbers(book.update_id, now_us) | {"cs": 0}], depth)]
 
     def _trades(self, channel: Broadcast, deals: Sequence[Deal], now_us: int) -> list[str]:
         return [_data(channel, "trade", [_deal(channel.book, deal, now_us) for deal in reversed(deals)])]
@@ -79,7 +79,7 @@ class Dialect(PlainDialect):
 
     def _change(self, channel: Broadcast, step: Step, levels: Sides, now_us: int) -> str:
         told = {"update": _levels(*levels, channel.book.instrument)}
-        change = told | _numbers(step.last, now_us) | {"pu": step.first - 1}
+        change = told | _numbers(step.last, now_us) | {"pu": step.first - 1, "cs": 0}
         return _data(channel, "book.update", [change], channel.depth)
 
     def _listing(self, listed: Sequence[object]) -> object:
@@ -111,7 +111,7 @@ def _levels(bids: Levels, asks: Levels, instrument: Instrument) -> dict[str, obj
 
 
 def _numbers(number: int, now_us: int) -> dict[str, int]:
-    return {"t": now_us // 1000, "tt": now_us // 1000, "u": number, "cs": 0}
+    return {"t": now_us // 1000, "tt": now_us // 1000, "u": number}
 
 
 def _deal(book: Book, deal: Deal, now_us: int) -> dict[str, object]:

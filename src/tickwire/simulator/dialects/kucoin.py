@@ -63,8 +63,15 @@ class Dialect(PlainDialect):
             return []
         book, instrument = channel.book, channel.book.instrument
         bids, asks = (prices(side.top(), instrument) for side in (book.bids, book.asks))
-        said = {"O": book.update_id, "C": book.update_id, "M": now_us * 1000, "s": instrument.native}
-        return [_pushed("obu", said | {"a": asks, "b": bids}, now_us, "snapshot")]
+        said = {
+            "C": book.update_id,
+            "M": now_us * 1000,
+            "O": book.update_id,
+            "a": asks,
+            "b": bids,
+            "s": instrument.native,
+        }
+        return [_pushed("obu", said, now_us, "snapshot")]
 
     def _trades(self, channel: Broadcast, deals: Sequence[Deal], now_us: int) -> list[str]:
         text = channel.book.instrument
@@ -84,9 +91,9 @@ class Dialect(PlainDialect):
 
     def _change(self, channel: Broadcast, step: Step, levels: Sides, now_us: int) -> str:
         text = channel.book.instrument
-        said = {"O": step.first, "C": step.last, "M": now_us * 1000, "s": text.native}
         bids, asks = (_levels(side, text) or _NO_LEVEL for side in levels)
-        return _pushed("obu", said | {"a": asks, "b": bids}, now_us, "delta")
+        said = {"C": step.last, "M": now_us * 1000, "O": step.first, "a": asks, "b": bids, "s": text.native}
+        return _pushed("obu", said, now_us, "delta")
 
     def _listing(self, listed: Sequence[object]) -> object:
         return {"code": "200000", "data": listed}
@@ -102,10 +109,8 @@ def _levels(levels: Levels, text: Instrument) -> list[list[str]]:
 
 
 def _pushed(channel: str, data: dict[str, Any], now_us: int, kind: str | None = None) -> str:
-    said: dict[str, Any] = {"T": f"{channel}.SPOT", "P": now_us * 1000}
-    if kind is not None:
-        said |= {"dp": _DEPTH, "t": kind}
-    return encoded(said | {"d": data})
+    of_book = {} if kind is None else {"dp": _DEPTH, "t": kind}
+    return encoded({"T": f"{channel}.SPOT", **of_book, "P": now_us * 1000, "d": data})
 
 
 def _answer(number: object, word: str = "", error: str = "") -> str:
