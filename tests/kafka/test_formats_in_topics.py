@@ -106,6 +106,7 @@ def test_a_topic_that_goes_from_format_to_format_has_its_book_rebuilt(
     assert dict(state.records) == {kind.name: 3 for kind in KINDS}
     [rebuilt] = state.books.values()
     assert (state.jumps, rebuilt.valid) == (0, True)
+    assert rebuilt.book is not None
     assert rebuilt.book.bids.top() == [*BOOK.bids, ("64002", "1.50"), ("64001", "1.50")]
 
 
