@@ -11,7 +11,7 @@ MINUTES ?= 10
 unexport PYTHONDONTWRITEBYTECODE  # tests start hundreds of processes: each would compile all of it again
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check faults soak bench bench-quick bench-check clean
+.PHONY: help demo test check faults soak bench bench-quick bench-formats bench-check clean
 
 help:
 	@echo "make demo    market data through Kafka for $(DEMO_SECONDS) s: EXCHANGE=, CHANNELS=, and SYMBOLS=BTCUSDT LIVE=1 for a real one (tickwire exchanges lists them); UI=1 shows it on http://127.0.0.1:8080/ until Ctrl-C"
@@ -19,6 +19,7 @@ help:
 	@echo "make faults  brokers killed and frozen, networks cut, consumers and publishers killed: all of it, about 10 minutes"
 	@echo "make soak    producers and consumers on a Kafka and exchanges in trouble for $(MINUTES) minutes (MINUTES=), then the accounting and the memory"
 	@echo "make bench   the product beside a bare chain, growth and latency, into bench/results.md (PEER=1: and cryptofeed); bench-quick: the first part in 2 minutes"
+	@echo "make bench-formats   JSON, Avro and Protobuf to Apache Kafka and back, beside the stock serializers where they are installed"
 	@echo "make bench-check   instructions of the pure stages beside the figures in bench/instructions.json (needs valgrind)"
 	@echo "make clean   remove .venv and caches"
 
@@ -59,6 +60,9 @@ bench: $(VENV)/.runtime
 
 bench-quick: $(VENV)/.runtime
 	@$(BIN)/python -m bench --quick
+
+bench-formats: $(VENV)/.runtime
+	@$(BIN)/python -m bench.formats
 
 bench-check: $(VENV)/.runtime
 	@$(BIN)/python -m bench.check $(if $(UPDATE),--update)

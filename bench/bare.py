@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from bisect import bisect_left
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -148,7 +149,7 @@ class Chain(WSListener):
         self._translate = getattr(self, kind.replace("-", "_"))
         shape = _SHAPES.get(kind, KrakenFrame if kraken else DepthFrame)
         self._decode = msgspec.json.Decoder(shape, float_hook=str if kraken else None).decode
-        self._encode = msgspec.json.Encoder().encode
+        self._encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
         listed = spec["names"]
         self._symbols = {n: n.replace("/", "-") if "/" in n else f"{n[:-4]}-USDT" for n in listed}
         self._keys = {n: f"{'kraken' if '/' in n else 'binance'}|{c}".encode() for n, c in self._symbols.items()}
@@ -243,7 +244,7 @@ class Chain(WSListener):
         )  # fmt: skip
 
 
-async def run(spec: dict[str, Any]) -> None:
+async def run(spec: dict[str, Any], kind: type[Chain] = Chain) -> None:
     """Read everything and flush."""
     producer = Producer(
         {
@@ -256,7 +257,7 @@ async def run(spec: dict[str, Any]) -> None:
             "queue.buffering.max.kbytes": 65536,
         }
     )
-    chain = Chain(spec, producer)
+    chain = kind(spec, producer)
     url = f"127.0.0.1:{spec['port']}"
     await ws_connect(lambda: chain, f"ws://{url}/stream", read_buffer_init_size=256 * 1024)
     if spec["kind"] in {"deltas", "top20"}:

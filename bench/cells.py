@@ -37,6 +37,10 @@ class Work:
     rate: int = 0  # frames a second; 0: as fast as they are taken
     linger: int = 10
     since: str = "beginning"  # where the consumer begins
+    decode: bool = False  # whether it reads values of which it builds no books
+    format: str = "json"
+    registry: str = ""  # its address, for other formats
+    compression: str = "zstd"
 
     @property
     def channel(self) -> str:
@@ -54,7 +58,8 @@ class Work:
         spec = {
             "kind": self.kind, "count": self.count * self.repeat, "channel": self.channel, "port": port,
             "brokers": brokers, "linger": self.linger, "names": names_of(self), "first": first_of(self),
-            "since": self.since,
+            "since": self.since, "decode": self.decode, "format": self.format, "registry": self.registry or None,
+            "compression": self.compression,
         }  # fmt: skip
         return json.dumps(spec)
 

@@ -32,12 +32,19 @@ class Counting:
         return done
 
 
+def _ignore(_: Any) -> None: ...
+
+
+def _decode(record: Any) -> None:
+    record.event  # noqa: B018 - decodes
+
+
 def main() -> None:
-    """Read with a handler that does nothing, or with the one that rebuilds books."""
+    """Read with a handler that does nothing or decodes, or with the one that rebuilds books."""
     spec = json.loads(sys.argv[1])
-    kafka = KafkaConfig(enabled=True, brokers=spec["brokers"])
-    books = spec["kind"] == "deltas"
-    handler = Counting(MarketState() if books else lambda _: None, spec["count"])
+    kafka = KafkaConfig(enabled=True, brokers=spec["brokers"], schema_registry_url=spec["registry"])
+    books = spec["channel"] == "orderbook"
+    handler = Counting(MarketState() if books else _decode if spec["decode"] else _ignore, spec["count"])
     run_kafka_consumer(
         kafka,
         topics=[kafka.orderbook_topic if books else kafka.ticker_topic],

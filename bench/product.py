@@ -32,7 +32,8 @@ async def run(spec: dict[str, Any], spill: str) -> None:
     # Blocking, so that the source waits and every message is published; all else is the default.
     kafka = KafkaConfig(
         enabled=True, brokers=spec["brokers"], when_full_ticker="block", when_full_orderbook="block", spill_dir=spill,
-        linger_ms=spec.get("linger", 10),
+        linger_ms=spec.get("linger", 10), value_format=spec.get("format", "json"),
+        schema_registry_url=spec.get("registry"), compression=spec.get("compression", "zstd"),
     )  # fmt: skip
     feed, meter = WebSocketDataFeed(feed=feed_config, kafka=kafka), Meter()
     running = asyncio.create_task(feed.run())
