@@ -77,7 +77,7 @@ def apicurio() -> Iterator[ApicurioRegistry]:
 def topics(kafka: Kafka, apicurio: ApicurioRegistry, events: list[MarketEvent]) -> dict[str, dict[str, str]]:
     """Topics of each format, by format and kind, with the events in them."""
     found, unique = {}, uuid.uuid4().hex[:12]
-    producer = Producer({"bootstrap.servers": kafka.bootstrap})
+    producer = Producer({"bootstrap.servers": kafka.bootstrap, "enable.idempotence": True})  # they keep their order
     for form in FORMATS:
         names = {kind.topic: f"{form}.{kind.name}.{unique}" for kind in KINDS}
         config = KafkaConfig.model_validate({"schema_registry_url": apicurio.url, "value_format": form, **names})
