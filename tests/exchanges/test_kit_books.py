@@ -124,6 +124,14 @@ def test_where_events_count_by_one_none_has_the_number_of_the_snapshot_and_the_l
         assert actions(kept.change(BookEvent([("51", "1")], [], 101), 2)) == expected
 
 
+def test_a_change_with_the_last_ones_number_that_says_something_else_is_a_hole() -> None:
+    """The number of the one before it was too great by one."""
+    kept = started(streamed())
+    kept.change(BookEvent([("51", "1")], [], 102, 101), 2)
+    assert kept.change(BookEvent([("51", "1")], [], 102, 101), 3) == []
+    assert actions(kept.change(BookEvent([], [("140", "1")], 102, 102), 4)) == [("invalid", "gap")]
+
+
 def test_a_number_that_was_too_great_does_not_make_the_book_stand_still() -> None:
     kept = started(streamed())
     kept.change(BookEvent([("51", "1")], [], 901, 101), 2)

@@ -31,6 +31,14 @@ def fetches(outputs: list[Output]) -> list[Fetch]:
     return [output for output in outputs if isinstance(output, Fetch)]
 
 
+def test_of_two_events_kept_with_one_number_that_differ_the_first_is_of_no_use() -> None:
+    kept = bridged()
+    kept.change(change(102, 101), 1)
+    kept.change(change(102, 102), 1)  # the number of the one before it was too great by one
+    assert fetches(kept.fetched(FETCH, b"100", 2)) != []
+    assert actions(kept.fetched(FETCH, b"101", 2)) == [("snapshot", "initial"), ("delta", None)]
+
+
 @pytest.mark.parametrize("rule", RULES)
 @given(data=st.data())
 @settings(deadline=None)

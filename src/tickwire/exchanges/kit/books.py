@@ -106,7 +106,22 @@ class KeptBook(UpdateId):
         Any other one says that an event before it had a wrong number, or that numbers began anew: all that comes now
         would be old.
         """
-        return old.last == self.update_id or not (self.followed or received_us > self._started_us + self.behind_us)
+        is_last = old.last == self.update_id
+        if self.followed:
+            # One update with the number of the last: it is that one, or the number before it was too great by one.
+            return is_last and (old.first != old.last or self._says(old))
+        return is_last or received_us <= self._started_us + self.behind_us
+
+    def _says(self, event: BookEvent) -> bool:
+        """Whether an event says what the book holds already."""
+        now = self.book or Book()
+        sides = now.bids.top(), now.asks.top()
+        again = Book(*sides, self._names, self.symbol.contract_size)
+        try:
+            again.apply(event.bids, event.asks)
+        except ValueError:
+            return False
+        return (again.bids.top(), again.asks.top()) == sides
 
     def _repeats(self, snapshot: BookEvent) -> bool:
         """Whether a snapshot is the one with which the book began, once more, although the book has gone on since."""
@@ -184,8 +199,7 @@ class StreamedBook(KeptBook):
         if verdict != "next":
             if verdict == "restart" and self._is_whole(book, event):
                 return self.snapshot(event, received_us)
-            repeated = self.followed and event.last == self.update_id
-            known = repeated or (verdict == "old" and self._holds(event, received_us))
+            known = (verdict == "old" or self.followed) and self._holds(event, received_us)
             return [] if known else self.restart("gap", received_us)
         try:
             # A level that was added and cut at once stands as a removal, which is harmless where it is not there.

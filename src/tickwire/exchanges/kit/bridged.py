@@ -136,7 +136,7 @@ class BridgedBook(KeptBook):
         self._read(event, "change")
         if self._buffer:
             verdict = self._follows(self._buffer[-1][0].last, event)
-            if verdict == "old" and any(event.last == kept.last for kept, _ in self._buffer):
+            if verdict == "old" and any(event == kept for kept, _ in self._buffer):
                 return  # once more
             if verdict != "next":
                 self._buffer.clear()  # what came before the hole, or has a number that is too great, is of no use
