@@ -22,7 +22,7 @@ from tickwire.events.types import Level
 
 # Few prices, so that levels meet; written with different zeros at the end, so that texts differ where values do not.
 prices = st.builds(
-    lambda units, zeros: f"{Decimal(units) / 100:.2f}" + "0" * zeros, st.integers(0, 25), st.integers(0, 2)
+    lambda units, zeros: f"{Decimal(units) / 100:.2f}" + "0" * zeros, st.integers(1, 25), st.integers(0, 2)
 )
 sizes = st.sampled_from(["0", "0.000", "1", "1.50", "0.00000001"])
 deltas = st.lists(st.tuples(prices, sizes), max_size=8)
@@ -195,12 +195,19 @@ def test_levels_are_read_from_objects_by_their_names(text: str) -> None:
         "[1]",
         '[["x","1"]]', '[["1","x"]]', '[["1","-1"]]', '[["","1"]]', '[[true,"1"]]', '[["1e99","1"]]', '[["NaN","1"]]',
         '[["\xff","1"]]', "[" * 100_000, '[["' + "1" * 81 + '","1"]]', '[["100000000000000","1"]]', '[["1 ","1"]]',
+        '[["0","1"]]', '[["0.00","1"]]', '[["-1","1"]]', "[[-0.5,1]]", '[["2","1"],["0","1"]]',
     ],
 )  # fmt: skip
 def test_text_that_is_no_levels_is_an_error_and_changes_nothing(text: str) -> None:
     book = Book([("1", "1")])
     with pytest.raises(ValueError, match="not "):
         book.bids.change(Raw(text.encode("latin-1")))
+    assert book.bids.top() == [("1", "1")]
+
+
+def test_a_level_without_a_price_may_be_removed() -> None:
+    book = Book([("1", "1")])
+    assert spelled(book.bids.change(Raw(b'[["0","0"]]'))) == [("0", "0")]
     assert book.bids.top() == [("1", "1")]
 
 

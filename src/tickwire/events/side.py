@@ -101,6 +101,8 @@ class Side:
         said = read_levels(levels, self._names, self.factor) if type(levels) is Raw else levels
         keys, known, sign = self._keys, self._levels, self._sign
         changes = [(sign * price_key(price), is_zero(size)) for price, size in said]
+        if any(sign * key <= 0 and not zero for key, zero in changes):
+            raise ValueError("not a level: its price is not above zero")
         if any(zero and level[1] != _GONE for (_, zero), level in zip(changes, said, strict=True)):
             said = [(level[0], _GONE) if zero else level for (_, zero), level in zip(changes, said, strict=True)]
         for (key, zero), level in zip(changes, said, strict=True):

@@ -25,6 +25,10 @@ changes_add_level(Changes *changes, int sign, const Piece *price, const Piece *s
     int zero = read_zero(size->text, size->size);
     if (zero < 0)
         return -1;
+    if (key <= 0 && !zero) {
+        PyErr_SetString(PyExc_ValueError, "not a level: its price is not above zero");
+        return -1;
+    }
     Change *change = changes_add(changes);
     if (!change)
         return -1;
