@@ -1,5 +1,6 @@
 """Bitfinex: one row of numbers for all channels, the checksum of raw digits, signs as sides, tickers off the book."""
 
+import contextlib
 import zlib
 from typing import Any
 
@@ -115,6 +116,14 @@ def test_the_same_message_twice_counts_once() -> None:
     adapter = opened()
     assert told(adapter.receive(data(1, "[100,1,3]", 3), 2)) == [("delta", None)]
     assert adapter.receive(data(1, "[100,1,3]", 3), 2) == []
+
+
+@pytest.mark.parametrize("other", [data(1, "[99,1,4]", 3), data(2, "[100,1,3]", 3), data(7, "[100,1,3]", 3)])
+def test_another_message_of_the_same_number_says_that_one_is_missing(other: bytes) -> None:
+    adapter = opened()
+    with contextlib.suppress(FrameRejected):  # the channel 7 is none of ours
+        adapter.receive(other, 2)
+    assert told(adapter.receive(data(1, "[100,1,3]", 3), 2)) == [("invalid", "gap"), ("invalid", "gap")]
 
 
 def test_a_frame_that_cannot_be_read_shows_as_missing() -> None:
@@ -268,6 +277,18 @@ def test_where_the_exchange_does_not_number_messages_checksums_tell_what_is_miss
     assert isinstance(trade, Trade)
     assert adapter.receive(unnumbered(1, '"hb"'), 2) == []
     assert told(adapter.receive(unnumbered(1, '"cs",1'), 2)) == [("invalid", "checksum")]
+
+
+@pytest.mark.parametrize("end", [1, 2, 5, 12, -1])
+def test_a_frame_that_cannot_be_read_leaves_books_in_doubt_where_nothing_is_numbered(end: int) -> None:
+    adapter = Adapter([BTC], ["orderbook"], 25)
+    adapter.receive(event("conf", status="OK", flags=32768 | 131072), 1)
+    adapter.receive(event("subscribed", channel="book", chanId=1, symbol="tBTCUSD", len="25"), 1)
+    adapter.receive(unnumbered(1, BOOK), 1)
+    with pytest.raises(FrameRejected, match="malformed"):
+        adapter.receive(unnumbered(1, "[99,1,4]")[:end], 2)
+    assert adapter.book(BTC) is None
+    assert told(adapter.receive(unnumbered(1, "[98,1,4]"), 3)) == [("invalid", "gap")]
 
 
 def test_a_message_without_a_time_counts_all_the_same() -> None:

@@ -96,6 +96,7 @@ class Adapter(DerivedAdapter[StreamedBook]):
         self._names: dict[int | None, tuple[Channel, str]] = {}  # channels and symbols by the channel's number
         self._numbered = True  # messages are, whatever their channel; if not, checksums alone tell what is missing
         self._number: int | None = None  # of the last one
+        self._last = b""  # itself
 
     def start(self) -> list[Output]:
         """Switch the checks on, then subscribe everything."""
@@ -106,8 +107,10 @@ class Adapter(DerivedAdapter[StreamedBook]):
         try:
             if payload[:1] == b"{":
                 return self.derived(self._event(_decode_event(payload), payload))
-            return self.derived(self._message(_decode(payload), received_us))
+            return self.derived(self._message(_decode(payload), payload, received_us))
         except (*contract.UNREADABLE, ValueError, TypeError, IndexError) as e:
+            for kept in () if self._numbered or payload[:1] != b"[" else self._books.values():
+                kept.doubt()  # it may have been of any, and no number shows it
             raise malformed("frame", e) from None
 
     def keep(self, symbol: Symbol) -> StreamedBook:
@@ -124,15 +127,16 @@ class Adapter(DerivedAdapter[StreamedBook]):
         book = {"prec": "P0", "freq": "F0", "len": str(self.depth)} if channel == "orderbook" else {}
         return msgspec.json.encode(request | book)
 
-    def _message(self, message: list[Any], received_us: Micros) -> list[Output]:
+    def _message(self, message: list[Any], payload: bytes, received_us: Micros) -> list[Output]:
         id_, content = message[:2]
         at = 2 if type(content) is list or content == "hb" else 3
         number, *ms = (None, *message[at : at + 1]) if not self._numbered else message[at : at + 2]
         # The time is missing where the exchange did not take its flag.
         if not (is_count(id_) and (number is None or is_count(number)) and (not ms or is_count(ms[0]))):
             raise ValueError(f"a message without its number: {message!r:.100}")
-        before, self._number = self._number, number
-        if before is not None and number not in {before, before + 1}:  # one of any channel is missing
+        before, self._number, last, self._last = self._number, number, self._last, payload
+        known = before is None or number == before + 1 or (number, payload) == (before, last)
+        if not known:  # one of any channel is missing, or has the number of another
             names = [native for channel, native in self._names.values() if channel == "orderbook"]
             carried = [kept for native in names if (kept := self._books.get(native)) is not None]
             return [output for k in carried if not k.restarting for output in k.restart("gap", received_us)]
