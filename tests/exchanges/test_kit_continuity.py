@@ -77,7 +77,8 @@ def levelled(previous: int, last: int, bids: Raw = LEVEL) -> BookEvent:
         (levelled(100, 100, NONE), "old"),  # nothing has changed
         (levelled(100, 100), "next"),
         (levelled(101, 107), "gap"),
-        (levelled(99, 100), "gap"),
+        (levelled(99, 100), "old"),  # the last one once more
+        (levelled(107, 100), "gap"),  # numbers began again after an event that was lost
         (levelled(3, 5), "gap"),  # the event with which numbers began again was lost
         (levelled(101, 101, NONE), "gap"),  # nothing has changed since an event that was lost
     ],

@@ -41,6 +41,16 @@ def test_a_change_without_a_snapshot_asks_for_one_once_and_in_a_while() -> None:
     assert actions(kept.fetched(ASKED, b"101", 1)) == [("snapshot", "initial"), ("delta", None)]
 
 
+def test_the_socket_is_asked_again_too_where_rest_does_not_give_a_first_snapshot() -> None:
+    kept = either()
+    kept.change(change(101), 1)
+    assert kept.restarting  # so it is pending, and asked for again when that takes too long
+    assert kept.ask() == AGAIN
+    assert kept.change(change(102), 1) == [ASKED]
+    assert actions(kept.snapshot(whole(102), 1)) == [("snapshot", "initial")]
+    assert not kept.restarting
+
+
 def test_a_snapshot_of_the_socket_goes_before_the_one_that_was_asked_for() -> None:
     kept = either()
     kept.change(change(101), 1)

@@ -188,10 +188,22 @@ class TestChecksum:
         with pytest.raises(FrameRejected, match="malformed"):
             okx.Adapter([BTC], ["orderbook"], 25).receive(book("snapshot", [], [], **checksum), 1)
 
+    def test_a_frame_that_cannot_be_read_leaves_a_book_without_numbers_in_doubt(self) -> None:
+        adapter = okx.Adapter([BTC, ETH], ["orderbook"], 25)
+        adapter.receive(book("snapshot", [("1", "1")], [], checksum=crc("1:1")), 1)
+        adapter.receive(book("snapshot", [("1", "1")], [], symbol=ETH, seqId=5, prevSeqId=-1), 1)
+        with pytest.raises(FrameRejected, match="malformed"):
+            adapter.receive(book("update", [("0.5", "1")], [], checksum=crc("1:1:0.5:1"))[:-9], 2)
+        assert adapter.book(BTC) is None
+        assert adapter.book(ETH) is not None  # the next number shows what is missing
+        outputs = adapter.receive(book("update", [("2", "1")], [], checksum=crc("2:1:1:1")), 3)
+        assert [m.reason for m in books(outputs)] == ["gap"]
+
     def test_a_change_without_a_number_and_without_its_snapshot_is_left_out(self) -> None:
         adapter = okx.Adapter([BTC], ["orderbook"], 25)
         outputs = adapter.receive(book("update", [("1", "1")], [], checksum=crc("1:1")), 1)
         assert outputs == [Subscribed("orderbook", BTC)]
+        assert adapter.pending() == [("orderbook", BTC)]  # it is asked for once more
 
 
 def test_a_ticker_says_what_the_best_bid_and_offer_do() -> None:

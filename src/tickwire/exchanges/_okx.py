@@ -68,7 +68,7 @@ class OkxAdapter(KitAdapter[EitherBook]):
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`.
 
-        A change that cannot be read shows in the numbers of the next one.
+        A change that cannot be read shows in the numbers of the next one; without numbers it leaves books in doubt.
         """
         if payload == b"pong":
             return []
@@ -87,6 +87,9 @@ class OkxAdapter(KitAdapter[EitherBook]):
                     return self._best(name, sides, received_us)
                 return self._change(name, sides, frame.action, received_us)
         except (*contract.UNREADABLE, ValueError) as e:
+            for kept in self._books.values():
+                if kept.update_id == NO_NUMBER and payload[:1] == b"{":
+                    kept.doubt()
             raise malformed("frame", e) from None
         raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
 
@@ -134,7 +137,7 @@ class OkxAdapter(KitAdapter[EitherBook]):
         kept = self.kept(name)
         event = read_book(sides)
         if action == "update" and event.last == NO_NUMBER and kept.book is None:
-            out = []  # nothing tells what it follows on, but a snapshot over the socket
+            kept.restarting, out = True, []  # nothing tells what it follows on, but a snapshot over the socket
         elif action == "update":
             out = kept.change(event, received_us)
         elif action == "snapshot":

@@ -84,10 +84,10 @@ def spans(snapshot: int, event: BookEvent) -> Verdict:
 def chained(previous: int, event: BookEvent) -> Verdict:
     """Each event names the last number of the one before it, whichever is greater: numbers may begin again.
 
-    One that has the same number once more and no levels says that nothing has changed.
+    One that names its own number and has no levels says that nothing has changed.
     """
     if event.previous != previous:
-        return "gap"
+        return "old" if event.previous < event.last == previous else "gap"  # the last one once more
     return "old" if event.last == previous and _empty(event.bids) and _empty(event.asks) else "next"
 
 

@@ -56,6 +56,7 @@ class EitherBook(BridgedBook):
         if self.book is not None or self._fetching:
             return super().change(event, received_us)
         self._keep(event, received_us)
+        self.restarting = True  # asked for over the socket again, too, where REST does not give it soon
         return [self._ask(_PATIENCE_S)]
 
     def ask(self) -> list[Output]:
