@@ -59,8 +59,12 @@ class TestNumbers:
             adapter.receive(frame(12, channel), 2)
         assert told(adapter.receive(frame(13, "l2_data", book()), 3)) == [("delta", "BTC-USD")]
 
+    def test_another_message_of_the_same_number_says_that_one_is_missing(self) -> None:
+        outputs = started().receive(frame(11, "l2_data", book(product="ETH-USD")), 2)
+        assert told(outputs) == [("invalid", "BTC-USD"), ("invalid", "ETH-USD")]
+
     def test_a_message_that_comes_twice_is_ignored(self) -> None:
-        assert started().receive(frame(11, "l2_data", book()), 2) == []
+        assert started().receive(frame(11, "l2_data", book("snapshot", "ETH-USD")), 2) == []
 
     def test_the_message_that_shows_the_hole_is_taken_too(self) -> None:
         outputs = started().receive(frame(13, "l2_data", book("snapshot")), 2)

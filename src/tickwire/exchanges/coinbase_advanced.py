@@ -59,6 +59,7 @@ class Adapter(KitAdapter[StreamedBook]):
     most = 10  # products in one request
     apart = True
     _number: int | None = None  # of the last message, whatever its channel
+    _last = b""  # this message
 
     def start(self) -> list[Output]:
         """Ask for heartbeats, which keep quiet channels open, and subscribe."""
@@ -82,11 +83,12 @@ class Adapter(KitAdapter[StreamedBook]):
             raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
         if frame.sequence_num is None:
             raise malformed("frame", "it has no number")
-        if frame.sequence_num == self._number:
+        if frame.sequence_num == self._number and payload == self._last:
             return []
-        before, self._number = self._number, frame.sequence_num
-        if before is not None and frame.sequence_num < before:
-            return self._lost(received_us)  # it is of before, or numbers begin again: what it holds may be old
+        before, self._number, self._last = self._number, frame.sequence_num, payload
+        if before is not None and frame.sequence_num <= before:
+            # It is of before, has the number of another, or numbers begin again: what it holds may be old.
+            return self._lost(received_us)
         out = [] if before in {None, frame.sequence_num - 1} else self._lost(received_us)
         wrong: FeedError | None = None
         for take, part in self._parts(frame):
