@@ -113,6 +113,13 @@ class TestBook:
         assert (one(outputs).action, one(outputs).reason) == ("invalid", "gap")
         assert Resync(PERP, "gap") in outputs
 
+    @pytest.mark.parametrize("side", [b"bids", b"asks"])
+    def test_a_change_without_a_side_is_none(self, side: bytes) -> None:
+        adapter = started()
+        with pytest.raises(FrameRejected, match="malformed"):
+            adapter.receive(book("change", 101, 100, [["new", 3.0, 1.0]]).replace(side, b"more"), 2)
+        assert one(adapter.receive(book("change", 102, 101), 3)).reason == "gap"
+
     def test_what_comes_twice_is_left_out(self) -> None:
         adapter = started()
         change = book("change", 101, 100, [["new", 5.5, 1.0]])

@@ -24,7 +24,6 @@ _NAMES: dict[Channel, str] = {"orderbook": "book", "trade": "trades"}
 _CHANNELS: dict[str, Channel] = {"quote": "ticker", "ticker": "ticker", "book": "orderbook", "trades": "trade"}
 _DELETED, _SET = re.compile(rb'\["delete",([^],]+),[^],]+\]'), re.compile(rb'\["(?:new|change)",')
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-_NO_LEVELS = Raw(b"[]")
 _Number = Annotated[int, Meta(ge=0, le=2**53)]
 
 
@@ -46,10 +45,10 @@ class Book(Struct, gc=False):
     instrument_name: str
     timestamp: _Number
     change_id: _Number
+    bids: Raw  # ["new" | "change" | "delete", price, amount]
+    asks: Raw
     type: Literal["snapshot", "change"] | None = None  # frames until 2020 lack it
     prev_change_id: _Number | None = None
-    bids: Raw = _NO_LEVELS  # ["new" | "change" | "delete", price, amount]
-    asks: Raw = _NO_LEVELS
 
 
 class Trade(Struct, gc=False):
