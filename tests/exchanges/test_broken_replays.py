@@ -24,6 +24,10 @@ HARMLESS: dict[str, dict[str, Any]] = {
     "answers cut": {"said": ways.cut, "often": 0.3},
     "garbage": {"data": ways.garbage},
     "huge": {"data": ways.huge, "often": 0.04},
+    "torn": {"data": ways.torn},
+    "spelled otherwise": {"data": ways.spelled_otherwise},
+    "answers spelled otherwise": {"said": ways.spelled_otherwise, "often": 0.5},
+    "a stranger": {"data": ways.stranger},
     "stale snapshots": {"data": ways.disconnected, "stale": True},
     "broken bodies": {"data": ways.disconnected, "broken_body": True},
 }

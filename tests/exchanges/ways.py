@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from decimal import Decimal
 
 from exchanges.broken import Frames, Session
 from tickwire.exchanges.contract import Send
@@ -172,3 +173,33 @@ def emptied(_session: Session, frame: bytes) -> Frames:
     while (shorter := re.sub(rf"(\[|,)(?:{_LEVEL})(?=,|\])", r"\1", text)) != text:
         text = shorter
     return [_framed(re.sub(r"\[,+\]", "[]", text), frame)]
+
+
+def torn(session: Session, frame: bytes) -> Frames:
+    """It arrives in two parts, twice in one, or behind a mark that no JSON begins with."""
+    at = session.rng.randrange(1, len(frame))
+    return session.rng.choice([[frame[:at], frame[at:]], [frame + frame], [b"\xef\xbb\xbf" + frame]])
+
+
+def spelled_otherwise(session: Session, frame: bytes) -> Frames:
+    """The same text of JSON: names with escapes, spaces, numbers with exponents or more zeros."""
+
+    def number(found: re.Match[str]) -> str:
+        spellings = [found[0], found[0] + "00", f"{Decimal(found[0]):E}"]
+        return session.rng.choice(spellings)
+
+    text = re.sub(_LEVEL, lambda level: re.sub(r"(?<![\w.])\d+\.\d+(?![\w.])", number, level[0]), _text(frame))
+    if session.rng.random() < 0.5:
+        text = re.sub(r'(?<=[{,:])"([A-Za-z])', lambda name: rf'"\u{ord(name[1]):04x}', text)
+    if session.rng.random() < 0.5:
+        text = re.sub(r'([{}\[\]])(?=[{}\[\]"\d,]|$)', "\\1 ", text)
+    return [_framed(text, frame)]
+
+
+def stranger(session: Session, frame: bytes) -> Frames:
+    """The same of a symbol that nobody asked for comes before it."""
+    other = _text(frame)
+    for symbol in session.symbols:
+        other = other.replace(symbol.native, f"QQ{symbol.native}")
+    other = re.sub(r"^\[\d+", "[987654321", other)  # or of a channel with another number
+    return [_framed(other, frame), frame]
