@@ -49,6 +49,15 @@ def test_a_point_has_rates_queues_and_latencies_between_two_pages() -> None:
     assert next(iter(found.lines)) == [1, 0, None, 2, 0, None, None]
 
 
+def test_a_page_that_was_away_makes_no_rate_when_it_is_back() -> None:
+    found = Figures()
+    for there in (True, False, True):
+        found.scraped({"a": read_page(page()), "b": read_page(page()) if there else None}, 2.0)
+    assert found.second(1, 0)[:3] == [1, 0, None]
+    found.scraped({"a": read_page(page()), "b": read_page(page(acknowledged=104, events=106))}, 2.0)
+    assert found.second(1, 0)[:3] == [1, 0, 2]
+
+
 def test_a_share_lies_evenly_inside_its_bucket_and_is_none_without_acknowledgements() -> None:
     old, new = read_page(page()), read_page(page(fast=100, slow=200))
     assert quantile(old, new, 0.5) == 55.0

@@ -7,9 +7,10 @@ from consumer_support import ticker
 from screen_support import BEGIN, Feed, S, book
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.events.types import Ticker, Trade
+from tickwire.kafka.consuming.unread_books import unread_book
 from tickwire.kafka.received import ReceivedRecord
 from tickwire.ui import state
-from tickwire.ui.reading import conflate, unread_book
+from tickwire.ui.reading import conflate
 from tickwire.ui.state import spread
 
 CONFIG = KafkaConfig()

@@ -18,6 +18,7 @@ from tickwire.cli import (
     demo,
     dlq,
     exchanges,
+    export,
     init,
     produce,
     schemas,
@@ -75,6 +76,7 @@ app.command()(broker.broker)
 app.command()(simulate.simulate)
 app.command()(exchanges.exchanges)
 app.command()(demo.demo)
+app.command()(export.export)
 app.command()(ui.ui)
 app.command()(watch.watch)
 app.add_typer(config.app, name="config")

@@ -45,9 +45,11 @@ class Figures:
 
     def scraped(self, pages: dict[str, Page | None], seconds: float) -> None:
         """Take the pages of now, *seconds* after those before."""
+        same = [url for url in pages if pages[url]] == [url for url in self.pages if self.pages[url]]
         self.pages = pages
         known = [page for page in pages.values() if page is not None]
-        self._before, self._page = self._page, add_up(known[0], known[1:]) if known else None
+        self._before = self._page if same else None  # a page that is missing is no rate
+        self._page = add_up(known[0], known[1:]) if known else None
         self._seconds = seconds
 
     def second(self, now_s: int, read: int) -> list[float | None]:

@@ -8,21 +8,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # exported without saying so
-from msgspec import Raw
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import TickwireError
-from tickwire.events.types import OrderBook
 from tickwire.kafka.causes import said
 from tickwire.kafka.clients import admin_config, consumer_config, make
 from tickwire.kafka.codes import MISSING, final_error
 from tickwire.kafka.consuming.positions import Start, look_up_start
 from tickwire.kafka.consuming.progress import Partition
+from tickwire.kafka.consuming.unread_books import unread_book
 from tickwire.kafka.received import ReceivedRecord, value_reader
-from tickwire.records.codec import record_key
 from tickwire.registry_errors import RegistryFailed
 from tickwire.ui.figures import Group
 
@@ -195,46 +192,6 @@ def conflate(
         kept.append(message)
     kept.reverse()
     return kept, counts, dead_letters
-
-
-class _Book(OrderBook, tag="orderbook"):
-    bids: Raw  # type: ignore[assignment]
-    asks: Raw  # type: ignore[assignment]
-
-
-_decode_book: Callable[[bytes], _Book] = msgspec.json.Decoder(_Book).decode
-
-
-def unread_book(message: Any) -> ReceivedRecord | None:
-    """Take a book's message in JSON, leaving its levels text, which books take as it is. Pure.
-
-    That is a third of the work, and books are most of what there is. None: it is no such message, or cannot be one.
-    """
-    key, value = message.key(), message.value()
-    if not value or value[:1] != b"{":
-        return None
-    try:
-        said = _decode_book(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    if key != record_key(said.exchange, said.symbol) or said.epoch < 0 or said.book_seq < 0:
-        return None
-    event = OrderBook(
-        action=said.action,
-        exchange=said.exchange,
-        symbol=said.symbol,
-        exchange_symbol=said.exchange_symbol,
-        depth=said.depth,
-        bids=said.bids,  # type: ignore[arg-type]
-        asks=said.asks,  # type: ignore[arg-type]
-        epoch=said.epoch,
-        book_seq=said.book_seq,
-        reason=said.reason,
-        sequence=said.sequence,
-        exchange_us=said.exchange_us,
-        received_us=said.received_us,
-    )
-    return ReceivedRecord(message.topic(), message.partition(), message.offset(), key, None, _event=event)
 
 
 class Groups:

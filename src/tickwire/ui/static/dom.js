@@ -27,15 +27,20 @@ export function table(headings, rows) {
 
 export const count = (number) => Number(number).toLocaleString("en-US");
 
-export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+// Kept, because asking the browser makes it work out all styles first.
+const colours = new Map();
+const scheme = matchMedia("(prefers-color-scheme: dark)");
+scheme.addEventListener("change", () => colours.clear());
 
-export function whenColoursChange(what) {
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", what);
+export function colour(name) {
+  if (!colours.has(name)) colours.set(name, getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim());
+  return colours.get(name);
 }
 
+export const whenColoursChange = (what) => scheme.addEventListener("change", what);
+
 // A canvas with as many pixels as it has on the screen; gives its context in units of CSS.
-export function drawing(canvas) {
-  const { clientWidth: width, clientHeight: height } = canvas;
+export function drawing(canvas, width = canvas.clientWidth, height = canvas.clientHeight) {
   const scale = devicePixelRatio || 1;
   if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
     canvas.width = Math.round(width * scale);

@@ -4,6 +4,7 @@ import { $, element, say, colour, drawing, places, short, trim } from "./dom.js"
 const [NUMBER, EXCHANGE, SYMBOL, BID, BID_SIZE, ASK, ASK_SIZE, SPREAD, BPS, LAST, LAST_US, STATE, SINCE] = Array(13).keys();
 const HEIGHT = 21;
 const KEPT = 60;
+const SPARK = [60, 16];
 const OLD_MS = 60000;
 
 const COLUMNS = [
@@ -157,7 +158,7 @@ export class Symbols {
   }
 
   flash(cell, up) {
-    cell.animate([{ backgroundColor: `color-mix(in srgb, ${colour(up ? "up-soft" : "down-soft")} 60%, transparent)` }, { backgroundColor: "transparent" }], 250);
+    cell.animate([{ backgroundColor: colour(up ? "up-flash" : "down-flash") }, { backgroundColor: "transparent" }], 250);
   }
 
   age(line, row) {
@@ -169,7 +170,7 @@ export class Symbols {
 
   spark(line, rates) {
     say(line.rate, String(rates.at(-1) ?? 0));
-    const { context, width, height } = drawing(line.spark);
+    const { context, width, height } = drawing(line.spark, ...SPARK);
     const most = Math.max(1, ...rates);
     context.strokeStyle = colour("accent");
     context.lineWidth = 1;

@@ -21,7 +21,7 @@ export class Timeline {
     const { context, width, height } = drawing(this.canvas);
     const from = now - SPAN_MS;
     const x = (time) => LABEL + ((Math.max(time, from) - from) / SPAN_MS) * (width - LABEL - 8);
-    context.font = `11px ${getComputedStyle(document.body).fontFamily}`;
+    context.font = "11px system-ui, sans-serif";
     context.textBaseline = "middle";
     this.axis(context, x, from, now, height);
     const lanes = new Map();
