@@ -93,6 +93,7 @@ def grant(secured: Secured, user: str, kind: str, name: str, *operations: str) -
     """Give rights and wait until the broker goes by them."""
     secured.allow(user, kind, name, *operations)
     cluster = Cluster(secured.config(sasl_username=user))
+    cluster.view(5.0)
 
     def has() -> bool:
         told = topic_rights(cluster, [name], 5.0)[name] if kind == "topic" else group_rights(cluster, name, 5.0)

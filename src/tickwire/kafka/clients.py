@@ -148,6 +148,7 @@ class Cluster:
         """Connect to nothing yet. Raises :exc:`~tickwire.errors.KafkaFailed` for files that cannot be used."""
         self._config = config
         self._errors: dict[int, KafkaError] = {}  # the latest of each code
+        self.controlled = False  # whether the brokers have named a controller, without which some requests only wait
         self._final: dict[str, KafkaError] = {}  # of these, those that waiting does not change
         self.admin = make(AdminClient, admin_config(config) | {"error_cb": self._note_error})
 
@@ -171,7 +172,9 @@ class Cluster:
             # for. A refused login is reported by the error callback alone, never by the call.
             wait = min(max(_FIRST_WAIT_S, elapsed), seconds - elapsed)
             try:
-                return _view(self.admin.list_topics(timeout=max(wait, 0.01)))
+                found = _view(self.admin.list_topics(timeout=max(wait, 0.01)))
+                self.controlled = found.controller >= 0
+                return found  # noqa: TRY300 - it is what was tried
             except KafkaException as e:
                 self.admin.poll(0)
                 if self._hopeless() or time.monotonic() - start + 0.01 >= seconds:

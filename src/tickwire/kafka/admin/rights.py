@@ -72,8 +72,11 @@ def require(cluster: Cluster, config: KafkaConfig, needs: Sequence[Need], second
 
 
 def topic_rights(cluster: Cluster, names: Sequence[str], seconds: float) -> dict[str, Rights]:
-    """The rights on each topic; of a hidden one there are none, and a missing one has no rights to tell of."""
-    if not names:
+    """The rights on each topic; of a hidden one there are none, and a missing one has no rights to tell of.
+
+    After a :meth:`~tickwire.kafka.clients.Cluster.view`; where that found no controller, nothing is told.
+    """
+    if not names or not cluster.controlled:
         return {}
     asked = TopicCollection(list(names))
     try:

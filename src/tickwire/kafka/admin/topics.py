@@ -18,6 +18,7 @@ from tickwire.kafka.causes import explain, said, user
 from tickwire.kafka.clients import CONNECT_SECONDS, Cluster, ClusterView, TopicView
 
 _REQUEST_S = 10.0
+_RIGHTS_S = 3.0
 _PROPAGATION_S = 15.0
 _POLL_S = 0.05
 _T = TypeVar("_T")
@@ -281,5 +282,5 @@ def ensure_topics(config: KafkaConfig, names: Sequence[str]) -> ClusterView:
     """
     topics = Topics(config)
     topics.ensure(names)
-    require(topics.cluster, config, producing(names), _REQUEST_S)
+    require(topics.cluster, config, producing(names), _RIGHTS_S)
     return topics.view()
