@@ -17,6 +17,7 @@ from kafka.publishing import book, ticker
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka.producing import producer_link
 from tickwire.kafka.producing import publisher as module
+from tickwire.kafka.producing.denied_topics import DeniedTopics
 from tickwire.kafka.producing.in_flight import InFlight
 from tickwire.kafka.producing.place import Place
 from tickwire.records.codec import Record
@@ -61,6 +62,7 @@ class FakeLink:
         self._queue: list[InFlight] = []
         self.kafka = FakeKafka()
         self.opened = self.roomy = True
+        self.denied = DeniedTopics(lambda _topic: None)
 
     def partitions(self, _topic: str) -> int | None:
         return None

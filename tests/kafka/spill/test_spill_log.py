@@ -349,12 +349,12 @@ def test_what_is_known_of_a_record_comes_back_without_a_look_at_its_value(tmp_pa
     log.close()
 
 
-def test_a_file_that_was_empty_when_the_disk_was_asked_is_not_followed_by_itself(tmp_path: Path) -> None:
+def test_what_comes_while_the_disk_works_on_a_full_file_begins_the_next_one(tmp_path: Path) -> None:
     clock = Clock()
     log = open_log(tmp_path, max_bytes=6000, clock=clock)
     log.waits = False
     sent = [record(n) for n in range(14)]
-    for batch in (sent[:7], sent[7:7], sent[7:]):  # the disk works on the second file, still empty, while it fills
+    for batch in (sent[:7], sent[7:7], sent[7:10], sent[10:]):
         clock.now += 1
         sync = log.begin_sync()
         assert sync is not None
@@ -368,3 +368,19 @@ def test_a_file_that_was_empty_when_the_disk_was_asked_is_not_followed_by_itself
     again = open_log(tmp_path, max_bytes=6000)
     assert values(read_all(again)) == sent
     again.close()
+
+
+def test_a_file_that_is_full_and_followed_by_nothing_goes_with_its_records(tmp_path: Path) -> None:
+    clock = Clock()
+    log = open_log(tmp_path, max_bytes=6000, clock=clock)
+    log.waits = False
+    numbers = [log.append(record(n)) for n in range(14)]  # the file is longer than one is to be
+    log.sync()
+    for number in numbers:
+        log.acknowledge(number)
+    clock.now += 1
+    log.sync()
+    clock.now += 1
+    log.sync()
+    assert (log.bytes, segment_files(tmp_path)) == (0, [])
+    log.close()

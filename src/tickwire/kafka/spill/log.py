@@ -311,6 +311,9 @@ class SpillLog:
 
     def _begin_next(self, active: Segment, size: int, end: int) -> None:
         """Begin the next file with what came behind the records before *end*, which are on disk; else try again."""
+        if active.size == size:  # nothing came: the next record asks for another file, and an empty one would stay
+            self._full = False
+            return
         # A file that had no record when the disk was asked would be followed by one of the same name.
         nothing, too_much = end == active.first, active.size - size > _CARRY_BYTES
         if nothing or too_much or self._bytes + HEADER_BYTES > self._max_bytes:
