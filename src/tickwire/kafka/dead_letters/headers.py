@@ -30,10 +30,7 @@ HEADERS = (
     "replay_count",
     "left_out",
 )
-SPECIFIED = (
-    "source_topic",
-    "error_type",
-)  # what the dead letter of another program has at least, if it names things as we do
+SPECIFIED = ("source_topic", "error_type")  # at least; of other programs, those that name things as we do
 REPLAY_HEADERS = ("replay_count", "replay_of", "replayed_at", "replay_id")
 
 _MESSAGE_BYTES = 1024
