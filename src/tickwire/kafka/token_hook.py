@@ -6,18 +6,16 @@ ends (seconds since 1970; milliseconds are known by their size), and if need be 
 """
 
 import functools
-import importlib
 import logging
-import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
 
 from tickwire.errors import KafkaFailed, UsageError
+from tickwire.named import named
 
 logger = logging.getLogger(__name__)
 
+_SETTING = "KAFKA_SASL_OAUTH_CALLBACK"
 _MILLISECONDS = 1e11  # of seconds it would be the year 5138
 _LEAST_LIFE_S = 10.0
 
@@ -34,7 +32,10 @@ class TokenHook:
     def __init__(self, name: str, argument: str, extensions: str) -> None:
         self._name, self._argument = name, argument
         self._extensions = dict(pair.split("=", 1) for pair in extensions.split(",") if pair)
-        self._function = _load(name)
+        function = named(_SETTING, name)
+        if not callable(function):
+            raise UsageError(f"{_SETTING} {name} is no function: expected module:function.")
+        self._function = function
         self._lock = threading.Lock()
         self._token: tuple[str, float, str, dict[str, str]] | None = None
         self._renew_at = 0.0
@@ -67,20 +68,4 @@ class TokenHook:
 
     def _failed(self, why: str) -> KafkaFailed:
         logger.error("kafka.no_token hook=%s error=%r", self._name, why)
-        return KafkaFailed(f"There is no OAUTHBEARER token from KAFKA_SASL_OAUTH_CALLBACK {self._name} ({why}).")
-
-
-def _load(name: str) -> Callable[[str], Any]:
-    module_name, _, attribute = name.partition(":")
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # where an installed command does not look, unlike `python -m`
-    try:
-        found = getattr(importlib.import_module(module_name), attribute)
-    except Exception as e:  # a module of the user's may raise anything while it is imported
-        raise UsageError(
-            f"KAFKA_SASL_OAUTH_CALLBACK {name} cannot be loaded ({type(e).__name__}: {e}): expected module:function, "
-            "the module in this folder or on PYTHONPATH."
-        ) from e
-    if not callable(found):
-        raise UsageError(f"KAFKA_SASL_OAUTH_CALLBACK {name} is no function: expected module:function.")
-    return found  # type: ignore[no-any-return]
+        return KafkaFailed(f"There is no OAUTHBEARER token from {_SETTING} {self._name} ({why}).")

@@ -3,14 +3,12 @@
 ``docs/handlers.md`` says what a handler may do, raise and expect.
 """
 
-import importlib
-import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 from tickwire.errors import UsageError
 from tickwire.kafka.received import ReceivedRecord
+from tickwire.named import named
 
 BATCH_RECORDS = 500
 BATCH_SECONDS = 1.0
@@ -68,28 +66,10 @@ def load_handler(name: str) -> Handler:
 
     Raises :exc:`~tickwire.errors.UsageError`.
     """
-    module_name, colon, attribute = name.partition(":")
-    if not colon or not attribute or not all(part.isidentifier() for part in module_name.split(".")):
-        raise UsageError(f"--handler {name!r} is no handler: expected module:function, e.g. my_handlers:store.")
-    folder = str(Path.cwd())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    try:
-        handler = importlib.import_module(module_name)
-    except Exception as error:  # a module of the user's may raise anything while it is imported
-        raise UsageError(
-            f"The handler module {module_name!r} cannot be imported ({type(error).__name__}: {error}): "
-            f"expected a module in {folder!r} or an installed one."
-        ) from error
-    for part in attribute.split("."):
-        try:
-            handler = getattr(handler, part)
-        except AttributeError:
-            raise UsageError(f"The module {module_name!r} has no {attribute!r}: correct --handler {name}.") from None
+    handler = named("--handler", name)
     if isinstance(handler, type) or not (callable(handler) or callable(getattr(handler, "batch", None))):
         raise UsageError(
             f"--handler {name} is a {'class' if isinstance(handler, type) else type(handler).__name__}: "
             "expected a function, or an object that can be called with one record or has a method batch(records)."
         )
-    found: Handler = handler
-    return found
+    return cast("Handler", handler)
