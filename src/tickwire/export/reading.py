@@ -3,18 +3,16 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from confluent_kafka import OFFSET_END, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import KafkaFailed
-from tickwire.kafka.clients import connect_check, consumer_config, make
+from tickwire.kafka.clients import SILENCE_S, connect_check, consumer_config, find_ends, make, silent
 from tickwire.kafka.codes import END_OF_PARTITION, final_error, for_good
 from tickwire.kafka.consuming.positions import Start, look_up_start
 from tickwire.kafka.consuming.progress import Partition
 
 BATCH = 20_000
 _POLL_S = 0.2
-_SILENCE_S = 30.0
 _SETTINGS = {"enable.partition.eof": True, "queued.min.messages": 100_000, "queued.max.messages.kbytes": 131_072}
 
 
@@ -33,7 +31,7 @@ def read_range(
     # The library wants a group's name, but a group is joined by subscribing only.
     consumer = make(Consumer, consumer_config(config, f"{config.group_id}-export") | _SETTINGS)
     try:
-        ends = _ends(consumer, partitions)
+        ends = find_ends(consumer, partitions)
         # The embedded broker finds batches by the time of their first record: there all is read and looked at.
         start = Start("beginning") if view.embedded else Start("time", from_ms)
         begins = look_up_start(consumer, start, partitions)
@@ -46,36 +44,17 @@ def read_range(
         consumer.close()
 
 
-def _ends(consumer: Consumer, partitions: Sequence[Partition]) -> dict[Partition, int]:
-    """Find the ends by reading on from the end: what a broker answers about it can be short by a batch (Tansu)."""
-    consumer.assign([TopicPartition(*at, OFFSET_END) for at in partitions])
-    ends: dict[Partition, int] = {}
-    until = time.monotonic() + _SILENCE_S
-    while len(ends) < len(partitions):
-        for message in consumer.consume(BATCH, _POLL_S):
-            at = message.topic() or "", message.partition() or 0
-            if (error := message.error()) is None:
-                continue  # behind what was said to be the end
-            if error.code() == END_OF_PARTITION:
-                ends.setdefault(at, message.offset() or 0)
-            elif (failure := final_error(error, at[0], at[1], message.offset())) is not None:
-                raise failure
-        if time.monotonic() >= until:
-            raise _silent()
-    return ends
-
-
 def _read(
     consumer: Consumer, left: dict[Partition, int], from_ms: int, to_ms: int, stopping: Callable[[], bool]
 ) -> Iterator[list[Message]]:
-    until = time.monotonic() + _SILENCE_S
+    until = time.monotonic() + SILENCE_S
     while left and not stopping():
         found: list[Message] = []
         messages = consumer.consume(BATCH, _POLL_S)
         if messages:
-            until = time.monotonic() + _SILENCE_S
+            until = time.monotonic() + SILENCE_S
         elif time.monotonic() >= until:
-            raise _silent()
+            raise silent()
         for message in messages:
             at = message.topic() or "", message.partition() or 0
             end, offset, error = left.get(at), message.offset() or 0, message.error()
@@ -98,7 +77,3 @@ def _last(message: Message, end: int) -> bool:
             raise failure
         return False
     return offset >= end - 1 or error is not None
-
-
-def _silent() -> KafkaFailed:
-    return KafkaFailed(f"Kafka sent nothing for {_SILENCE_S:g} s: check it with `tickwire check`.")

@@ -6,11 +6,11 @@ Property names and defaults: https://github.com/confluentinc/librdkafka/blob/mas
 import functools
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from tickwire.config.kafka_config import KafkaConfig
@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 _Client = TypeVar("_Client")
 
 CONNECT_SECONDS = 8.0
+SILENCE_S = 15.0  # of reading without a record or an end: the brokers do not answer
 
 LARGEST_MESSAGE = 1_000_000_000  # what librdkafka allows; the topic's own limit counts, after compression
 
@@ -234,6 +235,34 @@ def make(kind: Callable[[dict[str, Any]], _Client], settings: dict[str, Any]) ->
         if "ssl.key" in words and "PEM lib" in words:  # all that OpenSSL says of a password
             advice = "a key that is encrypted needs its password in KAFKA_SSL_KEY_PASSWORD; else correct its file"
         raise KafkaFailed(f"The Kafka client cannot be set up ({words}): {advice}.") from e
+
+
+def find_ends(consumer: Consumer, partitions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
+    """The end of each partition, by its topic and number, for a consumer that reports ends.
+
+    Found by reading on from the end: what a broker answers about it can be short by a batch (Tansu). Raises
+    :exc:`~tickwire.errors.KafkaFailed`.
+    """
+    consumer.assign([TopicPartition(*at, OFFSET_END) for at in partitions])
+    ends: dict[tuple[str, int], int] = {}
+    until = time.monotonic() + SILENCE_S
+    while len(ends) < len(partitions):
+        message = consumer.poll(_AGAIN_S)
+        if message is not None and (error := message.error()) is not None:
+            at = message.topic() or "", message.partition() or 0
+            if error.code() == codes.END_OF_PARTITION:
+                ends.setdefault(at, message.offset() or 0)
+            elif (failure := codes.final_error(error, *at, message.offset())) is not None:
+                raise failure
+        if time.monotonic() >= until:
+            raise silent()
+    return ends
+
+
+def silent(topics: str = "") -> KafkaFailed:
+    """Say that Kafka has sent nothing for :data:`SILENCE_S`."""
+    what = f"nothing of {topics}" if topics else "nothing"
+    return KafkaFailed(f"Kafka sent {what} for {SILENCE_S:g} s: check it with `tickwire check`.")
 
 
 def ask(question: Callable[[float], list[TopicPartition]], seconds: float) -> list[TopicPartition]:

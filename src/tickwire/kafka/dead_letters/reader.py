@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, UsageError
 from tickwire.kafka.admin.rights import inspecting, require
-from tickwire.kafka.clients import Cluster, ask, consumer_config, make
+from tickwire.kafka.clients import SILENCE_S, Cluster, ask, consumer_config, find_ends, make, silent
 from tickwire.kafka.codes import END_OF_PARTITION, MISSING, OFFSET_LOST, final_error, for_good
 from tickwire.kafka.dead_letters.selection import DeadLetter, Selection
 from tickwire.kafka.received import ReceivedRecord, value_reader
@@ -21,7 +21,6 @@ from tickwire.kafka.received import ReceivedRecord, value_reader
 _METADATA_S = 8.0
 _RIGHTS_S = 3.0
 _QUERY_S = 15.0
-_SILENCE_S = 15.0  # without a record or an end: the brokers do not answer
 
 
 @dataclass(slots=True)
@@ -60,14 +59,14 @@ class DeadLetterReader:
         try:
             numbers = self._partitions()
             first = self._look_up(dict.fromkeys(numbers, OFFSET_BEGINNING)) if numbers else {}
-            ends = self._ends(numbers)
+            ends = find_ends(self._consumer, [(topic, number) for number in numbers])
         except KafkaException as e:
             self._consumer.close()
             raise for_good(e.args[0], topic) from e
         except BaseException:
             self._consumer.close()
             raise
-        self.ranges = {number: Range(number, first[number], ends[number], first[number]) for number in numbers}
+        self.ranges = {number: Range(number, first[number], ends[topic, number], first[number]) for number in numbers}
 
     @property
     def complete(self) -> bool:
@@ -148,24 +147,14 @@ class DeadLetterReader:
         return sorted(metadata.partitions)
 
     def _look_up(self, times: Mapping[int, int]) -> dict[int, int]:
-        """Ask for offsets by time; OFFSET_BEGINNING and OFFSET_END stand for themselves in this request."""
+        """Ask for offsets by time; OFFSET_BEGINNING stands for itself in this request."""
         query = [TopicPartition(self._topic, number, time_ms) for number, time_ms in times.items()]
         answer = ask(lambda seconds: self._consumer.offsets_for_times(query, timeout=seconds), _QUERY_S)
         return {entry.partition: entry.offset for entry in answer}
 
-    def _ends(self, numbers: Sequence[int]) -> dict[int, int]:
-        """Find the ends by reading on from the end: what a broker answers about it can be short by a batch (Tansu)."""
-        self._consumer.assign([TopicPartition(self._topic, number, OFFSET_END) for number in numbers])
-        ends: dict[int, int] = {}
-        while len(ends) < len(numbers):
-            message = self._next()
-            if message.error() is not None:
-                ends[message.partition() or 0] = message.offset() or 0
-        return ends
-
     def _next(self) -> Message:
         """Wait for a record or for the end of a partition, which is the only error that is handed out."""
-        deadline = time.monotonic() + _SILENCE_S
+        deadline = time.monotonic() + SILENCE_S
         while time.monotonic() < deadline:
             message = self._consumer.poll(0.2)
             if message is None:
@@ -180,7 +169,7 @@ class DeadLetterReader:
                 )
             if (failure := final_error(error, self._topic, message.partition(), message.offset())) is not None:
                 raise failure
-        raise KafkaFailed(f"Kafka sent nothing of {self._topic} for {_SILENCE_S:g} s: check it with `tickwire check`.")
+        raise silent(self._topic)
 
 
 def read_oldest(config: KafkaConfig, topic: str, maximum: int, selection: Selection | None = None) -> Reading:
