@@ -494,6 +494,30 @@ async def test_the_newest_request_for_a_symbol_replaces_the_one_before(feeding: 
         assert [getattr(e, "sequence", None) for e in events] == [6, None]
 
 
+async def test_what_is_asked_for_already_is_not_asked_for_twice(feeding: Feeding) -> None:
+    hold = asyncio.Event()
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        await hold.wait()
+        return web.json_response({"name": "AX", "book": "whole", "n": 1})
+
+    async with ToyServer() as server, feeding(server) as (_, events):
+        server.rest = answer
+        peer = await subscribed(server)
+        await peer.say(name="AX", fetch="/same")
+        await aeventually(lambda: asked, "the request")
+        await peer.say(name="AX", fetch="/same")
+        await peer.say(name="AX", bid="1")
+        await aeventually(lambda: events, "the ticker")
+        hold.set()
+        await aeventually(lambda: len(events) == 2, "the book")
+        await peer.say(name="AX", fetch="/same")
+        await aeventually(lambda: len(events) == 3, "another book")
+    assert asked == ["/same", "/same"]
+
+
 async def test_a_server_that_never_answers_the_handshake_does_not_hold_up_the_end(
     make_feed: MakeFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:

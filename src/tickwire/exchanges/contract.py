@@ -152,7 +152,8 @@ class Send(Struct, frozen=True):
 class Fetch(Struct, frozen=True):
     """Fetch this over REST and hand the body to :meth:`AdapterContract.fetched`.
 
-    A later ``Fetch`` of the same symbol replaces one that still waits for its delay or for the budget.
+    A later ``Fetch`` of the same symbol replaces one that is not answered yet; where both ask for the same at once,
+    one answer is for the later of them.
     """
 
     symbol: Symbol

@@ -5,6 +5,8 @@ import logging
 from collections.abc import Callable
 from random import Random
 
+from msgspec.structs import replace
+
 from tickwire.errors import FrameRejected, RequestRefused
 from tickwire.exchanges.contract import AdapterContract, Fetch, Output, Refused, Request, Symbol
 from tickwire.wire.backoff import Backoff
@@ -39,18 +41,25 @@ class Fetches:
         self._adapter, self._rest, self._books, self._subscriptions = adapter, rest, books, subscriptions
         self._random, self._act, self._failed, self._reject = random, act, failed, reject
         self._tasks: dict[Symbol, asyncio.Task[None]] = {}
+        self._asked: dict[Symbol, Fetch] = {}  # those of them whose request is made
 
     def put(self, fetch: Fetch) -> None:
-        """Carry out *fetch* instead of what is still to be fetched for its symbol."""
+        """Carry out *fetch* instead of what is still to be fetched for its symbol.
+
+        Where the same is asked for already, that answer is for *fetch*: the exchange has counted the request.
+        """
         if fetch.why:
             self._books.troubles.note(fetch.symbol, fetch.why)
-        before = self._tasks.pop(fetch.symbol, None)
-        if before is not None:
-            before.cancel()
+        asked = self._asked.get(fetch.symbol)
+        if asked is not None and replace(fetch, why="") == replace(asked, delay_s=0.0, why=""):
+            self._asked[fetch.symbol] = fetch
+            return
+        self.forget(fetch.symbol)
         self._tasks[fetch.symbol] = asyncio.get_running_loop().create_task(self._carry_out(fetch))
 
     def forget(self, symbol: Symbol) -> None:
         """Fetch nothing more for a symbol."""
+        self._asked.pop(symbol, None)
         if (task := self._tasks.pop(symbol, None)) is not None:
             task.cancel()
 
@@ -77,7 +86,11 @@ class Fetches:
         told = False
         while True:
             try:
-                body = await self._rest.ask(Request(fetch.path, weight=fetch.weight, group=fetch.group))
+                self._asked[fetch.symbol] = fetch
+                try:
+                    body = await self._rest.ask(Request(fetch.path, weight=fetch.weight, group=fetch.group))
+                finally:
+                    fetch = self._asked.pop(fetch.symbol, fetch)
                 return self._adapter.fetched(fetch, body, now_us())
             except RequestRefused as e:
                 answer = f"status {e.status}: {e.answer}"
