@@ -48,7 +48,9 @@ CONSUMER_SKIPPED = Counter("kafka_consumer_skipped", "Records that retention rem
 CONSUMER_RETRIES = Counter(
     "kafka_consumer_retries", "Attempts of a handler that failed in a way that may pass; another follows.", ["topic"]
 )
-SCHEMA_REGISTRY_UP = Gauge("kafka_schema_registry_up", "Whether the schema registry answered when it was last asked.")
+SCHEMA_REGISTRY_UP = Gauge(
+    "kafka_schema_registry_up", "Whether the schema registry answered when it was last asked.", ["registry"]
+)
 BOOK_SEQ_JUMPS = Counter("kafka_consumer_book_seq_jumps", "Breaks in book_seq seen by the default handler.")
 DLQ_PUBLISHED = Counter(
     "kafka_dlq_published",

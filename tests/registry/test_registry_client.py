@@ -35,9 +35,10 @@ def script() -> Iterator[Scripted]:
         yield found
 
 
-def up() -> float:
-    [sample] = next(iter(metrics.SCHEMA_REGISTRY_UP.collect())).samples
-    return sample.value
+def up(url: str) -> float | None:
+    """What the metric says of one registry; None: nothing, as of all that nobody asks."""
+    samples = next(iter(metrics.SCHEMA_REGISTRY_UP.collect())).samples
+    return next((sample.value for sample in samples if sample.labels["registry"] == url), None)
 
 
 # Codes of https://docs.confluent.io/platform/current/schema-registry/develop/api.html; the texts are ours.
@@ -136,12 +137,12 @@ def test_a_larger_schema_than_1_mib_is_refused(script: Scripted) -> None:
 
 
 def test_nobody_there_is_away_and_shows_in_the_metric(script: Scripted) -> None:
+    nobody = f"http://127.0.0.1:{free_ports('127.0.0.1', 1)[0]}"
+    assert (up(script.url), up(nobody)) == (None, None)
     client(script.url).subjects()
-    assert up() == 1
-    [port] = free_ports("127.0.0.1", 1)
     with pytest.raises(RegistryAway):
-        client(f"http://127.0.0.1:{port}").subjects()
-    assert up() == 0
+        client(nobody).subjects()
+    assert (up(script.url), up(nobody)) == (1, 0)
     with pytest.raises(RegistryAway):
         client("http://no-such-host.invalid").subjects()
 

@@ -186,22 +186,22 @@ class Registry:
     def _ask(self, method: str, path: str, kind: type[T], body: Mapping[str, object] | None = None) -> T:
         import aiohttp  # noqa: PLC0415 - most commands ask no registry, and it is a lot
 
-        data = None if body is None else msgspec.json.encode(body)
+        data, up = None if body is None else msgspec.json.encode(body), SCHEMA_REGISTRY_UP.labels(self.url)
         try:
             # The address cannot be looked up for a limited time, so what waits for that is left behind.
             answer = _in_thread(self._send, method, path, data).result(self._seconds + 1)
             found = self._read_answer(answer, kind)
         except RegistryAway:
-            SCHEMA_REGISTRY_UP.set(0)
+            up.set(0)
             raise
         except aiohttp.ClientConnectorCertificateError as e:
             why = f"its certificate is not trusted ({e.certificate_error})"
             raise NoRegistry(self.url, why, "name the file of its authority with KAFKA_SCHEMA_REGISTRY_CA") from e
         except (aiohttp.ClientError, TimeoutError, OSError) as e:
-            SCHEMA_REGISTRY_UP.set(0)
+            up.set(0)
             cause = f"no answer within {self._seconds:g} s" if isinstance(e, TimeoutError) else _cause(e)
             raise RegistryAway(self.url, cause) from e
-        SCHEMA_REGISTRY_UP.set(1)
+        up.set(1)
         return found
 
     async def _send(self, method: str, path: str, data: bytes | None) -> _Answer:
