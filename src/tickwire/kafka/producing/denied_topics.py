@@ -1,5 +1,6 @@
 """Topics that Kafka does not let us write to now: what was on its way to them is held until it does again."""
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
@@ -16,6 +17,7 @@ class DeniedTopics:
         self._told = told
         self.topics: set[str] = set()
         self.held: list[InFlight] = []
+        self.some = asyncio.Event()  # whether there are any
         self.everywhere = False  # no producer can begin, because this user may write to nothing
 
     def __bool__(self) -> bool:
@@ -28,6 +30,7 @@ class DeniedTopics:
         """Let the records of *topic* wait from now on."""
         if topic not in self.topics:
             self.topics.add(topic)
+            self.some.set()
             logger.error("publisher.denied topic=%s error=%r (its records wait until WRITE is granted)", topic, cause)
             self._told(topic)
 
@@ -53,6 +56,8 @@ class DeniedTopics:
         """Let *topic* be written to again; return what was held for it, the oldest first."""
         logger.warning("publisher.allowed topic=%s", topic)
         self.topics.discard(topic)
+        if not self.topics:
+            self.some.clear()
         self.everywhere = False
         again = [entry for entry in self.held if entry.record.topic == topic]
         self.held = [entry for entry in self.held if entry.record.topic != topic]

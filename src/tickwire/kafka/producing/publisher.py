@@ -70,6 +70,7 @@ class Publisher:
             config, self._ledger, time.monotonic, lose=self._books.lose, broke=self._books.add, failed=self._fail
         )
         self._watch = OutageWatch(config, self._buffer, time.monotonic())
+        self._behind: set[str] = set()  # topics whose records must wait, behind others or for a right
         self._link = ProducerLink(
             config,
             stored=self._buffer.ended,
@@ -77,10 +78,9 @@ class Publisher:
             dropped=self._dropped,
             failed=self._fail,
             heard=self._watch.heard,
-            denied=self._let_wait,
+            denied=self._behind.add,
         )
         self._send = self._link.send
-        self._behind: set[str] = set()  # topics whose records must wait behind others
         self.publish: Callable[[MarketEvent], None] = self.way().publish
         """Takes one event; never waits, never raises because of Kafka."""
         self._waits = self._places(config)
@@ -268,10 +268,6 @@ class Publisher:
         place.hold(lane, record)
         if len(place):
             self._behind.update(topic for topic, other in self._waits.items() if other is place)
-
-    def _let_wait(self, topic: str) -> None:
-        """Have the records of a topic wait, although there is room: Kafka does not let us write to it now."""
-        self._behind.add(topic)
 
     def _refused(self, entry: InFlight, error: KafkaError) -> None:
         self._off_disk(entry)

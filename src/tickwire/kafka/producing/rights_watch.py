@@ -9,7 +9,6 @@ from tickwire.kafka.admin.rights import lacking, producing
 from tickwire.kafka.clients import Cluster
 from tickwire.kafka.producing.denied_topics import DeniedTopics
 
-_LOOK_S = 0.2
 _FIRST_S, _LONGEST_S = 1.0, 10.0
 _ANSWER_S = 5.0
 
@@ -23,15 +22,15 @@ class RightsWatch:
 
     async def run(self) -> None:
         """Ask for as long as there is something to ask for, ever more rarely."""
-        wait = _FIRST_S
         while True:
-            await asyncio.sleep(wait if self._denied else _LOOK_S)
-            if not self._denied:
-                self._cluster, wait = None, _FIRST_S
-                continue
-            for topic in await asyncio.to_thread(self._ask, sorted(self._denied.topics)):
-                self._allowed(topic)
-            wait = min(2 * wait, _LONGEST_S)
+            await self._denied.some.wait()
+            wait = _FIRST_S
+            while self._denied:
+                await asyncio.sleep(wait)
+                for topic in await asyncio.to_thread(self._ask, sorted(self._denied.topics)):
+                    self._allowed(topic)
+                wait = min(2 * wait, _LONGEST_S)
+            self._cluster = None
 
     def _ask(self, topics: Sequence[str]) -> list[str]:
         """Those that are allowed; a broker that does not tell is tried."""
