@@ -1,8 +1,7 @@
 """Files of an export have what is in Kafka, digit for digit."""
 
-import subprocess
-import sys
-from collections.abc import Sequence
+import random
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,23 +9,29 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from consumer_support import config_for, create, send, send_events, ticker
+from consumer_support import ticker
 from export_support import Message
+from forms import FORMS, use
 from record_support import BOOK, TICKER, TRADE, events
-from tickwire.broker import EmbeddedBroker
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import RecordRejected
 from tickwire.events.types import MarketEvent, OrderBook
 from tickwire.export.run import Export
 from tickwire.records.codec import read_event, record_key
 from tickwire.records.kinds import KIND_OF, topics_by_kind
+
+
+@pytest.fixture(params=FORMS, scope="module", autouse=True)
+def form_of_code(request: pytest.FixtureRequest) -> Iterator[str]:
+    with use(request.param):
+        yield request.param
+
 
 CONFIG = KafkaConfig()
 TOPICS = topics_by_kind(CONFIG)
@@ -116,8 +121,11 @@ def test_only_the_symbols_that_are_asked_for_are_written(tmp_path: Path, symbols
         msgspec.json.encode(changed(TICKER, bid="NaN")),
         msgspec.json.encode(changed(TICKER, symbol="OTHER")),
         msgspec.json.encode(changed(TICKER, sequence=2**63)),
+        msgspec.json.encode(changed(TICKER, sequence=2**64)),
         msgspec.json.encode(TRADE),
         msgspec.json.encode(TICKER) * 2,
+        msgspec.json.encode(changed(TICKER, bid="-1")).replace(b'"-1"', b'"1.2.3"'),
+        msgspec.json.encode(TICKER)[:-1] + b" ",
     ],
 )
 def test_what_is_no_event_is_left_out_and_named_and_the_others_are_there(tmp_path: Path, value: bytes) -> None:
@@ -126,6 +134,30 @@ def test_what_is_no_event_is_left_out_and_named_and_the_others_are_there(tmp_pat
     assert [row["offset"] for row in found["ticker"]] == [0, 2]
     assert run.unreadable == 1
     assert run.first_unreadable.startswith("ticks.v1.raw partition 0 offset 1: ")
+
+
+def test_a_trade_of_no_size_is_left_out(tmp_path: Path) -> None:
+    found, run = exported(tmp_path, [message(TRADE, 0), message(changed(TRADE, size="0.00"), 1)])
+    assert [row["offset"] for row in found["trade"]] == [0]
+    assert run.unreadable == 1
+
+
+def test_what_is_not_as_we_write_it_is_taken_as_a_consumer_takes_it(tmp_path: Path) -> None:
+    chance = random.Random(7)
+    for event in (TICKER, BOOK, TRADE) * 60:
+        value = bytearray(msgspec.json.encode(event))
+        value[chance.randrange(len(value))] = chance.choice(b'{}[]",:.-019eanull \\\x00\xc3')
+        sent = message(event, 5, bytes(value))
+        try:
+            taken = msgspec.to_builtins(read_event(sent.key(), sent.value()))
+        except RecordRejected:
+            taken = None
+        found, run = exported(tmp_path, [sent])
+        assert (run.unreadable == 0) is (taken is not None), value
+        [[row, *_]] = found.values() or [[{}]]
+        for name in ("symbol", "bid", "ask_size", "trade_id", "size", "action", "reason", "sequence", "epoch"):
+            if taken is not None and name in taken:
+                assert row[name] == taken[name], value
 
 
 def test_text_that_is_written_otherwise_is_the_same_event(tmp_path: Path) -> None:
@@ -159,68 +191,3 @@ def test_every_book_that_can_be_read_is_written_with_all_its_levels(
     path = folder / "orderbook.parquet"
     rows = pq.read_table(path, columns=columns).to_pylist() if path.exists() else []
     assert [(row["offset"], row["side"], row["price"], row["size"]) for row in rows] == expected
-
-
-def run_export(config: KafkaConfig, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    names = {"KAFKA_TICKER_TOPIC": config.ticker_topic, "KAFKA_ORDERBOOK_TOPIC": config.orderbook_topic}
-    command = [sys.executable, "-m", "tickwire", "export", "--brokers", config.brokers, "--out", str(folder)]
-    return subprocess.run(
-        [*command, "--channels", "ticker,orderbook", *arguments],
-        env={"PATH": "", "HOME": str(folder), **names},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-
-
-@pytest.mark.parametrize("form", ["parquet", "arrow", "csv"])
-def test_a_time_range_of_topics_becomes_files_that_readers_open(
-    embedded: EmbeddedBroker, unique: str, tmp_path: Path, form: str
-) -> None:
-    config = config_for(embedded.bootstrap, unique)
-    begin = 1_700_000_000_000
-    for topic in (config.ticker_topic, config.orderbook_topic):
-        create(config, topic, 2)
-    send_events(config, [ticker(bid=f"{at}.10", received_us=(begin + at * 1000) * 1000) for at in range(10)])
-    send_events(config, [changed(BOOK, received_us=begin * 1000 + 5_000_000)])
-    done = run_export(config, tmp_path, "--from", str(begin + 2000), "--to", "2023-11-14T22:13:27Z", "--format", form)
-    assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"orderbook.{form}", f"ticker.{form}"]
-    path = tmp_path / f"ticker.{form}"
-    match form:
-        case "parquet":
-            bids = pl.read_parquet(path)["bid"].to_list()
-        case "arrow":
-            bids = pl.read_ipc(path)["bid"].to_list()
-        case _:
-            bids = pl.read_csv(path, infer_schema=False)["bid"].to_list()
-    assert bids == [f"{at}.10" for at in range(2, 7)]
-    assert "6 records in " in done.stdout
-
-
-def test_records_that_cannot_be_read_end_the_command_with_1_and_whole_files(
-    embedded: EmbeddedBroker, unique: str, tmp_path: Path
-) -> None:
-    config = config_for(embedded.bootstrap, unique)
-    create(config, config.ticker_topic)
-    send_events(config, [ticker(received_us=1_700_000_000_000_000)])
-    send(config, config.ticker_topic, [b"no JSON"])
-    done = run_export(config, tmp_path, "--from", "1600000000000")
-    assert done.returncode == 1
-    assert "1 of them could not be read and are left out; the first: ticks." in done.stdout
-    assert pq.read_table(tmp_path / "ticker.parquet").num_rows == 1
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--from", "yesterday"], "--from 'yesterday' is no time"),
-        (["--from", "2000", "--to", "1000"], "--to 1000 is not after --from 2000"),
-        (["--from", "1", "--channels", "quotes"], "--channels quotes is none"),
-    ],
-)
-def test_wrong_usage_is_one_sentence(tmp_path: Path, arguments: list[str], words: str) -> None:
-    done = run_export(KafkaConfig(), tmp_path, *arguments)
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert words in done.stderr

@@ -8,6 +8,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+# Columns by which readers leave out parts of a file; of the others the least and the greatest are of no use.
+_SOUGHT = ("exchange", "symbol", "exchange_time", "received_time", "epoch", "book_seq", "partition", "offset")
+
 
 class Writer:
     """Writes tables of one schema to *folder*/*name*.*form*, which appears when everything is written.
@@ -22,7 +25,13 @@ class Writer:
         self._file: Any = pa.OSFile(str(self._partial), "wb")
         self._writer: Any
         if form == "parquet":
-            self._writer = pyarrow.parquet.ParquetWriter(self._file, schema, compression="zstd", compression_level=1)
+            self._writer = pyarrow.parquet.ParquetWriter(
+                self._file,
+                schema,
+                compression="zstd",
+                compression_level=1,
+                write_statistics=[name for name in _SOUGHT if name in schema.names],
+            )
         elif form == "arrow":
             self._writer = pa.ipc.new_file(self._file, schema, options=pa.ipc.IpcWriteOptions(compression="zstd"))
         else:

@@ -11,7 +11,9 @@ from tickwire.kafka.codes import END_OF_PARTITION, final_error, for_good
 from tickwire.kafka.consuming.positions import Start, look_up_start
 from tickwire.kafka.consuming.progress import Partition
 
-BATCH = 20_000
+BATCH = 20_000  # messages, or
+_BATCH_BYTES = 32 << 20  # as much as that
+_AT_ONCE = 2_000
 _POLL_S = 0.2
 _SETTINGS = {"enable.partition.eof": True, "queued.min.messages": 100_000, "queued.max.messages.kbytes": 131_072}
 
@@ -48,9 +50,10 @@ def _read(
     consumer: Consumer, left: dict[Partition, int], from_ms: int, to_ms: int, stopping: Callable[[], bool]
 ) -> Iterator[list[Message]]:
     until = time.monotonic() + SILENCE_S
+    found: list[Message] = []
+    size = 0
     while left and not stopping():
-        found: list[Message] = []
-        messages = consumer.consume(BATCH, _POLL_S)
+        messages = consumer.consume(_AT_ONCE, _POLL_S)
         if messages:
             until = time.monotonic() + SILENCE_S
         elif time.monotonic() >= until:
@@ -65,8 +68,10 @@ def _read(
             if _last(message, end):
                 del left[at]
                 consumer.incremental_unassign([TopicPartition(*at)])
-        if found:
+        size += sum(map(len, messages))
+        if found and (len(found) > BATCH - _AT_ONCE or size >= _BATCH_BYTES or not left):
             yield found
+            found, size = [], 0
 
 
 def _last(message: Message, end: int) -> bool:

@@ -2,24 +2,23 @@
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import RecordRejected
-from tickwire.export.columns import Unfit, parse, rows
+from tickwire.events.types import MarketEvent
+from tickwire.export.columns import Unfit, rows, rows_of_events
 from tickwire.export.depth import Depth
 from tickwire.export.files import Writer
 from tickwire.kafka.consuming.unread_books import unread_book
 from tickwire.kafka.received import ReceivedRecord, value_reader
-from tickwire.records.kinds import topics_by_kind
+from tickwire.records.kinds import KIND_OF, topics_by_kind
 
-_encode = msgspec.json.Encoder().encode
 _AHEAD = 2  # batches that may wait while one is written
 
 
@@ -87,47 +86,38 @@ class Export:
         writer.write(table)
 
     def _table(self, kind: str, messages: Sequence[Any]) -> pa.Table | None:
-        values = [message.value() for message in messages]
-        if all(value and value[:1] == b"{" for value in values):
-            with suppress(Unfit):
-                return self._rows(kind, messages, values, checked=False)
-        return self._one_by_one(kind, messages)
+        table = rows(kind, messages, exact=self._exact)
+        return table if table is not None else self._one_by_one(kind, messages)
 
     def _one_by_one(self, kind: str, messages: Sequence[Any]) -> pa.Table | None:
-        good, values = [], []
+        good: list[tuple[Any, MarketEvent]] = []
         for message in messages:
             try:
-                values.append(_encode(ReceivedRecord.from_message(message, self._reader).event))
-                good.append(message)
+                event = ReceivedRecord.from_message(message, self._reader).event
             except RecordRejected as e:
                 self._refuse(message, str(e))
-        return self._checked(kind, good, values)
+                continue
+            if KIND_OF[type(event)].name == kind:
+                good.append((message, event))
+            else:
+                self._refuse(message, f"it is no {kind} message")
+        return self._fitting(kind, good)
 
-    def _checked(self, kind: str, messages: Sequence[Any], values: Sequence[bytes]) -> pa.Table | None:
-        """Make a table of what is known to be events, without those that no column has room for."""
-        if not messages:
+    def _fitting(self, kind: str, good: Sequence[tuple[Any, MarketEvent]]) -> pa.Table | None:
+        """Make a table without those that no column has room for."""
+        if not good:
             return None
+        messages, events = zip(*good, strict=True)
         try:
-            return self._rows(kind, messages, values, checked=True)
+            return rows_of_events(kind, messages, events, exact=self._exact)
         except Unfit as e:
-            if len(messages) == 1:
-                self._refuse(messages[0], f"no column has room for it ({e.__cause__ or 'it is of another kind'})")
+            if len(good) == 1:
+                self._refuse(messages[0], f"no column has room for it ({e.__cause__})")
                 return None
-        half = len(messages) // 2
-        parts = (
-            self._checked(kind, messages[:half], values[:half]),
-            self._checked(kind, messages[half:], values[half:]),
-        )
+        half = len(good) // 2
+        parts = (self._fitting(kind, good[:half]), self._fitting(kind, good[half:]))
         there = [part for part in parts if part is not None]
         return pa.concat_tables(there) if there else None
-
-    def _rows(self, kind: str, messages: Sequence[Any], values: Sequence[bytes], *, checked: bool) -> pa.Table:
-        parsed = parse(kind, values, [message.key() for message in messages], checked=checked)
-        partitions, offsets = ([m.partition() for m in messages], [m.offset() for m in messages])
-        try:
-            return rows(kind, parsed, partitions, offsets, exact=self._exact)
-        except pa.ArrowException as e:  # more digits than a decimal has
-            raise Unfit from e
 
     def _depths(self, messages: Sequence[Any]) -> pa.Table:
         assert self._depth is not None  # noqa: S101 - see _take

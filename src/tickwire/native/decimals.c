@@ -17,8 +17,7 @@ end_within(const char *text, const char *end, Py_ssize_t most)
     return end - text < most ? end : text + most;
 }
 
-/* Reads plain decimal text: digits, perhaps a point and more digits, perhaps a minus in front. 0: it is not plain. */
-static int
+int
 read_plain(const char *text, Py_ssize_t size, Key *value)
 {
     const char *end = text + size;

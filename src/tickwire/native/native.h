@@ -209,6 +209,9 @@ int add_outlet(PyObject *module);
 /* formats.c */
 int add_formats(PyObject *module);
 
+/* columns.c */
+int add_columns(PyObject *module);
+
 /* protobuf_text.c */
 int add_protobuf_text(PyObject *module);
 

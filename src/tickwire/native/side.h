@@ -24,6 +24,8 @@ typedef struct {
 /* decimals.c */
 typedef __int128 Key; /* a price in units of 10^-24 */
 
+/* Reads plain decimal text: digits, perhaps a point and more digits, perhaps a minus in front. 0: it is not plain. */
+int read_plain(const char *text, Py_ssize_t size, Key *value);
 /* -1: an error is set, ValueError where the text is no price or size. */
 int read_price(const char *text, Py_ssize_t size, Key *key);
 int read_zero(const char *text, Py_ssize_t size); /* 1: the size is zero, 0: it is not */
