@@ -1,7 +1,9 @@
 """What every exchange must do. The suite is made from the registry: a new exchange is in it by being there."""
 
 import ast
+import gc
 import re
+import weakref
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
@@ -111,6 +113,18 @@ def test_a_reader_that_applies_the_messages_has_the_adapters_book(recording: Pat
         book = player.adapter.book(by_name[name])
         assert book is not None
         assert (reader.bids.top(), reader.asks.top()) == (book.bids.top(), book.asks.top())
+
+
+def test_an_adapter_goes_with_its_books_when_its_connection_does() -> None:
+    """Each connection has an adapter of its own: one that stays costs the memory of every book with each reconnect."""
+    adapters = {}
+    for recording in recordings():
+        player = Replay(recording)
+        assert list(player.outputs())
+        adapters[recording] = weakref.ref(player.adapter)
+    del player
+    gc.collect()
+    assert [recording.name for recording, adapter in adapters.items() if adapter() is not None] == []
 
 
 @each_recording

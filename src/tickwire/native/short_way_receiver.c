@@ -53,6 +53,7 @@ static int
 relay_traverse(ShortWayReceiver *relay, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(relay));
+    Py_VISIT(relay->way);
     Py_VISIT(relay->numbers_of.books);
     Py_VISIT(relay->numbers_of.tops);
     Py_VISIT(relay->numbers_of.trades);

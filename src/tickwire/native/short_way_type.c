@@ -183,10 +183,33 @@ way_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords))
     return (PyObject *)way;
 }
 
+static int
+way_traverse(ShortWay *way, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(way));
+    for (int i = 0; i < KINDS; i++)
+        Py_VISIT(way->known[i]);
+    Py_VISIT(way->followed);
+    Py_VISIT(way->rule);
+    Py_VISIT(way->unpack);
+    return 0;
+}
+
+/* What a frame needs stays: a way whose books are gone takes nothing, but may still be called. */
+static int
+way_clear(ShortWay *way)
+{
+    for (int i = 0; i < KINDS; i++)
+        if (way->known[i])
+            PyDict_Clear(way->known[i]);
+    return 0;
+}
+
 static void
 way_free(ShortWay *way)
 {
     PyTypeObject *type = Py_TYPE(way);
+    PyObject_GC_UnTrack(way);
     for (int i = 0; i < KINDS; i++) {
         PyMem_Free(way->shapes[i]);
         Py_XDECREF(way->known[i]);
@@ -204,10 +227,22 @@ way_free(ShortWay *way)
     Py_DECREF(type);
 }
 
+/* Its state is the adapter's own book, which knows the short way. */
+static int
+followed_traverse(FollowedBook *book, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(book));
+    Py_VISIT(book->state);
+    Py_VISIT(book->numbers);
+    Py_VISIT(book->top);
+    return 0;
+}
+
 static void
 followed_free(FollowedBook *book)
 {
     PyTypeObject *type = Py_TYPE(book);
+    PyObject_GC_UnTrack(book);
     Py_XDECREF(book->native);
     Py_XDECREF(book->other);
     Py_XDECREF(book->symbol);
@@ -223,7 +258,6 @@ followed_free(FollowedBook *book)
 
 PyTypeObject *short_way_type;
 
-/* What both hold knows nothing of them, so they are part of no cycle and not for the collector. */
 int
 add_short_way(PyObject *module)
 {
@@ -236,16 +270,19 @@ add_short_way(PyObject *module)
         {NULL, NULL, 0, NULL},
     };
     static PyType_Slot way_slots[] = {
-        {Py_tp_new, way_new}, {Py_tp_dealloc, way_free}, {Py_tp_methods, methods}, {0, NULL},
+        {Py_tp_new, way_new},           {Py_tp_dealloc, way_free}, {Py_tp_methods, methods},
+        {Py_tp_traverse, way_traverse}, {Py_tp_clear, way_clear},  {0, NULL},
     };
-    static PyType_Slot followed_slots[] = {{Py_tp_dealloc, followed_free}, {0, NULL}};
+    static PyType_Slot followed_slots[] = {
+        {Py_tp_dealloc, followed_free}, {Py_tp_traverse, followed_traverse}, {0, NULL},
+    };
     static PyType_Spec way_spec = {
-        .name = "tickwire._native.ShortWay", .basicsize = sizeof(ShortWay), .flags = Py_TPFLAGS_DEFAULT,
-        .slots = way_slots,
+        .name = "tickwire._native.ShortWay", .basicsize = sizeof(ShortWay),
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, .slots = way_slots,
     };
     static PyType_Spec followed_spec = {
         .name = "tickwire._native.FollowedBook", .basicsize = sizeof(FollowedBook),
-        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, .slots = followed_slots,
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, .slots = followed_slots,
     };
     short_way_type = add_type(module, "ShortWay", &way_spec);
     followed_type = short_way_type ? (PyTypeObject *)PyType_FromSpec(&followed_spec) : NULL;
