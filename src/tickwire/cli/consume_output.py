@@ -46,9 +46,6 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def record(self, record: ReceivedRecord) -> None:
-        """Show one record."""
-
     def tick(self, report: ConsumerReport) -> None:
         """Show the counts."""
         self.report = report

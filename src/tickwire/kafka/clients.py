@@ -95,8 +95,10 @@ def consumer_config(config: KafkaConfig, group: str) -> dict[str, Any]:
         "auto.offset.reset": "error",
         "isolation.level": "read_committed",
         "partition.assignment.strategy": "cooperative-sticky",
+        # Read ahead at most so much of all partitions together, and one answer of each broker more, as it is unpacked.
         "queued.min.messages": 10_000,
         "queued.max.messages.kbytes": 16_384,
+        "fetch.max.bytes": 4 << 20,
         # Once so much has been read ahead, a partition is not asked again for this long, and the default of a second
         # leaves a fast handler idle: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
         "fetch.queue.backoff.ms": 10,

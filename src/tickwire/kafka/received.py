@@ -6,6 +6,7 @@ from typing import Any, Self
 import msgspec
 from msgspec import Struct
 
+from tickwire.compiled import compiled
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import TickwireError
 from tickwire.events.types import MarketEvent
@@ -51,10 +52,9 @@ class ReceivedRecord(Struct, gc=False):
         kind, timestamp = message.timestamp()
         headers, unreadable = (), None
         try:
-            headers = _headers(message) or ()
+            headers = tuple(_headers(message) or ())
         except Exception as e:  # noqa: BLE001 - brokers keep any bytes, and the library makes text of the names
-            # SystemError in confluent-kafka 2.16.1; its cause says more.
-            unreadable = f"its headers cannot be read: {e.__cause__ or e}"
+            unreadable = why_unreadable(e)
         return cls(
             message.topic(),
             message.partition(),
@@ -97,3 +97,29 @@ class ReceivedRecord(Struct, gc=False):
             except TickwireError:
                 return None
         return value
+
+
+def why_unreadable(error: Exception) -> str:
+    """Say why headers cannot be read. confluent-kafka 2.16.1 raises SystemError; its cause says more."""
+    return f"its headers cannot be read: {error.__cause__ or error}"
+
+
+@compiled
+def receive(messages: list[Any], at: int, reader: ValueReader) -> list[ReceivedRecord]:
+    """Take messages of one partition out of their places from *at* on, up to an error or one of another partition.
+
+    Headers that are equal may be one object.
+    """
+    records: list[ReceivedRecord] = []
+    place = None
+    for number in range(at, len(messages)):
+        message = messages[number]
+        if message.error() is not None:
+            break
+        here = message.topic(), message.partition()
+        if here != (place or here):
+            break
+        place = here
+        records.append(ReceivedRecord.from_message(message, reader))
+        messages[number] = None
+    return records

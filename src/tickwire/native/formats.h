@@ -74,7 +74,9 @@ const Fields *fields_of(PyObject *kind); /* NULL with an error set */
 PyObject *python_form_of(PyTypeObject *type, PyObject *arguments);
 
 /* Reading a value, readers.c. */
+enum { TEXT_BITS = 7, TEXTS = 1 << TEXT_BITS };
 PyObject *make_text(const Piece *piece);
+/* The text of a name; *texts* has room for TEXTS of them, so that the same one is made once. */
 PyObject *make_name(PyObject **texts, const Piece *piece);
 PyObject *make_level(const Piece level[2]);
 PyObject *word_of(const Fields *fields, const Field *field, Py_ssize_t number); /* borrowed; NULL: there is none */

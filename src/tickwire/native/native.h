@@ -218,4 +218,10 @@ int add_protobuf_text(PyObject *module);
 /* short_way_receiver.c */
 int add_relay(PyObject *module);
 
+/* received.c */
+int add_received(PyObject *module);
+
+/* followed.c */
+int add_followed(PyObject *module);
+
 #endif

@@ -4,7 +4,7 @@
  */
 #include "formats.h"
 
-enum { HEAD = 5, TEXT_BITS = 7, TEXTS = 1 << TEXT_BITS, LONGEST = 32 };
+enum { HEAD = 5, LONGEST = 32 };
 
 typedef struct {
     PyObject_HEAD

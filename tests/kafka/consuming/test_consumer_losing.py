@@ -92,7 +92,6 @@ def test_a_topic_made_anew_while_a_handler_works_is_read_from_its_beginning_and_
     def work(assigned: AssignedPartition) -> float:
         begun.set()
         assert go_on.wait(30)
-        assigned.progress.begin(90)
         assigned.progress.finish(90)
         return 0.0
 
@@ -104,7 +103,7 @@ def test_a_topic_made_anew_while_a_handler_works_is_read_from_its_beginning_and_
     ours._open_partition(("t", 0), Position(90, 90))
     old, these = ours._assigned["t", 0], set[AssignedPartition]()
     record = ReceivedRecord("t", 0, 90, None, b"x", (), None)
-    ours.give(("t", 0), [record] * 100_000, these)
+    ours.give([record] * 100_000, these)
     assert begun.wait(30)
     skipping = in_thread(lambda: ours.skip(OffsetLost("t", 0, 91)))
     eventually(lambda: old.closed, "the old partition is closed")
@@ -128,7 +127,6 @@ def test_a_last_commit_that_nobody_answers_ends_after_its_time_and_stays_due() -
 
     tracker = CommitTracker()
     progress = tracker.assign(("t", 0), 0, None)
-    progress.begin(0)
     progress.finish(0)
     commits = Commits(tracker, ConsumerReport(["t"]), lambda _partition: None)
     assert not commits.send_and_look(cast("Consumer", Silent()), 0.05)

@@ -120,7 +120,6 @@ class Broker:
 def one_done() -> CommitTracker:
     tracker = CommitTracker()
     progress = tracker.assign(("t", 0), 0, None)
-    progress.begin(0)
     progress.finish(0)
     return tracker
 

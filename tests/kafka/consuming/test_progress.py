@@ -10,16 +10,14 @@ PARTITION = ("ticks", 0)
 
 
 class TrackerMachine(RuleBasedStateMachine):
-    """Records of one partition begin in order, finish in any, and the partition is lost and won at any time."""
+    """Records of one partition are finished in order, one or many at a time, and it is lost and won at any time."""
 
     def __init__(self) -> None:
         super().__init__()
         self.tracker = CommitTracker()
         self.progress: Progress | None = None
-        self.next = 0
-        self.unfinished: set[int] = set()
         self.finished: set[int] = set()
-        self.stale: list[tuple[Progress, int]] = []
+        self.stale: list[Progress] = []
         self.highest_due = 0
         self.committed: int | None = None
 
@@ -27,49 +25,39 @@ class TrackerMachine(RuleBasedStateMachine):
     @rule(position=st.integers(0, 30))
     def win(self, position: int) -> None:
         self.progress = self.tracker.assign(PARTITION, position, self.committed)
-        self.next = self.highest_due = position
-        self.unfinished.clear()
+        self.highest_due = position
         self.finished.clear()
 
     @precondition(lambda self: self.progress is not None)
     @rule()
     def lose(self) -> None:
         assert self.progress is not None
-        self.stale += [(self.progress, offset) for offset in self.unfinished]
+        self.stale.append(self.progress)
         self.tracker.lose([PARTITION])
         self.progress = None
 
     @precondition(lambda self: self.progress is not None)
-    @rule(skipped=st.integers(0, 2))
-    def begin(self, skipped: int) -> None:
+    @rule(steps=st.lists(st.integers(1, 3), min_size=1, max_size=4))
+    def finish(self, steps: list[int]) -> None:
+        """Offsets that have no record are left out."""
         assert self.progress is not None
-        offset = self.next + skipped
-        self.progress.begin(offset)
-        self.unfinished.add(offset)
-        self.next = offset + 1
+        last = self.progress.position - 1
+        offsets = [last + sum(steps[: at + 1]) for at in range(len(steps))]
+        assert self.progress.finish(offsets[-1], len(offsets))
+        self.finished.update(offsets)
 
-    @precondition(lambda self: self.progress is not None and self.unfinished)
-    @rule(data=st.data())
-    def finish(self, data: st.DataObject) -> None:
-        assert self.progress is not None
-        offset = data.draw(st.sampled_from(sorted(self.unfinished)))
-        assert self.progress.finish(offset)
-        self.unfinished.remove(offset)
-        self.finished.add(offset)
-
-    @precondition(lambda self: self.progress is not None and not self.unfinished)
+    @precondition(lambda self: self.progress is not None)
     @rule(skipped=st.integers(0, 5))
     def skip(self, skipped: int) -> None:
         assert self.progress is not None
-        self.next = self.progress.position + skipped
-        self.progress.skip(self.next)
+        self.progress.skip(self.progress.position + skipped)
 
     @precondition(lambda self: self.stale)
     @rule()
     def finish_work_of_a_lost_partition(self) -> None:
-        progress, offset = self.stale.pop()
+        progress = self.stale.pop()
         before = self.tracker.due()
-        assert not progress.finish(offset)
+        assert not progress.finish(progress.position)
         assert self.tracker.due() == before
 
     @rule()
@@ -80,12 +68,12 @@ class TrackerMachine(RuleBasedStateMachine):
         assert self.tracker.due() == {}
 
     @invariant()
-    def never_passes_an_unfinished_record_and_never_falls(self) -> None:
+    def holds_all_that_is_finished_and_never_falls(self) -> None:
         if self.progress is None:
             assert self.tracker.due() == {}
             return
         position = self.progress.position
-        assert all(offset >= position for offset in self.unfinished)
+        assert position > max(self.finished, default=-1)
         assert position >= self.highest_due
         self.highest_due = position
 
@@ -95,23 +83,17 @@ class TrackerMachine(RuleBasedStateMachine):
             known = -1 if self.committed is None else self.committed
             assert self.progress.uncommitted >= sum(offset >= known for offset in self.finished)
 
-    @invariant()
-    def reaches_everything_that_may_be_committed(self) -> None:
-        if self.progress is not None:
-            behind = [offset for offset in self.finished if all(offset < other for other in self.unfinished)]
-            assert self.progress.position >= max((offset + 1 for offset in behind), default=0)
-
 
 TestTracker = TrackerMachine.TestCase
 
 
-def test_records_begin_in_order_only() -> None:
+def test_records_are_finished_in_order_only() -> None:
     progress = CommitTracker().assign(PARTITION, 5, None)
-    with pytest.raises(ValueError, match="4 begins after 4"):
-        progress.begin(4)
-    progress.begin(5)
-    with pytest.raises(ValueError, match="5 begins after 5"):
-        progress.begin(5)
+    with pytest.raises(ValueError, match="offset 4 is finished after 4"):
+        progress.finish(4)
+    assert progress.finish(5)
+    with pytest.raises(ValueError, match="offset 5 is finished after 5"):
+        progress.finish(5)
 
 
 def test_a_start_that_the_group_does_not_know_is_due_at_once() -> None:

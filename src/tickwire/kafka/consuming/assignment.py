@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, TopicPartition
 from tickwire import metrics
 from tickwire.errors import OffsetLost
 from tickwire.kafka.consuming.commits import Commits
-from tickwire.kafka.consuming.partitions import AssignedPartition, HandlerThreads
+from tickwire.kafka.consuming.partitions import AssignedPartition, HandlerThreads, bytes_of, poll_records, share_room
 from tickwire.kafka.consuming.positions import Position, earliest, resolve
 from tickwire.kafka.consuming.processing import Processor
 from tickwire.kafka.consuming.progress import CommitTracker, Partition
@@ -46,6 +46,8 @@ class Assignment:
         self._begun, self._report, self._revoked = begun, report, revoked
         self._assigned: dict[Partition, AssignedPartition] = {}
         self._paused: set[AssignedPartition] = set()
+        self._room_bytes = share_room(())  # of each partition
+        self._record_bytes = 1_000  # of those that came last, on average
         self._closing = False
         self.joined = False  # Kafka has told what is ours, even if it is nothing
         self.leaving = False  # nothing is asked of Kafka any more
@@ -54,6 +56,11 @@ class Assignment:
     def busy(self) -> bool:
         """Whether any record is with its handler or waits for it."""
         return any(assigned.waiting for assigned in self._assigned.values())
+
+    @property
+    def poll_records(self) -> int:
+        """How many records to take at once."""
+        return poll_records(self._room_bytes, self._record_bytes)
 
     def full(self, these: Iterable[AssignedPartition]) -> list[AssignedPartition]:
         """Those of *these* that should not get more now, and still do."""
@@ -65,15 +72,17 @@ class Assignment:
         self._consumer.pause([TopicPartition(*assigned.partition) for assigned in full])
         self._paused.update(full)
 
-    def give(self, partition: Partition | None, batch: list[ReceivedRecord], these: set[AssignedPartition]) -> None:
+    def give(self, batch: Sequence[ReceivedRecord], these: set[AssignedPartition]) -> None:
         """Hand records of one partition to its worker, and add the partition to *these*."""
-        assigned = None if partition is None else self._assigned.get(partition)
-        if assigned is None or not batch:
+        assigned = self._assigned.get((batch[0].topic, batch[0].partition))
+        if assigned is None:
             return  # read ahead before the partition went to another consumer
         these.add(assigned)
         assigned.taken += len(batch)
         assigned.next, assigned.at_end = batch[-1].offset + 1, False
-        assigned.taken_bytes += sum([len(record.value or b"") for record in batch])
+        size = bytes_of(batch)
+        assigned.taken_bytes += size
+        self._record_bytes = size // len(batch)
         self._workers.of(assigned.partition).put(assigned, batch)
 
     def at_end(self, partition: Partition, offset: int) -> None:
@@ -191,6 +200,7 @@ class Assignment:
                     self._paused.remove(assigned)
                     self._consumer.resume([TopicPartition(*name)])  # else it stays paused when it comes back
             self._tell_revoked(name)
+        self._room_bytes = share_room(self._assigned.values())
         for assigned in self._assigned.values():
             self._workers.of(assigned.partition).wake(assigned)
 
@@ -198,6 +208,7 @@ class Assignment:
         self._assigned[partition] = AssignedPartition(
             partition, self._tracker.assign(partition, position.offset, position.committed)
         )
+        self._room_bytes = share_room(self._assigned.values())
 
     def _tell_revoked(self, partition: Partition) -> None:
         if self._revoked is not None:

@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
@@ -32,11 +32,11 @@ from tickwire.kafka.consuming.partitions import AssignedPartition, HandlerThread
 from tickwire.kafka.consuming.positions import COMMITTED, Start
 from tickwire.kafka.consuming.processing import Ended, Processor
 from tickwire.kafka.consuming.progress import CommitTracker, Partition
-from tickwire.kafka.consuming.report import ConsumerReport, Observer
+from tickwire.kafka.consuming.report import ConsumerReport, Observer, RecordObserver
 from tickwire.kafka.consuming.subscription import prepare_topics
 from tickwire.kafka.dead_letters.headers import ERROR_TYPES
 from tickwire.kafka.dead_letters.writer import DeadLetters
-from tickwire.kafka.received import ReceivedRecord, value_reader
+from tickwire.kafka.received import receive, value_reader
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,6 @@ COMMIT_RECORDS = 500
 COMMIT_SECONDS = 1.0
 CLOSE_SECONDS = 15.0
 TICK_SECONDS = 0.5
-_BATCH = 500  # records of one poll, at most
 _POLL_S = 0.2  # how late a stop is noticed
 _BUSY_POLL_S = 0.02  # how late it is noticed that handlers are done
 _PATIENCE_S = 0.05  # a full partition is paused after that; pausing throws away what was read ahead
@@ -154,7 +153,7 @@ class _Runner:
         self, dead_letters: DeadLetters | None, max_records: int | None, stopping: Callable[[], bool]
     ) -> ConsumerReport:
         """Read until the end, then commit and leave the group; also after an error."""
-        see = None if self._observer is None else self._observer.record
+        see = self._observer.record if isinstance(self._observer, RecordObserver) else None
         self._processor = Processor(
             self._config,
             self._handler,
@@ -199,7 +198,7 @@ class _Runner:
         while not stopping():
             message = poll(_BUSY_POLL_S if self._assignment.busy else _POLL_S)
             if message is not None:
-                self._make_room(self._take([message, *consume(_BATCH - 1, 0)]))
+                self._make_room(self._take([message, *consume(self._assignment.poll_records, 0)]))
             self._collect()
             if self._failures:
                 raise self._failures[0]
@@ -213,27 +212,22 @@ class _Runner:
             if now >= self._tick_at:
                 self._tick(now)
 
-    def _take(self, messages: Iterable[Message]) -> set[AssignedPartition]:
+    def _take(self, messages: list[Message]) -> set[AssignedPartition]:
         """Give records to the workers; return the partitions that got some."""
         these: set[AssignedPartition] = set()
-        batch: list[ReceivedRecord] = []
-        partition: Partition | None = None
-        for message in messages:
-            error = message.error()
-            if error is not None:
-                self._assignment.give(partition, batch, these)
-                batch, partition = [], None
-                if error.code() == END_OF_PARTITION:
-                    self._assignment.at_end((message.topic() or "", message.partition() or 0), message.offset() or 0)
-                else:
-                    self._client_error(error, message)
+        at = 0
+        while at < len(messages):
+            if batch := receive(messages, at, self._reader):
+                self._assignment.give(batch, these)
+                at += len(batch)
                 continue
-            record = ReceivedRecord.from_message(message, self._reader)
-            if partition is None or record.partition != partition[1] or record.topic != partition[0]:
-                self._assignment.give(partition, batch, these)
-                batch, partition = [], (record.topic, record.partition)
-            batch.append(record)
-        self._assignment.give(partition, batch, these)
+            message, at = messages[at], at + 1
+            if (error := message.error()) is None:
+                continue  # cannot be: there would be a batch
+            if error.code() == END_OF_PARTITION:
+                self._assignment.at_end((message.topic() or "", message.partition() or 0), message.offset() or 0)
+            else:
+                self._client_error(error, message)
         return these
 
     def _make_room(self, these: set[AssignedPartition]) -> None:

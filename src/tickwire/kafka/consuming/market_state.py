@@ -3,19 +3,23 @@
 import logging
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from tickwire import metrics
 from tickwire.errors import RecordRejected
 from tickwire.events.book import Book
 from tickwire.events.types import MarketEvent, OrderBook, Ticker, Trade
+from tickwire.kafka.consuming.followed import FollowedBook, follow
 from tickwire.kafka.received import ReceivedRecord
 from tickwire.records.kinds import KIND_OF
 
 logger = logging.getLogger(__name__)
 
+_BOOK = KIND_OF[OrderBook].name
 
-class BookState:
+
+class BookState(FollowedBook):
     """One symbol's book as far as Kafka has told.
 
     ``book`` is None until a snapshot came and after a message was missed. It stays as it last was when the feed
@@ -24,16 +28,11 @@ class BookState:
     """
 
     def __init__(self, partition: tuple[str, int], epoch: int, last_seq: int) -> None:
-        self.partition = partition
-        self.offset = -1  # of the last message, in that partition
-        self.epoch = epoch
-        self.last_seq = last_seq
-        self.book: Book | None = None
-        self.whole = False  # nothing is missing, and the feed has not declared it invalid
+        self.partition, self.offset = partition, -1
+        self.epoch, self.last_seq = epoch, last_seq
+        self.book = self.depth = self.sequence = None
+        self.whole = self.overtaken = False
         self.reason: str | None = None
-        self.overtaken = False  # Kafka has messages of an earlier epoch behind it: nobody writes this epoch any more
-        self.depth: int | None = None  # levels a side that are kept true; None: nothing is promised
-        self.sequence: int | None = None
         self.older_epoch = -1  # the last one warned about
 
     @property
@@ -69,9 +68,22 @@ class MarketState:
 
     def __call__(self, record: ReceivedRecord) -> None:
         """Take one record. Raises :exc:`~tickwire.errors.RecordRejected`."""
+        if self.follow((record,), 0, 1):
+            return
         event = record.event
         with self._lock:
             self._take(event, record)
+
+    def follow(self, records: Sequence[ReceivedRecord], at: int, end: int) -> int:
+        """Take records from place *at* on, which is quicker, up to *end* or the first that has to be taken by itself.
+
+        Returns where it stopped. What counts as plain says :func:`~tickwire.kafka.consuming.followed.follow`.
+        """
+        with self._lock:
+            stopped = follow(self.books, records, at, end)
+            if stopped > at:
+                self.records[_BOOK] += stopped - at
+        return stopped
 
     def _take(self, event: MarketEvent, record: ReceivedRecord) -> None:
         key = f"{event.exchange}|{event.symbol}"

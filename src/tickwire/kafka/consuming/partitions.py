@@ -15,14 +15,17 @@ from tickwire.kafka.consuming.progress import Partition, Progress
 from tickwire.kafka.received import ReceivedRecord
 
 QUEUE_RECORDS = 2_000  # a partition that has so many records waiting is paused
-QUEUE_BYTES = 8 * 1024 * 1024  # or so many bytes; what one poll returned comes on top of both
+QUEUE_BYTES = 8 << 20  # or so many bytes, or its share of the next; what one poll returned comes on top
+ALL_QUEUES_BYTES = 32 << 20
+_POLL_RECORDS = 500  # at most
+_RECORD_BYTES = 256  # of a record beside its value
 BLOCKED = float("inf")
 
 
 class AssignedPartition:
     """One partition during one assignment.
 
-    The polling thread writes ``taken*``, ``next`` and ``at_end``, its worker everything else.
+    The polling thread writes ``taken*``, ``room_bytes``, ``next`` and ``at_end``, its worker everything else.
     """
 
     def __init__(self, partition: Partition, progress: Progress) -> None:
@@ -41,6 +44,7 @@ class AssignedPartition:
         self.since = 0.0  # when the first of those that wait was seen; monotonic
         self.letter = False  # its dead letter is being written
         self.taken = self.taken_bytes = 0
+        self.room_bytes = QUEUE_BYTES
         self.next = progress.position  # the offset behind what was taken
         self.at_end = False  # and Kafka had nothing behind that, when last asked
         self.ended = self.ended_bytes = 0
@@ -55,7 +59,25 @@ class AssignedPartition:
     def holds(self, share: float) -> bool:
         """Tell whether more than *share* of the room is taken."""
         room = self.taken - self.ended <= share * QUEUE_RECORDS
-        return not room or self.taken_bytes - self.ended_bytes > share * QUEUE_BYTES
+        return not room or self.taken_bytes - self.ended_bytes > share * self.room_bytes
+
+
+def bytes_of(records: Sequence[ReceivedRecord]) -> int:
+    """How much memory records take."""
+    return sum([len(record.value or b"") for record in records]) + _RECORD_BYTES * len(records)
+
+
+def poll_records(room_bytes: int, record_bytes: int) -> int:
+    """How many records of about this size one poll may return, so that half the room of a partition is not exceeded."""
+    return max(1, min(_POLL_RECORDS, room_bytes // 2 // record_bytes))
+
+
+def share_room(partitions: Collection[AssignedPartition]) -> int:
+    """Give each of all partitions the same room, so that one that stands still takes nothing from the others."""
+    room_bytes = min(QUEUE_BYTES, ALL_QUEUES_BYTES // max(1, len(partitions)))
+    for assigned in partitions:
+        assigned.room_bytes = room_bytes
+    return room_bytes
 
 
 Work: TypeAlias = Callable[[AssignedPartition], float]

@@ -5,16 +5,18 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import HandlerNotClosed, ProcessingFailed, RecordRejected, TickwireError, TooManyDeadLetters
+from tickwire.kafka.consuming.allowance import Allowance
 from tickwire.kafka.consuming.handler_errors import HandlerErrors
 from tickwire.kafka.consuming.handler_loop import HandlerLoop
 from tickwire.kafka.consuming.handlers import Batching, Handler, RecordHandler, batching
-from tickwire.kafka.consuming.partitions import BLOCKED, AssignedPartition
+from tickwire.kafka.consuming.market_state import MarketState
+from tickwire.kafka.consuming.partitions import BLOCKED, AssignedPartition, bytes_of
 from tickwire.kafka.dead_letters.headers import Failure, describe
 from tickwire.kafka.dead_letters.limit import DeadLetterLimit
 from tickwire.kafka.dead_letters.writer import DeadLetters, DeadLetterWriter
@@ -73,14 +75,16 @@ class Processor:
     ) -> None:
         self._handler, self._see, self._ended, self._wake, self._failed = handler, see, ended, wake, failed
         self._batching = batching(handler)
+        # Who wants to see each record before its handler cannot have many of them handled at once.
+        self._books = handler if isinstance(handler, MarketState) and see is None else None
         self._errors = HandlerErrors(handler)
         self._max_attempts = config.max_attempts
         self._prepares = config.schema_registry_url is not None
         self._limit = DeadLetterLimit(config.dlq_max_ratio, config.dlq_max_consecutive)
         self._writer = DeadLetterWriter(dead_letters, failed) if dead_letters is not None else None
+        self._allowance = Allowance(max_records, wake)
         self._loop: HandlerLoop | None = None
-        self._left = max_records
-        self._lock = threading.Lock()  # guards the two above
+        self._lock = threading.Lock()  # guards it
 
     def work(self, assigned: AssignedPartition) -> float:
         """Take records of a partition for a moment; return how long it has to wait before the next, in seconds.
@@ -147,43 +151,66 @@ class Processor:
 
     def _run_through(self, assigned: AssignedPartition) -> tuple[float, Exception | None]:
         """Hand records of the batch over until one fails, or the time is over."""
-        handler: RecordHandler = self._handler  # type: ignore[assignment]  # it is no BatchHandler here
-        batch, finish, clock = assigned.batch, assigned.progress.finish, time.monotonic
-        until = clock() + _SLICE_S
-        away = _prepare(assigned, len(batch)) if self._prepares else None
-        for at in range(assigned.at, len(batch) if away is None else assigned.prepared):
-            if assigned.closed:
-                break
-            record = batch[at]
-            if assigned.attempts == 0 and not self._begin_one(assigned, record):
-                return BLOCKED, None
-            assigned.attempts += 1
-            try:
-                result = handler(record) if record.unreadable is None else _refuse(record.unreadable)
-                if result is not None:
-                    self._wait_for(result)
-            except Exception as error:  # noqa: BLE001 - a handler may raise anything; it is logged, counted and kept
-                return 0.0, error
-            assigned.attempts = 0
-            if not finish(record.offset):  # lost meanwhile
-                self._not_done(1)
-                assigned.closed = True
-                break
-            assigned.at = at + 1
-            assigned.ended += 1
-            assigned.ended_bytes += len(record.value or b"")
-            if clock() >= until:
+        until = time.monotonic() + _SLICE_S
+        away = _prepare(assigned, len(assigned.batch)) if self._prepares else None
+        waiting = (len(assigned.batch) if away is None else assigned.prepared) - assigned.at
+        room = MAX_UNCOMMITTED - assigned.progress.uncommitted
+        if waiting and room <= 0 and not assigned.attempts:
+            return BLOCKED, None
+        end = assigned.at + min(waiting, max(room, 1))
+        while assigned.at < end and not assigned.closed:
+            if self._books is not None and not assigned.attempts:
+                self._run_plain(assigned, end, self._books)
+            stop = end if self._books is None else min(end, assigned.at + 1)
+            wait, error = self._run_singly(assigned, stop, until)
+            if wait or error is not None:
+                return wait, error
+            if time.monotonic() >= until:
                 break
         return 0.0, away if assigned.at == assigned.prepared else None
 
-    def _begin_one(self, assigned: AssignedPartition, record: ReceivedRecord) -> bool:
-        """Begin a record; False when no more may be begun now."""
-        if assigned.progress.uncommitted >= MAX_UNCOMMITTED or not self._granted(1):
-            return False
-        assigned.progress.begin(record.offset)
-        if self._see is not None:
-            self._see(record)
-        return True
+    def _run_plain(self, assigned: AssignedPartition, end: int, books: MarketState) -> None:
+        """Hand over together what the books take together."""
+        granted = self._allowance.take(assigned, end - assigned.at)
+        done = assigned.batch[assigned.at : books.follow(assigned.batch, assigned.at, assigned.at + granted)]
+        if done and not assigned.progress.finish(done[-1].offset, len(done)):  # lost meanwhile
+            assigned.closed = True
+            done = ()
+        self._allowance.give_back(granted - len(done))
+        _end(assigned, done)
+
+    def _run_singly(self, assigned: AssignedPartition, end: int, until: float) -> tuple[float, Exception | None]:
+        handler: RecordHandler = self._handler  # type: ignore[assignment]  # it is no BatchHandler here
+        see, finish, clock, limited = self._see, assigned.progress.finish, time.monotonic, self._allowance.limited
+        done = 0
+        records = assigned.batch[assigned.at : end]
+        try:
+            for record in records:
+                if assigned.closed:
+                    break
+                if not assigned.attempts:
+                    if limited and not self._allowance.take(assigned, 1):
+                        return BLOCKED, None
+                    if see is not None:
+                        see(record)
+                try:
+                    result = handler(record) if record.unreadable is None else _refuse(record.unreadable)
+                    if result is not None:
+                        self._wait_for(result)
+                except Exception as error:  # noqa: BLE001 - a handler may raise anything; it is logged, counted and kept
+                    assigned.attempts += 1
+                    return 0.0, error
+                assigned.attempts = 0
+                if not finish(record.offset):  # lost meanwhile
+                    self._allowance.give_back(1)
+                    assigned.closed = True
+                    break
+                done += 1
+                if clock() >= until:
+                    break
+        finally:
+            _end(assigned, records[:done])
+        return 0.0, None
 
     def _run_batch(self, assigned: AssignedPartition, batching: Batching) -> tuple[float, Exception | None]:
         """Hand a batch over once it is large or old enough, or one record of a batch that failed."""
@@ -205,12 +232,11 @@ class Processor:
         except Exception as error:  # noqa: BLE001 - as above
             return 0.0, error
         assigned.attempts = 0
-        for number, record in enumerate(records):
-            if not assigned.progress.finish(record.offset):  # lost meanwhile
-                self._not_done(len(records) - number)
-                assigned.closed = True
-                break
-            _end_one(assigned, record)
+        if assigned.progress.finish(records[-1].offset, len(records)):
+            _end(assigned, records)
+        else:  # lost meanwhile
+            self._allowance.give_back(len(records))
+            assigned.closed = True
         return 0.0, None
 
     def _begin_batch(self, assigned: AssignedPartition, batching: Batching) -> float:
@@ -220,36 +246,17 @@ class Processor:
         if not waiting or room <= 0:
             return BLOCKED if waiting else 0.0
         wanted = min(waiting, batching.records, room)
-        full = wanted == batching.records or assigned.queue or assigned.holds(1) or self._left_at_most(wanted)
+        full = wanted == batching.records or assigned.queue or assigned.holds(1) or self._allowance.is_at_most(wanted)
         if not full and (left := assigned.since + batching.seconds - time.monotonic()) > 0:
             return min(left, _LOOK_S)
-        granted = self._granted(wanted)
+        granted = self._allowance.take(assigned, wanted)
         if not granted:
             return BLOCKED
-        for record in assigned.batch[assigned.at : assigned.at + granted]:
-            assigned.progress.begin(record.offset)
-            if self._see is not None:
+        if self._see is not None:
+            for record in assigned.batch[assigned.at : assigned.at + granted]:
                 self._see(record)
         assigned.begun, assigned.singly, assigned.since = granted, False, time.monotonic()
         return 0.0
-
-    def _granted(self, number: int) -> int:
-        """How many of so many records may be begun; they count as begun."""
-        if self._left is None:
-            return number
-        with self._lock:
-            granted = min(number, self._left)
-            self._left -= granted
-            return granted
-
-    def _left_at_most(self, number: int) -> bool:
-        return self._left is not None and self._left <= number
-
-    def _not_done(self, number: int) -> None:
-        """Let other records be begun in place of those that another consumer handles again."""
-        if self._left is not None:
-            with self._lock:
-                self._left += number
 
     def _failed_attempt(self, assigned: AssignedPartition, error: Exception) -> float:
         record, attempts = assigned.batch[assigned.at], assigned.attempts
@@ -300,7 +307,7 @@ class Processor:
 
         def done(written: bool) -> None:
             if written and assigned.progress.finish(record.offset):
-                _end_one(assigned, record)
+                _end(assigned, [record])
                 assigned.attempts = 0
                 self._count(assigned, 0, 1)
             else:
@@ -372,11 +379,11 @@ def _prepare(assigned: AssignedPartition, end: int) -> RegistryFailed | None:
     return None
 
 
-def _end_one(assigned: AssignedPartition, record: ReceivedRecord) -> None:
-    assigned.at += 1
-    assigned.begun = max(0, assigned.begun - 1)  # 0 when records come one by one
-    assigned.ended += 1
-    assigned.ended_bytes += len(record.value or b"")
+def _end(assigned: AssignedPartition, records: Sequence[ReceivedRecord]) -> None:
+    assigned.at += len(records)
+    assigned.begun = max(0, assigned.begun - len(records))  # 0 when records come one by one
+    assigned.ended += len(records)
+    assigned.ended_bytes += bytes_of(records)
 
 
 def _refuse(why: str) -> NoReturn:

@@ -1,10 +1,9 @@
-"""Which offsets may be committed: the end of the unbroken run of finished records, per partition. Pure.
+"""Which offsets may be committed: the end of what is finished, per partition. Pure.
 
-A committed offset says that everything before it is done, so it never passes a record that is still being worked on,
-and it never falls while the partition stays ours. Work on a partition that was lost in between has no effect.
+A committed offset says that everything before it is done. Records of a partition are finished in their order, so it
+never falls while the partition stays ours. Work on a partition that was lost in between has no effect.
 """
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
@@ -12,56 +11,42 @@ Partition: TypeAlias = tuple[str, int]  # topic, number
 
 
 class Progress:
-    """How far one partition has come during one assignment. Whoever works on a record keeps this beside it.
+    """How far one partition has come during one assignment. Whoever works on its records keeps this beside them.
 
-    One thread at a time begins and finishes; another one may read, offer and confirm meanwhile.
+    One thread at a time finishes; another one may read, offer and confirm meanwhile.
     """
 
     def __init__(self, position: int, committed: int | None) -> None:
         self.position = position  # everything below is finished
         self.ours = True
         self._committed = committed
-        self._unfinished: deque[int] = deque()  # in the order of their offsets
-        self._finished: set[int] = set()  # those behind an unfinished one
-        self._count = 0  # records finished below the position
+        self._count = 0  # records finished
         self._confirmed = 0  # of these, how many are surely below the committed offset
         self._offered: tuple[int, int] | None = None  # an offset on its way to Kafka, and the count then
 
-    def begin(self, offset: int) -> None:
-        """Note that work on a record begins. Offsets grow; Kafka may leave some out (transactions, compaction)."""
-        last = self._unfinished[-1] if self._unfinished else self.position - 1
-        if offset <= last:
-            raise ValueError(f"offset {offset} begins after {last}")
-        self._unfinished.append(offset)
+    def finish(self, offset: int, count: int = 1) -> bool:
+        """Note that *count* records are done, the last one at *offset*; Kafka may leave offsets out (compaction).
 
-    def finish(self, offset: int) -> bool:
-        """Note that a record is done. False: the partition was lost in between, and the work does not count."""
+        False: the partition was lost in between, and the work does not count.
+        """
         if not self.ours:
             return False
-        unfinished, finished = self._unfinished, self._finished
-        if offset != unfinished[0]:
-            finished.add(offset)
-            return True
-        unfinished.popleft()
-        count = 1
-        while unfinished and unfinished[0] in finished:
-            offset = unfinished.popleft()
-            finished.remove(offset)
-            count += 1
+        if offset < self.position:
+            raise ValueError(f"offset {offset} is finished after {self.position - 1}")
         self.position = offset + 1
         self._count += count  # after the position: whoever reads the count first sees no less of the position
         return True
 
     def skip(self, offset: int) -> None:
-        """Go on at a later *offset* because what is before it is gone. Nothing may be unfinished."""
-        if self._unfinished or offset < self.position:
+        """Go on at a later *offset* because what is before it is gone."""
+        if offset < self.position:
             raise ValueError(f"cannot skip from {self.position} to {offset}")
         self.position = offset
 
     @property
     def uncommitted(self) -> int:
         """How many finished records would come again after a crash now, at most."""
-        return self._count - self._confirmed + len(self._finished)
+        return self._count - self._confirmed
 
     @property
     def due(self) -> bool:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from tickwire import metrics
 from tickwire.kafka.consuming.progress import Partition
@@ -68,8 +68,13 @@ class ConsumerReport:
 class Observer(Protocol):
     """Watches a consumer, for output."""
 
-    def record(self, record: ReceivedRecord) -> None:
-        """See a record before its handler does, in the handler's thread."""
-
     def tick(self, report: ConsumerReport) -> None:
         """See the counts, about twice a second and once before the end. The last commits are counted after that."""
+
+
+@runtime_checkable
+class RecordObserver(Observer, Protocol):
+    """Watches every record, too."""
+
+    def record(self, record: ReceivedRecord) -> None:
+        """See a record before its handler does, in the handler's thread."""

@@ -1,0 +1,296 @@
+/* Books followed from Kafka: the compiled form of follow() in kafka/consuming/followed.py.
+ *
+ * Takes the changes that are as our own writer has them in JSON, and plainly next in their book. Everything else is for
+ * the Python form, and nothing has changed then.
+ */
+#include "formats.h"
+#include "side.h"
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *partition, *offset, *epoch, *last_seq, *book, *depth, *sequence;
+    char whole, overtaken;
+} FollowedBook;
+
+static PyTypeObject *followed_type;
+
+static PyMemberDef followed_members[] = {
+    {"partition", T_OBJECT_EX, offsetof(FollowedBook, partition), 0, NULL},
+    {"offset", T_OBJECT_EX, offsetof(FollowedBook, offset), 0, NULL},
+    {"epoch", T_OBJECT_EX, offsetof(FollowedBook, epoch), 0, NULL},
+    {"last_seq", T_OBJECT_EX, offsetof(FollowedBook, last_seq), 0, NULL},
+    {"book", T_OBJECT_EX, offsetof(FollowedBook, book), 0, NULL},
+    {"depth", T_OBJECT_EX, offsetof(FollowedBook, depth), 0, NULL},
+    {"sequence", T_OBJECT_EX, offsetof(FollowedBook, sequence), 0, NULL},
+    {"whole", T_BOOL, offsetof(FollowedBook, whole), 0, NULL},
+    {"overtaken", T_BOOL, offsetof(FollowedBook, overtaken), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static void
+followed_free(FollowedBook *followed)
+{
+    PyTypeObject *type = Py_TYPE(followed);
+    PyObject **held[] = {&followed->partition, &followed->offset, &followed->epoch, &followed->last_seq,
+                         &followed->book, &followed->depth, &followed->sequence};
+    for (size_t i = 0; i < sizeof held / sizeof *held; i++)
+        Py_CLEAR(*held[i]);
+    type->tp_free((PyObject *)followed);
+    Py_DECREF(type);
+}
+
+/* ---- What a record says ------------------------------------------------------------------------------------------- */
+
+enum { KEY, VALUE, HEADERS, TOPIC, PARTITION, OFFSET, UNREADABLE, PARTS };
+static PyObject *part_names[PARTS], *bids_name, *asks_name;
+
+/* Fields of an order book, in the order in which they are written. */
+enum { ACTION, EXCHANGE, SYMBOL, EXCHANGE_SYMBOL, DEPTH, BIDS, ASKS, EPOCH, BOOK_SEQ, REASON, SEQUENCE };
+static const Fields *fields;
+
+typedef struct {
+    Piece texts[MOST_FIELDS];
+    long long numbers[MOST_FIELDS];
+    char null[MOST_FIELDS];
+    Changes sides[2]; /* bids, asks */
+} Message;
+
+static int
+is_text(PyObject *bytes, const char *expected)
+{
+    return PyBytes_CheckExact(bytes) && !strcmp(PyBytes_AS_STRING(bytes), expected)
+           && PyBytes_GET_SIZE(bytes) == (Py_ssize_t)strlen(expected);
+}
+
+/* Whether nothing in the headers says that the value is something else. */
+static int
+headers_fit(PyObject *headers)
+{
+    static PyObject *fitting; /* headers that do: those of a topic are one object for thousands of records */
+    if (headers == fitting)
+        return 1;
+    if (!PyTuple_CheckExact(headers))
+        return 0;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(headers); i++) {
+        PyObject *pair = PyTuple_GET_ITEM(headers, i);
+        if (!PyTuple_CheckExact(pair) || PyTuple_GET_SIZE(pair) != 2 || !PyUnicode_CheckExact(PyTuple_GET_ITEM(pair, 0)))
+            return 0;
+        PyObject *name = PyTuple_GET_ITEM(pair, 0), *said = PyTuple_GET_ITEM(pair, 1);
+        if ((!PyUnicode_CompareWithASCIIString(name, "content-type") && !is_text(said, "application/json"))
+            || (!PyUnicode_CompareWithASCIIString(name, "schema") && !is_text(said, "orderbook/2")))
+            return 0;
+    }
+    Py_XSETREF(fitting, Py_NewRef(headers));
+    return 1;
+}
+
+/* Levels in order, as we write them. */
+static int
+read_side(Text *text, Message *message, int which)
+{
+    static const Layout plain;
+    Changes *const both[2] = {&message->sides[0], &message->sides[1]}, *side = both[which];
+    Changes *const sides[2] = {which ? NULL : both[0], which ? both[1] : NULL};
+    const char *stop = text->at;
+    int done = levels_read(&plain, sides, which, text->at, text->end, &stop);
+    text->at = stop;
+    return done > 0 && side->canonical && side->ordered;
+}
+
+static int
+read_field(const Field *field, int place, Text *text, Message *message)
+{
+    if (!take_mark(text, field->mark, field->mark_size))
+        return 0;
+    if (field->type == LEVELS)
+        return read_side(text, message, place == ASKS);
+    int may_be_null = field->type == LONG_OR_NULL || field->type == TEXT_OR_NULL;
+    if (may_be_null && (message->null[place] = (char)take_null(text)))
+        return 1;
+    if (field->type == LONG || field->type == LONG_OR_NULL)
+        return take_long(text, &message->numbers[place]);
+    return take_text(text, &message->texts[place]);
+}
+
+/* 0: it is no change as we write it; perhaps an error is set. */
+static int
+read_message(PyObject *value, Message *message)
+{
+    Text text = {PyBytes_AS_STRING(value), PyBytes_AS_STRING(value) + PyBytes_GET_SIZE(value)};
+    if (!take_mark(&text, fields->mark, (Py_ssize_t)strlen(fields->mark)))
+        return 0;
+    for (int i = 0; i < fields->count; i++) {
+        if (!read_field(&fields->fields[i], i, &text, message))
+            return 0;
+        if (i == ACTION && (message->texts[i].size != 5 || memcmp(message->texts[i].text, "delta", 5)))
+            return 0;
+    }
+    return text.end - text.at == 1 && *text.at == '}' && message->null[REASON];
+}
+
+/* ---- The book ----------------------------------------------------------------------------------------------------- */
+
+/* The book of the record's key, borrowed; NULL: there is none, or the key is not the message's, or an error is set. */
+static FollowedBook *
+find_book(PyObject *books, PyObject *key, const Message *message)
+{
+    static PyObject *names[TEXTS];
+    const Piece *exchange = &message->texts[EXCHANGE], *symbol = &message->texts[SYMBOL];
+    Piece said = {PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), 0};
+    if (said.size != exchange->size + 1 + symbol->size || memcmp(said.text, exchange->text, (size_t)exchange->size)
+        || said.text[exchange->size] != '|'
+        || memcmp(said.text + exchange->size + 1, symbol->text, (size_t)symbol->size))
+        return NULL;
+    PyObject *name = make_name(names, &said);
+    PyObject *book = name ? PyDict_GetItemWithError(books, name) : NULL;
+    Py_XDECREF(name);
+    return book && PyObject_TypeCheck(book, followed_type) ? (FollowedBook *)book : NULL;
+}
+
+static int
+is_number(PyObject *number, long long expected)
+{
+    int overflow;
+    return number && PyLong_CheckExact(number) && PyLong_AsLongLongAndOverflow(number, &overflow) == expected && !overflow;
+}
+
+static int
+is_here(PyObject *place, PyObject *const *parts)
+{
+    if (!place || !PyTuple_CheckExact(place) || PyTuple_GET_SIZE(place) != 2)
+        return 0;
+    int same = PyObject_RichCompareBool(PyTuple_GET_ITEM(place, 1), parts[PARTITION], Py_EQ);
+    return same > 0 ? PyObject_RichCompareBool(PyTuple_GET_ITEM(place, 0), parts[TOPIC], Py_EQ) : same;
+}
+
+static int
+set_number(PyObject **place, const Message *message, int field)
+{
+    if (message->null[field])
+        Py_XSETREF(*place, Py_NewRef(Py_None));
+    else if (!is_number(*place, message->numbers[field])) {
+        PyObject *number = PyLong_FromLongLong(message->numbers[field]);
+        if (!number)
+            return -1;
+        Py_XSETREF(*place, number);
+    }
+    return 0;
+}
+
+/* A side that nobody else has told how its levels are written; a new reference. NULL: it is another, or an error is set. */
+static Side *
+side_of(PyObject *book, PyObject *name)
+{
+    Side *side = (Side *)PyObject_GetAttr(book, name);
+    if (side && (!Py_IS_TYPE((PyObject *)side, side_type) || side->names || side->factor_text))
+        Py_CLEAR(side);
+    return side;
+}
+
+static int
+carry_out(FollowedBook *followed, Message *message, PyObject *offset)
+{
+    Side *bids = side_of(followed->book, bids_name), *asks = bids ? side_of(followed->book, asks_name) : NULL;
+    int done = asks != NULL;
+    if (done
+        && (side_apply(bids, &message->sides[0], -1) || side_apply(asks, &message->sides[1], -1)
+            || set_number(&followed->last_seq, message, BOOK_SEQ) || set_number(&followed->depth, message, DEPTH)
+            || set_number(&followed->sequence, message, SEQUENCE)))
+        done = -1;
+    if (done > 0) {
+        Py_XSETREF(followed->offset, Py_NewRef(offset));
+        followed->overtaken = 0;
+    }
+    Py_XDECREF(bids);
+    Py_XDECREF(asks);
+    return done;
+}
+
+static int
+follow_message(PyObject *books, PyObject *const *parts, Message *message)
+{
+    if (!read_message(parts[VALUE], message))
+        return 0;
+    FollowedBook *followed = find_book(books, parts[KEY], message);
+    long long seq = message->numbers[BOOK_SEQ];
+    if (!followed || !followed->whole || !followed->book || followed->book == Py_None || seq <= 0
+        || !is_number(followed->epoch, message->numbers[EPOCH]) || !is_number(followed->last_seq, seq - 1)
+        || is_here(followed->partition, parts) <= 0)
+        return 0;
+    return carry_out(followed, message, parts[OFFSET]);
+}
+
+/* 1: done, 0: it is for the Python form, -1: an error is set. */
+static int
+follow_record(PyObject *books, PyObject *record)
+{
+    PyObject *parts[PARTS] = {NULL};
+    int done = 1;
+    for (int i = 0; done > 0 && i < PARTS; i++)
+        if (!(parts[i] = PyObject_GetAttr(record, part_names[i])))
+            done = -1;
+    if (done > 0 && (parts[UNREADABLE] != Py_None || !PyBytes_CheckExact(parts[KEY]) || !PyBytes_CheckExact(parts[VALUE])
+                     || !headers_fit(parts[HEADERS])))
+        done = 0;
+    if (done > 0) {
+        Message message;
+        memset(message.null, 0, sizeof message.null);
+        changes_init(&message.sides[0]);
+        changes_init(&message.sides[1]);
+        done = follow_message(books, parts, &message);
+        changes_free(&message.sides[0]);
+        changes_free(&message.sides[1]);
+    }
+    for (int i = 0; i < PARTS; i++)
+        Py_XDECREF(parts[i]);
+    if (!done)
+        PyErr_Clear(); /* of what is no level, say: the Python form says so */
+    return done;
+}
+
+static PyObject *
+native_follow(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
+{
+    Py_ssize_t at = count == 4 ? PyLong_AsSsize_t(arguments[2]) : -1, end = at < 0 ? -1 : PyLong_AsSsize_t(arguments[3]);
+    if (end < 0 || !PyDict_Check(arguments[0])) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_TypeError, "follow() takes books, records, and from where to where");
+        return NULL;
+    }
+    PyObject *records = PySequence_Fast(arguments[1], "records are a sequence");
+    int done = records ? 1 : -1;
+    while (done > 0 && at < end && at < PySequence_Fast_GET_SIZE(records)) {
+        PyObject *record = Py_NewRef(PySequence_Fast_GET_ITEM(records, at));
+        done = follow_record(arguments[0], record);
+        Py_DECREF(record);
+        at += done > 0;
+    }
+    Py_XDECREF(records);
+    return done < 0 ? NULL : PyLong_FromSsize_t(at);
+}
+
+int
+add_followed(PyObject *module)
+{
+    static const Name names[] = {
+        {&part_names[KEY], "key"},       {&part_names[VALUE], "value"},         {&part_names[HEADERS], "headers"},
+        {&part_names[TOPIC], "topic"},   {&part_names[PARTITION], "partition"}, {&part_names[OFFSET], "offset"},
+        {&part_names[UNREADABLE], "unreadable"}, {&bids_name, "bids"},          {&asks_name, "asks"},
+    };
+    static PyMethodDef functions[] = {
+        {"follow", (PyCFunction)(void (*)(void))native_follow, METH_FASTCALL, NULL}, {NULL, NULL, 0, NULL},
+    };
+    static PyType_Slot slots[] = {
+        {Py_tp_members, followed_members}, {Py_tp_new, PyType_GenericNew}, {Py_tp_dealloc, followed_free}, {0, NULL},
+    };
+    static PyType_Spec spec = {
+        .name = "tickwire._native.FollowedBook", .basicsize = sizeof(FollowedBook),
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, .slots = slots,
+    };
+    PyObject *kind = PyUnicode_FromString("orderbook");
+    fields = kind ? fields_of(kind) : NULL;
+    Py_XDECREF(kind);
+    if (!fields || make_names(names, sizeof names / sizeof *names) || PyModule_AddFunctions(module, functions))
+        return -1;
+    return (followed_type = add_type(module, "FollowedBook", &spec)) ? 0 : -1;
+}

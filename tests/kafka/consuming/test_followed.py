@@ -1,0 +1,330 @@
+"""Books followed by compiled code end as the Python form has them, whatever stands in the topic; so do the records."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+
+import hypothesis.strategies as st
+import msgspec
+import pytest
+from hypothesis import given
+
+from forms import FORMS, use
+from tickwire.errors import RecordRejected
+from tickwire.events.types import OrderBook
+from tickwire.kafka import received
+from tickwire.kafka.consuming import market_state
+from tickwire.kafka.consuming.market_state import MarketState
+from tickwire.kafka.received import ReceivedRecord
+from tickwire.records.codec import RecordWriter
+
+WRITER = RecordWriter({"orderbook": "books"})
+HEADERS = (("content-type", b"application/json"), ("schema", b"orderbook/2"))
+# What a header, a price or a size may be that is not as we write it.
+HEADERS_OF_OTHERS = (
+    (),
+    (("schema", b"orderbook/1"),),
+    (("schema", b"orderbook/3"),),
+    (("schema", None),),
+    (("content-type", b"application/avro"),),
+    (("content-type", b"text/plain"), ("schema", b"orderbook/2")),
+    (("schema", b"orderbook/2\0"),),
+    (("trace", b"1"), *HEADERS),
+)
+NUMBERS = ("1e1", "01.0", "-1", "0", "", "1.", ".5", "1\u0661", "9" * 15, "1." + "0" * 25, "10.50", "nan", "1_0")
+
+sizes = st.sampled_from(["0", "1", "2.50", "0.000", "123456789.000000000001", *"34"])
+levels = st.dictionaries(st.integers(1, 40), sizes, max_size=40)
+
+
+@dataclass
+class Place:
+    """What stands at one offset: a message, what is done to its text, its key and its headers, and its partition."""
+
+    message: OrderBook
+    replaced: tuple[bytes, bytes] = (b"", b"")
+    headers: Any = HEADERS
+    key: bytes | None = None
+    partition: int = 0
+    unreadable: str | None = None
+    back: int = 0  # how many offsets it was delivered before
+
+    def record(self, offset: int) -> ReceivedRecord:
+        written = WRITER.write(self.message)
+        value = written.value.replace(*self.replaced) if self.replaced[0] else written.value
+        key = written.key if self.key is None else self.key
+        at = max(0, offset - self.back)
+        return ReceivedRecord("books", self.partition, at, key, value, self.headers, None, self.unreadable)
+
+
+def side(chosen: dict[int, str], *, highest_first: bool) -> list[tuple[str, str]]:
+    return [(f"{price}.50", size) for price, size in sorted(chosen.items(), reverse=highest_first)]
+
+
+@st.composite
+def places(draw: st.DrawFn) -> Place:
+    """Mostly what a feed writes; the numbers are set afterwards."""
+    action = draw(st.sampled_from(["snapshot", "invalid", *["delta"] * 8]))
+    bids, asks = (side(draw(levels), highest_first=which) for which in (True, False))
+    place = Place(
+        OrderBook(
+            action=action,  # type: ignore[arg-type]
+            exchange="kraken",
+            symbol=draw(st.sampled_from(["BTC-USD", "BTC-USD", "ETH-USD"])),
+            exchange_symbol="XBT/USD",
+            depth=draw(st.sampled_from([10, None])),
+            bids=bids if action != "invalid" else [],
+            asks=asks if action != "invalid" else [],
+            reason=None if action == "delta" else "gap",
+            sequence=draw(st.sampled_from([None, 0, 7, 2**62, -3])),
+            exchange_us=draw(st.sampled_from([None, 1_700_000_000_000_000])),
+            received_us=1_700_000_000_000_001,
+        )
+    )
+    if draw(st.integers(0, 2)) == 0:
+        draw(SPOILS)(place)
+    return place
+
+
+def spoil(name: str, *values: Any) -> st.SearchStrategy[Any]:
+    return st.sampled_from(values).map(lambda value: lambda place: setattr(place, name, value))
+
+
+def spoil_text(text: bytes, *others: bytes) -> st.SearchStrategy[Any]:
+    return spoil("replaced", *((text, other) for other in others))
+
+
+SPOILS = st.one_of(
+    spoil("key", b"", b"kraken|BTC-EUR", b"kraken BTC-USD", b"kraken|BTC-USD|"),
+    spoil("headers", *HEADERS_OF_OTHERS, list(HEADERS)),
+    spoil("partition", 1),
+    spoil("unreadable", "its headers cannot be read"),
+    spoil("back", 1, 2, 3),
+    spoil_text(b"1.50", b'2"'),
+    spoil_text(b"2.50", *(number.encode() for number in NUMBERS)),
+    spoil_text(b"39.50", *(number.encode() for number in NUMBERS)),
+    spoil_text(b',"', b' ,"'),
+    spoil_text(b"null", b'"x"', b"0", b"-0", b"01", b"1.0"),
+    spoil_text(b"delta", b"d", b"invalid"),
+    spoil_text(b'","', b'","x","', b'"],["'),
+    spoil_text(b'{"type":"orderbook"', b"", b"\0\0\0\0\1", b'{"type":"ticker"', b"[", b"\xef\xbb\xbf{"),
+    spoil_text(b"}", b"", b"}}", b"} ", b',"more":1}'),
+    st.just(lambda place: place.message.bids.reverse()),
+)
+
+
+@st.composite
+def topics(draw: st.DrawFn) -> list[Place]:
+    """Places whose epochs and numbers go on, but for gaps, repetitions, and epochs that end or are somebody else's."""
+    found = draw(st.lists(places(), min_size=1, max_size=40))
+    numbers: dict[str, tuple[int, int]] = {}
+    for place in found:
+        epoch, seq = numbers.get(place.message.symbol, (5, -1))
+        match draw(st.integers(0, 19)):
+            case 0:
+                seq += 1  # a gap
+            case 1:
+                seq -= 2  # again
+            case 2:
+                epoch, seq = epoch + draw(st.sampled_from([1, 2, -1, 2**63])), -1
+            case 3:
+                epoch -= 1
+        seq += 1
+        place.message.epoch, place.message.book_seq = epoch, seq
+        numbers[place.message.symbol] = epoch, seq
+    first = found[0].message
+    first.action, first.reason = "snapshot", "initial"
+    return found
+
+
+def after(records: Sequence[ReceivedRecord], *, together: bool) -> dict[str, Any]:
+    """What a state knows after these records, and which of them it refused, and why."""
+    state, refused, at = MarketState(), [], 0
+    while at < len(records):
+        if together:
+            at = state.follow(records, at, len(records))
+        if at == len(records):
+            break
+        record, at = records[at], at + 1
+        try:
+            if record.unreadable is None:  # no handler sees the others
+                state(record)
+        except RecordRejected as e:
+            refused.append((record.offset, str(e)))
+    names = [
+        "partition",
+        "offset",
+        "epoch",
+        "last_seq",
+        "whole",
+        "overtaken",
+        "depth",
+        "sequence",
+        "reason",
+        "older_epoch",
+    ]
+    books = {key: [getattr(book, name) for name in names] for key, book in state.books.items()}
+    return state.report() | {"refused": refused, "all": books}
+
+
+def follow_nothing(_books: object, _records: object, at: int, _end: int) -> int:
+    return at
+
+
+@pytest.mark.skipif("compiled" not in FORMS, reason="needs the compiled form")
+@given(topic=topics())
+def test_any_topic_ends_in_the_same_books_refusals_and_counts(topic: list[Place]) -> None:
+    records = [place.record(offset) for offset, place in enumerate(topic)]
+    with patch.object(market_state, "follow", follow_nothing):
+        expected = after(records, together=False)
+    fresh = [place.record(offset) for offset, place in enumerate(topic)]  # without events that were decoded
+    assert after(fresh, together=True) == expected
+    fresh = [place.record(offset) for offset, place in enumerate(topic)]
+    assert after(fresh, together=False) == expected
+
+
+@pytest.mark.skipif("compiled" not in FORMS, reason="needs the compiled form")
+@given(topic=topics(), data=st.data())
+def test_text_that_is_damaged_ends_the_same(topic: list[Place], data: st.DataObject) -> None:
+    records = [place.record(offset) for offset, place in enumerate(topic)]
+    for record in records[1:]:
+        if data.draw(st.integers(0, 3)) == 0:
+            value = bytearray(record.value or b"")
+            at = data.draw(st.integers(0, len(value) - 1))
+            value[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
+            record.value = bytes(value)
+    with patch.object(market_state, "follow", follow_nothing):
+        expected = after(records, together=False)
+    for record in records:
+        record._event = None
+    assert after(records, together=True) == expected
+
+
+def plain(count: int) -> list[ReceivedRecord]:
+    first = OrderBook(
+        action="snapshot",
+        exchange="kraken",
+        symbol="BTC-USD",
+        exchange_symbol="XBT/USD",
+        depth=10,
+        bids=[("1.50", "1")],
+        asks=[("2.50", "1")],
+        epoch=5,
+        reason="initial",
+        received_us=1_700_000_000_000_001,
+    )
+    events = [first]
+    for seq in range(1, count):
+        change = msgspec.structs.replace(first, action="delta", reason=None, book_seq=seq, bids=[("1.40", str(seq))])
+        events.append(change)
+    return [Place(event).record(offset) for offset, event in enumerate(events)]
+
+
+@pytest.mark.skipif("compiled" not in FORMS, reason="needs the compiled form")
+def test_changes_that_are_plainly_next_are_taken_together_and_nothing_else() -> None:
+    records, state = plain(100), MarketState()
+    assert state.follow(records, 0, 100) == 0  # a snapshot is none
+    state(records[0])
+    assert state.follow(records, 1, 60) == 60
+    assert state.follow(records, 61, 100) == 61  # one is missing
+    assert state.follow(records, 60, 100) == 100
+    assert state.records == {"orderbook": 100}
+    assert state.report()["books"]["kraken|BTC-USD"]["bids"] == [("1.50", "1"), ("1.40", "99")]
+    assert records[1]._event is None  # nobody has made an object of it
+
+
+@dataclass
+class Message:
+    """As the client hands them over."""
+
+    place: tuple[str, int, int] = ("t", 0, 0)
+    headers_: Any = None
+    time: tuple[int, int] = (1, 1_700_000_000_000)
+    error_: object = None
+    bodies: tuple[bytes | None, bytes | None] = (b"k", b"v")
+    asked: list[int] = field(default_factory=list)
+
+    def error(self) -> object:
+        return self.error_
+
+    def topic(self) -> str:
+        return self.place[0]
+
+    def partition(self) -> int:
+        return self.place[1]
+
+    def offset(self) -> int:
+        return self.place[2]
+
+    def key(self) -> bytes | None:
+        return self.bodies[0]
+
+    def value(self) -> bytes | None:
+        return self.bodies[1]
+
+    def timestamp(self) -> tuple[int, int]:
+        return self.time
+
+    def headers(self) -> Any:
+        self.asked.append(1)
+        if isinstance(self.headers_, Exception):
+            raise self.headers_
+        return self.headers_
+
+
+bodies = st.tuples(st.none() | st.binary(max_size=3), st.none() | st.binary(max_size=3))
+headers = st.none() | st.lists(st.tuples(st.sampled_from(["a", "b"]), st.none() | st.binary(max_size=1)), max_size=2)
+messages = st.builds(
+    Message,
+    place=st.tuples(st.sampled_from(["t", "u"]), st.integers(0, 1), st.integers(0, 2**62)),
+    headers_=headers | st.builds(SystemError, st.just("what")),
+    time=st.tuples(st.integers(0, 2), st.integers(0, 2**50)),
+    error_=st.sampled_from([None, None, None, "end"]),
+    bodies=bodies,
+)
+
+
+def all_received(found: list[Any]) -> list[Any]:
+    """Every record and every error, as a consumer gets them."""
+    taken: list[Any] = []
+    at = 0
+    while at < len(found):
+        records = received.receive(found, at, received._json_reader)
+        assert len({(record.topic, record.partition) for record in records}) <= 1
+        taken += records or [found[at].error()]
+        at += len(records) or 1
+    return taken
+
+
+@pytest.mark.parametrize("form", FORMS)
+@given(found=st.lists(messages, max_size=8))
+def test_every_message_becomes_its_record_once_and_errors_stay(form: str, found: list[Message]) -> None:
+    expected = []
+    for message in found:
+        readable = not isinstance(message.headers_, Exception)
+        expected.append(
+            message.error_
+            or ReceivedRecord(
+                *message.place,
+                *message.bodies,
+                tuple(message.headers_ or ()) if readable else (),
+                message.time[1] if message.time[0] else None,
+                None if readable else "its headers cannot be read: what",
+            )
+        )
+    left: list[Any] = [*found]
+    with use(form):
+        assert all_received(left) == expected
+    assert [message.asked for message in found] == [[] if message.error_ else [1] for message in found]
+    assert left == [message if message.error_ else None for message in found]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_ends_a_program_passes(form: str) -> None:
+    class Ending(Message):
+        def headers(self) -> Any:
+            raise KeyboardInterrupt
+
+    with use(form), pytest.raises(KeyboardInterrupt):
+        received.receive([Ending()], 0, received._json_reader)
