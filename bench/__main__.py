@@ -147,16 +147,26 @@ def ceiling(where: dict[str, str], count: int, rounds: int) -> list[str]:
 
 def consumer(bootstrap: str, rounds: int) -> list[str]:
     """The consumer, over what the product has published: its books have no gap, and so are rebuilt to the end."""
-    lines = ["| handler | records | 1/s | CPU µs |", "| --- | --- | --- | --- |"]
+    lines = ["| handler | records | 1/s | CPU µs | the producer before, 1/s | ratio |", "| --- " * 6 + "|"]
     for title, kind, count in (
         ("does nothing, tickers", "tickers", 400_000),
         ("rebuilds books, changes of ten levels", "deltas", 200_000),
     ):
-        work = Work(kind, count, since=str(time.time_ns() // 1_000_000))
-        cells.run_cell("product", work, bootstrap)
-        runs = [cells.run_cell("consumer", work, bootstrap) for _ in range(rounds)]
-        rates, cpu = [run["rate"] for run in runs], [run["cpu"] for run in runs]
-        lines.append(f"| {title} | {count:,} | {_spread(rates, '{:,.0f}')} | {_spread(cpu, '{:.1f}')} |")
+        figures: dict[str, list[float]] = defaultdict(list)
+        for _ in range(rounds):
+            work = Work(kind, count, since=str(time.time_ns() // 1_000_000))
+            produced = cells.run_cell("product", work, bootstrap)["rate"]
+            run = cells.run_cell("consumer", work, bootstrap)
+            for name, figure in (("rate", run["rate"]), ("cpu", run["cpu"]), ("produced", produced)):
+                figures[name].append(figure)
+            figures["ratio"].append(run["rate"] / produced)
+        row = [
+            _spread(figures["rate"], "{:,.0f}"),
+            _spread(figures["cpu"], "{:.1f}"),
+            _spread(figures["produced"], "{:,.0f}"),
+            _spread(figures["ratio"], "{:.2f}"),
+        ]
+        lines.append(f"| {title} | {count:,} | " + " | ".join(row) + " |")
     return lines
 
 

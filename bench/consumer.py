@@ -8,28 +8,33 @@ from typing import Any
 from bench.measuring import Meter
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka.consuming.consumer import run_kafka_consumer
-from tickwire.kafka.consuming.handlers import RecordHandler
 from tickwire.kafka.consuming.market_state import MarketState
 from tickwire.kafka.consuming.positions import parse_start
+from tickwire.kafka.consuming.report import ConsumerReport
 
 _WARM_UP = 2000
 
 
-class Counting:
-    """A handler that begins and ends the measurement around another one."""
+class Watch:
+    """Begins and ends the measurement by the counts, at each turn of the consumer, which asks whether to stop."""
 
-    def __init__(self, handler: RecordHandler, count: int) -> None:
-        self._handler, self._count, self._seen = handler, count, 0
-        self.meter = Meter()
+    def __init__(self, topic: str, count: int) -> None:
+        self._topic, self._count = topic, count
+        self._report: ConsumerReport | None = None
+        self._meter: Meter | None = None
 
-    def __call__(self, record: Any) -> object:
-        self._seen += 1
-        if self._seen == _WARM_UP:
-            self.meter.begin(_WARM_UP)
-        done = self._handler(record)
-        if self._seen == self._count:
-            self.meter.end(self._count)
-        return done
+    def tick(self, report: ConsumerReport) -> None:
+        self._report = report
+
+    def is_done(self) -> bool:
+        seen = 0 if self._report is None else self._report.processed[self._topic]
+        if self._meter is None and seen >= _WARM_UP:
+            self._meter = Meter()
+            self._meter.begin(seen)
+        if self._meter is None or seen < self._count:
+            return False
+        self._meter.end(seen)
+        return True
 
 
 def _ignore(_: Any) -> None: ...
@@ -44,14 +49,16 @@ def main() -> None:
     spec = json.loads(sys.argv[1])
     kafka = KafkaConfig(enabled=True, brokers=spec["brokers"], schema_registry_url=spec["registry"])
     books = spec["channel"] == "orderbook"
-    handler = Counting(MarketState() if books else _decode if spec["decode"] else _ignore, spec["count"])
+    topic = kafka.orderbook_topic if books else kafka.ticker_topic
+    watch = Watch(topic, spec["count"])
     run_kafka_consumer(
         kafka,
-        topics=[kafka.orderbook_topic if books else kafka.ticker_topic],
+        topics=[topic],
         group=f"bench-{time.time_ns()}",
         start=parse_start(spec["since"]),
-        handler=handler,
-        max_records=spec["count"],
+        handler=MarketState() if books else _decode if spec["decode"] else _ignore,
+        stopping=watch.is_done,
+        observer=watch,
     )
 
 

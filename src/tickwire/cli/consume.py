@@ -46,6 +46,10 @@ def consume(
         str | None,
         typer.Option(metavar="MODULE:FUNCTION", help="What to do with each record; rebuild books if not given."),
     ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Hand over lists of at most N records of one partition."),
+    ] = None,
     concurrency: Annotated[
         int | None,
         typer.Option(min=1, help="KAFKA_CONSUMER_CONCURRENCY: threads that handle records, each partition in one."),
@@ -58,9 +62,10 @@ def consume(
 
     Without --handler every record is checked, order books are rebuilt, and every missing message is reported.
     A handler takes one record (topic, partition, offset, key, value, headers, timestamp_ms, event); its offset is
-    committed after it returned. What it raises makes the record a dead letter (KAFKA_DLQ_ENABLED=true) or ends this
-    command. A group begins once, at --from or at the beginning, and goes on from there after every restart and
-    whichever member has a partition; --reset moves it, if it has no member at that time.
+    committed after it returned. With --batch it takes a list of them, and all are committed after it returned. What it
+    raises makes the record a dead letter (KAFKA_DLQ_ENABLED=true) or ends this command. A group begins once, at --from
+    or at the beginning, and goes on from there after every restart and whichever member has a partition; --reset moves
+    it, if it has no member at that time.
 
     \b
     Examples:
@@ -68,6 +73,7 @@ def consume(
       KAFKA_ENABLED=true tickwire consume --topics ticks.v1.raw --from end --format json
       KAFKA_ENABLED=true tickwire consume --reset --from 2026-01-31T12:00:00Z --max 1000
       KAFKA_ENABLED=true tickwire consume --group storage --handler my_handlers:store --concurrency 4
+      KAFKA_ENABLED=true tickwire consume --group files --handler my_files:store --batch 2000
     """
     give_memory_back()
     config = load_kafka({"group_id": group, "brokers": brokers, "consumer_concurrency": concurrency}, enabled=True)
@@ -86,7 +92,9 @@ def consume(
         raise UsageError("--reset says to move the group, but not where to: add --from beginning, end or a time.")
     names = None if topics is None else [name for part in topics.split(",") if (name := part.strip())]
     state = MarketState() if handler is None else None
-    called = state if handler is None else load_handler(handler)
+    if batch is not None and handler is None:
+        raise UsageError("--batch is for a handler of yours, and there is none: add --handler module:function.")
+    called = state if handler is None else load_handler(handler, batch)
     if report is not None:
         check_writable(report, "--report")
     registry = consistent_registry()

@@ -50,6 +50,11 @@ def test_characters_that_steer_terminals_are_escaped_and_still_the_same() -> Non
     assert line(json.dumps(evil, ensure_ascii=False).encode(), key=b"\x1b[2J")["value"] == evil
 
 
+def test_batches_without_a_handler_are_refused(run: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--batch", "100") == 2
+    assert capsys.readouterr().err.startswith("error: --batch is for a handler of yours")
+
+
 @pytest.mark.kafka
 def test_report_and_json_lines(
     kafka: KafkaConfig, unique: str, run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]

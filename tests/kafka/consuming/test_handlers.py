@@ -1,6 +1,7 @@
 """Finding a handler by its name: what goes wrong is one sentence."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,23 @@ def test_an_object_that_takes_batches(module: str) -> None:
     found = batching(handler)
     assert found is not None
     assert (found.call([]), found.records, found.seconds) == ("stored", 500, 1.0)
+
+
+def test_a_function_that_is_to_get_lists(module: str) -> None:
+    handler = load_handler(f"{module}:store", 7)
+    found = batching(handler)
+    assert found is not None
+    assert (found.call([]), found.records, found.seconds) == ("stored", 7, 1.0)
+    assert not hasattr(handler, "close")
+
+
+def test_the_size_that_is_asked_for_counts_and_everything_else_is_the_handlers(module: str) -> None:
+    table = load_handler(f"{module}:table")
+    table.batch_records, table.batch_seconds, table.close = 3, 0.5, lambda: "closed"  # type: ignore[union-attr]
+    handler: Any = load_handler(f"{module}:table", 7)
+    found = batching(handler)
+    assert found is not None
+    assert (found.call([]), found.records, found.seconds, handler.close()) == ("stored", 7, 0.5, "closed")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ import duckdb
 import pytest
 
 from consumer_support import committed, config_for, create, send_events, ticker
+from kafka.mock_cluster import MockCluster
 from support import eventually
 from tickwire.config.environment import for_child
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.events.types import OrderBook
+from tickwire.kafka.consuming.consumer import run_kafka_consumer
+from tickwire.kafka.consuming.handlers import load_handler
 from tickwire.kafka.received import ReceivedRecord
 from tickwire.records.codec import RecordWriter
 
@@ -75,6 +79,30 @@ def test_killed_in_the_middle_and_run_again_every_record_is_in_the_table(
         code = process.wait()
     assert code == 0
     assert rows() == [(1_700_000_000_000_000 + i, i) for i in range(RECORDS)]
+
+
+def test_files_of_batches_hold_every_record_once_also_when_some_come_again(
+    unique: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / f"files_{unique}.py").write_text(block("import polars"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    handler: Any = load_handler(f"files_{unique}:store", 40)
+    with MockCluster() as mock:
+        config = config_for(mock.bootstrap, unique)
+        mock.create_topic(config.ticker_topic, 1)
+        send_events(config, [ticker(bid=f"{i}.10", received_us=1_700_000_000_000_000 + i) for i in range(100)])
+        report = run_kafka_consumer(config, topics=[config.ticker_topic], handler=handler, max_records=100)
+        assert committed(config, config.ticker_topic) == [100]
+        again = config.model_copy(update={"group_id": "again"})
+        run_kafka_consumer(
+            again, topics=[config.ticker_topic], handler=load_handler(f"files_{unique}:store", 30), max_records=60
+        )
+    assert report.processed[config.ticker_topic] == 100
+    assert min(path.name for path in Path("ticks").iterdir()) == f"0-{0:020}.parquet"
+    rows = sys.modules[f"files_{unique}"].read().sort("offset").collect()
+    assert [(row["offset"], row["bid"]) for row in rows.to_dicts()] == [(i, Decimal(f"{i}.10")) for i in range(100)]
+    assert rows["received"].dt.epoch("us").to_list() == [1_700_000_000_000_000 + i for i in range(100)]
 
 
 def test_books_in_a_handler_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,8 +61,23 @@ def batching(handler: Handler) -> Batching | None:
     return Batching(call, records, seconds)
 
 
-def load_handler(name: str) -> Handler:
+class _InBatches:
+    """A handler that is asked to take at most so many records at once."""
+
+    def __init__(self, handler: Any, records: int) -> None:
+        self._handler = handler
+        self.batch = handler if callable(handler) else handler.batch
+        self.batch_records = records
+
+    def __getattr__(self, name: str) -> Any:
+        """What else the handler has: ``batch_seconds``, ``close``, ``revoked``, its name."""
+        return getattr(self._handler, name)
+
+
+def load_handler(name: str, batch: int | None = None) -> Handler:
     """Import the handler ``module:function``, from the current folder too.
+
+    With *batch*, the number of records, it takes batches: a function gets a list of at most so many.
 
     Raises :exc:`~tickwire.errors.UsageError`.
     """
@@ -72,4 +87,4 @@ def load_handler(name: str) -> Handler:
             f"--handler {name} is a {'class' if isinstance(handler, type) else type(handler).__name__}: "
             "expected a function, or an object that can be called with one record or has a method batch(records)."
         )
-    return cast("Handler", handler)
+    return cast("Handler", handler if batch is None else _InBatches(handler, batch))
