@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench import cells, exchanges, latency, pair, source, startup
+from bench import cells, everyday, exchanges, latency, pair, source, startup
 from bench.cells import Work
 from tickwire.broker import ApacheCluster, EmbeddedBroker, java_and_maven_missing
 
@@ -242,6 +242,7 @@ def main() -> None:
             page += ["", "## Growth", "", *growth(last)]
             page += ["", "## Memory", "", *memory(last)]
             page += ["", "## Two producers", "", *pair.table(last)]
+            page += ["", "## Everyday rates", "", *everyday.table(last)]
             page += ["", "## Latency", "", *latency.table(last)]
     text = "\n".join(page) + "\n"
     print(text)

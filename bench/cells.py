@@ -59,7 +59,7 @@ class Work:
             "kind": self.kind, "count": self.count * self.repeat, "channel": self.channel, "port": port,
             "brokers": brokers, "linger": self.linger, "names": names_of(self), "first": first_of(self),
             "since": self.since, "decode": self.decode, "format": self.format, "registry": self.registry or None,
-            "compression": self.compression,
+            "compression": self.compression, "rate": self.rate,
         }  # fmt: skip
         return json.dumps(spec)
 

@@ -8,12 +8,12 @@ from typing import Any
 
 
 class Meter:
-    """Counts from :meth:`begin` to :meth:`end`: seconds, processor seconds of all threads, largest memory."""
+    """Counts from :meth:`begin` to :meth:`end`: seconds, all threads' processor time and wake-ups, largest memory."""
 
     def begin(self, messages: int) -> None:
         """Start, when *messages* have been seen already."""
         self._from = messages
-        self._at, self._cpu = time.monotonic(), _cpu_seconds()
+        self._at, self._cpu, self._wakes = time.monotonic(), _cpu_seconds(), _wakes()
         self._until: tuple[float, float] | None = None
 
     def note(self) -> None:
@@ -25,7 +25,8 @@ class Meter:
         at, cpu = self._until or (time.monotonic(), _cpu_seconds())
         seconds, cpu_seconds, done = at - self._at, cpu - self._cpu, messages - self._from
         rss_mib = resident_mib("VmHWM")
-        line = {"messages": done, "seconds": seconds, "cpu_seconds": cpu_seconds, "rss_mib": rss_mib}
+        wakes = _wakes() - self._wakes
+        line = {"messages": done, "seconds": seconds, "cpu_seconds": cpu_seconds, "wakes": wakes, "rss_mib": rss_mib}
         print(json.dumps(line | more), flush=True)
 
 
@@ -38,3 +39,8 @@ def resident_mib(which: str = "VmRSS") -> float:
 def _cpu_seconds() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
+
+
+def _wakes() -> int:
+    """How often a thread had waited for something (voluntary context switches)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw

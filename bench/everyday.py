@@ -1,0 +1,42 @@
+"""What the rates cost that people have: the product and the bare chain right after it, each at a pace."""
+
+from bench.cells import Work
+from bench.latency import measure
+
+# Messages a second, symbols, linger in ms, seconds. The first is a process that has next to nothing to do.
+_CELLS = (
+    (1, 1, 10, 8),
+    (100, 5, 10, 5),
+    (1_000, 5, 10, 3),
+    (1_000, 5, 0, 3),
+    (10_000, 200, 10, 3),
+    (10_000, 500, 0, 3),
+)
+
+
+def table(bootstrap: str) -> list[str]:
+    """Processor time, wake-ups and the latency that 99 % of the messages keep within, of one run each."""
+    head = ("CPU of a core", "CPU µs a message", "wake-ups/s", "p99, ms")
+    lines = [
+        "Tickers; the whole process. A wake-up is a voluntary context switch of any of its threads.",
+        "",
+        f"| messages/s | symbols | linger, ms | product: {' | '.join(head)} | bare: {' | '.join(head)} | CPU, ratio |",
+        "| --- " * (2 * len(head) + 4) + "|",
+    ]
+    for rate, symbols, linger, seconds in _CELLS:
+        work = Work("tickers", rate * seconds, symbols=symbols, rate=rate, linger=linger)
+        row, cpu = [], []
+        for cell in ("product", "bare"):
+            (_, p99, _), measured = measure(cell, bootstrap, work)
+            cpu.append(measured["cpu_seconds"] / measured["seconds"])
+            wakes = measured["wakes"] / measured["seconds"]
+            row += [f"**{cpu[-1]:.1%}**", f"{measured['cpu']:,.0f}", f"{wakes:,.0f}", f"{p99:.1f}"]
+        lines.append(f"| {rate:,} | {symbols} | {linger} | {' | '.join(row)} | **{cpu[0] / cpu[1]:.2f}** |")
+    return lines
+
+
+if __name__ == "__main__":
+    from bench.__main__ import brokers
+
+    with brokers(quick=True) as where:
+        print("\n".join(table(list(where.values())[-1])))
