@@ -166,6 +166,7 @@ def prepare(one: Any) -> None:
             one.alone = True
         case "InFlightTable":
             one.ready, one.produce = True, chance.choice([takes, raises])
+            one.begun = chance.choice([None, takes, raises])
             one.hand_over(some(n.InFlight))
         case "BookNumbers":
             one.valid = True

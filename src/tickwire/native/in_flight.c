@@ -184,6 +184,7 @@ static PyMemberDef flights_members[] = {
     {"ready", T_BOOL, offsetof(InFlightTable, ready), 0, NULL},
     {"sampling", T_BOOL, offsetof(InFlightTable, sampling), 0, NULL},
     {"produce", T_OBJECT_EX, offsetof(InFlightTable, produce), 0, NULL},
+    {"begun", T_OBJECT_EX, offsetof(InFlightTable, begun), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -199,6 +200,7 @@ flights_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
         flights->acknowledged = Py_NewRef(acknowledged);
         flights->failed = Py_NewRef(failed);
         flights->produce = Py_NewRef(Py_None); /* until there is a producer */
+        flights->begun = Py_NewRef(Py_None);
     }
     return (PyObject *)flights;
 }
@@ -210,6 +212,7 @@ flights_traverse(InFlightTable *flights, visitproc visit, void *arg)
     Py_VISIT(flights->acknowledged);
     Py_VISIT(flights->failed);
     Py_VISIT(flights->produce);
+    Py_VISIT(flights->begun);
     return 0;
 }
 
@@ -219,6 +222,7 @@ flights_drop(InFlightTable *flights)
     Py_CLEAR(flights->acknowledged);
     Py_CLEAR(flights->failed);
     Py_CLEAR(flights->produce);
+    Py_CLEAR(flights->begun);
     return 0;
 }
 
@@ -234,6 +238,18 @@ flights_free(InFlightTable *flights)
     Py_DECREF(type);
 }
 
+/* Tells who wants to know that something is on its way again. */
+static int
+flights_begin(InFlightTable *flights)
+{
+    if (flights->count || !flights->begun || flights->begun == Py_None)
+        return 0;
+    PyObject *begun = Py_NewRef(flights->begun), *answer = PyObject_CallNoArgs(begun);
+    Py_DECREF(begun);
+    Py_XDECREF(answer);
+    return answer ? 0 : -1;
+}
+
 int
 flights_send(InFlightTable *flights, InFlight *entry, PyObject *topic, PyObject *value, PyObject *key, PyObject *timestamp,
              PyObject *headers)
@@ -246,6 +262,8 @@ flights_send(InFlightTable *flights, InFlight *entry, PyObject *topic, PyObject 
         PyErr_SetString(PyExc_AttributeError, "produce");
         return -1;
     }
+    if (flights_begin(flights))
+        return -1;
     PyObject *arguments[] = {NULL, topic, value, key, (PyObject *)entry, timestamp, headers};
     flights_add(flights, entry);
     PyObject *answer =

@@ -30,7 +30,7 @@ typedef struct InFlight {
 
 typedef struct InFlightTable {
     PyObject_HEAD
-    PyObject *acknowledged, *failed, *produce;
+    PyObject *acknowledged, *failed, *produce, *begun;
     InFlight *first, *last;
     Py_ssize_t count;
     char ready, sampling;

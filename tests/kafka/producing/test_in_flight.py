@@ -94,6 +94,20 @@ def test_a_record_from_the_disk_and_one_sample_are_told(way: Way) -> None:
     assert (way.flights.sampling, disk.place, way.stream.acknowledged) == (False, 40, 3)
 
 
+def test_the_first_on_its_way_is_told_each_time_nothing_was(way: Way) -> None:
+    begun: list[int] = []
+    way.flights.begun = lambda: begun.append(len(way.calls))
+    first, second, third = (way.entry(n) for n in range(3))
+    way.flights.hand_over(first)
+    way.flights.hand_over(second)
+    assert begun == [0]
+    first(None, "message")
+    second(None, "message")
+    way.flights.hand_over(third)
+    assert begun == [0, 2]
+    assert way.flights.entries() == [third]
+
+
 def test_an_error_leaves_it_on_its_way_until_it_is_ended(way: Way) -> None:
     entry = way.entry()
     way.flights.hand_over(entry)

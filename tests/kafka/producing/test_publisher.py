@@ -307,6 +307,23 @@ async def test_a_defect_in_what_the_timer_does_ends_the_run_and_reports_are_serv
     assert len(feed.errors) == 1
 
 
+async def test_reports_are_looked_for_as_soon_as_something_is_on_its_way_and_hardly_where_nothing_is(
+    mock: MockCluster, unique: str
+) -> None:
+    config, loop = config_for(mock.bootstrap, unique), asyncio.get_running_loop()
+    topics_on(mock, config)
+
+    def due_s() -> float:
+        return publisher._timer.when() - loop.time()
+
+    async with running(config, NullFlow()) as publisher:
+        await aeventually(lambda: due_s() > 0.05, "a long wait, as nothing is on its way")
+        publisher.publish(ticker(0))
+        assert due_s() <= 0.01
+        await aeventually(lambda: publisher.accounting()[config.ticker_topic].acknowledged == 1, "it is stored")
+        await aeventually(lambda: due_s() > 0.05, "a long wait again")
+
+
 async def test_open_needs_an_answer(unique: str) -> None:
     publisher = Publisher(config_for(f"nosuch.invalid:{free_port()}", unique))
     with pytest.raises(KafkaFailed, match="is unknown"):

@@ -62,7 +62,7 @@ class InFlightTable:
 
     *acknowledged* is told of entries that are on disk, and of any one after ``sampling`` was set; they are counted
     already. *failed* is told of errors, and the entry stays until :meth:`end`. ``produce`` is the producer's;
-    ``ready`` says whether it may be called.
+    ``ready`` says whether it may be called. ``begun`` is called when nothing was on its way and something is to be.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class InFlightTable:
     ) -> None:
         self.acknowledged, self.failed = acknowledged, failed
         self.produce: Callable[..., None] | None = None
+        self.begun: Callable[[], object] | None = None
         self.ready = self.sampling = False
         self._entries: dict[InFlight, None] = {}
 
@@ -80,6 +81,8 @@ class InFlightTable:
         """Call ``produce``; raises what that raises, and the entry is not on its way then."""
         if entry.flights is not None:
             raise ValueError("the entry is on its way already")
+        if not self._entries and self.begun is not None:
+            self.begun()
         record = entry.record
         self._entries[entry] = None
         entry.flights = self

@@ -1,4 +1,4 @@
-"""What became of every record: counted once, as it ends, and exported a few hundred times a second, not per record.
+"""What became of every record: counted once, as it ends, and exported ten times a second, not per record.
 
 ``events = acknowledged + conflated + dropped + failed + spilled + in flight`` holds whenever no method of the publisher
 is running. ``spilled`` records wait on disk and leave that column when Kafka acknowledges them. What an earlier run

@@ -37,7 +37,9 @@ from tickwire.records.kinds import KINDS, topics_by_kind
 
 logger = logging.getLogger(__name__)
 
-_TICK_S = 0.005
+_DRAIN_S = 0.005  # between two looks while records wait, or a producer is replaced
+_TICK_S = 0.01  # while reports are to come
+_EXPORT_S = 0.1  # otherwise, and between two exports
 _LOOK_S = 2.0  # for Kafka to answer, and between two looks, after a start without it
 _LONGEST_LOOK_S = 60.0  # after log-ins that were refused, which may lock an account
 
@@ -87,6 +89,7 @@ class Publisher:
         self._left: list[InFlight] | None = None  # at the end: what is neither acknowledged nor on disk
         self._connecting: asyncio.Task[None] | None = None
         self._failed = False
+        self._export_at = 0.0
         self._tell: Callable[[TickwireError], object] = self.flows.failed
 
     def open(self) -> None:
@@ -141,6 +144,7 @@ class Publisher:
         )
         self._looking = loop.create_task(self._look())
         self._timer = loop.call_later(_TICK_S, self._tick)
+        self._link.flights.begun = self._wake
 
     async def _look(self) -> None:
         await asyncio.gather(self._partitions.run(), self._rights.run(), self._schemas.watch(self._fail))
@@ -190,6 +194,7 @@ class Publisher:
         """Deliver what is left for at most *seconds*, write the rest to disk; return how many records are lost."""
         self.started = False
         self._timer.cancel()
+        self._link.flights.begun = None
         if self._connecting is not None:
             self._connecting.cancel()
         self._looking.cancel()
@@ -281,9 +286,19 @@ class Publisher:
         if entry.place != IN_MEMORY:
             self._buffer.ended(entry)
 
+    def _wake(self) -> None:
+        """Look soon, because a report is to come."""
+        if self._timer.when() > self._loop.time() + _TICK_S:
+            self._timer.cancel()
+            self._timer = self._loop.call_later(_TICK_S, self._tick)
+
     def _tick(self) -> None:
-        self._timer = self._loop.call_later(_TICK_S, self._tick)
         self._carefully(self._serve)
+        if self._behind or self._books or not self._link.flights.ready:
+            wait = _DRAIN_S
+        else:
+            wait = _TICK_S if self._link.busy else _EXPORT_S
+        self._timer = self._loop.call_later(wait, self._tick)
 
     def _carefully(self, work: Callable[[], None]) -> None:
         """Do *work*; a defect that shows in it ends the run, and not the serving alone."""
@@ -302,7 +317,9 @@ class Publisher:
             self._restart_books()
         self._buffer.sync()
         self.place.look()
-        self._export()
+        if self._loop.time() >= self._export_at:
+            self._export_at = self._loop.time() + _EXPORT_S
+            self._export()
 
     def _drain(self) -> None:
         """Hand over what waits: first what an earlier run left, then the rest."""
