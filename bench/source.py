@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import pickle
+import re
 import socket
 import sys
 import threading
@@ -23,6 +24,7 @@ from bench.frames import Feed
 
 FOLDER = "TICKWIRE_BENCH_FRAMES"  # of feeds that are used again
 _CHUNK = 256 * 1024
+_CHEAP = 100  # levels a side of the snapshot with which a book begins
 _ONE_CONNECTION = 200  # symbols; with more the reader may have several, and each gets what it subscribed to
 _MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 
@@ -33,6 +35,7 @@ class Source:
     def __init__(self, feed: Feed, rate: int, repeat: int) -> None:
         self._feed, self._rate, self._repeat = feed, rate, repeat
         self._wanted = sum("depth" in path for path in feed.bodies)
+        self._begun = {name: number for name, number in map(_of_change, feed.first) if name}
         self._fetched = threading.Event()
         self._routed = len(feed.symbols) > _ONE_CONNECTION
         self._missing = set(feed.symbols)
@@ -68,12 +71,16 @@ class Source:
 
     def _answer(self, peer: socket.socket, target: str) -> None:
         url = urlsplit(target)
-        symbol = parse_qs(url.query).get("symbol")
+        query = parse_qs(url.query)
+        symbol, limit = query.get("symbol"), int(query.get("limit", ["0"])[0])
         body = self._feed.bodies[url.path + (f"?symbol={symbol[0]}" if symbol else "")]
+        more = 0 < limit <= _CHEAP and body.count(b'["') >= 2 * limit  # will be asked for
+        if symbol and limit > _CHEAP:  # by a book that has taken the first change by then
+            body = body.replace(b"%d" % frames.SNAPSHOT_ID, self._begun[symbol[0]])
         peer.sendall(
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
         )
-        if symbol:
+        if symbol and not more:
             self._wanted -= 1
             if not self._wanted:
                 self._fetched.set()
@@ -137,6 +144,12 @@ class Source:
                 peer.sendall(b"".join(self._feed.frames[at:due]))
                 at = due
             time.sleep(0.0002)
+
+
+def _of_change(frame: bytes) -> tuple[str, bytes]:
+    """The symbol and the last number of a change of Binance's; nothing of other frames."""
+    found = re.search(rb'"depthUpdate".*"s":"(\w+)".*"u":(\d+)', frame)
+    return (found[1].decode(), found[2]) if found else ("", b"")
 
 
 def _read_head(peer: socket.socket) -> str | None:

@@ -78,9 +78,9 @@ class Followed:
     def _produce(self, _topic: str, value: bytes, *_: Any, **__: Any) -> None:
         self.sent.append(msgspec.json.decode(value))
 
-    def follow(self, *names: str, depth: int = -1) -> None:
+    def follow(self, *names: str, depth: int = -1, least: int = 0) -> None:
         book = self.book.bids, self.book.asks
-        self.way.follow("a", names or ("a",), "A", b'{"bids":', *book, self.state, depth)
+        self.way.follow("a", names or ("a",), "A", b'{"bids":', *book, self.state, depth, least)
 
 
 SHAPES = {

@@ -227,6 +227,7 @@ class Session:
                 self.handle(self.adapter.resync(symbol))
 
     def _fetched(self, fetch: Fetch) -> None:
+        self.adapter.asking(fetch)
         at, broken = urlsplit(fetch.path), self._now()
         answer = self.dialect.rest(at.path, dict(parse_qsl(at.query)), self.now_us, stale=self.stale and broken)
         body = b'{"code":"50011","msg":"busy"}' if self.broken_body and broken else answer.body.encode()
@@ -246,6 +247,8 @@ class Session:
                     one = output.symbol if isinstance(output, Fetch) else None
                     self.later = [o for o in self.later if not (isinstance(o[1], Fetch) and o[1].symbol == one)]
                     delay_s = 0.0 if isinstance(output, Resync) else output.delay_s
+                    if isinstance(output, Fetch) and not delay_s:
+                        self.adapter.asking(output)  # the answer comes two steps later
                     self.later.append((self.steps + 2 + int(delay_s * 5), output))
                 case Reconnect():
                     self.connect()

@@ -58,17 +58,27 @@ class TestBookProcedure:
     def test_the_first_event_asks_for_the_snapshot_and_later_ones_do_not(self) -> None:
         adapter = book_adapter()
         assert fetches(adapter.receive(depth(1, 1), 1)) == [
-            Fetch(BTC, "/api/v3/depth?symbol=BTCUSDT&limit=1000", 50, 0.0)
+            Fetch(BTC, "/api/v3/depth?symbol=BTCUSDT&limit=100", 5, levels=100)
         ]
         assert adapter.receive(depth(2, 2), 1) == []
         assert adapter.book(BTC) is None
 
-    @pytest.mark.parametrize(
-        ("asked", "limit", "weight"), [(1, 1000, 50), (1000, 1000, 50), (1001, 1001, 250), (9999, 5000, 250)]
-    )
-    def test_the_limit_is_at_least_1000_and_costs_what_is_documented(self, asked: int, limit: int, weight: int) -> None:
-        (fetch,) = fetches(book_adapter(depth=asked).receive(depth(1, 1), 1))
-        assert (fetch.path, fetch.weight) == (f"/api/v3/depth?symbol=BTCUSDT&limit={limit}", weight)
+    @pytest.mark.parametrize(("asked", "limits"), [(1, [100, 1000]), (501, [100, 1000, 5000])])
+    def test_a_book_begins_with_the_cheapest_snapshot_and_is_deepened_as_far_as_its_depth_needs(
+        self, asked: int, limits: list[int]
+    ) -> None:
+        adapter, weights = book_adapter(depth=asked), {100: 5, 1000: 50, 5000: 250}
+        outputs = adapter.receive(depth(1, 1), 1)
+        for limit in limits:
+            (fetch,) = fetches(outputs)
+            assert (fetch.path, fetch.weight) == (f"/api/v3/depth?symbol=BTCUSDT&limit={limit}", weights[limit])
+            adapter.asking(fetch)
+            sides = [[[str(price + sign * n), "1"] for n in range(limit)] for price, sign in ((9000, -1), (9001, 1))]
+            body = msgspec.json.encode({"lastUpdateId": 1, "bids": sides[0], "asks": sides[1]})
+            outputs = adapter.fetched(fetch, body, 2)
+            message = next(o for o in outputs if isinstance(o, OrderBook))
+            assert message.depth == min(asked, limit)
+        assert fetches(outputs) == []
 
     def test_buffered_events_up_to_the_snapshot_are_dropped_and_the_others_follow_it(self) -> None:
         adapter = book_adapter()
@@ -376,7 +386,7 @@ class TestNames:
     def test_a_name_outside_ascii_stays_one_query_parameter(self) -> None:
         """Binance lists symbols in Chinese characters."""
         (fetch,) = fetches(book_adapter(derive("币安-USDT")).receive(depth(1, 1, "币安USDT"), 1))
-        assert fetch.path == "/api/v3/depth?symbol=%E5%B8%81%E5%AE%89USDT&limit=1000"
+        assert fetch.path == "/api/v3/depth?symbol=%E5%B8%81%E5%AE%89USDT&limit=100"
 
 
 def test_a_retry_asks_for_the_streams_that_were_not_answered_and_nothing_else() -> None:

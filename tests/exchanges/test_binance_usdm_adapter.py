@@ -13,7 +13,7 @@ from tickwire.exchanges.contract import Fetch, Send, Symbol
 BTC = Symbol("BTC-USDT-PERP", "BTCUSDT", "perpetual", "USDT")
 COIN = Symbol("ETH-USDC-PERP", "ETHUSDC", "perpetual", "USDC")
 DATED = Symbol("BTC-USDT-261225", "BTCUSDT_261225", "future", "USDT")
-FETCH = Fetch(BTC, "/fapi/v1/depth?symbol=BTCUSDT&limit=1000", 20)
+FETCH = Fetch(BTC, "/fapi/v1/depth?symbol=BTCUSDT&limit=50", 2, levels=50)
 SNAPSHOT = b'{"lastUpdateId":100,"bids":[["10","1"]],"asks":[["11","1"]]}'
 
 

@@ -19,7 +19,7 @@ def bridged(
 ) -> BridgedBook:
     """A book whose snapshots' bodies are their numbers, unless all are *snapshot*."""
     return BridgedBook(
-        messages(), FETCH, lambda body: snapshot or BookEvent([("50", "1")], [], int(body)), follows, bridges
+        messages(), [FETCH], lambda body: snapshot or BookEvent([("50", "1")], [], int(body)), follows, bridges
     )
 
 
@@ -48,7 +48,7 @@ def test_whatever_is_lost_doubled_or_late_a_valid_book_is_one_that_the_exchange_
     steps = st.tuples(st.integers(1, 3), st.integers(40, 160), st.integers(0, 3))
     exchange = venue(data.draw(st.lists(steps, max_size=14)))
     follows, bridges = RULES[rule]
-    kept = BridgedBook(messages(), FETCH, lambda body: exchange.snapshot(int(body)), follows, bridges)
+    kept = BridgedBook(messages(), [FETCH], lambda body: exchange.snapshot(int(body)), follows, bridges)
     reader, waiting = Reader(), list[Fetch]()
     numbers = [FIRST]
     for event in exchange.events:
@@ -186,7 +186,7 @@ def test_a_clock_set_back_while_the_snapshot_was_on_its_way_is_no_gap() -> None:
 
 
 def test_a_gap_behind_a_snapshot_leaves_the_events_kept_to_the_next_start() -> None:
-    kept = BridgedBook(messages(), FETCH, lambda body: change(int(body), -1), by_range, reaches=lambda *_: "next")
+    kept = BridgedBook(messages(), [FETCH], lambda body: change(int(body), -1), by_range, reaches=lambda *_: "next")
     (fetch,) = fetches(kept.change(change(103, 103), 1))
     kept.change(change(104, 104), 1)
     assert actions(kept.fetched(fetch, b"101", 1)) == [("snapshot", "initial"), ("invalid", "gap")]

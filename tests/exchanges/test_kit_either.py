@@ -16,7 +16,7 @@ AGAIN: list[Output] = [Send(b"again")]
 
 def either() -> EitherBook:
     """A book whose bodies are the numbers of snapshots."""
-    return EitherBook(messages(), FETCH, lambda body: whole(int(body)), lambda _: AGAIN, by_previous, by_range)
+    return EitherBook(messages(), [FETCH], lambda body: whole(int(body)), lambda _: AGAIN, by_previous, by_range)
 
 
 def whole(number: int) -> BookEvent:
@@ -87,7 +87,7 @@ def test_whatever_is_lost_doubled_or_late_a_valid_book_is_one_that_the_exchange_
     steps = st.tuples(st.integers(1, 3), st.integers(40, 160), st.integers(0, 3))
     exchange = venue(data.draw(st.lists(steps, max_size=14)))
     read = lambda body: exchange.snapshot(int(body))  # noqa: E731 - one line in a test
-    kept = EitherBook(messages(), FETCH, read, lambda _: AGAIN, by_previous, by_range)
+    kept = EitherBook(messages(), [FETCH], read, lambda _: AGAIN, by_previous, by_range)
     reader, numbers = Reader(), [FIRST]
     waiting: list[Fetch] = []
     for event in exchange.events:

@@ -89,7 +89,7 @@ def test_every_other_one_begins_right_behind_the_one_before(first: int, last: in
 def test_changes_are_kept_until_a_snapshot_that_reaches_them() -> None:
     adapter = Adapter([BTC], ["orderbook"], 100)
     _, fetch = adapter.receive(depth(20, 22, [("5", "2")]), 1)
-    assert fetch == Fetch(BTC, "/api/v3/depth?symbol=BTCUSDT&limit=5000", 1)
+    assert fetch == Fetch(BTC, "/api/v3/depth?symbol=BTCUSDT&limit=5000", 1, levels=5000)
     (again,) = adapter.fetched(fetch, body(18, []), 2)
     assert isinstance(again, Fetch)
     assert again.delay_s > 0

@@ -145,6 +145,27 @@ async def test_books_go_over_to_a_new_connection_without_being_invalid(
     assert feed.accounting()["callback_errors"] == 0
 
 
+@pytest.mark.parametrize(("name", "few"), [("binance", 100), ("binance_usdm", 50)])
+async def test_books_begin_with_few_levels_and_become_whole_without_being_invalid(name: str, few: int) -> None:
+    async with SimulatedExchange(name, symbols=3, rate=300) as exchange:
+        reader, begun = Reader(), list[int]()
+        feed = feed_of(exchange)
+        feed.add_callback(reader)
+        feed.add_callback(lambda e: begun.append(len(e.bids)) if getattr(e, "reason", None) == "initial" else None)
+
+        def read() -> list[Any]:
+            return [[list(map(list, side.top())) for side in (book.bids, book.asks)] for book in reader.books.values()]
+
+        async with feed:
+            await aeventually(lambda: len(reader.books) == 3, "all books")
+            await aeventually(lambda: all(len(bids) > 2 * few for bids, _ in read()), "deeper ones")
+            await exchange.freeze()
+            whole = [[book["bids"], book["asks"]] for book in exchange.books(5000).values()]
+            await aeventually(lambda: read() == [whole[list(exchange.books(1)).index(s)] for s in reader.books], "all")
+    assert begun == [few] * 3
+    assert reader.reasons <= {None, "initial", "keyframe", "disconnect"}
+
+
 async def test_books_begin_by_rest_where_no_snapshot_comes_over_the_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     dialect = simulator.load("okx")
     monkeypatch.setattr(dialect, "snapshot_path", "/api/v5/market/books")

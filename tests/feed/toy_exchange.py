@@ -167,6 +167,9 @@ class Adapter:
         self._numbers[name] = number
         return [_book(found, "delta", None, received_us, number, bids, asks)]
 
+    def asking(self, fetch: Fetch) -> None:
+        pass
+
     def fetched(self, fetch: Fetch, body: bytes, received_us: int) -> list[Output]:
         return self.receive(body, received_us)
 

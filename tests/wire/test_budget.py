@@ -52,6 +52,15 @@ def test_a_request_waits_just_until_enough_has_been_forgotten() -> None:
     assert budget.wait_s(30, 60.0) == 0.0
 
 
+def test_what_can_wait_leaves_a_part_of_the_limit_to_others() -> None:
+    budget = WeightBudget([Limit(100, WINDOW_S)])
+    budget.spend(20, 0.0)
+    budget.spend(20, 10.0)
+    assert budget.wait_s(20, 10.0, share=0.5) == 50.0
+    assert budget.wait_s(20, 10.0, share=0.75) == budget.wait_s(60, 10.0) == 0.0
+    assert budget.wait_s(20, 60.0, share=0.5) == 0.0
+
+
 def test_a_request_heavier_than_the_limit_waits_for_an_unused_minute() -> None:
     budget = WeightBudget([Limit(10, WINDOW_S)])
     assert budget.wait_s(50, 0.0) == 0.0

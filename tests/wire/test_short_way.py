@@ -325,6 +325,27 @@ def test_both_ways_send_and_count_the_same(script: list[Any], spaced: bool) -> N
     assert short == [long] * len(FORMS)
 
 
+@pytest.mark.parametrize("mode", ["delta", "snapshot"])
+async def test_on_every_way_no_more_is_promised_than_is_known(mode: str) -> None:
+    asked = []
+    sides = [[[str(price + sign * n), "1"] for n in range(100)] for price, sign in ((5000, -1), (6000, 1))]
+    for short, form in WAYS:
+        with use(form):
+            chain = Chain(short=short, mode=mode)
+            chain.message(depth(b"BTCUSDT", 1, 1, b"[]", b"[]"))
+            chain.fetched(msgspec.json.encode({"lastUpdateId": 0, "bids": sides[0], "asks": sides[1]}))
+            taken = chain.long_way()
+            for n in range(99):
+                gone, changed = b'[["%d","0"]]' % (5000 - n), b'[["6000","%d"]]' % (n + 2)
+                chain.message(depth(b"BTCUSDT", n + 2, n + 2, gone, changed))
+            for n, (_, value, *_more) in enumerate(chain.sent[-99:]):
+                assert 0 < msgspec.json.decode(value)["depth"] <= min(25, 99 - n)
+            asked.append((chain.seen(), [(fetch.path, fetch.share) for fetch in chain.fetches]))
+            assert not short or len(taken) < 40
+    assert asked == [asked[0]] * len(WAYS)
+    assert asked[0][1][-1] == ("/api/v3/depth?symbol=BTCUSDT&limit=1000", 0.75)
+
+
 @given(st.lists(actions, max_size=15), st.booleans(), st.sampled_from(["delta", "snapshot"]))
 @settings(max_examples=25, deadline=None)
 def test_every_way_sends_the_same_in_every_format(script: list[Any], spaced: bool, mode: str) -> None:

@@ -77,6 +77,7 @@ class FollowedBook(Struct):
     asks: Side
     state: UpdateId
     depth: int | None  # levels a side that are kept; None: all
+    least: int  # levels a side that must be known
 
     def is_next(self, rule: Rule, change: Change) -> bool:
         """Tell whether a change may be applied."""
@@ -92,7 +93,7 @@ class FollowedBook(Struct):
     def apply(self, change: Change, rule: Rule) -> bool:
         """Apply a change, and make its levels those that a reader has to apply. False: it is for the adapter.
 
-        There it changes nothing more, as each level's size is set and not added to, and is found wrong again.
+        There it changes nothing more, as each level's size is set and not added to, and is found the same again.
         """
         try:
             if rule.whole:
@@ -102,6 +103,8 @@ class FollowedBook(Struct):
                 change.bids = self.bids.change(change.bids, self.depth)
                 change.asks = self.asks.change(change.asks, self.depth)
         except ValueError:
+            return False
+        if min(self.bids.known(self.least), self.asks.known(self.least)) < self.least:
             return False
         if rule.digest is not None and crc32(digest_text(self.bids, self.asks, *rule.digest)) != change.checksum:
             return False

@@ -4,7 +4,7 @@ Levels come as tuples of price and size, or as JSON text (:class:`msgspec.Raw`) 
 form answers text with text, so that a change goes from the frame to Kafka without an object a level.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from operator import gt
 from typing import Any, TypeAlias
@@ -75,17 +75,20 @@ def _written(number: object) -> str:
 class Side:
     """Levels of one side, best first. A level is found by its price's value, whatever zeros the text ends with.
 
+    All that the exchange has stands in it, unless it is bound: then what lies behind its *horizon* may be missing.
+
     In text the exchange writes levels as JSON objects where there are *names*, which are those of price and size, and
     sizes as numbers of contracts of *factor* units: see :func:`read_levels`.
     """
 
-    __slots__ = ("_keys", "_levels", "_names", "_sign", "factor")
+    __slots__ = ("_horizon", "_keys", "_levels", "_names", "_sign", "factor")
 
     def __init__(self, *, highest_first: bool = False, names: Names | None = None, factor: str = "1") -> None:
         self._sign = -1 if highest_first else 1
         self._names, self.factor = names, factor
         self._keys: list[int] = []  # sign * price_key, ascending, so that the best level is the first
         self._levels: dict[int, Level] = {}
+        self._horizon: int | None = None  # a key
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -140,14 +143,23 @@ class Side:
     def replace(self, now: "Side") -> Raw:
         """Become what *now* is, which is of no use then; return the levels that a reader has to apply to do the same.
 
-        A level whose price or size is spelled otherwise is another one.
+        A level whose price or size is spelled otherwise is another one. The horizon is that of *now*.
         """
         known, wanted = self._levels, now._levels  # noqa: SLF001 - of this class
         keys = sorted(known.keys() | wanted.keys())
         changed = [key for key in keys if known.get(key) != wanted.get(key)]
         changes = [wanted[key] if key in wanted else (known[key][0], _GONE) for key in changed]
-        self._keys, self._levels = now._keys, wanted  # noqa: SLF001 - as above
+        self._keys, self._levels, self._horizon = now._keys, wanted, now._horizon  # noqa: SLF001 - as above
         return Raw(msgspec.json.encode(changes))
+
+    def bound(self) -> None:
+        """Make the worst level the horizon; on an empty side nothing happens."""
+        if self._keys:
+            self._horizon = self._keys[-1]
+
+    def known(self, most: int) -> int:
+        """How many of the best *most* levels lie within the horizon; *most*, however few there are, without one."""
+        return most if self._horizon is None else min(most, bisect_right(self._keys, self._horizon))
 
     def best(self) -> Level | None:
         """The best level, None where the side is empty."""

@@ -7,6 +7,7 @@ Contracts: https://developers.binance.com/docs/derivatives/usds-margined-futures
 import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta, Raw, Struct, field
@@ -14,7 +15,7 @@ from msgspec import Meta, Raw, Struct, field
 from tickwire.errors import FrameRejected
 from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
-from tickwire.exchanges.contract import Channel, Output, Reconnect, malformed
+from tickwire.exchanges.contract import Channel, Fetch, Output, Reconnect, Symbol, malformed
 from tickwire.exchanges.kit import BookEvent, BridgedBook, Item, KitAdapter, Method
 from tickwire.exchanges.kit.continuity import NO_NUMBER
 
@@ -97,6 +98,12 @@ def read_snapshot(body: bytes) -> BookEvent:
     """Read a snapshot of a book. Raises what msgspec does."""
     snapshot = _decode_snapshot(body)
     return BookEvent(snapshot.bids, snapshot.asks, snapshot.last_update_id)
+
+
+def snapshots(symbol: Symbol, path: str, weights: Mapping[int, int]) -> list[Fetch]:
+    """The snapshots of a book, by levels a side and what each weighs."""
+    path = f"{path}?symbol={quote(symbol.native)}&limit="
+    return [Fetch(symbol, f"{path}{levels}", weight, levels=levels) for levels, weight in weights.items()]
 
 
 class BinanceAdapter(KitAdapter[BridgedBook]):

@@ -102,7 +102,7 @@ class OkxAdapter(KitAdapter[EitherBook]):
         fetch = Fetch(symbol, f"/api/v5/market/books?instId={quote(symbol.native)}&sz={_DEPTH}", 1, group="books")
         messages = self.messages(symbol)
         rules = chained, chained_on_snapshot, partial(checksum, symbol.contract_size)
-        return EitherBook(messages, fetch, read_snapshot, self.again, *rules, short_way=self.short_way)
+        return EitherBook(messages, [fetch], read_snapshot, self.again, *rules, short_way=self.short_way)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
         """Ask for channels of instruments."""

@@ -2,17 +2,17 @@
 
 Streams and the order book's procedure: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
 Snapshot, listing and their weights: https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints
-"""
 
-from urllib.parse import quote
+A book begins with a snapshot of 100 levels (weight 5) and is deepened to 1,000 (50) or 5,000 (250).
+"""
 
 import msgspec
 from msgspec import Struct, field
 
 from tickwire.events.rules import NEXT, Rule
 from tickwire.exchanges import contract
-from tickwire.exchanges._binance import BinanceAdapter, read_snapshot
-from tickwire.exchanges.contract import Fetch, Symbol, decoded
+from tickwire.exchanges._binance import BinanceAdapter, read_snapshot, snapshots
+from tickwire.exchanges.contract import Symbol, decoded
 from tickwire.exchanges.kit import BridgedBook, by_range
 from tickwire.exchanges.symbols import Listing, named_by_rule
 
@@ -35,7 +35,7 @@ EXCHANGE = contract.Exchange(
     checks=("sequence",),
 )
 
-_SNAPSHOT_WEIGHTS = {1000: 50, 5000: 250}  # up to this limit: this weight; fewer than 1000 levels rot soon
+_SNAPSHOTS = {100: 5, 1000: 50, 5000: 250}  # levels a side, weight
 # As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
 _TICKER_SHAPE = b'{"stream":"~@bookTicker","data":{"u":#,"s":"$","b":"%","B":"%","a":"%","A":"%"+}}'
 _DEPTH_SHAPE = b'{"stream":"~@depth@100ms","data":{"e":"depthUpdate","E":#m,"s":"$","U":#f,"u":#l,"b":=b,"a":=a+}}'
@@ -75,8 +75,5 @@ class Adapter(BinanceAdapter):
 
     def keep(self, symbol: Symbol) -> BridgedBook:
         """Make a book by the documented procedure."""
-        limit = max(self.depth, min(_SNAPSHOT_WEIGHTS))
-        weight = next(weight for most, weight in _SNAPSHOT_WEIGHTS.items() if limit <= most)
-        fetch = Fetch(symbol, f"/api/v3/depth?symbol={quote(symbol.native)}&limit={limit}", weight)
-        messages = self.messages(symbol)
-        return BridgedBook(messages, fetch, read_snapshot, by_range, short_way=self.short_way)
+        fetches = snapshots(symbol, "/api/v3/depth", _SNAPSHOTS)
+        return BridgedBook(self.messages(symbol), fetches, read_snapshot, by_range, short_way=self.short_way)

@@ -6,12 +6,11 @@ Streams: https://developers.binance.com/docs/derivatives/usds-margined-futures/w
 Keeping the book: …/websocket-market-streams/How-to-manage-a-local-order-book-correctly
 Snapshot, listing and their weights: https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api
 
-Sizes are in units of the base.
+Sizes are in units of the base. A book begins with a snapshot of 50 levels (weight 2) and is deepened to 1,000 (20).
 """
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
-from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -19,8 +18,8 @@ from msgspec import Meta, Struct, field
 from tickwire.errors import UnclearSymbol
 from tickwire.events.rules import PREVIOUS, Rule
 from tickwire.exchanges import contract
-from tickwire.exchanges._binance import BinanceAdapter, Combined, Number, TradeEvent, read_snapshot
-from tickwire.exchanges.contract import Channel, Fetch, Symbol, decoded
+from tickwire.exchanges._binance import BinanceAdapter, Combined, Number, TradeEvent, read_snapshot, snapshots
+from tickwire.exchanges.contract import Channel, Symbol, decoded
 from tickwire.exchanges.kit import BookEvent, BridgedBook, Verdict, by_previous
 from tickwire.exchanges.symbols import QUOTES, Listing, derivative, split_derivative
 
@@ -42,8 +41,7 @@ EXCHANGE = contract.Exchange(
     checks=("sequence",),
 )
 
-_SNAPSHOT_LEVELS, _SNAPSHOT_WEIGHT = 1000, 20  # fewer levels rot soon
-
+_SNAPSHOTS = {50: 2, 1000: 20}  # levels a side, weight
 
 # As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
 _DEPTH_SHAPE = (
@@ -105,10 +103,8 @@ class Adapter(BinanceAdapter):
 
     def keep(self, symbol: Symbol) -> BridgedBook:
         """Make a book by the documented procedure: "each new event's pu should be equal to the previous event's u"."""
-        path = f"/fapi/v1/depth?symbol={quote(symbol.native)}&limit={_SNAPSHOT_LEVELS}"
-        fetch = Fetch(symbol, path, _SNAPSHOT_WEIGHT)
-        messages = self.messages(symbol)
-        return BridgedBook(messages, fetch, read_snapshot, by_previous, _bridges, self.short_way)
+        fetches, messages = snapshots(symbol, "/fapi/v1/depth", _SNAPSHOTS), self.messages(symbol)
+        return BridgedBook(messages, fetches, read_snapshot, by_previous, _bridges, self.short_way)
 
 
 def _bridges(snapshot: int, event: BookEvent) -> Verdict:

@@ -86,7 +86,7 @@ class Adapter(DerivedAdapter[BridgedBook]):
         fetch = Fetch(symbol, f"/api/v2/order_book/{symbol.native}/", 1)
         messages = self.messages(symbol)
         reaches = partial(self._reaches, symbol.native)
-        return BridgedBook(messages, fetch, _read_snapshot, _by_time_or_at_once, by_time, reaches=reaches)
+        return BridgedBook(messages, [fetch], _read_snapshot, _by_time_or_at_once, by_time, reaches=reaches)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:  # noqa: ARG002 - requests have none
         """Ask for one channel."""

@@ -72,6 +72,7 @@ class Request(Struct, frozen=True):
     body: bytes | None = None  # JSON to POST; None: a GET
     weight: int = 1
     group: str = ""  # of the limits that it counts for
+    share: float = 1.0  # of the limits: it waits where more of them is spent, so that others find room
 
 
 T = TypeVar("T")
@@ -162,6 +163,8 @@ class Fetch(Struct, frozen=True):
     delay_s: float = 0.0  # wait so long before asking; 0: as soon as the budget allows
     why: str = ""  # what was wrong with the answer before
     group: str = ""  # of the limits that it counts for
+    share: float = 1.0  # as in `Request`
+    levels: int | None = None  # a side that were asked for; None: all there are
 
 
 class Resync(Struct, frozen=True):
@@ -222,7 +225,8 @@ class AdapterContract(Protocol):
     def __init__(self, symbols: Sequence[Symbol], channels: Sequence[Channel], depth: int) -> None:
         """Serve *symbols* on *channels*; *depth* is the number of book levels a side that must be true.
 
-        It is one of ``EXCHANGE.book_depths`` and goes into every book's messages as what is promised.
+        It is one of ``EXCHANGE.book_depths`` and goes into every book's messages as what is promised; fewer, where the
+        snapshot that the book began with does not reach so far.
         """
 
     spoken: Sequence[Channel]
@@ -242,6 +246,9 @@ class AdapterContract(Protocol):
 
         Raises :exc:`~tickwire.errors.FrameRejected` and stays usable.
         """
+
+    def asking(self, fetch: Fetch) -> None:
+        """Note that the request for this leaves now: its answer says how things were at some time from now on."""
 
     def fetched(self, fetch: Fetch, body: bytes, received_us: Micros) -> list[Output]:
         """Translate a fetched body. Raises :exc:`~tickwire.errors.FrameRejected`; the feed then fetches again."""

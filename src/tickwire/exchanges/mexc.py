@@ -58,6 +58,8 @@ EXCHANGE = contract.Exchange(
     checks=("sequence",),
 )
 
+_MOST_LEVELS = 5000  # a side, of a snapshot
+
 _NAMES: dict[Channel, str] = {"ticker": "bookTicker", "orderbook": "depth", "trade": "deals"}  # ours, MEXC's
 _CHANNELS: dict[str, Channel] = {name: channel for channel, name in _NAMES.items()}
 _SIDES: dict[int, TakerSide] = {1: "buy", 2: "sell"}
@@ -89,10 +91,10 @@ class Adapter(KitAdapter[BridgedBook]):
 
         "``fromVersion`` = previous ``toVersion`` + 1".
         """
-        fetch = Fetch(symbol, f"/api/v3/depth?symbol={symbol.native}&limit=5000", 1)
+        fetch = Fetch(symbol, f"/api/v3/depth?symbol={symbol.native}&limit={_MOST_LEVELS}", 1, levels=_MOST_LEVELS)
         messages = self.messages(symbol)
         rules = by_first, by_range
-        return BridgedBook(messages, fetch, read_snapshot, *rules, self.short_way, in_frames=("{0}", "{0}"))
+        return BridgedBook(messages, [fetch], read_snapshot, *rules, self.short_way, in_frames=("{0}", "{0}"))
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
         """Ask for one stream."""

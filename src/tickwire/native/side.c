@@ -46,9 +46,8 @@ make_room(Side *side, Py_ssize_t count)
     return 0;
 }
 
-/* The first place, from the worst, whose key is not below *key*. Looks near the best first. */
-static Py_ssize_t
-find(const Side *side, Key key)
+Py_ssize_t
+side_find(const Side *side, Key key)
 {
     const Level *levels = side->levels;
     Py_ssize_t high = side->count, step = 1, low;
@@ -70,7 +69,7 @@ find(const Side *side, Key key)
 static int
 change_one(Side *side, const Change *change)
 {
-    Py_ssize_t at = find(side, change->key);
+    Py_ssize_t at = side_find(side, change->key);
     int known = at < side->count && side->levels[at].key == change->key;
     if (change->zero) {
         if (known) {
@@ -232,6 +231,7 @@ side_become(Side *side, Side *now, Changes *changes)
     changes->canonical = 0;
     Side swapped = *side;
     side->levels = now->levels, side->count = now->count, side->room = now->room;
+    side->horizon = now->horizon, side->bound = now->bound;
     now->levels = swapped.levels, now->count = swapped.count, now->room = swapped.room;
     return 0;
 }

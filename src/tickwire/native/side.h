@@ -108,6 +108,8 @@ struct Side {
     PyObject_HEAD
     Level *levels; /* the best stands last */
     Py_ssize_t count, room;
+    Key horizon;     /* of the worst price up to which all levels are known */
+    int bound;       /* there is one */
     int sign;
     PyObject *names; /* of price and size where levels are objects, else NULL */
     Layout layout;   /* with their text */
@@ -125,8 +127,17 @@ level_text(const Level *level)
     return text;
 }
 
+/* Whether the best *least* levels lie within the horizon. */
+static inline int
+side_knows(const Side *side, Py_ssize_t least)
+{
+    return !side->bound || least <= 0 || (side->count >= least && side->levels[side->count - least].key >= side->horizon);
+}
+
 PyObject *side_as_text(const Side *side, Py_ssize_t depth); /* of the best *depth* levels, as msgspec.Raw */
 PyObject *pair_of(const Level *level);
+/* The first place, from the worst, whose key is not below *key*. Looks near the best first. */
+Py_ssize_t side_find(const Side *side, Key key);
 /* Drops the *extra* worst levels. */
 void side_drop(Side *side, Py_ssize_t extra);
 /* Makes *side* what *now* is, which gets what it was. What a reader has to apply is added to *changes*, in order, and its

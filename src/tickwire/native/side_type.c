@@ -157,6 +157,28 @@ side_truncate(Side *side, PyObject *argument)
 }
 
 static PyObject *
+side_make_bound(Side *side, PyObject *Py_UNUSED(ignored))
+{
+    if (side->count) {
+        side->horizon = side->levels[0].key;
+        side->bound = 1;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+side_known(Side *side, PyObject *argument)
+{
+    Py_ssize_t most = PyLong_AsSsize_t(argument);
+    if (most < 0) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_ValueError, "a depth is not negative");
+        return NULL;
+    }
+    return PyLong_FromSsize_t(side->bound ? Py_MIN(most, side->count - side_find(side, side->horizon)) : most);
+}
+
+static PyObject *
 side_best(Side *side, PyObject *Py_UNUSED(ignored))
 {
     if (!side->count)
@@ -232,6 +254,8 @@ static PyMethodDef side_methods[] = {
     {"text", (PyCFunction)(void (*)(void))side_text, METH_FASTCALL, NULL},
     {"replace", (PyCFunction)side_replace, METH_O, NULL},
     {"truncate", (PyCFunction)side_truncate, METH_O, NULL},
+    {"bound", (PyCFunction)side_make_bound, METH_NOARGS, NULL},
+    {"known", (PyCFunction)side_known, METH_O, NULL},
     {"best", (PyCFunction)side_best, METH_NOARGS, NULL},
     {"best_key", (PyCFunction)side_best_key, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},

@@ -246,20 +246,22 @@ class Books:
 
     def _handle_snapshot_mode(self, message: OrderBook) -> None:
         """Keep a book of our own, so that what is written is the state right after this message."""
-        state = self.states[message.exchange_symbol]
+        state, top = self.states[message.exchange_symbol], self.states[message.exchange_symbol].top
         state.sequencer.messages += 1
+        promised = self._depth if message.depth is None else min(self._depth, message.depth)
+        if top.depth != promised:
+            top.depth, top.prefix = promised, None
         if message.action == "delta":
             if state.sequencer.valid:
-                state.top.book.apply(message.bids, message.asks)
+                top.book.apply(message.bids, message.asks)
                 state.changed = message
                 if not self.interval_s:
                     self._write_top(state, message)
             return
         state.changed = None
         if message.action == "snapshot":
-            state.top.start(message.bids, message.asks)
-            message.bids, message.asks = message.bids[: self._depth], message.asks[: self._depth]
-            message.depth = self._depth
+            top.start(message.bids, message.asks)
+            message.bids, message.asks, message.depth = message.bids[:promised], message.asks[:promised], promised
         if state.sequencer.stamp(message) is not None:
             self._turned(state, message)
             self._emit(message)
@@ -276,7 +278,7 @@ class Books:
         if self._whole_books:
             book, depth = state.book_of(state.symbol), None
         else:
-            book, depth = state.top.book, self._depth
+            book, depth = state.top.book, state.top.depth
             state.changed = None
             state.top.write()
         message = None if book is None else state.sequencer.keyframe(book, now_us(), depth)

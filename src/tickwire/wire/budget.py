@@ -19,9 +19,12 @@ class WeightBudget:
             self._windows.setdefault(limit.group, []).append(_Window(limit))
         self._blocked_until = float("-inf")
 
-    def wait_s(self, weight: int, now: float, group: str = "") -> float:
-        """Seconds until a request of *weight* may leave; 0 for now. Too heavy ones wait for an unused window."""
-        waits = [window.wait_s(weight, now) for window in self._windows.get(group, ())]
+    def wait_s(self, weight: int, now: float, group: str = "", share: float = 1.0) -> float:
+        """Seconds until a request of *weight* may leave; 0 for now. Too heavy ones wait for an unused window.
+
+        With it no more than *share* of each limit is spent.
+        """
+        waits = [window.wait_s(weight, now, share) for window in self._windows.get(group, ())]
         return max(0.0, self._blocked_until - now, *waits)
 
     def spend(self, weight: int, now: float, group: str = "") -> None:
@@ -44,9 +47,9 @@ class _Window:
         self._spent: deque[tuple[float, int]] = deque()
         self._total = 0
 
-    def wait_s(self, weight: int, now: float) -> float:
+    def wait_s(self, weight: int, now: float, share: float) -> float:
         self._forget(now)
-        most = self._limit.weight
+        most = max(1, int(self._limit.weight * share))
         excess = self._total + min(weight, most) - most
         wait = 0.0
         for at, spent in self._spent:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
 from msgspec.structs import replace
@@ -87,8 +88,9 @@ class Fetches:
         while True:
             try:
                 self._asked[fetch.symbol] = fetch
+                request = Request(fetch.path, weight=fetch.weight, group=fetch.group, share=fetch.share)
                 try:
-                    body = await self._rest.ask(Request(fetch.path, weight=fetch.weight, group=fetch.group))
+                    body = await self._rest.ask(request, partial(self._adapter.asking, fetch))
                 finally:
                     fetch = self._asked.pop(fetch.symbol, fetch)
                 return self._adapter.fetched(fetch, body, now_us())

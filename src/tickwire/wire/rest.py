@@ -51,9 +51,9 @@ class Rest:
         self._origin, self._random = origin.rstrip("/"), random
         self.budget = WeightBudget(limits)
         self.last_trouble = ""  # why the last request was not answered, for whoever gives up
-        # Of each group, so that none waits for another's limit; first come, first served.
-        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._slots = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(_AT_ONCE))
+        # Of each group and share, so that none waits for another's limit; first come, first served.
+        self._turns: defaultdict[tuple[str, float], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._slots = defaultdict[tuple[str, float], asyncio.Semaphore](lambda: asyncio.Semaphore(_AT_ONCE))
 
     async def __aenter__(self) -> Self:
         """Make the client; nothing is connected yet."""
@@ -77,8 +77,8 @@ class Rest:
             found: T = e.value
             return found
 
-    async def ask(self, request: Request) -> bytes:
-        """Send *request* and try for as long as the caller waits; cancel to give up.
+    async def ask(self, request: Request, leaves: Callable[[], None] | None = None) -> bytes:
+        """Send *request* and try for as long as the caller waits; cancel to give up. It *leaves* with each try.
 
         Raises :exc:`~tickwire.errors.RequestRefused` where the exchange says that the request is wrong, and
         :exc:`~tickwire.errors.FrameRejected` for a body that is too large.
@@ -86,8 +86,10 @@ class Rest:
         backoff = Backoff(self._random)
         while True:
             try:
-                async with self._slots[request.group]:
+                async with self._slots[request.group, request.share]:
                     await self._admit(request)
+                    if leaves is not None:
+                        leaves()
                     return await self._send(request)
             except _TryLater as e:
                 if e.blocked_s is not None:
@@ -100,9 +102,9 @@ class Rest:
                 await asyncio.sleep(wait)
 
     async def _admit(self, request: Request) -> None:
-        weight, group = request.weight, request.group
-        async with self._turns[group]:
-            while (wait := self.budget.wait_s(weight, monotonic(), group)) > 0:  # noqa: ASYNC110 - time alone tells
+        weight, group, share = request.weight, request.group, request.share
+        async with self._turns[group, share]:
+            while (wait := self.budget.wait_s(weight, monotonic(), group, share)) > 0:  # noqa: ASYNC110 - time alone tells
                 await asyncio.sleep(wait)
             self.budget.spend(weight, monotonic(), group)
 

@@ -111,6 +111,12 @@ class KitAdapter(Generic[Kept]):
         """The exchange's own ping; None: the WebSocket's."""
         return self.ping_text
 
+    def asking(self, fetch: Fetch) -> None:
+        """Tell a book that the request for this leaves now."""
+        kept = self._books.get(fetch.symbol.native)
+        if kept is not None:
+            kept.asking(fetch)
+
     def fetched(self, fetch: Fetch, body: bytes, received_us: Micros) -> list[Output]:
         """Give a fetched body to its book. Raises :exc:`~tickwire.errors.FrameRejected`."""
         kept = self._books.get(fetch.symbol.native)

@@ -45,6 +45,7 @@ class KeptBook(UpdateId):
         self.suspect = False  # an event that may have changed it could not be read
         self.new = True  # no event has come yet
         self.followed = False  # a change was applied since its start
+        self.least = 0  # levels a side that must be known for a change to take the short way
         self._started_us = 0
         self._start: tuple[int, Micros | None] = BROKEN, None  # the number and time of the snapshot it began with
         self.restarting = False  # asked for again over the socket, and not there yet
@@ -79,8 +80,8 @@ class KeptBook(UpdateId):
         self.short = True
         if self._short_way is not None:
             names = tuple(name.format(self.native, self.messages.depth) for name in self._in_frames)
-            prefix = json_prefix("bids", delta)
-            self._short_way.follow(self.native, names, self.symbol.canonical, prefix, book.bids, book.asks, self, depth)
+            of_symbol = self.native, names, self.symbol.canonical, json_prefix("bids", delta)
+            self._short_way.follow(*of_symbol, book.bids, book.asks, self, depth, self.least)
 
     def leave(self) -> None:
         """Let no change take the short way."""
@@ -91,6 +92,9 @@ class KeptBook(UpdateId):
     def ask(self) -> list[Output]:
         """Ask for what starts the book again: nothing, unless there is a way to."""
         return []
+
+    def asking(self, fetch: Fetch) -> None:
+        """Note that the request for this leaves now."""
 
     def fetched(self, fetch: Fetch, body: bytes, received_us: Micros) -> list[Output]:  # noqa: ARG002 - for those that do
         """Take a fetched body: nothing was asked for."""

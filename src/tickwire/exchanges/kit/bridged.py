@@ -12,6 +12,7 @@ from tickwire.events.types import Micros
 from tickwire.exchanges.contract import UNREADABLE, Fetch, Output, malformed
 from tickwire.exchanges.kit.books import KeptBook
 from tickwire.exchanges.kit.continuity import BookEvent, Follows
+from tickwire.exchanges.kit.ladder import ALL, Ladder, known, urgent
 from tickwire.exchanges.messages import BookMessages
 
 _BUFFERED_EVENTS = 3000  # a symbol, while its snapshot is on its way: five minutes at ten events a second
@@ -25,7 +26,9 @@ _TOO_OLD = "the snapshot was older than the first event kept"
 class BridgedBook(KeptBook):
     """Events are kept until the snapshot is there, then those that it does not hold are applied, and all later ones.
 
-    *fetch* asks for a snapshot and *read* reads it. *follows* tells a hole between events, and *bridges*, where that
+    *fetches* ask for snapshots, the cheapest first, and *read* reads them. What lies behind the last level of a full
+    one is not known, so no more is promised than what lies in front of it, and a deeper one is fetched before too
+    little does; what that adds leaves as a change. *follows* tells a hole between events, and *bridges*, where that
     rule is another one, between the snapshot and its first event; *reaches* tells a snapshot that is too old for the
     events kept, where nothing numbers them. With a *short_way* the rules
     must be the same.
@@ -37,7 +40,7 @@ class BridgedBook(KeptBook):
     def __init__(
         self,
         messages: BookMessages,
-        fetch: Fetch,
+        fetches: Sequence[Fetch],
         read: Callable[[bytes], BookEvent],
         follows: Follows,
         bridges: Follows | None = None,
@@ -45,8 +48,8 @@ class BridgedBook(KeptBook):
         reaches: Follows | None = None,
         in_frames: Sequence[str] = ("{0}",),
     ) -> None:
-        super().__init__(fetch.symbol, messages, short_way, in_frames=in_frames)
-        self._fetch, self._read_body = fetch, read
+        super().__init__(fetches[0].symbol, messages, short_way, in_frames=in_frames)
+        self._ladder, self._wanted, self._read_body = Ladder(fetches, messages.depth), messages.depth, read
         self._follows, self._bridges = follows, bridges or follows
         self._reaches = reaches or self._bridges
         self._checksum: Checksum | None = None
@@ -56,6 +59,10 @@ class BridgedBook(KeptBook):
         self._asked: Fetch | None = None
         self._fetching = False  # the snapshot was asked for or will be, and not merely in case the symbol stays quiet
         self._tries = 0
+        # While the book stands:
+        self._deeper: Fetch | None = None  # another snapshot, asked for
+        self._on_its_way = False  # its request has left, and events are kept for it
+        self._ahead: tuple[Book, int] | None = None  # what it says, and its number, until the book has come as far
 
     def change(self, event: BookEvent, received_us: Micros) -> list[Output]:
         """Apply an event, or keep it until the snapshot is there. Raises :exc:`~tickwire.errors.FrameRejected`."""
@@ -65,22 +72,34 @@ class BridgedBook(KeptBook):
         self._keep(event, received_us)
         return [] if self._fetching else self.ask()
 
+    def asking(self, fetch: Fetch) -> None:
+        """Keep the events from now on, where another snapshot is to join a book that stands."""
+        if self.book is not None and fetch == self._deeper and not self._on_its_way:
+            self._on_its_way = True
+            self._buffer.clear()
+            self.leave()
+
     def fetched(self, fetch: Fetch, body: bytes, received_us: Micros) -> list[Output]:
-        """Start from a snapshot and the events kept; ignored where the book has started already.
+        """Start from a snapshot and the events kept; one that was not asked for is ignored where the book stands.
 
         Raises :exc:`~tickwire.errors.FrameRejected`.
         """
-        if self.book is not None:
+        joins = self._on_its_way and fetch == self._deeper
+        if self.book is not None and not joins:
             return []
         try:
             snapshot = self._read_body(body)
         except UNREADABLE as e:
             raise malformed(f"snapshot of {self.native}", e) from None
-        return self._bridge(snapshot, received_us, awaited=fetch == self._asked)
+        if self.book is None:
+            return self._bridge(snapshot, received_us, fetch, awaited=fetch == self._asked)
+        self._ahead = self._full(snapshot, fetch), snapshot.last
+        return self._join(self.book, *self._ahead, received_us)
 
     def restart(self, reason: str, received_us: Micros) -> list[Output]:
         """Give the book up; events are kept until its next snapshot."""
         self._fetching = True  # no event asks for it before it is time
+        self._rest()
         return super().restart(reason, received_us)
 
     def ask(self) -> list[Output]:
@@ -91,18 +110,22 @@ class BridgedBook(KeptBook):
         """Ask for the snapshot in a while: a symbol may be quiet for minutes, its book shall not wait for that."""
         if self.book is not None or self._fetching:
             return []
-        self._asked = replace(self._fetch, delay_s=_QUIET_DELAY_S)
+        self._asked = replace(self._ladder.first, delay_s=_QUIET_DELAY_S)
         return [self._asked]
 
-    def _bridge(self, snapshot: BookEvent, received_us: Micros, *, awaited: bool = True) -> list[Output]:
+    def _bridge(
+        self, snapshot: BookEvent, received_us: Micros, fetch: Fetch | None = None, *, awaited: bool = True
+    ) -> list[Output]:
         """Start from a snapshot and the events kept; not *awaited*: a later one is on its way."""
-        book = self._read(snapshot, "snapshot")
+        book = self._full(snapshot, fetch)
         if self._is_too_old(snapshot.last):
             if not awaited:
                 return []
-            self._tries += 1
-            return [self._ask(_STALE_DELAYS_S[min(self._tries, len(_STALE_DELAYS_S)) - 1], _TOO_OLD)]
+            return [self._ask(self._delay_s(), _TOO_OLD)]
         self._begin(self._bridges)
+        if fetch is not None:
+            self._ladder.stand(fetch)
+        self.messages.depth = min(self._wanted, known(book))
         out = self._started(book, snapshot, received_us)
         # What the snapshot holds already is dropped, the rest applied like every later event.
         kept = deque(self._buffer)
@@ -111,7 +134,67 @@ class BridgedBook(KeptBook):
             event, at_us = kept.popleft()
             out += self._apply(book, event, min(at_us, received_us))  # the clock may have been set back since
         self._buffer.extend(kept)  # of use to the next start
-        return out
+        return out if self.book is None else out + self._look(self.book)
+
+    def _full(self, snapshot: BookEvent, fetch: Fetch | None) -> Book:
+        """Make a book of a snapshot; a side that is full is known up to its last level."""
+        book = self._read(snapshot, "snapshot")
+        for side in (book.bids, book.asks):
+            if fetch is not None and fetch.levels is not None and len(side) >= fetch.levels:
+                side.bound()
+        return book
+
+    def _join(self, book: Book, now: Book, number: int, received_us: Micros) -> list[Output]:
+        """Become what another snapshot says, and the events after it, once the book has come as far."""
+        fetch, judge = self._deeper, self._bridges
+        if fetch is None or self.suspect or self.update_id < number:
+            return []
+        self._ahead = None
+        for event, _ in () if self._is_too_old(number) else self._buffer:
+            if judge(number, event) == "next":
+                now.apply(event.bids, event.asks)
+                number, judge = event.last, self._follows
+        if number != self.update_id or not known(now):
+            self._deeper = replace(fetch, delay_s=self._delay_s(), why=_TOO_OLD)
+            return [self._deeper]
+        at_us = self._buffer[-1][0].exchange_us if self._buffer else None
+        bids, asks = book.replace(now)
+        self._rest()
+        self._tries = 0
+        self._ladder.stand(fetch)
+        self.promise(min(self._wanted, known(book)))
+        more = self._look(book)
+        delta = self.messages.delta(bids, asks, number if number >= 0 else None, at_us, received_us)
+        self.take(book, delta)
+        return [delta, *more]
+
+    def _rest(self) -> None:
+        """Wait for no other snapshot."""
+        if self._on_its_way:
+            self._buffer.clear()
+        self._deeper, self._on_its_way, self._ahead = None, False, None
+
+    def _look(self, book: Book) -> list[Output]:
+        """Promise no more than what is known, and ask for another snapshot before that is too little."""
+        deep, wanted = known(book), list[Output]()
+        if deep == ALL:
+            return wanted
+        if deep < self.messages.depth:
+            self.promise(deep - deep // 8)  # fewer than there are, so that not every change makes it fewer
+        fetch = None if self._on_its_way else self._ladder.next(deep)
+        if fetch is not None and (self._deeper is None or fetch.share > self._deeper.share):
+            self._deeper, wanted = fetch, [fetch]
+        promised = self.messages.depth
+        least = promised if urgent(self._deeper) else max(promised, self._ladder.low)
+        if least != self.least:
+            self.least = least
+            self.leave()
+        return wanted
+
+    def _delay_s(self) -> float:
+        """How long to wait before a snapshot that was too old is asked for again."""
+        self._tries += 1
+        return _STALE_DELAYS_S[min(self._tries, len(_STALE_DELAYS_S)) - 1]
 
     def _begin(self, judge: Follows) -> None:
         """Note that a snapshot is there, and how the first event on it is judged."""
@@ -119,7 +202,7 @@ class BridgedBook(KeptBook):
 
     def _ask(self, delay_s: float = 0.0, why: str = "") -> Output:
         self._fetching = True
-        self._asked = replace(self._fetch, delay_s=delay_s, why=why)
+        self._asked = replace(self._ladder.first, delay_s=delay_s, why=why)
         return self._asked
 
     def _is_too_old(self, last: int) -> bool:
@@ -162,8 +245,15 @@ class BridgedBook(KeptBook):
         self.update_id = event.last
         if not self.followed:
             self._judge, self.followed = self._follows, True
+        if self._on_its_way:
+            self._buffer.append((event, received_us))
+        if not known(book):
+            return self.restart("stale", received_us)
+        wanted = self._look(book)
         number = event.last if event.last >= 0 else None
         delta = self.messages.delta(bids, asks, number, event.exchange_us, received_us)
-        if not self.short:
+        if self._ahead is not None:
+            return [delta, *wanted, *self._join(book, *self._ahead, received_us)]
+        if not self.short and not self._on_its_way:
             self.take(book, delta)
-        return [delta]
+        return [delta, *wanted]

@@ -1,6 +1,6 @@
 """Books whose snapshot comes over the socket, or by REST where none does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tickwire.errors import FrameRejected
 from tickwire.events.short_way import ShortWay
@@ -25,7 +25,7 @@ class EitherBook(BridgedBook):
     def __init__(
         self,
         messages: BookMessages,
-        fetch: Fetch,
+        fetches: Sequence[Fetch],
         read: Callable[[bytes], BookEvent],
         again: Callable[[Symbol], list[Output]],
         follows: Follows,
@@ -33,7 +33,7 @@ class EitherBook(BridgedBook):
         checksum: Checksum | None = None,
         short_way: ShortWay | None = None,
     ) -> None:
-        super().__init__(messages, fetch, read, follows, bridges, short_way)
+        super().__init__(messages, fetches, read, follows, bridges, short_way)
         self._again, self._checksum = again, checksum
 
     def snapshot(self, event: BookEvent, received_us: Micros) -> list[Output]:

@@ -22,7 +22,7 @@ class RequestedBook(BridgedBook):
         short_way: ShortWay | None = None,
         in_frames: Sequence[str] = ("{0}",),
     ) -> None:
-        super().__init__(messages, Fetch(symbol, "", 0), _unread, follows, None, short_way, None, in_frames)
+        super().__init__(messages, [Fetch(symbol, "", 0)], _unread, follows, None, short_way, None, in_frames)
         self._question = question
 
     def snapshot(self, event: BookEvent, received_us: Micros) -> list[Output]:
