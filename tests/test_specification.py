@@ -140,7 +140,8 @@ def test_end_to_end_as_written(shell: Shell, tmp_path: Path) -> None:
 
 def test_the_smokes_as_written(shell: Shell) -> None:
     done = shell.run("-m", "scripts.kafka_e2e_smoke").splitlines()
-    assert [line.partition(" ")[0] for line in done] == ["Published-ok", "Consumed-ok", "Dead-letter-ok"]
+    assert [line.partition(" ")[0] for line in done[:3]] == ["Published-ok", "Consumed-ok", "Dead-letter-ok"]
+    assert [line.partition(" ")[0] for line in done[3:]] in ([], ["Clock-ok"])  # the embedded broker does not tell
     lines = shell.run("-m", "scripts.kafka_smoke_all").splitlines()
     assert [line.split("\t") for line in lines[-4:]] == [
         ["ok", "validate_kafka_smoke"],

@@ -1,11 +1,15 @@
 """Which Kafka the smoke checks run on: the user's own first, and nothing is fetched or stopped without a word."""
 
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from brokers import Kafka
 from support import free_port
 from tickwire.broker import EmbeddedBroker
+from tickwire.cli import round_trip
 from tickwire.cli.smoke_kafka import some_kafka
 from tickwire.config.kafka_config import KafkaConfig
 
@@ -73,3 +77,15 @@ def test_the_embedded_one_is_the_last_and_says_where_nothing_was_found(
         assert kafka.what.startswith(f"embedded, because nothing listens at {config.brokers} and ")
         assert kafka.bootstrap != config.brokers
     assert "down" not in asked.read_text()
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize(("ahead_s", "words"), [(0, "Clock-ok"), (5, "Clock-differs (the broker's clock is 5.")])
+def test_how_far_the_clock_of_the_broker_is_from_ours_is_said(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch, ahead_s: float, words: str
+) -> None:
+    ours = SimpleNamespace(time=lambda: time.time() - ahead_s, time_ns=time.time_ns, monotonic=time.monotonic)
+    monkeypatch.setattr(round_trip, "time", ours)
+    *_, said = round_trip.round_trip(KafkaConfig(enabled=True, brokers=kafka.bootstrap), 1)
+    assert said.startswith(words)
+    assert ("ahead of" in said) or not ahead_s

@@ -11,12 +11,12 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException, Message, Producer
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.events.types import Ticker
-from tickwire.kafka.admin.topics import Topics, UnknownTopic
+from tickwire.kafka.admin.topics import Topics, TopicSpec, UnknownTopic
 from tickwire.kafka.causes import said
 from tickwire.kafka.clients import producer_config
 from tickwire.kafka.consuming.consumer import run_kafka_consumer
@@ -28,6 +28,7 @@ from tickwire.kafka.received import ReceivedRecord
 
 _FLUSH_S = 20.0
 _ARRIVE_S = 45.0
+_CLOCK_S = 1.0
 _POISON = b'{"type":"ticker","bid":NaN}'
 
 
@@ -60,10 +61,11 @@ def round_trip(config: KafkaConfig, count: int) -> Iterator[str]:
             "group_id": f"tickwire-smoke-{run}",
         }
     )
+    clock_topic = f"tickwire.smoke.{run}.clock"
     try:
         asyncio.run(_publish(own, run, count))
         yield f"Published-ok ({count} acknowledged)"
-        _send_raw(own, own.ticker_topic, b"smoke|poison", _POISON)
+        _send_raw(Producer(producer_config(own)), own.ticker_topic, b"smoke|poison", _POISON)
         arrived = _consume(own, count + 1)
         if arrived != [f"{run}-{i}" for i in range(count)]:
             raise RoundTripFailed(f"{len(arrived)} of {count} marked records arrived, or not in their order")
@@ -72,29 +74,53 @@ def round_trip(config: KafkaConfig, count: int) -> Iterator[str]:
         if [(letter.record.key, letter.record.value) for letter in letters] != [(b"smoke|poison", _POISON)]:
             raise RoundTripFailed(f"the dead-letter topic holds {len(letters)} records, expected the poison one alone")
         yield f"Dead-letter-ok ({letters[0].ours['error_type']})"
+        if clock := _clock(own, clock_topic):
+            yield clock
     finally:
         topics = Topics(own)
-        for name in (*own.topics, own.dlq_topic):
+        for name in (*own.topics, own.dlq_topic, clock_topic):
             with contextlib.suppress(UnknownTopic):  # not created before it went wrong
                 topics.delete(name)
 
 
-def _send_raw(config: KafkaConfig, topic: str, key: bytes, value: bytes, seconds: float = 20.0) -> None:
-    """Send one record and wait for its acknowledgement. Raises :exc:`~tickwire.errors.KafkaFailed`."""
-    reports: list[KafkaError | None] = []
-
-    def reported(error: KafkaError | None, _message: Message) -> None:
-        reports.append(error)
-
+def _send_raw(producer: Producer, topic: str, key: bytes, value: bytes, seconds: float = 20.0) -> Message:
+    """Send one record and give its acknowledgement. Raises :exc:`~tickwire.errors.KafkaFailed`."""
+    reports: list[tuple[KafkaError | None, Message]] = []
     try:
-        producer = Producer(producer_config(config))
-        producer.produce(topic, value, key, on_delivery=reported)
+        producer.produce(topic, value, key, on_delivery=lambda *report: reports.append(report))
         producer.flush(seconds)
     except KafkaException as e:
         raise KafkaFailed(f"Kafka refused a record for {topic} ({said(e)}): see `tickwire check`.") from e
-    if not reports or reports[0] is not None:
-        cause = said(reports[0]) if reports and reports[0] is not None else f"no answer within {seconds:g} s"
+    error, message = reports[0] if reports else (None, None)
+    if message is None or error is not None:
+        cause = f"no answer within {seconds:g} s" if error is None else said(error)
         raise KafkaFailed(f"A record for {topic} was not acknowledged ({cause}): see `tickwire check`.")
+    return message
+
+
+def _clock(config: KafkaConfig, topic: str) -> str:
+    """Say how far the clock of a broker is from ours; empty where it does not tell.
+
+    Kafka has no request for that. It tells the time at which it appends a record where a topic is set to keep that one,
+    in the acknowledgement (the field ``log_append_time_ms`` of https://kafka.apache.org/protocol#The_Messages_Produce).
+    """
+    settings = {"message.timestamp.type": "LogAppendTime"}
+    Topics(config).create(TopicSpec(topic, settings=settings))
+    producer = Producer(producer_config(config))
+    for _ in range(2):  # the first one connects
+        before = time.time()
+        kind, milliseconds = _send_raw(producer, topic, b"smoke|clock", b"").timestamp()
+        after = time.time()
+    if kind != TIMESTAMP_LOG_APPEND_TIME:
+        return ""
+    ahead = milliseconds / 1000 - (before + after) / 2
+    within = (after - before) / 2 + 0.001
+    text = (
+        f"the broker's clock is {abs(ahead):.3f} s {'ahead of' if ahead > 0 else 'behind'} ours, within {within:.3f} s"
+    )
+    if abs(ahead) - within > _CLOCK_S:
+        return f"Clock-differs ({text}: look-ups by time and retention are wrong by that much; set both by NTP)"
+    return f"Clock-ok ({text})"
 
 
 async def _publish(config: KafkaConfig, run: str, count: int) -> None:
