@@ -80,6 +80,8 @@ SPOILS = [
     spoil_text(b"null", b'"x"', b"0", b"-0", b"01", b"1.0"),
     spoil_text(b"delta", b"d", b"invalid"),
     spoil_text(b'","', b'","x","', b'"],["'),
+    spoil_text(b'"],["', b'","1"],["', b'"] ,["', b'"]["'),
+    spoil_text(b'"2.50"', b"2.50", b'["2.50"]', b'"2.50","3"'),
     spoil_text(b'{"type":"orderbook"', b"", b"\0\0\0\0\1", b'{"type":"ticker"', b"[", b"\xef\xbb\xbf{"),
     spoil_text(b"}", b"", b"}}", b"} ", b',"more":1}'),
     [lambda place: place.message.bids.reverse(), lambda place: place.message.asks.reverse()],
