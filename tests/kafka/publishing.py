@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 
 from kafka.mock_cluster import MockCluster
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.events.types import Action, OrderBook, Ticker, Trade
+from tickwire.events.types import Action, MarketEvent, OrderBook, Ticker, Trade
 from tickwire.kafka.producing.flow import NullFlow
 from tickwire.kafka.producing.publisher import Publisher
 from tickwire.records.codec import read_event
@@ -109,13 +109,13 @@ def topics_on(mock: MockCluster, config: KafkaConfig, partitions: int = 1) -> No
         mock.create_topic(topic, partitions)
 
 
-def numbers_of(config: KafkaConfig, topic: str, count: int | None = None) -> dict[str, list[int]]:
-    """All that a topic holds: the sequences (tickers), ids (trades) or book_seqs of each symbol, in order of offset.
+def events_of(config: KafkaConfig, topic: str, count: int | None = None) -> list[MarketEvent]:
+    """All that a topic holds, each partition in its order.
 
     *count*: how many records that are, where the broker's end offsets may be behind (findings/tansu-end-offset.sh).
     """
     consumer = Consumer({"bootstrap.servers": config.brokers, "group.id": "reader", "enable.auto.commit": False})
-    found: dict[str, list[int]] = {}
+    found: list[MarketEvent] = []
     try:
         partitions = [TopicPartition(topic, p) for p in consumer.list_topics(timeout=10).topics[topic].partitions]
         ends = {p.partition: consumer.get_watermark_offsets(p, timeout=10)[1] for p in partitions}
@@ -124,17 +124,24 @@ def numbers_of(config: KafkaConfig, topic: str, count: int | None = None) -> dic
             message = consumer.poll(20)
             assert message is not None
             assert message.error() is None, message.error()
-            event = read_event(message.key(), message.value())
-            match event:
-                case OrderBook():
-                    number: int | None = event.book_seq
-                case Trade():
-                    number = int(event.trade_id)
-                case _:
-                    number = event.sequence
-            found.setdefault(event.symbol, []).append(cast("int", number))
+            found.append(read_event(message.key(), message.value()))
     finally:
         consumer.close()
+    return found
+
+
+def numbers_of(config: KafkaConfig, topic: str, count: int | None = None) -> dict[str, list[int]]:
+    """The same as sequences (tickers), ids (trades) or book_seqs of each symbol."""
+    found: dict[str, list[int]] = {}
+    for event in events_of(config, topic, count):
+        match event:
+            case OrderBook():
+                number: int | None = event.book_seq
+            case Trade():
+                number = int(event.trade_id)
+            case _:
+                number = event.sequence
+        found.setdefault(event.symbol, []).append(cast("int", number))
     return found
 
 

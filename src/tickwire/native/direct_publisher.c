@@ -4,7 +4,8 @@
 #include "in_flight.h"
 
 PyTypeObject *direct_type;
-static PyObject *name_symbol, *name_exchange, *name_received_us, *name_broken, *name_last_ms, *name_action;
+static PyObject *name_symbol, *name_exchange, *name_received_us, *name_broken, *name_last_ms, *name_action,
+    *name_book_seq;
 PyObject *action_snapshot, *action_delta;
 
 enum { SMALL_STEP_MS = 600000 }; /* as in records/codec.py */
@@ -115,7 +116,12 @@ find_route(DirectPublisher *direct, PyObject *event)
     PyObject *known = PyTuple_GET_ITEM(route, ROUTE_EXCHANGE);
     int same = exchange && (exchange == known || PyObject_RichCompareBool(exchange, known, Py_EQ) > 0);
     Py_XDECREF(exchange);
-    return same ? route : NULL;
+    if (!same || PyTuple_GET_ITEM(route, ROUTE_IS_BOOK) != Py_True)
+        return same ? route : NULL;
+    PyObject *number = PyObject_GetAttr(event, name_book_seq); /* 0: the publisher keeps account of new epochs */
+    long book_seq = number ? PyLong_AsLong(number) : -1;
+    Py_XDECREF(number);
+    return book_seq > 0 ? route : NULL;
 }
 
 /* The time in ms, or the last one where that is a little greater, as RecordWriter.write has it. */
@@ -188,8 +194,11 @@ direct_send(DirectPublisher *direct, PyObject *route, PyObject *text, PyObject *
     entry->timestamp_ms = PyLong_AsLongLong(timestamp);
     ((Counts *)stream)->events++;
     PyObject *answer = NULL;
-    if (!flights_send(direct->flights, entry, PyTuple_GET_ITEM(route, ROUTE_TOPIC), value,
-                      PyTuple_GET_ITEM(route, ROUTE_KEY), timestamp, PyTuple_GET_ITEM(route, ROUTE_HEADERS))) {
+    int large = PyBytes_Check(value) && PyBytes_GET_SIZE(value) > direct->flights->large;
+    if (large)
+        PyErr_SetString(PyExc_OverflowError, "its topic may not take it");
+    if (!large && !flights_send(direct->flights, entry, PyTuple_GET_ITEM(route, ROUTE_TOPIC), value,
+                                PyTuple_GET_ITEM(route, ROUTE_KEY), timestamp, PyTuple_GET_ITEM(route, ROUTE_HEADERS))) {
         answer = Py_None;
         Py_INCREF(answer);
     } else
@@ -282,7 +291,7 @@ add_outlet(PyObject *module)
 {
     static const Name names[] = {
         {&name_symbol, "symbol"}, {&name_exchange, "exchange"}, {&name_received_us, "received_us"},
-        {&name_broken, "broken"}, {&name_last_ms, "last_ms"},  {&name_action, "action"},
+        {&name_broken, "broken"}, {&name_last_ms, "last_ms"},  {&name_action, "action"}, {&name_book_seq, "book_seq"},
         {&action_snapshot, "snapshot"}, {&action_delta, "delta"},
     };
     if (make_names(names, sizeof names / sizeof *names))

@@ -183,6 +183,7 @@ static PyType_Spec entry_spec = {
 static PyMemberDef flights_members[] = {
     {"ready", T_BOOL, offsetof(InFlightTable, ready), 0, NULL},
     {"sampling", T_BOOL, offsetof(InFlightTable, sampling), 0, NULL},
+    {"large", T_PYSSIZET, offsetof(InFlightTable, large), 0, NULL},
     {"produce", T_OBJECT_EX, offsetof(InFlightTable, produce), 0, NULL},
     {"begun", T_OBJECT_EX, offsetof(InFlightTable, begun), 0, NULL},
     {NULL, 0, 0, 0, NULL},
@@ -199,6 +200,7 @@ flights_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
     if (flights) {
         flights->acknowledged = Py_NewRef(acknowledged);
         flights->failed = Py_NewRef(failed);
+        flights->large = PY_SSIZE_T_MAX;
         flights->produce = Py_NewRef(Py_None); /* until there is a producer */
         flights->begun = Py_NewRef(Py_None);
     }

@@ -32,7 +32,7 @@ typedef struct InFlightTable {
     PyObject_HEAD
     PyObject *acknowledged, *failed, *produce, *begun;
     InFlight *first, *last;
-    Py_ssize_t count;
+    Py_ssize_t count, large; /* bytes of a value: larger ones may be too large for a topic */
     char ready, sampling;
 } InFlightTable;
 

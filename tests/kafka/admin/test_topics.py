@@ -98,8 +98,9 @@ def test_missing_topics_are_created_at_start_unless_that_is_forbidden(kafka: Kaf
     with pytest.raises(KafkaFailed, match=rf"--create one\.{unique}.*--create two\.{unique}"):
         ensure_topics(KafkaConfig(brokers=kafka.bootstrap, create_topics=False), names)
     config = KafkaConfig(brokers=kafka.bootstrap, topic_partitions=5)
-    view = ensure_topics(config, names)
-    assert [view.topics[name].partitions for name in names] == [5, 5]
+    assert ensure_topics(config, names) == dict.fromkeys(names, 1_048_588)  # Kafka's max.message.bytes
+    topics = Topics(config).view().topics
+    assert [topics[name].partitions for name in names] == [5, 5]
     ensure_topics(KafkaConfig(brokers=kafka.bootstrap, create_topics=False), names)
 
 

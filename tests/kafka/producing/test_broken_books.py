@@ -1,5 +1,6 @@
 """When a book that lost a record is asked for again, and what may follow until then; by the clock alone."""
 
+import msgspec
 import pytest
 from confluent_kafka import KafkaError
 
@@ -35,7 +36,7 @@ def test_two_starts_are_ten_seconds_apart_whatever_is_lost() -> None:
     books, one = BrokenBooks(), lane()
     at = []
     for now in range(40):
-        books.lose(one)
+        books.lose(one, record("delta"))
         at += [now] * asked(books, now)
     assert at == [0, 10, 20, 30]
 
@@ -58,22 +59,53 @@ def test_refused_records_put_the_next_start_off_longer_each_time_and_calm_forget
 def test_what_may_follow_a_loss_is_the_word_of_it_and_a_new_start(action: Action, held: bool) -> None:
     books, one = BrokenBooks(), lane()
     books.add(one)
-    assert books.hold_back(one, record(action)) is held
+    found = record(action)
+    assert books.passes(one, found) is (None if held else found)
     assert (one.stream.dropped, one.broken) == (held, action != "snapshot")
 
 
 def test_a_snapshot_as_large_as_the_one_that_was_refused_is_not_tried_until_the_book_was_asked_for() -> None:
     books, one = BrokenBooks(), lane()
     books.refused(InFlight(one.stream, one, record("snapshot", 100)), TOO_LARGE, 0.0)
-    assert [books.hold_back(one, record("snapshot", size)) for size in (100, 99)] == [True, False]
+    assert [books.passes(one, record("snapshot", size)) is None for size in (100, 99)] == [True, False]
     books.refused(InFlight(one.stream, one, record("snapshot", 100)), TOO_LARGE, 0.0)
     assert asked(books, 30.0) == 1
-    assert books.hold_back(one, record("snapshot", 100)) is False
+    assert books.passes(one, record("snapshot", 100)) is not None
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_of_an_epoch_whose_start_was_lost_nobody_hears_and_the_one_before_ends_with_its_own_word(told: bool) -> None:
+    books, one, start, word = BrokenBooks(), lane(), record("snapshot", 5), record("invalid")
+    books.began(one, start.value)
+    assert not one.unstarted
+    if told:
+        books.refused(InFlight(one.stream, one, record("delta")), TOO_LARGE, 0.0)
+        assert books.passes(one, word) is word
+    else:
+        books.lose(one, word)
+    assert books.passes(one, start) is start
+    books.lose(one, start)
+    books.began(one, start.value)
+    later = msgspec.structs.replace(word, timestamp_ms=7)
+    assert books.passes(one, later) == (None if told else later)
+    assert books.passes(one, later) is None
+    assert books.passes(one, start) is start
+    books.began(one, start.value)
+    assert (one.broken, one.unstarted, one.owed) == (False, False, None)
+
+
+@pytest.mark.parametrize("keyframe", [True, False])
+def test_a_start_that_kafka_refuses_is_as_good_as_none_and_a_keyframe_is_no_start(keyframe: bool) -> None:
+    books, one, start = BrokenBooks(), lane(), record("snapshot", 5)
+    books.began(one, start.value)
+    refused = record("snapshot", 6) if keyframe else start
+    books.refused(InFlight(one.stream, one, refused), TOO_LARGE, 0.0)
+    assert (books.passes(one, record("invalid")) is not None) is keyframe
 
 
 def test_what_is_no_book_is_counted_and_nothing_else() -> None:
     books, one = BrokenBooks(), lane(is_book=False)
-    books.lose(one)
+    books.lose(one, record(None))
     entry = InFlight(one.stream, one, record(None))
     assert entry.place == IN_MEMORY
     books.refused(entry, TOO_LARGE, 0.0)

@@ -92,10 +92,11 @@ async def test_a_hole_is_closed_by_the_snapshot_that_waited(
         for number in range(2, 20):
             publisher.publish(book("delta", number, epoch=2))
         await all_ended(publisher)
-        assert account(publisher, config) == TopicAccount(events=82, acknowledged=81, failed=1)
+        # Nobody has heard of the book whose snapshot was refused, so nobody is told that it is invalid.
+        assert account(publisher, config) == TopicAccount(events=82, acknowledged=80, failed=1, dropped=1)
         assert await publisher.close(10) == 0
     # Sorted, because the mock cluster stores what is behind a batch that it refused.
-    assert sorted(numbers_of(config, config.orderbook_topic)["BTC-USDT"]) == sorted([1, *range(20)])
+    assert sorted(numbers_of(config, config.orderbook_topic)["BTC-USDT"]) == list(range(20))
     assert [asked for asked in feed.asked if asked.startswith("overflow")] == ["overflow BTCUSDT"]
 
 

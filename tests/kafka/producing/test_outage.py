@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from kafka.mock_cluster import PRODUCE, MockCluster
 from kafka.publishing import (
     book,
     config_for,
+    events_of,
     metric,
     numbers_of,
     publish_round,
@@ -29,6 +31,7 @@ from kafka.publishing import (
 from support import aeventually
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import SpillUnusable
+from tickwire.events.types import Action, OrderBook
 from tickwire.kafka.clients import producer_config
 from tickwire.kafka.producing import producer_link
 from tickwire.kafka.producing.flow import NullFlow
@@ -228,6 +231,67 @@ async def test_a_full_budget_invalidates_books_and_loses_no_record_between_two_o
         before = numbers[:-3]
         assert before == list(range(len(before)))
         assert numbers[-3:] == [400, 401, 402]
+
+
+class Exchange(NullFlow):
+    """A feed whose books begin again when they are asked to: an ``invalid``, and the snapshot of the next epoch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.publisher: Publisher | None = None
+        self.now = dict.fromkeys(SYMBOLS, (1, 0))  # the epoch and number of each book's next message
+
+    def say(self, action: Action, symbol: str) -> None:
+        assert self.publisher is not None
+        epoch, number = self.now[symbol]
+        if action == "snapshot":
+            epoch, number = epoch + 1, 0
+        self.now[symbol] = epoch, number + 1
+        self.publisher.publish(book(action, number, symbol, epoch=epoch))
+
+    def restart(self, exchange_symbol: str, reason: str) -> None:
+        super().restart(exchange_symbol, reason)
+        symbol = exchange_symbol.replace("USDT", "-USDT")
+        self.say("invalid", symbol)
+        self.say("snapshot", symbol)
+
+
+async def test_after_a_full_disk_every_book_is_invalid_and_whole_again_soon_after_there_is_room(
+    mock: MockCluster, unique: str, small_disk: Path
+) -> None:
+    """Also where books began again while the disk was full: of those epochs no reader hears."""
+    config, feed = made(mock, unique, small_disk / "spill"), Exchange()
+    (small_disk / "filler").write_bytes(bytes(900_000))
+    async with running(config, feed) as publisher:
+        feed.publisher = publisher
+        for symbol in SYMBOLS:
+            feed.say("snapshot", symbol)
+        await aeventually(lambda: publisher.accounting()[config.orderbook_topic].acknowledged == 3, "they begin")
+        with mock.down():
+            for _ in range(700):
+                for symbol in SYMBOLS:
+                    feed.say("delta", symbol)
+            assert publisher.accounting()[config.orderbook_topic].dropped > 300, "the disk is full"
+            for symbol in SYMBOLS[:2]:  # which lose their connection meanwhile
+                for action in ("invalid", "snapshot", "delta"):
+                    feed.say(action, symbol)
+            assert feed.asked == []
+            (small_disk / "filler").unlink()
+            began = time.monotonic()
+            await aeventually(lambda: len(feed.asked) == 3, "the books begin again", 15)
+            assert time.monotonic() - began < 15
+            for symbol in SYMBOLS:
+                feed.say("delta", symbol)
+            assert sums_agree(publisher)
+        assert await publisher.close(30) == 0
+        assert sums_agree(publisher)
+    heard: dict[str, list[tuple[int, str]]] = {}
+    for event in events_of(config, config.orderbook_topic):
+        assert isinstance(event, OrderBook)
+        heard.setdefault(event.symbol, []).append((event.epoch, event.action))
+    for symbol, last in zip(SYMBOLS, (4, 4, 3), strict=True):
+        changes = [change for change in heard[symbol] if change != (2, "delta")]
+        assert changes == [(2, "snapshot"), (2, "invalid"), (last, "snapshot"), (last, "delta")]
 
 
 async def test_a_full_disk_at_the_end_leaves_no_hole_and_says_what_is_lost(

@@ -222,7 +222,7 @@ def test_nothing_is_lost_or_overtaken_whatever_happens(
             assert arrived + test.conflated == 2 * sum(test.published.values())
 
     monkeypatch.setattr(module, "ProducerLink", FakeLink)
-    monkeypatch.setattr(module, "ensure_topics", lambda *_: None)
+    monkeypatch.setattr(module, "ensure_topics", lambda *_: {})
     monkeypatch.setattr(Place, "ask", lambda *_: "cluster")
     monkeypatch.setattr(FakeLink, "open", lambda _: None, raising=False)
     asyncio.run(run())

@@ -257,8 +257,11 @@ def _number(text: str | None) -> int | None:
 
 
 def largest_batches(cluster: Cluster, names: Sequence[str], seconds: float) -> dict[str, int]:
-    """How many bytes of records each topic takes at once; without those of which the broker does not tell it."""
-    if not names:
+    """How many bytes of records each topic takes at once; without those of which the broker does not tell it.
+
+    After a :meth:`~tickwire.kafka.clients.Cluster.view`; where that found no controller, nothing is told.
+    """
+    if not names or not cluster.controlled:
         return {}
     resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
     deadline = time.monotonic() + seconds
@@ -273,14 +276,14 @@ def largest_batches(cluster: Cluster, names: Sequence[str], seconds: float) -> d
     return found
 
 
-def ensure_topics(config: KafkaConfig, names: Sequence[str]) -> ClusterView:
+def ensure_topics(config: KafkaConfig, names: Sequence[str]) -> dict[str, int]:
     """Make sure that Kafka answers, has the topics *names*, created if KAFKA_CREATE_TOPICS says so, and lets us write.
 
-    Blocks.
+    Return what :func:`largest_batches` does. Blocks.
 
     Raises :exc:`~tickwire.errors.KafkaFailed`.
     """
     topics = Topics(config)
     topics.ensure(names)
     require(topics.cluster, config, producing(names), _RIGHTS_S)
-    return topics.view()
+    return largest_batches(topics.cluster, names, _RIGHTS_S)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 
 from confluent_kafka import KafkaError
+from msgspec.structs import replace
 
 from tickwire.kafka.causes import said
 from tickwire.kafka.codes import TOO_LARGE
@@ -39,6 +40,8 @@ class BrokenBooks:
         lane.refused_at = now
         if code in TOO_LARGE:
             lane.refused_bytes = len(record.value)
+        if record.action == "snapshot" and hash(record.value) == lane.start:
+            lane.unstarted = True
         if (record.topic, code) not in self._refusals:
             self._refusals.add((record.topic, code))
             logger.error(
@@ -53,9 +56,11 @@ class BrokenBooks:
         if not entry.lane.broken and not entry.lane.mending:
             self.add(entry.lane)
 
-    def lose(self, lane: Lane) -> None:
+    def lose(self, lane: Lane, record: Record) -> None:
         """Drop the newest record of a lane."""
         lane.stream.dropped += 1
+        if record.action == "invalid" and not lane.unstarted:
+            lane.owed = record
         if lane.is_book:
             lane.broken = True
             self._broken[lane] = None
@@ -67,19 +72,34 @@ class BrokenBooks:
             lane.mending = False
             self._broken[lane] = None
 
-    def hold_back(self, lane: Lane, record: Record) -> bool:
-        """Count what may not follow what a broken book lost; an invalidation may, and a snapshot makes it whole."""
-        if not record.may_follow_hole:
-            lane.stream.dropped += 1
-            return True
+    def passes(self, lane: Lane, record: Record) -> Record | None:
+        """What may follow now that a book is broken: an invalidation, and the snapshot that makes it whole; else None.
+
+        The rest is counted. An invalidation of an epoch that readers never heard of is the one that they wait for
+        instead, if they do.
+        """
         if record.action == "snapshot":
             if lane.refused_bytes and len(record.value) >= lane.refused_bytes:
                 lane.stream.failed += 1  # as the one before it did, at the cost of a producer
-                return True
+                return None
             lane.broken = False
             lane.mending = lane.hole
             self._broken.pop(lane, None)
-        return False
+            return record
+        if record.action == "invalid" and not lane.unstarted:
+            return record
+        if record.action == "invalid" and lane.owed is not None:
+            owed, lane.owed = replace(lane.owed, timestamp_ms=record.timestamp_ms), None
+            return owed
+        lane.stream.dropped += 1
+        return None
+
+    @staticmethod
+    def began(lane: Lane, value: bytes) -> None:
+        """Take note of the first snapshot of an epoch, which is on its way unless the book is broken."""
+        lane.unstarted, lane.start = lane.broken, hash(value)
+        if not lane.broken:
+            lane.owed = None
 
     def due(self, now: float, has_room: Callable[[Lane], bool]) -> list[Lane]:
         """The books to ask for now: those that were not asked for lately, and have room for their snapshots."""

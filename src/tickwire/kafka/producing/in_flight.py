@@ -3,6 +3,7 @@
 An :class:`InFlight` is one record from when the producer takes it until its report, and what it calls then.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -62,7 +63,8 @@ class InFlightTable:
 
     *acknowledged* is told of entries that are on disk, and of any one after ``sampling`` was set; they are counted
     already. *failed* is told of errors, and the entry stays until :meth:`end`. ``produce`` is the producer's;
-    ``ready`` says whether it may be called. ``begun`` is called when nothing was on its way and something is to be.
+    ``ready`` says whether it may be called. ``begun`` is called when nothing was on its way and something is to be. A
+    value of more bytes than ``large`` may be too large for a topic.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class InFlightTable:
         self.produce: Callable[..., None] | None = None
         self.begun: Callable[[], object] | None = None
         self.ready = self.sampling = False
+        self.large = sys.maxsize
         self._entries: dict[InFlight, None] = {}
 
     def __len__(self) -> int:
@@ -121,9 +124,10 @@ class InFlightTable:
 class DirectPublisher:
     """The short way to the producer, for events and values for which nothing is in the way.
 
-    *long_way* is the publisher's own; *not_sent* is told of entries that the producer did not take, and why. *serve*
+    *long_way* is the publisher's own; *not_sent* is told of entries that the producer did not take, and why, and of
+    large ones (:exc:`OverflowError`), which are not offered to it. *serve*
     takes reports; it is called now and then, because many frames can keep the event loop from its timers. Records
-    whose topic is *behind* others, books that are broken, and producers that are not ready take the long way.
+    whose topic is *behind* others, books that are broken or begin, and producers that are not ready take the long way.
     """
 
     def __init__(
@@ -144,7 +148,7 @@ class DirectPublisher:
         """Take one event."""
         ready = self._flights.ready and not self._behind
         route = self.route(type(event), event.symbol) if ready else None
-        if route is not None and route[2] == event.exchange:
+        if route is not None and route[2] == event.exchange and not (route[8] and event.book_seq == 0):  # type: ignore[union-attr]
             action = getattr(event, "action", None)
             self.send(route, self._writer.encode(event), action, event.received_us)
             return
@@ -175,6 +179,8 @@ class DirectPublisher:
         entry = InFlight(stream, lane, record)
         stream.events += 1
         try:
+            if len(value) > self._flights.large:
+                raise OverflowError("its topic may not take it")  # noqa: TRY301 - told like what the producer says
             self._flights.hand_over(entry)
         except Exception as e:  # noqa: BLE001 - the publisher sorts them
             self._not_sent(entry, e)

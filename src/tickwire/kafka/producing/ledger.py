@@ -88,19 +88,23 @@ class Lane:
 
     A book is ``broken`` from the loss of one of its records until its next snapshot: of what is published, nothing may
     follow but that. It has a ``hole`` while the same is true of what is sent to Kafka, which is behind when records
-    wait; it is ``mending`` while the snapshot that closes the hole is among these.
+    wait; it is ``mending`` while the snapshot that closes the hole is among these. Where the first snapshot of an epoch
+    is lost the book is ``unstarted``: readers never hear of that epoch. *owed* is the word that the one before is
+    invalid, if that was lost, too.
     """
 
     __slots__ = (
-        "broken", "exchange_symbol", "hole", "is_book", "mending", "refused_at", "refused_bytes", "refused_times",
-        "restart_at", "stream", "way",
+        "broken", "exchange_symbol", "hole", "is_book", "mending", "owed", "refused_at", "refused_bytes",
+        "refused_times", "restart_at", "start", "stream", "unstarted", "way",
     )  # fmt: skip
 
     def __init__(self, stream: Stream, exchange_symbol: str, *, is_book: bool) -> None:
         self.stream = stream
         self.exchange_symbol = exchange_symbol
         self.is_book = is_book
-        self.broken = self.hole = self.mending = False
+        self.broken = self.hole = self.mending = self.unstarted = False
+        self.owed: Record | None = None
+        self.start = 0  # the hash of the epoch's first value
         self.way: DirectPublisher | None = None  # that knows its events
         self.restart_at = 0.0  # the earliest time to ask for the next start, in the loop's seconds
         self.refused_times = 0  # how often Kafka would not have a record, lately

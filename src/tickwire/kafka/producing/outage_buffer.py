@@ -13,6 +13,7 @@ from typing import NamedTuple
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import SpillFailed, SpillFull, TickwireError
+from tickwire.kafka.producing.disk_room import DiskRoom
 from tickwire.kafka.producing.in_flight import IN_MEMORY, InFlight
 from tickwire.kafka.producing.ledger import Lane, Ledger, RecoveredAccount
 from tickwire.kafka.producing.when_full import Send
@@ -24,7 +25,6 @@ logger = logging.getLogger(__name__)
 
 _READ = 500  # records at once, and in one turn of the loop
 _OVERHEAD_BYTES = 256  # of a record on disk besides its value
-_FULL_S = 30.0  # before a full disk is tried again
 
 
 class _Shelter(NamedTuple):
@@ -50,11 +50,11 @@ class OutageBuffer:
         ledger: Ledger,
         clock: Callable[[], float],
         *,
-        lose: Callable[[Lane], None],
+        lose: Callable[[Lane, Record], None],
         broke: Callable[[Lane], None],
         failed: Callable[[TickwireError], None],
     ) -> None:
-        self._config, self._ledger, self._clock = config, ledger, clock
+        self._config, self._ledger = config, ledger
         self._lose, self._broke, self._failed = lose, broke, failed
         self._log: SpillLog | None = None
         self._disk = ThreadPoolExecutor(1, "tickwire-spill")  # waits for the disk, so that the loop need not
@@ -73,7 +73,7 @@ class OutageBuffer:
         # What is in memory must still fit in at the end.
         queue = config.queue_max_bytes + config.queue_max_messages * _OVERHEAD_BYTES
         self._reserve = min(queue, config.spill_max_bytes // 2)
-        self._full_until = 0.0
+        self._disk_room = DiskRoom(clock, self._disk)
         self._full = False  # and said so
 
     def open(self, log: SpillLog, lost: int) -> None:
@@ -110,7 +110,7 @@ class OutageBuffer:
     def has_room(self) -> bool:
         """Whether books that were given up may start again: some room for a snapshot and what follows."""
         most = self._config.spill_max_bytes - self._reserve
-        roomy = self._clock() >= self._full_until and self.room >= most // 8
+        roomy = not self._disk_room.full and self.room >= most // 8
         self._full = self._full and not roomy
         return roomy
 
@@ -122,9 +122,9 @@ class OutageBuffer:
         """Write it behind everything else, or lose it when the budget or the disk is full."""
         log = self._log
         if log is None or self.room < len(record.value) + _OVERHEAD_BYTES:
-            self._refuse(lane, "budget")
-        elif self._clock() < self._full_until:
-            self._refuse(lane, "disk")
+            self._refuse(lane, record, "budget")
+        elif self._disk_room.full:
+            self._refuse(lane, record, "disk")
         else:
             self._append(log, lane, record)
 
@@ -201,6 +201,8 @@ class OutageBuffer:
     def sync(self) -> None:
         """When it is due, let the disk have it all; take note when it has. Waits for nothing."""
         log, syncing = self._log, self._syncing
+        if log is not None:
+            self._disk_room.look(log.folder)
         if log is None or (syncing is not None and not syncing[1].done()):
             return
         if self._sheltering is not None:
@@ -307,10 +309,11 @@ class OutageBuffer:
         try:
             number = log.append(record)
         except SpillFull as e:
-            self._full_until = self._clock() + _FULL_S
-            self._refuse(lane, e.reason)
+            if e.reason == "disk":
+                self._disk_room.filled()
+            self._refuse(lane, record, e.reason)
         except SpillFailed as e:
-            self._lose(lane)
+            self._lose(lane, record)
             self._failed(e)
         else:
             if self._own_from is None:
@@ -318,13 +321,13 @@ class OutageBuffer:
             lane.stream.spilled += 1
             self._unread += 1
 
-    def _refuse(self, lane: Lane, reason: str) -> None:
+    def _refuse(self, lane: Lane, record: Record, reason: str) -> None:
         if not self._full:
             self._full = True
             logger.error(
                 "spill.full reason=%s records=%d (books are invalidated, trades are dropped)", reason, self.records
             )
-        self._lose(lane)
+        self._lose(lane, record)
 
     def _read_more(self, log: SpillLog) -> None:
         batch = log.read(_READ)

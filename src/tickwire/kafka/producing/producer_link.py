@@ -21,12 +21,8 @@ from tickwire.kafka.producing.denied_topics import DeniedTopics
 from tickwire.kafka.producing.in_flight import IN_MEMORY, InFlight, InFlightTable
 from tickwire.kafka.producing.ledger import Lane
 from tickwire.kafka.producing.readmission import Readmission
-from tickwire.kafka.producing.refused_batches import (
-    KafkasClock,
-    RefusedBatches,
-    at_present,
-    is_from_the_future,
-)
+from tickwire.kafka.producing.refused_batches import KafkasClock, RefusedBatches, at_present, is_from_the_future
+from tickwire.records.codec import Record
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +47,7 @@ class ProducerLink:
 
     *stored* is told of acknowledged records that are on disk, *refused* of those that can never be sent, *dropped* of
     those that must not follow a hole, *failed* once, when there is no going on, *denied* of a topic whose records have
-    to wait because Kafka does not let us write to it now.
+    to wait because Kafka does not let us write to it now. *sizes* says why a topic cannot take a large record.
     The plain ``Producer`` is used, because the library's asyncio producer and its batches lose headers.
     """
 
@@ -65,9 +61,10 @@ class ProducerLink:
         failed: Callable[[TickwireError], None],
         heard: Callable[[KafkaError], None],
         denied: Callable[[str], None],
+        sizes: Callable[[Record], KafkaError | None],
     ) -> None:
         self._config = config
-        self.denied = DeniedTopics(denied)
+        self.denied, self._too_large = DeniedTopics(denied), sizes
         self._stored, self._refused, self._dropped, self._give_up, self._heard = stored, refused, dropped, failed, heard
         self.flights = InFlightTable(self._acknowledged, self._not_delivered)
         self._to_send_again: deque[InFlight] = deque()  # of a lost producer, after those and before everything else
@@ -172,6 +169,8 @@ class ProducerLink:
 
     def not_taken(self, entry: InFlight, error: Exception) -> bool:
         """Note why the producer did not take a record; False when it may take it later."""
+        if isinstance(error, OverflowError):
+            return self._pass(entry)
         if isinstance(error, BufferError):
             if self._can_fit(entry):
                 self._full_at = self.busy
@@ -197,6 +196,9 @@ class ProducerLink:
         lane = entry.lane
         if lane.hole and not entry.record.may_follow_hole:
             self._dropped(entry)
+            return True
+        if len(entry.record.value) > self.flights.large and (error := self._too_large(entry.record)):
+            self._refused(entry, error)
             return True
         closes_hole = lane.hole and entry.record.action == "snapshot"
         if is_from_the_future(entry):

@@ -16,9 +16,10 @@ from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.daemon_pool import to_its_end
 from tickwire.errors import KafkaFailed, LoginRefused, TickwireError
-from tickwire.events.types import MarketEvent
+from tickwire.events.types import MarketEvent, OrderBook
 from tickwire.kafka.admin.topics import ensure_topics
 from tickwire.kafka.clients import CONNECT_SECONDS
+from tickwire.kafka.codes import TOO_LARGE
 from tickwire.kafka.credentials import Credentials
 from tickwire.kafka.producing.broken_books import BrokenBooks
 from tickwire.kafka.producing.flow import Flows
@@ -31,6 +32,7 @@ from tickwire.kafka.producing.place import Place
 from tickwire.kafka.producing.producer_link import ProducerLink
 from tickwire.kafka.producing.rights_watch import RightsWatch
 from tickwire.kafka.producing.schema_ids import SchemaIds
+from tickwire.kafka.producing.size_limits import SizeLimits
 from tickwire.kafka.producing.when_full import Blocking, Conflating, Dropping, WhenFull
 from tickwire.records.codec import Record, RecordWriter
 from tickwire.records.kinds import KINDS, topics_by_kind
@@ -73,6 +75,7 @@ class Publisher:
         )
         self._watch = OutageWatch(config, self._buffer, time.monotonic())
         self._behind: set[str] = set()  # topics whose records must wait, behind others or for a right
+        self._sizes = SizeLimits(config, self._limit)
         self._link = ProducerLink(
             config,
             stored=self._buffer.ended,
@@ -81,6 +84,7 @@ class Publisher:
             failed=self._fail,
             heard=self._watch.heard,
             denied=self._behind.add,
+            sizes=self._sizes.refusal,
         )
         self._send = self._link.send
         self.publish: Callable[[MarketEvent], None] = self.way().publish
@@ -121,8 +125,14 @@ class Publisher:
             return None
 
     def _begin_sending(self) -> None:
-        ensure_topics(self.config, self.place.topics)
+        self._ask_topics()
         self._link.open()
+
+    def _ask_topics(self) -> None:
+        self._sizes.learn(ensure_topics(self.config, self.place.topics))
+
+    def _limit(self, largest: int) -> None:
+        self._link.flights.large = largest
 
     def abandon(self) -> None:
         """Undo :meth:`open`, where nothing was started."""
@@ -147,7 +157,8 @@ class Publisher:
         self._link.flights.begun = self._wake
 
     async def _look(self) -> None:
-        await asyncio.gather(self._partitions.run(), self._rights.run(), self._schemas.watch(self._fail))
+        watches = self._partitions.run(), self._rights.run(), self._sizes.watch(self.place.topics)
+        await asyncio.gather(*watches, self._schemas.watch(self._fail))
 
     def way(self) -> DirectPublisher:
         """A way in for the events of one feed; it knows their symbols, which another exchange may have too."""
@@ -162,13 +173,17 @@ class Publisher:
         lane = self._ledger.lane(record) or self._ledger.open_lane(record)
         if lane.way is not way:
             self._open_route(way, lane, event, record)
-        stream = lane.stream
-        stream.events += 1
-        if lane.broken and self._books.hold_back(lane, record):
-            return
+        lane.stream.events += 1
+        passing = self._books.passes(lane, record) if lane.broken else record
+        if passing is not None:
+            self._take(lane, passing)
+        if isinstance(event, OrderBook) and event.book_seq == 0:
+            self._books.began(lane, record.value)
+
+    def _take(self, lane: Lane, record: Record) -> None:
         if record.topic in self._behind:
             self._waits[record.topic].hold(lane, record)
-        elif not self._send(InFlight(stream, lane, record)):
+        elif not self._send(InFlight(lane.stream, lane, record)):
             self._wait(lane, record)
 
     def _open_route(self, way: DirectPublisher, lane: Lane, event: MarketEvent, record: Record) -> None:
@@ -252,7 +267,7 @@ class Publisher:
         while not self._link.opened:
             try:
                 self.place.agree(await asyncio.to_thread(self.place.ask, _LOOK_S))
-                await asyncio.to_thread(ensure_topics, self.config, self.place.topics)
+                await asyncio.to_thread(self._ask_topics)
                 self._link.open()
             except KafkaFailed as e:
                 if str(e) != said:
@@ -277,6 +292,8 @@ class Publisher:
     def _refused(self, entry: InFlight, error: KafkaError) -> None:
         self._off_disk(entry)
         self._books.refused(entry, error, self._loop.time())
+        if error.code() in TOO_LARGE:
+            self._sizes.doubt()
 
     def _dropped(self, entry: InFlight) -> None:
         self._off_disk(entry)

@@ -15,7 +15,7 @@ from tickwire.records.codec import Record
 logger = logging.getLogger(__name__)
 
 Send = Callable[[InFlight], bool]  # False: no room
-Lose = Callable[[Lane], None]  # a record of this lane is dropped
+Lose = Callable[[Lane, Record], None]  # a record of this lane is dropped
 
 # A socket that is told to stop has delivered up to one read of its buffer: many thousand small frames.
 _MOST_RECORDS = 50_000
@@ -47,9 +47,9 @@ class Dropping:
     def __len__(self) -> int:
         return 0
 
-    def hold(self, lane: Lane, _record: Record) -> None:
+    def hold(self, lane: Lane, record: Record) -> None:
         """Lose it."""
-        self._lose(lane)
+        self._lose(lane, record)
 
     def drain(self, send: Send) -> None:
         """Do nothing."""
@@ -114,7 +114,7 @@ class Blocking:
         """Take it, and stop the reading."""
         size = len(record.value)
         if self._given_up or len(self._waiting) >= _MOST_RECORDS or self._bytes + size > _MOST_BYTES:
-            self._lose(lane)
+            self._lose(lane, record)
             return
         if not self._waiting:
             self._since = self._clock()

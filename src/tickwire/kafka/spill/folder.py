@@ -46,6 +46,19 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
+def has_room(folder: Path, size: int) -> bool:
+    """Whether the disk, or what this user may take of it, has so many bytes left; blocks."""
+    path = folder / ("room" + TEMPORARY)
+    try:
+        with path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    except OSError:
+        return False
+    finally:
+        path.unlink(missing_ok=True)
+    return True
+
+
 def save_done(folder: Path, runs: Runs) -> None:
     """Replace the file that says which records need not be sent again, at once and for good. Raises OSError."""
     body = msgspec.msgpack.encode(runs)

@@ -1,0 +1,87 @@
+"""Records that their topic cannot take, found before they are sent: sent, one costs a producer and its whole batch.
+
+A topic's ``max.message.bytes``, or the broker's where it has none of its own, limits a batch as it is sent, that is
+compressed (https://kafka.apache.org/documentation/#topicconfigs_max.message.bytes). Python's zlib tells what gzip makes
+of a record; the others are given the benefit of the doubt, and what nobody could tell Kafka itself refuses.
+"""
+
+import asyncio
+import sys
+import zlib
+from collections.abc import Callable, Sequence
+
+from confluent_kafka import KafkaError
+
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import KafkaFailed
+from tickwire.kafka import codes
+from tickwire.kafka.admin.topics import largest_batches
+from tickwire.kafka.clients import Cluster
+from tickwire.records.codec import Record
+
+_ANSWER_S = 5.0
+_AGAIN_S = 5.0
+# https://kafka.apache.org/documentation/#recordbatch: a batch's header; a record's attributes and two deltas of 0.
+_BATCH_BYTES, _FIXED_BYTES = 61, 3
+# How small a codec makes a record, as part of what zlib does at its fastest. Of books of 20,000 levels gzip makes 0.84,
+# zstd 0.87, lz4 and snappy 1.4; the rest is for values that repeat themselves from afar.
+_AT_BEST = {"gzip": 0.8, "snappy": 0.7, "lz4": 0.7, "zstd": 0.5}
+
+
+class SizeLimits:
+    """What each topic takes. *changed* is told the largest value that no topic may refuse, when that was asked."""
+
+    def __init__(self, config: KafkaConfig, changed: Callable[[int], None]) -> None:
+        self._config, self._changed = config, changed
+        self._known: dict[str, int] = {}
+        self._fits: Record | None = None  # the last one that was looked at: it may be tried many times
+        self._doubtful = asyncio.Event()
+
+    def learn(self, limits: dict[str, int]) -> None:
+        """Go by these, by topic, from now on. Topics of which the brokers do not tell, or not this user, take all."""
+        self._known, self._fits = limits, None
+        self._changed(min(limits.values(), default=sys.maxsize) - _BATCH_BYTES)
+
+    def doubt(self) -> None:
+        """Take note that a record was too large: somebody may have changed a limit, or will now."""
+        self._doubtful.set()
+
+    async def watch(self, topics: Sequence[str]) -> None:
+        """Ask again after each doubt, until cancelled."""
+        while True:
+            await self._doubtful.wait()
+            self._doubtful.clear()
+            self.learn(await asyncio.to_thread(self._ask, topics))
+            await asyncio.sleep(_AGAIN_S)
+
+    def refusal(self, record: Record) -> KafkaError | None:
+        """Why its topic cannot take a record; None where it may."""
+        limit = self._known.get(record.topic)
+        if limit is None or record is self._fits or self._least_bytes(record) <= limit:
+            self._fits = record
+            return None
+        return KafkaError(codes.RECORD_TOO_LARGE, f"larger than max.message.bytes of the topic, {limit}")
+
+    def _ask(self, topics: Sequence[str]) -> dict[str, int]:
+        try:
+            cluster = Cluster(self._config)
+            cluster.view(_ANSWER_S)
+        except KafkaFailed:  # which is an outage, and said elsewhere
+            return self._known
+        return largest_batches(cluster, topics, _ANSWER_S)
+
+    def _least_bytes(self, record: Record) -> int:
+        """The bytes of a batch of it alone, at the least."""
+        codec = self._config.compression
+        if codec == "none":
+            sizes = [len(record.key), len(record.value), len(record.headers)]
+            for name, value in record.headers:
+                sizes += len(name.encode()), len(value)
+            body = _FIXED_BYTES + sum(map(_varint_bytes, sizes)) + sum(sizes) - len(record.headers)
+            return _BATCH_BYTES + _varint_bytes(body) + body
+        return _BATCH_BYTES + int(len(zlib.compress(record.value, 1)) * _AT_BEST[codec])
+
+
+def _varint_bytes(number: int) -> int:
+    """Bytes of a number in zigzag."""
+    return max(1, ((2 * number).bit_length() + 6) // 7)
