@@ -26,6 +26,7 @@ SPILL_RECORDS = Gauge("kafka_spill_records", "Records that wait on disk.")
 SPILL_BYTES = Gauge("kafka_spill_bytes", "Bytes of the files of records that wait on disk.")
 SPILL_ROOM = Gauge("kafka_spill_room_bytes", "Bytes that may still be added on disk.")
 SPILL_LOST = Counter("kafka_spill_lost", "Records on disk that could not be read any more.")
+SPILL_TORN = Counter("kafka_spill_torn", "Records on disk that were cut off, because their end was not written.")
 SPILL_CUT = Counter("kafka_spill_cut_bytes", "Bytes of unfinished or damaged records cut off the end of files on disk.")
 SPILL_RECOVERED = Counter(
     "kafka_spill_recovered", "Records that an earlier run left on disk, by the way they ended.", ["topic", "outcome"]

@@ -421,8 +421,10 @@ def test_bytes_that_are_cut_off_the_end_between_two_runs_are_counted(root: Path)
     (file,) = left_by_run(root, "A").glob("*.spill")
     file.write_bytes(file.read_bytes()[:-3])
     before = REGISTRY.get_sample_value("kafka_spill_cut_bytes_total") or 0
-    home = start(root, "A")
+    torn = REGISTRY.get_sample_value("kafka_spill_torn_total") or 0
+    home = start(root, "A")  # cut off now, and not counted by a later start
     cut = home.log.recovered.torn_bytes
     assert cut > 0
     assert REGISTRY.get_sample_value("kafka_spill_cut_bytes_total") == before + cut
+    assert REGISTRY.get_sample_value("kafka_spill_torn_total") == torn + 1
     assert waits(home.log) == {"A": [0, 1]}

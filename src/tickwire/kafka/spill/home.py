@@ -314,6 +314,7 @@ def _open(folder: Path, max_bytes: int, fsync_ms: int) -> tuple[SpillLog, int]:
     for sentence in found.sentences:
         logger.warning("spill.damage folder=%s: %s", folder, sentence)
     metrics.SPILL_LOST.inc(found.lost_records)
+    metrics.SPILL_TORN.inc(found.torn_records)
     metrics.SPILL_CUT.inc(found.torn_bytes)
     return log, found.lost_records
 

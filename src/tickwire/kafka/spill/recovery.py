@@ -9,7 +9,15 @@ from msgspec import Struct
 
 from tickwire.kafka.spill.folder import TEMPORARY, load_done, sync_folder
 from tickwire.kafka.spill.numbers import NumberSet
-from tickwire.kafka.spill.segment import FRAME_BYTES, HEADER_BYTES, SUFFIX, Segment, frames, read_header
+from tickwire.kafka.spill.segment import (
+    FRAME_BYTES,
+    HEADER_BYTES,
+    SUFFIX,
+    Segment,
+    count_marks,
+    frames,
+    read_header,
+)
 
 _NAME = re.compile(r"\d{20}" + re.escape(SUFFIX))
 # The first number of a new log. Records may also be put before all others, so it is far from zero.
@@ -26,6 +34,7 @@ class Recovery(Struct, frozen=True, kw_only=True):
 
     records: int  # waiting to be sent
     torn_bytes: int  # cut off at the end of the newest file
+    torn_records: int  # that began there
     lost_records: int  # damaged, and never acknowledged
     damaged_bytes: int  # before that end, in records that are passed over
     done_damaged: bool  # what was acknowledged is not known any more: records are sent a second time
@@ -43,6 +52,7 @@ class Found(Struct):
 
 class _Damage(Struct):
     torn_bytes: int = 0
+    torn_records: int = 0
     lost_records: int = 0
     damaged_bytes: int = 0
 
@@ -109,6 +119,8 @@ def _check_newest(segments: list[Segment], done: NumberSet, damage: _Damage) -> 
     torn = newest.size - end if newest.size >= end else newest.size  # it may be shorter than its header
     damage.damaged_bytes += damaged
     damage.torn_bytes += torn
+    if torn:
+        damage.torn_records += count_marks(newest, end)
     if newest.end == newest.first:
         # Nothing in it: a crash while it was created, or all of it damaged. Its name is needed for the next record.
         segments.pop().remove()
@@ -135,6 +147,7 @@ def _report(records: int, damage: _Damage, done_damaged: bool) -> Recovery:
     return Recovery(
         records=records,
         torn_bytes=damage.torn_bytes,
+        torn_records=damage.torn_records,
         lost_records=damage.lost_records,
         damaged_bytes=damage.damaged_bytes,
         done_damaged=done_damaged,

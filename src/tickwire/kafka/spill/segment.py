@@ -151,6 +151,15 @@ def frames(fd: int, segment: Segment, start: int, stop: int) -> Iterator[Frame]:
         offset += position
 
 
+def count_marks(segment: Segment, offset: int) -> int:
+    """How many frames begin at or behind an offset, intact or not. Raises OSError."""
+    if not segment.mark:
+        return 0
+    with segment.path.open("rb") as file:
+        file.seek(offset)
+        return file.read().count(segment.mark)
+
+
 def _length(data: bytes, position: int, mark: bytes) -> int:
     """Read how long the frame here says it is, header included; 0 when no frame begins here."""
     if not mark or len(data) < position + FRAME_BYTES:
