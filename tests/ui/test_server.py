@@ -105,9 +105,9 @@ def test_a_request_that_is_none_says_what_is_wrong(address: str, body: str, stat
 
 
 def test_a_wrong_condition_is_named(address: str) -> None:
-    answer = ask(address, "/dead-letters?error_type=none")
+    answer = ask(address, "/dead-letters?since=soon")
     assert answer.status == 400
-    assert "--error-type 'none' is none" in json.loads(answer.body)["error"]
+    assert "--since" in json.loads(answer.body)["error"]
     empty: dict[str, Any] = json.loads(ask(address, "/dead-letters").body)
     assert (empty["letters"], empty["complete"]) == ([], True)
 

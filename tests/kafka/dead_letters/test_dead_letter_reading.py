@@ -10,7 +10,7 @@ import pytest
 from consumer_support import Headers, committed, create, send
 from dead_letter_support import DOWN, bury, dlq_config, run, source
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.kafka.dead_letters.headers import Failure, describe
+from tickwire.kafka.dead_letters.headers import HEADERS, Failure, describe
 from tickwire.kafka.dead_letters.reader import DeadLetterReader
 from tickwire.kafka.dead_letters.replay.group import GROUP
 from tickwire.kafka.dead_letters.summary import Summary
@@ -140,6 +140,27 @@ def test_what_another_program_does_not_tell_is_unknown(config: KafkaConfig, caps
     assert [header["name"] for header in told["headers"]] == ["mine"]
 
 
+def test_every_command_takes_a_letter_that_has_the_two_specified_headers_alone(
+    config: KafkaConfig, capsys: Output
+) -> None:
+    headers: Headers = [("source_topic", config.ticker_topic), ("error_type", "TimeoutError")]
+    create(config, config.ticker_topic)
+    send(config, config.dlq_topic, [b"bare"], partition=0, headers=headers)
+    assert run("summary", "--json") == 0
+    (group,) = json.loads(capsys.readouterr().out)["groups"]
+    assert (group["error_type"], group["source_topic"], group["records"]) == ("TimeoutError", config.ticker_topic, 1)
+    for command in (["export"], ["list", "--json"], ["show", "0:0", "--json"]):
+        assert run(*command) == 0
+        told = json.loads(capsys.readouterr().out)
+        unknown = {name for name in HEADERS if told[name] is None}
+        assert (unknown, told["headers"]) == (set(HEADERS) - {"source_topic", "error_type"}, [])
+    for command in (["list", "--error-type", "TimeoutError"], ["inspect"], ["show", "0:0"]):
+        assert run(*command) == 0
+        assert "TimeoutError" in capsys.readouterr().out
+    assert run("replay", "--source-topic", config.ticker_topic, "--execute", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["sent"] == {config.ticker_topic: 1}
+
+
 def test_the_kind_of_an_error_is_told_once(config: KafkaConfig, capsys: Output) -> None:
     bury(config, [source(config, 0)], describe(ValueError("no price"), 1))
     assert run("inspect") == 0
@@ -208,7 +229,7 @@ def test_reading_commits_nothing(config: KafkaConfig) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["list", "--since", "soon"], ["list", "--error-type", "magic"], ["show", "0:0", "--hex", "--json"], ["purge"]],
+    [["list", "--since", "soon"], ["list", "--error-type", ""], ["show", "0:0", "--hex", "--json"], ["purge"]],
 )
 def test_wrong_usage_is_one_sentence(config: KafkaConfig, capsys: Output, arguments: list[str]) -> None:
     assert run(*arguments) == 2

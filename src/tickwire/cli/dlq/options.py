@@ -41,11 +41,10 @@ def selection(
     grep: str | None,
 ) -> "Selection":
     """Make the conditions of the options. Raises :exc:`~tickwire.errors.UsageError`."""
-    from tickwire.kafka.dead_letters.headers import ERROR_TYPES  # noqa: PLC0415
     from tickwire.kafka.dead_letters.selection import Selection  # noqa: PLC0415 - the library may be missing
 
-    if error_type is not None and error_type not in ERROR_TYPES:
-        raise UsageError(f"--error-type {error_type!r} is none: expected {', '.join(ERROR_TYPES)}.")
+    if error_type == "":
+        raise UsageError("--error-type is empty: expected one that `tickwire dlq summary` shows, such as schema.")
     return Selection(
         None if since is None else parse_time("--since", since),
         None if until is None else parse_time("--until", until),
