@@ -11,13 +11,14 @@ MINUTES ?= 10
 unexport PYTHONDONTWRITEBYTECODE  # tests start hundreds of processes: each would compile all of it again
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check faults soak bench bench-quick bench-formats bench-check clean
+.PHONY: help demo test check faults soak fuzz bench bench-quick bench-formats bench-check clean
 
 help:
 	@echo "make demo    market data through Kafka for $(DEMO_SECONDS) s: EXCHANGE=, CHANNELS=, and SYMBOLS=BTCUSDT LIVE=1 for a real one (tickwire exchanges lists them); UI=1 shows it on http://127.0.0.1:8080/ until Ctrl-C"
 	@echo "make test    every check and every test"
 	@echo "make faults  brokers killed and frozen, networks cut, consumers and publishers killed: all of it, about 10 minutes"
 	@echo "make soak    producers and consumers on a Kafka and exchanges in trouble for $(MINUTES) minutes (MINUTES=), then the accounting and the memory"
+	@echo "make fuzz    adapters, records on disk and values get bytes that nobody wrote, for $(MINUTES) minutes each (MINUTES=)"
 	@echo "make bench   the product beside a bare chain, growth and latency, into bench/results.md (PEER=1: and cryptofeed); bench-quick: the first part in 2 minutes"
 	@echo "make bench-formats   JSON, Avro and Protobuf to Apache Kafka and back, beside the stock serializers where they are installed"
 	@echo "make bench-check   instructions of the pure stages beside the figures in bench/instructions.json (needs valgrind)"
@@ -53,6 +54,10 @@ faults: $(VENV)/.dev
 
 soak: $(VENV)/.dev
 	@PYTHONPATH=tests $(BIN)/python -m soak $(MINUTES)
+
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=3.1,<4'
+	@for target in adapters spill values; do PYTHONPATH=tests $(BIN)/python -m fuzz $$target $$(( $(MINUTES) * 60 )) python || exit 1; done
 
 bench: $(VENV)/.runtime
 	$(if $(PEER),$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .[peer])
