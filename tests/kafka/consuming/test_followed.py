@@ -132,7 +132,7 @@ def topic_of(seed: int, length: int) -> list[Place]:
         action: Action = "snapshot" if seq < 0 or what > 0.85 else "invalid" if what > 0.82 else "delta"
         place = Place(message(random, symbol, action))
         place.message.epoch, place.message.book_seq = epoch, seq + 1
-        if epoch < 2**62:
+        if epoch < 2**62 and (what >= 0.04 or random.random() < 0.5):  # else it is somebody else's
             numbers[symbol] = epoch, seq + 1
         if random.random() < 0.15:
             random.choice(random.choice(SPOILS))(place)
