@@ -1,7 +1,6 @@
 """Other people's readers on Apache Kafka, with the settings of the documentation, read what the product writes."""
 
 import asyncio
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # exported without saying so
 
 from brokers import Kafka
+from readers.connect import CONNECT, sink_of
 from readers.maven import libraries
 from readers.pages import block, history
 from support import eventually
@@ -21,8 +21,6 @@ from tickwire.kafka.clients import producer_config
 from tickwire.kafka.dead_letters.reader import read_oldest
 from tickwire.kafka.dead_letters.selection import DeadLetter
 from tickwire.records.codec import Record
-
-CONNECT = (f"org.apache.kafka:connect-runtime:{VERSION}", f"org.apache.kafka:connect-file:{VERSION}")
 
 pytestmark = pytest.mark.kafka
 
@@ -57,37 +55,10 @@ async def test_aiokafka_reads(kafka: Kafka, topic: str, records: list[Record]) -
 @pytest.fixture
 def sink(kafka: Kafka, topic: str, tmp_path: Path) -> Iterator[Path]:
     """What a worker with the converters of the documentation writes into a file."""
-    out, worker, connector = (tmp_path / name for name in ("out.txt", "worker.properties", "sink.properties"))
-    settings = {
-        "bootstrap.servers": kafka.bootstrap,
-        "offset.storage.file.filename": tmp_path / "offsets",
-        "listeners": "http://127.0.0.1:0",
-        "plugin.discovery": "service_load",
-    }
-    worker.write_text(block("Kafka Connect", "properties") + "\n" + _properties(settings))
-    sink: dict[str, object] = {"name": topic, "connector.class": "FileStreamSink", "topics": topic, "file": out}
-    sink |= {f"errors.deadletterqueue.{name}": value for name, value in _dead_letters(topic).items()}
-    sink |= {"tasks.max": 1, "errors.tolerance": "all"}
-    connector.write_text(_properties(sink))
-    java = [
-        "java",
-        "-Xmx256m",
-        "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1",
-        "-cp",
-        f"{libraries('connect', VERSION, CONNECT)}/*",
-    ]
-    with (tmp_path / "connect.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*java, "org.apache.kafka.connect.cli.ConnectStandalone", worker, connector],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            yield out
-        finally:
-            process.kill()
-            process.wait()
+    converters, libs = block("Kafka Connect", "properties"), libraries("connect", VERSION, CONNECT)
+    dead: dict[str, object] = {f"errors.deadletterqueue.{name}": value for name, value in _dead_letters(topic).items()}
+    with sink_of(kafka.bootstrap, converters, libs, topic, tmp_path, dead | {"errors.tolerance": "all"}) as out:
+        yield out
 
 
 def test_kafka_connect_reads_with_the_two_converters_and_its_dead_letters_are_read_here(
@@ -124,7 +95,3 @@ def test_kafka_connect_reads_with_the_two_converters_and_its_dead_letters_are_re
 
 def _dead_letters(topic: str) -> dict[str, object]:
     return {"topic.name": f"{topic}-dead", "topic.replication.factor": 1, "context.headers.enable": "true"}
-
-
-def _properties(settings: dict[str, object]) -> str:
-    return "".join(f"{name}={value}\n" for name, value in settings.items())

@@ -15,13 +15,15 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from msgspec.structs import replace
 
 from brokers import CACHE, Kafka
+from readers.connect import CONNECT, sink_of
 from readers.maven import libraries
 from readers.pages import block
 from record_support import BOOK, EVENTS, FORMATS, TICKER, TRADE
 from recordings import events_of, recordings
+from support import eventually
 from tickwire.broker.apicurio import ApicurioRegistry
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.events.types import MarketEvent
+from tickwire.events.types import MarketEvent, Trade
 from tickwire.records.codec import RecordWriter
 from tickwire.records.formats import value_format
 from tickwire.records.kinds import KIND_OF, KINDS, topics_by_kind
@@ -36,6 +38,7 @@ LIBRARIES = (
     f"io.apicurio:apicurio-registry-serdes-protobuf-serde:{VERSION}",
     "org.slf4j:slf4j-nop:1.7.36",
 )
+CONVERTER = (*CONNECT, f"io.apicurio:apicurio-registry-utils-converter:{VERSION}")
 MACHINES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "aarch_64", "arm64": "aarch_64"}
 SYSTEMS = {"Linux": "linux", "Darwin": "osx"}
 MOST = 2**63 - 1
@@ -164,3 +167,26 @@ def test_java_has_what_json_has(
             fields |= {name: f"{name}_{fields[name]}".upper() for name in (word,) if name in fields}
     assert len(expected) > 50
     assert read[topics[form][kind]] == expected
+
+
+def test_kafka_connect_reads_avro(
+    kafka: Kafka,
+    apicurio: ApicurioRegistry,
+    topics: dict[str, dict[str, str]],
+    events: list[MarketEvent],
+    tmp_path: Path,
+) -> None:
+    settings = block("Read the topics with Kafka Connect", "properties", "schemas.md")
+    settings = settings.replace("http://localhost:8080", apicurio.url.removesuffix("/apis/ccompat/v7"))
+    libs = libraries("connect-avro", VERSION, CONVERTER)
+    trades = [event for event in events if isinstance(event, Trade)]
+    with sink_of(kafka.bootstrap, settings, libs, topics["avro"]["trade"], tmp_path) as out:
+        eventually(lambda: len(written(out)) >= len(trades), "Connect writes every trade", 60)
+    names = ("trade_id", "price", "size", "side", "received_us")
+    expected = [[f"{name}={getattr(event, name)}" for name in names] for event in trades]
+    fields = [line.removeprefix("Struct{").removesuffix("}").split(",") for line in written(out)]
+    assert [[part for part in parts if part.partition("=")[0] in names] for parts in fields] == expected
+
+
+def written(out: Path) -> list[str]:
+    return out.read_text().splitlines() if out.exists() else []
