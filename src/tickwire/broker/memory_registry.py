@@ -1,7 +1,8 @@
 """A schema registry in memory, with the answers that Confluent documents, for tests and for a look at how it works.
 
 https://docs.confluent.io/platform/current/schema-registry/develop/api.html (2026-11-29). It takes Avro and Protobuf
-schemas without references, hands them out as they were sent, and is open to everyone who reaches its host.
+schemas without references, hands them out as they were sent (Protobuf with ``?format=serialized`` as a descriptor), and
+is open to everyone who reaches its host.
 """
 
 import json
@@ -9,9 +10,10 @@ import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tickwire.broker.ports import claim, endpoint, free_ports
+from tickwire.broker.proto_descriptor import serialized
 from tickwire.records.formats.framing import WriterSchema
 from tickwire.registry.shapes import breaks, shape
 
@@ -52,13 +54,13 @@ class _Subjects:
             case "GET", "subjects", subject, "versions":
                 return [version.number for version in self._versions(subject)]
             case "GET", "subjects", subject, "versions", number:
-                return self._shown(subject, self._version(subject, number))
+                return self._shown(subject, self._version(subject, number), body)
             case "POST", "subjects", subject:
-                return self._shown(subject, self._find(subject, _schema(body)))
+                return self._shown(subject, self._find(subject, _schema(body)), {})
             case "POST", "subjects", subject, "versions":
                 return {"id": self._register(subject, _schema(body))}
             case "GET", "schemas", "ids", number:
-                return _written(self._schema(number))
+                return _written(self._schema(number), body)
             case "GET", "schemas", "ids", number, "versions":
                 self._schema(number)
                 return [
@@ -142,9 +144,9 @@ class _Subjects:
                 found += breaks(schema, other)
         return found
 
-    def _shown(self, subject: str, version: _Version) -> dict[str, Any]:
+    def _shown(self, subject: str, version: _Version, asked: dict[str, Any]) -> dict[str, Any]:
         where = {"subject": subject, "version": version.number, "id": version.id}
-        return where | _written(self.schemas[version.id])
+        return where | _written(self.schemas[version.id], asked)
 
 
 class MemoryRegistry:
@@ -194,9 +196,10 @@ class MemoryRegistry:
         self.stop()
 
     def _answer(self, method: str, path: str, content: bytes) -> tuple[int, Any]:
-        parts = [unquote(part) for part in urlsplit(path).path.strip("/").split("/")]
+        url = urlsplit(path)
+        parts = [unquote(part) for part in url.path.strip("/").split("/")]
         try:
-            body = json.loads(content) if content else {}
+            body = json.loads(content) if content else dict(parse_qsl(url.query))
             with self._lock:
                 return 200, self._subjects.answer(method, parts, body if isinstance(body, dict) else {})
         except _Refused as e:
@@ -236,7 +239,8 @@ def _schema(body: dict[str, Any]) -> WriterSchema:
     return schema
 
 
-def _written(schema: WriterSchema) -> dict[str, str]:
+def _written(schema: WriterSchema, asked: dict[str, Any]) -> dict[str, str]:
     if schema.format == "avro":  # the type of which is left out
         return {"schema": schema.text}
-    return {"schema": schema.text, "schemaType": schema.format.upper()}
+    text = serialized(schema.text) if asked.get("format") == "serialized" else schema.text
+    return {"schema": text, "schemaType": schema.format.upper()}

@@ -20,7 +20,7 @@ _TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|[\w.]+|[^\s\w]')
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _DEEPEST = 32
 # FieldDescriptorProto.Type and .Label
-_TYPES = (
+TYPES = (
     "", "double", "float", "int64", "uint64", "int32", "fixed64", "fixed32", "bool", "string", "group", "message",
     "bytes", "uint32", "enum", "sfixed32", "sfixed64", "sint32", "sint64",
 )  # fmt: skip
@@ -154,7 +154,7 @@ def _read_type(data: bytes, found: Tree, around: str, is_enum: bool, depth: int)
             found[name][_text(entry, 1)] = {"number": next((v for n, v in entry if n == 2), 0)}
         elif number == 2:
             field = dict(_fields(value))
-            kind = _TYPES[field.get(5, 0)] if field.get(5, 0) < len(_TYPES) else ""
+            kind = TYPES[field.get(5, 0)] if field.get(5, 0) < len(TYPES) else ""
             if 6 in field:
                 kind = field[6].decode().rpartition(".")[2]
             label = "optional" if field.get(17) else _LABELS.get(field.get(4, 1), "")
