@@ -16,7 +16,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import confluent_kafka
 import msgspec
 from confluent_kafka import KafkaError, KafkaException
 
@@ -27,6 +26,8 @@ from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import TickwireError
 from tickwire.events.types import MarketEvent, OrderBook, Ticker
+from tickwire.kafka.producing import producer_link, schema_ids
+from tickwire.kafka.producing.publisher import Publisher
 from tickwire.records.formats import ValueReader
 from tickwire.records.formats.framing import WriterSchema
 from tickwire.records.kinds import KINDS, formats_by_kind, topics_by_kind
@@ -59,39 +60,39 @@ def number_in(config: KafkaConfig) -> Callable[[str, bytes], int]:
     return lambda topic, value: readers[topic](value).sequence  # type: ignore[union-attr, return-value]
 
 
-def noting_producer(
-    journal: Journal, overrides: dict[str, Any], number: Callable[[str, bytes], int]
-) -> type[confluent_kafka.Producer]:
-    """Make a ``Producer`` that journals each delivery report before anybody else learns of it."""
+def note_reports(link: Any, journal: Journal, overrides: dict[str, Any], number: Callable[[str, bytes], int]) -> None:
+    """Let the module of the link journal each delivery report before anything is done about it; both of its forms."""
+    make_producer, kind = link.make_producer, link.ProducerLink
+    acknowledged, not_delivered, not_taken = kind._acknowledged, kind._not_delivered, kind.not_taken
+    too_large: list[int] = []
 
-    class NotingProducer(confluent_kafka.Producer):
-        def __init__(self, settings: dict[str, Any]) -> None:
-            super().__init__(settings | overrides)
-            self._queue_bytes = settings["queue.buffering.max.kbytes"] * 1024
+    def made(settings: dict[str, Any]) -> Any:
+        too_large[:] = [settings["queue.buffering.max.kbytes"] * 1024]
+        return make_producer(settings | overrides)
 
-        def produce(  # type: ignore[override]
-            self, topic: str, value: bytes, key: bytes, *, on_delivery: Callable[..., None], **more: Any
-        ) -> None:
-            message = (topic, key.decode(), number(topic, value))
+    def message(entry: Any) -> tuple[str, str, int]:
+        record = entry.record
+        return record.topic, record.key.decode(), number(record.topic, record.value)
 
-            def note(error: KafkaError | None, delivered: Any) -> None:
-                if error is None:
-                    journal.write("acked", *message, delivered.partition(), delivered.offset())
-                elif error.code() not in {KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}:
-                    journal.write("refused", *message, error.name())
-                on_delivery(error, delivered)
+    def note_acknowledged(self: Any, entry: Any, latency: float | None) -> None:
+        journal.write("acked", *message(entry), 0, None)
+        self.flights.sampling = True  # so that it is told of the next one as well
+        acknowledged(self, entry, latency)
 
-            try:
-                super().produce(topic, value, key, on_delivery=note, **more)
-            except KafkaException as e:
-                journal.write("refused", *message, e.args[0].name())
-                raise
-            except BufferError:
-                if len(value) > self._queue_bytes:
-                    journal.write("refused", *message, "never fits")
-                raise
+    def note_not_delivered(self: Any, entry: Any, error: KafkaError) -> None:
+        if error.code() not in {KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}:
+            journal.write("refused", *message(entry), error.name())
+        not_delivered(self, entry, error)
 
-    return NotingProducer
+    def note_not_taken(self: Any, entry: Any, error: Exception) -> Any:
+        if isinstance(error, KafkaException):
+            journal.write("refused", *message(entry), error.args[0].name())
+        elif len(entry.record.value) > too_large[0]:
+            journal.write("refused", *message(entry), "never fits")
+        return not_taken(self, entry, error)
+
+    link.make_producer = made
+    kind._acknowledged, kind._not_delivered, kind.not_taken = note_acknowledged, note_not_delivered, note_not_taken
 
 
 class Market:
@@ -157,8 +158,6 @@ class Program:
     """Feeds the publisher and does what it asks for, as a feed does."""
 
     def __init__(self, settings: Settings, journal: Journal) -> None:
-        from tickwire.kafka.producing.publisher import Publisher  # noqa: PLC0415 - after Producer was replaced
-
         config = KafkaConfig(enabled=True, **settings.kafka)
         self._settings, self._journal = settings, journal
         self._topics = {kind.event: getattr(config, kind.topic) for kind in KINDS}
@@ -275,9 +274,7 @@ def main() -> None:
     settings = msgspec.json.decode(sys.argv[1], type=Settings)
     journal = Journal(settings.journal)
     number = number_in(KafkaConfig(**settings.kafka))
-    confluent_kafka.Producer = noting_producer(journal, settings.client, number)  # type: ignore[misc]
-    from tickwire.kafka.producing import schema_ids  # noqa: PLC0415 - after Producer was replaced
-
+    note_reports(producer_link, journal, settings.client, number)
     schema_ids._LOOK_S = settings.look_seconds
     program = Program(settings, journal)
     code = asyncio.run(program.run())

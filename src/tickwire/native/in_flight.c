@@ -6,7 +6,7 @@
 
 static PyObject *record_type;   /* tickwire.records.codec.Record, once it was needed */
 static PyObject *produce_names; /* ("on_delivery", "timestamp", "headers") */
-static PyObject *name_topic, *name_key, *name_value, *name_timestamp_ms, *name_headers;
+static PyObject *name_topic, *name_key, *name_value, *name_timestamp_ms, *name_headers, *name_latency;
 PyTypeObject *entry_type, *flights_type, *counts_type;
 
 /* ---- Counts: what a stream's records became --------------------------------------------------------------------- */
@@ -137,7 +137,49 @@ flights_remove(InFlightTable *flights, InFlight *entry)
     Py_DECREF(entry);
 }
 
-/* The producer's report: on_delivery(error, message). */
+static int
+tell(PyObject *call, InFlight *entry, PyObject *what)
+{
+    PyObject *answer = what ? PyObject_CallFunctionObjArgs(call, (PyObject *)entry, what, NULL) : NULL;
+    Py_XDECREF(answer);
+    return answer ? 0 : -1;
+}
+
+int
+entry_failed(InFlight *entry, PyObject *error)
+{
+    InFlightTable *flights = entry->flights;
+    if (!flights)
+        return 0;
+    Py_INCREF(flights);
+    int failed = tell(flights->failed, entry, error);
+    Py_DECREF(flights);
+    return failed;
+}
+
+int
+entry_acknowledged(InFlight *entry, double latency)
+{
+    InFlightTable *flights = entry->flights;
+    if (!flights)
+        return 0; /* was taken back: what became of it is not ours any more */
+    Py_INCREF(entry);
+    Py_INCREF(flights);
+    flights_remove(flights, entry);
+    ((Counts *)entry->stream)->acknowledged++;
+    int failed = 0;
+    if (flights->sampling || entry->place != IN_MEMORY) {
+        flights->sampling = 0;
+        PyObject *seconds = latency < 0 ? Py_NewRef(Py_None) : PyFloat_FromDouble(latency);
+        failed = tell(flights->acknowledged, entry, seconds);
+        Py_XDECREF(seconds);
+    }
+    Py_DECREF(flights);
+    Py_DECREF(entry);
+    return failed;
+}
+
+/* The report of a producer of Python's: on_delivery(error, message). */
 static PyObject *
 entry_call(InFlight *entry, PyObject *arguments, PyObject *Py_UNUSED(keywords))
 {
@@ -145,27 +187,17 @@ entry_call(InFlight *entry, PyObject *arguments, PyObject *Py_UNUSED(keywords))
     if (!PyArg_ParseTuple(arguments, "OO", &error, &message))
         return NULL;
     InFlightTable *flights = entry->flights;
-    if (!flights)
-        Py_RETURN_NONE; /* was taken back: what became of it is not ours any more */
-    PyObject *answer;
-    Py_INCREF(entry);
-    Py_INCREF(flights);
-    if (error != Py_None)
-        answer = PyObject_CallFunctionObjArgs(flights->failed, (PyObject *)entry, error, NULL);
-    else {
-        flights_remove(flights, entry);
-        ((Counts *)entry->stream)->acknowledged++;
-        if (flights->sampling || entry->place != IN_MEMORY) {
-            flights->sampling = 0;
-            answer = PyObject_CallFunctionObjArgs(flights->acknowledged, (PyObject *)entry, message, NULL);
-        } else {
-            answer = Py_None;
-            Py_INCREF(answer);
-        }
+    double latency = -1;
+    if (flights && error == Py_None && (flights->sampling || entry->place != IN_MEMORY)) {
+        PyObject *seconds = PyObject_CallMethodNoArgs(message, name_latency);
+        latency = seconds && seconds != Py_None ? PyFloat_AsDouble(seconds) : -1;
+        Py_XDECREF(seconds);
+        if (PyErr_Occurred())
+            return NULL;
     }
-    Py_DECREF(flights);
-    Py_DECREF(entry);
-    return answer;
+    if (error == Py_None ? entry_acknowledged(entry, latency) : entry_failed(entry, error))
+        return NULL;
+    Py_RETURN_NONE;
 }
 
 static PyType_Slot entry_slots[] = {
@@ -184,7 +216,6 @@ static PyMemberDef flights_members[] = {
     {"ready", T_BOOL, offsetof(InFlightTable, ready), 0, NULL},
     {"sampling", T_BOOL, offsetof(InFlightTable, sampling), 0, NULL},
     {"large", T_PYSSIZET, offsetof(InFlightTable, large), 0, NULL},
-    {"produce", T_OBJECT_EX, offsetof(InFlightTable, produce), 0, NULL},
     {"begun", T_OBJECT_EX, offsetof(InFlightTable, begun), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
@@ -223,6 +254,7 @@ flights_drop(InFlightTable *flights)
 {
     Py_CLEAR(flights->acknowledged);
     Py_CLEAR(flights->failed);
+    flights->producer = NULL;
     Py_CLEAR(flights->produce);
     Py_CLEAR(flights->begun);
     return 0;
@@ -260,19 +292,20 @@ flights_send(InFlightTable *flights, InFlight *entry, PyObject *topic, PyObject 
         PyErr_SetString(PyExc_ValueError, "the entry is on its way already");
         return -1;
     }
-    if (!flights->produce) {
-        PyErr_SetString(PyExc_AttributeError, "produce");
-        return -1;
-    }
     if (flights_begin(flights))
         return -1;
-    PyObject *arguments[] = {NULL, topic, value, key, (PyObject *)entry, timestamp, headers};
     flights_add(flights, entry);
-    PyObject *answer =
-        PyObject_Vectorcall(flights->produce, arguments + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, produce_names);
-    if (answer) {
-        Py_DECREF(answer);
-        return 0;
+    if (flights->producer) {
+        if (!producer_send(flights->producer, entry, topic, value, key, PyLong_AsLongLong(timestamp), headers))
+            return 0;
+    } else {
+        PyObject *arguments[] = {NULL, topic, value, key, (PyObject *)entry, timestamp, headers};
+        PyObject *answer =
+            PyObject_Vectorcall(flights->produce, arguments + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, produce_names);
+        if (answer) {
+            Py_DECREF(answer);
+            return 0;
+        }
     }
     if (entry->flights) {
         PyObject *type, *error, *trace;
@@ -347,6 +380,25 @@ flights_length(InFlightTable *flights)
     return flights->count;
 }
 
+static PyObject *
+flights_get_produce(InFlightTable *flights, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(flights->produce);
+}
+
+static int
+flights_set_produce(InFlightTable *flights, PyObject *produce, void *Py_UNUSED(closure))
+{
+    flights->producer = produce ? producer_of(produce) : NULL;
+    Py_SETREF(flights->produce, Py_NewRef(produce ? produce : Py_None));
+    return 0;
+}
+
+static PyGetSetDef flights_properties[] = {
+    {"produce", (getter)flights_get_produce, (setter)flights_set_produce, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
 static PyMethodDef flights_methods[] = {
     {"hand_over", (PyCFunction)flights_hand_over, METH_O, NULL},
     {"end", (PyCFunction)flights_end, METH_O, NULL},
@@ -358,7 +410,7 @@ static PyMethodDef flights_methods[] = {
 static PyType_Slot flights_slots[] = {
     {Py_tp_new, flights_new},         {Py_tp_dealloc, flights_free},    {Py_tp_traverse, flights_traverse},
     {Py_tp_clear, flights_drop},      {Py_tp_members, flights_members}, {Py_tp_methods, flights_methods},
-    {Py_sq_length, flights_length},   {0, NULL},
+    {Py_sq_length, flights_length},   {Py_tp_getset, flights_properties}, {0, NULL},
 };
 
 static PyType_Spec flights_spec = {
@@ -374,7 +426,7 @@ add_flight(PyObject *module)
     static const Name names[] = {
         {&name_topic, "topic"},     {&name_key, "key"},
         {&name_value, "value"},     {&name_timestamp_ms, "timestamp_ms"},
-        {&name_headers, "headers"},
+        {&name_headers, "headers"}, {&name_latency, "latency"},
     };
     if (make_names(names, sizeof names / sizeof *names))
         return -1;

@@ -16,6 +16,7 @@ typedef struct {
 } Counts;
 
 struct InFlightTable;
+typedef struct RecordProducer RecordProducer;
 
 /* Part of no cycle (what it holds knows nothing of it), so the collector need not look at a hundred thousand. */
 typedef struct InFlight {
@@ -31,6 +32,7 @@ typedef struct InFlight {
 typedef struct InFlightTable {
     PyObject_HEAD
     PyObject *acknowledged, *failed, *produce, *begun;
+    RecordProducer *producer; /* whose method produce is, borrowed; NULL: somebody else's */
     InFlight *first, *last;
     Py_ssize_t count, large; /* bytes of a value: larger ones may be too large for a topic */
     char ready, sampling;
@@ -40,8 +42,20 @@ extern PyTypeObject *entry_type, *flights_type, *counts_type;
 
 /* *record* may be NULL: it is made from route, value and time once somebody asks. */
 InFlight *entry_make(PyTypeObject *type, PyObject *stream, PyObject *lane, PyObject *record, long long place);
+/* What the producer reports; *latency* in seconds, negative where it is not known. Nothing happens to an entry that was
+ * taken back. -1 with an error set. */
+int entry_acknowledged(InFlight *entry, double latency);
+int entry_failed(InFlight *entry, PyObject *error);
 /* Hands the entry to the producer; -1 with an error set: it is not on its way. */
 int flights_send(InFlightTable *flights, InFlight *entry, PyObject *topic, PyObject *value, PyObject *key, PyObject *timestamp,
                  PyObject *headers);
+
+
+/* record_producer.c */
+/* The producer whose method this is, borrowed; NULL: it is none of these. */
+RecordProducer *producer_of(PyObject *produce);
+/* Gives it a record, about which *entry* is told; -1 with an error set: it did not take it. */
+int producer_send(RecordProducer *producer, InFlight *entry, PyObject *topic, PyObject *value, PyObject *key,
+                  long long timestamp_ms, PyObject *headers);
 
 #endif

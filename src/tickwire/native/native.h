@@ -195,6 +195,9 @@ int add_short_way(PyObject *module);
 /* in_flight.c */
 int add_flight(PyObject *module);
 
+/* record_producer.c */
+int add_producer(PyObject *module);
+
 /* direct_publisher.c */
 typedef struct DirectPublisher DirectPublisher;
 extern PyTypeObject *direct_type;

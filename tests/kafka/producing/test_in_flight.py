@@ -18,6 +18,16 @@ from tickwire.records.formats import ValueFormat, value_format
 ERROR: Any = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)
 
 
+class Report:
+    """The producer's message, as far as it is looked at."""
+
+    def __init__(self, latency: float) -> None:
+        self._latency = latency
+
+    def latency(self) -> float:
+        return self._latency
+
+
 class Way:
     """A flight board, and a producer that keeps what it is called with."""
 
@@ -26,7 +36,7 @@ class Way:
         self.calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
         self.trouble: Exception | None = None
         self.flights = in_flight.InFlightTable(
-            lambda entry, message: self.told.append(("acknowledged", entry, message)),
+            lambda entry, latency: self.told.append(("acknowledged", entry, latency)),
             lambda entry, error: self.told.append(("failed", entry, error)),
         )
         self.flights.produce = self._produce
@@ -87,10 +97,10 @@ def test_a_record_from_the_disk_and_one_sample_are_told(way: Way) -> None:
     for entry in (plain, other, disk):
         way.flights.hand_over(entry)
     way.flights.sampling = True
-    plain(None, "first")
-    other(None, "second")
-    disk(None, "third")
-    assert way.told == [("acknowledged", plain, "first"), ("acknowledged", disk, "third")]
+    plain(None, Report(0.1))
+    other(None, Report(0.2))
+    disk(None, Report(0.3))
+    assert way.told == [("acknowledged", plain, 0.1), ("acknowledged", disk, 0.3)]
     assert (way.flights.sampling, disk.place, way.stream.acknowledged) == (False, 40, 3)
 
 

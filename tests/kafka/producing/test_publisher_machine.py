@@ -5,6 +5,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -100,7 +101,7 @@ class FakeLink:
             if entry.record.key[-6] % every == 0:
                 self._queue.remove(entry)
                 self.kafka.store(entry.record)
-                entry(None, cast("Any", None))
+                entry(None, cast("Any", SimpleNamespace(latency=lambda: None)))
 
     def entries(self) -> list[InFlight]:
         return list(self._queue)

@@ -54,21 +54,21 @@ class InFlight:
         self.stream.acknowledged += 1
         if flights.sampling or self.place != IN_MEMORY:
             flights.sampling = False
-            flights.acknowledged(self, message)
+            flights.acknowledged(self, message.latency())
 
 
 @compiled
 class InFlightTable:
     """Everything that was handed over and is not reported on, in that order.
 
-    *acknowledged* is told of entries that are on disk, and of any one after ``sampling`` was set; they are counted
-    already. *failed* is told of errors, and the entry stays until :meth:`end`. ``produce`` is the producer's;
-    ``ready`` says whether it may be called. ``begun`` is called when nothing was on its way and something is to be. A
-    value of more bytes than ``large`` may be too large for a topic.
+    *acknowledged* is told of entries that are on disk, and of any one after ``sampling`` was set, with the seconds that
+    the producer had it, where they are known; they are counted already. *failed* is told of errors, and the entry stays
+    until :meth:`end`. ``produce`` is the producer's; ``ready`` says whether it may be called. ``begun`` is called when
+    nothing was on its way and something is to be. A value of more bytes than ``large`` may be too large for a topic.
     """
 
     def __init__(
-        self, acknowledged: Callable[[InFlight, Message], None], failed: Callable[[InFlight, KafkaError], None]
+        self, acknowledged: Callable[[InFlight, float | None], None], failed: Callable[[InFlight, KafkaError], None]
     ) -> None:
         self.acknowledged, self.failed = acknowledged, failed
         self.produce: Callable[..., None] | None = None

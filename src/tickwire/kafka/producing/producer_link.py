@@ -9,18 +9,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException
 
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.kafka import codes
 from tickwire.kafka.causes import is_for_all, said, stays
-from tickwire.kafka.clients import make, producer_config
+from tickwire.kafka.clients import producer_config
 from tickwire.kafka.producing.denied_topics import DeniedTopics
 from tickwire.kafka.producing.in_flight import IN_MEMORY, InFlight, InFlightTable
 from tickwire.kafka.producing.ledger import Lane
 from tickwire.kafka.producing.readmission import Readmission
+from tickwire.kafka.producing.record_producer import make_producer
 from tickwire.kafka.producing.refused_batches import KafkasClock, RefusedBatches, at_present, is_from_the_future
 from tickwire.records.codec import Record
 
@@ -88,7 +89,7 @@ class ProducerLink:
         self._careful = self._one_by_one > 0
         more = _ONE_BY_ONE if self._careful else _GAPLESS | {"batch.size": self._refusals.batch_size}
         self._readmission.begun()
-        self._producer = make(Producer, producer_config(self._config) | more | {"error_cb": self._note_trouble})
+        self._producer = make_producer(producer_config(self._config) | more | {"error_cb": self._note_trouble})
         self.flights.produce = self._producer.produce
         self.flights.ready = not self._careful
 
@@ -143,7 +144,7 @@ class ProducerLink:
         """Take back what is not acknowledged: nothing of it is sent from now on, unless it is on its way already."""
         self.flights.ready = False
         if self.opened:
-            self._producer.purge(blocking=False)
+            self._producer.purge()
             self._serve(self._producer.flush, 0.1)
 
     def send(self, entry: InFlight) -> bool:
@@ -162,10 +163,9 @@ class ProducerLink:
         if not self.opened:
             return None
         try:
-            found = self._producer.list_topics(topic, timeout=_ANSWER_S).topics.get(topic)
+            return self._producer.partitions(topic, _ANSWER_S) or None
         except KafkaException:  # it is logged elsewhere that Kafka does not answer
             return None
-        return None if found is None or not found.partitions else len(found.partitions)
 
     def not_taken(self, entry: InFlight, error: Exception) -> bool:
         """Note why the producer did not take a record; False when it may take it later."""
@@ -211,7 +211,7 @@ class ProducerLink:
             lane.hole = lane.mending = False
         return True
 
-    def _acknowledged(self, entry: InFlight, message: Message) -> None:
+    def _acknowledged(self, entry: InFlight, latency: float | None) -> None:
         """Take the report of a record that waited on disk, or the first one of this poll. It is counted already."""
         try:
             if self._careful or len(self._refusals):
@@ -219,7 +219,7 @@ class ProducerLink:
             if entry.place != IN_MEMORY:
                 self._stored(entry)
             else:
-                metrics.DELIVERY_SECONDS.observe(message.latency() or 0.0)
+                metrics.DELIVERY_SECONDS.observe(latency or 0.0)
         except Exception as e:  # the library would carry it into whatever call serves the next report
             logger.exception("producer.report_failed")
             self._fail(repr(e))
@@ -294,7 +294,7 @@ class ProducerLink:
         self.flights.ready = False
         self._lost = reason
         # It must not go on behind the hole; what Kafka has already may still be acknowledged.
-        self._producer.purge(in_flight=False, blocking=False)
+        self._producer.purge(in_flight=False)
         now = time.monotonic()
         self._losses = 1 if now - self._lost_at > _CALM_S else self._losses + 1
         self._lost_at = now
