@@ -367,7 +367,9 @@ class WebSocketDataFeed:
 
     def _open_adapter(self, plan: ConnectionPlan) -> AdapterContract:
         depth = self._module.EXCHANGE.offered(self.config.orderbook_depth)
-        return self._module.Adapter(plan.symbols, plan.channels, depth)
+        adapter: AdapterContract = self._module.Adapter(plan.symbols, plan.channels, depth)
+        adapter.bound(self.config.orderbook_keep)
+        return adapter
 
     async def _every(self, seconds: float, work: Callable[[float], None]) -> None:
         """Do *work* again and again, but add nothing while what is there is not taken."""

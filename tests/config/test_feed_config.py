@@ -24,6 +24,7 @@ def test_the_defaults_are_those_of_the_specification() -> None:
         "orderbook_mode": "delta",
         "orderbook_depth": 25,
         "orderbook_interval_ms": 0,
+        "orderbook_keep": 5000,
         "orderbook_keyframe_seconds": 60,
         "first_message_seconds": 30,
         "listing_seconds": 3600,

@@ -156,7 +156,18 @@ def prepare(one: Any) -> None:
             one.ticker("A", "A", b'{"bid":', some(n.Number))
             one.trade("A", "A", b'{"trade_id":')
             names = chance.choice([("A",), ("A", "B"), (), ("A", None)])
-            one.follow("A", names, "A", b"x", some(n.Side), some(n.Side), some(n.UpdateId), number(31) - 1, number(31))
+            one.follow(
+                "A",
+                names,
+                "A",
+                b"x",
+                some(n.Side),
+                some(n.Side),
+                some(n.UpdateId),
+                number(31) - 1,
+                number(31),
+                number(31),
+            )
         case "DirectPublisher":
             one.open(
                 chance.choice([SimpleNamespace, int, str]),

@@ -78,9 +78,9 @@ class Followed:
     def _produce(self, _topic: str, value: bytes, *_: Any, **__: Any) -> None:
         self.sent.append(msgspec.json.decode(value))
 
-    def follow(self, *names: str, depth: int = -1, least: int = 0) -> None:
+    def follow(self, *names: str, depth: int = -1, bounds: tuple[int, int] = (0, 99)) -> None:
         book = self.book.bids, self.book.asks
-        self.way.follow("a", names or ("a",), "A", b'{"bids":', *book, self.state, depth, least)
+        self.way.follow("a", names or ("a",), "A", b'{"bids":', *book, self.state, depth, *bounds)
 
 
 SHAPES = {
@@ -343,3 +343,17 @@ def test_the_time_of_a_trade_may_be_text() -> None:
 def test_a_shape_without_what_a_trade_needs_is_refused(shape: bytes) -> None:
     with pytest.raises(ValueError, match="a shape has not what a trade needs"):
         short_way.ShortWay(TICKER, NUMBERED, shape, NEXT_ONE)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "left"), [((1, 3), 0), ((2, 99), 1), ((0, 2), 1)], ids=["both fit", "too few known", "too many"]
+)
+def test_a_change_after_which_too_few_levels_are_known_or_too_many_are_there_is_left(
+    bounds: tuple[int, int], left: int
+) -> None:
+    followed = Followed(NUMBERED)
+    followed.book.bids.bound()
+    followed.book.bids.change([("8", "0"), ("7", "1"), ("6", "1")])
+    followed.follow(bounds=bounds)
+    followed.take(b'{"t":5,"s":"a","from":11,"to":11,"b":[["9","2"]],"a":[]}')
+    assert (len(followed.left), len(followed.sent), followed.state.update_id) == (left, 1 - left, 11 - left)

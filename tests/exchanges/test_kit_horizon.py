@@ -11,7 +11,7 @@ from exchanges.kept import BTC, Reader
 from forms import FORMS, use
 from tickwire.events.types import Level, OrderBook
 from tickwire.exchanges.contract import Fetch, Output, Resync
-from tickwire.exchanges.kit import BookEvent, BridgedBook, by_previous, by_range, spans
+from tickwire.exchanges.kit import BookEvent, BridgedBook, StreamedBook, by_previous, by_range, spans
 from tickwire.exchanges.messages import BookMessages
 
 DEPTH = 3
@@ -171,3 +171,59 @@ class TestDeepening:
         assert {message.depth for message in messages[:75]} == {25}
         assert all(m.depth is not None and 0 < m.depth <= 99 - n for n, m in enumerate(messages[:-1]))
         assert [(m.action, m.reason) for m in messages[-2:]] == [("delta", None), ("invalid", "stale")]
+
+
+class TestKept:
+    """A book that has more levels than are kept, whole at first."""
+
+    def setup_method(self) -> None:
+        (self.fetch,) = fetches = [Fetch(BTC, "/all", 1)]
+        self.answer = wide(0, 90)
+        self.kept = BridgedBook(BookMessages("somewhere", BTC, 10), fetches, lambda _: self.answer, by_range)
+        self.kept.most = 80
+        self.kept.ask()
+        self.outputs, self.number, self.reader = self.kept.fetched(self.fetch, b"", 1), 0, Reader()
+        self.reader.read(self.outputs)
+
+    def change(self, price: int, size: str) -> list[Output]:
+        self.number += 1
+        event = BookEvent([(str(price), size)], [], self.number, self.number, self.number - 1)
+        outputs = self.kept.change(event, 1)
+        self.reader.read(outputs)
+        return outputs
+
+    def sizes(self) -> tuple[int, int]:
+        assert self.kept.current is not None
+        assert self.reader.book is not None
+        assert self.reader.book.bids.top() == self.kept.current.bids.top()
+        return len(self.kept.current.bids), len(self.kept.current.asks)
+
+    def test_a_snapshot_is_cut(self) -> None:
+        assert self.sizes() == (70, 70)
+
+    def test_what_falls_out_leaves_as_removals(self) -> None:
+        for n in range(10):
+            assert len(self.change(5001 + n, "1")) == 1
+        cut = self.change(4000, "1")[1]
+        assert isinstance(cut, OrderBook)
+        assert cut.bids == [(str(4940 - n), "0") for n in range(10)] + [("4000", "0")]
+        assert self.sizes() == (70, 70)
+
+    def test_when_few_levels_are_left_all_are_fetched_again(self) -> None:
+        fetch = next(f for n in range(70) for f in self.change(5000 - n, "0") if isinstance(f, Fetch))
+        assert (fetch.path, len(self.kept.current.bids if self.kept.current else [])) == ("/all", 19)
+        self.kept.asking(fetch)
+        self.answer = wide(self.number, 90, gone=51)
+        self.reader.read(self.kept.fetched(fetch, b"", 1))
+        assert self.sizes() == (70, 70)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_streamed_book_of_which_too_little_is_kept_begins_again(form: str) -> None:
+    with use(form):
+        kept = StreamedBook(BTC, BookMessages("somewhere", BTC, 10), lambda _: [])
+        kept.most = 80
+        kept.snapshot(wide(0, 90), 1)
+        out = [o for n in range(1, 63) for o in kept.change(removal(n), 1) if isinstance(o, OrderBook)]
+        assert [(m.action, m.reason) for m in out[-2:]] == [("delta", None), ("invalid", "stale")]
+        assert len(out) == 61

@@ -167,6 +167,9 @@ class Adapter:
         self._numbers[name] = number
         return [_book(found, "delta", None, received_us, number, bids, asks)]
 
+    def bound(self, levels: int) -> None:
+        pass
+
     def asking(self, fetch: Fetch) -> None:
         pass
 

@@ -67,6 +67,12 @@ class FeedConfig(Settings):
     orderbook_depth: int = Field(
         25, ge=1, description="Levels a side that must be true; in snapshot mode the levels written."
     )
+    orderbook_keep: int = Field(
+        5000,
+        ge=1,
+        description="Levels a side of a book that are kept at most, but twice the depth at least; "
+        "what falls out leaves as removals.",
+    )
     orderbook_interval_ms: int = Field(
         0, ge=0, description="Milliseconds between snapshots in snapshot mode; 0 writes one after every change."
     )

@@ -38,6 +38,15 @@ class Book:
         """Keep the best *depth* levels a side and return the dropped bids and asks."""
         return self.bids.truncate(depth), self.asks.truncate(depth)
 
+    def bound(self, depth: int) -> tuple[list[Level], list[Level]]:
+        """Keep the best *depth* levels a side, and know nothing behind them; return what a reader has to apply."""
+        removed: list[list[Level]] = []
+        for side in (self.bids, self.asks):
+            removed.append([(price, "0") for price, _ in side.truncate(depth)])
+            if removed[-1]:
+                side.bound()
+        return removed[0], removed[1]
+
     def crossed(self) -> bool:
         """Tell whether the best bid is at or above the best ask."""
         bid, ask = self.bids.best_key(), self.asks.best_key()

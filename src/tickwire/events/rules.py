@@ -78,6 +78,7 @@ class FollowedBook(Struct):
     state: UpdateId
     depth: int | None  # levels a side that are kept; None: all
     least: int  # levels a side that must be known
+    most: int  # and that there may be
 
     def is_next(self, rule: Rule, change: Change) -> bool:
         """Tell whether a change may be applied."""
@@ -104,7 +105,8 @@ class FollowedBook(Struct):
                 change.asks = self.asks.change(change.asks, self.depth)
         except ValueError:
             return False
-        if min(self.bids.known(self.least), self.asks.known(self.least)) < self.least:
+        too_few = min(self.bids.known(self.least), self.asks.known(self.least)) < self.least
+        if too_few or max(len(self.bids), len(self.asks)) > self.most:
             return False
         if rule.digest is not None and crc32(digest_text(self.bids, self.asks, *rule.digest)) != change.checksum:
             return False

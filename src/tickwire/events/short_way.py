@@ -91,17 +91,19 @@ class ShortWay:
         state: UpdateId,
         depth: int,
         least: int,
+        most: int,
         /,
     ) -> None:
         """Take this book's changes, as long as each is next after *state*; *prefix* stands in front of the bids.
 
         *names* are the texts that stand for the symbol in its frames. Both sides are kept *depth* levels deep; -1: all.
-        Where fewer than *least* levels of either are known after a change, it is not for here.
+        Where fewer than *least* levels of either are known after a change, or there are more than *most*, it is not
+        for here.
         """
         if not 1 <= len(names) <= 2:
             raise ValueError("one or two names stand in a frame")
         kept = None if depth < 0 else depth
-        self._books[names[0]] = FollowedBook(native, names, symbol, prefix, bids, asks, state, kept, least)
+        self._books[names[0]] = FollowedBook(native, names, symbol, prefix, bids, asks, state, kept, least, most)
         self._followed[native] = names[0]
 
     def leave(self, native: str, /) -> None:

@@ -232,6 +232,9 @@ class AdapterContract(Protocol):
     spoken: Sequence[Channel]
     """Those of the channels that can fall silent by themselves: what is read off a book that leaves too cannot."""
 
+    def bound(self, levels: int) -> None:
+        """Keep no more than so many *levels* a side of each book, but twice the depth at least."""
+
     def start(self) -> list[Output]:
         """What to send once the connection is open, in order."""
 

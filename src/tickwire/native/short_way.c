@@ -182,7 +182,7 @@ change_side(ShortWay *way, Side *side, int which, Py_ssize_t depth)
     return side_become_all(side, all, &way->before[which], changes);
 }
 
-/* A change whose checksum is wrong, or after which too few levels are known, goes to the adapter although the book has it
+/* A change whose checksum is wrong, or after which too few levels are known or there are too many, goes to the adapter although the book has it
  * already: there it changes nothing more, as each level's size is set and not added to, and is found the same again. */
 int
 short_way_carry_out(ShortWay *way, Found *found, long long received_us, PyObject **value)
@@ -204,7 +204,8 @@ short_way_carry_out(ShortWay *way, Found *found, long long received_us, PyObject
         book->state->update_id = BROKEN;
         return -1;
     }
-    if (!side_knows(book->bids, book->least) || !side_knows(book->asks, book->least))
+    if (!side_knows(book->bids, book->least) || !side_knows(book->asks, book->least)
+        || book->bids->count > book->most || book->asks->count > book->most)
         return 0;
     if (way->checked
         && (done = digest_is(book->bids, book->asks, &way->digest, (uint64_t)found->integers[CHECKSUM].value)) <= 0)

@@ -14,7 +14,7 @@ typedef struct {
     Side *bids, *asks;
     UpdateId *state;
     Py_ssize_t depth;          /* levels a side that are kept; -1: all */
-    Py_ssize_t least;          /* levels a side that must be known */
+    Py_ssize_t least, most;    /* levels a side that must be known, and that there may be */
     BookNumbers *numbers;      /* its numbers, NULL until they were looked up; a relay has the same ones for ever */
     Top *top;                  /* NULL: the changes themselves are written */
 } FollowedBook;

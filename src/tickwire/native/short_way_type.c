@@ -32,14 +32,15 @@ way_trade(ShortWay *way, PyObject *arguments)
     return add_symbol(way->known[TRADE], native, PyTuple_Pack(2, symbol, prefix));
 }
 
-/* follow(native, names, symbol, prefix, bids, asks, state, depth, least) */
+/* follow(native, names, symbol, prefix, bids, asks, state, depth, least, most) */
 static PyObject *
 way_follow(ShortWay *way, PyObject *arguments)
 {
     PyObject *native, *names, *symbol, *prefix, *bids, *asks, *state;
-    Py_ssize_t depth, least;
-    if (!PyArg_ParseTuple(arguments, "UO!USOOO!nn", &native, &PyTuple_Type, &names, &symbol, &prefix, &bids, &asks,
-                          update_id_type, &state, &depth, &least))
+    Py_ssize_t depth, least, most;
+    if (!PyArg_ParseTuple(arguments, "UO!USOOO!nnn", &native, &PyTuple_Type, &names, &symbol, &prefix, &bids, &asks,
+                          update_id_type, &state, &depth, &least,
+                          &most))
         return NULL;
     if (PyTuple_GET_SIZE(names) < 1 || PyTuple_GET_SIZE(names) > NAMES || !PyUnicode_Check(PyTuple_GET_ITEM(names, 0))
         || !PyUnicode_Check(PyTuple_GET_ITEM(names, PyTuple_GET_SIZE(names) - 1))) {
@@ -60,6 +61,7 @@ way_follow(ShortWay *way, PyObject *arguments)
     book->state = (UpdateId *)Py_NewRef(state);
     book->depth = depth;
     book->least = least;
+    book->most = most;
     int failed = PyDict_SetItem(way->known[CHANGE], PyTuple_GET_ITEM(names, 0), (PyObject *)book)
                  || PyDict_SetItem(way->followed, native, PyTuple_GET_ITEM(names, 0));
     Py_DECREF(book);

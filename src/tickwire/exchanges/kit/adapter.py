@@ -1,5 +1,6 @@
 """What every adapter does alike, whatever its frames look like."""
 
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
@@ -34,6 +35,7 @@ class KitAdapter(Generic[Kept]):
     ping_text: ClassVar[bytes | None] = None
     shapes: ClassVar[tuple[bytes, bytes, bytes] | None] = None  # of tickers, changes, trades, for a short way
     rule: ClassVar[Rule] = Rule(ANY)  # of changes on it
+    _most = sys.maxsize
 
     def keep(self, symbol: Symbol) -> Kept:
         """Make a symbol's book."""
@@ -62,6 +64,12 @@ class KitAdapter(Generic[Kept]):
         self._requests = Requests(
             self.enter(symbols), self.most, self.write, self._carried, apart=self.apart, whole=self.whole
         )
+
+    def bound(self, levels: int) -> None:
+        """Keep no more than so many *levels* a side of each book, but twice the depth at least."""
+        self._most = levels
+        for kept in self._books.values():
+            kept.most = max(levels, 2 * self.depth)
 
     def _make_short_way(self, unpack: Callable[[bytes], bytes] | None = None) -> ShortWay | None:
         """Make the way past ``receive``; in the shapes ``!`` stands for the depth."""
@@ -100,6 +108,7 @@ class KitAdapter(Generic[Kept]):
         self._traded |= {symbol.native: symbol for symbol in traded}
         self._new_trades |= {symbol.native for symbol in traded}
         self._books |= {symbol.native: self.keep(symbol) for symbol in booked}
+        self.bound(self._most)
         self._left -= {symbol.native for symbol in symbols}
         return [(channel, symbol) for symbol in symbols for channel in self._channels]
 

@@ -1,10 +1,11 @@
 """Books that start on the socket: a snapshot and its changes, or a whole book in every message."""
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from tickwire.errors import FrameRejected
-from tickwire.events.book import Book
+from tickwire.events.book import Book, Levels
 from tickwire.events.numbers import UpdateId
 from tickwire.events.short_way import ShortWay
 from tickwire.events.side import Names
@@ -46,6 +47,7 @@ class KeptBook(UpdateId):
         self.new = True  # no event has come yet
         self.followed = False  # a change was applied since its start
         self.least = 0  # levels a side that must be known for a change to take the short way
+        self.most = sys.maxsize  # that are kept
         self._started_us = 0
         self._start: tuple[int, Micros | None] = BROKEN, None  # the number and time of the snapshot it began with
         self.restarting = False  # asked for again over the socket, and not there yet
@@ -81,7 +83,7 @@ class KeptBook(UpdateId):
         if self._short_way is not None:
             names = tuple(name.format(self.native, self.messages.depth) for name in self._in_frames)
             of_symbol = self.native, names, self.symbol.canonical, json_prefix("bids", delta)
-            self._short_way.follow(*of_symbol, book.bids, book.asks, self, depth, self.least)
+            self._short_way.follow(*of_symbol, book.bids, book.asks, self, depth, self.least, self.most)
 
     def leave(self) -> None:
         """Let no change take the short way."""
@@ -132,6 +134,15 @@ class KeptBook(UpdateId):
         again = snapshot.last != NO_NUMBER and (snapshot.last, snapshot.exchange_us) == self._start
         return again and self.book is not None and self.followed
 
+    def _cut(self, book: Book) -> tuple[Levels, Levels] | None:
+        """Leave an eighth of what may be kept out where there is more; what a reader has to apply then."""
+        return book.bound(self.most - self.most // 8) if max(len(book.bids), len(book.asks)) > self.most else None
+
+    def _cut_off(self, book: Book, event: BookEvent, received_us: Micros) -> list[Output]:
+        """Leave it out and say so: nothing, where there is not too much."""
+        cut = self._cut(book)
+        return [] if cut is None else [self.messages.delta(*cut, sequence(event), event.exchange_us, received_us)]
+
     def _read(self, event: BookEvent, what: str = "book") -> Book:
         """Make a book of an event's levels, and change nothing. Raises :exc:`~tickwire.errors.FrameRejected`."""
         try:
@@ -143,6 +154,7 @@ class KeptBook(UpdateId):
         """Replace the book, whatever it held."""
         self.book, self.update_id, self.suspect, self.restarting = book, event.last, False, False
         self.followed, self._started_us, self._start = False, received_us, (event.last, event.exchange_us)
+        self._cut(book)
         return [self.messages.snapshot(book, sequence(event), event.exchange_us, received_us)]
 
 
@@ -168,7 +180,7 @@ class StreamedBook(KeptBook):
     ) -> None:
         super().__init__(symbol, messages, short_way, names, in_frames)
         self._again, self._follows, self._checksum = again, follows, checksum
-        self._cut = cut
+        self._strict = cut
         self._changes_since: Micros | None = None  # without a snapshot
 
     def snapshot(self, event: BookEvent, received_us: Micros) -> list[Output]:
@@ -180,7 +192,7 @@ class StreamedBook(KeptBook):
         except FrameRejected:
             self.doubt()
             raise
-        if self._cut:
+        if self._strict:
             book.truncate(self.messages.depth)
         late = self._changes_since is not None and self._follows is None and self._checksum is None
         self.suspect, self._changes_since = False, None
@@ -207,19 +219,22 @@ class StreamedBook(KeptBook):
             return [] if known else self.restart("gap", received_us)
         try:
             # A level that was added and cut at once stands as a removal, which is harmless where it is not there.
-            bids, asks = book.apply(event.bids, event.asks, self.messages.depth if self._cut else None)
+            bids, asks = book.apply(event.bids, event.asks, self.messages.depth if self._strict else None)
         except ValueError as e:
             self.doubt()
             raise malformed(f"change of {self.native}", e) from None
-        if checksum is not None and checksum(book) != event.crc:
-            return self.restart("checksum", received_us)
+        depth, wrong = self.messages.depth, checksum is not None and checksum(book) != event.crc
+        if wrong or min(book.bids.known(depth), book.asks.known(depth)) < depth:
+            return self.restart("checksum" if wrong else "stale", received_us)
         number, self.followed = None, True
         if event.last != NO_NUMBER:
             number = self.update_id = event.last
         delta = self.messages.delta(bids, asks, number, event.exchange_us, received_us)
+        out: list[Output] = [delta, *self._cut_off(book, event, received_us)]
         if not self.short:
-            self.take(book, delta, self.messages.depth if self._cut else -1)
-        return [delta]
+            self.least = self.messages.depth
+            self.take(book, delta, self.messages.depth if self._strict else -1)
+        return out
 
     def _is_whole(self, book: Book, event: BookEvent) -> bool:
         """Whether a change may be all of the book: neither side has fewer levels. Raises FrameRejected."""
@@ -260,6 +275,11 @@ class WholeBook(KeptBook):
     ) -> None:
         super().__init__(symbol, messages, short_way, names)
         self._again, self._follows = again, follows
+
+    def take(self, book: Book, delta: OrderBook, depth: int = -1) -> None:
+        """Let the messages that follow take the short way, however many levels they have."""
+        self.most = sys.maxsize
+        super().take(book, delta, depth)
 
     def whole(self, event: BookEvent, received_us: Micros) -> list[Output]:
         """Take the book as it is now. Raises :exc:`~tickwire.errors.FrameRejected`; the book stays as it was."""

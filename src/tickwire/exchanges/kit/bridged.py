@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
-from tickwire.events.book import Book
+from tickwire.events.book import Book, Levels
 from tickwire.events.short_way import ShortWay
 from tickwire.events.types import Micros
 from tickwire.exchanges.contract import UNREADABLE, Fetch, Output, malformed
@@ -157,6 +157,7 @@ class BridgedBook(KeptBook):
         if number != self.update_id or not known(now):
             self._deeper = replace(fetch, delay_s=self._delay_s(), why=_TOO_OLD)
             return [self._deeper]
+        self._cut(now)
         at_us = self._buffer[-1][0].exchange_us if self._buffer else None
         bids, asks = book.replace(now)
         self._rest()
@@ -181,11 +182,11 @@ class BridgedBook(KeptBook):
             return wanted
         if deep < self.messages.depth:
             self.promise(deep - deep // 8)  # fewer than there are, so that not every change makes it fewer
-        fetch = None if self._on_its_way else self._ladder.next(deep)
+        fetch = None if self._on_its_way else self._ladder.next(deep, self.most)
         if fetch is not None and (self._deeper is None or fetch.share > self._deeper.share):
             self._deeper, wanted = fetch, [fetch]
         promised = self.messages.depth
-        least = promised if urgent(self._deeper) else max(promised, self._ladder.low)
+        least = promised if urgent(self._deeper) else max(promised, self._ladder.low(self.most))
         if least != self.least:
             self.least = least
             self.leave()
@@ -245,6 +246,10 @@ class BridgedBook(KeptBook):
         self.update_id = event.last
         if not self.followed:
             self._judge, self.followed = self._follows, True
+        return self._applied(book, bids, asks, event, received_us)
+
+    def _applied(self, book: Book, bids: Levels, asks: Levels, event: BookEvent, received_us: Micros) -> list[Output]:
+        """Say what an event has changed, and look after what is known and kept of the book."""
         if self._on_its_way:
             self._buffer.append((event, received_us))
         if not known(book):
@@ -254,6 +259,8 @@ class BridgedBook(KeptBook):
         delta = self.messages.delta(bids, asks, number, event.exchange_us, received_us)
         if self._ahead is not None:
             return [delta, *wanted, *self._join(book, *self._ahead, received_us)]
+        if cut := self._cut_off(book, event, received_us):
+            wanted += self._look(book)
         if not self.short and not self._on_its_way:
             self.take(book, delta)
-        return [delta, *wanted]
+        return [delta, *cut, *wanted]

@@ -23,7 +23,8 @@ class Ladder:
     """The snapshots of one book, the cheapest first, and the one that it stands on.
 
     A book begins with the cheapest. The next one that has *depth* levels twice over is fetched once there is room for
-    it; a deeper one yet, or the deepest again, when the price has moved so far that few of the levels are left.
+    it; a deeper one yet, or the deepest again, when the price has moved so far that few of the levels are left. One
+    that has more levels than are kept is of no use, unless the one before it has too few.
     """
 
     def __init__(self, rungs: Sequence[Fetch], depth: int) -> None:
@@ -34,25 +35,25 @@ class Ladder:
         """The cheapest."""
         return self._rungs[0]
 
-    @property
-    def low(self) -> int:
-        """Where fewer levels than these are known, it is time for another snapshot."""
+    def low(self, most: int) -> int:
+        """Where fewer levels than these are known, it is time for another snapshot; *most* are kept."""
         levels = self._rungs[self._at].levels
         few = 2 * self._depth
-        return few if levels is None else min(max(few, levels // 4), levels * 3 // 4)
+        return min(few if levels is None else min(max(few, levels // 4), levels * 3 // 4), most // 2)
 
     def stand(self, fetch: Fetch) -> None:
         """Note which one the book stands on now."""
         self._at = next((i for i, rung in enumerate(self._rungs) if rung.path == fetch.path), 0)
 
-    def next(self, deep: int) -> Fetch | None:
-        """What to ask for where *deep* levels are known; None where they are enough."""
-        at, last = self._at, len(self._rungs) - 1
-        above = self._rungs[min(at + 1, last)]
-        if deep < self.low:
+    def next(self, deep: int, most: int) -> Fetch | None:
+        """What to ask for where *deep* levels are known and *most* are kept; None where they are enough."""
+        at, levels = self._at, self._rungs[self._at].levels or 0
+        above = self._rungs[min(at + 1, len(self._rungs) - 1)]
+        if (above.levels or 0) > most and levels >= 2 * self._depth:
+            above = self._rungs[at]
+        if deep < self.low(most):
             return replace(above, share=_SOON)
-        levels = self._rungs[at].levels or 0
-        climbs = deep != ALL and at < last and (at == 0 or levels < 2 * self._depth)
+        climbs = deep != ALL and above is not self._rungs[at] and (at == 0 or levels < 2 * self._depth)
         return replace(above, share=_ONCE) if climbs else None
 
 
