@@ -159,7 +159,7 @@ class Chain(WSListener):
         self._skip, self._count = spec["first"], spec["count"]
         self.seen = 0
         self.meter = Meter()
-        self.warm = max(2, min(_WARM_UP, spec["count"] // 10))
+        self.warm = spec["count"] // 3 if spec.get("rate") else min(_WARM_UP, spec["count"] // 10)
         self.done = asyncio.Event()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:  # noqa: ARG002 - picows'

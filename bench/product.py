@@ -37,7 +37,7 @@ async def run(spec: dict[str, Any], spill: str) -> None:
     )  # fmt: skip
     feed, meter = WebSocketDataFeed(feed=feed_config, kafka=kafka), Meter()
     running = asyncio.create_task(feed.run())
-    warm = max(2, min(_WARM_UP, spec["count"] // 10))
+    warm = spec["count"] // 3 if spec.get("rate") else min(_WARM_UP, spec["count"] // 10)
     while (seen := _frames(feed)) < spec["first"] + warm:  # noqa: ASYNC110 - it is a counter
         await asyncio.sleep(0.005)
     meter.begin(seen)
