@@ -58,7 +58,7 @@ class TopicDiffers(TickwireError):
 
 
 class UnknownTopic(UsageError):
-    """Kafka has no topic of this name."""
+    """Kafka has no topic of this name, or hides it from this user."""
 
     exit_code = 1
 
@@ -67,8 +67,8 @@ class UnknownTopic(UsageError):
 
     def __str__(self) -> str:
         return (
-            f"Kafka has no topic {self.name!r}: `tickwire topics --list` shows the {len(self.known)} there are, "
-            f"`tickwire topics --create {self.name}` makes it."
+            f"Kafka has no topic {self.name!r}, or hides it from this user: `tickwire topics --list` shows the "
+            f"{len(self.known)} that are seen, `tickwire topics --create {self.name}` makes it."
         )
 
 
