@@ -42,14 +42,19 @@ extern PyTypeObject *entry_type, *flights_type, *counts_type;
 
 /* *record* may be NULL: it is made from route, value and time once somebody asks. */
 InFlight *entry_make(PyTypeObject *type, PyObject *stream, PyObject *lane, PyObject *record, long long place);
+/* The record, borrowed: few are ever looked at again once they are on their way. */
+PyObject *record_of(InFlight *entry);
 /* What the producer reports; *latency* in seconds, negative where it is not known. Nothing happens to an entry that was
  * taken back. -1 with an error set. */
 int entry_acknowledged(InFlight *entry, double latency);
 int entry_failed(InFlight *entry, PyObject *error);
+/* Puts an entry behind all others. */
+void flights_add(InFlightTable *flights, InFlight *entry);
+/* Takes an entry out and lets it go. */
+void flights_remove(InFlightTable *flights, InFlight *entry);
 /* Hands the entry to the producer; -1 with an error set: it is not on its way. */
 int flights_send(InFlightTable *flights, InFlight *entry, PyObject *topic, PyObject *value, PyObject *key, PyObject *timestamp,
                  PyObject *headers);
-
 
 /* record_producer.c */
 /* The producer whose method this is, borrowed; NULL: it is none of these. */

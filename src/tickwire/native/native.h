@@ -194,6 +194,7 @@ int add_short_way(PyObject *module);
 
 /* in_flight.c */
 int add_flight(PyObject *module);
+int add_flights(PyObject *module);
 
 /* record_producer.c */
 int add_producer(PyObject *module);
