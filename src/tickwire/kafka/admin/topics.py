@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswer
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import ConfigResource, NewTopic  # type: ignore[attr-defined]  # exported without saying so
@@ -261,12 +261,20 @@ def largest_batches(cluster: Cluster, names: Sequence[str], seconds: float) -> d
 
     After a :meth:`~tickwire.kafka.clients.Cluster.view`; where that found no controller, nothing is told.
     """
+    return _limits(_ask_limits(cluster, names, seconds), seconds)
+
+
+def _ask_limits(cluster: Cluster, names: Sequence[str], seconds: float) -> dict[ConfigResource, Future[Any]]:
     if not names or not cluster.controlled:
         return {}
     resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
+    return cluster.admin.describe_configs(resources, request_timeout=seconds)
+
+
+def _limits(asked: dict[ConfigResource, Future[Any]], seconds: float) -> dict[str, int]:
     deadline = time.monotonic() + seconds
     found = {}
-    for resource, future in cluster.admin.describe_configs(resources, request_timeout=seconds).items():
+    for resource, future in asked.items():
         try:
             entry = future.result(max(deadline - time.monotonic(), 0.01)).get("max.message.bytes")
         except (KafkaException, NoAnswer):  # no such request, or no right to it
@@ -285,5 +293,6 @@ def ensure_topics(config: KafkaConfig, names: Sequence[str]) -> dict[str, int]:
     """
     topics = Topics(config)
     topics.ensure(names)
+    asked = _ask_limits(topics.cluster, names, _RIGHTS_S)  # answered, or not, at the same time as the rights
     require(topics.cluster, config, producing(names), _RIGHTS_S)
-    return largest_batches(topics.cluster, names, _RIGHTS_S)
+    return _limits(asked, _RIGHTS_S)
