@@ -95,6 +95,25 @@ def note_reports(link: Any, journal: Journal, overrides: dict[str, Any], number:
     kind._acknowledged, kind._not_delivered, kind.not_taken = note_acknowledged, note_not_delivered, note_not_taken
 
 
+def note_sizes(kind: Any, journal: Journal, number: Callable[[str, bytes], int]) -> None:
+    """Let every link journal the records that their topic cannot take, which are not sent."""
+    open_link = kind.__init__
+
+    def opened(self: Any, *given: Any, **named: Any) -> None:
+        open_link(self, *given, **named)
+        too_large = self._too_large
+
+        def note(record: Any) -> Any:
+            if (error := too_large(record)) is not None:
+                message = record.topic, record.key.decode(), number(record.topic, record.value)
+                journal.write("refused", *message, error.name())
+            return error
+
+        self._too_large = note
+
+    kind.__init__ = opened
+
+
 class Market:
     """Tickers and books of K symbols in turn; each message of a stream has the next number."""
 
@@ -275,6 +294,7 @@ def main() -> None:
     journal = Journal(settings.journal)
     number = number_in(KafkaConfig(**settings.kafka))
     note_reports(producer_link, journal, settings.client, number)
+    note_sizes(producer_link.ProducerLink, journal, number)
     schema_ids._LOOK_S = settings.look_seconds
     program = Program(settings, journal)
     code = asyncio.run(program.run())

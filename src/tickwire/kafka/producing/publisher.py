@@ -363,8 +363,11 @@ class Publisher:
             self.flows.restart(lane.stream.exchange, lane.exchange_symbol, "overflow")
 
     def _has_room(self, lane: Lane) -> bool:
-        place = self._waits.get(lane.stream.topic, self._buffer)  # what waits on disk may be for other topics
-        return (place is self._buffer and self._buffer.has_room) if len(place) else self._link.roomy
+        topic = lane.stream.topic
+        place = self._waits.get(topic, self._buffer)  # what waits on disk may be for other topics
+        if len(place) or topic in self._behind:
+            return place is self._buffer and self._buffer.has_room
+        return self._link.roomy
 
     def _moved(self, topic: str, partitions: int) -> None:
         """Let every book begin again: its key may go to another partition from now on."""
