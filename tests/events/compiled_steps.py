@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Raw
 
 from tickwire.compiled import native
+from tickwire.kafka.producing import record_producer
 from tickwire.records.formats import avro, protobuf
 
 TICKER = b'{"s":"$","b":%,"B":%,"a":%,"A":%(,"t":"^")+}'
@@ -42,6 +43,7 @@ steps = int(sys.argv[3]) if len(sys.argv) > 3 else 4000
 chance = random.Random(seed)
 assert native.AvroEncoder is avro.AvroEncoder
 assert native.ProtobufEncoder is protobuf.ProtobufEncoder
+assert record_producer._connected(native.RecordProducer)
 types = [value for value in vars(native).values() if isinstance(value, type)]
 functions = [value for value in vars(native).values() if callable(value) and not isinstance(value, type)]
 
@@ -76,6 +78,7 @@ shapes = [
     b"~@$%%%%(%)#" * 30,
 ]  # fmt: skip
 event, lane = SimpleNamespace(symbol="A", exchange="x", received_us=5), SimpleNamespace(broken=False)
+WAITS = {"poll", "flush", "partitions"}  # for as long as they are told
 odd: list[Any] = [
     None, 0, -1, 1, 2**63, -2**63, 2**200, 1.5, "", "A", "1", "1e5", "\u0663", "9" * 200, "0." + "1" * 90, b"", b"A",
     (), [], {}, set(), {"t"}, ("p", "q"), ("p", 1), [("1", "2"), ("2", "3")], [("1", "2", "3")], [("1",)], [1], [None],
@@ -127,6 +130,8 @@ def usual(kind: type) -> tuple[Any, ...]:  # noqa: PLR0911 - one for each type
             return (chance.choice(["ticker", "orderbook", "trade"]),)
         case "ProtobufText":
             return (chance.choice(MESSAGES),)
+        case "RecordProducer":
+            return ({"bootstrap.servers": "127.0.0.1:1", "log_level": 0, "error_cb": takes},)
         case "ShortWay":
             change, rule = chance.choice(OF_CHANGES)
             return chance.choice([TICKER, b""]), change, TRADE, some() if chance.random() < 0.1 else rule
@@ -179,6 +184,12 @@ def prepare(one: Any) -> None:
             one.ready, one.produce = True, chance.choice([takes, raises])
             one.begun = chance.choice([None, takes, raises])
             one.hand_over(some(n.InFlight))
+        case "RecordProducer":
+            one.poll(0)
+            flights = some(n.InFlightTable)
+            flights.ready, flights.produce = True, one.produce
+            flights.hand_over(some(n.InFlight))
+            chance.choice([one.purge, flights.take_back, len])()
         case "BookNumbers":
             one.valid = True
         case "TradeNumbers":
@@ -189,7 +200,7 @@ def prepare(one: Any) -> None:
 
 def disturb(one: Any) -> None:
     """Do anything else with it."""
-    name = chance.choice([name for name in dir(one) if not name.startswith("__")] or ["nothing"])
+    name = chance.choice([name for name in dir(one) if not name.startswith("__") and name not in WAITS] or ["nothing"])
     arguments = [some() for _ in range(chance.randrange(5))]
     match chance.randrange(7):
         case 0:
