@@ -12,6 +12,7 @@ from bench.measuring import Meter, resident_mib
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.data_feed import WebSocketDataFeed
+from tickwire.kafka.producing.publisher import Publisher
 
 _WARM_UP = 500  # messages before measuring
 
@@ -58,6 +59,9 @@ def _frames(feed: WebSocketDataFeed) -> int:
 
 
 def _all_acknowledged(feed: WebSocketDataFeed) -> bool:
+    publisher = feed._publishing._publisher  # noqa: SLF001 - as above
+    if not isinstance(publisher, Publisher) or publisher._link.busy:  # noqa: SLF001
+        return False
     accounting = feed.accounting()
     return bool(accounting["acknowledged"] == sum(accounting["events"].values()))
 
