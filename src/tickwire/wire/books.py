@@ -246,7 +246,8 @@ class Books:
 
     def _handle_snapshot_mode(self, message: OrderBook) -> None:
         """Keep a book of our own, so that what is written is the state right after this message."""
-        state, top = self.states[message.exchange_symbol], self.states[message.exchange_symbol].top
+        state = self.states[message.exchange_symbol]
+        top = state.top
         state.sequencer.messages += 1
         promised = self._depth if message.depth is None else min(self._depth, message.depth)
         if top.depth != promised:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 
 from forms import FORMS, use
+from record_support import BOOK
 from tickwire.errors import RecordRejected
 from tickwire.events.types import Action, OrderBook
 from tickwire.kafka import received
@@ -224,18 +225,7 @@ def test_much_of_these_topics_is_followed() -> None:
 
 
 def plain(count: int) -> list[ReceivedRecord]:
-    first = OrderBook(
-        action="snapshot",
-        exchange="kraken",
-        symbol="BTC-USD",
-        exchange_symbol="XBT/USD",
-        depth=10,
-        bids=[("1.50", "1")],
-        asks=[("2.50", "1")],
-        epoch=5,
-        reason="initial",
-        received_us=1_700_000_000_000_001,
-    )
+    first = msgspec.structs.replace(BOOK, bids=[("1.50", "1")], asks=[("2.50", "1")], epoch=5, reason="initial")
     events = [first]
     for seq in range(1, count):
         change = msgspec.structs.replace(first, action="delta", reason=None, book_seq=seq, bids=[("1.40", str(seq))])

@@ -180,7 +180,7 @@ class StreamedBook(KeptBook):
     ) -> None:
         super().__init__(symbol, messages, short_way, names, in_frames)
         self._again, self._follows, self._checksum = again, follows, checksum
-        self._strict = cut
+        self._to_depth = cut
         self._changes_since: Micros | None = None  # without a snapshot
 
     def snapshot(self, event: BookEvent, received_us: Micros) -> list[Output]:
@@ -192,7 +192,7 @@ class StreamedBook(KeptBook):
         except FrameRejected:
             self.doubt()
             raise
-        if self._strict:
+        if self._to_depth:
             book.truncate(self.messages.depth)
         late = self._changes_since is not None and self._follows is None and self._checksum is None
         self.suspect, self._changes_since = False, None
@@ -219,7 +219,7 @@ class StreamedBook(KeptBook):
             return [] if known else self.restart("gap", received_us)
         try:
             # A level that was added and cut at once stands as a removal, which is harmless where it is not there.
-            bids, asks = book.apply(event.bids, event.asks, self.messages.depth if self._strict else None)
+            bids, asks = book.apply(event.bids, event.asks, self.messages.depth if self._to_depth else None)
         except ValueError as e:
             self.doubt()
             raise malformed(f"change of {self.native}", e) from None
@@ -233,7 +233,7 @@ class StreamedBook(KeptBook):
         out: list[Output] = [delta, *self._cut_off(book, event, received_us)]
         if not self.short:
             self.least = self.messages.depth
-            self.take(book, delta, self.messages.depth if self._strict else -1)
+            self.take(book, delta, self.messages.depth if self._to_depth else -1)
         return out
 
     def _is_whole(self, book: Book, event: BookEvent) -> bool:

@@ -49,7 +49,7 @@ class ProducerLink:
     *stored* is told of acknowledged records that are on disk, *refused* of those that can never be sent, *dropped* of
     those that must not follow a hole, *failed* once, when there is no going on, *denied* of a topic whose records have
     to wait because Kafka does not let us write to it now. *sizes* says why a topic cannot take a large record.
-    The plain ``Producer`` is used, because the library's asyncio producer and its batches lose headers.
+    The producer is a :class:`~tickwire.kafka.producing.record_producer.RecordProducer`.
     """
 
     def __init__(
