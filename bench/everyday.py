@@ -2,7 +2,7 @@
 
 import sys
 
-from bench.cells import Work
+from bench.cells import Work, run_cell
 from bench.latency import measure
 
 # Messages a second, symbols, linger in ms, seconds. The first is a process that has next to nothing to do.
@@ -38,8 +38,24 @@ def table(bootstrap: str) -> list[str]:
     return lines
 
 
+def load(bootstrap: str) -> str:
+    """What a market of some size takes, in a line."""
+    shares = []
+    for work in (
+        Work("tickers", 20_000 * 3, symbols=500, rate=20_000),
+        Work("deltas", 10_000 * 3, symbols=100, levels=25, rate=10_000),
+    ):
+        measured = run_cell("product", work, bootstrap)
+        shares.append(measured["cpu_seconds"] / measured["seconds"])
+    return (
+        f"20,000 best bids and offers a second of 500 symbols take **{shares[0]:.0%}** of a core, and 10,000 "
+        f"order-book changes a second of 100 symbols **{shares[1]:.0%}**."
+    )
+
+
 if __name__ == "__main__":
     from bench.__main__ import brokers
 
     with brokers(quick=True) as where:
-        print("\n".join(table(list(where.values())[-1])))
+        last = list(where.values())[-1]
+        print("\n".join([*table(last), "", load(last)]))

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 import uvloop
+from prometheus_client import Counter
 
 from bench import cells
 from bench.exchange_peer import THEIRS
@@ -135,7 +136,8 @@ async def _read(spec: dict[str, Any], settings: dict[str, str], spill: str) -> N
     kafka = KafkaConfig(enabled=True, brokers=spec["brokers"], when_full_orderbook="block", spill_dir=spill)
     feed, meter = WebSocketDataFeed(feed=feed_config, kafka=kafka), Meter()
     running = asyncio.create_task(feed.run())
-    short = metrics.SHORT_WAY_FRAMES.labels(name)
+    # Both are brought up to date at the same moments, so their ratio is one even while frames come.
+    frames, short = metrics.FRAMES_RECEIVED.labels(name), metrics.SHORT_WAY_FRAMES.labels(name)
     before = 0
     while (seen := _frames(feed)) - before < _BEGIN:
         before = seen
@@ -143,7 +145,7 @@ async def _read(spec: dict[str, Any], settings: dict[str, str], spill: str) -> N
         if running.done():
             running.result()
     _check(feed)
-    seen, events, taken = _frames(feed), _events(feed), short._value.get()  # noqa: SLF001 - there is no other way
+    events, before = _events(feed), (_value(short), _value(frames))
     meter.begin(events)
     last = time.monotonic()
     while time.monotonic() < last + _END_S:
@@ -152,7 +154,8 @@ async def _read(spec: dict[str, Any], settings: dict[str, str], spill: str) -> N
             events, last = _events(feed), time.monotonic()
             meter.note()
     _check(feed)
-    meter.end(events, short=(short._value.get() - taken) / (_frames(feed) - seen))  # noqa: SLF001 - as above
+    taken, seen = _value(short) - before[0], _value(frames) - before[1]
+    meter.end(events, short=taken / seen)
     await feed.stop()
 
 
@@ -168,6 +171,10 @@ def _events(feed: WebSocketDataFeed) -> int:
 
 def _frames(feed: WebSocketDataFeed) -> int:
     return int(feed.accounting()["frames_received"])
+
+
+def _value(counter: Counter) -> float:
+    return counter._value.get()  # noqa: SLF001 - there is no other way
 
 
 def _main(role: str, spec: dict[str, Any], settings: dict[str, str]) -> None:

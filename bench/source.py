@@ -105,7 +105,7 @@ class Source:
         self._fetched.wait(120)
         begin, cpu = time.monotonic(), time.process_time()
         if self._rate:
-            self._send_paced(peer)
+            self._send_paced(peer, later)
         else:
             pieces = list(frames.chunks(later, _CHUNK))
             for _ in range(self._repeat):
@@ -134,14 +134,16 @@ class Source:
             pass
         gone.set()
 
-    def _send_paced(self, peer: socket.socket) -> None:
+    def _send_paced(self, peer: socket.socket, ours: list[bytes]) -> None:
+        """Send the frames of this connection at its part of the rate."""
+        rate = self._rate * len(ours) // len(self._feed.frames)
         begin = time.monotonic_ns()
         at = 0
-        while at < len(self._feed.frames):
-            due = min(len(self._feed.frames), (time.monotonic_ns() - begin) * self._rate // 10**9 + 1)
+        while at < len(ours):
+            due = min(len(ours), (time.monotonic_ns() - begin) * rate // 10**9 + 1)
             if due > at:
                 self.sent.append((at, time.monotonic_ns()))
-                peer.sendall(b"".join(self._feed.frames[at:due]))
+                peer.sendall(b"".join(ours[at:due]))
                 at = due
             time.sleep(0.0002)
 
