@@ -145,7 +145,7 @@ async def _read(spec: dict[str, Any], settings: dict[str, str], spill: str) -> N
         if running.done():
             running.result()
     _check(feed)
-    events, before = _events(feed), (_value(short), _value(frames))
+    events, marks = _events(feed), (_value(short), _value(frames))
     meter.begin(events)
     last = time.monotonic()
     while time.monotonic() < last + _END_S:
@@ -154,8 +154,8 @@ async def _read(spec: dict[str, Any], settings: dict[str, str], spill: str) -> N
             events, last = _events(feed), time.monotonic()
             meter.note()
     _check(feed)
-    taken, seen = _value(short) - before[0], _value(frames) - before[1]
-    meter.end(events, short=taken / seen)
+    taken, received = _value(short) - marks[0], _value(frames) - marks[1]
+    meter.end(events, short=taken / received)
     await feed.stop()
 
 
@@ -174,7 +174,8 @@ def _frames(feed: WebSocketDataFeed) -> int:
 
 
 def _value(counter: Counter) -> float:
-    return counter._value.get()  # noqa: SLF001 - there is no other way
+    value: float = counter._value.get()  # noqa: SLF001 - there is no other way
+    return value
 
 
 def _main(role: str, spec: dict[str, Any], settings: dict[str, str]) -> None:
