@@ -134,7 +134,7 @@ class BridgedBook(KeptBook):
             event, at_us = kept.popleft()
             out += self._apply(book, event, min(at_us, received_us))  # the clock may have been set back since
         self._buffer.extend(kept)  # of use to the next start
-        return out if self.book is None else out + self._look(self.book)
+        return out if self.book is None else out + self._look(known(self.book))
 
     def _full(self, snapshot: BookEvent, fetch: Fetch | None) -> Book:
         """Make a book of a snapshot; a side that is full is known up to its last level."""
@@ -163,8 +163,9 @@ class BridgedBook(KeptBook):
         self._rest()
         self._tries = 0
         self._ladder.stand(fetch)
-        self.promise(min(self._wanted, known(book)))
-        more = self._look(book)
+        deep = known(book)
+        self.promise(min(self._wanted, deep))
+        more = self._look(deep)
         delta = self.messages.delta(bids, asks, number if number >= 0 else None, at_us, received_us)
         self.take(book, delta)
         return [delta, *more]
@@ -175,9 +176,9 @@ class BridgedBook(KeptBook):
             self._buffer.clear()
         self._deeper, self._on_its_way, self._ahead = None, False, None
 
-    def _look(self, book: Book) -> list[Output]:
-        """Promise no more than what is known, and ask for another snapshot before that is too little."""
-        deep, wanted = known(book), list[Output]()
+    def _look(self, deep: int) -> list[Output]:
+        """Promise no more than the *deep* levels that are known, and ask for another snapshot before they are few."""
+        wanted = list[Output]()
         if deep == ALL:
             return wanted
         if deep < self.messages.depth:
@@ -252,15 +253,16 @@ class BridgedBook(KeptBook):
         """Say what an event has changed, and look after what is known and kept of the book."""
         if self._on_its_way:
             self._buffer.append((event, received_us))
-        if not known(book):
+        deep = known(book)
+        if not deep:
             return self.restart("stale", received_us)
-        wanted = self._look(book)
+        wanted = self._look(deep)
         number = event.last if event.last >= 0 else None
         delta = self.messages.delta(bids, asks, number, event.exchange_us, received_us)
         if self._ahead is not None:
             return [delta, *wanted, *self._join(book, *self._ahead, received_us)]
         if cut := self._cut_off(book, event, received_us):
-            wanted += self._look(book)
+            wanted += self._look(known(book))
         if not self.short and not self._on_its_way:
             self.take(book, delta)
         return [delta, *cut, *wanted]
