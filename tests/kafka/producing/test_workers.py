@@ -17,6 +17,7 @@ from kafka.publishing import numbers_of
 from support import eventually, free_port
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.share import Share
+from tickwire.kafka.producing.place import Place
 from tickwire.signals import TOGETHER_S
 
 TICKS, BOOKS, _ = KafkaConfig().topics
@@ -281,6 +282,29 @@ def test_limits_are_shared_and_every_item_belongs_to_one() -> None:
     assert sum(part.queue_max_bytes for part in parts) == 3 << 20
     assert sum(part.spill_max_bytes for part in parts) == 90_000
     assert [Share.read(str(share)) for share in shares] == shares
+
+
+def test_workers_without_a_symbol_work_side_by_side_and_leave_nothing_behind(tmp_path: Path) -> None:
+    config, symbols = KafkaConfig(spill_dir=tmp_path), ["BTC-USDT", "SOL-USDT", "XRP-USDT"]
+
+    def place(share: Share) -> Place:
+        made = Place(config, "binance")
+        made.serve("binance", ["ticker"], share.take(symbols, str), symbols, names=False)
+        made.settle("one")
+        return made
+
+    places = [place(Share(index, 3)) for index in range(3)]
+    assert sum(not one.home.owner.serves for one in places if one.home is not None) == 2
+    for one in places:
+        close(one)
+    close(place(Share(0, 1)))
+    assert len(list((tmp_path / "binance").glob("*/"))) == 1
+
+
+def close(place: Place) -> None:
+    place.close()
+    assert place.home is not None
+    place.home.log.close()
 
 
 @pytest.mark.parametrize("workers", [2, 3, 8])

@@ -44,7 +44,7 @@ class Place:
         """
         serves, all_ = _served(exchange, kinds, symbols), _served(exchange, kinds, of)
         self._work = replace(
-            self._work, serves=self._work.serves | serves, of=self._work.of | serves | all_, names=names
+            self._work, serves=self._work.serves | serves, of=self._work.of | serves | all_, said=True, names=names
         )
         self._kinds.update(kinds)
         self._topics = tuple(topic for kind, topic in topics_by_kind(self._config).items() if kind in self._kinds)

@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from secrets import token_hex
 
 import msgspec
 
@@ -45,12 +46,13 @@ _BATCH = 10_000  # records that are moved at once, with one wait for the disk
 class Work:
     """What a producer serves, as :func:`served` names it; *of* is what it and its fellow workers serve together.
 
-    *names* says whether it is the one of them that names what nobody serves. Of *exchanges* whose symbols are not known
-    yet, all that waits is taken.
+    *said*: somebody has said what it serves, even if that is nothing. *names* says whether it is the one of them that
+    names what nobody serves. Of *exchanges* whose symbols are not known yet, all that waits is taken.
     """
 
     serves: frozenset[str] = frozenset()
     of: frozenset[str] = frozenset()
+    said: bool = False
     names: bool = True
     exchanges: frozenset[str] = frozenset()
 
@@ -178,7 +180,7 @@ def settle(disk: Disk, source: str, work: Work, ours: Owner) -> Home:
 
     Raises SpillUnusable, SpillOfAnotherCluster and SpillFailed.
     """
-    with _taken(disk, disk.root / source / _name(work.serves)) as home:
+    with _taken(disk, disk.root / source / _name(work)) as home:
         _settle(home, disk.root, work, ours)
     return home
 
@@ -329,5 +331,8 @@ def _name_unowned(idle: set[Path]) -> None:
         )  # fmt: skip
 
 
-def _name(serves: frozenset[str]) -> str:
-    return blake2b(" ".join(sorted(serves)).encode(), digest_size=6).hexdigest() if serves else "all"
+def _name(work: Work) -> str:
+    """Name a folder by what is served. Any number may serve nothing at once, such as workers without a symbol."""
+    if not work.serves:
+        return token_hex(6) if work.said else "all"
+    return blake2b(" ".join(sorted(work.serves)).encode(), digest_size=6).hexdigest()
