@@ -18,16 +18,23 @@ _SILENT_S = 5.0  # without an acknowledgement, though there is something to ackn
 
 
 class OutageWatch:
-    """Logs one line when Kafka stops acknowledging, one every ten seconds after that, and one when it is back."""
+    """Logs one line when Kafka stops acknowledging, one every ten seconds after that, and one when it is back.
 
-    def __init__(self, config: KafkaConfig, buffer: OutageBuffer, now: float) -> None:
+    Before :meth:`begin` nobody waits for Kafka, however long a start takes.
+    """
+
+    def __init__(self, config: KafkaConfig, buffer: OutageBuffer) -> None:
         self._buffer = buffer
         self._complaints = Complaints(config)
         self._all_down = False
         self._acknowledged = 0
-        self._progress_at = now
+        self._progress_at = 0.0
         self._since: datetime | None = None
         self._next_line = 0.0
+
+    def begin(self, now: float) -> None:
+        """Measure from *now*, when the first record may come."""
+        self._progress_at = now
 
     def heard(self, error: KafkaError) -> None:
         """Log what the client says about its connections, each once until Kafka is back; it goes on by itself."""

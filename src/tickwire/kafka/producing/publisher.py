@@ -73,7 +73,7 @@ class Publisher:
         self._buffer = OutageBuffer(
             config, self._ledger, time.monotonic, lose=self._books.lose, broke=self._books.add, failed=self._fail
         )
-        self._watch = OutageWatch(config, self._buffer, time.monotonic())
+        self._watch = OutageWatch(config, self._buffer)
         self._behind: set[str] = set()  # topics whose records must wait, behind others or for a right
         self._sizes = SizeLimits(config, self._limit)
         self._link = ProducerLink(
@@ -142,6 +142,7 @@ class Publisher:
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Serve delivery reports on *loop* from now on."""
         self._loop, self.started = loop, True
+        self._watch.begin(time.monotonic())
         if self._buffer.recovering:
             self._behind.update(self.config.topics)
         if not self._link.opened:
