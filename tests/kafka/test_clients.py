@@ -21,6 +21,7 @@ from tickwire.kafka.clients import (
     consumer_config,
     producer_config,
 )
+from tickwire.kafka.complaints import Complaints
 
 
 def login(**values: object) -> KafkaConfig:
@@ -190,3 +191,11 @@ def test_a_missing_login_is_told_from_a_refused_one() -> None:
         ),
     )
     assert "wants a log-in" in explain(error, KafkaConfig())
+
+
+def test_how_often_the_library_kept_silent_makes_no_other_complaint() -> None:
+    complaints, words = Complaints(KafkaConfig()), "Connect to ipv4#10.0.0.1:1 failed: Connection refused"
+    ends = ["", ", 1 identical error(s) suppressed", ", 29 identical error(s) suppressed"]
+    framed = [f"a:1/bootstrap: {words} (after 7ms in state CONNECT{end})" for end in ends]
+    told = [complaints.new(KafkaError(KafkaError._TRANSPORT, text)) for text in framed]
+    assert told == [words, None, None]

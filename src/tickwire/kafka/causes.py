@@ -15,8 +15,11 @@ from tickwire.kafka import codes
 from tickwire.kafka.probing import Door, client_ending, context_of, look, trust
 
 _PROBE_S = 1.0
-# What librdkafka puts around its words: the connection, and how long it took.
-_FRAME = re.compile(r"^\S+/(?:bootstrap|\d+): | \(after \d+ms in state \w+\)|^Failed to get metadata: ")
+# What librdkafka puts around its words: the connection, how long it took, and how often it did not say them.
+_FRAME = re.compile(
+    r"^\S+/(?:bootstrap|\d+): | \(after \d+ms in state \w+(?:, \d+ identical error\(s\) suppressed)?\)"
+    r"|^Failed to get metadata: "
+)
 _AT = re.compile(r"^(?:\w+://)?(\S+)/(?:bootstrap|\d+): ")
 _REFUSES_US = "SSL alert number"  # in TLS 1.3 it comes when we read, as an error of the connection
 _NO_TOKEN = "Failed to acquire SASL OAUTHBEARER token"  # noqa: S105
