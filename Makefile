@@ -56,7 +56,7 @@ soak: $(VENV)/.dev
 	@PYTHONPATH=tests $(BIN)/python -m soak $(MINUTES)
 
 fuzz: $(VENV)/.dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=3.1,<4'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=3,<4'
 	@for target in adapters spill values; do PYTHONPATH=tests $(BIN)/python -m fuzz $$target $$(( $(MINUTES) * 60 )) python || exit 1; done
 
 bench: $(VENV)/.runtime
