@@ -62,7 +62,7 @@ avro_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords))
     return encoder_new(type, arguments, put_field, 0);
 }
 
-/* ---- Reading what our own schema describes; 0 or NULL: it is for the Python form ----------------------------------- */
+/* ---- Reading what our own schema describes; 0: it is for the Python form ------------------------------------------- */
 
 static int
 take_zigzag(Text *data, long long *number)
@@ -86,59 +86,41 @@ take_piece(Text *data, Piece *piece)
     return 1;
 }
 
-static PyObject *
-read_level(Text *data)
+static int
+take_levels(Text *data, int place, TakeLevel take, void *taker)
 {
-    Piece pair[2];
-    return take_piece(data, &pair[0]) && take_piece(data, &pair[1]) ? make_level(pair) : NULL;
-}
-
-static PyObject *
-read_levels(Text *data)
-{
+    Piece level[2];
     long long count;
-    if (!take_zigzag(data, &count) || count < 0 || count > (data->end - data->at) / 2)
-        return NULL;
-    PyObject *levels = PyList_New((Py_ssize_t)count);
-    for (Py_ssize_t i = 0; levels && i < count; i++) {
-        PyObject *level = read_level(data);
-        if (level)
-            PyList_SET_ITEM(levels, i, level);
-        else
-            Py_CLEAR(levels);
-    }
-    if (levels && count && (!take_zigzag(data, &count) || count)) /* one block is all that we write */
-        Py_CLEAR(levels);
-    return levels;
-}
-
-static PyObject *
-read_field(const Fields *fields, const Field *field, Text *data, PyObject **texts)
-{
-    Piece piece;
-    long long number;
-    if (field->type == LEVELS)
-        return read_levels(data);
-    if (field->type == TEXT_OR_NULL || field->type == LONG_OR_NULL) {
-        if (!take_zigzag(data, &number) || number < 0 || number > 1)
-            return NULL;
-        if (!number)
-            return Py_NewRef(Py_None);
-    }
-    if (field->type == LONG || field->type == LONG_OR_NULL)
-        return take_zigzag(data, &number) ? PyLong_FromLongLong(number) : NULL;
-    if (!take_piece(data, &piece))
-        return NULL;
-    if (field->type == NAME)
-        return make_name(texts, &piece);
-    return field->type == WORD ? Py_XNewRef(word_of(fields, field, word_number(field, &piece))) : make_text(&piece);
+    if (!take_zigzag(data, &count) || count < 0)
+        return 0;
+    for (long long left = count; left; left--)
+        if (!take_piece(data, &level[0]) || !take_piece(data, &level[1]) || !take(taker, place, level))
+            return 0;
+    return !count || (take_zigzag(data, &count) && !count); /* one block is all that we write */
 }
 
 static int
-read_all(const Fields *fields, Text *data, PyObject **texts, PyObject **values)
+read_value(const Field *field, Text *data, Piece *value)
+{
+    if (field->type == TEXT_OR_NULL || field->type == LONG_OR_NULL) {
+        long long branch;
+        if (!take_zigzag(data, &branch) || branch < 0 || branch > 1)
+            return 0;
+        if (!branch)
+            return 1;
+    }
+    value->text = data->at;
+    if (field->type == LONG || field->type == LONG_OR_NULL)
+        return take_zigzag(data, &value->value);
+    return take_piece(data, value) && (field->type != WORD || (value->value = word_number(field, value)) >= 0);
+}
+
+static int
+read_avro(const Fields *fields, Text *data, Piece *values, TakeLevel take, void *taker)
 {
     for (int i = 0; i < fields->count; i++)
-        if (!(values[i] = read_field(fields, &fields->fields[i], data, texts)))
+        if (!(fields->fields[i].type == LEVELS ? take_levels(data, i, take, taker)
+                                               : read_value(&fields->fields[i], data, &values[i])))
             return 0;
     return data->at == data->end;
 }
@@ -146,7 +128,7 @@ read_all(const Fields *fields, Text *data, PyObject **texts, PyObject **values)
 static PyObject *
 avro_reader_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords))
 {
-    return reader_new(type, arguments, read_all);
+    return reader_new(type, arguments, read_avro);
 }
 
 int

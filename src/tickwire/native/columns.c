@@ -21,6 +21,9 @@ typedef struct {
     Column *message, *side, *price, *size; /* those of levels */
     char is_number[MOST_FIELDS];
     int of_books, exact; /* numbers as decimals of 24 places */
+    long long taken;     /* messages */
+    int place;           /* of the last level's side, and its price */
+    Key last;
 } Columns;
 
 typedef struct {
@@ -112,88 +115,68 @@ add_no_number(const Columns *columns, Column *column)
 
 /* Best first, as their order is in a message. */
 static int
-take_levels(Columns *columns, Text *text, int sign, long long message)
+add_level(void *taker, int place, const Piece level[2])
 {
-    Piece level[2], side = {sign < 0 ? "bid" : "ask", 3, 0};
-    Key key, size, last = 0;
-    int found;
-    if (!take_levels_begin(text))
+    Columns *columns = taker;
+    int of_bids = *columns->fields->fields[place].name == 'b', sign = of_bids ? -1 : 1;
+    Piece side = {of_bids ? "bid" : "ask", 3, 0};
+    Key key, size;
+    if (!add_number(columns, columns->price, &level[0], &key) || !add_number(columns, columns->size, &level[1], &size)
+        || (place == columns->place && sign * key <= sign * columns->last))
         return 0;
-    for (int i = 0; (found = take_level(text, !i, level)) > 0; i++, last = key) {
-        if (!add_number(columns, columns->price, &level[0], &key) || !add_number(columns, columns->size, &level[1], &size)
-            || (i && sign * key <= sign * last))
-            return 0;
-        add_fixed(columns->message, &message, sizeof message);
-        add_text(columns->side, &side);
-    }
-    return found < 0;
-}
-
-static int
-take_field(Columns *columns, int place, Text *text, Piece *piece)
-{
-    const Field *field = &columns->fields->fields[place];
-    Column *column = &columns->columns[place];
-    long long number;
-    Key key;
-    if (field->type == LONG || field->type == LONG_OR_NULL) {
-        if (field->type == LONG_OR_NULL && take_null(text)) {
-            add_fixed(column, NULL, sizeof number);
-            return 1;
-        }
-        if (!take_long(text, &number) || (number < 0 && field->type == LONG))
-            return 0;
-        add_fixed(column, &number, sizeof number);
-        return 1;
-    }
-    int is_null = field->type == TEXT_OR_NULL && take_null(text);
-    if (!is_null && (!take_text(text, piece) || (field->type == WORD && word_number(field, piece) < 0)))
-        return 0;
-    if (columns->is_number[place] && !is_null)
-        return add_number(columns, column, piece, &key) && (key || strcmp(field->name, "size")); /* that of a trade */
-    if (columns->is_number[place])
-        add_no_number(columns, column);
-    else
-        add_text(column, is_null ? NULL : piece);
+    columns->place = place;
+    columns->last = key;
+    add_fixed(columns->message, &columns->taken, sizeof columns->taken);
+    add_text(columns->side, &side);
     return 1;
 }
 
-/* The key is the exchange and the symbol, with a bar between. */
 static int
-is_key(const Piece *key, const Piece *exchange, const Piece *symbol)
+add_value(Columns *columns, int place, const Piece *value)
 {
-    return key->size == exchange->size + 1 + symbol->size && !memcmp(key->text, exchange->text, (size_t)exchange->size)
-           && key->text[exchange->size] == '|'
-           && !memcmp(key->text + exchange->size + 1, symbol->text, (size_t)symbol->size);
+    const Field *field = &columns->fields->fields[place];
+    Column *column = &columns->columns[place];
+    Key key;
+    if (field->type == LONG || field->type == LONG_OR_NULL) {
+        add_fixed(column, value->text ? &value->value : NULL, sizeof value->value);
+        return field->type == LONG_OR_NULL || value->value >= 0;
+    }
+    if (columns->is_number[place] && value->text)
+        return add_number(columns, column, value, &key) && (key || strcmp(field->name, "size")); /* that of a trade */
+    if (columns->is_number[place])
+        add_no_number(columns, column);
+    else
+        add_text(column, value->text ? value : NULL);
+    return 1;
 }
 
 static int
-take_message(Columns *columns, const Message *message, long long number)
+take_message(Columns *columns, const Message *message)
 {
     const Fields *fields = columns->fields;
     Text text = {message->value.text, message->value.text + message->value.size};
-    Piece names[3], piece;
+    Piece values[MOST_FIELDS] = {{NULL, 0, 0}};
+    const Piece *names[3];
     int name_count = 0;
     Py_ssize_t levels = columns->side->count;
-    if (!make_room(columns, message->value.size) || !take_mark(&text, fields->mark, (Py_ssize_t)strlen(fields->mark)))
+    columns->place = -1;
+    if (!make_room(columns, message->value.size) || !read_json(fields, &text, values, add_level, columns))
         return 0;
     for (int i = 0; i < fields->count; i++) {
-        const Field *field = &fields->fields[i];
-        if (!take_mark(&text, field->mark, field->mark_size)
-            || !(field->type == LEVELS ? take_levels(columns, &text, *field->name == 'b' ? -1 : 1, number)
-                                       : take_field(columns, i, &text, &piece)))
+        if (fields->fields[i].type == NAME)
+            names[name_count++] = &values[i];
+        if (fields->fields[i].type != LEVELS && !add_value(columns, i, &values[i]))
             return 0;
-        if (field->type == NAME)
-            names[name_count++] = piece;
     }
-    if (text.end - text.at != 1 || *text.at != '}' || !is_key(&message->key, &names[0], &names[1]))
+    if (!is_key(&message->key, names[0], names[1]))
         return 0;
     if (columns->of_books && columns->side->count == levels) {
-        add_fixed(columns->message, &number, sizeof number);
+        add_fixed(columns->message, &columns->taken, sizeof columns->taken);
         add_text(columns->side, NULL);
         add_no_number(columns, columns->price);
         add_no_number(columns, columns->size);
     }
+    columns->taken++;
     return 1;
 }
 
@@ -259,12 +242,12 @@ native_read_columns(PyObject *Py_UNUSED(module), PyObject *arguments)
     columns.price = columns.message + 2;
     columns.size = columns.message + 3;
     Message *messages = messages_of(values, keys);
-    Py_ssize_t count = messages ? PyTuple_GET_SIZE(values) : 0, taken = 0;
+    Py_ssize_t count = messages ? PyTuple_GET_SIZE(values) : 0;
     Py_BEGIN_ALLOW_THREADS
-    while (taken < count && take_message(&columns, &messages[taken], taken))
-        taken++;
+    while (columns.taken < count && take_message(&columns, &messages[columns.taken]))
+        continue;
     Py_END_ALLOW_THREADS
-    PyObject *answer = messages && taken == count ? give(&columns) : Py_NewRef(Py_None);
+    PyObject *answer = messages && columns.taken == count ? give(&columns) : Py_NewRef(Py_None);
     PyMem_Free(messages);
     for (int i = 0; i < ROWS; i++) {
         PyMem_RawFree(columns.columns[i].valid.begin);

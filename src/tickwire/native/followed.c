@@ -1,7 +1,7 @@
 /* Books followed from Kafka: the compiled form of follow() in kafka/consuming/followed.py.
  *
- * Takes the changes that are as our own writer has them in JSON, and plainly next in their book. Everything else is for
- * the Python form, and nothing has changed then.
+ * Takes the changes that are as our own writer has them, in any format, and plainly next in their book. Everything else
+ * is for the Python form, and nothing has changed then.
  */
 #include "formats.h"
 #include "side.h"
@@ -42,16 +42,15 @@ followed_free(FollowedBook *followed)
 /* ---- What a record says ------------------------------------------------------------------------------------------- */
 
 enum { KEY, VALUE, HEADERS, TOPIC, PARTITION, OFFSET, UNREADABLE, PARTS };
-static PyObject *part_names[PARTS], *bids_name, *asks_name;
+static PyObject *part_names[PARTS], *reader_name, *decoders_name, *bids_name, *asks_name;
 
 /* Fields of an order book, in the order in which they are written. */
 enum { ACTION, EXCHANGE, SYMBOL, EXCHANGE_SYMBOL, DEPTH, BIDS, ASKS, EPOCH, BOOK_SEQ, REASON, SEQUENCE };
 static const Fields *fields;
+enum { DELTA = 1 }; /* which of the words of an action */
 
 typedef struct {
-    Piece texts[MOST_FIELDS];
-    long long numbers[MOST_FIELDS];
-    char null[MOST_FIELDS];
+    Piece values[MOST_FIELDS];
     Changes sides[2]; /* bids, asks */
 } Message;
 
@@ -62,12 +61,19 @@ is_text(PyObject *bytes, const char *expected)
            && PyBytes_GET_SIZE(bytes) == (Py_ssize_t)strlen(expected);
 }
 
-/* Whether nothing in the headers says that the value is something else. */
 static int
-headers_fit(PyObject *headers)
+is_content(PyObject *said, int framed)
 {
-    static PyObject *fitting; /* headers that do: those of a topic are one object for thousands of records */
-    if (headers == fitting)
+    return framed ? is_text(said, "application/avro") || is_text(said, "application/protobuf")
+                  : is_text(said, "application/json");
+}
+
+/* Whether nothing in the headers says that the value is something else; *framed*: it begins with the id of its schema. */
+static int
+headers_fit(PyObject *headers, int framed)
+{
+    static PyObject *fitting[2]; /* headers that do: those of a topic are one object for thousands of records */
+    if (headers == fitting[framed])
         return 1;
     if (!PyTuple_CheckExact(headers))
         return 0;
@@ -76,56 +82,59 @@ headers_fit(PyObject *headers)
         if (!PyTuple_CheckExact(pair) || PyTuple_GET_SIZE(pair) != 2 || !PyUnicode_CheckExact(PyTuple_GET_ITEM(pair, 0)))
             return 0;
         PyObject *name = PyTuple_GET_ITEM(pair, 0), *said = PyTuple_GET_ITEM(pair, 1);
-        if ((!PyUnicode_CompareWithASCIIString(name, "content-type") && !is_text(said, "application/json"))
+        if ((!PyUnicode_CompareWithASCIIString(name, "content-type") && !is_content(said, framed))
             || (!PyUnicode_CompareWithASCIIString(name, "schema") && !is_text(said, "orderbook/2")))
             return 0;
     }
-    Py_XSETREF(fitting, Py_NewRef(headers));
+    Py_XSETREF(fitting[framed], Py_NewRef(headers));
     return 1;
 }
 
-/* Levels in order, as we write them. */
-static int
-read_side(Text *text, Message *message, int which)
+/* How values are read that begin as this one does, where the record's reader has met one; NULL: the Python form knows. */
+static ReadValue
+find_reader(PyObject *record, PyObject *value)
 {
-    static const Layout plain;
-    Changes *const both[2] = {&message->sides[0], &message->sides[1]}, *side = both[which];
-    Changes *const sides[2] = {which ? NULL : both[0], which ? both[1] : NULL};
-    const char *stop = text->at;
-    int done = levels_read(&plain, sides, which, text->at, text->end, &stop);
-    text->at = stop;
-    return done > 0 && side->canonical && side->ordered;
+    static PyObject *head; /* of the last one, which most have */
+    if (PyBytes_GET_SIZE(value) <= HEAD)
+        return NULL;
+    if (!head || memcmp(PyBytes_AS_STRING(head), PyBytes_AS_STRING(value), HEAD))
+        Py_XSETREF(head, PyBytes_FromStringAndSize(PyBytes_AS_STRING(value), HEAD));
+    PyObject *reader = head ? PyObject_GetAttr(record, reader_name) : NULL;
+    PyObject *decoders = reader ? PyObject_GetAttr(reader, decoders_name) : NULL;
+    PyObject *decoder = decoders && PyDict_Check(decoders) ? PyDict_GetItemWithError(decoders, head) : NULL;
+    ReadValue read = decoder ? reader_of(decoder, fields) : NULL;
+    Py_XDECREF(decoders);
+    Py_XDECREF(reader);
+    return read;
 }
 
+/* Takes a level that is in order, of a change. */
 static int
-read_field(const Field *field, int place, Text *text, Message *message)
+add_level(void *taker, int place, const Piece level[2])
 {
-    if (!take_mark(text, field->mark, field->mark_size))
-        return 0;
-    if (field->type == LEVELS)
-        return read_side(text, message, place == ASKS);
-    int may_be_null = field->type == LONG_OR_NULL || field->type == TEXT_OR_NULL;
-    if (may_be_null && (message->null[place] = (char)take_null(text)))
-        return 1;
-    if (field->type == LONG || field->type == LONG_OR_NULL)
-        return take_long(text, &message->numbers[place]);
-    return take_text(text, &message->texts[place]);
+    Message *message = taker;
+    Changes *side = &message->sides[place == ASKS];
+    return message->values[ACTION].value == DELTA
+           && !changes_add_level(side, place == ASKS ? -1 : 1, &level[0], &level[1]) && side->ordered;
 }
 
 /* 0: it is no change as we write it; perhaps an error is set. */
 static int
-read_message(PyObject *value, Message *message)
+read_message(PyObject *record, PyObject *const *parts, Message *message)
 {
-    Text text = {PyBytes_AS_STRING(value), PyBytes_AS_STRING(value) + PyBytes_GET_SIZE(value)};
-    if (!take_mark(&text, fields->mark, (Py_ssize_t)strlen(fields->mark)))
+    PyObject *value = parts[VALUE];
+    int framed = PyBytes_GET_SIZE(value) && !*PyBytes_AS_STRING(value);
+    if (!headers_fit(parts[HEADERS], framed))
         return 0;
-    for (int i = 0; i < fields->count; i++) {
-        if (!read_field(&fields->fields[i], i, &text, message))
+    ReadValue read = framed ? find_reader(record, value) : read_json;
+    Text data = {PyBytes_AS_STRING(value) + (framed ? HEAD : 0), PyBytes_AS_STRING(value) + PyBytes_GET_SIZE(value)};
+    if (!read || !read(fields, &data, message->values, add_level, message) || message->values[ACTION].value != DELTA
+        || message->values[REASON].text)
+        return 0;
+    for (int i = 0; i < fields->count; i++) /* others may not be UTF-8 */
+        if (fields->fields[i].type == NAME && !is_ascii(&message->values[i]))
             return 0;
-        if (i == ACTION && (message->texts[i].size != 5 || memcmp(message->texts[i].text, "delta", 5)))
-            return 0;
-    }
-    return text.end - text.at == 1 && *text.at == '}' && message->null[REASON];
+    return 1;
 }
 
 /* ---- The book ----------------------------------------------------------------------------------------------------- */
@@ -135,11 +144,8 @@ static FollowedBook *
 find_book(PyObject *books, PyObject *key, const Message *message)
 {
     static PyObject *names[TEXTS];
-    const Piece *exchange = &message->texts[EXCHANGE], *symbol = &message->texts[SYMBOL];
     Piece said = {PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), 0};
-    if (said.size != exchange->size + 1 + symbol->size || memcmp(said.text, exchange->text, (size_t)exchange->size)
-        || said.text[exchange->size] != '|'
-        || memcmp(said.text + exchange->size + 1, symbol->text, (size_t)symbol->size))
+    if (!is_key(&said, &message->values[EXCHANGE], &message->values[SYMBOL]))
         return NULL;
     PyObject *name = make_name(names, &said);
     PyObject *book = name ? PyDict_GetItemWithError(books, name) : NULL;
@@ -166,10 +172,11 @@ is_here(PyObject *place, PyObject *const *parts)
 static int
 set_number(PyObject **place, const Message *message, int field)
 {
-    if (message->null[field])
+    const Piece *said = &message->values[field];
+    if (!said->text)
         Py_XSETREF(*place, Py_NewRef(Py_None));
-    else if (!is_number(*place, message->numbers[field])) {
-        PyObject *number = PyLong_FromLongLong(message->numbers[field]);
+    else if (!is_number(*place, said->value)) {
+        PyObject *number = PyLong_FromLongLong(said->value);
         if (!number)
             return -1;
         Py_XSETREF(*place, number);
@@ -207,14 +214,14 @@ carry_out(FollowedBook *followed, Message *message, PyObject *offset)
 }
 
 static int
-follow_message(PyObject *books, PyObject *const *parts, Message *message)
+follow_message(PyObject *books, PyObject *record, PyObject *const *parts, Message *message)
 {
-    if (!read_message(parts[VALUE], message))
+    if (!read_message(record, parts, message))
         return 0;
     FollowedBook *followed = find_book(books, parts[KEY], message);
-    long long seq = message->numbers[BOOK_SEQ];
+    long long seq = message->values[BOOK_SEQ].value;
     if (!followed || !followed->whole || !followed->book || followed->book == Py_None || seq <= 0
-        || !is_number(followed->epoch, message->numbers[EPOCH]) || !is_number(followed->last_seq, seq - 1)
+        || !is_number(followed->epoch, message->values[EPOCH].value) || !is_number(followed->last_seq, seq - 1)
         || is_here(followed->partition, parts) <= 0)
         return 0;
     return carry_out(followed, message, parts[OFFSET]);
@@ -229,15 +236,15 @@ follow_record(PyObject *books, PyObject *record)
     for (int i = 0; done > 0 && i < PARTS; i++)
         if (!(parts[i] = PyObject_GetAttr(record, part_names[i])))
             done = -1;
-    if (done > 0 && (parts[UNREADABLE] != Py_None || !PyBytes_CheckExact(parts[KEY]) || !PyBytes_CheckExact(parts[VALUE])
-                     || !headers_fit(parts[HEADERS])))
+    if (done > 0
+        && (parts[UNREADABLE] != Py_None || !PyBytes_CheckExact(parts[KEY]) || !PyBytes_CheckExact(parts[VALUE])))
         done = 0;
     if (done > 0) {
         Message message;
-        memset(message.null, 0, sizeof message.null);
+        memset(message.values, 0, sizeof message.values);
         changes_init(&message.sides[0]);
         changes_init(&message.sides[1]);
-        done = follow_message(books, parts, &message);
+        done = follow_message(books, record, parts, &message);
         changes_free(&message.sides[0]);
         changes_free(&message.sides[1]);
     }
@@ -275,7 +282,8 @@ add_followed(PyObject *module)
     static const Name names[] = {
         {&part_names[KEY], "key"},       {&part_names[VALUE], "value"},         {&part_names[HEADERS], "headers"},
         {&part_names[TOPIC], "topic"},   {&part_names[PARTITION], "partition"}, {&part_names[OFFSET], "offset"},
-        {&part_names[UNREADABLE], "unreadable"}, {&bids_name, "bids"},          {&asks_name, "asks"},
+        {&part_names[UNREADABLE], "unreadable"}, {&reader_name, "_reader"}, {&decoders_name, "decoders"},
+        {&bids_name, "bids"},            {&asks_name, "asks"},
     };
     static PyMethodDef functions[] = {
         {"follow", (PyCFunction)(void (*)(void))native_follow, METH_FASTCALL, NULL}, {NULL, NULL, 0, NULL},

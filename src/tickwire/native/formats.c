@@ -125,6 +125,50 @@ word_number(const Field *field, const Piece *piece)
     return -1;
 }
 
+int
+is_key(const Piece *key, const Piece *exchange, const Piece *symbol)
+{
+    return key->size == exchange->size + 1 + symbol->size && !memcmp(key->text, exchange->text, (size_t)exchange->size)
+           && key->text[exchange->size] == '|'
+           && !memcmp(key->text + exchange->size + 1, symbol->text, (size_t)symbol->size);
+}
+
+static int
+read_value(const Field *field, Text *text, Piece *value)
+{
+    if ((field->type == TEXT_OR_NULL || field->type == LONG_OR_NULL) && take_null(text))
+        return 1;
+    value->text = text->at;
+    if (field->type == LONG || field->type == LONG_OR_NULL)
+        return take_long(text, &value->value);
+    return take_text(text, value) && (field->type != WORD || (value->value = word_number(field, value)) >= 0);
+}
+
+int
+read_json(const Fields *fields, Text *text, Piece *values, TakeLevel take, void *taker)
+{
+    if (!take_mark(text, fields->mark, (Py_ssize_t)strlen(fields->mark)))
+        return 0;
+    for (int i = 0; i < fields->count; i++) {
+        const Field *field = &fields->fields[i];
+        if (!take_mark(text, field->mark, field->mark_size))
+            return 0;
+        if (field->type != LEVELS) {
+            if (!read_value(field, text, &values[i]))
+                return 0;
+            continue;
+        }
+        Piece level[2];
+        int found = take_levels_begin(text);
+        for (int first = 1; found && (found = take_level(text, first, level)) > 0; first = 0)
+            if (!take(taker, i, level))
+                return 0;
+        if (!found)
+            return 0;
+    }
+    return text->end - text->at == 1 && *text->at == '}';
+}
+
 /* ---- Encoders ----------------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -139,7 +183,7 @@ typedef struct {
     int head_size;
 } Encoder;
 
-enum { HEAD = 5, ROOM = 1024 };
+enum { ROOM = 1024 };
 static PyObject *encoder_call(PyObject *self, PyObject *const *arguments, size_t count, PyObject *names);
 
 const Fields *

@@ -38,6 +38,14 @@ int take_levels_begin(Text *text);
 int take_level(Text *text, int first, Piece level[2]); /* -1: there is none left */
 
 int word_number(const Field *field, const Piece *piece); /* -1: it is none of the field's */
+int is_key(const Piece *key, const Piece *exchange, const Piece *symbol); /* these two with a bar between */
+
+/* Reading an event's value in any format: what it says of each field, in the order of these. A null has no text, *value*
+ * is a number or which of its field's words it is, and levels are given to *take* one by one, which may refuse one (0).
+ * The values are zeros before. 0: it is not as we write it, and for the Python form; an error may be set by *take* only. */
+typedef int (*TakeLevel)(void *taker, int place, const Piece level[2]);
+typedef int (*ReadValue)(const Fields *fields, Text *data, Piece *values, TakeLevel take, void *taker);
+int read_json(const Fields *fields, Text *text, Piece *values, TakeLevel take, void *taker);
 
 static inline char *
 put_varint(char *to, uint64_t number)
@@ -73,16 +81,16 @@ const Fields *fields_of(PyObject *kind); /* NULL with an error set */
 /* The Python form of a type's name, made with these arguments. */
 PyObject *python_form_of(PyTypeObject *type, PyObject *arguments);
 
-/* Reading a value, readers.c. */
+/* readers.c */
+enum { HEAD = 5 }; /* bytes in front of a value that is not in JSON: zero, and its schema's id */
 enum { TEXT_BITS = 7, TEXTS = 1 << TEXT_BITS };
-PyObject *make_text(const Piece *piece);
+int is_ascii(const Piece *piece);
 /* The text of a name; *texts* has room for TEXTS of them, so that the same one is made once. */
 PyObject *make_name(PyObject **texts, const Piece *piece);
-PyObject *make_level(const Piece level[2]);
-PyObject *word_of(const Fields *fields, const Field *field, Py_ssize_t number); /* borrowed; NULL: there is none */
-/* Reads the fields behind the schema's id, all of them; 0: the value is for the Python form. */
-typedef int (*ReadEvent)(const Fields *fields, Text *data, PyObject **texts, PyObject **values);
-PyObject *reader_new(PyTypeObject *type, PyObject *arguments, ReadEvent read);
+/* *read* gets what stands behind the head, a byte at the least. */
+PyObject *reader_new(PyTypeObject *type, PyObject *arguments, ReadValue read);
+/* How an object reads such events; NULL: it does not. */
+ReadValue reader_of(PyObject *reader, const Fields *fields);
 PyTypeObject *add_reader(PyObject *module, const char *name, const char *full_name, newfunc new);
 int add_event_kind(const Fields *fields);
 

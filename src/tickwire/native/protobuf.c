@@ -2,6 +2,7 @@
 #include "formats.h"
 
 enum { VARINT = 0, SIZED = 2 }; /* types on the wire */
+enum { ALWAYS = 15 };           /* the number of received_us, which is always there */
 
 static char *
 put_tag(char *to, int number, int wire)
@@ -54,7 +55,7 @@ put_field(const Field *field, Text *text, char *to)
     if (field->type == LONG || field->type == LONG_OR_NULL) {
         if (!take_long(text, &number))
             return NULL;
-        if (!number && !optional && field->number != 15) /* received_us is always there */
+        if (!number && !optional && field->number != ALWAYS)
             return to;
         return put_varint(put_tag(to, field->number, VARINT), (uint64_t)number);
     }
@@ -73,7 +74,7 @@ protobuf_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywor
     return encoder_new(type, arguments, put_field, 1);
 }
 
-/* ---- Reading; 0 or NULL: it is for the Python form ----------------------------------------------------------------- */
+/* ---- Reading; 0: it is for the Python form ------------------------------------------------------------------------- */
 
 static int
 take_piece(Text *data, Piece *piece)
@@ -87,61 +88,47 @@ take_piece(Text *data, Piece *piece)
     return 1;
 }
 
-static PyObject *
-read_level(Piece message)
+static int
+read_level(const Piece *message, Piece level[2])
 {
-    Piece level[2] = {{"", 0, 0}, {"", 0, 0}};
-    Text data = {message.text, message.text + message.size};
+    Text data = {message->text, message->text + message->size};
+    level[0] = level[1] = (Piece){"", 0, 0};
     while (data.at < data.end) {
         int number = *data.at++ >> 3;
         if ((data.at[-1] & 7) != SIZED || number < 1 || number > 2 || !take_piece(&data, &level[number - 1]))
-            return NULL;
+            return 0;
     }
-    return make_level(level);
+    return 1;
 }
 
-static PyObject *
-read_field(const Fields *fields, const Field *field, int wire, Text *data, PyObject **texts, PyObject *before)
+/* Of a field that comes again the last one counts. */
+static int
+read_value(const Field *field, int wire, Text *data, Piece *value)
 {
-    Piece piece;
     uint64_t number;
     int is_number = field->type == LONG || field->type == LONG_OR_NULL || field->type == WORD;
     if (wire != (is_number ? VARINT : SIZED))
-        return NULL;
-    if (is_number) {
-        if (!take_varint(data, &number))
-            return NULL;
-        return field->type == WORD ? Py_XNewRef(word_of(fields, field, (Py_ssize_t)number - 1))
-                                   : PyLong_FromLongLong((long long)number);
-    }
-    if (!take_piece(data, &piece))
-        return NULL;
-    if (field->type == NAME)
-        return make_name(texts, &piece);
-    if (field->type != LEVELS)
-        return make_text(&piece);
-    PyObject *level = read_level(piece);
-    int failed = !level || PyList_Append(before, level);
-    Py_XDECREF(level);
-    return failed ? NULL : Py_NewRef(before);
+        return 0;
+    if (!is_number)
+        return take_piece(data, value);
+    if (!take_varint(data, &number) || (field->type == WORD && (--number >= WORDS || !field->words[number])))
+        return 0;
+    *value = (Piece){data->at, 0, (long long)number};
+    return 1;
 }
 
 /* What is not there is null, empty or zero; a word and received_us have to be there. */
-static PyObject *
-absent(const Field *field)
+static int
+add_absent(const Field *field, Piece *value)
 {
-    switch (field->type) {
-    case NAME:
-    case TEXT: return PyUnicode_FromStringAndSize(NULL, 0);
-    case LONG: return field->number == 15 ? NULL : PyLong_FromLong(0);
-    case LEVELS: return PyList_New(0);
-    case WORD: return NULL;
-    default: return Py_NewRef(Py_None);
-    }
+    if (value->text || field->type == TEXT_OR_NULL || field->type == LONG_OR_NULL)
+        return 1;
+    value->text = "";
+    return field->type != WORD && field->number != ALWAYS;
 }
 
 static int
-read_all(const Fields *fields, Text *data, PyObject **texts, PyObject **values)
+read_protobuf(const Fields *fields, Text *data, Piece *values, TakeLevel take, void *taker)
 {
     if (*data->at++) /* which message of its file it is: the first one */
         return 0;
@@ -152,17 +139,14 @@ read_all(const Fields *fields, Text *data, PyObject **texts, PyObject **values)
         while (fields->fields[i].number != tag >> 3)
             if ((i = i + 1 == fields->count ? 0 : i + 1) == from)
                 return 0;
-        if (tag > 0x7F)
+        Piece level[2];
+        if (tag > 0x7F || !read_value(&fields->fields[i], tag & 7, data, &values[i]))
             return 0;
-        if (fields->fields[i].type == LEVELS && !values[i] && !(values[i] = PyList_New(0)))
+        if (fields->fields[i].type == LEVELS && !(read_level(&values[i], level) && take(taker, i, level)))
             return 0;
-        PyObject *value = read_field(fields, &fields->fields[i], tag & 7, data, texts, values[i]);
-        if (!value)
-            return 0;
-        Py_XSETREF(values[i], value);
     }
     for (int i = 0; i < fields->count; i++)
-        if (!values[i] && !(values[i] = absent(&fields->fields[i])))
+        if (!add_absent(&fields->fields[i], &values[i]))
             return 0;
     return 1;
 }
@@ -170,7 +154,7 @@ read_all(const Fields *fields, Text *data, PyObject **texts, PyObject **values)
 static PyObject *
 protobuf_reader_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords))
 {
-    return reader_new(type, arguments, read_all);
+    return reader_new(type, arguments, read_protobuf);
 }
 
 int

@@ -4,22 +4,24 @@
  */
 #include "formats.h"
 
-enum { HEAD = 5, LONGEST = 32 };
+enum { LONGEST = 32 };
 
 typedef struct {
     PyObject_HEAD
     vectorcallfunc call;
     const Fields *fields;
-    ReadEvent read;
+    ReadValue read;
     PyObject *python;       /* the Python form */
     PyObject *texts[TEXTS]; /* names that were read, all of ASCII and not longer than LONGEST */
 } Reader;
 
 static PyObject *names_of[FORMAT_KINDS], *words_of[FORMAT_KINDS][WORDS], *types_of[FORMAT_KINDS];
 
-static int
-is_ascii(const char *text, Py_ssize_t size)
+int
+is_ascii(const Piece *piece)
 {
+    const char *text = piece->text;
+    Py_ssize_t size = piece->size;
     uint64_t part, all = 0;
     for (; size >= 8; text += 8, size -= 8) {
         memcpy(&part, text, 8);
@@ -30,10 +32,10 @@ is_ascii(const char *text, Py_ssize_t size)
     return !(all & 0x8080808080808080ULL);
 }
 
-PyObject *
+static PyObject *
 make_text(const Piece *piece)
 {
-    if (!is_ascii(piece->text, piece->size))
+    if (!is_ascii(piece))
         return PyUnicode_DecodeUTF8(piece->text, piece->size, NULL);
     PyObject *text = PyUnicode_New(piece->size, 127);
     if (text)
@@ -61,25 +63,35 @@ make_name(PyObject **texts, const Piece *piece)
     return text;
 }
 
-PyObject *
-make_level(const Piece level[2])
+static int
+add_level(void *lists, int place, const Piece level[2])
 {
     PyObject *price = make_text(&level[0]), *size = price ? make_text(&level[1]) : NULL;
     PyObject *pair = size ? PyTuple_New(2) : NULL;
     if (!pair) {
         Py_XDECREF(price);
         Py_XDECREF(size);
-        return NULL;
+        return 0;
     }
     PyTuple_SET_ITEM(pair, 0, price);
     PyTuple_SET_ITEM(pair, 1, size);
-    return pair;
+    int failed = PyList_Append(((PyObject **)lists)[place], pair);
+    Py_DECREF(pair);
+    return !failed;
 }
 
-PyObject *
-word_of(const Fields *fields, const Field *field, Py_ssize_t number)
+static PyObject *
+make_value(const Reader *reader, const Field *field, const Piece *value)
 {
-    return number < 0 || number >= WORDS || !field->words[number] ? NULL : words_of[fields->kind][number];
+    if (!value->text)
+        return Py_NewRef(Py_None);
+    switch (field->type) {
+    case NAME: return make_name((PyObject **)reader->texts, value);
+    case WORD: return Py_NewRef(words_of[reader->fields->kind][value->value]);
+    case LONG:
+    case LONG_OR_NULL: return PyLong_FromLongLong(value->value);
+    default: return make_text(value);
+    }
 }
 
 static PyObject *
@@ -94,12 +106,22 @@ make_event(const Fields *fields, PyObject *const *values)
 static PyObject *
 read_event(Reader *reader, PyObject *value)
 {
-    PyObject *values[MOST_FIELDS] = {NULL}, *event = NULL;
+    const Fields *fields = reader->fields;
+    PyObject *made[MOST_FIELDS] = {NULL}, *event = NULL;
+    Piece found[MOST_FIELDS] = {{NULL, 0, 0}};
     Text data = {PyBytes_AS_STRING(value) + HEAD, PyBytes_AS_STRING(value) + PyBytes_GET_SIZE(value)};
-    if (data.at < data.end && reader->read(reader->fields, &data, reader->texts, values))
-        event = make_event(reader->fields, values);
-    for (int i = 0; i < reader->fields->count; i++)
-        Py_XDECREF(values[i]);
+    int done = data.at < data.end;
+    for (int i = 0; done && i < fields->count; i++)
+        if (fields->fields[i].type == LEVELS)
+            done = (made[i] = PyList_New(0)) != NULL;
+    done = done && reader->read(fields, &data, found, add_level, made);
+    for (int i = 0; done && i < fields->count; i++)
+        if (!made[i])
+            done = (made[i] = make_value(reader, &fields->fields[i], &found[i])) != NULL;
+    if (done)
+        event = make_event(fields, made);
+    for (int i = 0; i < fields->count; i++)
+        Py_XDECREF(made[i]);
     return event;
 }
 
@@ -118,7 +140,7 @@ reader_call(PyObject *self, PyObject *const *arguments, size_t count, PyObject *
 }
 
 PyObject *
-reader_new(PyTypeObject *type, PyObject *arguments, ReadEvent read)
+reader_new(PyTypeObject *type, PyObject *arguments, ReadValue read)
 {
     PyObject *kind;
     if (!PyArg_ParseTuple(arguments, "O", &kind))
@@ -144,6 +166,13 @@ reader_free(Reader *reader)
     Py_XDECREF(reader->python);
     type->tp_free(reader);
     Py_DECREF(type);
+}
+
+ReadValue
+reader_of(PyObject *reader, const Fields *fields)
+{
+    int is_one = Py_TYPE(reader)->tp_dealloc == (destructor)reader_free;
+    return is_one && ((Reader *)reader)->fields == fields ? ((Reader *)reader)->read : NULL;
 }
 
 PyTypeObject *

@@ -28,8 +28,9 @@ class FollowedBook:
 def follow(books: Mapping[str, FollowedBook], records: Sequence[ReceivedRecord], at: int, end: int) -> int:  # noqa: ARG001 - below
     """Apply records from place *at* on to their books, for as long as they are changes that are plainly next.
 
-    That is a change in JSON as our writer has it, with all that is checked in a record and its book's next number, of a
-    book that is whole. Returns the place of the first that is not, where nothing has changed, or *end*.
+    That is a change as our writer has it, in a format whose schema is known to be ours, with all that is checked in a
+    record and its book's next number, of a book that is whole. Returns the place of the first that is not, where
+    nothing has changed, or *end*.
 
     In Python none is, because :class:`~tickwire.kafka.consuming.market_state.MarketState` does the same in that time.
     """

@@ -18,6 +18,7 @@ from tickwire.kafka import codes
 from tickwire.kafka.admin.topics import largest_batches
 from tickwire.kafka.clients import Cluster
 from tickwire.records.codec import Record
+from tickwire.records.formats.varints import put_varint, zigzag
 
 _ANSWER_S = 5.0
 _AGAIN_S = 5.0
@@ -83,5 +84,6 @@ class SizeLimits:
 
 
 def _varint_bytes(number: int) -> int:
-    """Bytes of a number in zigzag."""
-    return max(1, ((2 * number).bit_length() + 6) // 7)
+    written = bytearray()
+    put_varint(written, zigzag(number))
+    return len(written)

@@ -62,8 +62,8 @@ class ValueReader:
     def __init__(self, writer_schema: WriterSchemas | None = None) -> None:
         self._writer_schema = writer_schema or _no_registry
         self._magic = None if writer_schema is None else MAGIC
-        # By what values begin with:
-        self._decode: dict[bytes, Callable[[bytes], MarketEvent]] = {}
+        # By what values begin with; native/followed.c looks there, too:
+        self.decoders: dict[bytes, Callable[[bytes], MarketEvent]] = {}
         self._known: dict[bytes, tuple[str, WriterSchema]] = {}  # the kind, and the schema as the registry had it
 
     def decode(self, value: bytes, headers: Headers = ()) -> MarketEvent:
@@ -71,12 +71,12 @@ class ValueReader:
         named = _format(headers)
         if named == "json" or (named is None and value[0] != self._magic):
             return decode_json(value)
-        decode = self._decode.get(value[:HEAD]) or self._open(value, headers)
+        decode = self.decoders.get(value[:HEAD]) or self._open(value, headers)
         return decode(value)
 
     def prepare(self, value: bytes | None, headers: Headers = ()) -> None:
         """Have the schema of a value, so that :meth:`decode` asks nobody. Raises what the registry raises."""
-        if not value or value[0] != MAGIC or value[:HEAD] in self._decode or _format(headers) == "json":
+        if not value or value[0] != MAGIC or value[:HEAD] in self.decoders or _format(headers) == "json":
             return
         with suppress(RecordRejected):  # decode says so
             self._open(value, headers)
@@ -96,7 +96,7 @@ class ValueReader:
         except RegistryFailed:
             return
         if swapped or kind != (_kind(headers) or kind):
-            self._decode.pop(value[:HEAD], None)
+            self.decoders.pop(value[:HEAD], None)
             raise SchemaSwapped(schema_id, "it stood for another one before" if swapped else _mismatch(kind))
 
     def _open(self, value: bytes, headers: Headers) -> Callable[[bytes], MarketEvent]:
@@ -111,9 +111,9 @@ class ValueReader:
         if named not in {None, kind}:
             raise SchemaSwapped(schema_id, _mismatch(kind))
         if sum(len(other.text) for _, other in self._known.values()) + len(schema.text) > _MOST_TEXT:
-            self._decode.clear()
+            self.decoders.clear()
             self._known.clear()
-        self._decode[value[:HEAD]], self._known[value[:HEAD]] = decode, (kind, schema)
+        self.decoders[value[:HEAD]], self._known[value[:HEAD]] = decode, (kind, schema)
         return decode
 
 
