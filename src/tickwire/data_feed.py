@@ -19,14 +19,13 @@ from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.share import WHOLE, Share
 from tickwire.errors import TickwireError, UnknownSymbol
 from tickwire.exchanges import ExchangeModule
-from tickwire.exchanges.contract import AdapterContract, ConnectionPlan, Reading, Symbol
 from tickwire.exchanges.symbols import Listing
 from tickwire.publishing import Publishing, make_publisher
 from tickwire.signals import Stop, run_alone
-from tickwire.wire.arguments import at_address, at_addresses, check_channels, feed_config, kafka_config
+from tickwire.wire.arguments import address_of, at_addresses, check_channels, feed_config, kafka_config, open_adapter
 from tickwire.wire.background import Background
 from tickwire.wire.book_now import BookNow
-from tickwire.wire.books import Books
+from tickwire.wire.books import Books, EpochsOf
 from tickwire.wire.callbacks import Callback, Callbacks, check_callback
 from tickwire.wire.connections import Connections
 from tickwire.wire.context import FeedContext
@@ -47,7 +46,7 @@ logger = logging.getLogger(__name__)
 _CALLBACKS_S = 5.0  # for callbacks to take the last events, and for async ones to finish what waits for them
 _END_S = 15.0  # for the goodbyes and callbacks of a feed that is stopped, with room to spare
 _KEYFRAME_LOOK_S = _LOOK_S = 1.0
-_EXPORT_S = 0.1
+_HELD_LOOK_S = _EXPORT_S = 0.1
 
 
 class WebSocketDataFeed:
@@ -77,12 +76,13 @@ class WebSocketDataFeed:
         offline_start: bool = False,
         _share: Share = WHOLE,  # of symbols and budgets, where several processes do the work
         _on_found: Callable[[], Awaitable[object]] | None = None,  # awaited when every symbol has been found
+        _epochs: EpochsOf | None = None,  # of order books, where members of a group have the symbols in turn
     ) -> None:
         self.config = feed_config(exchange, symbols, channels, feed)
         self._named_by = "the argument symbols" if symbols is not None else None
         self._module: ExchangeModule = exchanges.load(self.config.exchange)
         self._channels = check_channels(self._module, self.config.channels)
-        self._share, self._on_found = _share, _on_found
+        self._share, self._on_found, self._epochs = _share, _on_found, _epochs
         self._flow = Flow(self._module.EXCHANGE.name)
         self.callbacks: list[Callback] = []
         self._tally = Tally(self._module.EXCHANGE.name)
@@ -262,7 +262,7 @@ class WebSocketDataFeed:
         limits = (replace(limit, weight=max(1, limit.weight // self._share.of)) for limit in exchange.rest_limits)
         rest = await stack.enter_async_context(Rest(exchange.rest_url, limits, self._random.random))
         roster = self._roster = Roster(self._module, rest, self._share)
-        symbols = await self._find_symbols(roster)
+        await self._find_symbols(roster)
         if self._on_found is not None:
             await self._on_found()
         await self._publishing.open(stack, self._flow, self._tally.export)
@@ -275,13 +275,14 @@ class WebSocketDataFeed:
         trades = Trades(exchange, dispatch.emit, self._tally)
         context = FeedContext(
             exchange=exchange,
-            address=self._address,
+            address=partial(address_of, self._module, self.config),
             rest=rest,
             books=books,
             ticker=dispatch.emit,
             trades=trades,
             hearings=Hearings(trades),
-            subscriptions=Subscriptions(exchange.name, 0, listed=()),
+            # One more than there are in a group, whose members may be given other symbols than those refused.
+            subscriptions=Subscriptions(exchange.name, int(self._epochs is not None), listed=()),
             tally=self._tally,
             random=self._random,
             first_message_s=self.config.first_message_seconds,
@@ -289,13 +290,15 @@ class WebSocketDataFeed:
             failed=partial(dispatch.failed, self._publishing.callback),  # on the short way, as on the long one
         )
         gate = Gate(exchange.connect_interval_s * self._share.of)
-        self._connections = Connections(context, self._channels, self._open_adapter, gate, self._flow)
-        self._carry_out(Change(symbols, []))
+        self._connections = Connections(
+            context, self._channels, partial(open_adapter, self._module, self.config), gate, self._flow
+        )
+        self._carry_out(Change(roster.share(roster.symbols), []))
         stack.callback(self._tally.show_age(self._flow.last_frame_age))
         stack.callback(self._tally.export)
         await self._read(books)
 
-    async def _find_symbols(self, roster: Roster) -> list[Symbol]:
+    async def _find_symbols(self, roster: Roster) -> None:
         """Name this share's symbols; say what will be published."""
         try:
             symbols, _ = await roster.want(self.config.symbols)
@@ -303,7 +306,6 @@ class WebSocketDataFeed:
             e.named_by = self._named_by or e.named_by
             raise
         self._publishing.serve(symbols, roster.symbols, names=self._share.index == 0)
-        return symbols
 
     async def change_symbols(self, symbols: Sequence[str]) -> None:
         """Read these instead, names and patterns as before; what stays keeps its connection and its book.
@@ -318,6 +320,24 @@ class WebSocketDataFeed:
                 return
             await self._change(await cast("Roster", self._roster).want(symbols))
 
+    def change_share(self, share: Share) -> Change:
+        """Read another share of the symbols from now on; return what came and what went.
+
+        For members of a group: what goes is unsubscribed, and its books are ``invalid``. It waits for no listing.
+        """
+        self._share = share
+        if self._roster is None or self._flow.stopping.is_set():
+            return Change([], [])
+        change = self._roster.move(share)
+        if self._connections is not None:
+            self._carry_out(change)
+        return change
+
+    def repeat_books(self, first_s: float, last_s: float) -> None:
+        """Write every valid book once more, at some time from *first_s* to *last_s* seconds from now."""
+        if self._books is not None:
+            self._books.repeat_within(first_s, last_s)
+
     async def _watch_listing(self) -> None:
         while True:
             await asyncio.sleep(self.config.listing_seconds)
@@ -325,7 +345,8 @@ class WebSocketDataFeed:
                 await self._change(await cast("Roster", self._roster).look())
 
     async def _change(self, change: Change) -> None:
-        refused = await self._publishing.change(*change) if change.added or change.removed else {}
+        asked = self._epochs is None and (change.added or change.removed)  # in a group nothing is one process's own
+        refused = await self._publishing.change(*change) if asked else {}
         if not self._flow.stopping.is_set():
             self._carry_out(cast("Roster", self._roster).accept(change, refused))
 
@@ -342,7 +363,8 @@ class WebSocketDataFeed:
                 config.exchange, config.orderbook_depth, offered,
             )  # fmt: skip
         depth = min(config.orderbook_depth, offered)
-        self._books = Books((), config, depth, dispatch.emit, self._tally, self._random, self._publishing.epochs)
+        epochs = self._epochs or self._publishing.epochs
+        self._books = Books((), config, depth, dispatch.emit, self._tally, self._random, epochs)
         return self._books
 
     async def _read(self, books: Books) -> None:
@@ -355,21 +377,14 @@ class WebSocketDataFeed:
             if self.config.listing_seconds:
                 tasks.create_task(self._watch_listing())
             tasks.create_task(self._every(_LOOK_S, books.troubles.look))
-            if books.keyframe_s:
-                tasks.create_task(self._every(min(_KEYFRAME_LOOK_S, books.keyframe_s / 10), books.write_keyframes))
+            if self._epochs is not None:
+                tasks.create_task(self._every(_HELD_LOOK_S, lambda _: books.begin_held()))
+            if books.keyframe_s or self._epochs is not None:
+                look_s = min(_KEYFRAME_LOOK_S, books.keyframe_s / 10 or _KEYFRAME_LOOK_S)
+                tasks.create_task(self._every(look_s, books.write_keyframes))
             if books.interval_s:
                 tasks.create_task(self._every(books.interval_s, lambda _: books.write_changed()))
             await asyncio.Event().wait()  # a share may have no symbol
-
-    def _address(self, url: str) -> Reading[str]:
-        found = yield from exchanges.address(self._module, url)
-        return at_address(found, self.config.exchange, self.config)
-
-    def _open_adapter(self, plan: ConnectionPlan) -> AdapterContract:
-        depth = self._module.EXCHANGE.offered(self.config.orderbook_depth)
-        adapter: AdapterContract = self._module.Adapter(plan.symbols, plan.channels, depth)
-        adapter.bound(self.config.orderbook_keep)
-        return adapter
 
     async def _every(self, seconds: float, work: Callable[[float], None]) -> None:
         """Do *work* again and again, but add nothing while what is there is not taken."""

@@ -97,9 +97,8 @@ class Publishing:
         if not self._shared:
             await stack.enter_async_context(opened(self._publisher))
 
-    @property
-    def epochs(self) -> "Epochs | None":
-        """What keeps the epochs of order books over restarts."""
+    def epochs(self, _symbol: Symbol) -> "Epochs | None":
+        """What keeps the epochs of an order book over restarts."""
         return None if self._publisher is None else self._publisher.place.epochs
 
     def accounting(self) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from feed.toy_server import ToyServer
 from tickwire import exchanges
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
+from tickwire.config.share import WHOLE, GroupShare
 from tickwire.data_feed import WebSocketDataFeed
 from tickwire.kafka.producing.memory import MemoryPublisher
+from tickwire.wire.books import EpochsOf
 
 Feeding = Callable[..., AbstractAsyncContextManager[tuple[WebSocketDataFeed, list[Any]]]]
 
@@ -23,13 +25,14 @@ def make_feed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., WebSocketDataFee
 
     def make(server: ToyServer, names: tuple[str, ...] = ("A-X",), channels: tuple[str, ...] = ("orderbook",),
              limits: dict[str, Any] | None = None, publisher: MemoryPublisher | None = None,
-             **settings: Any) -> WebSocketDataFeed:  # fmt: skip
+             epochs: EpochsOf | None = None, **settings: Any) -> WebSocketDataFeed:  # fmt: skip
         module = toy(**(limits or {}))
         monkeypatch.setattr(exchanges, "load", lambda _name: module)
         settings = {"urls": server.urls} | settings
         config = FeedConfig(exchange="toy", symbols=names, channels=channels, **settings)
         kafka = KafkaConfig(enabled=False) if publisher is None else None
-        return WebSocketDataFeed(feed=config, kafka=kafka, publisher=publisher)
+        share = WHOLE if epochs is None else GroupShare()
+        return WebSocketDataFeed(feed=config, kafka=kafka, publisher=publisher, _share=share, _epochs=epochs)
 
     return make
 

@@ -4,6 +4,7 @@ from random import Random
 from typing import Any
 
 import msgspec
+import pytest
 
 from feed.toy_exchange import symbol
 from tickwire.config.feed_config import FeedConfig
@@ -91,6 +92,74 @@ def test_in_snapshot_mode_the_best_levels_leave_when_they_change() -> None:
     assert [(action, number) for action, _, number, _ in said] == [("snapshot", 0), ("snapshot", 1)]
     assert said[0][3] == [("3", "1"), ("2", "1")]
     assert msgspec.json.decode(said[1][3]) == [["2", "1"], ["1", "5"]]
+
+
+class Lease:
+    """Epochs of a book that may be somebody else's."""
+
+    last = 7
+    most = 1 << 60
+    may = False
+
+    def may_begin(self, _epoch: int) -> bool:
+        return self.may
+
+    def given(self, epoch: int) -> None:
+        self.last = epoch
+
+
+def leased(**settings: Any) -> tuple[Chain, Lease]:
+    """A book in step that may not begin yet, and what decides."""
+    chain, lease = Chain(**settings), Lease()
+    chain.books = Books([A], FeedConfig(**settings), 2, chain.out.append, Tally("toy"), Random(1), lambda _: lease)
+    book = Book([("9", "1"), ("8", "1")], [])
+    chain.books.opened([A], lambda _: book)
+    chain.take("snapshot", ("9", "1"), reason="initial")
+    chain.take("delta", ("8", "1"))
+    return chain, lease
+
+
+@pytest.mark.parametrize("mode", ["delta", "snapshot"])
+def test_a_book_that_may_not_begin_is_kept_in_step_and_begins_as_it_is_when_it_may(mode: str) -> None:
+    chain, lease = leased(orderbook_mode=mode)
+    chain.books.begin_held()
+    assert chain.said() == []
+    lease.may = True
+    chain.books.begin_held()
+    chain.books.begin_held()
+    assert chain.said() == [("snapshot", "initial", 0, [("9", "1"), ("8", "1")])]
+    assert lease.last > 7
+    chain.take("delta", ("8", "2"))
+    assert len(chain.said()) == 1
+
+
+@pytest.mark.parametrize("end", ["connection", "gap"])
+def test_what_is_held_goes_with_its_connection_and_with_its_own_end(end: str) -> None:
+    chain, lease = leased()
+    if end == "gap":
+        chain.take("invalid", reason="gap")
+    else:
+        chain.books.lost([A])
+    lease.may = True
+    chain.books.begin_held()
+    assert chain.said() == []
+
+
+def test_a_book_that_may_not_go_on_in_a_new_epoch_is_invalid_and_repeats_nothing() -> None:
+    chain, lease = leased(orderbook_keyframe_seconds=1)
+    lease.may = True
+    chain.books.begin_held()
+    lease.may = False
+    chain.books.repeat_within(0.0, 0.0)
+    chain.books.write_keyframes(1e12)
+    chain.take("snapshot", ("5", "1"), reason="resync")
+    chain.take("delta", ("4", "1"))
+    assert [said[:3] for said in chain.said()] == [("snapshot", "initial", 0), ("invalid", "stale", 1)]
+    lease.may = True
+    chain.books.begin_held()
+    chain.books.repeat_within(0.0, 0.0)
+    chain.books.write_keyframes(1e12)
+    assert [said[:3] for said in chain.said()] == [("snapshot", "resync", 0), ("snapshot", "keyframe", 1)]
 
 
 def test_a_lost_connection_makes_its_books_invalid_once() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from feed.toy_exchange import toy
 from feed.toy_server import ToyServer
-from tickwire.config.share import WHOLE, Share
+from tickwire.config.share import WHOLE, GroupShare, Share
 from tickwire.wire.rest import Rest
 from tickwire.wire.roster import Change, Roster
 
@@ -45,6 +45,18 @@ async def test_a_listing_that_grows_without_end_adds_no_more_than_may_be_read(mo
         server.listed = NAMES
         assert names(await roster.look()) == (NAMES[20:25], [])
         assert names(await roster.look()) == ([], [])
+
+
+async def test_another_share_changes_what_is_in_one_of_them_alone() -> None:
+    async with rosters(ToyServer(listed=NAMES), GroupShare()) as (roster,):
+        assert names(await roster.want(["ALL"])) == ([], [])
+        first, second = (GroupShare(exchange="toy", parts=frozenset(parts), count=8) for parts in ((1, 2), (2, 5)))
+        assert names(roster.move(first)) == (first.take(NAMES, str), [])
+        come, go = names(roster.move(second))
+        assert set(second.take(NAMES, str)) == set(first.take(NAMES, str)) - set(go) | set(come)
+        assert go
+        assert not set(come) & set(first.take(NAMES, str))
+        assert names(await roster.want(["*-X", "!S3-X"]))[0] == []
 
 
 async def test_what_was_refused_is_new_again() -> None:

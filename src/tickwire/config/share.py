@@ -60,5 +60,27 @@ class Share:
 WHOLE = Share()
 
 
+@dataclass(frozen=True, slots=True)
+class GroupShare(Share):
+    """Those symbols of an *exchange* that fall into some *parts*, of *count* in all, which members of a group divide.
+
+    Each process has the limits to itself: it may be alone on its machine.
+    """
+
+    exchange: str = ""
+    parts: frozenset[int] = frozenset()
+    count: int = 1
+
+    def take(self, items: Iterable[T], name: Callable[[T], str]) -> list[T]:
+        """The items of these parts, by a hash of the exchange's name and their own alone."""
+        parts, count = self.parts, self.count
+        return [item for item in items if part_of(f"{self.exchange}|{name(item)}".encode(), count) in parts]
+
+
+def part_of(key: bytes, count: int) -> int:
+    """The part, of *count*, of the symbol whose records have this *key*: the same on every machine, for good."""
+    return int.from_bytes(blake2b(key, digest_size=8).digest()) % count
+
+
 def _owner(name: str, shares: int) -> int:
     return max(range(shares), key=lambda index: blake2b(f"{index} {name}".encode(), digest_size=8).digest())

@@ -17,14 +17,20 @@ from tickwire.events.types import Action, Level, Micros, OrderBook
 class Sequencer(BookNumbers):
     """Numbers of one symbol's book. It outlives connections; adapters, which do not, leave the numbers to it.
 
-    *last_epoch* is one that no epoch of an earlier run is above; above *most* no time of the clock may be one.
+    *last_epoch* is one that no epoch of an earlier run is above; above *most* no time of the clock may be one. *may*
+    tells whether an epoch may begin now: somebody else may have the book by now.
     """
 
-    __slots__ = ("_connected_before", "_last_epoch", "_most", "_new_connection", "last")
+    __slots__ = ("_connected_before", "_last_epoch", "_may", "_most", "_new_connection", "last")
 
-    def __init__(self, last_epoch: int = 0, most: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self,
+        last_epoch: int = 0,
+        most: Callable[[], int] | None = None,
+        may: Callable[[int], bool] | None = None,
+    ) -> None:
         super().__init__()
-        self._last_epoch, self._most = last_epoch, most
+        self._last_epoch, self._most, self._may = last_epoch, most, may
         self._connected_before = False
         self._new_connection = True
         self.last: OrderBook | None = None  # a message of this book, as a pattern for keyframes and `invalid`
@@ -37,14 +43,17 @@ class Sequencer(BookNumbers):
         """Number *message* in place and return it; None for what must not be published.
 
         A delta or ``invalid`` while the book is not valid must not: nothing goes out between ``invalid`` and the next
-        snapshot, nor before the first.
+        snapshot, nor before the first. A snapshot must not while no epoch may begin; the book stays as it was then.
         """
         if message.action != "snapshot":
             if not self.valid:
                 return None
             self.valid = message.action == "delta"
             return self._continue(message)
-        self.epoch = self._last_epoch = self._next(message.received_us // 1000)
+        epoch = self._next(message.received_us // 1000)
+        if self._may is not None and not self._may(epoch):
+            return None
+        self.epoch = self._last_epoch = epoch
         self.book_seq = -1
         if self._new_connection:
             message.reason = "reconnect" if self._connected_before else "initial"

@@ -35,26 +35,35 @@ class KeptEpochs(Protocol):
     def most(self) -> int:
         """No time of the clock above it may be given out now."""
 
+    def may_begin(self, epoch: int) -> bool:
+        """Whether this one may begin, or go on in a snapshot, now: another process may have the book."""
+
     def given(self, epoch: int) -> None:
         """Note one that is given out now."""
+
+
+EpochsOf = Callable[[Symbol], KeptEpochs | None]
 
 
 class BookState:
     """One symbol's book for as long as the feed runs, over all connections."""
 
     __slots__ = (
-        "_crossed_since", "_crossing_told", "book_of", "changed", "hearing", "invalid", "keyframe_due", "restarts",
-        "sequencer", "symbol", "top", "valid",
+        "_crossed_since", "_crossing_told", "book_of", "changed", "epochs", "hearing", "held", "invalid",
+        "keyframe_due", "restarts", "sequencer", "symbol", "top", "valid",
     )  # fmt: skip
 
     def __init__(self, symbol: Symbol, depth: int, restarts: Restarts, epochs: KeptEpochs | None = None) -> None:
-        self.symbol, self.restarts = symbol, restarts
-        last, most = (0, None) if epochs is None else (epochs.last, lambda: epochs.most)
-        self.sequencer = Sequencer(last, most)
+        self.symbol, self.restarts, self.epochs = symbol, restarts, epochs
+        if epochs is None:
+            self.sequencer = Sequencer()
+        else:
+            self.sequencer = Sequencer(epochs.last, lambda: epochs.most, epochs.may_begin)
         self.book_of: BookOf = _no_book  # the adapter's, while there is a connection
         self.valid = False  # as the metric shows it
         self.invalid: str | None = None  # why the next start will be one
         self.keyframe_due = float("inf")
+        self.held: OrderBook | None = None  # the newest message of a book that is in step and may not begin
         # In snapshot mode:
         self.top = Top(depth)
         self.changed: OrderBook | None = None  # the last delta that is not written yet
@@ -85,7 +94,8 @@ class BookState:
 class Books:
     """Every book of one feed. Adapters' messages go in by :attr:`handle`; what is to be published leaves by *emit*.
 
-    In snapshot mode the best *depth* levels a side are written. Without *epochs* they grow with the clock alone.
+    In snapshot mode the best *depth* levels a side are written. Where *epochs* gives none they grow with the clock
+    alone.
     """
 
     def __init__(
@@ -96,7 +106,7 @@ class Books:
         emit: Callable[[OrderBook], None],
         tally: Tally,
         random: Random,
-        epochs: KeptEpochs | None = None,
+        epochs: EpochsOf = lambda _: None,
     ) -> None:
         self.states: dict[str, BookState] = {}
         self._numbers: dict[str, BookNumbers] = {}
@@ -115,7 +125,7 @@ class Books:
     def add(self, symbols: Iterable[Symbol]) -> None:
         """Keep these books too."""
         for symbol in symbols:
-            state = BookState(symbol, self._depth, Restarts(self._random.random), self._epochs)
+            state = BookState(symbol, self._depth, Restarts(self._random.random), self._epochs(symbol))
             self.states[symbol.native] = state
             if not self.interval_s:
                 self._numbers[symbol.native] = state.sequencer
@@ -152,7 +162,7 @@ class Books:
         """Serve *symbols* from a new connection, whose adapter gives their books by *book_of*."""
         for state in self.of(symbols):
             state.sequencer.connection_opened()
-            state.book_of = book_of
+            state.book_of, state.held = book_of, None
             state.hearing.wake(monotonic())
 
     def valid(self, symbols: Iterable[Symbol]) -> list[Symbol]:
@@ -169,12 +179,24 @@ class Books:
             state.sequencer.connection_opened()
             state.book_of = book_of
             state.hearing.wake(monotonic())
-            message, book = newest.get(state.symbol.native), book_of(state.symbol)
-            if message is None or book is None:
+            state.held = newest.get(state.symbol.native)
+            if not self._begin(state):
                 self._invalidate(state, "disconnect")
-                continue
-            bids, asks = book.bids.top(), book.asks.top()
-            self.handle(replace(message, action="snapshot", bids=bids, asks=asks, received_us=now_us()))
+
+    def begin_held(self) -> None:
+        """Begin the books that are in step and were not allowed to, as far as they are now."""
+        for state in self.states.values():
+            if state.held is not None and state.epochs is not None and state.epochs.may_begin(0):
+                self._begin(state)
+
+    def _begin(self, state: BookState) -> bool:
+        """Start an epoch with what the connection's book is now; False where it has none."""
+        message, book = state.held, state.book_of(state.symbol)
+        if message is None or book is None:
+            return False
+        bids, asks = book.bids.top(), book.asks.top()
+        self.handle(replace(message, action="snapshot", reason="resync", bids=bids, asks=asks, received_us=now_us()))
+        return True
 
     def show_silent(self) -> None:
         """Show how many books fell silent and have not changed since."""
@@ -221,9 +243,16 @@ class Books:
     def write_keyframes(self, now: float) -> None:
         """Repeat every valid book whose time has come; *now* is the monotonic clock's."""
         for state in self.states.values():
-            if now >= state.keyframe_due:
-                state.keyframe_due = now + self.keyframe_s
+            if now >= state.keyframe_due and (state.epochs is None or state.epochs.may_begin(state.sequencer.epoch)):
+                state.keyframe_due = now + (self.keyframe_s or float("inf"))
                 self._write_keyframe(state)
+
+    def repeat_within(self, first_s: float, last_s: float) -> None:
+        """Repeat every valid book once in that time, whatever was said before: readers may follow somebody else."""
+        now = monotonic()
+        for state in self.states.values():
+            if state.sequencer.valid:
+                state.keyframe_due = now + self._random.uniform(first_s, last_s)
 
     def write_changed(self) -> None:
         """Write the newest state of every book that changed since the last time (snapshot mode with an interval).
@@ -239,7 +268,8 @@ class Books:
         state = self.states[message.exchange_symbol]
         state.sequencer.messages += 1
         if state.sequencer.stamp(message) is None:
-            return  # of a book that is not valid nothing goes out but its next snapshot
+            self._hold(state, message)  # of a book that is not valid nothing goes out but its next snapshot
+            return
         if message.action != "delta":
             self._turned(state, message)
         self._emit(message)
@@ -258,6 +288,8 @@ class Books:
                 state.changed = message
                 if not self.interval_s:
                     self._write_top(state, message)
+            else:
+                self._hold(state, message)
             return
         state.changed = None
         if message.action == "snapshot":
@@ -266,6 +298,16 @@ class Books:
         if state.sequencer.stamp(message) is not None:
             self._turned(state, message)
             self._emit(message)
+        else:
+            self._hold(state, message)
+
+    def _hold(self, state: BookState, message: OrderBook) -> None:
+        """Keep the newest message of a book that is in step from a snapshot on that was not allowed to begin it."""
+        if message.action == "snapshot":
+            self._invalidate(state, "stale")
+            state.held = message
+        elif state.held is not None:
+            state.held = None if message.action == "invalid" else message
 
     def _write_top(self, state: BookState, message: OrderBook) -> None:
         state.changed = None
@@ -287,7 +329,7 @@ class Books:
             self._emit(message)
 
     def _invalidate(self, state: BookState, reason: str, *, trouble: bool = True) -> None:
-        state.changed = None
+        state.changed = state.held = None
         message = state.sequencer.invalidate(reason, now_us())
         if message is not None:
             self._turned(state, message, trouble=trouble)
@@ -296,8 +338,9 @@ class Books:
     def _turned(self, state: BookState, message: OrderBook, *, trouble: bool = True) -> None:
         """Keep the accounts of a book that became valid or invalid."""
         if message.action == "snapshot":
-            if self._epochs is not None:
-                self._epochs.given(message.epoch)
+            state.held = None
+            if state.epochs is not None:
+                state.epochs.given(message.epoch)
             if state.invalid is not None:
                 self._tally.resyncs[state.invalid].add()
             state.invalid = None

@@ -69,6 +69,13 @@ class Roster:
         self.listed = frozenset((*self.listed, *new))
         return self._change(kept + new[: max(0, MOST - len(kept))], "vanished")
 
+    def move(self, share: Share) -> Change:
+        """Read another share of the same symbols from now on."""
+        before, self._share = self.share(self.symbols), share
+        now = self.share(self.symbols)
+        kept = {symbol.native for symbol in before} & {symbol.native for symbol in now}
+        return Change(*([symbol for symbol in those if symbol.native not in kept] for those in (now, before)))
+
     def accept(self, change: Change, refused: Mapping[str, str]) -> Change:
         """Note what comes, without what is *refused* (canonical names, why): that is new again at the next look."""
         self.symbols = [symbol for symbol in self.symbols if symbol.canonical not in refused]
