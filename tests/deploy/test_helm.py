@@ -15,7 +15,8 @@ from tickwire.config.kafka_config import KafkaConfig
 CHART = DEPLOY / "helm/tickwire"
 SECRETS = "secret.files.KAFKA_SASL_PASSWORD=password"
 WHOLE = ("ui.enabled=true", "secret.name=kafka", SECRETS, "producers.other.settings.FEED_EXCHANGE=kraken",
-         "producers.other.storage.size=1Gi", "producers.other.storage.className=fast")  # fmt: skip
+         "producers.other.storage.size=1Gi", "producers.other.storage.className=fast",
+         "producers.main.group=prices")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,16 @@ def test_every_producer_has_its_disk_and_every_pod_its_limits(helm: str) -> None
         ("path: /health/ready", 3), ("topologyKey: kubernetes.io/hostname", 4),
     ):  # fmt: skip
         assert whole.count(line) == times, line
-    assert "http://t-producer-main:8000/metrics,http://t-producer-other:8000/metrics" in whole
+    assert "http://t-producer-main-0.t-producer-main:8000/metrics,http://t-producer-other:8000/metrics" in whole
+
+
+def test_replicas_are_for_a_producer_whose_group_shares_the_symbols(helm: str) -> None:
+    grouped = render(helm, "ui.enabled=true", "producers.main.group=prices", "producers.main.replicas=3")
+    assert re.search(r"replicas: 3\n  podManagementPolicy: Parallel\n", grouped)
+    assert re.search(r"- produce\n +- --group=prices\n", grouped)
+    assert ",".join(f"http://t-producer-main-{n}.t-producer-main:8000/metrics" for n in range(3)) in grouped
+    with pytest.raises(AssertionError, match="unless group names what they share"):
+        render(helm, "producers.main.replicas=2")
 
 
 def test_a_secret_is_a_file_and_no_setting(helm: str) -> None:
