@@ -63,6 +63,13 @@ DLQ_PUBLISHED = Counter(
 WORKERS = Gauge("feed_workers", "Worker processes by state; silent ones do not answer.", ["state"])
 WORKER_RESTARTS = Counter("feed_worker_restarts", "Worker processes started again after they died.", ["worker"])
 
+# Processes that divide the symbols among them
+GROUP_SHARES = Gauge("feed_group_shares", "Shares of the symbols that this member of a group serves.", ["group"])
+GROUP_CHANGES = Counter("feed_group_changes", "Shares that came to this member and left it, by how.", ["group", "how"])
+GROUP_CONFIRMED = Gauge(
+    "feed_group_confirmed", "Whether Kafka confirmed lately that what this member serves is its own.", ["group"]
+)
+
 # Feeds
 FEEDS = Gauge("feed_running", "Feeds that have begun and not ended, in order or for good.", ["exchange"])
 FRAMES_RECEIVED = Counter("feed_frames_received", "Frames taken from sockets.", ["exchange"])
@@ -94,6 +101,7 @@ REJECT_REASONS = ("malformed", "unknown", "oversize", "binary")
 INVALID_REASONS = ("gap", "checksum", "crossed", "disconnect", "stale", "overflow", "moved")
 RECONNECT_REASONS = ("closed", "connect", "silent", "planned", "protocol", "subscribe")
 CHANGES = ("added", "removed", "vanished")
+SHARE_CHANGES = ("given", "handed_over", "lost")
 OUTCOMES = ("acknowledged", "conflated", "dropped", "failed", "spilled")
 
 EXPORT = threading.Lock()  # held while numbers that belong together are brought up to date, and while they are read

@@ -150,6 +150,18 @@ RUNS = 'feed_running{exchange="kraken"} 2\nkafka_messages_published_total 5\n'
             RUNS + 'feed_books{exchange="kraken",state="valid"} 3\nkafka_outage_seconds 7.4',
             ["Kafka has acknowledged nothing for 7 s."],
         ),
+        (
+            'feed_running{exchange="kraken"} 1\nfeed_group_confirmed{group="a"} 1\nfeed_group_shares{group="a"} 0',
+            [],
+        ),
+        (
+            RUNS + 'feed_books{exchange="kraken",state="valid"} 3\nfeed_group_confirmed{group="a"} 0',
+            ["The group a has not confirmed lately what this member serves."],
+        ),
+        (
+            'feed_running{exchange="kraken"} 1\nfeed_group_confirmed{group="a"} 1\nfeed_group_shares{group="a"} 2',
+            ["Kafka has acknowledged no record yet."],
+        ),
     ],
 )  # fmt: skip
 def test_why_a_producer_is_not_ready(page: str, troubles: list[str]) -> None:

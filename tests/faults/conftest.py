@@ -7,10 +7,19 @@ import pytest
 
 from brokers import CACHE
 from faults.bench import Bench
+from faults.proxy import Proxy
 from kafka.mock_cluster import MockCluster
+from support import free_port
 from tickwire.broker import ApacheCluster
 
 MakeBench = Callable[[str], Bench]
+
+
+class Line:
+    """A Kafka whose clients may come directly or through a proxy."""
+
+    def __init__(self, direct: str, through_proxy: str, proxy: Proxy) -> None:
+        self.direct, self.through_proxy, self.proxy = direct, through_proxy, proxy
 
 
 @pytest.fixture
@@ -60,3 +69,24 @@ def three_nodes(java: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     finally:
         for node in (1, 2, 3):
             cluster.kill(node)
+
+
+@pytest.fixture(scope="module")
+def line(java: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+    """One node for the tests of a module, reached directly and through a proxy."""
+    direct, behind, controller, public = (free_port() for _ in range(4))
+    listeners = {"PLAINTEXT": direct, "PROXIED": behind, "CONTROLLER": controller}
+    properties = {
+        "listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in listeners.items()),
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{direct},PROXIED://127.0.0.1:{public}",
+        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in listeners),
+        "inter.broker.listener.name": "PLAINTEXT",
+        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+    }
+    cluster = ApacheCluster(1, tmp_path_factory.mktemp("line"), CACHE, ports=[direct], properties=properties)
+    try:
+        cluster.start()
+        with Proxy(public, behind) as proxy:
+            yield Line(f"127.0.0.1:{direct}", f"127.0.0.1:{public}", proxy)
+    finally:
+        cluster.kill(1)

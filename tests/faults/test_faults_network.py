@@ -1,51 +1,20 @@
 """The network between the publisher and a real Kafka, and what only a real Kafka does. Rows: ROWS.md."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from brokers import CACHE
 from faults.bench import Bench
 from faults.checker import Message, Sending, check_accounting, check_log, names
-from faults.conftest import MakeBench
-from faults.proxy import Proxy
+from faults.conftest import Line, MakeBench
 from faults.test_faults_publishing import assert_all_delivered, check_metrics
-from support import eventually, free_port
-from tickwire.broker import ApacheCluster
+from support import eventually
 
 pytestmark = pytest.mark.kafka
 
 # Long enough to tell a slow machine from a dead line, short enough for a test.
 IMPATIENT = {"socket.timeout.ms": 6_000, "request.timeout.ms": 4_000}
-
-
-class Line:
-    """A Kafka whose clients may come directly or through a proxy."""
-
-    def __init__(self, direct: str, through_proxy: str, proxy: Proxy) -> None:
-        self.direct, self.through_proxy, self.proxy = direct, through_proxy, proxy
-
-
-@pytest.fixture(scope="module")
-def line(java: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
-    direct, behind, controller, public = (free_port() for _ in range(4))
-    listeners = {"PLAINTEXT": direct, "PROXIED": behind, "CONTROLLER": controller}
-    properties = {
-        "listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in listeners.items()),
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{direct},PROXIED://127.0.0.1:{public}",
-        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in listeners),
-        "inter.broker.listener.name": "PLAINTEXT",
-        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-    }
-    cluster = ApacheCluster(1, tmp_path_factory.mktemp("line"), CACHE, ports=[direct], properties=properties)
-    try:
-        cluster.start()
-        with Proxy(public, behind) as proxy:
-            yield Line(f"127.0.0.1:{direct}", f"127.0.0.1:{public}", proxy)
-    finally:
-        cluster.kill(1)
 
 
 @pytest.fixture

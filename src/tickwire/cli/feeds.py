@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
 from tickwire.cli.accounting import of_exchanges
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.config.share import WHOLE, Share
+from tickwire.config.share import WHOLE, GroupShare, Share
 from tickwire.data_feed import WebSocketDataFeed
 from tickwire.errors import TickwireError
 from tickwire.kafka.producing.opening import opened
@@ -23,23 +24,30 @@ _FIND_S = 10.0  # for every exchange to name its symbols, before the others begi
 class Feeds:
     """A feed of each of *configs*, and their publisher, which is opened when each knows its symbols or has ended.
 
-    *on_found* is called then. An exchange that takes long joins later; before that, all that waits on disk of it is
-    sent, where this is the only process. Raises as :class:`~tickwire.data_feed.WebSocketDataFeed`.
+    *on_found* is called then. With *group* they read what Kafka gives to this member of it. An exchange that takes long
+    joins later; before that, all that waits on disk of it is sent, where this is the only process. Raises as
+    :class:`~tickwire.data_feed.WebSocketDataFeed`.
     """
 
     def __init__(
         self, configs: Sequence[FeedConfig], kafka: KafkaConfig, *, offline_start: bool = False, share: Share = WHOLE,
-        on_found: Callable[[], None] = lambda: None,
+        group: str | None = None, on_found: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         from tickwire.kafka.producing.publisher import Publisher  # noqa: PLC0415 - its library may be missing
         from tickwire.kafka.spill import SOURCES  # noqa: PLC0415
 
         source = SOURCES.join(sorted(config.exchange for config in configs))
-        self._publisher = Publisher(share.kafka(kafka), source=source, offline_start=offline_start)
+        self._publisher = Publisher(share.kafka(kafka), source=source, offline_start=offline_start, group=group)
+        self._group = None
+        if group is not None:
+            from tickwire.cli.group import Group  # noqa: PLC0415 - as above
+
+            self._group, share = Group(group, kafka, self._publisher), GroupShare()
         self.by_exchange = {
             config.exchange: WebSocketDataFeed(
                 feed=config, publisher=self._publisher, _share=share,
                 _on_found=partial(self._wait_for_publisher, config.exchange),
+                _epochs=None if self._group is None else self._group.epochs(config.exchange),
             )
             for config in configs
         }  # fmt: skip
@@ -60,8 +68,13 @@ class Feeds:
             await self._find()
             if any(not task.done() for task in running):
                 self._on_found()
-                async with opened(self._publisher):
+                async with AsyncExitStack() as stack:
+                    if self._group is not None:
+                        stack.push_async_callback(self._group.leave)  # when all that is ours is in Kafka
+                    await stack.enter_async_context(opened(self._publisher))
                     self._opened.set()
+                    if self._group is not None:
+                        await self._group.join(self.by_exchange)
                     await asyncio.wait(running)
         finally:
             stopping.cancel()
@@ -113,4 +126,6 @@ class Feeds:
         await self._stop()
 
     async def _stop(self) -> None:
+        if self._group is not None:
+            self._group.stop()
         await asyncio.gather(*(feed.stop() for feed in self.by_exchange.values()))

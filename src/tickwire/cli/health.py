@@ -57,24 +57,31 @@ class Health:
 
 
 def producer_troubles(page: Page, with_books: Collection[str]) -> Iterator[str]:
-    """Why a producer is not ready: a feed or a worker that does not run, a book that is not valid, Kafka.
+    """Why a producer is not ready: a feed or a worker that does not run, a book that is not valid, its group, Kafka.
 
     *with_books* are the exchanges whose order books are asked for.
     """
     for state, workers in by_label(page, "feed_workers", "state").items():
         if workers and state != "running":
             yield f"Workers that are {state}: {workers}."
+    group = by_label(page, "feed_group_confirmed", "group")  # whose members need not have any symbol
+    for name in (name for name, confirmed in group.items() if not confirmed):
+        yield f"The group {name} has not confirmed lately what this member serves."
     for exchange, feeds in by_label(page, "feed_running", "exchange").items():
         books, valid = (total(page, "feed_books", exchange=exchange, **of) for of in ({}, {"state": "valid"}))
         if not feeds:
             yield f"The feed of {exchange} does not run."
         elif valid < books:
             yield f"Order books of {exchange} that are not valid: {books - valid} of {books}."
-        elif not books and exchange in with_books:
+        elif not books and exchange in with_books and not group:
             yield f"The symbols of {exchange} are not known yet."
+    yield from _not_written(page, idle=bool(group) and not total(page, "feed_group_shares"))
+
+
+def _not_written(page: Page, *, idle: bool) -> Iterator[str]:
     if seconds := total(page, "kafka_outage_seconds"):
         yield f"Kafka has acknowledged nothing for {seconds} s."
-    elif not total(page, "kafka_messages_published_total"):
+    elif not idle and not total(page, "kafka_messages_published_total"):
         yield "Kafka has acknowledged no record yet."
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_GROUP = re.compile(r"[a-zA-Z0-9._-]{1,100}")
 _TICK_S = 1.0
 _TROUBLES = 20  # books that are named at the end with what was wrong
 
@@ -60,6 +62,9 @@ def produce(
     workers: Annotated[
         int, typer.Option(min=1, max=64, help="Processes that share the symbols, the limits and one metrics page.")
     ] = 1,
+    group: Annotated[
+        str | None, typer.Option(help="Share the symbols with all processes, on any machine, that name this group.")
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="Write the accounting to this file as JSON at the end.")] = None,
     worker: Annotated[str | None, typer.Option(hidden=True, help="Which worker this is, such as 2-of-4.")] = None,
     worker_channel: Annotated[int, typer.Option(hidden=True, help="A worker's socket to the first process.")] = -1,
@@ -74,6 +79,9 @@ def produce(
     With --workers each process serves a part of the symbols. One that dies is started again; one that ends with an
     error ends all, unless it is that the exchange refuses each of its symbols.
 
+    With --group any number of such processes divide the symbols by Kafka's group protocol: when one ends or dies, the
+    others take over what it served.
+
     \b
     Examples:
       KAFKA_ENABLED=true tickwire produce
@@ -81,6 +89,7 @@ def produce(
       KAFKA_ENABLED=true tickwire produce --exchange binance,kraken --symbols BTC-USDT,kraken:BTC-USD
       KAFKA_ENABLED=true tickwire produce --offline-start
       KAFKA_ENABLED=true tickwire produce --workers 2 --symbols 'ALL,!*-BUSD'
+      KAFKA_ENABLED=true tickwire produce --group prices --symbols 'ALL,!*-BUSD'
       KAFKA_ENABLED=true tickwire produce --set FEED_ORDERBOOK_MODE=snapshot --set KAFKA_LINGER_MS=5
     """
     give_memory_back()
@@ -95,6 +104,7 @@ def produce(
     if worker is None:
         for config in configs:
             check_channels(exchanges.load(config.exchange), config.channels)
+        _check_group(group, workers, offline_start=offline_start)
         _check_workers(workers, configs)
         Share(0, workers).kafka(kafka)  # raises where a share is too small
     task = _Task(asked, droppable(kafka), report, load)
@@ -112,7 +122,7 @@ def produce(
             run = lambda watch: _run_workers(together, hangups, watch)  # noqa: E731
         else:
             share = WHOLE if worker is None else _become(worker, worker_channel)
-            source = feeds = _feeds(configs, kafka, asked, share, offline_start=offline_start)
+            source = feeds = _feeds(configs, kafka, asked, share, group, offline_start=offline_start)
             run = lambda watch: run_alone(_run(feeds, hangups, watch, task))  # noqa: E731
         watch = Progress()
         if worker is None:
@@ -179,6 +189,17 @@ def _check_workers(workers: int, configs: Sequence[FeedConfig]) -> None:
         )
 
 
+def _check_group(group: str | None, workers: int, *, offline_start: bool) -> None:
+    if group is None:
+        return
+    if not _GROUP.fullmatch(group):
+        raise UsageError(f"--group {group!r} should be 1 to 100 of the characters a-z, A-Z, 0-9, '.', '_' and '-'.")
+    if workers > 1:
+        raise UsageError("--group and --workers exclude each other: run more processes instead, each is a member.")
+    if offline_start:
+        raise UsageError("--group and --offline-start exclude each other: it is Kafka that says what a member serves.")
+
+
 def _become(worker: str, channel: int) -> Share:
     """Take the place of a worker. Raises :exc:`~tickwire.errors.UsageError` for what no first process says."""
     try:
@@ -191,15 +212,16 @@ def _become(worker: str, channel: int) -> Share:
 
 
 def _feeds(
-    configs: Sequence[FeedConfig], kafka: KafkaConfig, asked: Mapping[str, str], share: Share, *, offline_start: bool
-) -> "Feeds":
+    configs: Sequence[FeedConfig], kafka: KafkaConfig, asked: Mapping[str, str], share: Share, group: str | None,
+    *, offline_start: bool,
+) -> "Feeds":  # fmt: skip
     from tickwire.cli.feeds import Feeds  # noqa: PLC0415 - more to import than all else that commands need
 
     def begin() -> None:
         if share.index == 0:  # once for all
             say_start(configs, kafka, asked, share.of)
 
-    return Feeds(configs, kafka, offline_start=offline_start, share=share, on_found=begin)
+    return Feeds(configs, kafka, offline_start=offline_start, share=share, group=group, on_found=begin)
 
 
 def _run_workers(workers: WorkerProcesses, hangups: Hangups, watch: Progress) -> int:

@@ -55,6 +55,13 @@ def test_refused_records_put_the_next_start_off_longer_each_time_and_calm_forget
     assert one.stream.failed == 10
 
 
+def test_what_waits_of_a_book_that_another_producer_has_counts_as_replaced() -> None:
+    books, one = BrokenBooks(), lane()
+    one.gone = True
+    books.dropped(InFlight(one.stream, one, record("delta")))
+    assert (one.stream.conflated, one.stream.dropped, bool(books)) == (1, 0, False)
+
+
 @pytest.mark.parametrize(("action", "held"), [("delta", True), ("invalid", False), ("snapshot", False)])
 def test_what_may_follow_a_loss_is_the_word_of_it_and_a_new_start(action: Action, held: bool) -> None:
     books, one = BrokenBooks(), lane()

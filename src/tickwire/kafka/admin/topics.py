@@ -142,10 +142,17 @@ class Topics:
             f"The topic {name} is still there {_PROPAGATION_S:g} s after Kafka agreed to delete it: try again later.",
         )
 
-    def ensure(self, names: Sequence[str], settings: Callable[[], Mapping[str, str]] = dict) -> None:
+    def ensure(
+        self,
+        names: Sequence[str],
+        settings: Callable[[], Mapping[str, str]] = dict,
+        *,
+        partitions: int | None = None,
+    ) -> None:
         """Make sure that *names* exist and have leaders; create what is missing if KAFKA_CREATE_TOPICS says so.
 
-        What is created gets *settings*, which are asked for only then.
+        What is created gets *settings*, which are asked for only then, and so many *partitions*; None:
+        KAFKA_TOPIC_PARTITIONS.
         """
         there = self.view().topics
         missing = [name for name in names if name not in there]
@@ -156,7 +163,7 @@ class Topics:
                 f"KAFKA_CREATE_TOPICS is false: create it with {commands}, or grant what docs/clusters.md names."
             )
         for name in missing:
-            self._make(TopicSpec(name, settings=settings()))
+            self._make(TopicSpec(name, partitions, settings=settings()))
 
     def _make(self, spec: TopicSpec) -> bool:
         """Create a topic and wait until every broker asked knows it; False when another process was faster."""

@@ -51,7 +51,13 @@ class BrokenBooks:
         self.add(lane)
 
     def dropped(self, entry: InFlight) -> None:
-        """Drop what was behind a lost record of its book. Where nothing is on its way to mend it, it begins again."""
+        """Drop what was behind a lost record of its book. Where nothing is on its way to mend it, it begins again.
+
+        Where another producer has the book, readers have what replaces it.
+        """
+        if entry.lane.gone:
+            entry.stream.conflated += 1
+            return
         entry.stream.dropped += 1
         if not entry.lane.broken and not entry.lane.mending:
             self.add(entry.lane)

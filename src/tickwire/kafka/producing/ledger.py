@@ -6,7 +6,7 @@ left on disk is counted apart, because its events are not of this run.
 """
 
 import collections
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -90,11 +90,11 @@ class Lane:
     follow but that. It has a ``hole`` while the same is true of what is sent to Kafka, which is behind when records
     wait; it is ``mending`` while the snapshot that closes the hole is among these. Where the first snapshot of an epoch
     is lost the book is ``unstarted``: readers never hear of that epoch. *owed* is the word that the one before is
-    invalid, if that was lost, too.
+    invalid, if that was lost, too. It is ``gone`` while another producer has it.
     """
 
     __slots__ = (
-        "broken", "exchange_symbol", "hole", "is_book", "mending", "owed", "refused_at", "refused_bytes",
+        "broken", "exchange_symbol", "gone", "hole", "is_book", "mending", "owed", "refused_at", "refused_bytes",
         "refused_times", "restart_at", "start", "stream", "unstarted", "way",
     )  # fmt: skip
 
@@ -102,7 +102,7 @@ class Lane:
         self.stream = stream
         self.exchange_symbol = exchange_symbol
         self.is_book = is_book
-        self.broken = self.hole = self.mending = self.unstarted = False
+        self.broken = self.hole = self.mending = self.unstarted = self.gone = False
         self.owed: Record | None = None
         self.start = 0  # the hash of the epoch's first value
         self.way: DirectPublisher | None = None  # that knows its events
@@ -138,6 +138,10 @@ class Ledger:
     def books(self) -> list[Lane]:
         """Every lane of a book."""
         return [lane for lanes in self._lanes.values() for lane in lanes.values() if lane.is_book]
+
+    def lanes(self, of: Callable[[bytes], bool]) -> list[Lane]:
+        """The lanes of those keys for which *of* says yes, of any topic."""
+        return [lane for lanes in self._lanes.values() for key, lane in lanes.items() if of(key)]
 
     def streams(self) -> list[Stream]:
         """Everything that is counted apart."""

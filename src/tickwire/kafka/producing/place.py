@@ -9,7 +9,7 @@ from tickwire.config.paths import spill_root
 from tickwire.errors import KafkaFailed
 from tickwire.kafka.clients import Cluster, ClusterView
 from tickwire.kafka.credentials import Credentials
-from tickwire.kafka.spill import Disk, Epochs, Home, Owner, Work, served, settle, take, unusable
+from tickwire.kafka.spill import SOURCES, Disk, Epochs, Home, Owner, Work, served, settle, take, unusable
 from tickwire.records.codec import record_key
 from tickwire.records.kinds import topics_by_kind
 
@@ -20,16 +20,17 @@ _NO_IDS = frozenset({None, "", "tansu_cluster"})
 class Place:
     """A folder below ``KAFKA_SPILL_DIR``: the one of what *source* serves, or *folder* as it is.
 
-    A *source* is an exchange, or several as :data:`~tickwire.kafka.spill.SOURCES` joins them.
+    A *source* is an exchange, or several as :data:`~tickwire.kafka.spill.SOURCES` joins them. For a member of a
+    *group*, whose symbols change, it is one of the group's on this machine, and all that waits of them is sent.
     """
 
-    def __init__(self, config: KafkaConfig, source: str, folder: Path | None = None) -> None:
+    def __init__(self, config: KafkaConfig, source: str, folder: Path | None = None, group: str | None = None) -> None:
         """Choose it. Raises :exc:`~tickwire.errors.NoHome`."""
         self._config, self._source, self._given = config, source, folder
         self._client: Cluster | None = None
         self._credentials = Credentials(config)
         self._root = spill_root(config.spill_dir)
-        self._work = Work()
+        self._work = Work() if group is None else Work(exchanges=frozenset(source.split(SOURCES)), group=group)
         self._kinds: set[str] = set()
         self._topics = config.topics
         self.folder = folder or self._root / source
@@ -43,9 +44,10 @@ class Place:
         What was said of another one before stays. *names*: say at the start what waits on disk and nobody sends.
         """
         serves, all_ = _served(exchange, kinds, symbols), _served(exchange, kinds, of)
-        self._work = replace(
-            self._work, serves=self._work.serves | serves, of=self._work.of | serves | all_, said=True, names=names
-        )
+        if self._work.group is None:
+            self._work = replace(
+                self._work, serves=self._work.serves | serves, of=self._work.of | serves | all_, said=True, names=names
+            )
         self._kinds.update(kinds)
         self._topics = tuple(topic for kind, topic in topics_by_kind(self._config).items() if kind in self._kinds)
 
@@ -57,7 +59,7 @@ class Place:
         self, exchange: str, kinds: Collection[str], added: Iterable[str], removed: Iterable[str]
     ) -> dict[str, str]:
         """Publish other *symbols* of an exchange from now on; blocks. Return those that cannot be, with the reason."""
-        if self.home is None or self._given is not None:
+        if self.home is None or self._given is not None or self._work.group is not None:
             return {}
         new = {symbol: _served(exchange, kinds, [symbol]) for symbol in added}
         try:

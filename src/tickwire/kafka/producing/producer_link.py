@@ -47,8 +47,9 @@ class ProducerLink:
     """Hands records to a producer, in order. Not open, or between two producers, it has no room.
 
     *stored* is told of acknowledged records that are on disk, *refused* of those that can never be sent, *dropped* of
-    those that must not follow a hole, *failed* once, when there is no going on, *denied* of a topic whose records have
-    to wait because Kafka does not let us write to it now. *sizes* says why a topic cannot take a large record.
+    those that must not follow a hole, or come behind another producer's, *failed* once, when there is no going on,
+    *denied* of a topic whose records have to wait because Kafka does not let us write to it now. *sizes* says why a
+    topic cannot take a large record.
     The producer is a :class:`~tickwire.kafka.producing.record_producer.RecordProducer`.
     """
 
@@ -194,7 +195,7 @@ class ProducerLink:
 
     def _pass(self, entry: InFlight) -> bool:
         lane = entry.lane
-        if lane.hole and not entry.record.may_follow_hole:
+        if lane.gone or (lane.hole and not entry.record.may_follow_hole):
             self._dropped(entry)
             return True
         if len(entry.record.value) > self.flights.large and (error := self._too_large(entry.record)):

@@ -23,6 +23,7 @@ from tickwire.kafka.codes import TOO_LARGE
 from tickwire.kafka.credentials import Credentials
 from tickwire.kafka.producing.broken_books import BrokenBooks
 from tickwire.kafka.producing.flow import Flows
+from tickwire.kafka.producing.handing_over import HandingOver
 from tickwire.kafka.producing.in_flight import IN_MEMORY, DirectPublisher, InFlight
 from tickwire.kafka.producing.ledger import Accounting, Lane, Ledger, RecoveredAccount
 from tickwire.kafka.producing.outage_buffer import OutageBuffer
@@ -33,9 +34,9 @@ from tickwire.kafka.producing.producer_link import ProducerLink
 from tickwire.kafka.producing.rights_watch import RightsWatch
 from tickwire.kafka.producing.schema_ids import SchemaIds
 from tickwire.kafka.producing.size_limits import SizeLimits
-from tickwire.kafka.producing.when_full import Blocking, Conflating, Dropping, WhenFull
+from tickwire.kafka.producing.when_full import Blocking, places
 from tickwire.records.codec import Record, RecordWriter
-from tickwire.records.kinds import KINDS, topics_by_kind
+from tickwire.records.kinds import topics_by_kind
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,8 @@ class Publisher:
 
     Feeds that publish join :attr:`flows`, and each has a :meth:`way` of its own. *source* names whose events they are,
     ``place.serve`` which; so :class:`~tickwire.kafka.producing.place.Place` finds the folder for records that wait on
-    disk, unless it is given as *folder*. With *offline_start* Kafka may be unreachable at the start.
+    disk, unless it is given as *folder* or the folder is one of a *group*'s. With *offline_start* Kafka may be
+    unreachable at the start.
     """
 
     def __init__(
@@ -61,9 +63,10 @@ class Publisher:
         source: str = "feed",
         offline_start: bool = False,
         folder: Path | None = None,
+        group: str | None = None,
     ) -> None:
         self.config, self._offline_start = config, offline_start
-        self.place = Place(config, source, folder)
+        self.place = Place(config, source, folder, group)
         self.flows = Flows()
         self.started = False
         self._writer = RecordWriter(topics_by_kind(config))
@@ -89,7 +92,11 @@ class Publisher:
         self._send = self._link.send
         self.publish: Callable[[MarketEvent], None] = self.way().publish
         """Takes one event; never waits, never raises because of Kafka."""
-        self._waits = self._places(config)
+        blocking = Blocking(
+            config.max_block_ms / 1000, time.monotonic, self._books.lose, self.flows.pause, self.flows.resume
+        )
+        self.handing_over = HandingOver(self._ledger, self._buffer, self._watch, self._in_memory)
+        self._waits = places(config, self._buffer, blocking, self._books.lose)
         self._left: list[InFlight] | None = None  # at the end: what is neither acknowledged nor on disk
         self._connecting: asyncio.Task[None] | None = None
         self._failed = False
@@ -237,15 +244,6 @@ class Publisher:
         self._drain()
         # Only while flush runs does the producer not linger; a slice is as long as the loop can do without us.
         self._link.flush(0.01)
-
-    def _places(self, config: KafkaConfig) -> dict[str, WhenFull]:
-        """Choose where the records of each topic wait; topics that block wait in one line."""
-        lose, flows = self._books.lose, self.flows
-        blocking = Blocking(config.max_block_ms / 1000, time.monotonic, lose, flows.pause, flows.resume)
-        dropping = Dropping(lose)
-        places: dict[str, WhenFull] = {"spill": self._buffer, "conflate": Conflating(), "block": blocking}
-        places |= {"drop": dropping, "invalidate": dropping}
-        return {getattr(config, kind.topic): places[getattr(config, kind.when_full)] for kind in KINDS}
 
     def _in_memory(self) -> Iterator[InFlight]:
         if self._left is not None:

@@ -8,9 +8,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka.producing.in_flight import InFlight
 from tickwire.kafka.producing.ledger import Lane
 from tickwire.records.codec import Record
+from tickwire.records.kinds import KINDS
 
 logger = logging.getLogger(__name__)
 
@@ -140,3 +142,11 @@ class Blocking:
     def entries(self) -> Iterator[InFlight]:
         """What waits."""
         return iter(self._waiting)
+
+
+def places(config: KafkaConfig, spill: WhenFull, blocking: Blocking, lose: Lose) -> dict[str, WhenFull]:
+    """Choose where the records of each topic wait, as the settings say; topics that block wait in one line."""
+    dropping = Dropping(lose)
+    by_policy: dict[str, WhenFull] = {"spill": spill, "conflate": Conflating(), "block": blocking}
+    by_policy |= {"drop": dropping, "invalidate": dropping}
+    return {getattr(config, kind.topic): by_policy[getattr(config, kind.when_full)] for kind in KINDS}

@@ -47,7 +47,8 @@ class Work:
     """What a producer serves, as :func:`served` names it; *of* is what it and its fellow workers serve together.
 
     *said*: somebody has said what it serves, even if that is nothing. *names* says whether it is the one of them that
-    names what nobody serves. Of *exchanges* whose symbols are not known yet, all that waits is taken.
+    names what nobody serves. Of *exchanges* whose symbols are not known yet, all that waits is taken; so it is for a
+    member of a *group*, whose symbols change.
     """
 
     serves: frozenset[str] = frozenset()
@@ -55,6 +56,7 @@ class Work:
     said: bool = False
     names: bool = True
     exchanges: frozenset[str] = frozenset()
+    group: str | None = None
 
     def takes(self, name: str) -> bool:
         """Whether records of this name are sent by this producer."""
@@ -333,6 +335,8 @@ def _name_unowned(idle: set[Path]) -> None:
 
 def _name(work: Work) -> str:
     """Name a folder by what is served. Any number may serve nothing at once, such as workers without a symbol."""
+    if work.group is not None:
+        return f"group.{work.group}.{token_hex(3)}"
     if not work.serves:
         return token_hex(6) if work.said else "all"
     return blake2b(" ".join(sorted(work.serves)).encode(), digest_size=6).hexdigest()

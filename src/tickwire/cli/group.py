@@ -1,0 +1,193 @@
+"""A member of a group of collectors: the feeds serve what Kafka gives it, as long as Kafka says so."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import TimeoutError as NotInTime
+from typing import TYPE_CHECKING, Any
+
+from tickwire import metrics
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.config.share import GroupShare, part_of
+from tickwire.errors import TickwireError
+from tickwire.exchanges.contract import Symbol
+from tickwire.kafka.sharing.member import Member, prepare
+from tickwire.kafka.sharing.membership import Membership
+from tickwire.records.codec import record_key
+
+if TYPE_CHECKING:
+    from tickwire.data_feed import WebSocketDataFeed
+    from tickwire.kafka.producing.publisher import Publisher
+    from tickwire.wire.books import EpochsOf, KeptEpochs
+
+logger = logging.getLogger(__name__)
+
+_LOOK_S = 0.1
+_SETTLED_LOOK_S = 0.01
+_END_S = 5.0  # for the loop to do what a member asks for
+_REPEAT_S = (2.0, 5.0)  # after members came or went: one of them may have been away and written behind others
+
+
+class PartEpochs:
+    """The epochs of the books of one part. They outlive this process in Kafka; on disk for a run without a group."""
+
+    def __init__(self, membership: Membership, part: int, disk: "KeptEpochs | None") -> None:
+        self._membership, self._part, self._disk = membership, part, disk
+        self.last = membership.last(part)
+
+    @property
+    def most(self) -> int:
+        """No time of the clock above it may be given out now."""
+        return self._membership.most(self._part)
+
+    def may_begin(self, epoch: int) -> bool:
+        """Whether the part is ours for certain, and Kafka has a promise that covers this epoch."""
+        return self._membership.may_begin(self._part, epoch, time.monotonic())
+
+    def given(self, epoch: int) -> None:
+        """Note one that is given out now."""
+        self._membership.begun(self._part, epoch)
+        if self._disk is not None:
+            self._disk.given(epoch)
+
+
+class Group:
+    """Joins the group *name* for *feeds*, by their exchanges, which publish through *publisher*."""
+
+    def __init__(self, name: str, config: KafkaConfig, publisher: "Publisher") -> None:
+        self._name, self._config, self._publisher = name, config, publisher
+        self._sent = publisher.handing_over
+        self._membership = Membership()
+        self._feeds: Mapping[str, WebSocketDataFeed] = {}
+        self._count = 1
+        self._serving = frozenset[int]()
+        self._news = asyncio.Event()
+        self._member: Member | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._changes = {how: metrics.GROUP_CHANGES.labels(name, how) for how in metrics.SHARE_CHANGES}
+        metrics.GROUP_SHARES.labels(name).set(0)
+        metrics.GROUP_CONFIRMED.labels(name).set(0)
+
+    def epochs(self, exchange: str) -> "EpochsOf":
+        """Where the books of an exchange have their epochs from."""
+
+        def epochs(symbol: Symbol) -> PartEpochs:
+            part = part_of(record_key(exchange, symbol.canonical), self._count)
+            return PartEpochs(self._membership, part, self._publisher.place.epochs)
+
+        return epochs
+
+    async def join(self, feeds: Mapping[str, "WebSocketDataFeed"]) -> None:
+        """Become a member, when what an earlier run left has been sent. Raises :exc:`~tickwire.errors.KafkaFailed`."""
+        self._feeds, self._loop = feeds, asyncio.get_running_loop()
+        self._count = await asyncio.to_thread(prepare, self._config, self._name)
+        self._tasks = [asyncio.create_task(self._begin()), asyncio.create_task(self._look())]
+
+    async def leave(self) -> None:
+        """Leave it, when all is acknowledged or on disk."""
+        for task in self._tasks:
+            task.cancel()
+        if self._member is not None:
+            await asyncio.to_thread(self._member.leave)
+
+    def stop(self) -> None:
+        """Note that the feeds end."""
+        if self._member is not None:
+            self._member.stop()
+
+    async def _begin(self) -> None:
+        while self._sent.recovering:  # noqa: ASYNC110 - readers may follow old books until ours are repeated
+            await asyncio.sleep(_LOOK_S)
+        self._member = Member(self._config, self._name, self._membership, self)
+        self._member.start()
+
+    async def _look(self) -> None:
+        """Serve what is ours, and show how things stand."""
+        confirmed = metrics.GROUP_CONFIRMED.labels(self._name)
+        while True:
+            try:
+                async with asyncio.timeout(_LOOK_S):
+                    await self._news.wait()
+            except TimeoutError:
+                pass
+            if self._news.is_set():
+                self._news.clear()
+                self._serve(self._membership.parts, "given")
+            joined = self._member is not None and self._member.joined
+            sure = not self._serving or self._membership.sure(time.monotonic())
+            confirmed.set(joined and sure)
+
+    def _serve(self, parts: frozenset[int], how: str) -> None:
+        """Serve these *parts* from now on."""
+        before, self._serving = self._serving, parts
+        moved = parts ^ before
+        if not moved:
+            return
+        self._sent.taken_back(self._of(parts))
+        added = removed = 0
+        for exchange, feed in self._feeds.items():
+            change = feed.change_share(GroupShare(exchange=exchange, parts=parts, count=self._count))
+            added, removed = added + len(change.added), removed + len(change.removed)
+        metrics.GROUP_SHARES.labels(self._name).set(len(parts))
+        self._changes[how].inc(len(moved))
+        logger.info(
+            "group.%s group=%s moved=%d shares=%d of=%d symbols_added=%d symbols_removed=%d",
+            how, self._name, len(moved), len(parts), self._count, added, removed,
+        )  # fmt: skip
+
+    def _of(self, parts: frozenset[int]) -> Callable[[bytes], bool]:
+        return lambda key: part_of(key, self._count) in parts
+
+    # Called by the member, in its thread
+
+    def outage(self) -> bool:
+        """Whether Kafka acknowledges nothing now."""
+        return self._sent.outage
+
+    def floor(self) -> int:
+        """An epoch that none of this machine is above."""
+        epochs = self._publisher.place.epochs
+        return 0 if epochs is None else epochs.last
+
+    def hand_over(self, parts: frozenset[int], seconds: float) -> None:
+        """End these, and have Kafka acknowledge their last records."""
+        self._do(self._hand_over(parts, seconds), seconds + _END_S)
+
+    def give_up(self, parts: frozenset[int]) -> None:
+        """End these at once; what waits of their books is not sent any more."""
+        self._do(self._give_up(parts), _END_S)
+
+    def changed(self, *, rebalanced: bool) -> None:
+        """Look at what is ours."""
+        self._loop.call_soon_threadsafe(self._take_note, rebalanced)
+
+    def failed(self, error: TickwireError) -> None:
+        """End the run."""
+        self._loop.call_soon_threadsafe(self._publisher.flows.failed, error)
+
+    def _do(self, work: Coroutine[Any, Any, None], seconds: float) -> None:
+        try:
+            asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
+        except NotInTime:
+            logger.error("group.late group=%s seconds=%g (it goes on)", self._name, seconds)  # noqa: TRY400 - says it all
+
+    def _take_note(self, rebalanced: bool) -> None:
+        self._news.set()
+        if rebalanced:
+            for feed in self._feeds.values():
+                feed.repeat_books(*_REPEAT_S)
+
+    async def _hand_over(self, parts: frozenset[int], seconds: float) -> None:
+        until = time.monotonic() + seconds
+        self._serve(self._serving - parts, "handed_over")
+        while not self._sent.settled(self._of(parts)):
+            if time.monotonic() >= until:
+                logger.warning("group.not_settled group=%s seconds=%g (the next goes on)", self._name, seconds)
+                self._sent.overtaken(self._of(parts))
+                return
+            await asyncio.sleep(_SETTLED_LOOK_S)
+
+    async def _give_up(self, parts: frozenset[int]) -> None:
+        self._sent.overtaken(self._of(parts))  # before the last words on their books
+        self._serve(self._serving - parts, "lost")

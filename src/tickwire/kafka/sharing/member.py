@@ -1,0 +1,300 @@
+"""A member of the group: a thread that keeps its place in it, and says what comes and what goes."""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+from uuid import uuid4
+
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
+from msgspec import DecodeError, Struct, json
+
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import KafkaFailed, TickwireError
+from tickwire.kafka.admin.rights import Need, require
+from tickwire.kafka.admin.topics import Topics
+from tickwire.kafka.clients import consumer_config, make
+from tickwire.kafka.codes import PLACE_LOST, final_error, for_good
+from tickwire.kafka.sharing.membership import SESSION_S, Membership
+
+logger = logging.getLogger(__name__)
+
+PARTS = 64
+"""Partitions of the topic, where we make it: more members than that get nothing."""
+
+HAND_OVER_S = 8.0
+"""For the last records of what is handed over to be acknowledged."""
+
+_POLL_S = 0.05
+_PROMISE_S = 1.0
+_ANSWER_S = 10.0  # the client answers before, with an error of its own if need be
+_ASK_S = 1.0
+_KEEP_S = 2.0  # for the last promise before a part goes
+_LOOK_S = 0.05
+_LEAVE_S = 10.0
+_RIGHTS_S = 3.0
+
+_SETTINGS = {
+    "session.timeout.ms": int(SESSION_S * 1000),
+    "heartbeat.interval.ms": 500,  # how soon members hear that something changes
+    # How long the others wait for one that hands over; what hangs for longer is out.
+    "max.poll.interval.ms": 30_000,
+    "socket.timeout.ms": 10_000,  # the least
+}
+
+
+class Served(Protocol):
+    """What serves the parts. Called in the member's thread; each call returns when it is done, or its time is over."""
+
+    def outage(self) -> bool:
+        """Whether Kafka acknowledges nothing now."""
+
+    def floor(self) -> int:
+        """An epoch that none of this machine is above."""
+
+    def hand_over(self, parts: frozenset[int], seconds: float) -> None:
+        """End these, and have Kafka acknowledge their last records."""
+
+    def give_up(self, parts: frozenset[int]) -> None:
+        """End these at once: others may have them. Nothing more of their books is to be sent."""
+
+    def changed(self, *, rebalanced: bool) -> None:
+        """Look at what is ours; *rebalanced*: members came or went."""
+
+    def failed(self, error: TickwireError) -> None:
+        """End the run: this member cannot go on."""
+
+
+class Promise(Struct, frozen=True):
+    """What stands beside a commit: no epoch of this member is above it."""
+
+    epoch: int
+    member: str
+
+
+class _Sent(NamedTuple):
+    at: float
+    promises: Mapping[int, int]
+
+
+def topic_of(group: str) -> str:
+    """The topic of a group, and what Kafka knows the group by."""
+    return f"tickwire.shares.{group}"
+
+
+def prepare(config: KafkaConfig, group: str) -> int:
+    """Make sure that the topic of a group is there and that we may read it; return how many parts it has. Blocks.
+
+    Raises :exc:`~tickwire.errors.KafkaFailed`.
+    """
+    name, topics = topic_of(group), Topics(config)
+    if topics.view().embedded:
+        raise KafkaFailed(
+            "The embedded broker keeps nothing beside a commit, which the members of a group rely on: start one with "
+            "`tickwire broker --apache`, or take --workers."
+        )
+    topics.ensure([name], partitions=PARTS)
+    parts = topics.view().topics[name].partitions
+    require(topics.cluster, config, [Need("READ", "topic", name), Need("READ", "group", name)], _RIGHTS_S)
+    return parts
+
+
+class Member(threading.Thread):
+    """Takes part in *group* from :meth:`start` to :meth:`leave`, and tells *served*."""
+
+    def __init__(self, config: KafkaConfig, group: str, membership: Membership, served: Served) -> None:
+        super().__init__(name="tickwire-group", daemon=True)
+        self._config, self._group, self._topic = config, group, topic_of(group)
+        self._ours, self._served = membership, served
+        self._name = uuid4().hex
+        self._sent: deque[_Sent] = deque()
+        self._promise_at = 0.0
+        self._assigned: set[int] = set()  # by Kafka, now
+        self._unknown: set[int] = set()  # of these, those whose last promise is not known yet
+        self._told: set[int] = set()  # codes of errors
+        self._stopping, self._settled = threading.Event(), threading.Event()
+        self.joined = False  # Kafka has told what is ours, even if it is nothing
+
+    def stop(self) -> None:
+        """Hand nothing over from now on before :meth:`leave`: all ends."""
+        self._stopping.set()
+
+    def leave(self) -> None:
+        """Leave the group, so that others get what was ours at once; blocks. Call it when all of it is acknowledged."""
+        self._stopping.set()
+        self._settled.set()
+        self.join(_LEAVE_S)
+        if self.is_alive():
+            logger.warning("group.leave_hangs group=%s seconds=%g (others wait %g s)", self._group, _LEAVE_S, SESSION_S)
+
+    def run(self) -> None:
+        """Keep the place in the group."""
+        try:
+            self._serve()
+        except TickwireError as e:
+            self._served.failed(e)
+        except KafkaException as e:
+            self._served.failed(for_good(e.args[0], self._topic))
+        except Exception as e:
+            logger.exception("group.defect group=%s", self._group)
+            self._served.failed(KafkaFailed(f"The group {self._group} cannot be kept by a defect ({e!r}): run again."))
+
+    def _serve(self) -> None:
+        settings = consumer_config(self._config, self._topic) | _SETTINGS
+        settings["client.id"] = f"{self._config.client_id}-tickwire-group"
+        self._consumer = make(Consumer, settings | {"on_commit": self._answered, "error_cb": self._heard})
+        self._consumer.subscribe(
+            [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+        try:
+            while not self._settled.is_set():
+                message = self._consumer.poll(_POLL_S)
+                if message is not None and (error := message.error()) is not None:
+                    self._heard(error)
+                    if (final := final_error(error, self._topic, message.partition(), message.offset())) is not None:
+                        raise final
+                self._look(time.monotonic())
+        finally:
+            self._keep_ends(self._ours.parts)
+            self._consumer.close()
+
+    def _look(self, now: float) -> None:
+        """Do what is due."""
+        if self._unknown:
+            self._learn()
+        overdue = self._ours.overdue(now, outage=self._served.outage())
+        if overdue:
+            self._give_up(overdue, "Kafka is back and has not given them to us again")
+        if self._sent and now - self._sent[0].at > _ANSWER_S:
+            self._sent.clear()
+        if not self._sent and now >= self._promise_at:
+            self._promise_at = now + _PROMISE_S
+            if promises := self._ours.due(int(time.time() * 1000)):
+                self._commit(promises)
+
+    # Promises
+
+    def _commit(self, promises: Mapping[int, int]) -> None:
+        said = {number: json.encode(Promise(epoch, self._name)).decode() for number, epoch in promises.items()}
+        offsets = [TopicPartition(self._topic, number, 0, metadata=text) for number, text in said.items()]
+        self._sent.append(_Sent(time.monotonic(), promises))
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=True)
+        except KafkaException as e:  # there is no coordinator now, or we are no member
+            self._sent.pop()
+            self._heard(e.args[0])
+
+    def _answered(self, error: KafkaError | None, partitions: Sequence[TopicPartition]) -> None:
+        sent = self._sent.popleft() if self._sent else None
+        problem = error or next((p.error for p in partitions if p.error is not None), None)
+        if problem is not None:
+            self._heard(problem)
+        elif sent is not None:
+            self._told.clear()
+            self._ours.kept(sent.promises, sent.at)
+            self._served.changed(rebalanced=False)
+
+    def _learn(self) -> None:
+        """Ask what was promised last of the parts that came, and serve them."""
+        try:
+            answers = self._consumer.committed(self._of(self._unknown), timeout=_ASK_S)
+        except KafkaException as e:
+            self._heard(e.args[0])
+            return
+        known = {p.partition: _read(p.metadata) for p in answers if p.error is None}
+        again = {n for n, promise in known.items() if promise.member == self._name and self._ours.find(n)}
+        lost = self._ours.parts & known.keys() - again
+        if lost:
+            self._give_up(frozenset(lost), "another member had them meanwhile")
+        for number, promise in known.items():
+            if number not in again:
+                self._ours.give(number, max(promise.epoch, self._served.floor()))
+        self._unknown -= known.keys()
+        self._promise_at = 0.0
+        self._served.changed(rebalanced=False)
+
+    def _keep_ends(self, parts: Iterable[int]) -> None:
+        """Promise just what has begun, and see that Kafka has it, for who comes next; without it epochs run ahead.
+
+        No answers come within a callback of a poll, so it is asked.
+        """
+        ends = self._ours.end(parts)
+        until = time.monotonic() + _KEEP_S
+        if not ends:
+            return
+        self._commit(ends)
+        while (left := until - time.monotonic()) > 0:
+            try:
+                stored = self._consumer.committed(self._of(ends), timeout=left)
+                if all(p.error is None and _read(p.metadata).epoch == ends[p.partition] for p in stored):
+                    return
+            except KafkaException as e:
+                self._heard(e.args[0])
+            time.sleep(_LOOK_S)
+        logger.warning("group.ends_not_kept group=%s parts=%d", self._group, len(ends))
+
+    # What the group does, within a poll
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        consumer.incremental_assign([TopicPartition(self._topic, p.partition, OFFSET_END) for p in partitions])
+        consumer.pause([TopicPartition(self._topic, p.partition) for p in partitions])  # there is nothing in it
+        self._assigned.update(p.partition for p in partitions)
+        self._unknown.update(p.partition for p in partitions)
+        if gone := self._ours.lost - self._assigned:
+            self._give_up(gone, "others have them")
+        self.joined = True
+        self._served.changed(rebalanced=True)
+
+    def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        parts = self._forget(partitions)
+        self._ours.end(parts)
+        if self._stopping.is_set():
+            self._settled.wait(HAND_OVER_S)
+        else:
+            self._served.hand_over(parts, HAND_OVER_S)
+        self._keep_ends(parts)
+        self._ours.take(parts)
+        self._served.changed(rebalanced=False)
+
+    def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        parts = self._forget(partitions)
+        if self._served.outage():  # then nobody else can have them: they are served on until it is known
+            self._ours.lose(parts)
+            logger.warning("group.away group=%s parts=%d (served on while Kafka is away)", self._group, len(parts))
+        else:
+            self._ours.doubt()
+            self._give_up(parts, "the group has taken them away")
+        self._served.changed(rebalanced=False)
+
+    def _forget(self, partitions: Iterable[TopicPartition]) -> frozenset[int]:
+        parts = frozenset(p.partition for p in partitions)
+        self._assigned -= parts
+        self._unknown -= parts
+        return parts
+
+    def _give_up(self, parts: frozenset[int], why: str) -> None:
+        logger.warning("group.lost group=%s parts=%d (%s)", self._group, len(parts), why)
+        self._ours.end(parts)
+        self._served.give_up(parts)
+        self._ours.take(parts)
+
+    def _of(self, parts: Iterable[int]) -> list[TopicPartition]:
+        return [TopicPartition(self._topic, number) for number in sorted(parts)]
+
+    def _heard(self, error: KafkaError) -> None:
+        """Log what the client says, each code once until a commit is taken; it goes on by itself.
+
+        That a place in the group is lost comes as a call, and of a rebalance a commit is refused now and then.
+        """
+        if error.code() not in self._told and error.code() not in PLACE_LOST:
+            self._told.add(error.code())
+            logger.warning("group.trouble group=%s code=%s error=%r", self._group, error.name(), error.str())
+
+
+def _read(metadata: str | None) -> Promise:
+    try:
+        return json.decode(metadata or "", type=Promise)
+    except DecodeError:  # nothing was promised yet, or by somebody else
+        return Promise(0, "")

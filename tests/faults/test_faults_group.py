@@ -1,0 +1,206 @@
+"""Members of a group of collectors die, freeze, lose Kafka or are restarted, and readers go on. Rows: ROWS.md."""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from confluent_kafka import Consumer
+
+from faults.conftest import Line
+from faults.programs import Exchange, Program
+from faults.test_faults_clock import WallClock, clock  # noqa: F401 - a fixture
+from faults.witness_process import assign_all
+from support import eventually, free_port
+from tickwire.cli.accounting import same_book
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.kafka.consuming.market_state import MarketState
+from tickwire.kafka.received import receive, value_reader
+from tickwire.kafka.sharing.membership import SESSION_S
+
+pytestmark = pytest.mark.kafka
+
+SYMBOLS = 8
+TAKE_OVER_S = SESSION_S + 10.0
+
+
+class Reader(threading.Thread):
+    """Follows the books from Kafka as any consumer does, and notes what no reader should see."""
+
+    def __init__(self, brokers: str, topic: str) -> None:
+        super().__init__(daemon=True)
+        self.state, self.mixed = MarketState(), list[str]()
+        self.newest: dict[str, int] = {}  # received_us by key
+        self._read = value_reader(KafkaConfig())
+        self._said: dict[tuple[str, int, int], bytes] = {}
+        self._over = threading.Event()
+        settings = {"bootstrap.servers": brokers, "group.id": topic, "fetch.wait.max.ms": 20}
+        self._consumer = Consumer(settings)
+        assign_all(self._consumer, [topic])
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self.join()
+        self._consumer.close()
+
+    def run(self) -> None:
+        while not self._over.is_set():
+            messages, at = self._consumer.consume(500, 0.02), 0
+            while at < len(messages):
+                records = receive(messages, at, self._read)
+                at += max(1, len(records))
+                for record in records:
+                    self._take(record)
+
+    def _take(self, record: Any) -> None:
+        event = record.event
+        key = f"{event.exchange}|{event.symbol}"
+        if self._said.setdefault((key, event.epoch, event.book_seq), record.value) != record.value:
+            self.mixed.append(f"{key}: two producers in epoch {event.epoch}, at {event.book_seq}")
+        self.newest[key] = event.received_us
+        self.state(record)
+
+    def live(self, since: float) -> bool:
+        """Whether every book is valid, and of that wall-clock time or later."""
+        books = self.state.books
+        valid = len(books) == SYMBOLS and all(book.valid for book in list(books.values()))
+        return valid and min(self.newest.values()) > since * 1_000_000
+
+
+class Members:
+    """Collectors of one group, on what tells them apart."""
+
+    def __init__(self, line: Line, exchange: Exchange, folder: Path, unique: str, stack: ExitStack) -> None:
+        self.line, self._exchange, self._folder, self._unique, self._stack = line, exchange, folder, unique, stack
+        self.topic = f"books.{unique}"
+        self.running: dict[str, Program] = {}
+        exchange_settings = exchange.settings() | {"FEED_SYMBOLS": "*"}
+        self._env = exchange_settings | {
+            "FEED_CHANNELS": "orderbook",
+            "KAFKA_ENABLED": "true",
+            "KAFKA_ORDERBOOK_TOPIC": self.topic,
+            "KAFKA_TOPIC_PARTITIONS": "2",
+            "KAFKA_METRICS_ENABLED": "true",
+        }
+        self.reader: Reader | None = None
+
+    def start(self, name: str, *, brokers: str | None = None, env: dict[str, str] | None = None) -> Program:
+        port, spill = str(free_port()), str(self._folder / "spill")
+        more = {"KAFKA_METRICS_PORT": port, "KAFKA_SPILL_DIR": spill, "KAFKA_BROKERS": brokers or self.line.direct}
+        command = ["produce", "--group", self._unique, "--report", str(self._folder / f"{name}.json")]
+        program = Program(name, command, self._env | more | (env or {}), self._folder)
+        self.running[name] = self._stack.enter_context(program)
+        return program
+
+    def shares(self) -> dict[str, int]:
+        return {name: int(one.metric("feed_group_shares")) for name, one in self.running.items()}
+
+    def await_balance(self) -> None:
+        eventually(self._balanced, f"shares for all: {self.shares()}", 60)
+
+    def _balanced(self) -> bool:
+        shares = self.shares()
+        return sum(shares.values()) == 64 and min(shares.values()) >= 64 // len(shares)
+
+    def stop(self, name: str) -> dict[str, Any]:
+        program = self.running.pop(name)
+        program.ask_to_end()
+        assert program.wait() == 0, program.last_words()
+        found: dict[str, Any] = json.loads((self._folder / f"{name}.json").read_text())
+        return found
+
+    def await_live(self, reader: Reader, seconds: float = TAKE_OVER_S) -> float:
+        """Wait until every book is of a time from now on; return how long it took."""
+        began = time.time()
+        eventually(lambda: reader.live(began), "every book is valid and goes on", seconds)
+        took = time.time() - began
+        with (self._folder / "times").open("a") as file:
+            file.write(f"{took:.2f}\n")
+        return took
+
+    def end(self, reader: Reader) -> None:
+        """Stop the market, and hold what a reader has against it; end all."""
+        self._exchange.freeze()
+        own = self._exchange.books(1000)
+
+        def others() -> list[str]:
+            books = json.loads(json.dumps(reader.state.report()["books"]))
+            return [symbol for symbol in own if not same_book(own[symbol], books.get(f"binance|{symbol}"))]
+
+        eventually(lambda: not others(), "books as the exchange has them", 20)
+        assert reader.mixed == []
+        for name in list(self.running):
+            report = self.stop(name)
+            assert sum(report["events"].values()) == report["acknowledged"] + report["conflated"]
+
+
+@pytest.fixture
+def members(line: Line, tmp_path: Path, unique: str) -> Iterator[Members]:
+    with ExitStack() as stack:
+        exchange = stack.enter_context(Exchange("binance", free_port(), tmp_path, symbols=SYMBOLS, rate=200))
+        yield Members(line, exchange, tmp_path, unique, stack)
+
+
+def test_row_30_of_three_members_one_is_killed_and_one_frozen_and_the_third_takes_over(members: Members) -> None:
+    """The frozen one wakes up when its books are another one's, and does no reader any harm."""
+    for name in "abc":
+        members.start(name)
+    members.await_balance()
+    with Reader(members.line.direct, members.topic) as reader:
+        members.await_live(reader, 30)
+        members.running.pop("a").kill()
+        os.kill(members.running["b"].pid, signal.SIGSTOP)
+        members.await_live(reader)
+        os.kill(members.running["b"].pid, signal.SIGCONT)
+        members.await_balance()
+        members.await_live(reader)
+        members.end(reader)
+    assert reader.state.jumps == 0
+
+
+@pytest.mark.slow_fault
+def test_row_31_a_member_without_kafka_gives_up_and_one_with_an_early_clock_takes_over(
+    members: Members,
+    clock: WallClock,  # noqa: F811
+) -> None:
+    """Cut off from Kafka, and not from the exchange."""
+    members.start("a", brokers=members.line.through_proxy)
+    clock.set(-3600)
+    members.start("b", env=clock.env)
+    members.await_balance()
+    with Reader(members.line.direct, members.topic) as reader:
+        eventually(lambda: len(reader.state.books) == SYMBOLS, "all books", 30)
+        members.line.proxy.blackhole()
+        eventually(lambda: members.shares()["b"] == 64, "the other one has all", TAKE_OVER_S)
+        eventually(lambda: members.running["b"].metric("feed_books", state="valid") == SYMBOLS, "its books", 10)
+        members.line.proxy.heal()
+        members.await_balance()
+        members.end(reader)
+
+
+@pytest.mark.slow_fault
+def test_row_32_every_member_is_restarted_in_turn_and_hands_over_what_it_has(members: Members) -> None:
+    for name in "abc":
+        members.start(name)
+    members.await_balance()
+    with Reader(members.line.direct, members.topic) as reader:
+        members.await_live(reader, 30)
+        for old, new in zip("abc", "def", strict=True):
+            report = members.stop(old)
+            assert report["conflated"] == report["dropped"] == report["spilled"] == 0
+            members.await_live(reader, 10)
+            members.start(new)
+            members.await_balance()
+        members.await_live(reader, 10)
+        members.end(reader)
+    assert (reader.state.jumps, reader.state.older_epochs) == (0, 0)
