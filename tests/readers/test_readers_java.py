@@ -3,32 +3,22 @@
 import json
 import platform
 import subprocess
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # exported without saying so
-from msgspec.structs import replace
 
 from brokers import CACHE, Kafka
 from readers.connect import CONNECT, sink_of
 from readers.maven import libraries
 from readers.pages import block
-from record_support import BOOK, EVENTS, FORMATS, TICKER, TRADE
-from recordings import events_of, recordings
+from readers.typed_topics import all_events, fields_of, write_topics
+from record_support import EVENTS, FORMATS
 from support import eventually
 from tickwire.broker.apicurio import ApicurioRegistry
-from tickwire.config.kafka_config import KafkaConfig
 from tickwire.events.types import MarketEvent, Trade
-from tickwire.records.codec import RecordWriter
-from tickwire.records.formats import value_format
-from tickwire.records.kinds import KIND_OF, KINDS, topics_by_kind
-from tickwire.registry.client import Registry
-from tickwire.registry.subjects import our_subjects, register
+from tickwire.records.kinds import KIND_OF, KINDS
 from tickwire.schemas import schema_text
 
 VERSION = "2.6.13.Final"
@@ -41,24 +31,8 @@ LIBRARIES = (
 CONVERTER = (*CONNECT, f"io.apicurio:apicurio-registry-utils-converter:{VERSION}")
 MACHINES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "aarch_64", "arm64": "aarch_64"}
 SYSTEMS = {"Linux": "linux", "Darwin": "osx"}
-MOST = 2**63 - 1
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]  # the first run fetches the registry and the libraries
-
-
-def all_events() -> Iterator[MarketEvent]:
-    """Those of the fixtures, and what these lack: words, nulls, and numbers at the ends."""
-    for recording in recordings():
-        for line in events_of(recording).read_bytes().splitlines():
-            kind = json.loads(line).get("type")
-            if kind in EVENTS:
-                yield msgspec.json.decode(line, type=type(EVENTS[kind]))
-    yield replace(TICKER, symbol="ÄΩ漢😀-USDT", bid=f"{10**29}.12345678", ask="0.000000000000000001", sequence=MOST)
-    yield replace(TICKER, bid=None, bid_size=None, ask=None, ask_size=None, last="0", sequence=0, exchange_us=-1)
-    yield replace(BOOK, depth=None, bids=[("1.10", "0"), ("0.0000100", "0.0")], action="delta", reason=None)
-    yield replace(BOOK, epoch=MOST, sequence=-MOST - 1, reason="keyframe", exchange_us=None)
-    yield replace(BOOK, action="invalid", bids=[], asks=[], reason="disconnect", sequence=None)
-    yield replace(TRADE, side="sell", exchange_us=None, trade_id="00123-ab", size=f"{10**15}.000000000001")
 
 
 @pytest.fixture(scope="module")
@@ -79,23 +53,7 @@ def apicurio() -> Iterator[ApicurioRegistry]:
 @pytest.fixture(scope="module")
 def topics(kafka: Kafka, apicurio: ApicurioRegistry, events: list[MarketEvent]) -> dict[str, dict[str, str]]:
     """Topics of each format, by format and kind, with the events in them."""
-    found, unique = {}, uuid.uuid4().hex[:12]
-    producer = Producer({"bootstrap.servers": kafka.bootstrap, "enable.idempotence": True})  # they keep their order
-    for form in FORMATS:
-        names = {kind.topic: f"{form}.{kind.name}.{unique}" for kind in KINDS}
-        config = KafkaConfig.model_validate({"schema_registry_url": apicurio.url, "value_format": form, **names})
-        registry = Registry(config, 20.0)
-        ids = {subject.kind: register(registry, subject).id for subject in our_subjects(config)}
-        found[form] = topics_by_kind(config)
-        admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
-        for made in admin.create_topics([NewTopic(name, 1) for name in names.values()]).values():
-            made.result(20)
-        writer = RecordWriter(found[form], {kind: value_format(form, kind, number) for kind, number in ids.items()})
-        for event in events:
-            record = writer.write(event)
-            producer.produce(record.topic, record.value, record.key, headers=[*record.headers])
-    assert producer.flush(20) == 0
-    return found
+    return {form: write_topics(kafka.bootstrap, apicurio.url, form, events) for form in FORMATS}
 
 
 @pytest.fixture(scope="module")
@@ -141,15 +99,6 @@ def read(
     for line in map(json.loads, printed.splitlines()):
         found.setdefault(line["topic"], []).append(line["value"])
     return found
-
-
-def fields_of(event: MarketEvent) -> dict[str, Any]:
-    """An event's fields as they stand in JSON, with levels as records have them."""
-    fields: dict[str, Any] = json.loads(msgspec.json.encode(event))
-    del fields["type"]
-    for side in ("bids", "asks") if "bids" in fields else ():
-        fields[side] = [{"price": price, "size": size} for price, size in fields[side]]
-    return fields
 
 
 @pytest.mark.parametrize("form", FORMATS)
