@@ -39,6 +39,7 @@ class Reader(threading.Thread):
         self.newest: dict[str, int] = {}  # received_us by key
         self._read = value_reader(KafkaConfig())
         self._said: dict[tuple[str, int, int], bytes] = {}
+        self._begun: dict[str, int] = {}
         self._over = threading.Event()
         settings = {"bootstrap.servers": brokers, "group.id": topic, "fetch.wait.max.ms": 20}
         self._consumer = Consumer(settings)
@@ -67,6 +68,10 @@ class Reader(threading.Thread):
         key = f"{event.exchange}|{event.symbol}"
         if self._said.setdefault((key, event.epoch, event.book_seq), record.value) != record.value:
             self.mixed.append(f"{key}: two producers in epoch {event.epoch}, at {event.book_seq}")
+        if event.book_seq == 0 and event.epoch <= self._begun.get(key, 0):
+            self.mixed.append(f"{key}: epoch {event.epoch} begins behind {self._begun[key]}")
+        if event.book_seq == 0:
+            self._begun[key] = event.epoch
         self.newest[key] = event.received_us
         self.state(record)
 
@@ -204,3 +209,23 @@ def test_row_32_every_member_is_restarted_in_turn_and_hands_over_what_it_has(mem
         members.await_live(reader, 10)
         members.end(reader)
     assert (reader.state.jumps, reader.state.older_epochs) == (0, 0)
+
+
+@pytest.mark.slow_fault
+def test_row_33_while_kafka_is_away_for_all_a_member_reads_on_and_its_books_go_on_afterwards(members: Members) -> None:
+    """It is longer away than a session lasts, so the group has no members when it is back."""
+    alone = members.start("a", brokers=members.line.through_proxy)
+    alone.until(lambda: alone.metric("feed_books", state="valid") == SYMBOLS, "all books")
+    with Reader(members.line.direct, members.topic) as reader:
+        members.await_live(reader, 30)
+        before = {key: book.epoch for key, book in reader.state.books.items()}
+        members.line.proxy.blackhole()
+        alone.until(lambda: "group.away" in alone.log.read_text(), "its place is lost", 30)
+        assert alone.metric("feed_group_confirmed") == 0
+        alone.until(lambda: alone.metric("kafka_outage_seconds") > 13, "Kafka has forgotten it")
+        members.line.proxy.heal()
+        members.await_live(reader, 30)
+        alone.until(lambda: alone.metric("feed_group_confirmed") == 1, "it is a member again")
+        assert {key: book.epoch for key, book in reader.state.books.items()} == before
+        members.end(reader)
+    assert reader.state.jumps == 0

@@ -157,7 +157,9 @@ class Member(threading.Thread):
                         raise final
                 self._look(time.monotonic())
         finally:
-            self._keep_ends(self._ours.parts)
+            parts = self._ours.parts
+            self._keep_ends(parts)  # while it is a member: in the call that comes of its closing Kafka answers no more
+            self._ours.take(parts)
             self._consumer.close()
 
     def _look(self, now: float) -> None:
