@@ -1,17 +1,24 @@
 """A paused connection hands over nothing, and everything afterwards, once and in order."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
 
+from forms import FORMS, use
 from support import aeventually
 from tickwire.wire.connection import Connection
 
 COUNT = 20_000
 MESSAGE = "%06d" + "x" * 200
+
+
+@pytest.fixture(params=FORMS, autouse=True)
+def form(request: pytest.FixtureRequest) -> Iterator[None]:
+    with use(request.param):
+        yield
 
 
 class Talker(WSListener):

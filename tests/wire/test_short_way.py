@@ -102,7 +102,7 @@ class Chain:
         self.asked: list[bytes] = []
         self.session._handlers[Send] = lambda send: self.asked.append(send.payload)
         self.books.opened(symbols, self.adapter.book)
-        self.message = self.session.connection._message
+        self.message = self.session.connection._gate.message
 
     def _produce(self, topic: str, value: bytes, key: bytes, **more: Any) -> None:
         record = more.pop("on_delivery").record
@@ -494,17 +494,17 @@ async def test_a_session_that_takes_over_sends_by_the_short_way_and_the_retired_
     old = chain.session
     frames = [depth(b"BTCUSDT", n, n, b'[["91.00","1"]]', b"[]") for n in range(100, 106)]
     for frame in frames[:3]:
-        old.connection._message(frame)
+        old.connection._gate.message(frame)
         chain.fetched(snapshot(99))
     adapter = binance.Adapter(SYMBOLS[:1], CHANNELS, 25)
     new = Session(old._context, adapter, plan_of(SYMBOLS[:1]), standby=True)
     new._handlers[Fetch] = chain.fetches.append
     sent = len(chain.sent)
     for frame in frames[1:3]:
-        new.connection._message(frame)
+        new.connection._gate.message(frame)
         if chain.fetches:
             new._act(adapter.fetched, chain.fetches.pop(), snapshot(100), 5)
-    new.connection._message(USUAL)
+    new.connection._gate.message(USUAL)
     assert len(chain.sent) == sent
     old.retire()
     new.take_over()
@@ -516,8 +516,8 @@ async def test_a_session_that_takes_over_sends_by_the_short_way_and_the_retired_
 
     new._receive = receive
     for frame in frames[3:]:
-        old.connection._message(frame)
-        new.connection._message(frame)
+        old.connection._gate.message(frame)
+        new.connection._gate.message(frame)
     assert taken == []
     values = [msgspec.json.decode(value) for topic, value, *_ in chain.sent[sent:]]
     assert [(v["type"], v.get("action"), v.get("book_seq"), v["sequence"]) for v in values] == [

@@ -234,17 +234,17 @@ async def test_what_takes_over_sends_by_the_short_way_what_is_new_and_nothing_tw
     chain = Chain(short=True, exchange=exchange.module, symbols=exchange.symbols)
     old = chain.session
     for number in before:
-        old.connection._message(usual(exchange, number))
+        old.connection._gate.message(usual(exchange, number))
     adapter = exchange.module.Adapter(exchange.symbols, CHANNELS, 25)
     new = Session(old._context, adapter, plan_of(exchange.symbols), standby=True)
     for number in kept:
-        new.connection._message(usual(exchange, number))
+        new.connection._gate.message(usual(exchange, number))
     old.retire()
     new.take_over()
     taken = chain.tally.short_way.value
     for number in after:
-        old.connection._message(usual(exchange, number))  # too late: it is counted, and that is all
-        new.connection._message(usual(exchange, number))
+        old.connection._gate.message(usual(exchange, number))  # too late: it is counted, and that is all
+        new.connection._gate.message(usual(exchange, number))
     assert [int(msgspec.json.decode(value)["trade_id"]) for _, value, *_ in chain.sent] == sent
     assert chain.tally.trade_gaps.value == gaps
     assert chain.tally.short_way.value > taken

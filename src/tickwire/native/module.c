@@ -88,7 +88,7 @@ PyInit__native(void)
     static int (*const parts[])(PyObject *) = {
         add_numbers, add_times,     add_decimals, add_changes, add_side,  add_digest,
         add_top,     add_short_way, add_flight,   add_flights,  add_outlet,  add_relay, add_formats,
-        add_protobuf_text, add_columns, add_received, add_followed, add_producer,
+        add_protobuf_text, add_columns, add_received, add_followed, add_producer, add_gate,
     };
     PyObject *module = PyModule_Create(&definition);
     if (module && PyModule_AddStringConstant(module, "stamp", STAMP))

@@ -219,6 +219,9 @@ int add_columns(PyObject *module);
 /* protobuf_text.c */
 int add_protobuf_text(PyObject *module);
 
+/* frame_gate.c */
+int add_gate(PyObject *module);
+
 /* short_way_receiver.c */
 int add_relay(PyObject *module);
 

@@ -6,6 +6,7 @@
 
 typedef struct {
     PyObject_HEAD
+    vectorcallfunc call;
     ShortWay *way;
     NumbersOf numbers_of;
     DirectPublisher *direct;
@@ -16,6 +17,8 @@ typedef struct {
     PyObject *message;      /* the session's: bytes -> None */
     PyObject *failed;       /* Exception -> None */
 } ShortWayReceiver;
+
+static PyObject *relay_call(PyObject *self, PyObject *const *arguments, size_t count, PyObject *names);
 
 static PyObject *
 relay_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords))
@@ -35,6 +38,7 @@ relay_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords)
     ShortWayReceiver *relay = (ShortWayReceiver *)type->tp_alloc(type, 0);
     if (!relay)
         return NULL;
+    relay->call = relay_call;
     relay->way = (ShortWay *)Py_NewRef(way);
     relay->numbers_of = (NumbersOf){Py_NewRef(books), Py_NewRef(tops), Py_NewRef(trades)};
     relay->direct = (DirectPublisher *)Py_NewRef(direct);
@@ -103,12 +107,16 @@ tell_failed(ShortWayReceiver *relay)
     return answer;
 }
 
+/* (frame) -> None */
 static PyObject *
-relay_call(ShortWayReceiver *relay, PyObject *arguments, PyObject *Py_UNUSED(keywords))
+relay_call(PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
 {
-    PyObject *frame, *route = NULL, *value = NULL;
-    if (!PyArg_ParseTuple(arguments, "S", &frame))
+    ShortWayReceiver *relay = (ShortWayReceiver *)self;
+    if (PyVectorcall_NARGS(count) != 1 || names || !PyBytes_Check(*arguments)) {
+        PyErr_SetString(PyExc_TypeError, "a frame's bytes are expected");
         return NULL;
+    }
+    PyObject *frame = *arguments, *route = NULL, *value = NULL;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     long long us = (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000, last = relay->clock->value;
@@ -148,13 +156,18 @@ relay_call(ShortWayReceiver *relay, PyObject *arguments, PyObject *Py_UNUSED(key
 int
 add_relay(PyObject *module)
 {
+    static PyMemberDef members[] = {
+        {"__vectorcalloffset__", T_PYSSIZET, offsetof(ShortWayReceiver, call), READONLY, NULL},
+        {NULL, 0, 0, 0, NULL},
+    };
     static PyType_Slot slots[] = {
-        {Py_tp_new, relay_new},     {Py_tp_dealloc, relay_free}, {Py_tp_traverse, relay_traverse},
-        {Py_tp_clear, relay_drop},  {Py_tp_call, relay_call},    {0, NULL},
+        {Py_tp_new, relay_new},     {Py_tp_dealloc, relay_free},        {Py_tp_traverse, relay_traverse},
+        {Py_tp_clear, relay_drop},  {Py_tp_call, PyVectorcall_Call},    {Py_tp_members, members},
+        {0, NULL},
     };
     static PyType_Spec spec = {
         .name = "tickwire._native.ShortWayReceiver", .basicsize = sizeof(ShortWayReceiver),
-        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, .slots = slots,
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL, .slots = slots,
     };
     return add_type(module, "ShortWayReceiver", &spec) ? 0 : -1;
 }

@@ -24,6 +24,7 @@ from picows import (
 
 from tickwire.errors import ConnectionLost
 from tickwire.exchanges.contract import Frames
+from tickwire.wire.frame_gate import FrameGate
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +49,7 @@ class Connection(WSListener):
     """One connection, from :meth:`open` to :meth:`closed`, whichever side ends it.
 
     *message* takes messages instead of the receiver's own method: those of the kinds in *frames*. None is longer
-    than *max_bytes*, whether it comes in one frame or in fragments. ``last_frame`` is the monotonic time of the last
-    frame of any kind, pings and pongs included.
+    than *max_bytes*, whether it comes in one frame or in fragments.
     """
 
     def __init__(
@@ -61,18 +61,19 @@ class Connection(WSListener):
     ) -> None:
         self._receiver, self._max_bytes = receiver, max_bytes
         self._kinds = _KINDS[frames]
-        self._message = message or receiver.message
+        # Open where nothing is in the way of a whole message. An attribute, because picows would make a bound method
+        # of ours for each frame.
+        self._gate = FrameGate(self._kinds, max_bytes, message or receiver.message, self._rare)
+        self.on_ws_frame = self._gate  # type: ignore[method-assign, assignment]
         self._transport: WSTransport | None = None
         self._parts = bytearray()  # of a fragmented message
         self._parts_type: WSMsgType | None = None
         # Read before a pause and not handed over: picows' buffer grows with what comes at once, to megabytes.
         self._held: deque[tuple[WSMsgType, bool, bytes]] = deque()
         self._held_since = 0.0
-        self._plain = True  # nothing of all this is in the way of a whole message
         self._given_up: ConnectionLost | None = None
         self._socket: socket.socket | None = None
         self.paused = False
-        self.last_frame = monotonic()
 
     # Called by picows
 
@@ -81,15 +82,6 @@ class Connection(WSListener):
         self._transport = transport
         if self.paused:
             transport.underlying_transport.pause_reading()
-
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """Hand over a whole message, the only thing that comes often."""
-        self.last_frame = monotonic()
-        kind = frame.msg_type
-        if self._plain and kind in self._kinds and frame.fin and frame.payload_size <= self._max_bytes:
-            self._message(frame.get_payload_as_bytes())
-        elif self._given_up is None:
-            self._rare(transport, frame)
 
     def pause_writing(self) -> None:
         """Give up: we write little, and a server that lets even this pile up makes us answer but does not read."""
@@ -124,7 +116,7 @@ class Connection(WSListener):
             raise ConnectionLost("connect", f"{type(e).__name__}: {e}") from e
         if self._transport is None:  # picows says nothing when the server hangs up during the handshake
             raise ConnectionLost("connect", "the server closed the connection during the handshake")
-        self.last_frame = monotonic()
+        self._gate.last_frame = monotonic()
 
     async def _open_socket(self, url: WSParsedURL) -> socket.socket:
         """Connect to the first address that answers, and keep the socket, so that a handshake can be broken off."""
@@ -148,6 +140,11 @@ class Connection(WSListener):
         raise failure
 
     @property
+    def last_frame(self) -> float:
+        """The monotonic time of the last frame of any kind, pings and pongs included."""
+        return self._gate.last_frame
+
+    @property
     def is_open(self) -> bool:
         """Whether the socket is connected."""
         return self._transport is not None and not self._transport.is_disconnected
@@ -159,7 +156,7 @@ class Connection(WSListener):
 
     def hand_to(self, message: Callable[[bytes], None]) -> None:
         """Let *message* take the messages from now on, and those that are kept."""
-        self._message = message
+        self._gate.message = message
 
     def ping(self) -> None:
         """Send the WebSocket's own ping."""
@@ -176,7 +173,7 @@ class Connection(WSListener):
     def resume(self) -> None:
         """Hand over what was kept, and read again. The pause does not count as silence."""
         self.paused = False
-        self.last_frame = monotonic()
+        self._gate.last_frame = monotonic()
         while self._held and not self.paused and self._given_up is None:
             self._take(*self._held.popleft())
         self._look()
@@ -243,8 +240,10 @@ class Connection(WSListener):
         return ConnectionLost("protocol", text)
 
     def _rare(self, transport: WSTransport, frame: WSFrame) -> None:
-        """Everything but a whole message of a kind that carries data."""
+        """Everything but a whole message that nothing is in the way of."""
         kind = frame.msg_type
+        if self._given_up is not None:
+            return
         if kind == WSMsgType.PING:
             transport.send_pong(frame.get_payload_as_bytes())
         elif kind == WSMsgType.CLOSE:
@@ -261,12 +260,12 @@ class Connection(WSListener):
     def _look(self) -> None:
         """Tell whether whole messages may go the direct way."""
         in_the_way = self.paused or self._held or self._parts_type is not None or self._given_up is not None
-        self._plain = not in_the_way
+        self._gate.open = not in_the_way
 
     def _take(self, kind: WSMsgType, fin: bool, payload: bytes) -> None:
         """Take a frame of a message, a whole message if it is one."""
         if kind in self._kinds and fin and self._parts_type is None and len(payload) <= self._max_bytes:
-            self._message(payload)
+            self._gate.message(payload)
         else:
             self._fragment(kind, fin, payload)
             self._look()
@@ -288,7 +287,7 @@ class Connection(WSListener):
         self._parts.clear()
         self._parts_type = None
         if kind in self._kinds:
-            self._message(message)
+            self._gate.message(message)
         elif kind == WSMsgType.BINARY:
             self._receiver.rejected("binary", f"a binary message of {len(message)} bytes")
         else:
