@@ -73,8 +73,9 @@ raise_kafka(int code, const char *before, const char *words, int is_fatal)
 static int
 carry_out_report(RecordProducer *producer, const Note *note)
 {
-    InFlight *entry = producer->slots[note->slot];
-    producer->slots[note->slot] = NULL;
+    InFlight *entry = producer->slots[note->slot].entry;
+    PyObject *value = producer->slots[note->slot].value;
+    producer->slots[note->slot] = (Slot){NULL, NULL};
     producer->free_slots[producer->free_count++] = note->slot;
     int failed;
     if (!note->code)

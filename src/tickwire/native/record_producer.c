@@ -1,8 +1,9 @@
 /* A producer of librdkafka's without an object of Python's for its messages and reports: the compiled form of
  * RecordProducer in kafka/producing/record_producer.py.
  *
- * A message carries the number of a slot, where the entry is that it was made of; what is left in slots when the client
- * is destroyed, which reports on nothing then, is let go.
+ * A message carries the number of a slot, where the entry and the value are that it was made of; what is left in slots
+ * when the client is destroyed, which reports on nothing then, is let go. The library copies no value: it may use the
+ * bytes until it has reported on the message (rd_kafka_produce in rdkafka.h), and they are in the slot until then.
  */
 #include "record_producer.h"
 
@@ -22,7 +23,7 @@ grow(RecordProducer *producer)
     Note *notes = PyMem_Realloc(producer->notes, (count + MOST_REMARKS + 1) * sizeof *notes);
     if (notes)
         producer->notes = notes;
-    InFlight **slots = PyMem_Realloc(producer->slots, count * sizeof *slots);
+    Slot *slots = PyMem_Realloc(producer->slots, count * sizeof *slots);
     if (slots)
         producer->slots = slots;
     size_t *free_slots = PyMem_Realloc(producer->free_slots, count * sizeof *free_slots);
@@ -33,7 +34,7 @@ grow(RecordProducer *producer)
         return -1;
     }
     for (size_t slot = count; slot-- > producer->slot_count;) {
-        slots[slot] = NULL;
+        slots[slot] = (Slot){NULL, NULL};
         free_slots[producer->free_count++] = slot;
     }
     producer->slot_count = count;
@@ -110,11 +111,11 @@ producer_send(RecordProducer *producer, InFlight *entry, PyObject *topic, PyObje
     size_t slot = producer->free_slots[producer->free_count - 1];
     int error = rdk.producev(producer->client, V_TOPIC_HANDLE, handle, V_VALUE, PyBytes_AS_STRING(value),
                              (size_t)PyBytes_GET_SIZE(value), V_KEY, PyBytes_AS_STRING(key),
-                             (size_t)PyBytes_GET_SIZE(key), V_FLAGS, COPY, V_TIMESTAMP, (int64_t)timestamp_ms, V_HEADERS,
+                             (size_t)PyBytes_GET_SIZE(key), V_FLAGS, NO_COPY, V_TIMESTAMP, (int64_t)timestamp_ms, V_HEADERS,
                              made, V_OPAQUE, (void *)slot, V_END);
     if (!error) {
         producer->free_count--;
-        producer->slots[slot] = (InFlight *)Py_NewRef(entry);
+        producer->slots[slot] = (Slot){(InFlight *)Py_NewRef(entry), Py_NewRef(value)};
         return 0;
     }
     rdk.headers_destroy(made); /* which it takes only with the message */
@@ -240,8 +241,10 @@ producer_free(RecordProducer *producer)
         Py_DECREF(producer->topics[i].name);
     for (size_t i = producer->carried_out; i < producer->note_count; i++)
         free(producer->notes[i].words);
-    for (size_t i = 0; i < producer->slot_count; i++)
-        Py_XDECREF(producer->slots[i]);
+    for (size_t i = 0; i < producer->slot_count; i++) {
+        Py_XDECREF(producer->slots[i].entry);
+        Py_XDECREF(producer->slots[i].value);
+    }
     PyMem_Free(producer->topics);
     PyMem_Free(producer->notes);
     PyMem_Free(producer->slots);

@@ -20,11 +20,16 @@ typedef struct {
     void *handle;
 } Topic;
 
+typedef struct { /* a message that is not reported on; NULL where free */
+    InFlight *entry;
+    PyObject *value; /* whose bytes the library reads until it reports */
+} Slot;
+
 struct RecordProducer {
     PyObject_HEAD
     void *client;
     PyObject *error_cb, *logger; /* may be NULL */
-    InFlight **slots;            /* NULL where free */
+    Slot *slots;
     size_t *free_slots, slot_count, free_count;
     Note *notes; /* there is room for a report from every slot, for the most remarks, and for the loss */
     size_t note_count, carried_out, remarks;
