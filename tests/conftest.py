@@ -4,6 +4,7 @@ Tests of the mark ``kafka`` take the fixture ``kafka`` (shared, no faults) or ``
 TICKWIRE_TEST_BROKERS=host:port lets ``kafka`` be any cluster; TICKWIRE_REQUIRE_KAFKA=1 makes a missing Kafka a failure.
 """
 
+import logging
 import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,8 +15,10 @@ import pytest
 from hypothesis import settings
 
 from brokers import CACHE, NO_KAFKA, Kafka, StartApache, skip_without
+from kafka.mock_cluster import MockCluster
 from tickwire.broker import ApacheCluster, EmbeddedBroker, java_and_maven_missing
 from tickwire.broker.process import visible_nodes
+from tickwire.config.kafka_config import KafkaConfig
 from tickwire.wire import backoff
 
 TESTS = Path(__file__).parent
@@ -110,6 +113,25 @@ def embedded() -> Iterator[EmbeddedBroker]:
     """The embedded broker, the same for all tests."""
     with EmbeddedBroker(port=0) as broker:
         yield broker
+
+
+@pytest.fixture
+def mock() -> Iterator[MockCluster]:
+    """The Kafka that is inside librdkafka, this test's own, with the topics of the default settings."""
+    with MockCluster() as cluster:
+        for topic in KafkaConfig().topics:
+            cluster.create_topic(topic, 2)
+        yield cluster
+
+
+@pytest.fixture
+def own_logging() -> Iterator[None]:
+    """Undo what a command that runs here sets up for the logs of its process."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import signal
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from subprocess import Popen
@@ -22,7 +22,6 @@ from support import aeventually, eventually, free_port
 from tickwire.broker import EmbeddedBroker, MemoryRegistry
 from tickwire.cli.health import Health, consumer_troubles, producer_troubles
 from tickwire.config.environment import for_child
-from tickwire.config.kafka_config import KafkaConfig
 from tickwire.metrics_page import Page, read_page
 from tickwire.simulator.server import SimulatedExchange
 
@@ -36,14 +35,6 @@ def ask(port: int, what: str) -> tuple[int, str]:
         return e.code, e.read().decode()
     except OSError:
         return 0, ""
-
-
-@pytest.fixture
-def mock() -> Iterator[MockCluster]:
-    with MockCluster() as cluster:
-        for topic in KafkaConfig().topics:
-            cluster.create_topic(topic, 2)
-        yield cluster
 
 
 def start(command: str, port: int, folder: Path, **settings: str) -> Popen[bytes]:

@@ -13,13 +13,12 @@ from tickwire.errors import UsageError
 LEVELS = ("debug", "info", "warning", "error")
 
 
+pytestmark = pytest.mark.usefixtures("own_logging")
+
+
 @pytest.fixture(autouse=True)
-def _own_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+def _quiet_library() -> Iterator[None]:
     yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
     logging.getLogger("picows").setLevel(logging.NOTSET)
 
 

@@ -1,9 +1,7 @@
 """The command line itself: version, help, and one form for everything that is wrong with the arguments."""
 
-import logging
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,14 +10,7 @@ from tickwire import __version__, compiled
 from tickwire.cli import consume, produce
 from tickwire.cli.main import main
 
-
-@pytest.fixture(autouse=True)
-def _own_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
+pytestmark = pytest.mark.usefixtures("own_logging")
 
 
 def run(*arguments: str) -> int | str | None:

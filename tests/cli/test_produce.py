@@ -37,18 +37,15 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
 
 
 @pytest.fixture
-def settings(exchange: Exchange, tmp_path: Path) -> Iterator[dict[str, str]]:
-    with MockCluster() as mock:
-        for topic in KafkaConfig().topics:
-            mock.create_topic(topic, 2)
-        yield {
-            "KAFKA_ENABLED": "true",
-            "KAFKA_BROKERS": mock.bootstrap,
-            "KAFKA_METRICS_ENABLED": "true",
-            "KAFKA_METRICS_PORT": str(free_port()),
-            "KAFKA_SPILL_DIR": str(tmp_path / "spill"),
-            **exchange.settings(),
-        }
+def settings(exchange: Exchange, mock: MockCluster, tmp_path: Path) -> dict[str, str]:
+    return {
+        "KAFKA_ENABLED": "true",
+        "KAFKA_BROKERS": mock.bootstrap,
+        "KAFKA_METRICS_ENABLED": "true",
+        "KAFKA_METRICS_PORT": str(free_port()),
+        "KAFKA_SPILL_DIR": str(tmp_path / "spill"),
+        **exchange.settings(),
+    }
 
 
 def test_the_log_is_what_tickwire_has_to_say_and_every_line_is_json(settings: dict[str, str], tmp_path: Path) -> None:

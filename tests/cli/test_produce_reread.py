@@ -11,7 +11,6 @@ import pytest
 from faults.programs import Exchange, Program
 from kafka.mock_cluster import MockCluster
 from support import free_port
-from tickwire.config.kafka_config import KafkaConfig
 from tickwire.signals import Hangups
 
 
@@ -22,21 +21,18 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
 
 
 @pytest.fixture
-def settings(exchange: Exchange, tmp_path: Path) -> Iterator[dict[str, str]]:
-    with MockCluster() as mock:
-        for topic in KafkaConfig().topics:
-            mock.create_topic(topic, 2)
-        feed = exchange.settings()
-        del feed["FEED_SYMBOLS"]
-        yield {
-            "KAFKA_ENABLED": "true",
-            "KAFKA_BROKERS": mock.bootstrap,
-            "KAFKA_METRICS_ENABLED": "true",
-            "KAFKA_METRICS_PORT": str(free_port()),
-            "KAFKA_SPILL_DIR": str(tmp_path / "spill"),
-            "TICKWIRE_CONFIG": str(tmp_path / "tickwire.toml"),
-            **feed,
-        }
+def settings(exchange: Exchange, mock: MockCluster, tmp_path: Path) -> dict[str, str]:
+    feed = exchange.settings()
+    del feed["FEED_SYMBOLS"]
+    return {
+        "KAFKA_ENABLED": "true",
+        "KAFKA_BROKERS": mock.bootstrap,
+        "KAFKA_METRICS_ENABLED": "true",
+        "KAFKA_METRICS_PORT": str(free_port()),
+        "KAFKA_SPILL_DIR": str(tmp_path / "spill"),
+        "TICKWIRE_CONFIG": str(tmp_path / "tickwire.toml"),
+        **feed,
+    }
 
 
 def want(folder: Path, *names: str) -> None:

@@ -1,7 +1,6 @@
 """``tickwire schemas`` on a registry in memory; what registries answer is tested beside the client."""
 
 import json
-import logging
 from collections.abc import Iterator
 
 import pytest
@@ -17,13 +16,7 @@ SUBJECTS = ["ticks.v1.raw-value", "orderbook.v1.raw-value", "trades.v1.raw-value
 TICKS = SUBJECTS[0]
 
 
-@pytest.fixture(autouse=True)
-def _own_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
+pytestmark = pytest.mark.usefixtures("own_logging")
 
 
 @pytest.fixture

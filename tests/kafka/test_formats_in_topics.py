@@ -2,7 +2,6 @@
 
 import base64
 import json
-import logging
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,15 +107,6 @@ def test_a_topic_that_goes_from_format_to_format_has_its_book_rebuilt(
     assert (state.jumps, rebuilt.valid) == (0, True)
     assert rebuilt.book is not None
     assert rebuilt.book.bids.top() == [*BOOK.bids, ("64002", "1.50"), ("64001", "1.50")]
-
-
-@pytest.fixture
-def own_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def run(*arguments: str) -> int | str | None:

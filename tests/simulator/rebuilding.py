@@ -1,4 +1,7 @@
-"""Plain clients that rebuild order books by the exchanges' documented rules, sharing no code with the package."""
+"""Plain clients that rebuild order books by the exchanges' documented rules, sharing no code with the package.
+
+And what they have to come to: the books of a simulated market.
+"""
 
 import json
 import zlib
@@ -6,7 +9,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from tickwire.simulator.market import Book
+
 Levels = dict[Decimal, tuple[str, str]]
+
+
+def true_levels(book: Book, depth: int = 400) -> dict[str, list[list[str]]]:
+    """A market's own book, as text."""
+    text, sides = book.instrument, (("bids", book.bids), ("asks", book.asks))
+    return {name: [[text.price(t), text.size(n)] for t, n in side.top(depth)] for name, side in sides}
 
 
 def change(side: Levels, levels: list[list[str]]) -> None:

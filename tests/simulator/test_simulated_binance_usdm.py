@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.rebuilding import Sides
+from simulator.rebuilding import Sides, true_levels
 from tickwire.simulator.dialect import Conversation
 from tickwire.simulator.dialects.binance_usdm import Dialect
-from tickwire.simulator.market import Book
 
 NOW = 1_700_000_000_123_456
 
@@ -35,12 +34,6 @@ def events(exchange: Dialect, steps: int = 1) -> list[Any]:
 def snapshot(exchange: Dialect, limit: int = 1000) -> Any:
     query = {"symbol": "BTCUSDT", "limit": str(limit)}
     return json.loads(exchange.rest("/fapi/v1/depth", query, NOW, stale=False).body)
-
-
-def true_levels(book: Book) -> dict[str, list[list[str]]]:
-    text = book.instrument
-    sides = (("bids", book.bids), ("asks", book.asks))
-    return {name: [[text.price(t), text.size(n)] for t, n in side.top(400)] for name, side in sides}
 
 
 @settings(max_examples=20, deadline=None)

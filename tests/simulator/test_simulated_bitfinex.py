@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.rebuilding import Sides, exact
+from simulator.rebuilding import Sides, exact, true_levels
 from tickwire.simulator.dialect import Conversation
 from tickwire.simulator.dialects.bitfinex import Dialect
-from tickwire.simulator.market import Book
 
 NOW = 1_700_000_000_123_456
 
@@ -27,12 +26,6 @@ def opened(exchange: Dialect) -> Conversation:
 
 def ask(session: Conversation, event: str, **fields: Any) -> list[Any]:
     return [exact(text) for text in session.receive(json.dumps({"event": event, **fields}), NOW)]
-
-
-def true_levels(book: Book, depth: int) -> dict[str, list[list[str]]]:
-    text = book.instrument
-    sides = (("bids", book.bids), ("asks", book.asks))
-    return {name: [[text.price(t), text.size(n)] for t, n in side.top(depth)] for name, side in sides}
 
 
 def apply(sides: Sides, entries: list[list[str]]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.rebuilding import Sides
+from simulator.rebuilding import Sides, true_levels
 from tickwire.simulator.dialect import Conversation
 from tickwire.simulator.dialects.bitget import Dialect
 
@@ -38,14 +38,13 @@ def test_a_client_that_follows_the_documentation_gets_the_exact_books(seed: int)
     assert (first["action"], whole["pseq"]) == ("snapshot", 0)
     mine, last = Sides(), whole["seq"]
     mine.apply(whole["bids"], whole["asks"])
-    text, sides = true.instrument, (("bids", true.bids), ("asks", true.asks))
     for _ in range(60):
         (message,) = exchange.advance(true, NOW)
         (change,) = json.loads(message.text)["data"]
         assert change["pseq"] == last
         last = change["seq"]
         mine.apply(change["bids"], change["asks"])
-        assert mine.top(400) == {n: [[text.price(t), text.size(s)] for t, s in side.top(400)] for n, side in sides}
+        assert mine.top(400) == true_levels(true)
 
 
 def test_the_best_prices_and_trades_say_what_the_market_did() -> None:

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.rebuilding import Sides
+from simulator.rebuilding import Sides, true_levels
 from tickwire.simulator.dialect import Conversation
 from tickwire.simulator.dialects import bybit, bybit_linear
 from tickwire.simulator.dialects.bybit import DEPTHS, Dialect
-from tickwire.simulator.market import Book
 
 NOW = 1_700_000_000_123_456
 
@@ -25,12 +24,6 @@ def opened(exchange: Dialect) -> Conversation:
 
 def ask(session: Conversation, op: str, *topics: str) -> list[Any]:
     return [json.loads(text) for text in session.receive(json.dumps({"op": op, "args": topics, "req_id": "7"}), NOW)]
-
-
-def true_levels(book: Book, depth: int) -> dict[str, list[list[str]]]:
-    text = book.instrument
-    sides = (("bids", book.bids), ("asks", book.asks))
-    return {name: [[text.price(t), text.size(n)] for t, n in side.top(depth)] for name, side in sides}
 
 
 @settings(max_examples=30, deadline=None)

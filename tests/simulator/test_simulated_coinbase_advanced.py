@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.rebuilding import Sides
+from simulator.rebuilding import Sides, true_levels
 from tickwire.simulator.dialect import Conversation
 from tickwire.simulator.dialects.coinbase_advanced import Dialect
 
@@ -44,14 +44,13 @@ def test_a_client_that_follows_the_documentation_gets_the_exact_books(seed: int)
     assert (first["channel"], first["events"][0]["type"]) == ("l2_data", "snapshot")
     mine, last = Sides(), carried["sequence_num"]
     applied(mine, first["events"][0])
-    text, sides = true.instrument, (("bids", true.bids), ("asks", true.asks))
     for _ in range(60):
         for message in exchange.advance(true, NOW):
             change = json.loads(message.text)
             last += 1
             assert change["sequence_num"] == last
             applied(mine, change["events"][0])
-        assert mine.top(400) == {n: [[text.price(t), text.size(s)] for t, s in side.top(400)] for n, side in sides}
+        assert mine.top(400) == true_levels(true)
 
 
 def test_each_session_has_its_own_numbers_over_all_channels() -> None:

@@ -8,10 +8,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.rebuilding import Sides
+from simulator.rebuilding import Sides, true_levels
 from tickwire.simulator.dialect import Conversation
 from tickwire.simulator.dialects.coinbase_exchange import Dialect
-from tickwire.simulator.market import Book
 
 NOW = 1_700_000_000_123_456
 
@@ -25,12 +24,6 @@ def opened(exchange: Dialect) -> Conversation:
     session = exchange.open("/", {})
     assert session is not None
     return session
-
-
-def true_levels(book: Book) -> dict[str, list[list[str]]]:
-    text = book.instrument
-    sides = (("bids", book.bids), ("asks", book.asks))
-    return {name: [[text.price(t), text.size(n)] for t, n in side.top(400)] for name, side in sides}
 
 
 @settings(max_examples=30, deadline=None)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.rebuilding import Sides
+from simulator.rebuilding import Sides, true_levels
 from tickwire.simulator.dialect import Conversation
 from tickwire.simulator.dialects.crypto_com import DEPTHS, Dialect
 
@@ -46,14 +46,13 @@ def test_a_client_that_follows_the_documentation_gets_the_exact_books(seed: int,
     (whole,) = first["result"]["data"]
     mine, last = Sides(), whole["u"]
     applied(mine, whole)
-    text, sides = true.instrument, (("bids", true.bids), ("asks", true.asks))
     for _ in range(60):
         (message,) = exchange.advance(true, NOW)
         (change,) = json.loads(message.text)["result"]["data"]
         assert change["pu"] == last
         last = change["u"]
         applied(mine, change["update"])
-        assert mine.top(400) == {n: [[text.price(t), text.size(s)] for t, s in side.top(depth)] for n, side in sides}
+        assert mine.top(400) == true_levels(true, depth)
 
 
 def test_tickers_and_trades_say_what_the_market_did() -> None:

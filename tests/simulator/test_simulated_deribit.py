@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.rebuilding import Sides, exact
+from simulator.rebuilding import Sides, exact, true_levels
 from tickwire.simulator.dialect import Conversation
 from tickwire.simulator.dialects.deribit import Dialect
 
@@ -53,8 +53,7 @@ def test_a_client_that_follows_the_documentation_gets_the_exact_books(seed: int)
             assert (data["type"], data["prev_change_id"]) == ("change", last)
             last = data["change_id"]
             apply(mine, data, known)
-        text, sides = book.instrument, (("bids", book.bids), ("asks", book.asks))
-        assert mine.top(400) == {n: [[text.price(t), text.size(s)] for t, s in side.top(400)] for n, side in sides}
+        assert mine.top(400) == true_levels(book)
 
 
 def test_quotes_and_trades_say_what_the_market_did() -> None:

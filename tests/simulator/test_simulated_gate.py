@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.rebuilding import Sides
+from simulator.rebuilding import Sides, true_levels
 from tickwire.simulator.dialect import Conversation
 from tickwire.simulator.dialects.gate import Dialect
 
@@ -42,12 +42,7 @@ def test_a_client_that_follows_the_documentation_gets_the_exact_books(seed: int,
             assert "full" not in change
             last = change["u"]
             mine.apply(change.get("b", []), change.get("a", []))
-        text = book.instrument
-        true = {
-            n: [[text.price(t), text.size(s)] for t, s in side.top(depth)]
-            for n, side in (("bids", book.bids), ("asks", book.asks))
-        }
-        assert mine.top(1000) == true
+        assert mine.top(1000) == true_levels(book, depth)
 
 
 def test_tickers_and_trades_say_what_the_market_did() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.rebuilding import Sides
+from simulator.rebuilding import Sides, true_levels
 from tickwire.simulator.dialect import Conversation
 from tickwire.simulator.dialects.gemini import Dialect
 
@@ -39,14 +39,13 @@ def test_a_client_that_follows_the_documentation_gets_the_exact_books(seed: int)
     assert first["U"] == first["u"]
     mine, last = Sides(), first["u"]
     mine.apply(first["b"], first["a"])
-    text, sides = true.instrument, (("bids", true.bids), ("asks", true.asks))
     for _ in range(60):
         (message,) = exchange.advance(true, NOW)
         change = json.loads(message.text)
         assert (change["U"], change["E"]) == (last + 1, NOW * 1000)
         last = change["u"]
         mine.apply(change["b"], change["a"])
-        assert mine.top(400) == {n: [[text.price(t), text.size(s)] for t, s in side.top(400)] for n, side in sides}
+        assert mine.top(400) == true_levels(true)
 
 
 def test_without_the_address_asking_for_it_no_snapshot_comes() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.rebuilding import Sides, exact
+from simulator.rebuilding import Sides, exact, true_levels
 from tickwire.simulator.dialect import Conversation
 from tickwire.simulator.dialects.htx import Dialect
 
@@ -50,8 +50,7 @@ def test_a_client_that_follows_the_documentation_gets_the_exact_books(seed: int)
             assert tick["prevSeqNum"] == last
             last = tick["seqNum"]
             mine.apply(*(written(tick[side]) for side in ("bids", "asks")))
-        text, sides = book.instrument, (("bids", book.bids), ("asks", book.asks))
-        assert mine.top(400) == {n: [[text.price(t), text.size(s)] for t, s in side.top(150)] for n, side in sides}
+        assert mine.top(400) == true_levels(book, 150)
 
 
 def test_small_numbers_have_exponents() -> None:

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from simulator.rebuilding import KrakenBook, exact
+from simulator.rebuilding import KrakenBook, exact, true_levels
 from tickwire.simulator.dialect import Conversation, Message
 from tickwire.simulator.dialects.kraken import DEPTHS, Dialect
-from tickwire.simulator.market import Book
 
 NOW = 1_700_000_000_123_456
 
@@ -30,12 +29,6 @@ def ask(session: Conversation, method: str = "subscribe", **params: Any) -> list
 
 def run(exchange: Dialect, steps: int) -> list[Message]:
     return [m for _ in range(steps) for m in exchange.advance(exchange.market.pick(), NOW)]
-
-
-def true_levels(book: Book, depth: int) -> dict[str, list[list[str]]]:
-    text = book.instrument
-    sides = (("bids", book.bids), ("asks", book.asks))
-    return {name: [[text.price(t), text.size(n)] for t, n in side.top(depth)] for name, side in sides}
 
 
 @settings(max_examples=60, deadline=None)

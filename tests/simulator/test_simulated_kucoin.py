@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.rebuilding import Sides
+from simulator.rebuilding import Sides, true_levels
 from tickwire.simulator.dialect import Conversation
 from tickwire.simulator.dialects.kucoin import Dialect
 
@@ -44,8 +44,7 @@ def test_a_client_that_follows_the_documentation_gets_the_exact_books(seed: int)
             assert (change["t"], change["d"]["O"]) == ("delta", last + 1)
             last = change["d"]["C"]
             mine.apply(*([level for level in change["d"][side] if level[0] != "0"] for side in ("b", "a")))
-        text, sides = book.instrument, (("bids", book.bids), ("asks", book.asks))
-        assert mine.top(400) == {n: [[text.price(t), text.size(s)] for t, s in side.top(400)] for n, side in sides}
+        assert mine.top(400) == true_levels(book)
 
 
 def test_tickers_and_trades_say_what_the_market_did() -> None:

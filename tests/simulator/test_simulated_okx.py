@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.rebuilding import Sides
+from simulator.rebuilding import Sides, true_levels
 from tickwire.simulator.dialect import Conversation
 from tickwire.simulator.dialects.okx import BOOKS_PATH, Dialect
-from tickwire.simulator.market import Book
 
 NOW = 1_700_000_000_123_456
 
@@ -30,12 +29,6 @@ def ask(session: Conversation, *args: tuple[str, str], op: str = "subscribe") ->
 
 def applied(sides: Sides, data: dict[str, Any]) -> None:
     sides.apply(*([level[:2] for level in data[side]] for side in ("bids", "asks")))
-
-
-def true_levels(book: Book) -> dict[str, list[list[str]]]:
-    text = book.instrument
-    sides = (("bids", book.bids), ("asks", book.asks))
-    return {name: [[text.price(t), text.size(n)] for t, n in side.top(400)] for name, side in sides}
 
 
 @settings(max_examples=30, deadline=None)

@@ -1,7 +1,7 @@
 """Handlers that take batches: what they get, what is committed, and what becomes of a record that spoils a batch."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -16,12 +16,6 @@ from tickwire.kafka.consuming.consumer import run_kafka_consumer
 from tickwire.kafka.received import ReceivedRecord
 
 MANY = [b"%d" % i for i in range(100)]
-
-
-@pytest.fixture
-def mock() -> Iterator[MockCluster]:
-    with MockCluster() as cluster:
-        yield cluster
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,6 @@ from tickwire.kafka.producing.ledger import TopicAccount
 from tickwire.kafka.producing.publisher import Publisher
 
 LEVELS = 40_000  # of a snapshot that is larger than the least queue
-
-
-@pytest.fixture
-def mock() -> Iterator[MockCluster]:
-    with MockCluster() as cluster:
-        yield cluster
 
 
 def made(mock: MockCluster, unique: str, folder: Path, **values: Any) -> KafkaConfig:

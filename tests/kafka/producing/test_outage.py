@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,12 +39,6 @@ from tickwire.kafka.producing.ledger import TopicAccount
 from tickwire.kafka.producing.publisher import Publisher
 
 SYMBOLS = ("A-USDT", "B-USDT", "C-USDT")
-
-
-@pytest.fixture
-def mock() -> Iterator[MockCluster]:
-    with MockCluster() as cluster:
-        yield cluster
 
 
 def made(mock: MockCluster, unique: str, folder: Path, **values: Any) -> KafkaConfig:

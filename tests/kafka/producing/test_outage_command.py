@@ -7,12 +7,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from kafka.mock_cluster import MockCluster
 from kafka.publishing import numbers_of
@@ -22,14 +20,6 @@ from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka.producing.ledger import OUTCOMES
 from tickwire.signals import TOGETHER_S
 from tickwire.simulator.server import SimulatedExchange
-
-
-@pytest.fixture
-def mock() -> Iterator[MockCluster]:
-    with MockCluster() as cluster:
-        for topic in KafkaConfig().topics:
-            cluster.create_topic(topic, 2)
-        yield cluster
 
 
 class Produce:

@@ -1,7 +1,6 @@
 """Every event ends once and is counted; on a mock cluster that fails on demand."""
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 from confluent_kafka import KafkaError
@@ -20,12 +19,6 @@ from tickwire.kafka.producing.publisher import Publisher
 TOO_LARGE = KafkaError.MSG_SIZE_TOO_LARGE
 LITTLE = {"queue_max_bytes": 1 << 20}  # for a snapshot of 40,000 levels a side it is too little
 BLOCK = {"when_full_ticker": "block", "when_full_orderbook": "block"}
-
-
-@pytest.fixture
-def mock() -> Iterator[MockCluster]:
-    with MockCluster() as cluster:
-        yield cluster
 
 
 each_kind = pytest.mark.parametrize("kind", [Publisher, MemoryPublisher])

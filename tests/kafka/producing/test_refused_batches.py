@@ -1,7 +1,6 @@
 """Kafka refuses a batch, not a record: what was fine in it is stored all the same, and in order."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,12 +27,6 @@ HOUR_US = 3600 * 1_000_000
 TOO_LARGE, INVALID = KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD
 TOGETHER = {"linger_ms": 300}  # so that what is published at once is one batch
 KEPT = {"when_full_ticker": "block"}  # while a producer is replaced
-
-
-@pytest.fixture
-def mock() -> Iterator[MockCluster]:
-    with MockCluster() as cluster:
-        yield cluster
 
 
 def now_us() -> int:

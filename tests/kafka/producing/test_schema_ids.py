@@ -30,12 +30,6 @@ def memory() -> Iterator[MemoryRegistry]:
         yield registry
 
 
-@pytest.fixture
-def mock() -> Iterator[MockCluster]:
-    with MockCluster() as cluster:
-        yield cluster
-
-
 def settings(memory: MemoryRegistry, tmp_path: Path, **values: Any) -> KafkaConfig:
     common: dict[str, Any] = {"schema_registry_url": memory.url, "ticker_format": "avro", "spill_dir": tmp_path}
     return KafkaConfig(**common | values)

@@ -1,6 +1,5 @@
 """Trades in an outage, on a mock cluster: each policy does what it says, and every trade is accounted for."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,6 @@ from tickwire.kafka.producing.flow import NullFlow
 from tickwire.kafka.producing.ledger import TopicAccount
 
 COUNT = 100
-
-
-@pytest.fixture
-def mock() -> Iterator[MockCluster]:
-    with MockCluster() as cluster:
-        yield cluster
 
 
 @pytest.mark.parametrize(("policy", "arrive"), [("spill", range(COUNT)), ("block", range(COUNT)), ("drop", range(20))])

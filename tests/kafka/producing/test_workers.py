@@ -26,14 +26,6 @@ STAGES = ("acknowledged", "conflated", "dropped", "failed", "spilled", "in_fligh
 
 
 @pytest.fixture
-def mock() -> Iterator[MockCluster]:
-    with MockCluster() as cluster:
-        for topic in KafkaConfig().topics:
-            cluster.create_topic(topic, 2)
-        yield cluster
-
-
-@pytest.fixture
 def exchange(tmp_path: Path) -> Iterator[Exchange]:
     with Exchange("binance", free_port(), tmp_path, symbols=SYMBOLS, rate=300) as running:
         yield running
