@@ -10,7 +10,7 @@ from tickwire.events.book import Book
 from tickwire.events.levels import decode_levels
 from tickwire.events.types import Level, OrderBook
 from tickwire.exchanges.contract import Output, Resync, Send, Symbol
-from tickwire.exchanges.kit import BookEvent, Follows, StreamedBook, WholeBook, by_previous, by_range, by_step, by_time
+from tickwire.exchanges.kit import BookEvent, Follows, StreamedBook, WholeBook, by_previous, by_range, by_step
 
 
 def again(symbol: Symbol) -> list[Output]:
@@ -210,12 +210,6 @@ class TestWhole:
         assert isinstance(delta, OrderBook)
         decode_levels(delta)
         assert (delta.action, delta.bids, delta.asks) == ("delta", [("4", "0"), ("3", "2")], [])
-
-    def test_what_is_older_than_the_book_is_ignored(self) -> None:
-        kept = WholeBook(BTC, messages(), again, follows=by_time)
-        kept.whole(BookEvent([("5", "1")], [], 10), 1)
-        assert kept.whole(BookEvent([("4", "1")], [], 9), 1) == []
-        assert levels(kept.current) == ([("5", "1")], [])
 
     def test_a_message_that_cannot_be_read_changes_nothing(self) -> None:
         kept = WholeBook(BTC, messages(), again)

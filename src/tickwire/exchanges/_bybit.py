@@ -35,7 +35,6 @@ from tickwire.exchanges.contract import Channel, Output, Symbol, decoded, malfor
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook, by_step
 
 _TICKER_MARK, _TRADE_MARK = b'"orderbook.1.', b'"publicTrade.'
-# As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
 _CHANGE_SHAPE = b'{"topic":"orderbook.$","ts":#x,"type":"delta","data":{"s":"$","b":=b,"a":=a,"u":#l,"seq":*},"cts":#m}'
 _BOOK, _OUR_NUMBER = re.compile(r"orderbook\.([0-9]{1,4})\.(.*)"), re.compile("[0-9]{1,9}")
 _SIDES: dict[str, TakerSide] = {"Buy": "buy", "Sell": "sell"}

@@ -46,7 +46,6 @@ _THEIRS: dict[Channel, str] = {"ticker": "bbo-tbt", "orderbook": "books", "trade
 _OURS: dict[str, Channel] = {
     **{theirs: ours for ours, theirs in _THEIRS.items()}, "tickers": "ticker", "books-l2-tbt": "orderbook",
 }  # fmt: skip
-# As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
 _CHANGE_SHAPE = (
     b'{"arg":{"channel":"books","instId":"$"},"action":"update","data":[{"asks":=a,"bids":=b,"ts":"#m","checksum":0,'
     b'"seqId":#l,"prevSeqId":#p}]}'

@@ -36,7 +36,6 @@ EXCHANGE = contract.Exchange(
 )
 
 _SNAPSHOTS = {100: 5, 1000: 50, 5000: 250}  # levels a side, weight
-# As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
 _TICKER_SHAPE = b'{"stream":"~@bookTicker","data":{"u":#,"s":"$","b":"%","B":"%","a":"%","A":"%"+}}'
 _DEPTH_SHAPE = b'{"stream":"~@depth@100ms","data":{"e":"depthUpdate","E":#m,"s":"$","U":#f,"u":#l,"b":=b,"a":=a+}}'
 _TRADE_SHAPE = b'{"stream":"~@trade","data":{"e":"trade","E":*,"s":"$","t":#,"p":"%","q":"%","T":#m,"m":<false|true>+}}'

@@ -43,7 +43,6 @@ EXCHANGE = contract.Exchange(
 
 _SNAPSHOTS = {50: 2, 1000: 20}  # levels a side, weight
 
-# As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
 _DEPTH_SHAPE = (
     b'{"stream":"~@depth@100ms","data":{"e":"depthUpdate","E":#m+,"s":"$"+,"U":#f,"u":#l,"pu":#p,"b":=b,"a":=a+}}'
 )

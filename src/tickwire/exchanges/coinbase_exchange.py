@@ -48,7 +48,6 @@ _KINDS: dict[str | None, Channel | None] = {
     "ticker": "ticker", "snapshot": "orderbook", "l2update": "orderbook", "match": "trade", "last_match": "trade",
     "subscriptions": None, "heartbeat": None, "error": None,
 }  # fmt: skip
-# As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
 _CHANGE_SHAPE = b'{"type":"l2update","product_id":"$","changes":=s,"time":"^"}'
 _TAKER: dict[str | None, TakerSide] = {"buy": "sell", "sell": "buy"}  # "side" is the maker's
 derive = named_by_rule(EXCHANGE.name, "{}-{}".format)

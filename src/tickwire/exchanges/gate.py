@@ -44,7 +44,6 @@ _CHANNELS: dict[str | None, Channel] = {name: channel for channel, name in _NAME
 _DUPLICATE = "Alert sub "  # how the refusal of a subscription begins that there is already
 
 
-# As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
 _CHANGE_SHAPE = (
     b'{"channel":"spot.obu","result":{"t":#m,"s":"ob.$","U":#f,"u":#l(,"b":=b)(,"a":=a)},"time_ms":*,"event":"update"}'
 )

@@ -45,7 +45,6 @@ _THEIRS: dict[Channel, str] = {"ticker": "bookTicker", "orderbook": "depth@100ms
 # The longest first: what ends with RLUSD or GUSD is quoted in it, but for PAXG-USD.
 _QUOTES = ("RLUSD", "GUSD", "USDT", "USDC", "USD", "EUR", "GBP", "SGD", "DAI", "BTC", "ETH", "BCH", "LTC", "FIL")
 _EXCEPT = {"PAXGUSD": ("PAXG", "USD")}
-# As the exchange writes it; see ShortWay. Frames of any other shape are read all the same, only slower.
 _CHANGE_SHAPE = b'{"e":"depthUpdate","E":#n,"s":"$","U":#f,"u":#l,"b":=b,"a":=a+}'
 _NO_LEVELS = Raw(b"[]")
 _FAILED = 400  # and above: the status of a request that was refused

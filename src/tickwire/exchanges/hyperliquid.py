@@ -61,7 +61,6 @@ _NAMES: dict[Channel, str] = {"ticker": "bbo", "orderbook": "l2Book", "trade": "
 _CHANNELS: dict[str | None, Channel] = {name: channel for channel, name in _NAMES.items()}
 _SIDES: dict[str, TakerSide] = {"A": "sell", "B": "buy"}  # the taker sold to a bid, or bought
 _LEVEL = "px", "sz"  # names of its price and size
-# As the exchange writes it; see ShortWay. Frames of any other shape are read all the same, only slower.
 _BOOK_SHAPE = b'{"channel":"l2Book","data":{"coin":"$","time":#m,"levels":[=b,=a]+}}'
 _DUPLICATE = "Already subscribed"  # how the refusal of a subscription begins that there is already
 

@@ -50,7 +50,6 @@ _TRADING = frozenset({"online", "limit_only", "post_only", "reduce_only"})
 _OLD_ASSETS = {"XBT": "BTC", "XDG": "DOGE"}  # names of the REST interface, names of the WebSocket v2
 # No TUSD: DOTUSD.
 _QUOTES = ("USD", "USDT", "USDC", "EUR", "GBP", "CAD", "AUD", "CHF", "JPY", "DAI", "BTC", "XBT", "ETH")
-# As the exchange writes them; see ShortWay. Frames of any other shape are read all the same, only slower.
 _TICKER_SHAPE = (
     b'{"channel":"ticker","type":"~","data":[{"symbol":"$","bid":%,"bid_qty":%,"ask":%,"ask_qty":%,"last":%,'
     b'"volume":*,"vwap":*,"low":*,"high":*,"change":*,"change_pct":*+(,"timestamp":"^")+}]}'

@@ -64,7 +64,7 @@ _NAMES: dict[Channel, str] = {"ticker": "bookTicker", "orderbook": "depth", "tra
 _CHANNELS: dict[str, Channel] = {name: channel for channel, name in _NAMES.items()}
 _SIDES: dict[int, TakerSide] = {1: "buy", 2: "sell"}
 _TOPIC = re.compile(r"spot@public\.aggre\.(bookTicker|depth|deals)\.v3\.api\.pb@\d+ms@(\w+)")
-# What they are as text; see ShortWay. Frames of any other shape are read all the same, only slower.
+# What they are as text.
 _CHANGE_SHAPE = (
     b'{"stream":"spot@public.aggre.depth.v3.api.pb@~@$","symbol":"$","ms":#m,'
     b'"depth":{"asks":=a,"bids":=b,"first":"#f","last":"#l"}}'

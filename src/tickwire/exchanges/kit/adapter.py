@@ -33,7 +33,9 @@ class KitAdapter(Generic[Kept]):
     apart: ClassVar[bool] = False  # each request has one channel
     whole: ClassVar[bool] = False  # the exchange accepts or refuses a request as a whole
     ping_text: ClassVar[bytes | None] = None
-    shapes: ClassVar[tuple[bytes, bytes, bytes] | None] = None  # of tickers, changes, trades, for a short way
+    # Of tickers, changes and trades as the exchange writes them (events/shape.py), for a short way. Frames of any other
+    # shape are read all the same, only slower.
+    shapes: ClassVar[tuple[bytes, bytes, bytes] | None] = None
     rule: ClassVar[Rule] = Rule(ANY)  # of changes on it
     _most = sys.maxsize
 
@@ -67,9 +69,9 @@ class KitAdapter(Generic[Kept]):
 
     def bound(self, levels: int) -> None:
         """Keep no more than so many *levels* a side of each book, but twice the depth at least."""
-        self._most = levels
+        self._most = max(levels, 2 * self.depth)
         for kept in self._books.values():
-            kept.most = max(levels, 2 * self.depth)
+            kept.most = self._most
 
     def _make_short_way(self, unpack: Callable[[bytes], bytes] | None = None) -> ShortWay | None:
         """Make the way past ``receive``; in the shapes ``!`` stands for the depth."""
@@ -107,8 +109,9 @@ class KitAdapter(Generic[Kept]):
         self._new_tickers |= {symbol.native for symbol in tickers}
         self._traded |= {symbol.native: symbol for symbol in traded}
         self._new_trades |= {symbol.native for symbol in traded}
-        self._books |= {symbol.native: self.keep(symbol) for symbol in booked}
-        self.bound(self._most)
+        for symbol in booked:
+            self._books[symbol.native] = kept = self.keep(symbol)
+            kept.most = self._most
         self._left -= {symbol.native for symbol in symbols}
         return [(channel, symbol) for symbol in symbols for channel in self._channels]
 

@@ -259,8 +259,7 @@ class StreamedBook(KeptBook):
 class WholeBook(KeptBook):
     """Every message is all of the book: the first one starts it, each later one leaves as its difference.
 
-    *follows* tells what is older than the book, where events are numbered: those take no *short_way*. A hole does not
-    matter. *again* asks for the subscription again.
+    A hole does not matter. *again* asks for the subscription again.
     """
 
     def __init__(
@@ -270,11 +269,9 @@ class WholeBook(KeptBook):
         again: Callable[[Symbol], list[Output]],
         short_way: ShortWay | None = None,
         names: Names | None = None,
-        *,
-        follows: Follows | None = None,
     ) -> None:
         super().__init__(symbol, messages, short_way, names)
-        self._again, self._follows = again, follows
+        self._again = again
 
     def take(self, book: Book, delta: OrderBook, depth: int = -1) -> None:
         """Let the messages that follow take the short way, however many levels they have."""
@@ -286,8 +283,6 @@ class WholeBook(KeptBook):
         book, now = self.book, self._read(event)
         if book is None:
             return self._started(now, event, received_us)
-        if self._follows is not None and self._follows(self.update_id, event) == "old":
-            return []
         self.update_id = event.last
         bids, asks = book.replace(now)
         delta = self.messages.delta(bids, asks, sequence(event), event.exchange_us, received_us)
