@@ -128,18 +128,10 @@ class Adapter(DerivedAdapter[StreamedBook]):
         return msgspec.json.encode(request | book)
 
     def _message(self, message: list[Any], payload: bytes, received_us: Micros) -> list[Output]:
-        id_, content = message[:2]
-        at = 2 if type(content) is list or content == "hb" else 3
-        number, *ms = (None, *message[at : at + 1]) if not self._numbered else message[at : at + 2]
-        # The time is missing where the exchange did not take its flag.
-        if not (is_count(id_) and (number is None or is_count(number)) and (not ms or is_count(ms[0]))):
-            raise ValueError(f"a message without its number: {message!r:.100}")
+        id_, content, number, at_us = self._parts(message)
         before, self._number, last, self._last = self._number, number, self._last, payload
-        known = before is None or number == before + 1 or (number, payload) == (before, last)
-        if not known:  # one of any channel is missing, or has the number of another
-            names = [native for channel, native in self._names.values() if channel == "orderbook"]
-            carried = [kept for native in names if (kept := self._books.get(native)) is not None]
-            return [output for k in carried if not k.restarting for output in k.restart("gap", received_us)]
+        if before is not None and number != before + 1 and (number, payload) != (before, last):
+            return self._lost(received_us)
         if content == "hb" or (number == before and number is not None):
             return []
         channel, native = self._names.get(id_, (None, None))
@@ -157,9 +149,25 @@ class Adapter(DerivedAdapter[StreamedBook]):
         except (ValueError, TypeError) as e:
             kept.doubt()
             raise malformed(f"book of {kept.native}", e) from None
-        event = BookEvent(*levels, NO_NUMBER if number is None else number, exchange_us=ms[0] * 1000 if ms else None)
+        event = BookEvent(*levels, NO_NUMBER if number is None else number, exchange_us=at_us)
         out = (kept.snapshot if is_whole else kept.change)(event, received_us)
         return self.heard(kept, out) if kept.new else out
+
+    def _parts(self, message: list[Any]) -> tuple[int, Any, int | None, Micros | None]:
+        """The channel's number, the content, the message's number and its time: what the exchange was asked to add."""
+        id_, content = message[:2]
+        at = 2 if type(content) is list or content == "hb" else 3
+        number, *ms = (None, *message[at : at + 1]) if not self._numbered else message[at : at + 2]
+        # The time is missing where the exchange did not take its flag.
+        if not (is_count(id_) and (number is None or is_count(number)) and (not ms or is_count(ms[0]))):
+            raise ValueError(f"a message without its number: {message!r:.100}")
+        return id_, content, number, ms[0] * 1000 if ms else None
+
+    def _lost(self, received_us: Micros) -> list[Output]:
+        """Start every book again: a message of any channel is missing, or has the number of another."""
+        names = [native for channel, native in self._names.values() if channel == "orderbook"]
+        carried = [kept for native in names if (kept := self._books.get(native)) is not None]
+        return [output for k in carried if not k.restarting for output in k.restart("gap", received_us)]
 
     def _trade(self, native: str | None, content: list[Any], received_us: Micros) -> list[Output]:
         trade_id, ms, amount, price, *_ = content
