@@ -306,6 +306,35 @@ async def test_a_connection_is_replaced_by_one_whose_books_are_there_already(fee
     assert [e.received_us for e in events] == sorted(e.received_us for e in events)
 
 
+@pytest.mark.parametrize("comes", [True, False], ids=["it comes", "it does not"])
+async def test_a_new_connection_waits_for_what_makes_its_books_deeper_but_not_for_ever(
+    feeding: Feeding, monkeypatch: pytest.MonkeyPatch, comes: bool
+) -> None:
+    monkeypatch.setattr("tickwire.wire.session._DEEP_S", 60.0 if comes else 0.5)
+    hold = asyncio.Event()
+
+    async def deeper(_request: web.Request) -> web.StreamResponse:
+        await hold.wait()
+        return web.json_response({"name": "AX", "book": "change", "n": 2, "bids": [["0.5", "1"]]})
+
+    async with ToyServer() as server, feeding(server) as (_, events):
+        server.rest = deeper
+        old = await subscribed(server)
+        await old.say_book("AX", "whole", 1, [["1", "1"]])
+        await old.say(leave="maintenance")
+        new = await subscribed(server, peer=1)
+        await new.say(name="AX", fetch="/deeper")
+        await new.say_book("AX", "whole", 1, [["1", "1"]])
+        if comes:
+            await aeventually(lambda: server.requests[1:], "the request")
+            await old.say_book("AX", "change", 2, [["1", "2"]])
+            await length(events, 2)
+            hold.set()
+        await length(events, 2 + comes)
+        hold.set()
+    assert [(e.reason, len(e.bids)) for e in events[1 : 2 + comes]] == [(None, 1)] * comes + [("reconnect", 1 + comes)]
+
+
 async def test_a_connection_that_cannot_be_replaced_yet_goes_on(feeding: Feeding) -> None:
     async with ToyServer() as server, feeding(server) as (_, events):
         old = await subscribed(server)

@@ -1,6 +1,6 @@
 """Order books on their way out: numbered, in the form the user wants, repeated as keyframes."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 from time import monotonic
 from typing import Protocol
@@ -169,16 +169,14 @@ class Books:
         """Those of *symbols* whose books may be used now."""
         return [state.symbol for state in self.of(symbols) if state.sequencer.valid]
 
-    def hand_over(self, symbols: Iterable[Symbol], book_of: BookOf, newest: Mapping[str, OrderBook]) -> None:
+    def hand_over(self, symbols: Sequence[Symbol], book_of: BookOf, newest: Mapping[str, OrderBook]) -> None:
         """Serve *symbols* from a connection that was opened beside the one before.
 
         Its books go on without an ``invalid``, each with a snapshot of a new epoch. *newest* are the last messages of
         those that are valid there, by the exchange's names; the others begin as on any new connection.
         """
+        self.opened(symbols, book_of)
         for state in self.of(symbols):
-            state.sequencer.connection_opened()
-            state.book_of = book_of
-            state.hearing.wake(monotonic())
             state.held = newest.get(state.symbol.native)
             if not self._begin(state):
                 self._invalidate(state, "disconnect")

@@ -58,6 +58,11 @@ class Fetches:
         self.forget(fetch.symbol)
         self._tasks[fetch.symbol] = asyncio.get_running_loop().create_task(self._carry_out(fetch))
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is still to be fetched."""
+        return bool(self._tasks)
+
     def forget(self, symbol: Symbol) -> None:
         """Fetch nothing more for a symbol."""
         self._asked.pop(symbol, None)

@@ -40,6 +40,7 @@ _PLANNED_FROM = 0.9  # of the longest life: connections that began together do n
 _ADDRESS_S = 15.0  # for an address that has to be asked for
 _CLOSE_S = 1.0
 _LOOK_S = 0.02
+_DEEP_S = 20.0  # for snapshots deeper than those with which books begin
 _KEPT_S = 5.0
 
 
@@ -188,8 +189,10 @@ class Session:
         self._act(self._adapter.add, added)
 
     async def ready(self) -> None:
-        """Wait until this connection, on standby, has all that the serving one has."""
-        while not self._has_all():  # noqa: ASYNC110 - a look at what frames and answers have brought
+        """Wait until this connection, on standby, has all that the serving one has; for deeper books not for long."""
+        deep_by = monotonic() + _DEEP_S
+        # A look at what frames and answers have brought.
+        while not self._has_all() or (self._fetches.busy and monotonic() < deep_by):  # noqa: ASYNC110
             await asyncio.sleep(_LOOK_S)
 
     def take_over(self) -> None:
