@@ -12,12 +12,13 @@ from selenium.webdriver.common.by import By
 from brokers import StartApache
 from browser_support import cells, chromium, complaints, serve, texts
 from consumer_support import config_for, create, read_all, send_events, ticker
-from dead_letter_support import bury, source
+from dead_letter_support import WRONG_PRICE, bury, source
 from support import eventually
 from tickwire.broker import EmbeddedBroker
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.events.book import Book
 from tickwire.events.types import OrderBook, Ticker
+from tickwire.kafka.dead_letters.headers import Failure
 
 HOSTILE = "<img src=x onerror=alert(1)>-\"'&<script>alert(1)</script>"
 
@@ -114,13 +115,16 @@ def test_dead_letters_are_read_filtered_and_sent_again_after_a_confirmation(
 ) -> None:
     create(config, config.dlq_topic)
     keys = (b"a|B", b"<b>|C", b"a|B")
-    bury(config, [source(config, number, b'{"n":%d}' % number, key) for number, key in enumerate(keys)])
+    theirs = Failure("acme <b>", "acme.Error", "of another program", 1)
+    bury(config, [source(config, n, b'{"n":%d}' % n, key) for n, key in enumerate(keys)], WRONG_PRICE, theirs)
     with serve(config, tmp_path / "log", "--allow-replay") as url:
         browser.get(url)
         browser.find_element(By.CSS_SELECTOR, "[data-panel=letters]").click()
         shown = "#letters-list td:nth-child(5)"
         eventually(lambda: texts(browser, shown) == ["a|B", "<b>|C", "a|B"], "all dead letters")
-        browser.find_element(By.NAME, "key").send_keys("<b>|C")
+        offered = [option.get_attribute("value") for option in browser.find_elements(By.CSS_SELECTOR, "option")]
+        assert offered == ["deserialize", "schema", "validate", "process", theirs.error_type]
+        browser.find_element(By.NAME, "error_type").send_keys(theirs.error_type)
         browser.find_element(By.CSS_SELECTOR, "#letters-form [type=submit]").click()
         eventually(lambda: texts(browser, shown) == ["<b>|C"], "the filter")
         browser.find_element(By.CSS_SELECTOR, "#letters-list tbody tr").click()

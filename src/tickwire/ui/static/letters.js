@@ -32,6 +32,9 @@ export class Letters {
     const found = await ask(`/dead-letters?${new URLSearchParams(this.asked)}`);
     if (found.error) return say($("letters-words"), found.error);
     say($("letter"), "");
+    const types = new Set([...$("error-types").options].map((option) => option.value));
+    for (const { error_type: type } of found.letters) if (type) types.add(type);
+    $("error-types").replaceChildren(...[...types].map((type) => element("option", "", type)));
     const rows = found.letters.map((letter) => [`${letter.partition}:${letter.offset}`, time(letter.timestamp_ms), letter.error_type ?? "?", `${letter.source_topic ?? "?"}:${letter.source_partition ?? "?"}:${letter.source_offset ?? "?"}`, letter.key ?? "(bytes)", letter.replay_count ?? "?", letter.error_message ?? ""]);
     const shown = table(["place", "time", "error", "source", "key", "replays", "message"], rows);
     [...shown.tBodies[0].rows].forEach((row, index) => row.addEventListener("click", () => {
