@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tickwire.cli.common import printable, require_kafka
+from tickwire.cli.common import AsJson, Brokers, printable, require_kafka
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.loading import load_feeds, load_kafka
 from tickwire.config.paths import spill_root
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 def check(
     timeout: Annotated[float, typer.Option(min=1, max=600, help="Seconds to wait for Kafka.")] = 8.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
-    brokers: Annotated[str | None, typer.Option(help="KAFKA_BROKERS: host:port, comma-separated.")] = None,
+    as_json: AsJson = False,
+    brokers: Brokers = None,
 ) -> None:
     """Check Kafka step by step: addresses, login, brokers, topics, rights, registry, round trip, disk; writes nothing.
 

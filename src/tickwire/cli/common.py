@@ -5,7 +5,9 @@ import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from prometheus_client import CollectorRegistry, make_wsgi_app, start_http_server
 from rich.console import Console
 from rich.text import Text
@@ -13,6 +15,9 @@ from rich.text import Text
 from tickwire.cli.health import Health
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaDisabled, KafkaMissing, PortTaken, TickwireError, UsageError
+
+Brokers = Annotated[str | None, typer.Option(help="KAFKA_BROKERS: host:port, comma-separated.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 
 
 def require_kafka(config: KafkaConfig) -> None:

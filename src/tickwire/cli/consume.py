@@ -11,7 +11,7 @@ import typer
 
 from tickwire import compiled
 from tickwire.cli.allocator import give_memory_back
-from tickwire.cli.common import check_writable, is_terminal, require_kafka, start_metrics
+from tickwire.cli.common import Brokers, check_writable, is_terminal, require_kafka, start_metrics
 from tickwire.cli.health import Health, consumer_troubles
 from tickwire.config.loading import load_kafka
 from tickwire.errors import UsageError
@@ -56,7 +56,7 @@ def consume(
     ] = None,
     output: Annotated[Output, typer.Option("--format", help="What to show.")] = Output.TABLE,
     report: Annotated[Path | None, typer.Option(help="Write counts and rebuilt books to this file as JSON.")] = None,
-    brokers: Annotated[str | None, typer.Option(help="KAFKA_BROKERS: host:port, comma-separated.")] = None,
+    brokers: Brokers = None,
 ) -> None:
     """Read market data from Kafka until Ctrl-C, at least once.
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tickwire.cli.common import UnwritableFile, printable, require_kafka, show_table
+from tickwire.cli.common import Brokers, UnwritableFile, printable, require_kafka, show_table
 from tickwire.config.loading import load_kafka
 from tickwire.errors import UsageError
 from tickwire.kafka.times import parse_time
@@ -50,7 +50,7 @@ def export(
         int,
         typer.Option(min=0, max=100, help="Of books the best levels after each message; 0: a row a level change."),
     ] = 0,
-    brokers: Annotated[str | None, typer.Option(help="KAFKA_BROKERS: host:port, comma-separated.")] = None,
+    brokers: Brokers = None,
 ) -> None:
     """Write the tickers, books and trades of a time range into files: ticker.parquet, orderbook.parquet, trade.parquet.
 

@@ -1,11 +1,11 @@
 """``tickwire schemas``: our schemas and the schema registry."""
 
 import json
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from tickwire.cli.common import printable, show_table
+from tickwire.cli.common import AsJson, printable, show_table
 from tickwire.config.loading import load_kafka
 from tickwire.registry.client import Registry
 from tickwire.registry.shapes import differences
@@ -13,8 +13,6 @@ from tickwire.registry.subjects import Subject, newest, obstacles, register, req
 from tickwire.registry_errors import SchemaMissing
 
 app = typer.Typer(help="Check, register and compare the schemas of topics that are not JSON.", no_args_is_help=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 
 
 @app.callback()

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tickwire.cli.common import printable, require_kafka, show_table
+from tickwire.cli.common import AsJson, Brokers, printable, require_kafka, show_table
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.loading import load_kafka
 from tickwire.config.paths import spill_root
@@ -44,7 +44,7 @@ class _Found:
 
 
 @app.command("list")
-def list_(as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False) -> None:
+def list_(as_json: AsJson = False) -> None:
     """List the folders in which records wait: for which cluster and topics, how many, since when, who sends them.
 
     \b
@@ -69,7 +69,7 @@ def send(
         bool,
         typer.Option("--yes", help="To the present cluster, also what is for another one, or for nobody knows which."),
     ] = False,
-    brokers: Annotated[str | None, typer.Option(help="KAFKA_BROKERS: host:port, comma-separated.")] = None,
+    brokers: Brokers = None,
 ) -> None:
     """Send what waits and nobody sends, all of it or the folders that are named, to the cluster that it is for.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from tickwire.cli.common import printable, require_kafka, show_table
+from tickwire.cli.common import AsJson, Brokers, printable, require_kafka, show_table
 from tickwire.config.loading import load_kafka
 from tickwire.errors import UsageError
 
@@ -34,8 +34,8 @@ def topics(
         int | None, typer.Option(min=1, max=32767, help="For --create; without it KAFKA_TOPIC_REPLICATION.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="For --delete: do not ask.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
-    brokers: Annotated[str | None, typer.Option(help="KAFKA_BROKERS: host:port, comma-separated.")] = None,
+    as_json: AsJson = False,
+    brokers: Brokers = None,
 ) -> None:
     """List, create, describe or delete topics; one of these at a time.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tickwire.cli.common import require_kafka
+from tickwire.cli.common import Brokers, require_kafka
 from tickwire.cli.dlq.audit import Audit
 from tickwire.cli.dlq.options import selection
 from tickwire.cli.dlq.output import coverage, to_json
@@ -27,26 +27,28 @@ _LETTERS = 100
 _FILTERS = ("since", "until", "error_type", "source_topic", "key", "grep")
 _END_S = 1
 
+MetricsPages = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL,URL",
+        help="Metrics pages of producers and consumers; that of the settings if KAFKA_METRICS_ENABLED.",
+    ),
+]
+
 
 def ui(
     host: Annotated[
         str, typer.Option(help="The address to listen on; there is no login, so keep it on this machine.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 finds a free one.")] = 8080,
-    metrics: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL,URL",
-            help="Metrics pages of producers and consumers; that of the settings if KAFKA_METRICS_ENABLED.",
-        ),
-    ] = None,
+    metrics: MetricsPages = None,
     allowed_host: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A name under which browsers reach the page, repeatable.")
     ] = None,
     allow_replay: Annotated[
         bool, typer.Option("--allow-replay", help="Let visitors send dead letters again, after a confirmation.")
     ] = False,
-    brokers: Annotated[str | None, typer.Option(help="KAFKA_BROKERS: host:port, comma-separated.")] = None,
+    brokers: Brokers = None,
 ) -> None:
     """Show what is in Kafka on a page for browsers, until Ctrl-C: symbols, books, troubles, lag, dead letters.
 

@@ -13,9 +13,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tickwire.cli.common import is_terminal, printable, require_kafka
+from tickwire.cli.common import Brokers, is_terminal, printable, require_kafka
 from tickwire.cli.consume_output import columns, short_number
-from tickwire.cli.ui import metrics_pages
+from tickwire.cli.ui import MetricsPages, metrics_pages
 from tickwire.config.loading import load_kafka
 from tickwire.signals import Stop, run_alone
 
@@ -36,14 +36,8 @@ def watch(
     symbols: Annotated[
         str, typer.Option(metavar="NAMES", help="Only these: BTC-USDT, kraken:BTC-USD, *-USDT; comma-separated.")
     ] = "*",
-    metrics: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL,URL",
-            help="Metrics pages of producers and consumers; that of the settings if KAFKA_METRICS_ENABLED.",
-        ),
-    ] = None,
-    brokers: Annotated[str | None, typer.Option(help="KAFKA_BROKERS: host:port, comma-separated.")] = None,
+    metrics: MetricsPages = None,
+    brokers: Brokers = None,
 ) -> None:
     """Watch symbols, the first one's book and consumer groups until Ctrl-C; plain lines where there is no terminal.
 

@@ -19,7 +19,6 @@ ErrorType = Annotated[str | None, typer.Option(metavar="TYPE", help="Only this e
 SourceTopic = Annotated[str | None, typer.Option(metavar="TOPIC", help="Only from this topic.")]
 Key = Annotated[str | None, typer.Option(metavar="TEXT", help="Only with this key, e.g. 'kraken|BTC-USD'.")]
 Grep = Annotated[str | None, typer.Option(metavar="TEXT", help="Only with this text in the value or error message.")]
-Brokers = Annotated[str | None, typer.Option(help="KAFKA_BROKERS: host:port, comma-separated.")]
 
 
 def load(brokers: str | None) -> KafkaConfig:

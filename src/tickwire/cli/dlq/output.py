@@ -134,10 +134,11 @@ def no_topic(topic: str) -> str:
     )
 
 
-def coverage(ranges: "Sequence[Range]", *, complete: bool, stopped: str) -> dict[str, Any]:
+def scanned_facts(ranges: "Sequence[Range]") -> list[dict[str, int]]:
     """The same for tools: ``from`` and ``to`` are the first offset and the one after the last, ``end`` the topic's."""
-    return {
-        "complete": complete,
-        "stopped": None if complete else stopped,
-        "scanned": [{"partition": p.partition, "from": p.start, "to": p.reached, "end": p.end} for p in ranges],
-    }
+    return [{"partition": p.partition, "from": p.start, "to": p.reached, "end": p.end} for p in ranges]
+
+
+def coverage(ranges: "Sequence[Range]", *, complete: bool, stopped: str) -> dict[str, Any]:
+    """The same with what ended the reading, unless it is *complete*."""
+    return {"complete": complete, "stopped": None if complete else stopped, "scanned": scanned_facts(ranges)}

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tickwire.cli.common import printable, show_table
+from tickwire.cli.common import Brokers, printable, show_table
 from tickwire.cli.dlq.audit import Audit
-from tickwire.cli.dlq.options import Brokers, load
+from tickwire.cli.dlq.options import load
 from tickwire.cli.dlq.output import no_topic
 from tickwire.errors import TickwireError, UsageError
 from tickwire.kafka.times import parse_time

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from tickwire.cli.common import check_writable, printable, show_table
-from tickwire.cli.dlq.options import Brokers, ErrorType, Grep, Key, Since, SourceTopic, Until, load, selection
+from tickwire.cli.common import AsJson, Brokers, check_writable, printable, show_table
+from tickwire.cli.dlq.options import ErrorType, Grep, Key, Since, SourceTopic, Until, load, selection
 from tickwire.cli.dlq.output import coverage, hex_dump, no_topic, readable, scanned, shown, to_json, when
 from tickwire.errors import UsageError
 
@@ -85,7 +85,7 @@ def summary(
     key: Key = None,
     grep: Grep = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after this many.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+    as_json: AsJson = False,
     brokers: Brokers = None,
 ) -> None:
     """Count dead letters by error type, source topic and exchange.

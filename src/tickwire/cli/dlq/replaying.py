@@ -14,10 +14,10 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from tickwire.cli.common import printable, show_table
+from tickwire.cli.common import Brokers, printable, show_table
 from tickwire.cli.dlq.audit import Audit
-from tickwire.cli.dlq.options import Brokers, ErrorType, Grep, Key, Since, SourceTopic, Until, load, selection
-from tickwire.cli.dlq.output import no_topic, scanned
+from tickwire.cli.dlq.options import ErrorType, Grep, Key, Since, SourceTopic, Until, load, selection
+from tickwire.cli.dlq.output import no_topic, scanned, scanned_facts
 from tickwire.errors import TickwireError
 from tickwire.signals import Stop
 
@@ -109,11 +109,7 @@ def run_audited(
             rest = {"topic": config.dlq_topic, "brokers": config.brokers, "rules": asdict(rules), "error": cause}
             audit.write("replay", rest | facts)
             logger.info(
-                "dlq.replay id=%s ended=%s sent=%r audit=%r",
-                replay_id,
-                facts["ended"],
-                facts["sent"],
-                str(audit.path),
+                "dlq.replay id=%s ended=%s sent=%r audit=%r", replay_id, facts["ended"], facts["sent"], str(audit.path)
             )
 
 
@@ -143,10 +139,7 @@ def replay_facts(report: "ReplayReport") -> dict[str, Any]:
         "dealt_with_earlier": report.earlier,
         "not_selected": report.not_selected,
         "positions": report.positions,
-        "scanned": [
-            {"partition": part.partition, "from": part.start, "to": part.reached, "end": part.end}
-            for part in report.ranges
-        ],
+        "scanned": scanned_facts(report.ranges),
     }
 
 
