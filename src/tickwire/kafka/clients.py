@@ -31,6 +31,7 @@ LARGEST_MESSAGE = 1_000_000_000  # what librdkafka allows; the topic's own limit
 _EMBEDDED = "tansu_cluster"  # the cluster id that every Tansu has unless it was told another one
 _FIRST_WAIT_S = 0.5
 _AGAIN_S = 0.1
+_QUERY_S = 30.0
 
 
 class ClientLog:
@@ -237,6 +238,18 @@ def make(kind: Callable[[dict[str, Any]], _Client], settings: dict[str, Any]) ->
         if "ssl.key" in words and "PEM lib" in words:  # all that OpenSSL says of a password
             advice = "a key that is encrypted needs its password in KAFKA_SSL_KEY_PASSWORD; else correct its file"
         raise KafkaFailed(f"The Kafka client cannot be set up ({words}): {advice}.") from e
+
+
+def find_offsets(consumer: Consumer, partitions: Sequence[tuple[str, int]], time_ms: int) -> dict[tuple[str, int], int]:
+    """The first offset in each partition of this age (Unix milliseconds) or younger; negative: nothing is that young.
+
+    OFFSET_BEGINNING and OFFSET_END stand for themselves in this request (ListOffsets). Raises ``KafkaException``.
+    """
+    if not partitions:
+        return {}
+    query = [TopicPartition(*at, time_ms) for at in partitions]
+    answer = ask(lambda seconds: consumer.offsets_for_times(query, timeout=seconds), _QUERY_S)
+    return {(entry.topic, entry.partition): entry.offset for entry in answer if entry.offset >= OFFSET_END}
 
 
 def find_ends(consumer: Consumer, partitions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:

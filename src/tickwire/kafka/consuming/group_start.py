@@ -12,7 +12,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from tickwire.errors import KafkaFailed, UsageError
-from tickwire.kafka.clients import make
+from tickwire.kafka.clients import find_ends, make
 from tickwire.kafka.codes import END_OF_PARTITION, GROUP_AT_WORK, for_good, passes
 from tickwire.kafka.consuming.positions import Start, committed, look_up_start
 from tickwire.kafka.consuming.progress import Partition
@@ -41,6 +41,7 @@ def start_group(
     try:
         wanted = _without_commits(consumer, start, topics, reset=reset)
         offsets = _find(consumer, start, wanted)
+        consumer.unassign()
         error = _commit(consumer, offsets, answers, reset=reset) if offsets else None
     except KafkaException as e:
         raise for_good(e.args[0]) from e
@@ -79,13 +80,15 @@ def _without_commits(consumer: Consumer, start: Start, topics: Sequence[str], *,
 
 
 def _find(consumer: Consumer, start: Start, partitions: Sequence[Partition]) -> dict[Partition, int]:
-    """Look the offsets up, and then at the records there: not every broker answers questions for ends and times right.
+    """Look the offsets up; those of a time then at the records there, as not every broker answers such questions right.
 
-    The embedded one (Tansu 0.6) gives the first record of the last batch as the end, and 0 for a time that no record
-    has reached. From Apache Kafka's answers the first look is the last.
+    The embedded one (Tansu 0.6) gives 0 for a time that no record has reached. From Apache Kafka's answers the first
+    look is the last.
     """
-    offsets = look_up_start(consumer, start, partitions) if partitions else {}
-    if start.kind == "beginning" or not offsets:
+    if start.kind == "end":
+        return find_ends(consumer, partitions)
+    offsets = look_up_start(consumer, start, partitions)
+    if start.kind == "beginning":
         return offsets
     looking = set(offsets)
     consumer.assign([TopicPartition(*name, offset) for name, offset in offsets.items()])
@@ -103,12 +106,9 @@ def _find(consumer: Consumer, start: Start, partitions: Sequence[Partition]) -> 
         if error is not None and error.code() != END_OF_PARTITION:
             if not error.retriable():
                 raise KafkaException(error)
-        elif name in looking:
-            offset = message.offset() or 0
-            if error is not None or (start.kind == "time" and message.timestamp()[1] >= start.time_ms):
-                offsets[name] = offset
-                looking.remove(name)
-    consumer.unassign()
+        elif name in looking and (error is not None or message.timestamp()[1] >= start.time_ms):
+            offsets[name] = message.offset() or 0
+            looking.remove(name)
     return offsets
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, TopicPartition
 
-from tickwire.kafka.clients import ask
+from tickwire.kafka.clients import ask, find_offsets
 from tickwire.kafka.consuming.progress import Partition
 from tickwire.kafka.times import parse_time
 
@@ -58,22 +58,23 @@ def resolve(
     """
     known = committed(consumer, partitions)
     offsets = {partition: begun[partition] for partition in partitions if partition in begun} | known
-    offsets |= _look_up(consumer, [partition for partition in partitions if partition not in offsets], OFFSET_BEGINNING)
+    rest = [partition for partition in partitions if partition not in offsets]
+    offsets |= find_offsets(consumer, rest, OFFSET_BEGINNING)
     return {partition: Position(offsets[partition], known.get(partition)) for partition in partitions}
 
 
 def earliest(consumer: Consumer, partition: Partition) -> int:
     """The first offset that a partition has now. Raises ``KafkaException``."""
-    return _look_up(consumer, [partition], OFFSET_BEGINNING)[partition]
+    return find_offsets(consumer, [partition], OFFSET_BEGINNING)[partition]
 
 
 def look_up_start(consumer: Consumer, start: Start, partitions: Sequence[Partition]) -> dict[Partition, int]:
     """The offsets that *start*, which is not ``committed``, means now. Raises ``KafkaException``."""
     if start.kind == "beginning":
-        return _look_up(consumer, partitions, OFFSET_BEGINNING)
-    offsets = _look_up(consumer, partitions, OFFSET_END)
+        return find_offsets(consumer, partitions, OFFSET_BEGINNING)
+    offsets = find_offsets(consumer, partitions, OFFSET_END)
     if start.kind == "time":
-        found = _look_up(consumer, partitions, start.time_ms)
+        found = find_offsets(consumer, partitions, start.time_ms)
         # A negative answer: nothing is that young, so what comes next is.
         offsets |= {partition: offset for partition, offset in found.items() if offset >= 0}
     return offsets
@@ -84,12 +85,3 @@ def committed(consumer: Consumer, partitions: Sequence[Partition]) -> dict[Parti
     query = [TopicPartition(*partition) for partition in partitions]
     answer = ask(lambda seconds: consumer.committed(query, timeout=seconds), _QUERY_S)
     return {(entry.topic, entry.partition): entry.offset for entry in answer if entry.offset >= 0}
-
-
-def _look_up(consumer: Consumer, partitions: Sequence[Partition], time: int) -> dict[Partition, int]:
-    """Ask for offsets by time; OFFSET_BEGINNING and OFFSET_END stand for themselves in this request (ListOffsets)."""
-    if not partitions:
-        return {}
-    query = [TopicPartition(*partition, time) for partition in partitions]
-    answer = ask(lambda seconds: consumer.offsets_for_times(query, timeout=seconds), _QUERY_S)
-    return {(entry.topic, entry.partition): entry.offset for entry in answer if entry.offset >= OFFSET_END}

@@ -4,7 +4,7 @@ What is read is bounded by the ends that the partitions had at the start, and ev
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -13,14 +13,13 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message,
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, UsageError
 from tickwire.kafka.admin.rights import inspecting, require
-from tickwire.kafka.clients import SILENCE_S, Cluster, ask, consumer_config, find_ends, make, silent
+from tickwire.kafka.clients import SILENCE_S, Cluster, consumer_config, find_ends, find_offsets, make, silent
 from tickwire.kafka.codes import END_OF_PARTITION, MISSING, OFFSET_LOST, final_error, for_good
 from tickwire.kafka.dead_letters.selection import DeadLetter, Selection
 from tickwire.kafka.received import ReceivedRecord, value_reader
 
 _METADATA_S = 8.0
 _RIGHTS_S = 3.0
-_QUERY_S = 15.0
 
 
 @dataclass(slots=True)
@@ -58,7 +57,7 @@ class DeadLetterReader:
         self._consumer = make(Consumer, consumer_config(config, config.group_id) | settings)
         try:
             numbers = self._partitions()
-            first = self._look_up(dict.fromkeys(numbers, OFFSET_BEGINNING)) if numbers else {}
+            first = self._find(numbers, OFFSET_BEGINNING)
             ends = find_ends(self._consumer, [(topic, number) for number in numbers])
         except KafkaException as e:
             self._consumer.close()
@@ -81,10 +80,8 @@ class DeadLetterReader:
 
     def start_at_time(self, time_ms: int) -> None:
         """Leave out what is before the first record of this age; later ones can still be older."""
-        if not self.ranges:
-            return
         try:
-            found = self._look_up(dict.fromkeys(self.ranges, time_ms))
+            found = self._find(self.ranges, time_ms)
         except KafkaException as e:
             raise for_good(e.args[0], self._topic) from e
         # A negative answer: nothing is that young.
@@ -146,11 +143,9 @@ class DeadLetterReader:
             raise failure or for_good(metadata.error, self._topic)
         return sorted(metadata.partitions)
 
-    def _look_up(self, times: Mapping[int, int]) -> dict[int, int]:
-        """Ask for offsets by time; OFFSET_BEGINNING stands for itself in this request."""
-        query = [TopicPartition(self._topic, number, time_ms) for number, time_ms in times.items()]
-        answer = ask(lambda seconds: self._consumer.offsets_for_times(query, timeout=seconds), _QUERY_S)
-        return {entry.partition: entry.offset for entry in answer}
+    def _find(self, numbers: Iterable[int], time_ms: int) -> dict[int, int]:
+        found = find_offsets(self._consumer, [(self._topic, number) for number in numbers], time_ms)
+        return {number: offset for (_, number), offset in found.items()}
 
     def _next(self) -> Message:
         """Wait for a record or for the end of a partition, which is the only error that is handed out."""
