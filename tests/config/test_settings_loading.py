@@ -38,7 +38,6 @@ def test_flags_win_over_environment_over_file_over_defaults(monkeypatch: pytest.
     assert load_kafka().linger_ms == 2
     assert setting("KAFKA_LINGER_MS") == Setting("KAFKA_LINGER_MS", 2, "environment KAFKA_LINGER_MS")
     assert load_kafka({"linger_ms": 3}).linger_ms == 3
-    assert Setting("KAFKA_LINGER_MS", 3, "command line") in origins(kafka={"linger_ms": 3})
 
 
 def test_sources_are_merged_setting_by_setting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,17 +83,17 @@ def round_trip(config: KafkaConfig, count: int) -> Iterator[str]:
                 topics.delete(name)
 
 
-def _send_raw(producer: Producer, topic: str, key: bytes, value: bytes, seconds: float = 20.0) -> Message:
+def _send_raw(producer: Producer, topic: str, key: bytes, value: bytes) -> Message:
     """Send one record and give its acknowledgement. Raises :exc:`~tickwire.errors.KafkaFailed`."""
     reports: list[tuple[KafkaError | None, Message]] = []
     try:
         producer.produce(topic, value, key, on_delivery=lambda *report: reports.append(report))
-        producer.flush(seconds)
+        producer.flush(_FLUSH_S)
     except KafkaException as e:
         raise KafkaFailed(f"Kafka refused a record for {topic} ({said(e)}): see `tickwire check`.") from e
     error, message = reports[0] if reports else (None, None)
     if message is None or error is not None:
-        cause = f"no answer within {seconds:g} s" if error is None else said(error)
+        cause = f"no answer within {_FLUSH_S:g} s" if error is None else said(error)
         raise KafkaFailed(f"A record for {topic} was not acknowledged ({cause}): see `tickwire check`.")
     return message
 

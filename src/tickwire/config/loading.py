@@ -85,16 +85,13 @@ def load_log() -> LogConfig:
     return _build(LogConfig, _find(LogConfig, None))
 
 
-def origins(kafka: Mapping[str, object] | None = None, feed: Mapping[str, object] | None = None) -> tuple[Setting, ...]:
-    """Every setting in force with where it came from; arguments are flags as in `load_kafka` and `load_feed`.
-
-    Raises SettingsError.
-    """
+def origins() -> tuple[Setting, ...]:
+    """Every setting in force with where it came from. Raises SettingsError."""
     path, chosen = _file_path()
     file = Setting("TICKWIRE_CONFIG", str(path), "environment TICKWIRE_CONFIG" if chosen else "default")
     return (
-        *_settings(KafkaConfig, _find(KafkaConfig, kafka)),
-        *_feed_settings([_settings(FeedConfig, found) for found in _find_feeds(feed)]),
+        *_settings(KafkaConfig, _find(KafkaConfig, None)),
+        *_feed_settings([_settings(FeedConfig, found) for found in _find_feeds(None)]),
         *_settings(LogConfig, _find(LogConfig, None)),
         file,
     )

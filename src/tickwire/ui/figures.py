@@ -11,7 +11,6 @@ KEPT = 900  # samples of the lines
 GROUP_IS_BEHIND = 10_000  # records, from which it is said
 _SILENT_S = 60
 _LATENCY = "kafka_producer_delivery_seconds"
-LINES = ("read", "acknowledged", "queue", "spilled", "p50", "p99")
 _LOST = ("dropped", "failed")
 
 
@@ -34,10 +33,10 @@ class Figures:
     pages: dict[str, Page | None] = field(default_factory=dict)
     groups: Sequence[Group] = ()
     groups_unknown: str | None = None
-    dead_letters: int | None = None  # that the topic holds
     kafka_away_since_us: int | None = None
     behind: int = 0  # records that are not read here yet
-    lines: deque[list[float | None]] = field(default_factory=lambda: deque(maxlen=KEPT))  # second, then LINES
+    # Of each second: itself, read, acknowledged, in the queue, on disk, and the latency of half and of 99 %.
+    lines: deque[list[float | None]] = field(default_factory=lambda: deque(maxlen=KEPT))
     _page: Page | None = None
     _before: Page | None = None
     _seconds: float = 0.0
