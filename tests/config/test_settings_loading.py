@@ -1,6 +1,8 @@
 """Which source wins, what is warned about, and what a broken source says."""
 
 import logging
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -227,6 +229,24 @@ def test_a_file_that_changed_is_read_again_and_one_that_is_away_stays_as_it_was(
     assert (again.sasl_username, again.sasl_password) == ("feed", SecretStr("new"))
     Path("password").write_text("newer")
     assert again.fresh().sasl_password == SecretStr("newer")
+
+
+def test_a_pipe_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`KAFKA_SASL_PASSWORD_FILE=<(command)` is one; who opens a named one again waits until somebody writes."""
+    os.mkfifo("password")
+    writing = threading.Thread(target=Path("password").write_text, args=("hush\n",))
+    writing.start()
+    monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
+    monkeypatch.setenv("KAFKA_SASL_MECHANISM", "SCRAM-SHA-512")
+    monkeypatch.setenv("KAFKA_SASL_USERNAME", "feed")
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD_FILE", "password")
+    config = load_kafka()
+    writing.join()
+    found: list[SecretStr | None] = []
+    asking = threading.Thread(target=lambda: found.append(config.fresh().sasl_password), daemon=True)
+    asking.start()
+    asking.join(10)
+    assert found == [SecretStr("hush")]
 
 
 @pytest.mark.parametrize("content", [b"\n", b"\xff" + CANARY.encode()])

@@ -66,6 +66,8 @@ class Settings(BaseSettings):
         values: dict[str, object] = {}
         for name, path in self._files.items():
             before = getattr(self, name)
+            if not path.is_file():  # a pipe gives its text once, and whoever asks again would wait for ever
+                continue
             try:
                 text = read_text(path)
             except (OSError, ValueError):
