@@ -46,6 +46,16 @@ def test_consume_says_at_its_start_that_the_compiled_part_is_missing(
     assert len(before) == missing
 
 
+def test_no_command_is_described_in_half_a_sentence_where_there_is_room(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    assert run("--help") == 0
+    commands = capsys.readouterr().out.partition("Commands:")[2]
+    assert "produce" in commands
+    assert "..." not in commands
+
+
 def test_the_usage_of_topics_names_what_it_can_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("topics", "--help") == 0
     usage = " ".join(capsys.readouterr().out.partition("\n\n")[0].split())

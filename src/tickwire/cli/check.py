@@ -25,7 +25,7 @@ def check(
     as_json: AsJson = False,
     brokers: Brokers = None,
 ) -> None:
-    """Check Kafka step by step: addresses, login, brokers, topics, rights, registry, round trip, disk; writes nothing.
+    """Check Kafka step by step: addresses, login, topics, rights, registry, disk; writes nothing.
 
     Ends with 0 when a feed or a consumer could start, else with 1. A hint is no failure.
 

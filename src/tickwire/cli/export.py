@@ -52,7 +52,7 @@ def export(
     ] = 0,
     brokers: Brokers = None,
 ) -> None:
-    """Write the tickers, books and trades of a time range into files: ticker.parquet, orderbook.parquet, trade.parquet.
+    """Write a time range into files: ticker.parquet, orderbook.parquet, trade.parquet.
 
     The time is that of the record in Kafka, which is when the message was received. Rows are in the order of each
     partition, so in that of each symbol. What comes in meanwhile is left out. A file appears when it is whole.

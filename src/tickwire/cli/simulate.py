@@ -31,7 +31,7 @@ def simulate(
         typer.Option(help="NAME=30s (every 30 seconds), NAME=0.001 (chance) or refuse=SYMBOL; may be repeated."),
     ] = None,
 ) -> None:
-    """Run a simulated exchange until Ctrl-C: a seeded market in the exchange's own formats over WebSocket and REST.
+    """Run a simulated exchange until Ctrl-C: a seeded market in its own formats, over WebSocket and REST.
 
     \b
     Faults: drop (cut the connection), skip, duplicate, corrupt of order book messages, mute, mute-ticker, mute-trade

@@ -50,7 +50,7 @@ def ui(
     ] = False,
     brokers: Brokers = None,
 ) -> None:
-    """Show what is in Kafka on a page for browsers, until Ctrl-C: symbols, books, troubles, lag, dead letters.
+    """Show what is in Kafka on a page for browsers: symbols, books, troubles, lag, dead letters.
 
     It reads our topics from a minute ago, in no group, and changes nothing. So it works whoever writes them.
 

@@ -39,7 +39,7 @@ def watch(
     metrics: MetricsPages = None,
     brokers: Brokers = None,
 ) -> None:
-    """Watch symbols, the first one's book and consumer groups until Ctrl-C; plain lines where there is no terminal.
+    """Watch symbols, the first one's book and groups until Ctrl-C; plain lines where there is no terminal.
 
     It reads our topics from a minute ago, in no group, and changes nothing. `tickwire ui` shows more, to browsers.
 
