@@ -5,8 +5,9 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from queue import SimpleQueue
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 _MOST = min(32, (os.cpu_count() or 1) + 4)  # as many as the library's own has
 
@@ -22,22 +23,14 @@ class DaemonPool(ThreadPoolExecutor):
 
     def __init__(self) -> None:
         super().__init__(_MOST, "tickwire-pool")
-        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
         self._idle = threading.Semaphore(0)
         self._started = 0
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Call it in a thread; called by the event loop alone."""
         future: Future[T] = Future()
-
-        def job() -> None:
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(fn(*args, **kwargs))
-                except BaseException as error:  # noqa: BLE001 - who waits for it has it
-                    future.set_exception(error)
-
-        self._jobs.put(job)
+        self._jobs.put((future, partial(fn, *args, **kwargs)))
         if not self._idle.acquire(blocking=False) and self._started < _MOST:
             self._started += 1
             threading.Thread(target=self._run, name=f"tickwire-pool-{self._started}", daemon=True).start()
@@ -51,8 +44,18 @@ class DaemonPool(ThreadPoolExecutor):
 
     def _run(self) -> None:
         while job := self._jobs.get():
-            job()
+            _do(*job)
+            del job  # which would be kept until the next one comes
             self._idle.release()
+
+
+def _do(future: Future[T], call: Callable[[], T]) -> None:
+    if future.set_running_or_notify_cancel():
+        try:
+            future.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - who waits for it has it
+            future.set_exception(error)
+            del future, call  # this frame is in the error's traceback, and else the two would keep each other
 
 
 async def to_its_end(work: Callable[[], T]) -> T:

@@ -6,6 +6,7 @@ Property names and defaults: https://github.com/confluentinc/librdkafka/blob/mas
 import functools
 import logging
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -154,7 +155,8 @@ class Cluster:
         self._errors: dict[int, KafkaError] = {}  # the latest of each code
         self.controlled = False  # whether the brokers have named a controller, without which some requests only wait
         self._final: dict[str, KafkaError] = {}  # of these, those that waiting does not change
-        self.admin = make(AdminClient, admin_config(config) | {"error_cb": self._note_error})
+        heard = weakref.WeakMethod(self._note_error)  # else each would keep the other, and its log-ins would go on
+        self.admin = make(AdminClient, admin_config(config) | {"error_cb": lambda error: _pass_on(heard(), error)})
 
     def _note_error(self, error: KafkaError) -> None:
         self._errors[error.code()] = error
@@ -204,6 +206,11 @@ class Cluster:
         if codes.UNREACHABLE in self._errors:
             return self._errors[codes.UNREACHABLE]
         return KafkaError(codes.NO_ANSWER, f"no answer within {round(seconds, 1):g} s")
+
+
+def _pass_on(hear: Callable[[KafkaError], None] | None, error: KafkaError) -> None:
+    if hear is not None:
+        hear(error)
 
 
 def _view(metadata: Any) -> ClusterView:  # ClusterMetadata, whose attributes the library does not type

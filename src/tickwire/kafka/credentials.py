@@ -1,5 +1,6 @@
 """What a client was made with, and whether its files hold something else by now: they are renewed while it runs."""
 
+import asyncio
 import time
 from pathlib import Path
 
@@ -29,6 +30,12 @@ class Credentials:
             return False
         self._look_at = now + _EVERY_S
         return _state(self._config) != self._has
+
+    async def change(self, seconds: float) -> None:
+        """Wait until they have changed, for so many seconds at most."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self.changed:  # noqa: ASYNC110 - files may be renewed
+            await asyncio.sleep(min(left, _EVERY_S))
 
     def login(self) -> tuple[str, str] | None:
         """The user and password that a client has to be told of; None where others have not changed."""

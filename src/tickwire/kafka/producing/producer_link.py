@@ -21,7 +21,7 @@ from tickwire.kafka.producing.denied_topics import DeniedTopics
 from tickwire.kafka.producing.in_flight import IN_MEMORY, InFlight, InFlightTable
 from tickwire.kafka.producing.ledger import Lane
 from tickwire.kafka.producing.readmission import Readmission
-from tickwire.kafka.producing.record_producer import make_producer
+from tickwire.kafka.producing.record_producer import NoProducer, RecordProducer, make_producer
 from tickwire.kafka.producing.refused_batches import KafkasClock, RefusedBatches, at_present, is_from_the_future
 from tickwire.records.codec import Record
 
@@ -50,7 +50,6 @@ class ProducerLink:
     those that must not follow a hole, or come behind another producer's, *failed* once, when there is no going on,
     *denied* of a topic whose records have to wait because Kafka does not let us write to it now. *sizes* says why a
     topic cannot take a large record.
-    The producer is a :class:`~tickwire.kafka.producing.record_producer.RecordProducer`.
     """
 
     def __init__(
@@ -66,6 +65,8 @@ class ProducerLink:
         sizes: Callable[[Record], KafkaError | None],
     ) -> None:
         self._config = config
+        self._producer: RecordProducer | NoProducer = NoProducer()
+        self.opened = False  # whether there has been a producer
         self.denied, self._too_large = DeniedTopics(denied), sizes
         self._stored, self._refused, self._dropped, self._give_up, self._heard = stored, refused, dropped, failed, heard
         self.flights = InFlightTable(self._acknowledged, self._not_delivered)
@@ -92,17 +93,7 @@ class ProducerLink:
         self._readmission.begun()
         self._producer = make_producer(producer_config(self._config) | more | {"error_cb": self._note_trouble})
         self.flights.produce = self._producer.produce
-        self.flights.ready = not self._careful
-
-    @property
-    def opened(self) -> bool:
-        """Whether there has been a producer."""
-        return hasattr(self, "_producer")
-
-    @property
-    def ready(self) -> bool:
-        """Whether it may have room: it is open, not between two producers, and has not failed."""
-        return self.flights.ready
+        self.flights.ready, self.opened = not self._careful, True
 
     @property
     def busy(self) -> int:
@@ -112,7 +103,7 @@ class ProducerLink:
     @property
     def queued(self) -> int:
         """How many records the producer has."""
-        return len(self._producer) if self.opened else 0
+        return len(self._producer)
 
     @property
     def roomy(self) -> bool:
@@ -144,9 +135,8 @@ class ProducerLink:
     def close(self) -> None:
         """Take back what is not acknowledged: nothing of it is sent from now on, unless it is on its way already."""
         self.flights.ready = False
-        if self.opened:
-            self._producer.purge()
-            self._serve(self._producer.flush, 0.1)
+        self._producer.purge()
+        self._serve(self._producer.flush, 0.1)
 
     def send(self, entry: InFlight) -> bool:
         """Hand one record over, or end it; False when there is no room for it."""
@@ -157,12 +147,7 @@ class ProducerLink:
         self._to_send_again.extend(self.denied.allow(topic))
 
     def partitions(self, topic: str) -> int | None:
-        """Ask Kafka how many partitions a topic has, by which the producer goes from now on; None without an answer.
-
-        Blocks; any thread may call it.
-        """
-        if not self.opened:
-            return None
+        """Ask, in any thread, how many partitions a topic has; the producer goes by that. None: no answer. Blocks."""
         try:
             return self._producer.partitions(topic, _ANSWER_S) or None
         except KafkaException:  # it is logged elsewhere that Kafka does not answer
@@ -311,8 +296,11 @@ class ProducerLink:
         if self._error is None and self._lost is None and len(self._refusals):
             self._lose("REFUSED", "it is not to go on behind a batch that was refused")
         self._look_at_credentials()
-        if self._error is None and self._lost is not None and self._is_over():
-            self._replace()
+        if self._error is None and self._lost is not None:
+            if self._lost == _NO_LOGIN:
+                self._let_go()  # while it lives it logs in again twice a second, however long we wait
+            if self._is_over():
+                self._replace()
         elif self._error is None and self._careful and not self._one_by_one and not len(self.flights):
             self._open_next()  # the doubts are over
         self._send_again()
@@ -368,6 +356,13 @@ class ProducerLink:
             self._fail(self._cause)
             return
         metrics.PRODUCER_RECREATED.labels(str(self._lost)).inc()
+        self._let_go()
+        self._open_next()
+
+    def _let_go(self) -> None:
+        """Take everything back from a lost producer, and drop it; what it has sent may come twice."""
+        if isinstance(self._producer, NoProducer):
+            return
         taken_back = self.flights.take_back()
         self._unsent = 0
         if self._careful:
@@ -378,7 +373,8 @@ class ProducerLink:
                 (*taken_back, *self._to_send_again), self._refused
             )
         self._to_send_again, self._one_by_one = self.denied.take(self._to_send_again, self._one_by_one)
-        self._open_next()
+        self._producer = NoProducer()
+        self.flights.produce = self._producer.produce
 
     def _open_next(self) -> None:
         try:

@@ -263,22 +263,23 @@ class Publisher:
     async def _connect(self) -> None:
         """Begin to send as soon as Kafka answers, lets us in and has the topics."""
         said, wait = "", _LOOK_S
-        while not self._link.opened:
+        while True:
             try:
                 self.place.agree(await asyncio.to_thread(self.place.ask, _LOOK_S))
                 await asyncio.to_thread(self._ask_topics)
                 self._link.open()
             except KafkaFailed as e:
-                if str(e) != said:
-                    said = str(e)
-                    logger.warning("publisher.still_offline error=%r", said)
-                wait = min(2 * wait, _LONGEST_LOOK_S) if isinstance(e, LoginRefused) else _LOOK_S
-                credentials, until = Credentials(self.config), time.monotonic() + wait
-                while time.monotonic() < until and not credentials.changed:  # noqa: ASYNC110 - files may be renewed
-                    await asyncio.sleep(_LOOK_S)
+                words, refused = str(e), isinstance(e, LoginRefused)
             except TickwireError as e:
                 self._fail(e)
                 return
+            else:
+                return
+            if words != said:
+                logger.warning("publisher.still_offline error=%r", words)
+            said, wait = words, min(2 * wait, _LONGEST_LOOK_S) if refused else _LOOK_S
+            # Not while the error is at hand, which holds on to the client that was refused: that logs in again.
+            await Credentials(self.config).change(wait)
 
     def _wait(self, lane: Lane, record: Record) -> None:
         """Let the first record wait for which there was no room."""

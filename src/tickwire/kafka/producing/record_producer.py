@@ -58,6 +58,31 @@ class RecordProducer:
         return 0 if found is None else len(found.partitions)
 
 
+class NoProducer:
+    """Stands where a producer was, until the next one is made: it has nothing and takes nothing."""
+
+    def __len__(self) -> int:
+        return 0
+
+    def produce(self, *_: object, **__: object) -> None:
+        """Take no record."""
+        raise BufferError
+
+    def poll(self, seconds: float) -> None:
+        """Have no report."""
+
+    def flush(self, seconds: float) -> int:  # noqa: ARG002 - as above
+        """Have nothing left."""
+        return 0
+
+    def purge(self, *, in_flight: bool = True) -> None:
+        """Have nothing to give up."""
+
+    def partitions(self, topic: str, seconds: float) -> int:  # noqa: ARG002 - as above
+        """Know of no topic."""
+        return 0
+
+
 def make_producer(settings: dict[str, Any]) -> RecordProducer:
     """Make a producer. Raises :exc:`~tickwire.errors.KafkaFailed` for settings that cannot be used."""
     form = RecordProducer
