@@ -12,7 +12,7 @@ put_long(char *to, long long number)
 static char *
 put_piece(char *to, const Piece *piece)
 {
-    return put(put_long(to, piece->size), piece->text, piece->size);
+    return put_short(put_long(to, piece->size), piece->text, piece->size);
 }
 
 static char *

@@ -46,7 +46,10 @@ take_mark(Text *text, const char *mark, Py_ssize_t size)
 
 static char is_plain[256]; /* of JSON text: ASCII that needs no escape */
 
-/* Text without escapes and in ASCII. A zero byte, which is not plain, stands behind the bytes of every object. */
+/* A zero byte, which is neither plain nor a digit nor anything else that is taken, stands behind the bytes of every object:
+ * so nothing below looks whether it is at the end. */
+
+/* Text without escapes and in ASCII. */
 int
 take_text(Text *text, Piece *piece)
 {
@@ -72,31 +75,33 @@ take_null(Text *text)
 int
 take_long(Text *text, long long *number)
 {
-    const char *at = text->at;
-    int negative = at < text->end && *at == '-', digits = 0;
-    long long value = 0;
-    for (at += negative; at < text->end && *at >= '0' && *at <= '9'; at++) {
-        if (++digits > 18)
-            return 0;
-        value = value * 10 + (*at - '0');
-    }
-    if (!digits || (digits > 1 && at[-digits] == '0'))
+    int negative = *text->at == '-';
+    const char *first = text->at + negative, *at = first;
+    uint64_t value = 0; /* of more than 18 digits it is wrong, and not used */
+    for (unsigned char digit; (digit = (unsigned char)(*at - '0')) <= 9; at++)
+        value = value * 10 + digit;
+    if (at == first || at - first > 18 || (*first == '0' && at - first > 1))
         return 0;
-    *number = negative ? -value : value;
+    *number = negative ? -(long long)value : (long long)value;
     text->at = at;
     return 1;
 }
 
-static int
+static inline void
+skip_space(Text *text)
+{
+    while (*text->at <= ' ' && is_space(*text->at))
+        text->at++;
+}
+
+static inline int
 take_char(Text *text, char wanted) /* levels may have been written by the exchange, with spaces between */
 {
-    while (text->at < text->end && is_space(*text->at))
-        text->at++;
-    if (text->at == text->end || *text->at != wanted)
+    skip_space(text);
+    if (*text->at != wanted)
         return 0;
     text->at++;
-    while (text->at < text->end && is_space(*text->at))
-        text->at++;
+    skip_space(text);
     return 1;
 }
 

@@ -47,6 +47,22 @@ typedef int (*TakeLevel)(void *taker, int place, const Piece level[2]);
 typedef int (*ReadValue)(const Fields *fields, Text *data, Piece *values, TakeLevel take, void *taker);
 int read_json(const Fields *fields, Text *text, Piece *values, TakeLevel take, void *taker);
 
+/* The same as put(), for text that is mostly of few characters: calling memcpy takes longer than these. */
+static inline char *
+put_short(char *to, const char *text, Py_ssize_t size)
+{
+    if (size < 8 || size > 16) {
+        if (size > 16)
+            return put(to, text, size);
+        for (Py_ssize_t i = 0; i < size; i++)
+            to[i] = text[i];
+    } else { /* two halves, which may overlap */
+        memcpy(to, text, 8);
+        memcpy(to + size - 8, text + size - 8, 8);
+    }
+    return to + size;
+}
+
 static inline char *
 put_varint(char *to, uint64_t number)
 {

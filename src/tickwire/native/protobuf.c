@@ -14,7 +14,7 @@ put_tag(char *to, int number, int wire)
 static char *
 put_piece(char *to, int number, const Piece *piece)
 {
-    return put(put_varint(put_tag(to, number, SIZED), (uint64_t)piece->size), piece->text, piece->size);
+    return put_short(put_varint(put_tag(to, number, SIZED), (uint64_t)piece->size), piece->text, piece->size);
 }
 
 static int
