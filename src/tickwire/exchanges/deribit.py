@@ -121,7 +121,8 @@ class Adapter(KitAdapter[StreamedBook]):
             # "If your client fails to respond to a test_request, the server immediately closes the connection."
             return [Send(self.ping_text, urgent=True)] if params.type == "test_request" else []
         elif frame.id is not None and (frame.result or frame.error):
-            return self._answered(frame.id if type(frame.id) is int else -1, frame)
+            number = frame.id if type(frame.id) is int else -1
+            return self._failed(number, frame.error) if frame.error else self._listed(number, bytes(frame.result))
         raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
 
     def _quote(self, data: Raw, received_us: Micros) -> list[Output]:
@@ -159,31 +160,32 @@ class Adapter(KitAdapter[StreamedBook]):
             out += self.trade(*said, received_us, exchange_us=one.timestamp * 1000)
         return out
 
-    def _answered(self, number: int, frame: texts.Frame) -> list[Output]:
+    def _failed(self, number: int, error: texts.Error) -> list[Output]:
+        said = error.message[: contract.MAX_TEXT]
+        if error.code == _TOO_MANY or number == 0:
+            # Neither refused nor accepted: it stays pending, and the connection's deadline asks again, later.
+            raise FrameRejected("unknown", f"an error {said!r} ({error.code})")
+        if number < _AGAIN:
+            return self.answered(number, said)
+        return [out for channel, symbol in self._asked(number) for out in self._refuse(channel, symbol.native, said)]
+
+    def _listed(self, number: int, result: bytes) -> list[Output]:
         """Take an answer, which lists the channels that are carried: an unknown one is missing from it.
 
         A list with a channel that was not asked for under that number is no answer to it.
         """
-        error = frame.error or texts.Error()
-        said = error.message[: contract.MAX_TEXT]
-        if frame.error is None:
-            if not bytes(frame.result).startswith(b"["):
-                if number == 0:
-                    return []
-                raise FrameRejected("unknown", f"an answer {bytes(frame.result)[: contract.MAX_TEXT]!r}")
-        elif error.code == _TOO_MANY or number == 0:
-            # Neither refused nor accepted: it stays pending, and the connection's deadline asks again, later.
-            raise FrameRejected("unknown", f"an error {said!r} ({error.code})")
+        if not result.startswith(b"["):
+            if number == 0:
+                return []
+            raise FrameRejected("unknown", f"an answer {result[: contract.MAX_TEXT]!r}")
+        carried = decoded("answer", _decode_channels, result)
         asked = {texts.channel_name(*item): item for item in self._asked(number)}
-        if frame.error is not None and number < _AGAIN:
-            return self.answered(number, said)
-        carried = [] if frame.error else decoded("answer", _decode_channels, frame.result)
         ours, out = asked.keys() >= set(carried), list[Output]()
         for name, (channel, symbol) in asked.items():
             if name in carried:
                 out += self._requests.accept(channel, symbol.native)
             elif ours:
-                out += self._refuse(channel, symbol.native, said if frame.error else "unknown")
+                out += self._refuse(channel, symbol.native, "unknown")
         return out + [
             one for name in carried if name not in asked for one in self.answered_each(*texts.channel_of(name), None)
         ]
