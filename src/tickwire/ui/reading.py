@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # exported without saying so
 
 from tickwire.config.kafka_config import KafkaConfig
@@ -78,34 +78,33 @@ class Onlooker:
             return self._read()
 
     def _read(self) -> Batch:
-        now = time.monotonic()
-        if now >= self._look_at:
+        if time.monotonic() >= self._look_at:
             self._look()
             self._look_at = time.monotonic() + _LOOK_S
         if not self._positions:
             time.sleep(_READ_S)  # consume() would wait, too, but raise without an assignment
             return Batch()
-        good = []
         try:
             messages = self._consumer.consume(_BATCH, _READ_S)
         except KafkaException as e:
             self.trouble = f"Reading failed: {said(e)}"
             time.sleep(_READ_S)
             return Batch()
-        for message in messages:
-            error = message.error()
-            if error is None:
-                self._positions[message.topic() or "", message.partition() or 0] = (message.offset() or 0) + 1
-                good.append(message)
-            elif error.code() in MISSING:  # looked for again
-                self._positions = {at: n for at, n in self._positions.items() if at[0] != message.topic()}
-            elif (
-                final := final_error(error, message.topic() or "", message.partition(), message.offset())
-            ) is not None:
-                self.trouble = str(final)
+        good = [message for message in messages if self._is_record(message)]
         if good:
             self.away = False
         return self._batch(good)
+
+    def _is_record(self, message: Message) -> bool:
+        """Whether it is a record, which is read now; take note of an error."""
+        error, topic = message.error(), message.topic() or ""
+        if error is None:
+            self._positions[topic, message.partition() or 0] = (message.offset() or 0) + 1
+        elif error.code() in MISSING:  # looked for again
+            self._positions = {at: position for at, position in self._positions.items() if at[0] != topic}
+        elif (final := final_error(error, topic, message.partition(), message.offset())) is not None:
+            self.trouble = str(final)
+        return error is None
 
     def behind(self) -> int:
         """How many offsets there are that were not read, as far as the last answers of Kafka tell."""
