@@ -54,9 +54,7 @@ SCHEMA_REGISTRY_UP = Gauge(
 )
 BOOK_SEQ_JUMPS = Counter("kafka_consumer_book_seq_jumps", "Breaks in book_seq seen by the default handler.")
 DLQ_PUBLISHED = Counter(
-    "kafka_dlq_published",
-    "Records acknowledged by the dead-letter topic.",
-    ["dlq_topic", "source_topic", "error_type"],
+    "kafka_dlq_published", "Records acknowledged by the dead-letter topic.", ["dlq_topic", "source_topic", "error_type"]
 )
 
 # Processes that share a feed

@@ -47,8 +47,7 @@ def consume(
         typer.Option(metavar="MODULE:FUNCTION", help="What to do with each record; rebuild books if not given."),
     ] = None,
     batch: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Hand over lists of at most N records of one partition."),
+        int | None, typer.Option(min=1, metavar="N", help="Hand over lists of at most N records of one partition.")
     ] = None,
     concurrency: Annotated[
         int | None,

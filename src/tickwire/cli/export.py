@@ -47,8 +47,7 @@ def export(
         Numbers, typer.Option(help="Prices and sizes: text as it was, or decimal128(38, 24).")
     ] = Numbers.TEXT,
     levels: Annotated[
-        int,
-        typer.Option(min=0, max=100, help="Of books the best levels after each message; 0: a row a level change."),
+        int, typer.Option(min=0, max=100, help="Of books the best levels after each message; 0: a row a level change.")
     ] = 0,
     brokers: Brokers = None,
 ) -> None:

@@ -47,9 +47,7 @@ def wiring() -> None:
 
 
 @app.command()
-def e2e(
-    records: Annotated[int, typer.Option(min=1, help="How many marked records to send.")] = 20,
-) -> None:
+def e2e(records: Annotated[int, typer.Option(min=1, help="How many marked records to send.")] = 20) -> None:
     """Send marked records and a poison one through Kafka and look where they arrive; uses topics of its own.
 
     Example: tickwire smoke e2e

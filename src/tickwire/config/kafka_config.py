@@ -128,8 +128,7 @@ class KafkaConfig(SecuritySettings):
         None, min_length=1, description="Bearer token for the schema registry, instead of user and password."
     )
     schema_registry_ca: ExistingPath | None = Field(
-        None,
-        description="File of the certificates to trust at the schema registry (PEM); unset means the system's.",
+        None, description="File of the certificates to trust at the schema registry (PEM); unset means the system's."
     )
     schema_registry_certificate: ExistingPath | None = Field(
         None, description="Client certificate for the schema registry (PEM file)."

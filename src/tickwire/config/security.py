@@ -101,8 +101,7 @@ class SecuritySettings(Settings):
         None, description="What goes to the broker with a token: name=value, comma-separated."
     )
     sasl_oauth_ca_location: ExistingPath | None = Field(
-        None,
-        description="File or folder of the certificates to trust at the token endpoint; unset means the system's.",
+        None, description="File or folder of the certificates to trust at the token endpoint; unset means the system's."
     )
     sasl_oauth_assertion_location: ExistingPath | None = Field(
         None, description="File of a signed assertion (JWT) to get tokens with, read for each token."

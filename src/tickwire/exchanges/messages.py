@@ -43,12 +43,7 @@ class BookMessages:
         )
 
     def delta(
-        self,
-        bids: Levels,
-        asks: Levels,
-        sequence: int | None,
-        exchange_us: Micros | None,
-        received_us: Micros,
+        self, bids: Levels, asks: Levels, sequence: int | None, exchange_us: Micros | None, received_us: Micros
     ) -> OrderBook:
         """Changed levels, as :meth:`~tickwire.events.book.Book.apply` gave them back."""
         return OrderBook(

@@ -202,10 +202,7 @@ class _Worker:
     """One async callback, its queue, and the task that feeds it; *first* is what the first event was answered with."""
 
     def __init__(
-        self,
-        callback: Callable[[MarketEvent], Awaitable[None]],
-        owner: Callbacks,
-        first: Awaitable[None] | None = None,
+        self, callback: Callable[[MarketEvent], Awaitable[None]], owner: Callbacks, first: Awaitable[None] | None = None
     ) -> None:
         self._callback, self._owner, self._first = callback, owner, first
         self._queue: deque[MarketEvent] = deque()

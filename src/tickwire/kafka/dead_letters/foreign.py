@@ -59,9 +59,7 @@ _DIALECTS = (
 )
 
 
-def read_foreign(
-    headers: Sequence[tuple[str, bytes | None]],
-) -> tuple[list[tuple[str, bytes | None]], dict[str, str]]:
+def read_foreign(headers: Sequence[tuple[str, bytes | None]]) -> tuple[list[tuple[str, bytes | None]], dict[str, str]]:
     """Take the headers of another program's dead letter apart: the record's own, and what is told by our names.
 
     What has no name of ours is told by its own. Nothing is told by a record that is no such dead letter.

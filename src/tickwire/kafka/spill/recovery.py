@@ -9,15 +9,7 @@ from msgspec import Struct
 
 from tickwire.kafka.spill.folder import TEMPORARY, load_done, sync_folder
 from tickwire.kafka.spill.numbers import NumberSet
-from tickwire.kafka.spill.segment import (
-    FRAME_BYTES,
-    HEADER_BYTES,
-    SUFFIX,
-    Segment,
-    count_marks,
-    frames,
-    read_header,
-)
+from tickwire.kafka.spill.segment import FRAME_BYTES, HEADER_BYTES, SUFFIX, Segment, count_marks, frames, read_header
 
 _NAME = re.compile(r"\d{20}" + re.escape(SUFFIX))
 # The first number of a new log. Records may also be put before all others, so it is far from zero.

@@ -31,11 +31,7 @@ class Dialect(PlainDialect):
     size_places = 6
     path = "/v5/public/spot"
     spelling = "{}{}"
-    names = (
-        ("publicTrade.{}", "trade"),
-        ("orderbook.1.{}", "ticker"),
-        ("orderbook.{1}.{0}", "book"),
-    )
+    names = (("publicTrade.{}", "trade"), ("orderbook.1.{}", "ticker"), ("orderbook.{1}.{0}", "book"))
     too_many: ClassVar[object] = {"retCode": 10006, "retMsg": "Too many visits!", "result": {}}
     unavailable: ClassVar[object] = {"retCode": 10016, "retMsg": "Service unavailable.", "result": {}}
     depths = DEPTHS

@@ -25,11 +25,7 @@ class Dialect(PlainDialect):
     numbered = True
     path = "/ws/v4/"
     spelling = "{}_{}"
-    names = (
-        ("spot.trades {}", "trade"),
-        ("spot.book_ticker {}", "ticker"),
-        ("spot.obu ob.{}.{}", "book"),
-    )
+    names = (("spot.trades {}", "trade"), ("spot.book_ticker {}", "ticker"), ("spot.obu ob.{}.{}", "book"))
     listing_path = "/api/v4/spot/currency_pairs"
     not_found = '{"label":"NOT_FOUND","message":"Not Found"}'
     too_many: ClassVar[object] = {"label": "TOO_MANY_REQUESTS", "message": "TOO_MANY_REQUESTS"}

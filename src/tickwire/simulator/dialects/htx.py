@@ -25,11 +25,7 @@ class Dialect(PlainDialect):
     """HTX's spot."""
 
     numbered = True
-    names = (
-        ("market.{}.trade.detail", "trade"),
-        ("market.{}.bbo", "ticker"),
-        ("market.{}.mbp.{}", "book"),
-    )
+    names = (("market.{}.trade.detail", "trade"), ("market.{}.bbo", "ticker"), ("market.{}.mbp.{}", "book"))
     depths = (_DEPTH,)
     listing_path = "/v1/common/symbols"
     not_found = '{"status":"error","err-code":"not-found","err-msg":"Not Found"}'
