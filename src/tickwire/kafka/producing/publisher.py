@@ -42,7 +42,8 @@ logger = logging.getLogger(__name__)
 
 _DRAIN_S = 0.005  # between two looks while records wait, or a producer is replaced
 _TICK_S = 0.01  # while reports are to come
-_EXPORT_S = 0.1  # otherwise, and between two exports
+_IDLE_S = 0.25  # otherwise
+_EXPORT_S = 0.1  # between two exports
 _LOOK_S = 2.0  # for Kafka to answer, and between two looks, after a start without it
 _LONGEST_LOOK_S = 60.0  # after log-ins that were refused, which may lock an account
 
@@ -314,7 +315,7 @@ class Publisher:
         if self._behind or self._books or not self._link.flights.ready:
             wait = _DRAIN_S
         else:
-            wait = _TICK_S if self._link.busy else _EXPORT_S
+            wait = _TICK_S if self._link.busy else _IDLE_S
         self._timer = self._loop.call_later(wait, self._tick)
 
     def _carefully(self, work: Callable[[], None]) -> None:
