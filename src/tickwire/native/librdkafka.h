@@ -70,6 +70,7 @@ typedef void OnLog(const void *client, int level, const char *facility, const ch
     F(void *, headers_new, (size_t count))                                                                             \
     F(int, header_add, (void *headers, const char *name, Py_ssize_t name_size, const void *value, Py_ssize_t size))    \
     F(void, headers_destroy, (void *headers))                                                                          \
+    F(int, message_detach_headers, (KafkaMessage *message, void **headers))                                            \
     F(int, producev, (void *client, ...))                                                                              \
     F(int64_t, message_latency, (const KafkaMessage *message))                                                         \
     F(int, poll, (void *client, int ms))                                                                               \

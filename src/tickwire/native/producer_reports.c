@@ -13,8 +13,9 @@ on_report(void *Py_UNUSED(client), const KafkaMessage *message, void *opaque)
     RecordProducer *producer = opaque;
     if (!message->error && producer->latency < 0)
         producer->latency = (double)rdk.message_latency(message) / 1e6;
-    producer->notes[producer->note_count++] =
-        (Note){.said = REPORT, .code = message->error, .slot = (size_t)message->opaque};
+    Note *note = producer->notes + producer->note_count++;
+    *note = (Note){.said = REPORT, .code = message->error, .slot = (size_t)message->opaque};
+    rdk.message_detach_headers((KafkaMessage *)message, &note->headers); /* leaves NULL where there are none */
 }
 
 static void
@@ -75,7 +76,8 @@ carry_out_report(RecordProducer *producer, const Note *note)
 {
     InFlight *entry = producer->slots[note->slot].entry;
     PyObject *value = producer->slots[note->slot].value;
-    producer->slots[note->slot] = (Slot){NULL, NULL};
+    headers_give_back(producer, producer->slots[note->slot].headers, note->headers);
+    producer->slots[note->slot] = (Slot){NULL, NULL, -1};
     producer->free_slots[producer->free_count++] = note->slot;
     int failed;
     if (!note->code)

@@ -34,7 +34,7 @@ grow(RecordProducer *producer)
         return -1;
     }
     for (size_t slot = count; slot-- > producer->slot_count;) {
-        slots[slot] = (Slot){NULL, NULL};
+        slots[slot] = (Slot){NULL, NULL, -1};
         free_slots[producer->free_count++] = slot;
     }
     producer->slot_count = count;
@@ -68,33 +68,6 @@ topic_of(RecordProducer *producer, PyObject *name)
     return handle;
 }
 
-/* Headers as the library has them, from a list of a name and a value each; NULL with an error set. */
-static void *
-headers_of(PyObject *list)
-{
-    if (!PyList_Check(list)) {
-        PyErr_SetString(PyExc_TypeError, "headers are a list");
-        return NULL;
-    }
-    void *headers = rdk.headers_new((size_t)PyList_GET_SIZE(list));
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
-        PyObject *pair = PyList_GET_ITEM(list, i);
-        int whole = PyTuple_Check(pair) && PyTuple_GET_SIZE(pair) == 2 && PyUnicode_Check(PyTuple_GET_ITEM(pair, 0))
-                    && PyBytes_Check(PyTuple_GET_ITEM(pair, 1));
-        Py_ssize_t size;
-        const char *name = whole ? PyUnicode_AsUTF8AndSize(PyTuple_GET_ITEM(pair, 0), &size) : NULL;
-        if (!name) {
-            if (!PyErr_Occurred())
-                PyErr_SetString(PyExc_TypeError, "a header is a name and bytes");
-            rdk.headers_destroy(headers);
-            return NULL;
-        }
-        PyObject *value = PyTuple_GET_ITEM(pair, 1);
-        rdk.header_add(headers, name, size, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value));
-    }
-    return headers;
-}
-
 int
 producer_send(RecordProducer *producer, InFlight *entry, PyObject *topic, PyObject *value, PyObject *key,
               long long timestamp_ms, PyObject *headers)
@@ -105,7 +78,8 @@ producer_send(RecordProducer *producer, InFlight *entry, PyObject *topic, PyObje
     }
     if (!producer->free_count && grow(producer))
         return -1;
-    void *handle = topic_of(producer, topic), *made = handle ? headers_of(headers) : NULL;
+    int set;
+    void *handle = topic_of(producer, topic), *made = handle ? headers_take(producer, headers, &set) : NULL;
     if (!made)
         return -1;
     size_t slot = producer->free_slots[producer->free_count - 1];
@@ -115,10 +89,10 @@ producer_send(RecordProducer *producer, InFlight *entry, PyObject *topic, PyObje
                              made, V_OPAQUE, (void *)slot, V_END);
     if (!error) {
         producer->free_count--;
-        producer->slots[slot] = (Slot){(InFlight *)Py_NewRef(entry), Py_NewRef(value)};
+        producer->slots[slot] = (Slot){(InFlight *)Py_NewRef(entry), Py_NewRef(value), set};
         return 0;
     }
-    rdk.headers_destroy(made); /* which it takes only with the message */
+    headers_give_back(producer, set, made); /* which it takes only with the message */
     if (error != ERROR_QUEUE_FULL)
         return raise_kafka(error, "Unable to produce message: ", rdk.err2str(error), 0);
     PyErr_SetString(PyExc_BufferError, rdk.err2str(error));
@@ -239,8 +213,11 @@ producer_free(RecordProducer *producer)
     producer_drop(producer);
     for (Py_ssize_t i = 0; i < producer->topic_count; i++)
         Py_DECREF(producer->topics[i].name);
-    for (size_t i = producer->carried_out; i < producer->note_count; i++)
+    for (size_t i = producer->carried_out; i < producer->note_count; i++) {
         free(producer->notes[i].words);
+        headers_give_back(producer, -1, producer->notes[i].headers);
+    }
+    headers_drop_sets(producer);
     for (size_t i = 0; i < producer->slot_count; i++) {
         Py_XDECREF(producer->slots[i].entry);
         Py_XDECREF(producer->slots[i].value);

@@ -110,6 +110,26 @@ def test_a_record_whose_headers_cannot_be_written_is_not_taken(way: Way) -> None
     assert (len(way.flights), len(way.producer)) == (0, 0)
 
 
+def test_every_record_has_its_own_headers_however_often_they_come(mock: MockCluster, way: Way) -> None:
+    changed = list(HEADERS)
+    kinds: list[list[tuple[str, bytes]]] = [HEADERS, list(HEADERS[:1]), [], changed, [("many", b"%d")] * 5]
+    kinds += [[("kind", b"%d" % number)] for number in range(12)]  # more than are kept ready
+    sent = []
+    for number in range(8):
+        changed[1] = ("schema", b"changed %d" % (number // 2))
+        for headers in kinds:
+            again = (
+                [(name[:1] + name[1:], bytes(bytearray(value))) for name, value in headers]
+                if number % 3 == 2
+                else headers
+            )
+            way.send(b"v", again)
+            sent.append(list(headers) or None)
+        way.until(lambda: not len(way.flights))
+    assert way.stream.acknowledged == len(sent)
+    assert [found for _, _, found, _ in _read(mock, way.topic, len(sent))] == sent
+
+
 def test_a_full_queue_is_a_buffer_error_and_a_record_that_is_too_large_says_so(mock: MockCluster, unique: str) -> None:
     way = Way(mock, f"t.{unique}", queue_buffering_max_messages=2, message_max_bytes=2000)
     with pytest.raises(KafkaException) as too_large:
