@@ -117,7 +117,7 @@ SPOILS = [
     spoil_message("symbol", "\u00c4\u6f22"),
     spoil_text(b"XBT/USD", b"XBT/US\xff"),
     spoil_text(b"\0\0\0\0\1", b"\0\0\0\0\2", b"\0\0\0\0\3", b"\0\0\0\0\4", b"\1\0\0\0\1"),
-    spoil_text(b"\0\0\0\0\2\0", b"\0\0\0\0\1", b"\0\0\0\0\2\2\0", b"\0\0\0\0\2\2\2", b"\0\0\0\0\4"),
+    spoil_text(b"\0\0\0\0\2\0", b"\0\0\0\0\1", b"\0\0\0\0\2\2\0", b"\0\0\0\0\2\2\2", b"\0\0\0\0\4", b"\0\0\0\0\2\1"),
     spoil_text(b"\0\0\0\0", b"", b"\0\0\0\0\0"),
     spoil_text(b"1.50", b'2"'),
     spoil_text(b',"', b' ,"'),
@@ -301,6 +301,20 @@ def test_changes_that_are_plainly_next_are_taken_together_and_nothing_else(form:
     assert state.records == {"orderbook": 100}
     assert state.report()["books"]["kraken|BTC-USD"]["bids"] == [("1.50", "1"), ("1.40", "99")]
     assert records[1]._event is None  # nobody has made an object of it
+
+
+@pytest.mark.skipif("compiled" not in FORMS, reason="needs the compiled form")
+def test_no_change_is_taken_behind_the_schema_of_another_kind_or_another_message() -> None:
+    reader = ValueReader(schema_of)
+    for form, head in (("avro", b"\0\0\0\0\4"), ("protobuf", b"\0\0\0\0\2\1")):
+        records, state = plain(3, form, reader), MarketState()
+        state(records[0])
+        records[1].value = head + (records[1].value or b"")[len(head) :]
+        records[1].headers = ()
+        records[1].prepare()
+        assert state.follow(records, 1, 2) == 1
+        with pytest.raises(RecordRejected):
+            state(records[1])
 
 
 @pytest.mark.skipif("compiled" not in FORMS, reason="needs the compiled form")
