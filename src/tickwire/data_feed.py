@@ -22,7 +22,8 @@ from tickwire.exchanges import ExchangeModule
 from tickwire.exchanges.symbols import Listing
 from tickwire.publishing import Publishing, make_publisher
 from tickwire.signals import Stop, run_alone
-from tickwire.wire.arguments import address_of, at_addresses, check_channels, feed_config, kafka_config, open_adapter
+from tickwire.wire.adapters import address_of, book_depth, open_adapter
+from tickwire.wire.arguments import at_addresses, check_channels, feed_config, kafka_config
 from tickwire.wire.background import Background
 from tickwire.wire.book_now import BookNow
 from tickwire.wire.books import Books, EpochsOf
@@ -31,6 +32,7 @@ from tickwire.wire.connections import Connections
 from tickwire.wire.context import FeedContext
 from tickwire.wire.flow import Flow
 from tickwire.wire.hearing import Hearings
+from tickwire.wire.quiet import Quiet
 from tickwire.wire.reconnector import Gate
 from tickwire.wire.rest import Rest
 from tickwire.wire.roster import Change, Roster
@@ -272,13 +274,15 @@ class WebSocketDataFeed:
             self._dispatch_to(callback)
         books = self._make_books(dispatch)
         stack.callback(books.close)
-        trades = Trades(exchange, dispatch.emit, self._tally)
+        self._quiet = Quiet(dispatch.emit)
+        emit = dispatch.emit if self._epochs is None else self._quiet
+        trades = Trades(exchange, emit, self._tally)
         context = FeedContext(
             exchange=exchange,
             address=partial(address_of, self._module, self.config),
             rest=rest,
             books=books,
-            ticker=dispatch.emit,
+            ticker=emit,
             trades=trades,
             hearings=Hearings(trades),
             # One more than there are in a group, whose members may be given other symbols than those refused.
@@ -353,18 +357,14 @@ class WebSocketDataFeed:
     def _carry_out(self, change: Change) -> None:
         roster, connections = cast("Roster", self._roster), cast("Connections", self._connections)
         connections.change(change.added, change.removed, listed=roster.listed)
+        warm = roster.warm()
+        cast("Books", self._books).keep_warm(warm)
+        self._quiet.keep(warm)
         self._booked = Listing(roster.share(roster.symbols) if "orderbook" in self._channels else ())
 
     def _make_books(self, dispatch: Callbacks) -> Books:
-        config, offered = self.config, self._module.EXCHANGE.offered(self.config.orderbook_depth)
-        if "orderbook" in self._channels and offered != config.orderbook_depth:
-            logger.warning(
-                "feed.depth exchange=%s asked=%d taken=%d (the exchange offers no other that is nearer)",
-                config.exchange, config.orderbook_depth, offered,
-            )  # fmt: skip
-        depth = min(config.orderbook_depth, offered)
-        epochs = self._epochs or self._publishing.epochs
-        self._books = Books((), config, depth, dispatch.emit, self._tally, self._random, epochs)
+        depth, epochs = book_depth(self._module, self.config), self._epochs or self._publishing.epochs
+        self._books = Books((), self.config, depth, dispatch.emit, self._tally, self._random, epochs)
         return self._books
 
     async def _read(self, books: Books) -> None:

@@ -29,6 +29,9 @@ class Sent:
     def overtaken(self, of: Any) -> None:
         self.calls.append(f"overtaken {of(b'toy|A-X')} {of(b'toy|B-X')}")
 
+    def given_away(self, of: Any) -> None:
+        self.calls.append(f"given away {of(b'toy|A-X')}")
+
     def taken_back(self, _of: Any) -> None:
         self.calls.append("taken back")
 
@@ -57,7 +60,8 @@ async def test_what_is_handed_over_ends_first_and_is_in_kafka_when_it_is_said() 
     served._loop = asyncio.get_running_loop()
     await asyncio.to_thread(ours.hand_over, frozenset({1, 2}), 10.0)
     assert shares == [frozenset(range(8)) - {1, 2}]
-    assert sent.calls == ["taken back", "settled?", "settled?", "settled?"]
+    away = f"given away {part_of(b'toy|A-X', 8) in {1, 2}}"
+    assert sent.calls == ["taken back", away, "settled?", "settled?", "settled?"]
 
 
 async def test_a_hand_over_that_kafka_does_not_acknowledge_ends_and_its_books_are_not_sent_behind_the_next_ones() -> (
@@ -76,7 +80,7 @@ async def test_of_what_is_lost_nothing_is_sent_any_more_not_even_that_it_is_inva
     served._loop = asyncio.get_running_loop()
     part = part_of(b"toy|A-X", 8)
     await asyncio.to_thread(ours.give_up, frozenset({part}))
-    assert sent.calls == [f"overtaken True {part_of(b'toy|B-X', 8) == part}", "taken back"]
+    assert sent.calls == [f"overtaken True {part_of(b'toy|B-X', 8) == part}", "taken back", "given away True"]
     assert shares == [frozenset(range(8)) - {part}]
 
 

@@ -87,6 +87,7 @@ def test_wrong_usage_is_said_like_every_other_error(arguments: str, capsys: pyte
         (["produce", "--set", "KAFKA_SASL_PASSWORD=x"], ["KAFKA_SASL_PASSWORD_FILE"]),
         (["produce", "--group", "a b"], ["'a b'", "'.', '_' and '-'"]),
         (["produce", "--group", "a", "--workers", "2"], ["--group", "--workers", "each is a member"]),
+        (["produce", "--standby", "3"], ["--standby", "--group"]),
         (["produce", "--group", "a", "--offline-start"], ["--group", "--offline-start"]),
         (["consume", "--handler", "no_such_module:handle"], ["no_such_module"]),
         (["consume", "--handler", "json:nothing"], ["nothing"]),

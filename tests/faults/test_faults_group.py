@@ -86,7 +86,7 @@ class Members:
     """Collectors of one group, on what tells them apart."""
 
     def __init__(self, line: Line, exchange: Exchange, folder: Path, unique: str, stack: ExitStack) -> None:
-        self.line, self._exchange, self._folder, self._unique, self._stack = line, exchange, folder, unique, stack
+        self.line, self.exchange, self._folder, self._unique, self._stack = line, exchange, folder, unique, stack
         self.topic = f"books.{unique}"
         self.running: dict[str, Program] = {}
         exchange_settings = exchange.settings() | {"FEED_SYMBOLS": "*"}
@@ -99,10 +99,12 @@ class Members:
         }
         self.reader: Reader | None = None
 
-    def start(self, name: str, *, brokers: str | None = None, env: dict[str, str] | None = None) -> Program:
+    def start(
+        self, name: str, *more_arguments: str, brokers: str | None = None, env: dict[str, str] | None = None
+    ) -> Program:
         port, spill = str(free_port()), str(self._folder / "spill")
         more = {"KAFKA_METRICS_PORT": port, "KAFKA_SPILL_DIR": spill, "KAFKA_BROKERS": brokers or self.line.direct}
-        command = ["produce", "--group", self._unique, "--report", str(self._folder / f"{name}.json")]
+        command = ["produce", "--group", self._unique, "--report", str(self._folder / f"{name}.json"), *more_arguments]
         program = Program(name, command, self._env | more | (env or {}), self._folder)
         self.running[name] = self._stack.enter_context(program)
         return program
@@ -135,8 +137,8 @@ class Members:
 
     def end(self, reader: Reader) -> None:
         """Stop the market, and hold what a reader has against it; end all."""
-        self._exchange.freeze()
-        own = self._exchange.books(1000)
+        self.exchange.freeze()
+        own = self.exchange.books(1000)
 
         def others() -> list[str]:
             books = json.loads(json.dumps(reader.state.report()["books"]))
@@ -227,5 +229,23 @@ def test_row_33_while_kafka_is_away_for_all_a_member_reads_on_and_its_books_go_o
         members.await_live(reader, 30)
         alone.until(lambda: alone.metric("feed_group_confirmed") == 1, "it is a member again")
         assert {key: book.epoch for key, book in reader.state.books.items()} == before
+        members.end(reader)
+    assert reader.state.jumps == 0
+
+
+@pytest.mark.slow_fault
+def test_row_34_a_member_on_standby_asks_the_exchange_for_nothing_when_it_takes_over(members: Members) -> None:
+    for name in "ab":
+        members.start(name, "--standby", "1000")
+    members.await_balance()
+    with Reader(members.line.direct, members.topic) as reader:
+        members.await_live(reader, 30)
+        all_ = lambda: members.exchange.stats()["subscriptions"]["depthUpdate"] == 2 * SYMBOLS  # noqa: E731
+        eventually(all_, f"both read all: {members.exchange.stats()}", 30)
+        answers = members.exchange.stats()["answers"]
+        members.running.pop("a").kill()
+        members.await_live(reader)
+        assert members.exchange.stats()["answers"] == answers
+        assert members.running["b"].metric("feed_books", state="valid") == SYMBOLS
         members.end(reader)
     assert reader.state.jumps == 0

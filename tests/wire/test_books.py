@@ -162,6 +162,35 @@ def test_a_book_that_may_not_go_on_in_a_new_epoch_is_invalid_and_repeats_nothing
     assert [said[:3] for said in chain.said()] == [("snapshot", "resync", 0), ("snapshot", "keyframe", 1)]
 
 
+@pytest.mark.parametrize("mode", ["delta", "snapshot"])
+def test_a_warm_book_is_in_step_says_nothing_and_begins_above_whoever_had_it(mode: str) -> None:
+    chain, lease = leased(orderbook_mode=mode)
+    lease.may = True
+    chain.books.keep_warm([A])
+    chain.take("delta", ("8", "3"))
+    chain.books.begin_held()
+    assert (chain.said(), chain.books.troubles.account()) == ([], {})
+    lease.last = 1 << 50  # what another member promised
+    chain.books.keep_warm([])
+    chain.books.begin_held()
+    assert chain.said() == [("snapshot", "initial", 0, [("9", "1"), ("8", "1")])]
+    assert lease.last > 1 << 50
+    assert list(chain.books.troubles.account()) == ["A-X"]
+
+
+def test_a_book_that_is_handed_over_is_invalid_and_stays_warm() -> None:
+    chain, lease = leased()
+    lease.may = True
+    chain.books.begin_held()
+    chain.books.keep_warm([A])
+    chain.take("delta", ("8", "3"))
+    assert [said[:3] for said in chain.said()] == [("snapshot", "initial", 0), ("invalid", "disconnect", 1)]
+    chain.books.keep_warm([A])
+    chain.books.keep_warm([])
+    chain.books.begin_held()
+    assert [said[:3] for said in chain.said()] == [("snapshot", "resync", 0)]
+
+
 def test_a_lost_connection_makes_its_books_invalid_once() -> None:
     chain = Chain()
     chain.books.lost([A])

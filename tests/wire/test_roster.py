@@ -3,6 +3,7 @@
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -57,6 +58,21 @@ async def test_another_share_changes_what_is_in_one_of_them_alone() -> None:
         assert go
         assert not set(come) & set(first.take(NAMES, str))
         assert names(await roster.want(["*-X", "!S3-X"]))[0] == []
+
+
+async def test_a_member_reads_some_of_the_others_symbols_and_its_own_all() -> None:
+    some = GroupShare(exchange="toy", parts=frozenset({1, 2}), count=8, standby=5, member="one")
+    own = replace(some, standby=0).take(NAMES, str)
+    async with rosters(ToyServer(listed=NAMES), some) as (roster,):
+        read, _ = names(await roster.want(["ALL"]))
+        warm = [symbol.canonical for symbol in roster.warm()]
+        assert (read, len(warm), set(own) & set(warm)) == ([*own, *warm], 5, set())
+        assert replace(some, member="two").warm(NAMES, str) != warm
+        assert set(replace(some, standby=100).take(NAMES, str)) == set(NAMES)
+        more = replace(some, parts=frozenset({1, 2, 5}))
+        come, go = names(roster.move(more))
+        assert set(read) - set(go) | set(come) == set(more.take(NAMES, str))
+        assert not set(come) & set(read)
 
 
 async def test_what_was_refused_is_new_again() -> None:

@@ -24,14 +24,14 @@ _FIND_S = 10.0  # for every exchange to name its symbols, before the others begi
 class Feeds:
     """A feed of each of *configs*, and their publisher, which is opened when each knows its symbols or has ended.
 
-    *on_found* is called then. With *group* they read what Kafka gives to this member of it. An exchange that takes long
-    joins later; before that, all that waits on disk of it is sent, where this is the only process. Raises as
-    :class:`~tickwire.data_feed.WebSocketDataFeed`.
+    *on_found* is called then. With *group* they read what Kafka gives to this member of it, and of each exchange up to
+    *standby* symbols more, to be ready for them. An exchange that takes long joins later; before that, all that waits
+    on disk of it is sent, where this is the only process. Raises as :class:`~tickwire.data_feed.WebSocketDataFeed`.
     """
 
     def __init__(
         self, configs: Sequence[FeedConfig], kafka: KafkaConfig, *, offline_start: bool = False, share: Share = WHOLE,
-        group: str | None = None, on_found: Callable[[], None] = lambda: None,
+        group: str | None = None, standby: int = 0, on_found: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         from tickwire.kafka.producing.publisher import Publisher  # noqa: PLC0415 - its library may be missing
         from tickwire.kafka.spill import SOURCES  # noqa: PLC0415
@@ -42,7 +42,7 @@ class Feeds:
         if group is not None:
             from tickwire.cli.group import Group  # noqa: PLC0415 - as above
 
-            self._group, share = Group(group, kafka, self._publisher), GroupShare()
+            self._group, share = Group(group, kafka, self._publisher, standby), GroupShare()
         self.by_exchange = {
             config.exchange: WebSocketDataFeed(
                 feed=config, publisher=self._publisher, _share=share,

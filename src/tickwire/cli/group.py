@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import TimeoutError as NotInTime
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
@@ -53,15 +54,19 @@ class PartEpochs:
 
 
 class Group:
-    """Joins the group *name* for *feeds*, by their exchanges, which publish through *publisher*."""
+    """A member of the group *name* for feeds that publish through *publisher*.
 
-    def __init__(self, name: str, config: KafkaConfig, publisher: "Publisher") -> None:
+    Of each exchange they read up to *standby* symbols that others serve, to be ready for them.
+    """
+
+    def __init__(self, name: str, config: KafkaConfig, publisher: "Publisher", standby: int = 0) -> None:
         self._name, self._config, self._publisher = name, config, publisher
         self._sent = publisher.handing_over
         self._membership = Membership()
         self._feeds: Mapping[str, WebSocketDataFeed] = {}
         self._count = 1
-        self._serving = frozenset[int]()
+        self._standby, self._member_name = standby, uuid4().hex
+        self._serving: frozenset[int] | None = None  # nothing was said yet
         self._news = asyncio.Event()
         self._member: Member | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -99,7 +104,7 @@ class Group:
     async def _begin(self) -> None:
         while self._sent.recovering:  # noqa: ASYNC110 - readers may follow old books until ours are repeated
             await asyncio.sleep(_LOOK_S)
-        self._member = Member(self._config, self._name, self._membership, self)
+        self._member = Member(self._config, self._name, self._member_name, self._membership, self)
         self._member.start()
 
     async def _look(self) -> None:
@@ -120,15 +125,19 @@ class Group:
 
     def _serve(self, parts: frozenset[int], how: str) -> None:
         """Serve these *parts* from now on."""
-        before, self._serving = self._serving, parts
-        moved = parts ^ before
-        if not moved:
+        if parts == self._serving:
             return
+        before, self._serving = self._serving or frozenset(), parts
+        moved = parts ^ before
         self._sent.taken_back(self._of(parts))
         added = removed = 0
         for exchange, feed in self._feeds.items():
-            change = feed.change_share(GroupShare(exchange=exchange, parts=parts, count=self._count))
+            share = GroupShare(
+                exchange=exchange, parts=parts, count=self._count, standby=self._standby, member=self._member_name
+            )
+            change = feed.change_share(share)
             added, removed = added + len(change.added), removed + len(change.removed)
+        self._sent.given_away(self._of(before - parts))  # after the last word on their books
         metrics.GROUP_SHARES.labels(self._name).set(len(parts))
         self._changes[how].inc(len(moved))
         logger.info(
@@ -180,7 +189,7 @@ class Group:
 
     async def _hand_over(self, parts: frozenset[int], seconds: float) -> None:
         until = time.monotonic() + seconds
-        self._serve(self._serving - parts, "handed_over")
+        self._serve((self._serving or frozenset()) - parts, "handed_over")
         while not self._sent.settled(self._of(parts)):
             if time.monotonic() >= until:
                 logger.warning("group.not_settled group=%s seconds=%g (the next goes on)", self._name, seconds)
@@ -190,4 +199,4 @@ class Group:
 
     async def _give_up(self, parts: frozenset[int]) -> None:
         self._sent.overtaken(self._of(parts))  # before the last words on their books
-        self._serve(self._serving - parts, "lost")
+        self._serve((self._serving or frozenset()) - parts, "lost")

@@ -65,6 +65,10 @@ def produce(
     group: Annotated[
         str | None, typer.Option(help="Share the symbols with all processes, on any machine, that name this group.")
     ] = None,
+    standby: Annotated[
+        int,
+        typer.Option(min=0, help="Symbols of each exchange to be ready for, which others of the group serve."),
+    ] = 0,
     report: Annotated[Path | None, typer.Option(help="Write the accounting to this file as JSON at the end.")] = None,
     worker: Annotated[str | None, typer.Option(hidden=True, help="Which worker this is, such as 2-of-4.")] = None,
     worker_channel: Annotated[int, typer.Option(hidden=True, help="A worker's socket to the first process.")] = -1,
@@ -80,7 +84,7 @@ def produce(
     error ends all, unless it is that the exchange refuses each of its symbols.
 
     With --group any number of such processes divide the symbols by Kafka's group protocol: when one ends or dies, the
-    others take over what it served.
+    others take over what it served. With --standby they have their books in step by then.
 
     \b
     Examples:
@@ -104,7 +108,7 @@ def produce(
     if worker is None:
         for config in configs:
             check_channels(exchanges.load(config.exchange), config.channels)
-        _check_group(group, workers, offline_start=offline_start)
+        _check_group(group, workers, standby, offline_start=offline_start)
         _check_workers(workers, configs)
         Share(0, workers).kafka(kafka)  # raises where a share is too small
     task = _Task(asked, droppable(kafka), report, load)
@@ -122,7 +126,7 @@ def produce(
             run = lambda watch: _run_workers(together, hangups, watch)  # noqa: E731
         else:
             share = WHOLE if worker is None else _become(worker, worker_channel)
-            source = feeds = _feeds(configs, kafka, asked, share, group, offline_start=offline_start)
+            source = feeds = _feeds(configs, kafka, asked, share, (group, standby), offline_start=offline_start)
             run = lambda watch: run_alone(_run(feeds, hangups, watch, task))  # noqa: E731
         watch = Progress()
         if worker is None:
@@ -189,8 +193,10 @@ def _check_workers(workers: int, configs: Sequence[FeedConfig]) -> None:
         )
 
 
-def _check_group(group: str | None, workers: int, *, offline_start: bool) -> None:
+def _check_group(group: str | None, workers: int, standby: int, *, offline_start: bool) -> None:
     if group is None:
+        if standby:
+            raise UsageError("--standby is for members of a group, which take over from each other: add --group NAME.")
         return
     if not _GROUP.fullmatch(group):
         raise UsageError(f"--group {group!r} should be 1 to 100 of the characters a-z, A-Z, 0-9, '.', '_' and '-'.")
@@ -212,8 +218,8 @@ def _become(worker: str, channel: int) -> Share:
 
 
 def _feeds(
-    configs: Sequence[FeedConfig], kafka: KafkaConfig, asked: Mapping[str, str], share: Share, group: str | None,
-    *, offline_start: bool,
+    configs: Sequence[FeedConfig], kafka: KafkaConfig, asked: Mapping[str, str], share: Share,
+    group: tuple[str | None, int], *, offline_start: bool,
 ) -> "Feeds":  # fmt: skip
     from tickwire.cli.feeds import Feeds  # noqa: PLC0415 - more to import than all else that commands need
 
@@ -221,7 +227,9 @@ def _feeds(
         if share.index == 0:  # once for all
             say_start(configs, kafka, asked, share.of)
 
-    return Feeds(configs, kafka, offline_start=offline_start, share=share, group=group, on_found=begin)
+    return Feeds(
+        configs, kafka, offline_start=offline_start, share=share, group=group[0], standby=group[1], on_found=begin
+    )
 
 
 def _run_workers(workers: WorkerProcesses, hangups: Hangups, watch: Progress) -> int:

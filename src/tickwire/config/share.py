@@ -41,6 +41,10 @@ class Share:
         """
         return [item for item in items if _owner(name(item), self.of) == self.index]
 
+    def warm(self, items: Iterable[T], name: Callable[[T], str]) -> list[T]:  # noqa: ARG002 - as a member of a group
+        """Those that another process serves, and this one reads to be ready for them: none."""
+        return []
+
     def kafka(self, config: KafkaConfig) -> KafkaConfig:
         """The settings with this share's part of every limit on memory and disk.
 
@@ -64,17 +68,28 @@ WHOLE = Share()
 class GroupShare(Share):
     """Those symbols of an *exchange* that fall into some *parts*, of *count* in all, which members of a group divide.
 
-    Each process has the limits to itself: it may be alone on its machine.
+    Each process has the limits to itself: it may be alone on its machine. Besides, *member* reads some that others
+    serve, *standby* at most, to be ready for them.
     """
 
     exchange: str = ""
     parts: frozenset[int] = frozenset()
     count: int = 1
+    standby: int = 0
+    member: str = ""
 
     def take(self, items: Iterable[T], name: Callable[[T], str]) -> list[T]:
-        """The items of these parts, by a hash of the exchange's name and their own alone."""
-        parts, count = self.parts, self.count
-        return [item for item in items if part_of(f"{self.exchange}|{name(item)}".encode(), count) in parts]
+        """The items of these parts, by a hash of the exchange's name and their own alone, and those that are warm."""
+        everything = list(items)
+        return [item for item in everything if self._owns(name(item))] + self.warm(everything, name)
+
+    def warm(self, items: Iterable[T], name: Callable[[T], str]) -> list[T]:
+        """Those of other parts that are read, too: other members choose others, and a changed list moves few."""
+        others = [item for item in items if self.standby and not self._owns(name(item))]
+        return sorted(others, key=lambda item: _draw(f"{self.member} {name(item)}"))[: self.standby]
+
+    def _owns(self, name: str) -> bool:
+        return part_of(f"{self.exchange}|{name}".encode(), self.count) in self.parts
 
 
 def part_of(key: bytes, count: int) -> int:
@@ -82,5 +97,9 @@ def part_of(key: bytes, count: int) -> int:
     return int.from_bytes(blake2b(key, digest_size=8).digest()) % count
 
 
+def _draw(text: str) -> bytes:
+    return blake2b(text.encode(), digest_size=8).digest()
+
+
 def _owner(name: str, shares: int) -> int:
-    return max(range(shares), key=lambda index: blake2b(f"{index} {name}".encode(), digest_size=8).digest())
+    return max(range(shares), key=lambda index: _draw(f"{index} {name}"))

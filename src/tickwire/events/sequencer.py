@@ -39,6 +39,10 @@ class Sequencer(BookNumbers):
         """Note that the next snapshot comes over a new connection: ``reconnect``, or ``initial`` for the first."""
         self._new_connection = True
 
+    def above(self, epoch: int) -> None:
+        """Begin no epoch that is not above this one, which somebody else began."""
+        self._last_epoch = max(self._last_epoch, epoch)
+
     def stamp(self, message: OrderBook) -> OrderBook | None:
         """Number *message* in place and return it; None for what must not be published.
 

@@ -6,14 +6,13 @@ from typing import cast
 
 from msgspec.structs import replace
 
-from tickwire import exchanges
 from tickwire.config.addresses import is_loopback, replace_origin
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.loading import load_feed, load_kafka
 from tickwire.errors import InvalidSetting, UnknownChannel
 from tickwire.exchanges import ExchangeModule
-from tickwire.exchanges.contract import AdapterContract, Channel, ConnectionPlan, Exchange, Reading
+from tickwire.exchanges.contract import Channel, Exchange
 
 logger = logging.getLogger(__name__)
 
@@ -86,20 +85,6 @@ def at_address(url: str, exchange: str, config: FeedConfig) -> str:
     """The address of a WebSocket at the host that the user wants instead of the exchange's."""
     ws = config.ws_url(exchange)
     return url if ws is None else replace_origin(url, ws)
-
-
-def address_of(module: ExchangeModule, config: FeedConfig, url: str) -> Reading[str]:
-    """The same, of an address that may have to be asked for first."""
-    found = yield from exchanges.address(module, url)
-    return at_address(found, config.exchange, config)
-
-
-def open_adapter(module: ExchangeModule, config: FeedConfig, plan: ConnectionPlan) -> AdapterContract:
-    """Make the adapter of a new connection."""
-    depth = module.EXCHANGE.offered(config.orderbook_depth)
-    adapter: AdapterContract = module.Adapter(plan.symbols, plan.channels, depth)
-    adapter.bound(config.orderbook_keep)
-    return adapter
 
 
 def _shown(value: object) -> str:

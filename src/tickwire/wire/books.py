@@ -50,7 +50,7 @@ class BookState:
 
     __slots__ = (
         "_crossed_since", "_crossing_told", "book_of", "changed", "epochs", "hearing", "held", "invalid",
-        "keyframe_due", "restarts", "sequencer", "symbol", "top", "valid",
+        "keyframe_due", "restarts", "sequencer", "symbol", "top", "valid", "warm",
     )  # fmt: skip
 
     def __init__(self, symbol: Symbol, depth: int, restarts: Restarts, epochs: KeptEpochs | None = None) -> None:
@@ -58,17 +58,20 @@ class BookState:
         if epochs is None:
             self.sequencer = Sequencer()
         else:
-            self.sequencer = Sequencer(epochs.last, lambda: epochs.most, epochs.may_begin)
+            may = epochs.may_begin
+            self.sequencer = Sequencer(epochs.last, lambda: epochs.most, lambda epoch: not self.warm and may(epoch))
         self.book_of: BookOf = _no_book  # the adapter's, while there is a connection
         self.valid = False  # as the metric shows it
         self.invalid: str | None = None  # why the next start will be one
         self.keyframe_due = float("inf")
+        self.warm = False  # another process serves it, and this one is to be ready for it
         self.held: OrderBook | None = None  # the newest message of a book that is in step and may not begin
         # In snapshot mode:
         self.top = Top(depth)
         self.changed: OrderBook | None = None  # the last delta that is not written yet
         sequencer = self.sequencer
-        self.hearing = Hearing("orderbook", symbol, lambda: sequencer.messages, lambda: sequencer.valid)
+        whole = lambda: sequencer.valid or self.held is not None  # noqa: E731 - as short as the one beside it
+        self.hearing = Hearing("orderbook", symbol, lambda: sequencer.messages, whole)
         self._crossed_since: float | None = None
         self._crossing_told = False
 
@@ -142,8 +145,9 @@ class Books:
             del self.states[name]
             self._numbers.pop(name, None)
             self._tops.pop(name, None)
-            self.troubles.remove(state.symbol)
-            self._tally.resyncing_books.dec(1)
+            if not state.warm:
+                self.troubles.remove(state.symbol)
+                self._tally.resyncing_books.dec(1)
         self.show_silent()
 
     def numbers(self) -> dict[str, BookNumbers]:
@@ -184,8 +188,24 @@ class Books:
     def begin_held(self) -> None:
         """Begin the books that are in step and were not allowed to, as far as they are now."""
         for state in self.states.values():
-            if state.held is not None and state.epochs is not None and state.epochs.may_begin(0):
+            if state.held is not None and state.epochs is not None and not state.warm and state.epochs.may_begin(0):
                 self._begin(state)
+
+    def keep_warm(self, symbols: Iterable[Symbol]) -> None:
+        """Keep these in step, let nothing of them out, and count them not; all others are ours."""
+        warm = {symbol.native for symbol in symbols}
+        for native, state in self.states.items():
+            if state.warm == (native in warm):
+                continue
+            if not state.warm:
+                held = state.held
+                state.held = self._invalidate(state, "disconnect", trouble=False) or held
+                self.troubles.remove(state.symbol)
+            else:
+                self.troubles.add(state.symbol)
+                state.sequencer.above(0 if state.epochs is None else state.epochs.last)
+            state.warm = not state.warm
+            self._tally.resyncing_books.inc(-1 if state.warm else 1)
 
     def _begin(self, state: BookState) -> bool:
         """Start an epoch with what the connection's book is now; False where it has none."""
@@ -235,7 +255,7 @@ class Books:
         """Take the books out of the metrics."""
         valid = sum(state.valid for state in self.states.values())
         self._tally.valid_books.dec(valid)
-        self._tally.resyncing_books.dec(len(self.states) - valid)
+        self._tally.resyncing_books.dec(sum(not state.valid and not state.warm for state in self.states.values()))
         self._tally.silent_books.dec(self._silent)
 
     def write_keyframes(self, now: float) -> None:
@@ -326,12 +346,13 @@ class Books:
         if message is not None:
             self._emit(message)
 
-    def _invalidate(self, state: BookState, reason: str, *, trouble: bool = True) -> None:
+    def _invalidate(self, state: BookState, reason: str, *, trouble: bool = True) -> OrderBook | None:
         state.changed = state.held = None
         message = state.sequencer.invalidate(reason, now_us())
         if message is not None:
             self._turned(state, message, trouble=trouble)
             self._emit(message)
+        return message
 
     def _turned(self, state: BookState, message: OrderBook, *, trouble: bool = True) -> None:
         """Keep the accounts of a book that became valid or invalid."""

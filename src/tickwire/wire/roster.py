@@ -72,9 +72,11 @@ class Roster:
     def move(self, share: Share) -> Change:
         """Read another share of the same symbols from now on."""
         before, self._share = self.share(self.symbols), share
-        now = self.share(self.symbols)
-        kept = {symbol.native for symbol in before} & {symbol.native for symbol in now}
-        return Change(*([symbol for symbol in those if symbol.native not in kept] for those in (now, before)))
+        return _difference(before, self.share(self.symbols))
+
+    def warm(self) -> list[Symbol]:
+        """Those that are read and not served: another process has them."""
+        return self._share.warm(self.symbols, lambda symbol: symbol.canonical)
 
     def accept(self, change: Change, refused: Mapping[str, str]) -> Change:
         """Note what comes, without what is *refused* (canonical names, why): that is new again at the next look."""
@@ -87,12 +89,10 @@ class Roster:
 
     def _change(self, symbols: list[Symbol], why: str) -> Change:
         """Read *symbols* from now on; what is in them no longer is so for this reason."""
-        before, self.symbols = self.symbols, symbols
-        now, then = {symbol.native for symbol in symbols}, {symbol.native for symbol in before}
-        added = self.share([symbol for symbol in symbols if symbol.native not in then])
-        removed = self.share([symbol for symbol in before if symbol.native not in now])
-        self._note(why, removed)
-        return Change(added, removed)
+        before, self.symbols = self.share(self.symbols), symbols
+        change = _difference(before, self.share(symbols))
+        self._note(why, change.removed)
+        return change
 
     def _tell(self, named: Collection[Symbol]) -> None:
         new = [symbol for symbol in named if symbol not in self._told]
@@ -105,3 +105,8 @@ class Roster:
             names = ",".join(symbol.canonical for symbol in symbols[:_SHOWN])
             more = f",… ({len(symbols)})" if len(symbols) > _SHOWN else ""
             logger.warning("feed.symbols_%s exchange=%s symbols=%r%s", change, self._name, names + more, how)
+
+
+def _difference(before: Sequence[Symbol], now: Sequence[Symbol]) -> Change:
+    kept = {symbol.native for symbol in before} & {symbol.native for symbol in now}
+    return Change(*([symbol for symbol in those if symbol.native not in kept] for those in (now, before)))

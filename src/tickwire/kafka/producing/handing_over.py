@@ -45,7 +45,12 @@ class HandingOver:
             if lane.is_book:
                 lane.gone = lane.broken = True  # the next one is a new start, as after any hole
 
-    def taken_back(self, of: KeyOf) -> None:
-        """Send them again."""
+    def given_away(self, of: KeyOf) -> None:
+        """Let nothing of these take the short way: what is still read of them is not to be sent."""
         for lane in self._ledger.lanes(of):
-            lane.gone = False
+            lane.broken = True
+
+    def taken_back(self, of: KeyOf) -> None:
+        """Send them again, books from their next snapshot on."""
+        for lane in self._ledger.lanes(of):
+            lane.gone, lane.broken = False, lane.broken and lane.is_book

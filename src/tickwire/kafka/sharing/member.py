@@ -6,7 +6,6 @@ import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
-from uuid import uuid4
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 from msgspec import DecodeError, Struct, json
@@ -102,13 +101,13 @@ def prepare(config: KafkaConfig, group: str) -> int:
 
 
 class Member(threading.Thread):
-    """Takes part in *group* from :meth:`start` to :meth:`leave`, and tells *served*."""
+    """Takes part in *group* from :meth:`start` to :meth:`leave`, and tells *served*; no other has this *name*."""
 
-    def __init__(self, config: KafkaConfig, group: str, membership: Membership, served: Served) -> None:
+    def __init__(self, config: KafkaConfig, group: str, name: str, membership: Membership, served: Served) -> None:
         super().__init__(name="tickwire-group", daemon=True)
         self._config, self._group, self._topic = config, group, topic_of(group)
         self._ours, self._served = membership, served
-        self._name = uuid4().hex
+        self._name = name
         self._sent: deque[_Sent] = deque()
         self._promise_at = 0.0
         self._assigned: set[int] = set()  # by Kafka, now
