@@ -139,7 +139,7 @@ async def test_a_depth_that_is_not_on_offer_is_told_and_nothing_more_is_promised
         await peer.say_book("AX", "whole", 1, bids=[["5", "1"]])
         await aeventually(lambda: events, "the book")
     assert events[0].depth == written
-    assert len([r for r in caplog.records if r.name == "tickwire.data_feed"]) == warnings
+    assert len([r for r in caplog.records if r.name == "tickwire.wire.adapters"]) == warnings
 
 
 async def test_snapshot_mode_with_an_interval_writes_only_the_newest_state(feeding: Feeding) -> None:
