@@ -14,6 +14,8 @@ struct DirectPublisher {
     PyObject_HEAD
     InFlightTable *flights;
     PyObject *writer;   /* RecordWriter: encodes, and knows the last timestamp */
+    PyObject *last;     /* this timestamp, when it was last looked at; NULL at first */
+    long long last_ms;  /* its value */
     PyObject *encode;
     PyObject *behind;   /* the set of topics whose records must wait behind others */
     PyObject *long_way; /* event -> None */
@@ -66,6 +68,7 @@ direct_drop(DirectPublisher *direct)
 {
     Py_CLEAR(direct->flights);
     Py_CLEAR(direct->writer);
+    Py_CLEAR(direct->last);
     Py_CLEAR(direct->encode);
     Py_CLEAR(direct->behind);
     Py_CLEAR(direct->long_way);
@@ -124,23 +127,35 @@ find_route(DirectPublisher *direct, PyObject *event)
     return book_seq > 0 ? route : NULL;
 }
 
-/* The time in ms, or the last one where that is a little greater, as RecordWriter.write has it. */
-static PyObject *
-next_timestamp(DirectPublisher *direct, long long us)
+/* Steals *last*; -1 with an error set. */
+static int
+take_last(DirectPublisher *direct, PyObject *last)
 {
-    PyObject *last = PyObject_GetAttr(direct->writer, name_last_ms);
     long long last_ms = last ? PyLong_AsLongLong(last) : -1;
     if (last_ms == -1 && PyErr_Occurred()) {
         Py_XDECREF(last);
-        return NULL;
+        return -1;
     }
-    if (us / 1000 <= last_ms && last_ms < us / 1000 + SMALL_STEP_MS)
-        return last;
-    Py_DECREF(last);
-    PyObject *now = PyLong_FromLongLong(us / 1000);
-    if (now && PyObject_SetAttr(direct->writer, name_last_ms, now))
-        Py_CLEAR(now);
-    return now;
+    Py_XSETREF(direct->last, last);
+    direct->last_ms = last_ms;
+    return 0;
+}
+
+/* The time in ms, or the last one where that is a little greater, as RecordWriter.write has it; -1 with an error set. */
+static long long
+next_timestamp(DirectPublisher *direct, long long us)
+{
+    PyObject *last = PyObject_GetAttr(direct->writer, name_last_ms);
+    if (last && last == direct->last)
+        Py_DECREF(last);
+    else if (take_last(direct, last)) /* the long way has written it */
+        return -1;
+    if (us / 1000 <= direct->last_ms && direct->last_ms < us / 1000 + SMALL_STEP_MS)
+        return direct->last_ms;
+    if (take_last(direct, PyLong_FromLongLong(us / 1000))
+        || PyObject_SetAttr(direct->writer, name_last_ms, direct->last))
+        return -1;
+    return direct->last_ms;
 }
 
 static PyObject *
@@ -178,11 +193,11 @@ direct_send(DirectPublisher *direct, PyObject *route, PyObject *text, PyObject *
     PyObject *value = recoded(route, text);
     if (!value)
         return -1;
-    PyObject *stream = PyTuple_GET_ITEM(route, ROUTE_STREAM), *timestamp = next_timestamp(direct, received_us);
+    PyObject *stream = PyTuple_GET_ITEM(route, ROUTE_STREAM);
+    long long timestamp_ms = next_timestamp(direct, received_us);
     InFlight *entry =
-        timestamp ? entry_make(entry_type, stream, PyTuple_GET_ITEM(route, ROUTE_LANE), NULL, IN_MEMORY) : NULL;
+        timestamp_ms < 0 ? NULL : entry_make(entry_type, stream, PyTuple_GET_ITEM(route, ROUTE_LANE), NULL, IN_MEMORY);
     if (!entry) {
-        Py_XDECREF(timestamp);
         Py_DECREF(value);
         return -1;
     }
@@ -191,20 +206,19 @@ direct_send(DirectPublisher *direct, PyObject *route, PyObject *text, PyObject *
     entry->route = route;
     entry->value = value;
     entry->action = action;
-    entry->timestamp_ms = PyLong_AsLongLong(timestamp);
+    entry->timestamp_ms = timestamp_ms;
     ((Counts *)stream)->events++;
     PyObject *answer = NULL;
     int large = PyBytes_Check(value) && PyBytes_GET_SIZE(value) > direct->flights->large;
     if (large)
         PyErr_SetString(PyExc_OverflowError, "its topic may not take it");
     if (!large && !flights_send(direct->flights, entry, PyTuple_GET_ITEM(route, ROUTE_TOPIC), value,
-                                PyTuple_GET_ITEM(route, ROUTE_KEY), timestamp, PyTuple_GET_ITEM(route, ROUTE_HEADERS))) {
+                                PyTuple_GET_ITEM(route, ROUTE_KEY), timestamp_ms, PyTuple_GET_ITEM(route, ROUTE_HEADERS))) {
         answer = Py_None;
         Py_INCREF(answer);
     } else
         answer = tell_not_sent(direct, entry);
     Py_DECREF(entry);
-    Py_DECREF(timestamp);
     return serve_now_and_then(direct, answer);
 }
 

@@ -53,8 +53,8 @@ void flights_add(InFlightTable *flights, InFlight *entry);
 /* Takes an entry out and lets it go. */
 void flights_remove(InFlightTable *flights, InFlight *entry);
 /* Hands the entry to the producer; -1 with an error set: it is not on its way. */
-int flights_send(InFlightTable *flights, InFlight *entry, PyObject *topic, PyObject *value, PyObject *key, PyObject *timestamp,
-                 PyObject *headers);
+int flights_send(InFlightTable *flights, InFlight *entry, PyObject *topic, PyObject *value, PyObject *key,
+                 long long timestamp_ms, PyObject *headers);
 
 /* record_producer.c */
 /* The producer whose method this is, borrowed; NULL: it is none of these. */

@@ -80,7 +80,7 @@ flights_begin(InFlightTable *flights)
 }
 
 int
-flights_send(InFlightTable *flights, InFlight *entry, PyObject *topic, PyObject *value, PyObject *key, PyObject *timestamp,
+flights_send(InFlightTable *flights, InFlight *entry, PyObject *topic, PyObject *value, PyObject *key, long long timestamp_ms,
              PyObject *headers)
 {
     if (entry->flights) {
@@ -91,12 +91,15 @@ flights_send(InFlightTable *flights, InFlight *entry, PyObject *topic, PyObject 
         return -1;
     flights_add(flights, entry);
     if (flights->producer) {
-        if (!producer_send(flights->producer, entry, topic, value, key, PyLong_AsLongLong(timestamp), headers))
+        if (!producer_send(flights->producer, entry, topic, value, key, timestamp_ms, headers))
             return 0;
     } else {
-        PyObject *arguments[] = {NULL, topic, value, key, (PyObject *)entry, timestamp, headers};
-        PyObject *answer =
-            PyObject_Vectorcall(flights->produce, arguments + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, produce_names);
+        PyObject *timestamp = PyLong_FromLongLong(timestamp_ms);
+        PyObject *arguments[] = {NULL, topic, value, key, (PyObject *)entry, timestamp, headers}, *answer = NULL;
+        if (timestamp)
+            answer = PyObject_Vectorcall(flights->produce, arguments + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                                         produce_names);
+        Py_XDECREF(timestamp);
         if (answer) {
             Py_DECREF(answer);
             return 0;
@@ -124,8 +127,9 @@ flights_hand_over(InFlightTable *flights, PyObject *argument)
     PyObject *topic = PyObject_GetAttr(record, name_topic), *key = PyObject_GetAttr(record, name_key);
     PyObject *value = PyObject_GetAttr(record, name_value), *headers = PyObject_GetAttr(record, name_headers);
     PyObject *timestamp = PyObject_GetAttr(record, name_timestamp_ms);
-    int failed = !topic || !key || !value || !headers || !timestamp
-                 || flights_send(flights, (InFlight *)argument, topic, value, key, timestamp, headers);
+    long long timestamp_ms = timestamp ? PyLong_AsLongLong(timestamp) : -1;
+    int failed = !topic || !key || !value || !headers || (timestamp_ms == -1 && PyErr_Occurred())
+                 || flights_send(flights, (InFlight *)argument, topic, value, key, timestamp_ms, headers);
     Py_XDECREF(topic);
     Py_XDECREF(key);
     Py_XDECREF(value);
