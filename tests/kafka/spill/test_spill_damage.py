@@ -134,6 +134,22 @@ def test_damage_in_the_list_of_acknowledged_records_costs_nothing_but_repetition
         assert log.recovered.done_damaged
 
 
+@pytest.mark.parametrize("content", [b"", b"\0" * 4, b"\0" * 64, b"\xff" * 8, b"\xff" * 64])
+def test_a_list_of_acknowledged_records_that_the_disk_gave_back_blank_costs_nothing_but_repetition(
+    tmp_path: Path, content: bytes
+) -> None:
+    """Some of these have their own checksum: CRC-32C of nothing is 0, that of four bytes of ones is ones."""
+    log = open_log(tmp_path, max_bytes=MAX_BYTES)
+    records = {log.append(record(n)): record(n) for n in range(COUNT)}
+    log.acknowledge(min(records))
+    log.close()
+    (tmp_path / "acknowledged").write_bytes(content)
+    log = open_log(tmp_path, max_bytes=MAX_BYTES)
+    assert log.recovered.done_damaged
+    assert read_all(log) == records
+    log.close()
+
+
 def test_frames_of_another_file_inside_a_value_are_not_taken_for_records(tmp_path: Path) -> None:
     """Even when the frame around them is damaged, so that the framing must be found again."""
     fill(tmp_path / "a")
