@@ -8,6 +8,7 @@ EXCHANGE ?= binance
 SYMBOLS ?=
 LIVE ?=
 MINUTES ?= 10
+SEED ?= 1
 unexport PYTHONDONTWRITEBYTECODE  # tests start hundreds of processes: each would compile all of it again
 
 .DEFAULT_GOAL := help
@@ -17,7 +18,7 @@ help:
 	@echo "make demo    market data through Kafka for $(DEMO_SECONDS) s: EXCHANGE=, CHANNELS=, and SYMBOLS=BTCUSDT LIVE=1 for a real one (tickwire exchanges lists them); UI=1 shows it on http://127.0.0.1:8080/ until Ctrl-C"
 	@echo "make test    every check and every test"
 	@echo "make faults  brokers killed and frozen, networks cut, consumers and publishers killed: all of it, about 10 minutes"
-	@echo "make soak    producers and consumers on a Kafka and exchanges in trouble for $(MINUTES) minutes (MINUTES=), then the accounting and the memory"
+	@echo "make soak    producers and consumers on a Kafka and exchanges in trouble for $(MINUTES) minutes (MINUTES=, SEED=), then the accounting and the memory"
 	@echo "make fuzz    adapters, records on disk and values get bytes that nobody wrote, for $(MINUTES) minutes each (MINUTES=)"
 	@echo "make bench   the product beside a bare chain, growth and latency, into bench/results.md (PEER=1: and cryptofeed); bench-quick: the first part in 2 minutes"
 	@echo "make bench-formats   JSON, Avro and Protobuf to Apache Kafka and back, beside the stock serializers where they are installed"
@@ -53,7 +54,7 @@ faults: $(VENV)/.dev
 	$(BIN)/pytest tests/faults --faults-all
 
 soak: $(VENV)/.dev
-	@PYTHONPATH=tests $(BIN)/python -m soak $(MINUTES)
+	@PYTHONPATH=tests $(BIN)/python -m soak $(MINUTES) $(SEED)
 
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=3,<4'

@@ -119,6 +119,11 @@ class Program:
         """Its resident memory in KiB."""
         return resident_kib(self.pid)
 
+    @property
+    def open_files(self) -> int:
+        """How many files and sockets it has open."""
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
     def last_words(self) -> str:
         """The end of its log, in one line."""
         lines = self.log.read_text(errors="replace").strip().splitlines()

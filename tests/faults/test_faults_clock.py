@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import struct
-import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -16,28 +14,11 @@ import pytest
 
 from faults.bench import Bench
 from faults.programs import Exchange, Program
+from faults.wall_clock import WallClock
 from faults.witness_process import read_messages
 from support import free_port
 
 pytestmark = pytest.mark.kafka
-
-SOURCE = Path(__file__).with_name("wall_clock.c")
-
-
-class WallClock:
-    """The wall clock of the processes that get :attr:`env`."""
-
-    def __init__(self, folder: Path) -> None:
-        library = folder / "wall_clock.so"
-        subprocess.run(["gcc", "-shared", "-fPIC", "-Wall", "-Werror", "-o", str(library), str(SOURCE)], check=True)
-        self._file = folder / "clock"
-        self._file.write_bytes(bytes(8))
-        self.env = {"LD_PRELOAD": str(library), "WALL_CLOCK_FILE": str(self._file)}
-
-    def set(self, seconds: int) -> None:
-        """Put it so many seconds before or after the true time, at once."""
-        with self._file.open("r+b") as file:
-            file.write(struct.pack("q", seconds))
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from confluent_kafka import Consumer
 
 from faults.conftest import Line
 from faults.programs import Exchange, Program
-from faults.test_faults_clock import WallClock, clock  # noqa: F401 - a fixture
+from faults.test_faults_clock import clock  # noqa: F401 - a fixture
+from faults.wall_clock import WallClock
 from faults.witness_process import assign_all
 from support import eventually, free_port
 from tickwire.cli.accounting import same_book

@@ -12,6 +12,6 @@ from tickwire.broker import ApacheCluster
 @pytest.mark.kafka
 @pytest.mark.timeout(600)
 def test_a_minute_of_everything_at_once_loses_nothing(three_nodes: ApacheCluster, tmp_path: Path, unique: str) -> None:
-    findings = Soak(three_nodes, tmp_path, unique, 60.0).run()
+    findings = Soak(three_nodes, tmp_path, unique, 60.0, seed=1).run()
     assert findings.violations() == []
     assert len(findings.log) > 5_000

@@ -1,4 +1,4 @@
-"""``python -m soak MINUTES``: exit code 0 if everything is accounted for, 1 with a line for each thing that is not."""
+"""``python -m soak MINUTES [SEED]``: exit code 0 if all is accounted for, 1 with a line for each thing that is not."""
 
 import logging
 import sys
@@ -16,17 +16,21 @@ def main() -> int:
     """Run one soak on three nodes of its own."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     try:
-        minutes = float(sys.argv[1])
+        minutes, seed = float(sys.argv[1]), int((*sys.argv, "1")[2])
     except (IndexError, ValueError):
-        minutes = 0.0
+        minutes, seed = 0.0, 0
     if not 0 < minutes < 10_000:
-        sys.stderr.write("error: expected a number of minutes, as in `make soak MINUTES=10`\n")
+        sys.stderr.write(
+            "error: expected a number of minutes, and a whole one as seed: `make soak MINUTES=10 SEED=2`\n"
+        )
         return 2
+    sys.stdout.write(f"A soak of {minutes:g} minutes, seed {seed}\n")
+    sys.stdout.flush()
     try:
         with tempfile.TemporaryDirectory(prefix="tickwire-soak-") as name:
             folder = Path(name)
             with ApacheCluster(3, folder / "kafka", CACHE) as cluster:
-                findings = Soak(cluster, folder, "soak", minutes * 60).run()
+                findings = Soak(cluster, folder, "soak", minutes * 60, seed).run()
     except (ProgramFailed, TickwireError) as error:
         sys.stdout.write(f"WRONG  {error}\nSoak FAILED.\n")
         return 1

@@ -3,9 +3,9 @@ what happens to brokers blocks and has a thread of its own."""
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
-from itertools import cycle
+from random import Random
 from threading import Event, Thread
 from typing import Any
 
@@ -13,11 +13,13 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from faults.programs import Exchange, Program, ProgramFailed
+from soak.recovery import Recovery
 from tickwire import simulator
 from tickwire.broker import ApacheCluster
 from tickwire.simulator.faults import FRAME, MUTE, REST, SPECIAL
 
 Actor = Iterator[None]
+Taking = Generator[None, None, float]  # it ends with the seconds that a recovery took
 
 _LAST = ("deaf", "silence")  # not noticed for up to a minute
 _CUT = ("drop", "silence", "deaf")  # what the producer answers with a new connection
@@ -71,8 +73,8 @@ def has_read(consumer: Program) -> bool:
     return consumer.metric("kafka_consumer_records_total") > 0
 
 
-def turn_switch(exchange: Exchange, producer: Program, name: str) -> Actor:
-    """Let a fault happen once; after it the producer must have all books again."""
+def turn_switch(exchange: Exchange, producer: Program, name: str) -> Taking:
+    """Let a fault happen once; after it the producer must have all books again. Return how long that took."""
 
     def happened() -> int:
         return int(exchange.stats()["faults"].get(name, 0))
@@ -84,7 +86,7 @@ def turn_switch(exchange: Exchange, producer: Program, name: str) -> Actor:
     if name in REST or name == "stale":
         exchange.inject("drop")  # so that something is asked over REST
     yield from wait_for(producer, lambda: happened() > before, f"the fault {name}", _HAPPENS_S)
-    frames = producer.metric("feed_frames_received_total")
+    frames, since = producer.metric("feed_frames_received_total"), time.monotonic()
 
     def recovered() -> bool:
         flows = producer.metric("feed_frames_received_total") > frames + 100
@@ -92,6 +94,7 @@ def turn_switch(exchange: Exchange, producer: Program, name: str) -> Actor:
         return connected and flows and all_books_valid(producer, exchange)
 
     yield from wait_for(producer, recovered, f"all books after the fault {name}", _RECOVERS_S)
+    return time.monotonic() - since
 
 
 def warm_up(exchange: Exchange, producer: Program) -> Actor:
@@ -100,22 +103,38 @@ def warm_up(exchange: Exchange, producer: Program) -> Actor:
         yield from turn_switch(exchange, producer, "oversize")
 
 
-def break_exchange(exchange: Exchange, producer: Program, done: Counter[str], stop: Event) -> Actor:
-    """Turn every fault switch, one after the other."""
-    for name in cycle(switches(exchange.exchange)):
-        if stop.is_set():
-            return
-        yield from turn_switch(exchange, producer, name)
+def break_exchange(
+    exchange: Exchange, producer: Program, random: Random, done: Counter[str], recoveries: list[Recovery], stop: Event
+) -> Actor:
+    """Turn every fault switch, one after the other, and again in another order."""
+    names: list[str] = []
+    while not stop.is_set():
+        if not names:
+            names = switches(exchange.exchange)
+            random.shuffle(names)
+            names.sort(key=_LAST.__contains__)
+        name = names.pop(0)
+        took = yield from turn_switch(exchange, producer, name)
+        recoveries.append(Recovery("switch", name, took))
         done[name] += 1
         yield from pause(_REST_S)
 
 
-def kill_consumer(start: Callable[[], Program], every_s: float, kills: list[float], stop: Event) -> Actor:
+def kill_consumer(
+    start: Callable[[], Program],
+    every_s: float,
+    random: Random,
+    kills: list[float],
+    recoveries: list[Recovery],
+    stop: Event,
+) -> Actor:
     """Start a consumer, and again and again kill it and start the next one. The last one lives."""
     consumer = start()
     while True:
         yield from wait_for(consumer, partial(has_read, consumer), "the first record", _RECOVERS_S)
-        yield from pause(every_s)
+        if kills:
+            recoveries.append(Recovery("consumer", "killed", time.monotonic() - kills[-1]))
+        yield from pause(every_s * random.uniform(0.5, 1.5))
         if stop.is_set():
             return
         consumer.kill()
@@ -125,34 +144,47 @@ def kill_consumer(start: Callable[[], Program], every_s: float, kills: list[floa
 
 
 class BrokerTrouble(Thread):
-    """Restarts, kills and freezes the nodes in turn, each when all copies are in sync again, until *stop*."""
+    """Restarts, kills and freezes nodes in any order, each when all copies are in sync again, until *stop*."""
 
-    def __init__(self, cluster: ApacheCluster, topics: list[str], rest_s: float, stop: Event) -> None:
+    def __init__(
+        self,
+        cluster: ApacheCluster,
+        topics: list[str],
+        rest_s: float,
+        random: Random,
+        recoveries: list[Recovery],
+        stop: Event,
+    ) -> None:
         super().__init__(name="brokers")
         self.done: Counter[str] = Counter()
         self.error: Exception | None = None
         self._cluster, self._topics, self._rest_s, self._stop_asked = cluster, topics, rest_s, stop
+        self._random, self._recoveries = random, recoveries
         self._admin = AdminClient({"bootstrap.servers": cluster.bootstrap, "log_level": 0})
 
     def run(self) -> None:
         """Go on until asked to stop; an error ends it and is kept."""
         try:
-            for turn, action in enumerate(cycle((self._restart, self._kill, self._freeze))):
+            self._await_in_sync()
+            actions: dict[str, Callable[[int], None]] = {
+                "restarted (SIGTERM)": self._cluster.restart,
+                "killed (SIGKILL)": self._kill,
+                "frozen (SIGSTOP)": self._freeze,
+            }
+            turns: list[str] = []
+            while not self._stop_asked.wait(self._rest_s * self._random.uniform(0.5, 1.5)):
+                turns = turns or self._random.sample(list(actions), len(actions))
+                what, since = turns.pop(), time.monotonic()
+                actions[what](self._random.randint(1, 3))
                 self._await_in_sync()
-                if self._stop_asked.wait(self._rest_s):
-                    return
-                action(1 + (turn + turn // 3) % 3)
+                self.done[what] += 1
+                self._recoveries.append(Recovery("node", what, time.monotonic() - since))
         except Exception as error:  # noqa: BLE001 - handed to the thread that judges
             self.error = error
-
-    def _restart(self, node: int) -> None:
-        self._cluster.restart(node)
-        self.done["restarted (SIGTERM)"] += 1
 
     def _kill(self, node: int) -> None:
         self._cluster.kill(node)
         self._cluster.restart(node)
-        self.done["killed (SIGKILL)"] += 1
 
     def _freeze(self, node: int) -> None:
         self._cluster.freeze(node)
@@ -160,7 +192,6 @@ class BrokerTrouble(Thread):
             self._stop_asked.wait(_FROZEN_S)
         finally:
             self._cluster.thaw(node)
-        self.done["frozen (SIGSTOP)"] += 1
 
     def _await_in_sync(self) -> None:
         until = time.monotonic() + _IN_SYNC_S

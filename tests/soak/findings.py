@@ -10,15 +10,23 @@ from soak.actors import switches
 from soak.judging import (
     Stored,
     judge_books,
+    judge_collectors,
     judge_group,
     judge_letters,
     judge_order,
     judge_producer,
     merge_books,
     stored,
+    unannounced,
 )
-from soak.memory import ALLOWED_KIB, LONG_S, WARM_UP, Sample, curve
+from soak.memory import ALLOWED_FILES, ALLOWED_KIB, LONG_S, WARM_UP, Sample, curve, tenths
+from soak.recovery import Recovery, table
 from tickwire.cli.accounting import total_outcomes
+
+# What a long soak has at least once, beside what befalls nodes and consumers.
+_TROUBLE = [("collector", how) for how in ("killed", "frozen", "ended")]
+_TROUBLE += [("disk", "full"), ("clock", "right again")]
+_MIB = 1024
 
 
 class Numbers(NamedTuple):
@@ -51,6 +59,11 @@ class Findings:
     brokers: Counter[str]
     samples: Mapping[str, Sequence[Sample]]
     queue: int
+    collected: Mapping[str, Sequence[Mapping[str, Any]]]  # reports of a group's members that ended in order
+    steps_s: Mapping[str, int]  # least steps of the clocks that were set, by exchange
+    full: str  # whose producer's disk was full
+    recoveries: Sequence[Recovery]
+    seed: int
 
     @property
     def long(self) -> bool:
@@ -62,9 +75,14 @@ class Findings:
         found = stored(self.log)
         wrong = list(self.readers)
         for name, report in self.reports.items():
-            wrong += judge_producer(name, report, found, self.numbers[name].replaced, self.queue)
+            full = name == self.full
+            wrong += judge_producer(name, report, found, self.numbers[name].replaced, self.queue, full=full)
+        for name, reports in self.collected.items():
+            wrong += judge_collectors(name, reports, found)
         bad = set(self.poison)
-        wrong += judge_order({place: content for place, content in self.log.items() if place not in bad})
+        good = {place: content for place, content in self.log.items() if place not in bad}
+        wrong += judge_order(good, self.steps_s, self.collected)
+        wrong += unannounced(good, self.collected)[1]
         wrong += judge_group(self.log.keys(), self.handled, self.committed, self.kills)[1]
         wrong += judge_letters(self.poison, self.letters, self.kills)
         rebuilt = merge_books(self.members)
@@ -82,21 +100,29 @@ class Findings:
         for name, happened in self.faults.items() if self.long else ():
             if never := [fault for fault in switches(name) if not happened[fault]]:
                 yield f"{name}: these faults never happened: {', '.join(never)}"
+        happened_once = {recovery[:2] for recovery in self.recoveries}
+        for kind, what in _TROUBLE if self.long else ():
+            if (kind, what) not in happened_once:
+                yield f"this never happened: {kind} {what}"
 
     def _growth(self) -> Iterator[str]:
         for name, samples in self.samples.items() if self.long else ():
             found = curve(samples)
             if found is not None and not found.flat:
                 yield f"the memory of {name} grew by {found.parts[3] - found.parts[0]} KiB"
+            if found is not None and not found.files_flat:
+                yield f"{name} has {found.files[3] - found.files[0]} more open files"
 
     # What is printed
 
     def lines(self) -> Iterator[str]:
         """The whole report."""
-        yield f"Trouble in {self.seconds:.0f} s:"
+        yield f"Trouble in {self.seconds:.0f} s, seed {self.seed}:"
         yield f"  consumers killed {self.kills}; brokers " + _counts(self.brokers)
         for name, happened in self.faults.items():
             yield f"  {name}: {_counts(happened)}"
+        yield "Recovered, until all was well:"
+        yield from table(self.recoveries)
         yield from self._accounting()
         yield from self._memory()
         wrong = self.violations()
@@ -118,6 +144,14 @@ class Findings:
             duplicates += copies
             yield f"  in Kafka {messages} messages, {copies} of them twice"
             yield "  " + ", ".join(f"{what} {count}" for what, count in self.numbers[name]._asdict().items())
+        for name, reports in self.collected.items():
+            there = [s for (whose, _), s in found.items() if whose == name]
+            yield f"{name}: {len(reports)} lives of collectors ended in order"
+            messages, copies = sum(s.messages for s in there), sum(s.duplicates for s in there)
+            yield f"  in Kafka {messages} messages, {copies} of them twice"
+        announced, silent = unannounced(self.log, self.collected)
+        jumps = sum(report["jumps"] for report in (*self.members, self.auditor))
+        yield f"breaks of books: {announced} announced, {len(silent)} not; jumps in book_seq that readers saw: {jumps}"
         reading = judge_group(self.log.keys(), self.handled, self.committed, self.kills)[0]
         bad = found.get(("poison", self.poison[0].topic), Stored(0, 0)) if self.poison else Stored(0, 0)
         yield f"log: {len(self.log)} records, {bad.records} of them bad on purpose"
@@ -135,21 +169,28 @@ class Findings:
     def _memory(self) -> Iterator[str]:
         yield (
             f"Memory in MiB; the first {WARM_UP:.0%} of a life is warm-up, q1 to q4 are medians of the rest's "
-            f"quarters; flat: q4 is at most {ALLOWED_KIB / 1024:g} MiB above q1"
+            f"quarters; flat: q4 is at most {ALLOWED_KIB / _MIB:g} MiB and {ALLOWED_FILES} open files above q1"
         )
-        yield f"  {'process':<20}{'minutes':>8}{'start':>8}{'q1':>8}{'q2':>8}{'q3':>8}{'q4':>8}{'end':>8}{'KiB/min':>9}"
+        heads = "".join(f"{head:>8}" for head in ("minutes", "start", "q1", "q2", "q3", "q4", "end"))
+        yield f"  {'process':<20}{heads}{'KiB/min':>9}{'files q1':>9}{'q4':>5}"
         short = 0
         for name, samples in self.samples.items():
             found = curve(samples)
             if found is None:
                 short += 1
                 continue
-            values = "".join(f"{kib / 1024:>8.1f}" for kib in (found.start, *found.parts, found.end))
+            values = "".join(f"{kib / _MIB:>8.1f}" for kib in (found.start, *found.parts, found.end))
             minutes = (samples[-1].at - samples[0].at) / 60
-            verdict = "too short to say" if not self.long else "flat" if found.flat else "GROWS"
-            yield f"  {name:<20}{minutes:>8.1f}{values}{found.slope:>9.0f}  {verdict}"
+            verdict = "too short to say" if not self.long else "flat" if found.flat and found.files_flat else "GROWS"
+            files = f"{found.files[0]:>9}{found.files[3]:>5}"
+            yield f"  {name:<20}{minutes:>8.1f}{values}{found.slope:>9.0f}{files}  {verdict}"
         if short:
             yield f"  {short} lives of processes were too short for a curve"
+        yield "MiB/open files at every tenth of a life"
+        for name, samples in self.samples.items():
+            if curve(samples) is not None:
+                cells = "".join(f"{f'{sample.kib / _MIB:.0f}/{sample.files}':>8}" for sample in tenths(samples))
+                yield f"  {name:<20}{cells}"
 
 
 def _counts(counts: Counter[str]) -> str:

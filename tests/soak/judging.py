@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from faults.checker import Content, Place
@@ -35,9 +36,18 @@ def stored(log: Mapping[Place, Content]) -> dict[tuple[str, str], Stored]:
 
 
 def judge_producer(
-    exchange: str, report: Mapping[str, Any], found: Mapping[tuple[str, str], Stored], replaced: int, queue: int
+    exchange: str,
+    report: Mapping[str, Any],
+    found: Mapping[tuple[str, str], Stored],
+    replaced: int,
+    queue: int,
+    *,
+    full: bool = False,
 ) -> list[str]:
-    """Compare a producer's accounting with the log. Copies may come of a producer that was *replaced* only."""
+    """Compare a producer's accounting with the log. Copies may come of a producer that was *replaced* only.
+
+    One whose disk was *full* has dropped records, and says so; other ones have not.
+    """
     wrong = []
     events, outcomes = sum(report["events"].values()), total_outcomes(report)
     if events != sum(outcomes.values()):
@@ -45,7 +55,7 @@ def judge_producer(
     wrong += [
         f"{exchange}: {outcomes[name]} records {name.replace('_', ' ')}, expected none"
         for name in ("dropped", "failed", "spilled", "in_flight")
-        if outcomes[name]
+        if outcomes[name] and not (full and name == "dropped")
     ]
     if report["callback_errors"]:
         wrong.append(f"{exchange}: {report['callback_errors']} errors of callbacks")
@@ -58,10 +68,41 @@ def judge_producer(
     return wrong
 
 
-def judge_order(log: Mapping[Place, Content]) -> list[str]:
+def judge_collectors(
+    exchange: str, reports: Iterable[Mapping[str, Any]], found: Mapping[tuple[str, str], Stored]
+) -> list[str]:
+    """Compare the accounting of members that ended in order with the log. One that was killed left none.
+
+    What an end left on its disk is the next life's.
+    """
+    wrong = []
+    acknowledged: Counter[str] = Counter()
+    for report in reports:
+        events, outcomes = sum(report["events"].values()), total_outcomes(report)
+        if events != sum(outcomes.values()):
+            wrong.append(f"{exchange}: {events} events of a member, but {sum(outcomes.values())} outcomes: {outcomes}")
+        wrong += [
+            f"{exchange}: {outcomes[name]} records of a member {name.replace('_', ' ')}, expected none"
+            for name in ("dropped", "failed", "in_flight")
+            if outcomes[name]
+        ]
+        acknowledged.update({topic: account["acknowledged"] for topic, account in report["topics"].items()})
+    return wrong + [
+        f"{exchange}: members had {count} acknowledged, {there} messages in {topic}"
+        for topic, count in acknowledged.items()
+        if count > (there := found.get((exchange, topic), Stored(0, 0)).messages)
+    ]
+
+
+def judge_order(
+    log: Mapping[Place, Content], steps_s: Mapping[str, int] | None = None, shared: Collection[str] = ()
+) -> list[str]:
     """Check that each key is in order: times never fall, a book's numbers grow by one from its snapshot.
 
-    A book's ``received_us`` may fall: changes that wait for their snapshot came before it.
+    A book's ``received_us`` may fall: changes that wait for their snapshot came before it. Times fall where the clock
+    was set: *steps_s* has the least step of an exchange, and half of one is no other reason's. Of *shared* exchanges,
+    which members read in turn, a member that was frozen or killed writes some changes of old epochs late: there each
+    epoch is whole, and none begins behind a newer one.
     """
     wrong: list[str] = []
     keys: dict[tuple[str, int, str], list[Content]] = defaultdict(list)
@@ -69,13 +110,53 @@ def judge_order(log: Mapping[Place, Content]) -> list[str]:
         keys[place.topic, place.partition, content.key].append(content)
     for (topic, _, key), contents in keys.items():
         first = list(dict.fromkeys(contents))
+        book = [content for content in first if content.epoch is not None]
+        exchange = key.partition("|")[0]
+        if exchange in shared:
+            wrong += _judge_shared_book(key, book)
+            continue
+        step_ms = 1000 * (steps_s or {}).get(exchange, 0)
         stored_at = [content.timestamp_ms or 0 for content in first]
-        tickers_at = [content.received_us or 0 for content in first if content.epoch is None]
-        if stored_at != sorted(stored_at) or tickers_at != sorted(tickers_at):
+        tickers_at = [(content.received_us or 0) // 1000 for content in first if content.epoch is None]
+        if _goes_back(stored_at, step_ms) or _goes_back(tickers_at, step_ms):
             wrong.append(f"{key} in {topic}: times go back")
-        wrong += _judge_book(key, [content for content in first if content.epoch is not None])
+        wrong += _judge_book(key, book)
     whose = Counter((topic, key) for topic, _, key in keys)
     return wrong + [f"{key} in {topic} is in more than one partition" for (topic, key), n in whose.items() if n > 1]
+
+
+def _goes_back(times_ms: Sequence[int], step_ms: int) -> bool:
+    """Whether a time is before the one in front, by less than half a step of the clock, if that was set."""
+    falls = [early - late for early, late in pairwise(times_ms) if late < early]
+    return any(not step_ms or fall < step_ms / 2 for fall in falls)
+
+
+def _judge_shared_book(key: str, contents: Sequence[Content]) -> list[str]:
+    epochs: dict[int, list[Content]] = defaultdict(list)
+    for content in contents:
+        epochs[content.epoch or 0].append(content)
+    wrong = [sentence for whole in epochs.values() for sentence in _judge_book(key, whole)]
+    return wrong + [
+        f"{key}: epoch {late} begins behind epoch {early}" for early, late in pairwise(epochs) if late < early
+    ]
+
+
+def unannounced(log: Mapping[Place, Content], shared: Collection[str] = ()) -> tuple[int, list[str]]:
+    """Count the epochs of books that were ended with ``invalid``, and name those that ended without one.
+
+    Of *shared* exchanges those do not count: nobody can say it for a member that was killed.
+    """
+    books: dict[str, dict[int, str | None]] = defaultdict(dict)
+    for _, content in sorted(log.items()):
+        if content.epoch is not None:
+            books[content.key][content.epoch] = content.action
+    announced, silent = 0, list[str]()
+    for key, epochs in books.items():
+        ended = list(epochs.items())[:-1]
+        announced += sum(action == "invalid" for _, action in ended)
+        if key.partition("|")[0] not in shared:
+            silent += [f"{key}: epoch {epoch} ends without invalid" for epoch, last in ended if last != "invalid"]
+    return announced, silent
 
 
 def _judge_book(key: str, contents: Sequence[Content]) -> list[str]:

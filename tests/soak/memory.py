@@ -1,10 +1,13 @@
-"""Whether the resident memory of a process grows, from samples taken while it works. Pure.
+"""Whether the resident memory of a process grows, and its open files, from samples taken while it works. Pure.
 
 The first quarter of a run is warm-up: caches, pools and the first outage's queue reach their size in it, and the
 largest messages come before the first sample. The rest is cut in four. Memory is **flat** when the median of the last
 part is at most :data:`ALLOWED_KIB` above that of the first. Medians, because records that wait in an outage are memory
 in use, not a leak, and are gone from most samples of a part; 2 MiB, because the allocator keeps some pages more or less
 for the same work. In a run of 10 minutes this finds a growth of 370 KiB a minute.
+
+Open files are **flat** when that is so within :data:`ALLOWED_FILES`: a connection to each of three nodes, to the
+exchange, and to whoever asks for metrics may be there or not.
 """
 
 from collections.abc import Sequence
@@ -12,16 +15,18 @@ from statistics import median
 from typing import NamedTuple
 
 ALLOWED_KIB = 2048
+ALLOWED_FILES = 8
 WARM_UP = 0.25  # of the time
 LONG_S = 300.0  # a shorter life says nothing: a member that is killed every minute or two reads what it missed
 _FEWEST = 40  # samples after the warm-up; fewer say nothing
 
 
 class Sample(NamedTuple):
-    """Resident memory at a time."""
+    """Resident memory and open files at a time."""
 
     at: float  # seconds
     kib: int
+    files: int = 0
 
 
 class Curve(NamedTuple):
@@ -31,11 +36,17 @@ class Curve(NamedTuple):
     parts: tuple[int, int, int, int]
     end: int
     slope: float  # KiB a minute
+    files: tuple[int, int, int, int]
 
     @property
     def flat(self) -> bool:
-        """Whether it does not grow."""
+        """Whether its memory does not grow."""
         return self.parts[3] - self.parts[0] <= ALLOWED_KIB
+
+    @property
+    def files_flat(self) -> bool:
+        """Whether its open files do not become more."""
+        return self.files[3] - self.files[0] <= ALLOWED_FILES
 
 
 def curve(samples: Sequence[Sample]) -> Curve | None:
@@ -49,8 +60,19 @@ def curve(samples: Sequence[Sample]) -> Curve | None:
         return None
     width = len(kept) / 4
     parts = [kept[round(i * width) : round((i + 1) * width)] for i in range(4)]
-    medians = [int(median(sample.kib for sample in part)) for part in parts]
-    return Curve(samples[0].kib, (medians[0], medians[1], medians[2], medians[3]), samples[-1].kib, _slope(kept))
+    memory = _medians([[sample.kib for sample in part] for part in parts])
+    files = _medians([[sample.files for sample in part] for part in parts])
+    return Curve(samples[0].kib, memory, samples[-1].kib, _slope(kept), files)
+
+
+def tenths(samples: Sequence[Sample]) -> list[Sample]:
+    """Pick the samples at every tenth of a life, the first and the last among them."""
+    return [samples[round(n * (len(samples) - 1) / 10)] for n in range(11)]
+
+
+def _medians(parts: Sequence[Sequence[int]]) -> tuple[int, int, int, int]:
+    one, two, three, four = (int(median(part)) for part in parts)
+    return one, two, three, four
 
 
 def _slope(samples: Sequence[Sample]) -> float:

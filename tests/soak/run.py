@@ -2,11 +2,13 @@
 
 import json
 import re
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from random import Random
 from threading import Event
 from typing import Any
 
@@ -16,14 +18,20 @@ from faults.bench import Child
 from faults.checker import Place, read_log
 from faults.journal import Tail
 from faults.programs import Exchange, Program, ProgramFailed
+from faults.wall_clock import WallClock
 from faults.witness_process import read_everything, read_messages
 from soak.actors import Actor, BrokerTrouble, all_books_valid, break_exchange, kill_consumer, warm_up
+from soak.collectors import NAMES, Collectors, take_over
 from soak.findings import Findings, Numbers
+from soak.machine import AHEAD_S, DISK_BYTES, STEP_S, fill_disk, step_clock
 from soak.memory import Sample
+from soak.recovery import Recovery
 from tickwire.broker import ApacheCluster
 from tickwire.broker.ports import free_ports
 
 EXCHANGES = ("binance", "htx", "hyperliquid", "kraken", "okx")  # one for each way in which a book is kept true
+SHARED = "bybit"  # read by two collectors
+STEPPED, FULL = "kraken", "okx"  # whose producer's clock is set, and whose disk is full now and then
 QUEUE = 1_000  # records a producer keeps in memory: little, so that a frozen broker sends the books to the disk
 _SYMBOLS, _RATE, _PARTITIONS = 5, 80.0, 2
 _KEYFRAME_S = 5
@@ -37,14 +45,16 @@ _LINE = re.compile(rb'^\{"topic":"([^"]+)","partition":(\d+),"offset":(\d+),', r
 class Soak:
     """The processes of one soak on *cluster*, all topics of which end with *unique*; files go to *folder*."""
 
-    def __init__(self, cluster: ApacheCluster, folder: Path, unique: str, seconds: float) -> None:
+    def __init__(self, cluster: ApacheCluster, folder: Path, unique: str, seconds: float, seed: int) -> None:
         self._cluster, self._folder, self._unique, self._seconds = cluster, folder, unique, seconds
         self.ticks, self.books, self.letters = f"ticks.{unique}", f"orderbook.{unique}", f"dlq.{unique}"
+        self._seed = seed
         self._stack = ExitStack()
         self._stop = Event()
         self._samples: dict[str, list[Sample]] = {}
         self._lives: Counter[str] = Counter()
         self._kills: list[float] = []
+        self._recoveries: list[Recovery] = []
         self._poison: list[Place] = []
         self._faults: dict[str, Counter[str]] = {name: Counter() for name in EXCHANGES}
         self._numbers: dict[str, Numbers] = {}
@@ -65,17 +75,29 @@ class Soak:
     # Start
 
     def _start(self) -> None:
-        ports = free_ports("127.0.0.1", 2 * len(EXCHANGES))
+        if shutil.which("gcc") is None:
+            raise ProgramFailed("a clock that can be set needs gcc: on Debian `apt-get install gcc libc6-dev`")
+        self._clocks = {name: WallClock(self._made(f"clock-{name}")) for name in (STEPPED, FULL)}
+        ports = free_ports("127.0.0.1", 2 * len(EXCHANGES) + 1)
         self._exchanges = {
             name: self._enter(Exchange(name, ports.pop(), self._folder, symbols=_SYMBOLS, rate=_RATE))
-            for name in EXCHANGES
+            for name in (*EXCHANGES, SHARED)
         }
         self._producers: dict[str, Program] = {}
-        for name, exchange in self._exchanges.items():
+        for name in EXCHANGES:
+            exchange = self._exchanges[name]
             env = self._kafka(ports.pop()) | exchange.settings()
+            env |= self._clocks[name].env if name in self._clocks else {}
+            if name == FULL:
+                env |= {"KAFKA_SPILL_DIR": str(self._folder / "full"), "KAFKA_SPILL_MAX_BYTES": str(DISK_BYTES)}
             command = ["produce", "--report", str(self._folder / f"{name}.json")]
             producer = self._producers[name] = self._enter(Program(f"produce-{name}", command, env, self._folder))
             producer.until(lambda: all_books_valid(producer, exchange), "all books")  # noqa: B023 - asked here
+        group = f"collectors-{self._unique}"
+        self._collectors = Collectors(self._exchanges[SHARED], group, self._folder, self._collector)
+        for who in NAMES:
+            self._collectors.start(who)
+        self._drive([self._collectors.await_well("at the start")])
         self._consumer("steady")
         self._witness = Tail(self._folder / "witness")
         topics = [self.ticks, self.books]
@@ -111,20 +133,41 @@ class Soak:
         self._members[who] = self._enter(Program(name, command, self._kafka(port), self._folder))
         return self._members[who]
 
+    def _collector(self, name: str, command: list[str], env: dict[str, str]) -> Program:
+        [port] = free_ports("127.0.0.1", 1)
+        program: Program = self._enter(Program(name, command, self._kafka(port) | env, self._folder))
+        return program
+
+    def _made(self, name: str) -> Path:
+        (self._folder / name).mkdir()
+        return self._folder / name
+
     def _enter(self, program: Any) -> Any:
         return self._stack.enter_context(program)
 
     # Trouble
 
     def _trouble(self) -> None:
-        brokers = BrokerTrouble(self._cluster, [self.ticks, self.books], self._seconds / 60 + 5, self._stop)
+        done, stop, rest_s = self._recoveries, self._stop, max(15.0, self._seconds / 24)
+
+        def chance(whose: str) -> Random:
+            return Random(f"{self._seed} {whose}")
+
+        topics = [self.ticks, self.books]
+        brokers = BrokerTrouble(self._cluster, topics, self._seconds / 60 + 5, chance("brokers"), done, stop)
         actors: list[Actor] = [
-            break_exchange(self._exchanges[name], self._producers[name], self._faults[name], self._stop)
+            break_exchange(self._exchanges[name], self._producers[name], chance(name), self._faults[name], done, stop)
             for name in EXCHANGES
         ]
-        kill_every = max(15.0, self._seconds / 24)
-        actors.append(kill_consumer(lambda: self._consumer("victim"), kill_every, self._kills, self._stop))
-        actors += [self._sample(), self._send_poison()]
+        clock, disk = (self._clocks[name] for name in (STEPPED, FULL))
+        actors += [
+            kill_consumer(lambda: self._consumer("victim"), rest_s, chance("consumers"), self._kills, done, stop),
+            take_over(self._collectors, rest_s, chance("collectors"), done, stop),
+            step_clock(clock, self._producers[STEPPED], rest_s, chance("clock"), done, stop),
+            fill_disk(disk, self._producers[FULL], self._exchanges[FULL], rest_s, chance("disk"), done, stop),
+            self._sample(),
+            self._send_poison(),
+        ]
         until = time.monotonic() + self._seconds
 
         def look() -> None:
@@ -150,13 +193,14 @@ class Soak:
             time.sleep(_TICK_S)
 
     def _sample(self) -> Actor:
-        """Note the memory of every process of ours, and that those that nobody kills live."""
+        """Note the memory and open files of every process of ours, and that those that nobody kills live."""
         while not self._stop.is_set():
-            for program in (*self._producers.values(), *self._members.values()):
+            collectors = self._collectors.running.values()
+            for program in (*self._producers.values(), *collectors, *self._members.values()):
                 if program.name.startswith("consume-victim") and not program.running:
                     continue
                 program.ensure_running()
-                sample = Sample(time.monotonic(), program.rss_kib)
+                sample = Sample(time.monotonic(), program.rss_kib, program.open_files)
                 self._samples.setdefault(program.name, []).append(sample)
             yield from self._wait(_SAMPLE_S)
 
@@ -190,6 +234,7 @@ class Soak:
             exchange = self._exchanges[name]
             producer.until(lambda: all_books_valid(producer, exchange), "all books at the end", _DRAIN_S)  # noqa: B023
             producer.until(lambda: producer.metric("kafka_spill_records") == 0, "an empty disk", _DRAIN_S)  # noqa: B023
+        self._drive([self._collectors.await_well("at the end")])
         for member in self._members.values():
             member.until(lambda: member.metric("kafka_consumer_lag") < 1_000, "it keeps up", _DRAIN_S)  # noqa: B023
         calm = time.monotonic() + 2 * _KEYFRAME_S
@@ -199,7 +244,7 @@ class Soak:
         """Let the exchanges stand still and all arrive in Kafka; return the exchanges' books."""
         for exchange in self._exchanges.values():
             exchange.freeze()
-        for producer in self._producers.values():
+        for producer in (*self._producers.values(), *self._collectors.running.values()):
             # Of frames there are heartbeats to come, of books keyframes; tickers end with the market.
             self._until_still(producer, lambda: producer.metric("feed_events_total", type="ticker"))  # noqa: B023
             producer.until(lambda: producer.metric("kafka_records_in_flight") == 0, "all acknowledged", _DRAIN_S)  # noqa: B023
@@ -213,6 +258,9 @@ class Soak:
             )
             producer.ask_to_end()
             self._expect_0(producer)
+        # An end in order would hand the books to the other one, or say that nobody has them.
+        for collector in self._collectors.running.values():
+            collector.kill()
         return own
 
     @staticmethod
@@ -248,6 +296,11 @@ class Soak:
             seconds=seconds,
             reports={name: self._report(name) for name in EXCHANGES},
             numbers=self._numbers,
+            collected={SHARED: self._collectors.reports},
+            steps_s={STEPPED: STEP_S[0], FULL: AHEAD_S},
+            full=FULL,
+            recoveries=self._recoveries,
+            seed=self._seed,
             log=log,
             readers=[str(v) for v in (*disagreements, *more)] + log_differs[:5],
             handled=self._handled(),

@@ -5,7 +5,16 @@ from typing import Any
 import pytest
 
 from faults.checker import Content, Place
-from soak.judging import judge_books, judge_group, judge_letters, judge_order, judge_producer, stored
+from soak.judging import (
+    judge_books,
+    judge_collectors,
+    judge_group,
+    judge_letters,
+    judge_order,
+    judge_producer,
+    stored,
+    unannounced,
+)
 
 BOOKS = "books"
 
@@ -94,3 +103,54 @@ def test_books_are_compared_level_by_level() -> None:
     assert judge_books("the group", "x", own, same) == []
     assert judge_books("the group", "x", own, other) != []
     assert judge_books("the group", "x", own, {}) != []
+
+
+def test_records_that_a_full_disk_refused_are_dropped_and_those_of_others_are_not() -> None:
+    log = stored(log_of(START, NEXT, LAST))
+    assert judge_producer("x", report(events=4, dropped=1), log, 0, 10, full=True) == []
+    assert judge_producer("x", report(events=4, failed=1), log, 0, 10, full=True) != []
+    assert judge_producer("x", report(events=5, dropped=1), log, 0, 10, full=True) != []
+
+
+def test_times_go_back_with_the_clock_alone() -> None:
+    at_minutes = [
+        book(1, number, "delta" if number else "snapshot", 60_000 * at) for number, at in enumerate((1, 4, 2))
+    ]
+    assert judge_order(log_of(*at_minutes), {"x": 120}) == []
+    assert judge_order(log_of(*at_minutes), {"x": 600}) != []  # a fall that no such step makes
+    assert judge_order(log_of(*at_minutes), {"y": 120}) != []
+    assert judge_order(log_of(*at_minutes)) != []
+
+
+def test_changes_that_a_frozen_collector_writes_late_are_no_damage_where_members_take_over() -> None:
+    late = log_of(START, AGAIN, NEXT)
+    assert judge_order(late, shared=["x"]) == []
+    assert judge_order(late) != []
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        (START, LAST),  # a hole
+        (START, AGAIN, book(1, 2)),  # a hole, late
+        (AGAIN, START),  # an epoch that begins behind a newer one
+        (START, NEXT, book(1, 1, timestamp_ms=5)),  # two members in one epoch
+    ],
+)
+def test_what_two_collectors_may_not_do_has_a_sentence(contents: tuple[Content, ...]) -> None:
+    assert judge_order(log_of(*contents), shared=["x"]) != []
+
+
+def test_a_member_s_sum_must_agree_and_kafka_has_at_least_what_it_knows_of() -> None:
+    log = stored(log_of(START, NEXT, LAST))
+    assert judge_collectors("x", [report(events=2, acknowledged=2)], log) == []  # the rest is that of a killed one
+    assert judge_collectors("x", [report(events=4, spilled=1)], log) == []
+    for wrong in (report(events=4), report(events=4, failed=1), report(events=4, acknowledged=4)):
+        assert judge_collectors("x", [wrong], log) != []
+    assert judge_collectors("x", [report(), report()], log) != []
+
+
+def test_a_book_that_breaks_says_so() -> None:
+    assert unannounced(log_of(START, NEXT, LAST, AGAIN)) == (1, [])
+    assert unannounced(log_of(START, NEXT, AGAIN)) == (0, ["x|A-B: epoch 1 ends without invalid"])
+    assert unannounced(log_of(START, NEXT, AGAIN), shared=["x"]) == (0, [])

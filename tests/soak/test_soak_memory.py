@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from soak.memory import Sample, curve
+from soak.memory import Sample, curve, tenths
 
 
 def life(leak_kib_per_minute: float, minutes: float = 10.0, outage_kib: int = 0) -> list[Sample]:
@@ -37,3 +37,16 @@ def test_a_leak_of_a_few_bytes_a_record_is_growth(outage_kib: int) -> None:
 def test_a_short_life_says_nothing() -> None:
     assert curve(life(500, minutes=4)) is None
     assert curve([]) is None
+
+
+@pytest.mark.parametrize(("every_s", "flat"), [(20.0, False), (1e9, True)])
+def test_a_file_that_is_left_open_now_and_then_is_growth(every_s: float, flat: bool) -> None:
+    found = curve([Sample(s.at, s.kib, 30 + int(s.at / every_s) + int(s.at % 7)) for s in life(0)])
+    assert found is not None
+    assert found.flat
+    assert found.files_flat is flat
+
+
+def test_tenths_are_from_the_first_to_the_last() -> None:
+    samples = life(0)
+    assert [samples.index(sample) for sample in tenths(samples)] == [0, *(round(n * 29.9) for n in range(1, 10)), 299]
