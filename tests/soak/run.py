@@ -256,8 +256,10 @@ class Soak:
                 resyncs=int(producer.metric("feed_resyncs_total")),
                 reconnects=int(producer.metric("feed_reconnects_total")),
             )
+            # Who dropped records says so with its exit code.
+            code = 1 if producer.metric("kafka_records_total", outcome="dropped") else 0
             producer.ask_to_end()
-            self._expect_0(producer)
+            self._expect(code, producer)
         # An end in order would hand the books to the other one, or say that nobody has them.
         for collector in self._collectors.running.values():
             collector.kill()
@@ -288,7 +290,7 @@ class Soak:
         for member in self._members.values():
             member.ask_to_end()
         for member in self._members.values():
-            self._expect_0(member)
+            self._expect(0, member)
         watched, more = read_log(self._await_witness(len(log)))
         log_differs = [f"the witness and the final reader differ at {place}" for place in log.keys() ^ watched.keys()]
         auditor = self._audit(len(log))
@@ -352,13 +354,13 @@ class Soak:
         command = ["consume", "--from", "beginning", "--max", str(count), "--format", "none"]
         command += ["--report", str(self._folder / "auditor.json"), "--group", f"audit-{self._unique}"]
         env = self._kafka(port) | {"KAFKA_DLQ_TOPIC": f"audit.{self._unique}"}
-        self._expect_0(self._enter(Program("auditor", command, env, self._folder)))
+        self._expect(0, self._enter(Program("auditor", command, env, self._folder)))
         return self._report("auditor")
 
     @staticmethod
-    def _expect_0(program: Program) -> None:
+    def _expect(expected: int, program: Program) -> None:
         code = program.wait(_DRAIN_S)
-        if code != 0:
+        if code != expected:
             raise ProgramFailed(f"{program.name} ended with {code}: {program.last_words()}")
 
     def _report(self, name: str) -> dict[str, Any]:
