@@ -9,6 +9,7 @@ from faults.checker import Content, Place
 from soak.actors import switches
 from soak.judging import (
     Stored,
+    holes,
     judge_books,
     judge_collectors,
     judge_group,
@@ -81,7 +82,7 @@ class Findings:
             wrong += judge_collectors(name, reports, found)
         bad = set(self.poison)
         good = {place: content for place, content in self.log.items() if place not in bad}
-        wrong += judge_order(good, self.steps_s, self.collected)
+        wrong += judge_order(good, self.steps_s, self.collected, [self.full])
         wrong += unannounced(good, self.collected)[1]
         wrong += judge_group(self.log.keys(), self.handled, self.committed, self.kills)[1]
         wrong += judge_letters(self.poison, self.letters, self.kills)
@@ -89,8 +90,11 @@ class Findings:
         for name, books in self.own.items():
             wrong += judge_books("the group", name, books, rebuilt)
             wrong += judge_books("the auditor", name, books, self.auditor["books"])
+        refused = holes(good, self.full)
         wrong += [
-            f"{report['jumps']} breaks in book_seq" for report in (*self.members, self.auditor) if report["jumps"]
+            f"{report['jumps']} breaks in book_seq, {refused} are those of the full disk"
+            for report in (*self.members, self.auditor)
+            if report["jumps"] > refused
         ]
         return wrong + list(self._missing_trouble()) + list(self._growth())
 
@@ -151,7 +155,8 @@ class Findings:
             yield f"  in Kafka {messages} messages, {copies} of them twice"
         announced, silent = unannounced(self.log, self.collected)
         jumps = sum(report["jumps"] for report in (*self.members, self.auditor))
-        yield f"breaks of books: {announced} announced, {len(silent)} not; jumps in book_seq that readers saw: {jumps}"
+        yield f"breaks of books: {announced} announced, {len(silent)} not"
+        yield f"jumps in book_seq that readers saw: {jumps}, holes of the full disk: {holes(self.log, self.full)}"
         reading = judge_group(self.log.keys(), self.handled, self.committed, self.kills)[0]
         bad = found.get(("poison", self.poison[0].topic), Stored(0, 0)) if self.poison else Stored(0, 0)
         yield f"log: {len(self.log)} records, {bad.records} of them bad on purpose"

@@ -10,7 +10,9 @@ from faults.wall_clock import WallClock
 from soak.actors import Actor, all_books_valid, pause, wait_for
 from soak.recovery import Recovery
 
-STEP_S = (120, 600)  # by how much a clock is set, at least and at most
+# By how much a clock is set, at least and at most: less than 10 minutes back are waited for, more than an hour ahead is
+# not taken by Kafka.
+STEP_S = (900, 2400)
 AHEAD_S = 3 * 3600  # Kafka takes no time of more than an hour ahead: all that this producer has waits on its disk
 DISK_BYTES = 65_536  # what it may hold: the least that can be set
 

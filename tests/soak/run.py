@@ -23,7 +23,7 @@ from faults.witness_process import read_everything, read_messages
 from soak.actors import Actor, BrokerTrouble, all_books_valid, break_exchange, kill_consumer, warm_up
 from soak.collectors import NAMES, Collectors, take_over
 from soak.findings import Findings, Numbers
-from soak.machine import AHEAD_S, DISK_BYTES, STEP_S, fill_disk, step_clock
+from soak.machine import DISK_BYTES, STEP_S, fill_disk, step_clock
 from soak.memory import Sample
 from soak.recovery import Recovery
 from tickwire.broker import ApacheCluster
@@ -299,7 +299,7 @@ class Soak:
             reports={name: self._report(name) for name in EXCHANGES},
             numbers=self._numbers,
             collected={SHARED: self._collectors.reports},
-            steps_s={STEPPED: STEP_S[0], FULL: AHEAD_S},
+            steps_s={STEPPED: STEP_S[0]},
             full=FULL,
             recoveries=self._recoveries,
             seed=self._seed,

@@ -6,6 +6,7 @@ import pytest
 
 from faults.checker import Content, Place
 from soak.judging import (
+    holes,
     judge_books,
     judge_collectors,
     judge_group,
@@ -154,3 +155,17 @@ def test_a_book_that_breaks_says_so() -> None:
     assert unannounced(log_of(START, NEXT, LAST, AGAIN)) == (1, [])
     assert unannounced(log_of(START, NEXT, AGAIN)) == (0, ["x|A-B: epoch 1 ends without invalid"])
     assert unannounced(log_of(START, NEXT, AGAIN), shared=["x"]) == (0, [])
+
+
+def test_what_a_full_disk_refused_is_a_hole_that_is_said() -> None:
+    said = log_of(START, book(1, 7, "invalid"), AGAIN, book(2, 9, "snapshot"), book(2, 10))
+    assert judge_order(said, full=["x"]) == []
+    assert holes(said, "x") == 2
+    assert holes(said, "y") == 0
+    assert judge_order(said) != []
+    assert judge_order(log_of(START, book(1, 7)), full=["x"]) != []  # a delta behind a hole
+
+
+def test_a_book_that_goes_back_is_damage_on_a_full_disk_too() -> None:
+    assert judge_order(log_of(START, NEXT, book(1, 0, "snapshot", 2)), full=["x"]) != []
+    assert judge_order(log_of(AGAIN, START), full=["x"]) != []
