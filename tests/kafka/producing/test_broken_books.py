@@ -83,7 +83,7 @@ def test_a_snapshot_as_large_as_the_one_that_was_refused_is_not_tried_until_the_
 @pytest.mark.parametrize("told", [True, False])
 def test_of_an_epoch_whose_start_was_lost_nobody_hears_and_the_one_before_ends_with_its_own_word(told: bool) -> None:
     books, one, start, word = BrokenBooks(), lane(), record("snapshot", 5), record("invalid")
-    books.began(one, start.value)
+    books.began(one, start.value, first=True)
     assert not one.unstarted
     if told:
         books.refused(InFlight(one.stream, one, record("delta")), TOO_LARGE, 0.0)
@@ -92,19 +92,30 @@ def test_of_an_epoch_whose_start_was_lost_nobody_hears_and_the_one_before_ends_w
         books.lose(one, word)
     assert books.passes(one, start) is start
     books.lose(one, start)
-    books.began(one, start.value)
+    books.began(one, start.value, first=True)
     later = msgspec.structs.replace(word, timestamp_ms=7)
     assert books.passes(one, later) == (None if told else later)
     assert books.passes(one, later) is None
     assert books.passes(one, start) is start
-    books.began(one, start.value)
+    books.began(one, start.value, first=True)
     assert (one.broken, one.unstarted, one.owed) == (False, False, None)
+
+
+def test_an_epoch_whose_start_was_lost_and_that_readers_know_by_a_keyframe_ends_with_its_word() -> None:
+    books, one, start, keyframe = BrokenBooks(), lane(), record("snapshot", 5), record("snapshot", 6)
+    books.lose(one, start)
+    books.began(one, start.value, first=True)
+    assert books.passes(one, keyframe) is keyframe
+    books.began(one, keyframe.value, first=False)
+    books.lose(one, record("delta"))
+    word = record("invalid")
+    assert books.passes(one, word) is word
 
 
 @pytest.mark.parametrize("keyframe", [True, False])
 def test_a_start_that_kafka_refuses_is_as_good_as_none_and_a_keyframe_is_no_start(keyframe: bool) -> None:
     books, one, start = BrokenBooks(), lane(), record("snapshot", 5)
-    books.began(one, start.value)
+    books.began(one, start.value, first=True)
     refused = record("snapshot", 6) if keyframe else start
     books.refused(InFlight(one.stream, one, refused), TOO_LARGE, 0.0)
     assert (books.passes(one, record("invalid")) is not None) is keyframe

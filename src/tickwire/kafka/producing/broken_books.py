@@ -101,8 +101,13 @@ class BrokenBooks:
         return None
 
     @staticmethod
-    def began(lane: Lane, value: bytes) -> None:
-        """Take note of the first snapshot of an epoch, which is on its way unless the book is broken."""
+    def began(lane: Lane, value: bytes, *, first: bool) -> None:
+        """Take note of the *first* snapshot of an epoch, which is on its way unless the book is broken.
+
+        Where that one was lost, readers begin with the next one that is not.
+        """
+        if not first and not lane.unstarted:
+            return
         lane.unstarted, lane.start = lane.broken, hash(value)
         if not lane.broken:
             lane.owed = None

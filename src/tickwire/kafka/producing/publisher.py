@@ -186,8 +186,8 @@ class Publisher:
         passing = self._books.passes(lane, record) if lane.broken else record
         if passing is not None:
             self._take(lane, passing)
-        if isinstance(event, OrderBook) and event.book_seq == 0:
-            self._books.began(lane, record.value)
+        if isinstance(event, OrderBook) and event.action == "snapshot":
+            self._books.began(lane, record.value, first=event.book_seq == 0)
 
     def _take(self, lane: Lane, record: Record) -> None:
         if record.topic in self._behind:
