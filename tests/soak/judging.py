@@ -166,12 +166,12 @@ def unannounced(log: Mapping[Place, Content], shared: Collection[str] = ()) -> t
     return announced, silent
 
 
-def holes(log: Mapping[Place, Content], exchange: str) -> int:
-    """Count the breaks in ``book_seq`` that a reader of the exchange's books may see."""
+def holes(log: Mapping[Place, Content], exchanges: Collection[str]) -> int:
+    """Count the breaks in ``book_seq`` that a reader of the books of *exchanges* may see."""
     last: dict[str, Content] = {}
     found = 0
     for _, content in sorted(log.items()):
-        if content.epoch is None or content.key.partition("|")[0] != exchange:
+        if content.epoch is None or content.key.partition("|")[0] not in exchanges:
             continue
         before = last.get(content.key)
         if before is not None and before.epoch == content.epoch:

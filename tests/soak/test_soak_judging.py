@@ -160,8 +160,8 @@ def test_a_book_that_breaks_says_so() -> None:
 def test_what_a_full_disk_refused_is_a_hole_that_is_said() -> None:
     said = log_of(START, book(1, 7, "invalid"), AGAIN, book(2, 9, "snapshot"), book(2, 10))
     assert judge_order(said, full=["x"]) == []
-    assert holes(said, "x") == 2
-    assert holes(said, "y") == 0
+    assert holes(said, ["x"]) == 2
+    assert holes(said, ["y"]) == 0
     assert judge_order(said) != []
     assert judge_order(log_of(START, book(1, 7)), full=["x"]) != []  # a delta behind a hole
 
