@@ -156,7 +156,8 @@ class Findings:
         announced, silent = unannounced(self.log, self.collected)
         jumps = sum(report["jumps"] for report in (*self.members, self.auditor))
         yield f"breaks of books: {announced} announced, {len(silent)} not"
-        yield f"jumps in book_seq that readers saw: {jumps}, known in the log: {holes(self.log, [self.full, *self.collected])}"
+        known = holes(self.log, [self.full, *self.collected])
+        yield f"jumps in book_seq that readers saw: {jumps}, known in the log: {known}"
         reading = judge_group(self.log.keys(), self.handled, self.committed, self.kills)[0]
         bad = found.get(("poison", self.poison[0].topic), Stored(0, 0)) if self.poison else Stored(0, 0)
         yield f"log: {len(self.log)} records, {bad.records} of them bad on purpose"
