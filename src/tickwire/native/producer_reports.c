@@ -5,6 +5,8 @@
  */
 #include "record_producer.h"
 
+#include <sched.h>
+
 static PyObject *kafka_error, *kafka_exception; /* confluent_kafka's */
 
 static void
@@ -145,6 +147,8 @@ carry_out(RecordProducer *producer)
     return failed;
 }
 
+enum { DEEP = 4096 }; /* records */
+
 int
 reports_serve(RecordProducer *producer, int (*call)(void *client, int ms), int ms)
 {
@@ -162,6 +166,8 @@ reports_serve(RecordProducer *producer, int (*call)(void *client, int ms), int m
     producer->in_call = 1;
     Py_BEGIN_ALLOW_THREADS
     call(producer->client, ms);
+    if (rdk.outq_len(producer->client) > DEEP)
+        sched_yield(); /* to the client's threads on this core: what waits long has left the caches when it is sent */
     Py_END_ALLOW_THREADS
     producer->in_call = 0;
     return carry_out(producer);
