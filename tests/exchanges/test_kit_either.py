@@ -1,10 +1,13 @@
 """Books whose snapshot comes over the socket, or by REST where none does."""
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from exchanges.kept import BTC, FIRST, Reader, actions, levels, messages, venue
+from tickwire.events.side import Side
 from tickwire.exchanges.contract import Fetch, Output, Resync, Send
 from tickwire.exchanges.kit import BookEvent, EitherBook
 from tickwire.exchanges.kit.continuity import by_previous, by_range
@@ -12,6 +15,18 @@ from tickwire.exchanges.kit.continuity import by_previous, by_range
 FETCH = Fetch(BTC, "/depth", 1)
 ASKED = replace(FETCH, delay_s=2.0)
 AGAIN: list[Output] = [Send(b"again")]
+
+
+class Way:
+    """The bids that changes on the short way are applied to."""
+
+    followed: Side | None = None
+
+    def follow(self, _native: str, _names: object, _symbol: str, _prefix: bytes, bids: Side, *_: object) -> None:
+        self.followed = bids
+
+    def leave(self, _native: str) -> None:
+        self.followed = None
 
 
 def either() -> EitherBook:
@@ -58,6 +73,19 @@ def test_a_snapshot_of_the_socket_goes_before_the_one_that_was_asked_for() -> No
     assert kept.fetched(ASKED, b"101", 1) == []
     assert actions(kept.change(change(104), 1)) == [("delta", None)]
     assert kept.update_id == 104
+
+
+def test_changes_after_a_snapshot_that_replaces_a_book_are_changes_of_the_new_one_on_the_short_way_too() -> None:
+    """As that of the socket, which comes late where REST began the book: keyframes repeat the new one."""
+    way: Any = Way()
+    rules = by_previous, by_previous
+    kept = EitherBook(messages(), [FETCH], lambda body: whole(int(body)), lambda _: AGAIN, *rules, short_way=way)
+    for number in (100, 105):
+        kept.snapshot(whole(number), 1)
+        assert way.followed is None
+        kept.change(change(number + 1), 1)
+        assert kept.current is not None
+        assert way.followed is kept.current.bids
 
 
 def test_what_came_before_a_snapshot_of_the_socket_is_not_kept() -> None:

@@ -151,7 +151,8 @@ class KeptBook(UpdateId):
             raise malformed(f"{what} of {self.native}", e) from None
 
     def _started(self, book: Book, event: BookEvent, received_us: Micros) -> list[Output]:
-        """Replace the book, whatever it held."""
+        """Replace the book, whatever it held; the short way would change the one before."""
+        self.leave()
         self.book, self.update_id, self.suspect, self.restarting = book, event.last, False, False
         self.followed, self._started_us, self._start = False, received_us, (event.last, event.exchange_us)
         self._cut(book)
@@ -196,7 +197,6 @@ class StreamedBook(KeptBook):
             book.truncate(self.messages.depth)
         late = self._changes_since is not None and self._follows is None and self._checksum is None
         self.suspect, self._changes_since = False, None
-        self.leave()
         if late:  # nothing tells which of the changes before it are in it
             return self.restart("gap", received_us)
         if self._checksum is not None and self._checksum(book) != event.crc:
