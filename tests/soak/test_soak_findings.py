@@ -65,7 +65,9 @@ def test_where_all_is_well_nothing_is_said(good: Findings) -> None:
         {"reports": {"kraken": account(events=3, acknowledged=3)}},  # lost
         {"reports": {"kraken": account(events=3, dropped=1)}},  # its disk was not full
         {"log": {Place("books", 0, 0): SNAPSHOT}},
-        {"log": {Place("books", 0, 0): SNAPSHOT, Place("books", 0, 1): SNAPSHOT._replace(epoch=2)}},  # no invalid
+        {
+            "log": {Place("books", 0, 0): SNAPSHOT, Place("books", 0, 1): SNAPSHOT._replace(epoch=2, received_us=10**7)}
+        },  # no invalid
         {"collected": {"bybit": [account(failed=1)]}},
         {"handled": []},
         {"auditor": {"jumps": 1, "books": {"kraken|A-B": LEVELS | {"depth": None}}}},

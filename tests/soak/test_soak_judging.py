@@ -151,10 +151,12 @@ def test_a_member_s_sum_must_agree_and_kafka_has_at_least_what_it_knows_of() -> 
     assert judge_collectors("x", [report(), report()], log) != []
 
 
-def test_a_book_that_breaks_says_so() -> None:
+def test_a_book_that_breaks_says_so_and_one_that_is_replaced_does_not() -> None:
     assert unannounced(log_of(START, NEXT, LAST, AGAIN)) == (1, [])
-    assert unannounced(log_of(START, NEXT, AGAIN)) == (0, ["x|A-B: epoch 1 ends without invalid"])
-    assert unannounced(log_of(START, NEXT, AGAIN), shared=["x"]) == (0, [])
+    late = AGAIN._replace(received_us=(NEXT.received_us or 0) + 1_000_000)
+    assert unannounced(log_of(START, NEXT, late)) == (0, ["x|A-B: epoch 1 ends without invalid"])
+    assert unannounced(log_of(START, NEXT, late), shared=["x"]) == (0, [])
+    assert unannounced(log_of(START, NEXT, AGAIN)) == (0, [])
 
 
 def test_what_a_full_disk_refused_is_a_hole_that_is_said() -> None:
