@@ -97,10 +97,12 @@ def some(kind: type | None = None) -> Any:
     return chance.choice(made if made and chance.random() < 0.4 else odd)
 
 
-def usual(kind: type) -> tuple[Any, ...]:  # noqa: PLR0911 - one for each type
+def usual(kind: type) -> tuple[Any, ...]:  # noqa: C901, PLR0911 - one for each type
     """Arguments to make an object with, as they should be, mostly."""
     n = native
     match kind.__name__:
+        case "FrameGate":
+            return chance.choice([(1, 2), (), ("text",)]), chance.choice([0, 9]), takes, chance.choice([takes, raises])
         case "InFlight":
             return some(n.Counts), lane, record
         case "InFlightTable":
@@ -138,12 +140,15 @@ def usual(kind: type) -> tuple[Any, ...]:  # noqa: PLR0911 - one for each type
     return ()
 
 
-def prepare(one: Any) -> None:
+def prepare(one: Any) -> None:  # noqa: C901 - as above
     """Do with an object what makes others work with it, if there is such a thing."""
     n, number = native, chance.randrange
     match type(one).__name__:
         case "ShortWayReceiver":
             one(chance.choice(frames))
+        case "FrameGate":
+            size = chance.choice([0, 9, 10, -1, None])
+            one(None, SimpleNamespace(msg_type=number(3), fin=some(), payload_size=size, get_payload_as_bytes=takes))
         case "ProtobufText":
             one(
                 chance.choice(

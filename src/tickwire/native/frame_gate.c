@@ -46,16 +46,23 @@ gate_call(PyObject *self, PyObject *const *arguments, size_t count, PyObject *na
     PyObject *now = PyObject_CallNoArgs(monotonic);
     if (!now)
         return NULL;
-    Py_SETREF(gate->last_frame, now);
+    Py_XSETREF(gate->last_frame, now);
     int passes = gate->open ? may_pass(gate, arguments[1]) : 0;
-    if (passes <= 0)
-        return passes ? NULL : PyObject_Vectorcall(gate->rare, arguments, 2, NULL);
-    PyObject *payload = PyObject_CallMethodNoArgs(arguments[1], name_get_payload);
-    if (!payload)
+    if (passes < 0)
         return NULL;
-    PyObject *message = Py_NewRef(gate->message), *answer = PyObject_CallOneArg(message, payload);
-    Py_DECREF(message);
-    Py_DECREF(payload);
+    PyObject *taker = Py_XNewRef(passes ? gate->message : gate->rare), *answer = NULL;
+    if (!taker) {
+        PyErr_SetString(PyExc_AttributeError, "message"); /* deleted */
+        return NULL;
+    }
+    if (!passes)
+        answer = PyObject_Vectorcall(taker, arguments, 2, NULL);
+    else {
+        PyObject *payload = PyObject_CallMethodNoArgs(arguments[1], name_get_payload);
+        answer = payload ? PyObject_CallOneArg(taker, payload) : NULL;
+        Py_XDECREF(payload);
+    }
+    Py_DECREF(taker);
     return answer;
 }
 
