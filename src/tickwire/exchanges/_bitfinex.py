@@ -9,12 +9,12 @@ from typing import Any
 from tickwire.events.book import Book, is_zero
 from tickwire.events.decimals import decimal_text
 from tickwire.events.digest import IN_TURN, JAVASCRIPT, Digest, digest_text
-from tickwire.events.types import Level
+from tickwire.events.types import Level, Micros
 
 _DIGEST = Digest(25, IN_TURN, JAVASCRIPT)
 
 
-def is_count(value: object) -> bool:
+def _is_count(value: object) -> bool:
     """Tell whether it is a number of a message or a channel, or a time."""
     return type(value) is int and 0 <= value < 2**53
 
@@ -36,3 +36,17 @@ def checksum(book: Book) -> int:
     """CRC32, signed, of 25 bids and asks in turn: price and amount as the exchange writes them, asks below zero."""
     crc = zlib.crc32(digest_text(book.bids, book.asks, *_DIGEST))
     return crc - 2**32 if crc >= 2**31 else crc
+
+
+def parts(message: list[Any], *, numbered: bool) -> tuple[int, Any, int | None, Micros | None]:
+    """The channel's number, the content, the message's number and its time: what the exchange was asked to add.
+
+    Raises :exc:`ValueError` and :exc:`IndexError`.
+    """
+    id_, content = message[:2]
+    at = 2 if type(content) is list or content == "hb" else 3
+    number, *ms = (None, *message[at : at + 1]) if not numbered else message[at : at + 2]
+    # The time is missing where the exchange did not take its flag.
+    if not (_is_count(id_) and (number is None or _is_count(number)) and (not ms or _is_count(ms[0]))):
+        raise ValueError(f"a message without its number: {message!r:.100}")
+    return id_, content, number, ms[0] * 1000 if ms else None

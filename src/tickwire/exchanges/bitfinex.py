@@ -19,7 +19,7 @@ from tickwire.errors import FrameRejected
 from tickwire.events.decimals import decimal_text
 from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
-from tickwire.exchanges._bitfinex import checksum, is_count, sides
+from tickwire.exchanges._bitfinex import checksum, parts, sides
 from tickwire.exchanges.contract import MAX_TEXT, Channel, Output, Reconnect, Send, Symbol, decoded, malformed
 from tickwire.exchanges.kit import NO_NUMBER, BookEvent, DerivedAdapter, Item, Method, StreamedBook
 from tickwire.exchanges.symbols import QUOTES, Listing, split_name
@@ -128,7 +128,7 @@ class Adapter(DerivedAdapter[StreamedBook]):
         return msgspec.json.encode(request | book)
 
     def _message(self, message: list[Any], payload: bytes, received_us: Micros) -> list[Output]:
-        id_, content, number, at_us = self._parts(message)
+        id_, content, number, at_us = parts(message, numbered=self._numbered)
         before, self._number, last, self._last = self._number, number, self._last, payload
         if before is not None and number != before + 1 and (number, payload) != (before, last):
             return self._lost(received_us)
@@ -152,16 +152,6 @@ class Adapter(DerivedAdapter[StreamedBook]):
         event = BookEvent(*levels, NO_NUMBER if number is None else number, exchange_us=at_us)
         out = (kept.snapshot if is_whole else kept.change)(event, received_us)
         return self.heard(kept, out) if kept.new else out
-
-    def _parts(self, message: list[Any]) -> tuple[int, Any, int | None, Micros | None]:
-        """The channel's number, the content, the message's number and its time: what the exchange was asked to add."""
-        id_, content = message[:2]
-        at = 2 if type(content) is list or content == "hb" else 3
-        number, *ms = (None, *message[at : at + 1]) if not self._numbered else message[at : at + 2]
-        # The time is missing where the exchange did not take its flag.
-        if not (is_count(id_) and (number is None or is_count(number)) and (not ms or is_count(ms[0]))):
-            raise ValueError(f"a message without its number: {message!r:.100}")
-        return id_, content, number, ms[0] * 1000 if ms else None
 
     def _lost(self, received_us: Micros) -> list[Output]:
         """Start every book again: a message of any channel is missing, or has the number of another."""
