@@ -18,6 +18,20 @@ DISK_BYTES = 65_536  # what it may hold: the least that can be set
 
 _HAPPENS_S, _RECOVERS_S = 120.0, 180.0
 _FLOWS = 300  # records that have to be acknowledged at the new time
+_WHOLE_S = 3.0  # without a record that is dropped: every change of a book that has not begun again is
+
+
+class Still:
+    """Tells whether a number has been the same for so many *seconds*."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._last, self._since = seconds, -1.0, 0.0
+
+    def see(self, number: float, now: float) -> bool:
+        """Look at it."""
+        if number != self._last:
+            self._last, self._since = number, now
+        return now - self._since >= self._seconds
 
 
 def _acknowledged(producer: Program) -> float:
@@ -64,16 +78,14 @@ def fill_disk(
         if stop.is_set():
             return
         dropped = _dropped(producer)
-        overflows = producer.metric("feed_resyncs_total", reason="overflow")
         clock.set(AHEAD_S)
         yield from wait_for(producer, lambda: _dropped(producer) > dropped + 100, "a full disk", _HAPPENS_S)  # noqa: B023
         clock.set(0)
-        since = time.monotonic()
+        since, drops = time.monotonic(), Still(_WHOLE_S)
 
         def recovered() -> bool:
             drained = producer.metric("kafka_spill_records") == 0
-            begun = producer.metric("feed_resyncs_total", reason="overflow") > overflows  # noqa: B023
-            return drained and begun and all_books_valid(producer, exchange)
+            return drops.see(_dropped(producer), time.monotonic()) and drained and all_books_valid(producer, exchange)  # noqa: B023
 
         yield from wait_for(producer, recovered, "all books after a full disk", _RECOVERS_S)
-        done.append(Recovery("disk", "full", time.monotonic() - since))
+        done.append(Recovery("disk", "full", time.monotonic() - since - _WHOLE_S))
