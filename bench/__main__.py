@@ -51,8 +51,7 @@ def brokers(*, quick: bool) -> Iterator[dict[str, str]]:
             found[_KAFKA] = stack.enter_context(ApacheCluster(1, Path(folder), _CACHE)).bootstrap
         for bootstrap in found.values():
             cells.create_topics(bootstrap)
-            for _ in range(3):  # a broker's first million records take it longer: it compiles while it serves
-                cells.run_cell("ceiling", Work("tickers", 500_000), bootstrap)
+            cells.warm(bootstrap)
         yield found
 
 

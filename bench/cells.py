@@ -72,6 +72,12 @@ def create_topics(brokers: str) -> None:
             raise error
 
 
+def warm(brokers: str) -> None:
+    """Let a broker serve until its rate stands: it compiles while it serves its first million records."""
+    for _ in range(3):
+        run_cell("ceiling", Work("tickers", 500_000), brokers)
+
+
 def run_cell(cell: str, work: Work, brokers: str) -> dict[str, Any]:
     """What *cell* measured, and under ``source`` what its source did."""
     [port] = free_ports("127.0.0.1", 1)

@@ -126,7 +126,7 @@ def main() -> None:
             config = KafkaConfig(schema_registry_url=registries[form], value_format=form)
             for subject in our_subjects(config):
                 register(Registry(config), subject)
-        cells.run_cell("ceiling", Work("tickers", 100_000), bootstrap)  # a broker's first records take it longer
+        cells.warm(bootstrap)
         bench = Bench(bootstrap, folder, registries, *((1, 10) if arguments.quick else (3, 1)))
         page = ["## Formats: producing", "", *bench.producing(), "", "## Formats: consuming", "", *bench.consuming()]
     if not _INSTALLED:
