@@ -13,6 +13,14 @@ from tickwire.events.book import Book, Levels
 from tickwire.events.numbers import BookNumbers
 from tickwire.events.types import Action, Level, Micros, OrderBook
 
+_AHEAD_MS = 20_000  # of the clock
+_AHEAD = 1000  # of the last epoch, where that is ahead of the clock: producers side by side begin behind each other
+
+
+def epoch_ahead(last: int, now_ms: int, part: int = 1) -> int:
+    """An epoch up to which some may be promised beforehand, so that no book waits for it; or a *part* of that way."""
+    return max(last + _AHEAD // part, now_ms + _AHEAD_MS // part)
+
 
 class Sequencer(BookNumbers):
     """Numbers of one symbol's book. It outlives connections; adapters, which do not, leave the numbers to it.

@@ -11,12 +11,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
 
+from tickwire.events.sequencer import epoch_ahead
+
 SESSION_S = 6.0
 """How long a member may be silent before Kafka gives its parts to others: the least that brokers take by default."""
 
 _SURE_S = SESSION_S - 1.0  # after a commit was sent: what is published then is on its way a moment longer
-_AHEAD_MS = 20_000  # epochs are milliseconds: promises are ahead of the clock, so that no book waits for one
-_AHEAD = 1000  # of the last epoch, where that is ahead of the clock
 
 
 @dataclass(slots=True)
@@ -97,7 +97,7 @@ class Membership:
         """What to promise next, a part each."""
         ours = {number: part for number, part in self._parts.items() if not part.lost and not part.ending}
         for part in ours.values():
-            part.asked = max(part.last + _AHEAD, now_ms + _AHEAD_MS, part.promised)
+            part.asked = max(epoch_ahead(part.last, now_ms), part.promised)
         return {number: part.asked for number, part in ours.items()}
 
     def kept(self, promises: Mapping[int, int], sent_at: float) -> None:

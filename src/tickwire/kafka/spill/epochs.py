@@ -6,13 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import time
 
+from tickwire.events.sequencer import epoch_ahead
 from tickwire.kafka.spill.owner import replace
 
 logger = logging.getLogger(__name__)
 
 EPOCH = "epoch"
-_AHEAD_MS = 20_000  # epochs are milliseconds: six writes a minute
-_AHEAD = 1000  # of the last one, where that is ahead of the clock: producers side by side begin behind each other
 _ANY = 1 << 62
 
 
@@ -59,7 +58,7 @@ class Epochs:
         self._disk.submit(self._keep, self.last).result()
 
     def _ahead(self, part: int = 1) -> int:
-        return max(self.last + _AHEAD // part, int(self._clock() * 1000) + _AHEAD_MS // part)
+        return epoch_ahead(self.last, int(self._clock() * 1000), part)
 
     def _keep(self, epoch: int) -> None:
         if epoch == self._kept:
