@@ -101,6 +101,20 @@ def test_of_an_epoch_whose_start_was_lost_nobody_hears_and_the_one_before_ends_w
     assert (one.broken, one.unstarted, one.owed) == (False, False, None)
 
 
+def test_a_lost_word_is_said_ahead_of_the_next_snapshot_until_it_has_room() -> None:
+    books, one, start, word = BrokenBooks(), lane(), record("snapshot", 5), record("invalid")
+    books.lose(one, word)
+    at = msgspec.structs.replace(start, timestamp_ms=9)
+    owed = books.owed(one, at)
+    assert owed == msgspec.structs.replace(word, timestamp_ms=9)
+    books.lose(one, owed)
+    books.lose(one, at)
+    books.began(one, at.value, first=True)
+    assert one.unstarted
+    assert [books.owed(one, found) for found in (record("delta"), word, start, start)] == [None, None, word, None]
+    assert (one.stream.events, one.stream.dropped) == (2, 3)
+
+
 def test_an_epoch_whose_start_was_lost_and_that_readers_know_by_a_keyframe_ends_with_its_word() -> None:
     books, one, start, keyframe = BrokenBooks(), lane(), record("snapshot", 5), record("snapshot", 6)
     books.lose(one, start)

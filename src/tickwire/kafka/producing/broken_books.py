@@ -65,7 +65,7 @@ class BrokenBooks:
     def lose(self, lane: Lane, record: Record) -> None:
         """Drop the newest record of a lane."""
         lane.stream.dropped += 1
-        if record.action == "invalid" and not lane.unstarted:
+        if record.action == "invalid":
             lane.owed = record
         if lane.is_book:
             lane.broken = True
@@ -77,6 +77,18 @@ class BrokenBooks:
             lane.broken = lane.hole = True
             lane.mending = False
             self._broken[lane] = None
+
+    @staticmethod
+    def owed(lane: Lane, record: Record) -> Record | None:
+        """What is said before *record* of a broken book: ahead of a snapshot, that the epoch before it is invalid.
+
+        It is said again, as one more event, because it was counted as dropped.
+        """
+        if record.action != "snapshot" or lane.owed is None:
+            return None
+        lane.stream.events += 1
+        owed, lane.owed = replace(lane.owed, timestamp_ms=record.timestamp_ms), None
+        return owed
 
     def passes(self, lane: Lane, record: Record) -> Record | None:
         """What may follow now that a book is broken: an invalidation, and the snapshot that makes it whole; else None.
@@ -109,8 +121,6 @@ class BrokenBooks:
         if not first and not lane.unstarted:
             return
         lane.unstarted, lane.start = lane.broken, hash(value)
-        if not lane.broken:
-            lane.owed = None
 
     def due(self, now: float, has_room: Callable[[Lane], bool]) -> list[Lane]:
         """The books to ask for now: those that were not asked for lately, and have room for their snapshots."""

@@ -44,6 +44,7 @@ class HandingOver:
         for lane in self._ledger.lanes(of):
             if lane.is_book:
                 lane.gone = lane.broken = True  # the next one is a new start, as after any hole
+                lane.owed = None
 
     def given_away(self, of: KeyOf) -> None:
         """Let nothing of these take the short way: what is still read of them is not to be sent."""

@@ -90,7 +90,7 @@ class Lane:
     follow but that. It has a ``hole`` while the same is true of what is sent to Kafka, which is behind when records
     wait; it is ``mending`` while the snapshot that closes the hole is among these. Where the first snapshot of an epoch
     is lost the book is ``unstarted``: readers never hear of that epoch. *owed* is the word that the one before is
-    invalid, if that was lost, too. It is ``gone`` while another producer has it.
+    invalid, if that was lost, too: it is said as soon as there is room. It is ``gone`` while another producer has it.
     """
 
     __slots__ = (

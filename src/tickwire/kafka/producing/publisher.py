@@ -183,6 +183,8 @@ class Publisher:
         if lane.way is not way:
             self._open_route(way, lane, event, record)
         lane.stream.events += 1
+        if lane.broken and (owed := self._books.owed(lane, record)):
+            self._take(lane, owed)
         passing = self._books.passes(lane, record) if lane.broken else record
         if passing is not None:
             self._take(lane, passing)
