@@ -250,6 +250,31 @@ class Exchange(NullFlow):
         self.say("snapshot", symbol)
 
 
+async def test_an_invalid_that_had_no_room_is_in_kafka_before_the_snapshot_that_the_exchange_sends_by_itself(
+    mock: MockCluster, unique: str, tmp_path: Path
+) -> None:
+    config = made(mock, unique, tmp_path, when_full_orderbook="invalidate", queue_max_messages=10)
+    feed, symbol = Exchange(), SYMBOLS[0]
+    async with running(config, NullFlow()) as publisher:
+        feed.publisher = publisher
+        feed.say("snapshot", symbol)
+        with mock.down():
+            for _ in range(30):
+                feed.say("delta", symbol)
+            feed.say("invalid", symbol)
+            assert publisher.accounting()[config.orderbook_topic].dropped > 20
+        await aeventually(lambda: not publisher._link.busy, "there is room", 30)
+        for action in ("snapshot", "delta"):
+            feed.say(action, symbol)
+        assert await publisher.close(30) == 0
+        assert sums_agree(publisher)
+        assert publisher.accounting()[config.orderbook_topic].events == 35, "34, and the invalid once more"
+    heard = [(e.epoch, e.action) for e in events_of(config, config.orderbook_topic) if isinstance(e, OrderBook)]
+    assert [change for change in heard if change != (2, "delta")] == [
+        (2, "snapshot"), (2, "invalid"), (3, "snapshot"), (3, "delta"),
+    ]  # fmt: skip
+
+
 async def test_after_a_full_disk_every_book_is_invalid_and_whole_again_soon_after_there_is_room(
     mock: MockCluster, unique: str, small_disk: Path
 ) -> None:
