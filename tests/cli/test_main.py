@@ -1,5 +1,6 @@
 """The command line itself: version, help, and one form for everything that is wrong with the arguments."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,13 +47,16 @@ def test_consume_says_at_its_start_that_the_compiled_part_is_missing(
     assert len(before) == missing
 
 
-def test_no_command_is_described_in_half_a_sentence_where_there_is_room(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("columns", ["160", "80", "40"])
+@pytest.mark.parametrize("group", ["", "dlq", "schemas", "smoke", "spill"])
+def test_no_command_is_described_in_half_a_sentence(
+    group: str, columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "160")
-    assert run("--help") == 0
-    commands = capsys.readouterr().out.partition("Commands:")[2]
-    assert "produce" in commands
+    monkeypatch.setenv("COLUMNS", columns)
+    assert run(*group.split(), "--help") == 0
+    commands = capsys.readouterr().out.partition("Commands:\n")[2]
+    assert re.match(r"  \w", commands)
+    assert all(said.rstrip().endswith(".") for said in re.split(r"\n(?=  \w)", commands))
     assert "..." not in commands
 
 

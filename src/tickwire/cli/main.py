@@ -97,6 +97,7 @@ def main(arguments: Sequence[str] | None = None, *, path: Sequence[str] = (), na
     command = typer.main.get_command(app)
     for part in path:
         command = command.commands[part]  # type: ignore[attr-defined]  # a group's; typer names no type for it
+    _describe_in_whole_sentences(command)
     try:
         if not _ANSWERED.intersection(given):  # which answer whatever the settings are
             start_logging(load_log())
@@ -112,6 +113,13 @@ def main(arguments: Sequence[str] | None = None, *, path: Sequence[str] = (), na
     except BrokenPipeError:  # the reader of our output has gone, as in `| head`
         sys.stderr.close()
         sys.exit(1)
+
+
+def _describe_in_whole_sentences(group: Any) -> None:
+    """Have a table of commands wrap what it says of each, where it would cut it to one line of the terminal."""
+    for command in getattr(group, "commands", {}).values():
+        command.short_help = command.get_short_help_str(sys.maxsize)
+        _describe_in_whole_sentences(command)
 
 
 def _say_usage(error: Any) -> int:
