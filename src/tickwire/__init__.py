@@ -29,7 +29,7 @@ __all__ = [
     "WebSocketDataFeed",
 ]
 
-# Where each name is; it is imported when it is asked for first, so that `import tickwire` alone costs nothing.
+# The module of each public name. It is imported on first use, so that `import tickwire` alone is cheap.
 _HOMES = {
     "BookNow": "tickwire.wire.book_now",
     "FeedConfig": "tickwire.config.feed_config",
@@ -46,7 +46,7 @@ _HOMES = {
 }
 
 
-if not TYPE_CHECKING:  # which would believe that every name is here
+if not TYPE_CHECKING:  # a type checker would take every name as defined
 
     def __getattr__(name: str) -> object:
         """Import one of the names above."""

@@ -1,4 +1,4 @@
-"""What has two forms: one in Python, and one compiled where a C compiler was at the installation."""
+"""Classes and functions with two forms: Python, and C where a compiler was present at installation."""
 
 import importlib
 import warnings
@@ -11,7 +11,7 @@ _Form = TypeVar("_Form")
 
 
 def load() -> tuple[Any, str]:
-    """Import the compiled part; where it cannot be used, None and why. The same is there in Python, only slower."""
+    """Import the compiled part; return None and the reason if it cannot be used. The Python forms do the same."""
     try:
         native = importlib.import_module("tickwire._native")
     except ModuleNotFoundError:
@@ -25,13 +25,13 @@ def load() -> tuple[Any, str]:
 
 
 native, missing = load()
-python_forms: dict[str, Any] = {}  # by name; the compiled ones leave to them what is unusual
+python_forms: dict[str, Any] = {}  # by name; the compiled forms call them for unusual input
 
 
 def compiled(form: _Form) -> _Form:
-    """Let the name of this class or function stand for its compiled form, where that is there.
+    """Replace this class or function by its compiled form where there is one.
 
-    The Python form says what both do. Tests run on both, see ``tests/forms.py``.
+    The Python form documents both. Tests run on both, see ``tests/forms.py``.
     """
     name = form.__name__  # type: ignore[attr-defined]
     python_forms[name] = form

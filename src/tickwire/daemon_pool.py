@@ -1,4 +1,4 @@
-"""Threads for what event loops hand out, such as ``asyncio.to_thread``, that do not outlive the process."""
+"""Daemon threads for an event loop's executor (``asyncio.to_thread``): they do not keep the process alive."""
 
 import asyncio
 import os
@@ -9,16 +9,16 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
-_MOST = min(32, (os.cpu_count() or 1) + 4)  # as many as the library's own has
+_MOST = min(32, (os.cpu_count() or 1) + 4)  # the default of ThreadPoolExecutor
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class DaemonPool(ThreadPoolExecutor):
-    """As its base, but the interpreter's end does not wait for what its threads do: that may never come back.
+    """A ThreadPoolExecutor whose threads the interpreter does not wait for at exit: a call may never return.
 
-    A subclass because event loops take nothing else.
+    A subclass, because event loops accept no other kind of executor.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class DaemonPool(ThreadPoolExecutor):
         self._started = 0
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Call it in a thread; called by the event loop alone."""
+        """Call *fn* in a thread. Only the event loop may call this."""
         future: Future[T] = Future()
         self._jobs.put((future, partial(fn, *args, **kwargs)))
         if not self._idle.acquire(blocking=False) and self._started < _MOST:
@@ -36,8 +36,8 @@ class DaemonPool(ThreadPoolExecutor):
             threading.Thread(target=self._run, name=f"tickwire-pool-{self._started}", daemon=True).start()
         return future
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 - nobody waits
-        """Let the threads end that are done, or will be one day."""
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 - never waits
+        """Let each thread end when its call has returned."""
         for _ in range(self._started):
             self._jobs.put(None)
         super().shutdown(wait=False, cancel_futures=cancel_futures)
@@ -45,7 +45,7 @@ class DaemonPool(ThreadPoolExecutor):
     def _run(self) -> None:
         while job := self._jobs.get():
             _do(*job)
-            del job  # which would be kept until the next one comes
+            del job  # else it would be kept alive until the next job
             self._idle.release()
 
 
@@ -55,11 +55,11 @@ def _do(future: Future[T], call: Callable[[], T]) -> None:
             future.set_result(call())
         except BaseException as error:  # noqa: BLE001 - who waits for it has it
             future.set_exception(error)
-            del future, call  # this frame is in the error's traceback, and else the two would keep each other
+            del future, call  # else the error's traceback, which has this frame, would make a reference cycle
 
 
 async def to_its_end(work: Callable[[], T]) -> T:
-    """Do *work* in a thread. Such a thread cannot be cancelled: who waits for it waits for its end even so."""
+    """Do *work* in a thread and wait for its end, even when cancelled: a thread cannot be cancelled."""
     working = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         return await asyncio.shield(working)

@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_CALLBACKS_S = 5.0  # for callbacks to take the last events, and for async ones to finish what waits for them
-_END_S = 15.0  # for the goodbyes and callbacks of a feed that is stopped, with room to spare
+_CALLBACKS_S = 5.0  # at the end, for callbacks to take the last events and for async ones to work off their queues
+_END_S = 15.0  # for closing sockets and for callbacks when a feed is stopped, with room to spare
 _KEYFRAME_LOOK_S = _LOOK_S = 1.0
 _HELD_LOOK_S = _EXPORT_S = 0.1
 
@@ -54,16 +54,16 @@ _HELD_LOOK_S = _EXPORT_S = 0.1
 class WebSocketDataFeed:
     """Reads *symbols* of one *exchange* on *channels* until :meth:`stop`; reconnects for ever.
 
-    What is not given comes from *feed*, or from the ``FEED_*`` settings where that is not given either; *kafka* in the
-    same way from ``KAFKA_*``. :attr:`callbacks` are called with every event, in order. With Kafka enabled and
-    confluent-kafka installed the first one publishes to Kafka, which with *offline_start* may be unreachable at first.
-    A *publisher* that is given takes the events instead: a :class:`~tickwire.kafka.producing.memory.MemoryPublisher`
-    keeps the records in a list. Several feeds may share one that is :func:`~tickwire.kafka.producing.opening.opened`,
-    and outlives them. An object serves one :meth:`run`.
+    An argument that is not given is taken from *feed*, or else from the ``FEED_*`` settings; *kafka* likewise defaults
+    to the ``KAFKA_*`` settings. :attr:`callbacks` are called with every event, in order. With Kafka enabled and
+    confluent-kafka installed the first callback publishes to Kafka, which may be unreachable at the start if
+    *offline_start* is set. A *publisher* argument takes the events instead: a
+    :class:`~tickwire.kafka.producing.memory.MemoryPublisher` keeps the records in a list. Several feeds may share one
+    that is :func:`~tickwire.kafka.producing.opening.opened` before and closed after them. A feed can :meth:`run` once.
 
     Raises :exc:`~tickwire.errors.UnknownExchange`, :exc:`~tickwire.errors.UnknownChannel`,
-    :exc:`~tickwire.errors.SettingsError`, and :exc:`TypeError` where *publisher* comes with *kafka*, as it has settings
-    of its own.
+    :exc:`~tickwire.errors.SettingsError`, and :exc:`TypeError` for *publisher* together with *kafka*: a publisher has
+    its own settings.
     """
 
     def __init__(
@@ -76,9 +76,9 @@ class WebSocketDataFeed:
         kafka: KafkaConfig | None = None,
         publisher: "AnyPublisher | None" = None,
         offline_start: bool = False,
-        _share: Share = WHOLE,  # of symbols and budgets, where several processes do the work
-        _on_found: Callable[[], Awaitable[object]] | None = None,  # awaited when every symbol has been found
-        _epochs: EpochsOf | None = None,  # of order books, where members of a group have the symbols in turn
+        _share: Share = WHOLE,  # of the symbols and limits, when several processes share them
+        _on_found: Callable[[], Awaitable[object]] | None = None,  # awaited once the symbols are resolved
+        _epochs: EpochsOf | None = None,  # of order books, for a member of a group of collectors
     ) -> None:
         self.config = feed_config(exchange, symbols, channels, feed)
         self._named_by = "the argument symbols" if symbols is not None else None
@@ -111,12 +111,12 @@ class WebSocketDataFeed:
     def add_callback(self, callback: Callback) -> None:
         """Call *callback* with every event from now on, in order.
 
-        A plain function runs on the event loop, so it must take microseconds: while it works no socket is read. One
-        that the stream has to wait for is named in the log (``feed.callback_slow``). Slow work belongs in an async
-        function, which has a queue of its own; the sockets wait while 10,000 events are in it. After :meth:`stop`
-        all callbacks have 5 s for what they were given and for the last ``invalid`` of every book.
+        A plain function runs on the event loop, so it must take microseconds: no socket is read while it works. One
+        that is slower than the stream is named in the log (``feed.callback_slow``). Slow work belongs in an async
+        function, which has a queue of its own; sockets are not read while 10,000 events wait in it. After :meth:`stop`
+        callbacks have 5 s for the events that wait and for the last ``invalid`` of every book.
 
-        Raises :exc:`TypeError` for what cannot be called with an event.
+        Raises :exc:`TypeError` if *callback* cannot be called with one argument.
         """
         check_callback(callback)
         self.callbacks.append(callback)
@@ -147,8 +147,8 @@ class WebSocketDataFeed:
     async def stop(self) -> None:
         """Unsubscribe, close the sockets, hand out ``invalid`` for every book, flush; return when all is done.
 
-        What the exchange says after this call is handed out to nobody. A callback that calls this gets control back at
-        once, because the end waits for it.
+        What the exchange sends after this call is discarded. Called from a callback, this returns at once, because
+        stopping waits for that callback.
         """
         self._flow.stop()
         if self._started and not (self._dispatch is not None and self._dispatch.runs_here()):
@@ -169,9 +169,9 @@ class WebSocketDataFeed:
     async def run_until_signal(self, stop: Stop | None = None) -> int:
         """Do as :meth:`run` until SIGINT or SIGTERM comes, or :meth:`stop` is called; return an exit code.
 
-        That is 1 where records are lost, by the rule of ``tickwire produce``, else 0. The second signal ends the
-        process at once. What was done with these signals before is done again afterwards. Only in the main thread.
-        *stop* is one that listens already.
+        The exit code is 1 if records were lost, by the rule of ``tickwire produce``, else 0. A second signal ends the
+        process at once. The previous signal handlers are restored afterwards. Call it in the main thread only. *stop*
+        is a :class:`~tickwire.signals.Stop` that listens already.
         """
         if stop is None:
             with Stop() as ours:
@@ -188,8 +188,8 @@ class WebSocketDataFeed:
     def main(self) -> int:
         """Do as :meth:`run_until_signal` in an event loop of its own (uvloop), and return the exit code.
 
-        ``sys.exit(feed.main())`` is a whole program. A process whose callbacks block does not outlive the first signal
-        by more than 15 s and ``KAFKA_SHUTDOWN_SECONDS``: then it ends at once, and says what it was doing.
+        ``sys.exit(feed.main())`` is a whole program. If callbacks block, the process ends at the latest 15 s plus
+        ``KAFKA_SHUTDOWN_SECONDS`` after the first signal, and says what it was doing.
 
         Raises as :meth:`run`, and :exc:`RuntimeError` outside the main thread or where an event loop runs.
         """
@@ -201,10 +201,10 @@ class WebSocketDataFeed:
     def book(self, symbol: str, depth: int | None = None) -> BookNow | None:
         """A copy of the order book of *symbol* as it stands now: the best *depth* levels a side, or all.
 
-        Any spelling will do that the constructor takes. Asked outside of callbacks, in the turn of the event loop in
-        which one is added, it is what the first event of that callback goes on from. Within a plain callback it may
-        be ahead of the event by what else the exchange said in the same message, in an async one by more. With
-        ``FEED_ORDERBOOK_INTERVAL_MS`` it is ahead of what was written last.
+        *symbol* may be spelled in every way that the constructor accepts. The copy may be newer than the last published
+        event: within a plain callback by the rest of the same exchange message, within an async one by more, and with
+        ``FEED_ORDERBOOK_INTERVAL_MS`` by up to an interval. A callback that is added in the same turn of the event loop
+        starts exactly at this copy.
 
         None until the names of symbols are known, shortly after the start. Raises :exc:`KeyError` for a symbol whose
         book this feed does not read.
@@ -221,8 +221,9 @@ class WebSocketDataFeed:
     def accounting(self) -> dict[str, Any]:
         """What this feed took in and handed out, and what became of its records in Kafka (all 0 without Kafka).
 
-        ``books`` says of each symbol whether its book is whole, since when, how often it broke, and why and for how
-        long the last time. ``recovered`` is about records that an earlier run left on disk, all that its publisher has.
+        ``books`` says for each symbol whether its book is valid, since when, how often it broke, and the reason and
+        duration of the last break. ``recovered`` counts the records that an earlier run left on disk; a shared
+        publisher counts them for all feeds.
         """
         tally = self._tally
         return {
@@ -235,7 +236,7 @@ class WebSocketDataFeed:
         }
 
     def _dispatch_to(self, callback: Callback) -> None:
-        """Begin to call it. Ours copies levels as they are, and alone needs no events; others want to look at them."""
+        """Call *callback* from now on. Only callbacks of the user need events with decoded levels; ours does not."""
         cast("Callbacks", self._dispatch).add(callback, text=callback == self._publishing.callback)
         self._publishing.alone(self.callbacks)
 
@@ -285,13 +286,13 @@ class WebSocketDataFeed:
             ticker=emit,
             trades=trades,
             hearings=Hearings(trades),
-            # One more than there are in a group, whose members may be given other symbols than those refused.
+            # In a group a refusal of all symbols is not final: other symbols may be assigned later.
             subscriptions=Subscriptions(exchange.name, int(self._epochs is not None), listed=()),
             tally=self._tally,
             random=self._random,
             first_message_s=self.config.first_message_seconds,
             direct=self._publishing.direct,
-            failed=partial(dispatch.failed, self._publishing.callback),  # on the short way, as on the long one
+            failed=partial(dispatch.failed, self._publishing.callback),  # for errors on the short way
         )
         gate = Gate(exchange.connect_interval_s * self._share.of)
         self._connections = Connections(
@@ -303,7 +304,7 @@ class WebSocketDataFeed:
         await self._read(books)
 
     async def _find_symbols(self, roster: Roster) -> None:
-        """Name this share's symbols; say what will be published."""
+        """Resolve the symbols of this share, and tell the publisher which they are."""
         try:
             symbols, _ = await roster.want(self.config.symbols)
         except UnknownSymbol as e:
@@ -312,11 +313,11 @@ class WebSocketDataFeed:
         self._publishing.serve(symbols, roster.symbols, names=self._share.index == 0)
 
     async def change_symbols(self, symbols: Sequence[str]) -> None:
-        """Read these instead, names and patterns as before; what stays keeps its connection and its book.
+        """Read *symbols* (names and patterns) instead; those that stay keep their connection and their book.
 
-        What goes is unsubscribed, and its book declared ``invalid``. Waits until the feed reads.
+        Symbols that go are unsubscribed and their books declared ``invalid``. Waits until the feed has started to read.
 
-        Raises :exc:`~tickwire.errors.UnknownSymbol`, and then goes on as before.
+        Raises :exc:`~tickwire.errors.UnknownSymbol`; then nothing has changed.
         """
         await self._reading.wait()
         async with self._changing:
@@ -325,9 +326,10 @@ class WebSocketDataFeed:
             await self._change(await cast("Roster", self._roster).want(symbols))
 
     def change_share(self, share: Share) -> Change:
-        """Read another share of the symbols from now on; return what came and what went.
+        """Read another share of the symbols from now on; return which symbols were added and removed.
 
-        For members of a group: what goes is unsubscribed, and its books are ``invalid``. It waits for no listing.
+        For members of a group. Symbols that go are unsubscribed and their books declared ``invalid``. Fetches no
+        listing.
         """
         self._share = share
         if self._roster is None or self._flow.stopping.is_set():
@@ -338,7 +340,7 @@ class WebSocketDataFeed:
         return change
 
     def repeat_books(self, first_s: float, last_s: float) -> None:
-        """Write every valid book once more, at some time from *first_s* to *last_s* seconds from now."""
+        """Write every valid book once more, each at some time *first_s* to *last_s* seconds from now."""
         if self._books is not None:
             self._books.repeat_within(first_s, last_s)
 
@@ -349,7 +351,7 @@ class WebSocketDataFeed:
                 await self._change(await cast("Roster", self._roster).look())
 
     async def _change(self, change: Change) -> None:
-        asked = self._epochs is None and (change.added or change.removed)  # in a group nothing is one process's own
+        asked = self._epochs is None and (change.added or change.removed)  # members of a group reserve no symbols
         refused = await self._publishing.change(*change) if asked else {}
         if not self._flow.stopping.is_set():
             self._carry_out(cast("Roster", self._roster).accept(change, refused))
@@ -370,7 +372,7 @@ class WebSocketDataFeed:
     async def _read(self, books: Books) -> None:
         """Keep everything going until this is cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            if not self._publishing:  # which does it otherwise
+            if not self._publishing:  # else the publisher exports
                 tasks.create_task(self._export())
             cast("Connections", self._connections).run(tasks)
             self._reading.set()
@@ -384,10 +386,10 @@ class WebSocketDataFeed:
                 tasks.create_task(self._every(look_s, books.write_keyframes))
             if books.interval_s:
                 tasks.create_task(self._every(books.interval_s, lambda _: books.write_changed()))
-            await asyncio.Event().wait()  # a share may have no symbol
+            await asyncio.Event().wait()  # without symbols there is no other task
 
     async def _every(self, seconds: float, work: Callable[[float], None]) -> None:
-        """Do *work* again and again, but add nothing while what is there is not taken."""
+        """Do *work* every so many *seconds*, except while the feed is paused."""
         while True:
             await asyncio.sleep(seconds)
             if not self._flow.paused:

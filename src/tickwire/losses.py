@@ -1,4 +1,4 @@
-"""What of a run is lost and what remains: the one rule for the last line and for the exit code. Pure."""
+"""Which outcomes are losses: the one rule for the last line of a run and for its exit code. Pure."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.records.kinds import KINDS
 
-_DROPPING = frozenset({"drop", "invalidate"})  # of what may happen while the queue is full
+_DROPPING = frozenset({"drop", "invalidate"})  # policies for a full queue that lose records
 
 
 def droppable(kafka: KafkaConfig) -> list[str]:
@@ -15,10 +15,10 @@ def droppable(kafka: KafkaConfig) -> list[str]:
 
 
 def losses(accounting: Mapping[str, Any], given_up: Collection[str] = (), *, at_once: bool = False) -> list[str]:
-    """A sentence for each way in which records were lost against the user's will.
+    """A sentence for each way in which records were lost although the settings did not allow it.
 
-    *given_up* are the topics whose records may be dropped, because a setting says so. *at_once*: at the second signal,
-    when Kafka may yet store what it was sent.
+    *given_up* are the topics whose records a setting allows to drop. *at_once*: the run ends at the second signal, when
+    Kafka may still store what is in flight.
     """
     recovered = accounting["recovered"]
     words = []
@@ -41,7 +41,7 @@ def losses(accounting: Mapping[str, Any], given_up: Collection[str] = (), *, at_
 
 
 def last_line(accounting: Mapping[str, Any], given_up: Collection[str] = (), *, at_once: bool = False) -> str:
-    """Say what was lost and what remains."""
+    """Say in one line what was lost and what waits on disk."""
     words = losses(accounting, given_up, at_once=at_once)
     if on_disk := accounting["spilled"] + accounting["recovered"].get("waiting", 0):
         words.append(f"{on_disk} records wait in {accounting['spill_folder']} and are sent first by the next start.")

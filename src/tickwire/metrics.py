@@ -102,20 +102,20 @@ CHANGES = ("added", "removed", "vanished")
 SHARE_CHANGES = ("given", "handed_over", "lost")
 OUTCOMES = ("acknowledged", "conflated", "dropped", "failed", "spilled")
 
-EXPORT = threading.Lock()  # held while numbers that belong together are brought up to date, and while they are read
+EXPORT = threading.Lock()  # held while metrics that must agree are updated, and while they are read
 
 
 class _Together(Collector):
     def collect(self) -> Iterable[Metric]:
         with EXPORT:
             found = list(REGISTRY.collect())
-        for metric in found:  # when each count began is of no use here, and would be a third of the page
+        for metric in found:  # without the _created samples, which nobody uses and which are a third of the page
             metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
         return found
 
 
 def consistent_registry() -> CollectorRegistry:
-    """Every metric, for an exporter: what it reads at one time was true at one time."""
+    """Every metric, for an exporter; all values of one scrape are from the same moment."""
     registry = CollectorRegistry(auto_describe=True)
     registry.register(_Together())
     return registry

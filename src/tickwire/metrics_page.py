@@ -8,16 +8,16 @@ from prometheus_client.parser import text_string_to_metric_families
 
 Labels = tuple[tuple[str, str], ...]
 
-_GREATEST = {"feed_last_frame_age_seconds", "kafka_outage_seconds"}  # of the one that has waited longest
+_GREATEST = {"feed_last_frame_age_seconds", "kafka_outage_seconds"}  # the maximum counts, not the sum
 _CUMULATIVE = ("counter", "histogram")
-# Of a process itself these can be added up; for the others the one that serves the page stands for all.
+# Of the process_* and python_* metrics only these can be added up; the others are those of the serving process.
 _OF_PROCESS = ("process_", "python_")
 _ADDED = {"process_resident_memory_bytes", "process_virtual_memory_bytes", "process_cpu_seconds", "process_open_fds"}
 
 
 @dataclass
 class Family:
-    """One metric: what it is, and its values by sample name and labels."""
+    """One metric: its type, its help text, and its values by sample name and labels."""
 
     kind: str
     help: str
@@ -28,12 +28,12 @@ Page = Mapping[str, Family]
 
 
 def read_page(text: str) -> dict[str, Family]:
-    """Read what an exporter serves."""
+    """Parse the text that an exporter serves."""
     return page_of(text_string_to_metric_families(text))
 
 
 def page_of(metrics: Iterable[Metric]) -> dict[str, Family]:
-    """The page that an exporter of these *metrics* would serve."""
+    """The page of these *metrics*, without going through text."""
     page: dict[str, Family] = {}
     for metric in metrics:
         family = page[metric.name] = Family(metric.type, metric.documentation)
@@ -43,14 +43,14 @@ def page_of(metrics: Iterable[Metric]) -> dict[str, Family]:
 
 
 def only_counts(page: Page) -> dict[str, Family]:
-    """What of a page stays true when its process has ended."""
+    """The counters of a page, which stay true after its process has ended."""
     return {
         name: family for name, family in page.items() if family.kind in _CUMULATIVE and not name.startswith(_OF_PROCESS)
     }
 
 
 def add_up(own: Page, others: Iterable[Page]) -> dict[str, Family]:
-    """One page of all; *own* is that of the process which serves it."""
+    """Add up all pages; *own* is that of the serving process."""
     total = {name: Family(family.kind, family.help, dict(family.values)) for name, family in own.items()}
     for page in others:
         for name, family in page.items():
@@ -64,7 +64,7 @@ def add_up(own: Page, others: Iterable[Page]) -> dict[str, Family]:
 
 
 def exported(page: Page) -> Iterator[Metric]:
-    """The page for an exporter."""
+    """The page as metrics for an exporter."""
     for name, family in page.items():
         metric = Metric(name, family.help, family.kind)
         for (sample, labels), value in family.values.items():

@@ -1,4 +1,4 @@
-"""What a setting names in the user's own code, as ``module:function``."""
+"""Import what a setting names in the user's code as ``module:function``."""
 
 import importlib
 import sys
@@ -8,19 +8,19 @@ from tickwire.errors import UsageError
 
 
 def named(setting: str, name: str) -> object:
-    """Import what *name* stands for, from the current folder too; *setting* is where it was written.
+    """Import *name*, also from the current folder; *setting* is the setting or option to name in errors.
 
-    Behind the colon may be several names with dots between them. Raises :exc:`~tickwire.errors.UsageError`.
+    The part after the colon may have dots. Raises :exc:`~tickwire.errors.UsageError`.
     """
     module_name, colon, attribute = name.partition(":")
     if not colon or not attribute or not all(part.isidentifier() for part in module_name.split(".")):
         raise UsageError(f"{setting} {name!r} names nothing: expected module:function, e.g. my_code:function.")
-    folder = str(Path.cwd())  # where an installed command does not look, unlike `python -m`
+    folder = str(Path.cwd())  # is not on the path of an installed command, unlike with `python -m`
     if folder not in sys.path:
         sys.path.insert(0, folder)
     try:
         found: object = importlib.import_module(module_name)
-    except Exception as error:  # a module of the user's may raise anything while it is imported
+    except Exception as error:  # the user's module may raise anything during import
         raise UsageError(
             f"{setting} {name}: the module {module_name!r} cannot be imported ({type(error).__name__}: {error}): "
             f"expected a module in {folder!r} or an installed one."

@@ -1,4 +1,4 @@
-"""What one feed has to do with Kafka: its way into a publisher, which is its own or which it shares with others."""
+"""One feed's connection to its publisher, which it owns or shares with other feeds."""
 
 import asyncio
 import importlib.util
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_STAGES = ("acknowledged", "conflated", "dropped", "failed", "spilled", "in_flight")  # where a record of Kafka may be
+_STAGES = ("acknowledged", "conflated", "dropped", "failed", "spilled", "in_flight")  # the states of a record
 
 
 def make_publisher(kafka: KafkaConfig, source: str, *, offline_start: bool) -> "Publisher | None":
-    """Make one; None where Kafka is switched off or its library is missing."""
+    """Make a publisher; None if Kafka is switched off or confluent-kafka is missing."""
     if not kafka.enabled:
         return None
     if importlib.util.find_spec("confluent_kafka") is None:
@@ -43,16 +43,16 @@ def make_publisher(kafka: KafkaConfig, source: str, *, offline_start: bool) -> "
 
 
 class Publishing:
-    """A feed of some *channels* of an *exchange*, and its *publisher*; None: it publishes nothing.
+    """Connects a feed of some *channels* of an *exchange* to its *publisher*; None publishes nothing.
 
-    A publisher that is open when the feed begins belongs to somebody else, who closes it after the feed's end.
+    A publisher that is already open when the feed starts is shared: whoever opened it closes it.
     """
 
     def __init__(self, publisher: "AnyPublisher | None", exchange: str, channels: Sequence[str]) -> None:
         self._publisher, self._exchange, self._channels = publisher, exchange, channels
         self._shared = False
-        self.callback: Callable[[MarketEvent], None] | None = None  # takes the feed's events
-        self.direct: DirectPublisher | None = None  # takes what needs no event
+        self.callback: Callable[[MarketEvent], None] | None = None  # takes every event of the feed
+        self.direct: DirectPublisher | None = None  # takes values that were made without an event (the short way)
         self.shutdown_s = 0.0  # for Kafka to take what is left at the end
         self._given_up: Sequence[str] = ()  # topics whose records may be dropped
         if publisher is None:
@@ -62,7 +62,7 @@ class Publishing:
         self.callback = publisher.publish if self.direct is None else self.direct.publish
         self.shutdown_s, self._given_up = config.shutdown_seconds, droppable(config)
         for channel, topic in topics_by_kind(config).items():
-            if channel in channels:  # binding the labels makes the zero visible
+            if channel in channels:  # creates the series, so that its 0 is exported
                 metrics.MESSAGES_PUBLISHED.labels(topic, channel, exchange)
 
     def __bool__(self) -> bool:
@@ -70,18 +70,18 @@ class Publishing:
         return self._publisher is not None
 
     def alone(self, callbacks: Sequence[object]) -> None:
-        """Say who wants the events now: where nobody else does, they need not be made."""
+        """Note whether our callback is the only one: then events need not be made."""
         if self.direct is not None:
             self.direct.alone = callbacks == [self.callback]
 
     def serve(self, symbols: Iterable[Symbol], of: Iterable[Symbol], *, names: bool) -> None:
-        """Say which symbols this feed publishes, and *of* which by all that share the work; before it is opened."""
+        """Tell the publisher, before it is opened, this feed's *symbols*, and *of* which by all workers together."""
         if self._publisher is not None and not self._publisher.started:
             ours, all_ = ([symbol.canonical for symbol in those] for those in (symbols, of))
             self._publisher.place.serve(self._exchange, self._channels, ours, all_, names=names)
 
     async def change(self, added: Iterable[Symbol], removed: Iterable[Symbol]) -> dict[str, str]:
-        """Publish other symbols from now on; return those that cannot be, by their canonical names, with the reason."""
+        """Publish other symbols from now on; return the refused ones by canonical name, with the reason."""
         if self._publisher is None:
             return {}
         new, gone = ([symbol.canonical for symbol in those] for those in (added, removed))
@@ -98,11 +98,11 @@ class Publishing:
             await stack.enter_async_context(opened(self._publisher))
 
     def epochs(self, _symbol: Symbol) -> "Epochs | None":
-        """What keeps the epochs of an order book over restarts."""
+        """Where the epochs of order books are kept over restarts."""
         return None if self._publisher is None else self._publisher.place.epochs
 
     def accounting(self) -> dict[str, Any]:
-        """What became of this exchange's records; ``recovered`` and the folder are the whole publisher's."""
+        """The outcomes of this exchange's records; ``recovered`` and the folder are those of the whole publisher."""
         publisher = self._publisher
         topics = publisher.accounting(self._exchange) if publisher is not None else {}
         folder = publisher.place.folder if publisher is not None else None
@@ -114,6 +114,6 @@ class Publishing:
         }
 
     def lost(self) -> bool:
-        """Whether records are lost; those in flight are not while somebody else has the publisher open."""
+        """Whether records were lost; records in flight of a shared publisher, which is still open, were not."""
         accounting = self.accounting()
         return bool(losses(accounting | {"in_flight": 0} if self._shared else accounting, self._given_up))

@@ -1,9 +1,9 @@
-"""Ending a program in order: the first signal asks, a second one ends at once.
+"""Ending a program: the first signal ends it in order, a second one at once.
 
-One press of a key may come as several signals: the terminal's to the whole process group, and those that a parent hands
-on (GNU ``timeout`` sends its signal to the command and then to the group:
-https://www.gnu.org/software/coreutils/manual/html_node/timeout-invocation.html). So what follows the first one within
-:data:`TOGETHER_S` belongs to it.
+One key press may arrive as several signals: from the terminal to the whole process group, and passed on by a parent
+(GNU ``timeout`` sends its signal to the command and then to the group:
+https://www.gnu.org/software/coreutils/manual/html_node/timeout-invocation.html). Signals within :data:`TOGETHER_S` of
+the first one therefore count as the same.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ import uvloop
 from tickwire.daemon_pool import DaemonPool
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-TOGETHER_S = 0.5  # signals of one press, and less than a person needs for two
-_LEFT_S = 1.0  # for tasks that are left to end when they are cancelled
+TOGETHER_S = 0.5  # long enough for the signals of one press, too short for two presses
+_LEFT_S = 1.0  # for cancelled tasks to end
 
 T = TypeVar("T")
 
@@ -33,15 +33,14 @@ T = TypeVar("T")
 class Stop:
     """Inside ``with`` (main thread only), the first SIGINT or SIGTERM sets :attr:`requested` and wakes the waiters.
 
-    A second one, later than :data:`TOGETHER_S`, ends the process at once with 130 or 143, whatever it does then;
-    *last_line* gives what is to be said before. *limit_s* after the first one the process ends in the same way, and
-    says what the main thread was doing.
-    Several at once hear the same signals, in whatever order they begin and end.
+    A second one, later than :data:`TOGETHER_S`, ends the process at once with 130 or 143, after writing *last_line*. If
+    the process still runs *limit_s* after the first one, it ends in the same way and says what the main thread was
+    doing. Several objects may be active at once; all hear the signals, in whatever order they are entered and left.
     """
 
     def __init__(self, last_line: Callable[[], str] | None = None, limit_s: float | None = None) -> None:
         self.requested = False
-        self.heard_at = 0.0  # the first signal, by the monotonic clock
+        self.heard_at = 0.0  # monotonic time of the first signal
         self._last_line, self._limit_s = last_line, limit_s
         self._signum = 0
         self._watch: threading.Thread | None = None
@@ -49,7 +48,8 @@ class Stop:
         self._interrupting = False
 
     def __enter__(self) -> Self:
-        # A pipe, not a threading.Event: set() in a handler can meet its own lock, held by the code it interrupted.
+        # A pipe, not a threading.Event: set() in a signal handler deadlocks if the interrupted code holds the event's
+        # lock.
         self._read, self._write = os.pipe()
         if not _listening:
             _before.update({signum: signal.signal(signum, _handle) for signum in SIGNALS})
@@ -72,7 +72,7 @@ class Stop:
         os.close(self._write)
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait until a signal came, at most *seconds*; say whether it did."""
+        """Wait at most *seconds* for a signal; return whether one came."""
         select.select([self._read], [], [], seconds)
         return self.requested
 
@@ -88,24 +88,24 @@ class Stop:
 
     @contextmanager
     def interrupting(self) -> Iterator[None]:
-        """Let the first signal also raise KeyboardInterrupt here, for steps that block and cannot look at a flag."""
+        """Let the first signal raise KeyboardInterrupt inside ``with``, for blocking steps that cannot check a flag."""
         self._interrupting = True
         try:
             yield
         finally:
             self._interrupting = False
 
-    # Called where a signal is handled
+    # Called by the signal handler
 
     def hear(self, signum: int) -> bool:
-        """Note a signal, and tell whether it is to interrupt what goes on."""
+        """Note a signal; return whether it shall raise KeyboardInterrupt."""
         self.requested, self.heard_at, self._signum = True, time.monotonic(), signum
         os.write(self._write, b"\0")
         return self._interrupting
 
     def say_last_line(self) -> None:
-        """Say what is to be said before the end."""
-        if self._last_line is not None:  # not print(), which may be what is interrupted
+        """Write the last line before the process ends."""
+        if self._last_line is not None:  # not print(), which the signal may have interrupted
             os.write(sys.stdout.fileno(), f"{self._last_line()}\n".encode())
 
     def _end_in_time(self, seconds: float) -> None:
@@ -122,9 +122,9 @@ class Stop:
 
 
 class Hangups:
-    """Inside ``with`` (main thread only) SIGHUP ends nothing: it asks to read the settings again.
+    """Inside ``with`` (main thread only) SIGHUP does not end the process: it asks to read the settings again.
 
-    At a terminal it stays what it was, as a terminal that goes away sends it.
+    At a terminal SIGHUP keeps its meaning, because a terminal that closes sends it.
     """
 
     def __init__(self) -> None:
@@ -141,7 +141,7 @@ class Hangups:
             signal.signal(signal.SIGHUP, self._before)
 
     def take(self) -> bool:
-        """Tell whether one came since this was asked last."""
+        """Return whether SIGHUP came since the last call."""
         came, self._came = self._came, False
         return came
 
@@ -150,11 +150,11 @@ class Hangups:
 
 
 _listening: list[Stop] = []
-_before: dict[signal.Signals, Any] = {}  # what was done with signals before
+_before: dict[signal.Signals, Any] = {}  # the handlers before ours
 
 
 def _forget() -> None:
-    """In a child that was forked, signals do what they did before the parent listened."""
+    """Restore the previous handlers in a forked child."""
     for signum, handler in _before.items():
         signal.signal(signum, handler)
     _before.clear()
@@ -177,9 +177,9 @@ def _handle(signum: int, _frame: FrameType | None) -> None:
 
 
 def run_alone(work: Coroutine[Any, Any, T]) -> T:
-    """Do *work* in an event loop of its own, and end it within a second whatever is left in it.
+    """Do *work* in an event loop of its own, and close that within a second whatever is left in it.
 
-    :func:`asyncio.run` waits for ever for a task that will not be cancelled, and for a thread that does not come back.
+    :func:`asyncio.run` waits for ever for a task that ignores its cancellation, and for a thread that does not return.
     """
     loop = uvloop.new_event_loop()
     try:

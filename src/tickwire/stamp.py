@@ -1,9 +1,9 @@
-"""What says whether a compiled part and the sources around it belong together; ``setup.py`` builds it in."""
+"""A checksum of the C sources, which ``setup.py`` builds into the compiled part to tell whether it is current."""
 
 import zlib
 from pathlib import Path
 
-INTERFACE = 1  # of the compiled part to Python; one more where these sources cannot work with an older one
+INTERFACE = 1  # version of the interface between the compiled part and Python; raise it for incompatible changes
 
 
 def stamp(sources: Path) -> str:
@@ -13,9 +13,9 @@ def stamp(sources: Path) -> str:
 
 
 def mismatch(built: str, sources: Path) -> str:
-    """Why a compiled part with the stamp *built* is not to be used; empty where it is.
+    """Why a compiled part with the stamp *built* must not be used; empty if it may be.
 
-    An installed package has no C *sources*, and was built together with it; there the interface counts alone.
+    An installed package has no C *sources*: it was built together with its compiled part, so only the interface counts.
     """
     expected = stamp(sources) if sources.is_dir() else f"{INTERFACE} {built.partition(' ')[2]}"
     if built == expected:
