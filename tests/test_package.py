@@ -40,7 +40,7 @@ def test_the_wheel_installs_and_its_command_runs(tmp_path: Path) -> None:
     here = run("-c", "import tickwire; print(tickwire.__file__)", PYTHONPATH=str(site)).strip()
     assert Path(here).is_relative_to(site)
     command = (site / "bin" / "tickwire").read_text()
-    assert "from tickwire.cli.main import main" in command
+    assert "from tickwire.__main__ import main" in command
     assert "produce" in run(str(site / "bin" / "tickwire"), "--help", PYTHONPATH=str(site))
 
 

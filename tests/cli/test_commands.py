@@ -94,6 +94,19 @@ def test_without_the_kafka_library_the_wiring_smoke_counts_no_callback(tmp_path:
     assert "confluent-kafka" in said
 
 
+@pytest.mark.parametrize("command", ["tickwire", "scripts.kafka_check"])
+def test_ctrl_c_while_libraries_are_imported_ends_without_a_word(command: str, tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nraise SystemExit(3)\n")
+    done = run("-m", command, env={"PYTHONPATH": str(tmp_path)})
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_ctrl_c_before_a_command_begins_ends_without_a_word() -> None:
+    done = run("-c", "import os, signal\nimport tickwire.cli.main as cli\nfrom tickwire.__main__ import main\n"
+               "cli.load_log = lambda: os.kill(os.getpid(), signal.SIGINT)\nmain(['exchanges'])")  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_a_reader_that_leaves_early_is_no_traceback() -> None:
     done = subprocess.run(
         ["bash", "-c", f"{sys.executable} -m tickwire config show | head -1"],
