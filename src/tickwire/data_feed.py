@@ -203,8 +203,8 @@ class WebSocketDataFeed:
 
         *symbol* may be spelled in every way that the constructor accepts. The copy may be newer than the last published
         event: within a plain callback by the rest of the same exchange message, within an async one by more, and with
-        ``FEED_ORDERBOOK_INTERVAL_MS`` by up to an interval. A callback that is added in the same turn of the event loop
-        starts exactly at this copy.
+        ``FEED_ORDERBOOK_INTERVAL_MS`` by up to an interval. A callback added in the same turn of the event loop starts
+        at this copy.
 
         None until the names of symbols are known, shortly after the start. Raises :exc:`KeyError` for a symbol whose
         book this feed does not read.
@@ -328,8 +328,7 @@ class WebSocketDataFeed:
     def change_share(self, share: Share) -> Change:
         """Read another share of the symbols from now on; return which symbols were added and removed.
 
-        For members of a group. Symbols that go are unsubscribed and their books declared ``invalid``. Fetches no
-        listing.
+        For members of a group. Symbols that go are unsubscribed, their books are ``invalid``. No listing is fetched.
         """
         self._share = share
         if self._roster is None or self._flow.stopping.is_set():

@@ -23,15 +23,15 @@ class Book:
         self.apply(bids, asks)
 
     def apply(self, bids: Levels, asks: Levels, depth: int | None = None) -> tuple[Levels, Levels]:
-        """Apply one delta, then keep the best *depth* levels a side; return what a reader has to apply.
+        """Apply one delta, then keep the best *depth* levels a side; return the changes that a reader has to apply.
 
-        That is best first, one level a price, and has what was cut off as removals.
-        Raises :exc:`ValueError` on text that is no level; the book must then be thrown away.
+        They are best first, one level a price; levels that were cut off are removals. Raises :exc:`ValueError` on text
+        that is no level; the book must then be thrown away.
         """
         return self.bids.change(bids, depth), self.asks.change(asks, depth)
 
     def replace(self, now: "Book") -> tuple[Raw, Raw]:
-        """Become what *now* is, which is of no use then; return what a reader has to apply, as :meth:`apply` does."""
+        """Take over *now*, which must not be used afterwards; return the changes as :meth:`apply` does."""
         return self.bids.replace(now.bids), self.asks.replace(now.asks)
 
     def truncate(self, depth: int) -> tuple[list[Level], list[Level]]:
@@ -39,7 +39,7 @@ class Book:
         return self.bids.truncate(depth), self.asks.truncate(depth)
 
     def bound(self, depth: int) -> tuple[list[Level], list[Level]]:
-        """Keep the best *depth* levels a side, and know nothing behind them; return what a reader has to apply."""
+        """Keep the best *depth* levels a side and make the last ones the horizon; return the changes for a reader."""
         removed: list[list[Level]] = []
         for side in (self.bids, self.asks):
             removed.append([(price, "0") for price, _ in side.truncate(depth)])

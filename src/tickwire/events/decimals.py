@@ -7,9 +7,9 @@ from tickwire.compiled import compiled
 # Prices are compared as exact integers of 10^-24; no exchange writes more than 18 places.
 _PLACES = 24
 _UNIT: int = 10**_PLACES
-_LIMIT: int = 10**14 * _UNIT  # above every price there is, and what fits into 128 bits
-_MAX_DIGITS = 80  # longer text is no price but an attack on int()
-_CACHE_LIMIT = 200_000  # texts remembered for all books together; cleared when full, for endless feeds of new prices
+_LIMIT: int = 10**14 * _UNIT  # above every real price, and still fits into 128 bits
+_MAX_DIGITS = 80  # longer text is no price but an attack: int() is slow on long text
+_CACHE_LIMIT = 200_000  # texts that are cached for all books together; the cache is cleared when full
 
 _keys: dict[str, int] = {}
 
@@ -83,7 +83,7 @@ def product(size: str, factor: str) -> str:
 
 
 def _exact(text: str) -> Decimal | None:
-    """Read what has a sign or an exponent; None for what only Python calls a number."""
+    """Parse a number with a sign or an exponent; None for what only Python accepts, such as ``1_0``."""
     if "_" in text or not text.isascii() or text != text.strip():
         return None
     try:
@@ -93,14 +93,14 @@ def _exact(text: str) -> Decimal | None:
 
 
 def decimal_text(number: object) -> str:
-    """Give a JSON number as the frame wrote it; one with an exponent is written out. Raises :exc:`ValueError`.
+    """Give a JSON number as decimal text, as the frame wrote it but without an exponent. Raises :exc:`ValueError`.
 
-    A decoder with ``float_hook=str`` and fields of the type ``Any`` hands a number with a point or an exponent over as
-    the text of the frame, and every other one as int: no digit passes through a binary float.
+    A decoder with ``float_hook=str`` and fields of the type ``Any`` passes a number with a point or an exponent as
+    text, and every other one as int: no digit goes through a binary float.
     """
     if type(number) is str:
         if "e" in number or "E" in number:
-            price_key(number)  # refuses what is no number, and exponents that would make the text endless
+            price_key(number)  # refuses what is no number, and exponents that would make the text very long
             return format(Decimal(number), "f")
         return number
     if type(number) is int:

@@ -1,4 +1,4 @@
-"""What checksums of order books are made of; ``native/digest.c`` is the compiled form."""
+"""The text that checksums of order books are computed from; ``native/digest.c`` is the compiled form."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -17,8 +17,8 @@ _MOST_LEVELS = 25
 class Digest(NamedTuple):
     """A CRC-32 of price and size of the best *levels* a side, in this *order* and *spelling*.
 
-    DIGITS: without points and leading zeros, one after the other. WRITTEN: as they came, with colons between them.
-    JAVASCRIPT: the same as JavaScript writes numbers, sizes of asks below zero.
+    DIGITS: concatenated, without points and leading zeros. WRITTEN: as the exchange wrote them, joined by colons.
+    JAVASCRIPT: as JavaScript writes numbers, joined by colons, sizes of asks negative.
     """
 
     levels: int
@@ -27,13 +27,13 @@ class Digest(NamedTuple):
 
 
 def is_known(levels: int, order: int, spelling: int) -> bool:
-    """Whether there is such a digest."""
+    """Whether these values name a digest that is implemented."""
     return 0 <= levels <= _MOST_LEVELS and order in range(3) and spelling in range(3)
 
 
 @compiled
 def digest_text(bids: Side, asks: Side, levels: int, order: int, spelling: int, /) -> bytes:
-    """Give the text that a :class:`Digest` is the checksum of. Raises :exc:`ValueError` where there is no such."""
+    """Give the text that a :class:`Digest` is the checksum of. Raises :exc:`ValueError` for an unknown digest."""
     if not is_known(levels, order, spelling):
         raise ValueError("no such digest")
     best_bids = [_spelled(level, spelling, "") for level in bids.top(levels)]

@@ -1,4 +1,4 @@
-"""Order books whose levels nobody has read on the way, made into what a program can look at."""
+"""Decodes the levels of order books that were passed on as JSON text."""
 
 from typing import cast
 
@@ -9,7 +9,7 @@ from tickwire.events.types import OrderBook
 
 
 def decode_levels(message: OrderBook) -> None:
-    """Read levels in place that are JSON text still, so that a program can look at them."""
+    """Replace levels that are still JSON text by lists of price and size, in place."""
     if type(bids := cast("Levels", message.bids)) is Raw:
         message.bids = read_levels(bids)
     if type(asks := cast("Levels", message.asks)) is Raw:

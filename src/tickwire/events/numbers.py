@@ -1,6 +1,6 @@
-"""What is counted and numbered for every message, kept where compiled code can reach it too.
+"""Counters and sequence numbers that compiled code updates too.
 
-``native/numbers.c`` is the compiled form. Others build on these.
+``native/numbers.c`` is the compiled form; other classes derive from these.
 """
 
 from tickwire.compiled import compiled
@@ -18,7 +18,7 @@ class Number:
 
 @compiled
 class BookNumbers:
-    """How far one symbol's book has come: ``sequence`` and ``exchange_us`` are -1 where the exchange gives none."""
+    """The numbers of one symbol's book; ``sequence`` and ``exchange_us`` are -1 where the exchange gives none."""
 
     __slots__ = ("book_seq", "epoch", "exchange_us", "messages", "sequence", "valid")
 
@@ -40,7 +40,7 @@ class UpdateId:
 
 @compiled
 class TradeNumbers:
-    """The number of a symbol's last trade; ``ahead``: none that was handed out a short while ago is higher."""
+    """The number of a symbol's last trade; ``ahead``: no trade that was handed out recently has a higher number."""
 
     __slots__ = ("ahead", "last")
 

@@ -1,6 +1,6 @@
-"""Messages of Protobuf, taken apart: https://protobuf.dev/programming-guides/encoding/ .
+"""Parses Protobuf messages: https://protobuf.dev/programming-guides/encoding/ .
 
-:class:`ProtobufText` writes them as JSON text, so that frames of Protobuf are read like all others;
+:class:`ProtobufText` turns them into JSON text, so that adapters read Protobuf frames like all others;
 ``native/protobuf_text.c`` is its compiled form.
 """
 
@@ -25,7 +25,7 @@ _encode = msgspec.json.Encoder().encode
 class Field(NamedTuple):
     """A field of a message and its name in JSON: a TEXT, a NUMBER without a sign, or a message of these fields.
 
-    *many*: it may come several times, and is an array. A message whose fields have no name is an array of them.
+    *many*: the field is repeated, and becomes an array. A message whose fields have no names becomes an array of them.
     """
 
     number: int
@@ -80,14 +80,15 @@ def wire_fields(data: bytes, at: int) -> list[tuple[int, int, Any]]:
 class ProtobufText:
     """Writes messages of these *fields* as JSON text, in this order and without spaces; other fields are passed over.
 
-    A text or number that is missing is empty or 0, a message is left out. Of what comes again the last one counts.
+    A missing text is empty, a missing number 0, a missing message is left out. Of a field that comes twice, the last
+    value counts.
     """
 
     def __init__(self, fields: Fields, /) -> None:
         self._fields = fields
 
     def __call__(self, data: bytes, /) -> bytes:
-        """The text of one message. Raises :exc:`ValueError` for what is none, or has a field of another type."""
+        """The text of one message. Raises :exc:`ValueError` for bytes that are none, or a field of another type."""
         return _encode(_message(data, self._fields))
 
 

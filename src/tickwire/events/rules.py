@@ -1,4 +1,4 @@
-"""Rules by which an exchange's books follow their changes, and a book that is followed: part of :mod:`.short_way`."""
+"""How changes of an exchange's books follow each other, and a book that is followed: part of :mod:`.short_way`."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,17 +18,17 @@ ANY, NEXT, PREVIOUS, STEP, BEHIND = range(5)
 PREVIOUS: it names the last change's number. STEP: its number is one more. BEHIND: its first number is one more than the
 last change's last. ANY: no number says so."""
 
-KEPT, BID, ASK, REMOVED = range(4)  # what a word in front of a level says
+KEPT, BID, ASK, REMOVED = range(4)  # meanings of the word in front of a level
 _MOST_WORDS = 4
 _NEEDS = {ANY: "", NEXT: "fl", PREVIOUS: "pl", STEP: "l", BEHIND: "fl"}
 
 
 class Rule(NamedTuple):
-    """What a change of a book must be to be taken, and how its levels are written.
+    """The condition under which a change is the next one of a book, and how its levels are written.
 
-    *digest* is that of the checksum which comes with a change. Levels are arrays that begin with price and size, or
-    objects with these *names*, or have a word in front of price and size; *words* says what each one means. With
-    *whole* a frame has all levels there are, and what differs from the book is its change.
+    *digest* describes the checksum that comes with a change. Levels are arrays that begin with price and size, or
+    objects with these *names*, or arrays with a word in front of price and size, whose meanings are *words*. With
+    *whole* each frame has the whole book, and the difference to the book so far is the change.
     """
 
     order: int
@@ -38,7 +38,7 @@ class Rule(NamedTuple):
     whole: bool = False
 
     def fits(self, shape: bytes) -> bool:
-        """Whether there is such a rule, and a shape has what it needs."""
+        """Whether this rule is valid and *shape* has the fields that it needs."""
         if self.order not in _NEEDS or not (self.digest is None or is_known(*self.digest)):
             return False
         if (self.names and (len(self.names) != len(("price", "size")) or self.words)) or len(self.words) > _MOST_WORDS:
@@ -55,7 +55,7 @@ class Rule(NamedTuple):
 
 
 class Change(Struct):
-    """A change of a book, and the numbers of its updates and the checksum of the book after it, where it has them."""
+    """A change of a book, with its update numbers and the checksum of the book after it, if there are any."""
 
     bids: Levels
     asks: Levels
@@ -67,18 +67,18 @@ class Change(Struct):
 
 
 class FollowedBook(Struct):
-    """A book whose changes are taken; *state* has the number of its last update, where updates are numbered."""
+    """A book that the short way follows; *state* has the number of its last update, if updates are numbered."""
 
     native: str
-    names: tuple[str, ...]  # as they stand in its frames
+    names: tuple[str, ...]  # of its symbol in the exchange's frames
     symbol: str
     prefix: bytes
     bids: Side
     asks: Side
     state: UpdateId
     depth: int | None  # levels a side that are kept; None: all
-    least: int  # levels a side that must be known
-    most: int  # and that there may be
+    least: int  # minimum of known levels a side
+    most: int  # maximum of levels a side
 
     def is_next(self, rule: Rule, change: Change) -> bool:
         """Tell whether a change may be applied."""
@@ -92,9 +92,9 @@ class FollowedBook(Struct):
         return order != BEHIND or change.first == before + 1 <= last
 
     def apply(self, change: Change, rule: Rule) -> bool:
-        """Apply a change, and make its levels those that a reader has to apply. False: it is for the adapter.
+        """Apply a change, and replace its levels by those that a reader has to apply. False: leave it to the adapter.
 
-        There it changes nothing more, as each level's size is set and not added to, and is found the same again.
+        The adapter may apply it once more: sizes are set, not added, so that changes nothing.
         """
         try:
             if rule.whole:
@@ -120,5 +120,5 @@ def _is_empty(change: Change, rule: Rule) -> bool:
 
 
 def levels_of(levels: Levels, rule: Rule) -> Sequence[Level]:
-    """The levels, read where they are text still. Raises :exc:`ValueError`."""
+    """The levels, decoded if they are still text. Raises :exc:`ValueError`."""
     return read_levels(levels, rule.of_level) if isinstance(levels, Raw) else levels

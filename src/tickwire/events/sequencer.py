@@ -1,8 +1,8 @@
-"""Numbers the messages of order books, so that a reader can prove that none is missing.
+"""Numbers the messages of order books, so that a reader can tell whether one is missing.
 
-``epoch`` grows with every new start of a book, across restarts of the program too: it is the start's Unix milliseconds,
-or the last epoch + 1 where that is greater, an earlier run's included, or where the disk does not keep that time yet.
-``book_seq`` is 0 on the snapshot that starts an epoch and grows by exactly one with every message of the epoch,
+``epoch`` grows with every new start of a book, also across restarts of the program: it is the Unix milliseconds of the
+start, or the last epoch (of this or an earlier run) + 1 if that is greater or if the disk does not promise that time
+yet. ``book_seq`` is 0 on the snapshot that starts an epoch and grows by exactly one with every message of the epoch,
 keyframes and ``invalid`` included.
 """
 
@@ -18,15 +18,15 @@ _AHEAD = 1000  # of the last epoch, where that is ahead of the clock: producers 
 
 
 def epoch_ahead(last: int, now_ms: int, part: int = 1) -> int:
-    """An epoch up to which some may be promised beforehand, so that no book waits for it; or a *part* of that way."""
+    """The epoch up to which epochs are reserved in advance, so that no book waits; or a *part* of that distance."""
     return max(last + _AHEAD // part, now_ms + _AHEAD_MS // part)
 
 
 class Sequencer(BookNumbers):
-    """Numbers of one symbol's book. It outlives connections; adapters, which do not, leave the numbers to it.
+    """Numbers one symbol's book. It lives as long as the feed, unlike adapters, which live for one connection.
 
-    *last_epoch* is one that no epoch of an earlier run is above; above *most* no time of the clock may be one. *may*
-    tells whether an epoch may begin now: somebody else may have the book by now.
+    No epoch of an earlier run is above *last_epoch*; a clock time above *most* must not become an epoch. *may* tells
+    whether an epoch may begin now: in a group, another member may have taken the book over.
     """
 
     __slots__ = ("_connected_before", "_last_epoch", "_may", "_most", "_new_connection", "last")
@@ -48,14 +48,15 @@ class Sequencer(BookNumbers):
         self._new_connection = True
 
     def above(self, epoch: int) -> None:
-        """Begin no epoch that is not above this one, which somebody else began."""
+        """Begin only epochs above *epoch*, which another producer began."""
         self._last_epoch = max(self._last_epoch, epoch)
 
     def stamp(self, message: OrderBook) -> OrderBook | None:
         """Number *message* in place and return it; None for what must not be published.
 
-        A delta or ``invalid`` while the book is not valid must not: nothing goes out between ``invalid`` and the next
-        snapshot, nor before the first. A snapshot must not while no epoch may begin; the book stays as it was then.
+        Those are a delta or ``invalid`` while the book is not valid, because nothing goes out between ``invalid`` and
+        the next snapshot or before the first one; and a snapshot while no epoch may begin, which leaves the state as it
+        was.
         """
         if message.action != "snapshot":
             if not self.valid:
@@ -86,7 +87,7 @@ class Sequencer(BookNumbers):
         return self._continue(message)
 
     def keyframe(self, book: Book, received_us: Micros, depth: int | None = None) -> OrderBook | None:
-        """Repeat the *book*, whole or its best *depth* levels, within the running epoch; None while it is not valid."""
+        """Repeat the *book*, all or its best *depth* levels, within the current epoch; None while it is not valid."""
         if self.last is None or not self.valid:
             return None
         bids, asks = book.bids.top(depth), book.asks.top(depth)

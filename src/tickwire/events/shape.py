@@ -1,14 +1,14 @@
-"""Frames of a known shape, read without making anything of them; ``native/shape.c`` is the compiled form.
+"""Finds the values in frames of a known shape without decoding them as JSON; ``native/shape.c`` is the compiled form.
 
-In a shape ``~`` stands for text without ``@``, ``$`` for the symbol, which has none where one follows, ``#`` for an
-integer, ``%`` for a decimal number,
-``*`` for one that nobody wants, ``^`` for a time as text, ``=`` for levels, ``<a|b>`` for the side of a trade's taker,
-*a* where it buys and *b* where it sells, ``+`` for members that an exchange may add, and what is in parentheses may be
-missing. Everything else stands for itself; between the parts of the JSON text may be spaces.
+In a shape ``~`` stands for text without ``@``, ``$`` for the symbol (without ``@`` if ``@`` follows), ``#`` for an
+integer, ``%`` for a decimal number, ``*`` for a number that is ignored, ``^`` for a time as text, ``=`` for levels,
+``<a|b>`` for the side of a trade's taker, *a* for a buyer and *b* for a seller, ``+`` for members that an exchange may
+add; parts in parentheses may be missing. Everything else stands for itself; there may be spaces between the parts of
+the JSON text.
 
-A letter says what an integer is. ``#m``, ``#u``, ``#n``: the time in milli-, micro- or nanoseconds. In
-changes of a book ``#f`` and ``#l``: the first and last number of its updates, ``#p``: the number before them, ``#c``: a
-checksum, ``#x``: what nobody wants. ``=b`` and ``=a`` are bids and asks, ``=s`` both in one list.
+A letter says what an integer is. ``#m``, ``#u``, ``#n``: the time in milli-, micro- or nanoseconds. In changes of a
+book ``#f`` and ``#l``: the first and last number of its updates, ``#p``: the number before them, ``#c``: a checksum,
+``#x``: ignored. ``=b`` and ``=a`` are bids and asks, ``=s`` both in one list.
 """
 
 import re
@@ -20,7 +20,7 @@ from tickwire.events.times import micros
 _MOST_NS = 2**63 - 1
 _MOST = 2**53  # every JSON reader keeps these integers exact
 _SPACES = rb"[ \n\r\t]*"
-_TEXT = rb"[!#-?A-Z[\]^-~]*"  # that needs no escape in JSON
+_TEXT = rb"[!#-?A-Z[\]^-~]*"  # text without JSON escapes
 _SYMBOL = rb"([!#-[\]^-~]*)"
 _DECIMAL = rb"(?:0|[1-9][0-9]{0,13})(?:\.[0-9]{1,24})?"  # a JSON number
 _PARTS = {
@@ -36,13 +36,13 @@ _PARTS = {
 }
 _SIDE = re.compile(rb"<([A-Za-z]+)\|([A-Za-z]+)>")
 _MARK = re.compile(r"#[lfpcxmun]?|=[bas]?|.", re.DOTALL)
-_MARKED = "$#%^=<"  # what is read
-_TIMES = {"#m": 1000, "#u": 1}  # microseconds in each; those of "#n" are counted the other way
+_MARKED = "$#%^=<"  # parts whose values are read
+_TIMES = {"#m": 1000, "#u": 1}  # microseconds per unit; "#n" is divided by 1000 instead
 _NUMBER_IN_TEXT = rb"([0-9]{1,14}(?:\.[0-9]{1,24})?)"
 
 
 class Shape:
-    """Finds the parts of frames of a shape; *every* are the shapes of all frames that the adapter reads."""
+    """Finds the parts of frames of a shape; *every* has the shapes of all frames that the adapter reads."""
 
     def __init__(self, shape: bytes, every: tuple[bytes, ...]) -> None:
         known = rb"|".join(re.findall(rb'"(\w+)":', b"".join(every)))
@@ -66,7 +66,7 @@ class Shape:
         self._match = re.compile(pattern).fullmatch if shape else None
 
     def read(self, frame: bytes) -> dict[str, list[str]] | None:
-        """The texts of each kind of part, by its mark; None: the frame is of another shape."""
+        """The values by mark, in order; None if the frame has another shape."""
         found = None if self._match is None else self._match(frame)
         if found is None:
             return None
@@ -92,12 +92,12 @@ def time_in(parts: dict[str, list[str]]) -> int | None:
 
 
 def marks(shape: bytes) -> dict[str, int]:
-    """How often each mark stands in a shape."""
+    """How often each mark occurs in a shape."""
     return Counter(mark for mark in _MARK.findall(shape.decode()) if mark[0] in f"{_MARKED}()")
 
 
 def is_of_ticker(shape: bytes) -> bool:
-    """Whether it has what a ticker needs."""
+    """Whether a shape has all that a ticker needs."""
     sure, found = re.sub(rb"\([^()]*\)", b"", shape), marks(shape)
     numbers = re.sub(rb"\(\)", b"", re.sub(rb"[^()%]", b"", shape))
     once = found["$"] == sure.count(b"$") == 1 and found["#"] <= 1 and found["#m"] + found["^"] <= 1
@@ -106,7 +106,7 @@ def is_of_ticker(shape: bytes) -> bool:
 
 
 def is_of_change(shape: bytes) -> bool:
-    """Whether it has what a change of a book needs, whatever its rule."""
+    """Whether a shape has all that a change of a book needs under every rule."""
     found = marks(shape)
     sides = {mark: count for mark, count in found.items() if mark[0] == "="}
     times = found["^"] + found["#m"] + found["#u"] + found["#n"]
@@ -116,7 +116,7 @@ def is_of_change(shape: bytes) -> bool:
 
 
 def is_of_trade(shape: bytes) -> bool:
-    """Whether it has what a trade needs."""
+    """Whether a shape has all that a trade needs."""
     found = marks(shape)
     times = found.pop("#m", 0) + found.pop("^", 0)
     return _SIDE.search(shape) is not None and times == 1 and found == {"$": 1, "%": 2, "#": 1, "<": 1}

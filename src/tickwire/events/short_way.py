@@ -1,12 +1,12 @@
 """The short way from a frame to the value of its record, for frames of known shapes.
 
-An adapter that has one tells it the shapes of its frames (:mod:`.shape`) and what it may take: the symbols of tickers
-and of trades, and the books that follow their exchange's sequence or checksums. A :class:`ShortWayReceiver` takes a
-connection's messages; what the short way does not know goes on to the session, and so does everything while the
-publisher is not free or somebody else wants the events.
+An adapter that has a short way registers the shapes of its frames (:mod:`.shape`), the symbols of tickers and trades,
+and the books that are in step with the exchange. A :class:`ShortWayReceiver` takes a connection's messages. It passes
+what it does not recognize to the session, and everything while records wait in the publisher or other callbacks want
+the events.
 
-``native/`` holds the compiled forms. Each leaves a frame to the adapter where it is not sure: the two may differ in
-which odd frames they take, and never in what is sent.
+``native/`` holds the compiled forms. Each form leaves a frame to the adapter when in doubt: the forms may differ in
+which unusual frames they take, but never in what is sent.
 """
 
 import re
@@ -29,7 +29,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class _Trade(Struct):
-    """One trade, in the order in which it is written."""
+    """One trade; the order of the fields is that in the record's value."""
 
     trade_id: str
     price: str
@@ -41,12 +41,12 @@ class _Trade(Struct):
 
 @compiled
 class ShortWay:
-    """What an adapter has told of its frames and symbols.
+    """The shapes and symbols that an adapter has registered.
 
-    A ticker has four numbers (bid, its size, ask, its size), perhaps the last price, a sequence and a time. A change
-    of a book has one or two texts of its symbol, levels, a time, and what its *rule* needs. A trade has its number, a
-    price, a size, a side, and a time. A shape without anything is that of no frame. Raises :exc:`ValueError` when a
-    shape lacks what is needed. *unpack* gives a frame's text where it does not come as text.
+    A ticker has four numbers (bid, its size, ask, its size), perhaps the last price, a sequence and a time. A change of
+    a book has one or two texts of its symbol, levels, a time, and what its *rule* needs. A trade has its number, a
+    price, a size, a side, and a time. An empty shape matches no frame. Raises :exc:`ValueError` if a shape lacks what
+    is needed. *unpack* turns a binary frame into text.
     """
 
     def __init__(
@@ -69,15 +69,15 @@ class ShortWay:
         self.rule, self.unpack, self._meanings = rule, unpack, dict(rule.words)
         self._tickers: dict[str, tuple[str, bytes, Number]] = {}
         self._trades: dict[str, tuple[str, bytes]] = {}
-        self._books: dict[str, FollowedBook] = {}  # by the first text in a frame
-        self._followed: dict[str, str] = {}  # this text by the native name
+        self._books: dict[str, FollowedBook] = {}  # by the first name in a frame
+        self._followed: dict[str, str] = {}  # that first name, by native name
 
     def ticker(self, native: str, symbol: str, prefix: bytes, count: Number, /) -> None:
-        """Take and *count* this symbol's tickers; *prefix* is the text of their records in front of the bid."""
+        """Take and *count* this symbol's tickers; *prefix* is the value's text in front of the bid."""
         self._tickers[native] = symbol, prefix, count
 
     def trade(self, native: str, symbol: str, prefix: bytes, /) -> None:
-        """Take this symbol's trades, where each number is the next; *prefix* is their text in front of the number."""
+        """Take trades of this symbol while their numbers are consecutive; *prefix* is the text before the number."""
         self._trades[native] = symbol, prefix
 
     def follow(
@@ -96,9 +96,8 @@ class ShortWay:
     ) -> None:
         """Take this book's changes, as long as each is next after *state*; *prefix* stands in front of the bids.
 
-        *names* are the texts that stand for the symbol in its frames. Both sides are kept *depth* levels deep; -1: all.
-        Where fewer than *least* levels of either are known after a change, or there are more than *most*, it is not
-        for here.
+        *names* are the texts that stand for the symbol in its frames. *depth* levels a side are kept; -1 keeps all. A
+        change after which a side has fewer than *least* known levels or more than *most* levels is left to the adapter.
         """
         if not 1 <= len(names) <= 2:
             raise ValueError("one or two names stand in a frame")
@@ -107,19 +106,19 @@ class ShortWay:
         self._followed[native] = names[0]
 
     def leave(self, native: str, /) -> None:
-        """Take no more changes of this book."""
+        """Stop taking changes of this book."""
         self._books.pop(self._followed.pop(native, ""), None)
 
     def forget(self, native: str, /) -> None:
-        """Take nothing more of this symbol."""
+        """Stop taking anything of this symbol."""
         self._tickers.pop(native, None)
         self._trades.pop(native, None)
         self.leave(native)
 
-    # Of the Python form alone, for its receiver:
+    # Only of the Python form, for its receiver:
 
     def find_ticker(self, frame: bytes) -> tuple[str, bytes, Number, dict[str, Any]] | None:
-        """A ticker's symbol, the text in front of its bid, its count, and what stands in its record from there on."""
+        """A ticker's symbol, the text in front of its bid, its counter, and the fields from there on."""
         parts = self._ticker.read(frame)
         known = self._tickers.get(parts["$"][0]) if parts else None
         if parts is None or known is None:
@@ -136,7 +135,7 @@ class ShortWay:
         }
 
     def find_change(self, frame: bytes) -> tuple[FollowedBook, Change] | None:
-        """A book that is followed, and a change of it that may be next."""
+        """A followed book, and a change that may be its next one."""
         parts = self._change.read(frame)
         book = self._books.get(parts["$"][0]) if parts else None
         time_us = time_in(parts) if parts else None
@@ -153,7 +152,7 @@ class ShortWay:
     def _levels(self, parts: dict[str, list[str]]) -> tuple[Levels, Levels]:
         """Bids and asks of a frame. Raises :exc:`ValueError`."""
         if not self._meanings:
-            bids, asks = ("".join(parts[mark]) or "[]" for mark in ("=b", "=a"))  # a side may be missing
+            bids, asks = ("".join(parts[mark]) or "[]" for mark in ("=b", "=a"))  # a frame may lack a side
             return Raw(bids.encode()), Raw(asks.encode())
         sides: tuple[list[Level], list[Level]] = [], []
         for mark, texts in parts.items():
@@ -168,7 +167,7 @@ class ShortWay:
         return Raw(_encode(sides[0])), Raw(_encode(sides[1]))
 
     def find_trade(self, frame: bytes) -> tuple[str, str, bytes, _Trade] | None:
-        """The exchange's name of a trade's symbol, our name, the text in front of the trade's number, and the trade."""
+        """A trade's native symbol, canonical symbol, the text in front of its number, and the trade."""
         parts = self._trade.read(frame)
         known = self._trades.get(parts["$"][0]) if parts else None
         if parts is None or known is None or is_zero(parts["%"][1]):
@@ -185,10 +184,10 @@ class ShortWay:
 class ShortWayReceiver:
     """Takes a connection's messages and sends what the short way knows to the producer; the others go to the session.
 
-    *numbers* are those of all books whose changes may take the short way, by the exchange's names; *tops* the best
-    levels of those of them where these are written instead; *trades* the numbers of trades. *direct* publishes;
-    *frames* counts, and *counts* do, the events of these *types*: tickers, order books, trades. *message* is the
-    session's, *failed* is told of errors.
+    By native symbol, *numbers* are those of the books that may take the short way, *tops* the best levels of books in
+    snapshot mode, *trades* the trade numbers. *direct* publishes. *frames* counts frames, *counts* events of each of
+    the *types*: tickers, order books, trades. *message* is the session's method for other frames, *failed* is called
+    with errors.
     """
 
     def __init__(
@@ -239,7 +238,7 @@ class ShortWayReceiver:
         try:
             found = self._way.find_ticker(frame)
         except ValueError:
-            return False  # the adapter says what is wrong
+            return False  # the adapter reports what is wrong
         route = self._direct.route(self._types[0], found[0]) if found else None
         if found is None or route is None:
             return False
@@ -268,7 +267,7 @@ class ShortWayReceiver:
         if top is not None and top.prefix is not None:
             top.book.apply(bids, asks)
             if not top.write():
-                return True  # nothing to say
+                return True  # no level changed
             bids, asks, prefix, reason = top.bids_text, top.asks_text, top.prefix, "update"
         numbers.book_seq += 1
         numbers.sequence, numbers.exchange_us = change.last, change.exchange_us
@@ -307,5 +306,5 @@ class ShortWayReceiver:
 
 
 def _value(prefix: bytes, fields: dict[str, Any] | _Trade) -> bytes:
-    """A record's value; *prefix* is its text in front of the value of the first of these fields."""
+    """A record's value; *prefix* is its text in front of the first of these *fields*."""
     return prefix + _encode(fields).partition(b":")[2]

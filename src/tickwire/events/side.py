@@ -1,7 +1,7 @@
 """One side of an order book; ``native/side.c`` is the compiled form.
 
-Levels come as tuples of price and size, or as JSON text (:class:`msgspec.Raw`) that has not been read yet. The compiled
-form answers text with text, so that a change goes from the frame to Kafka without an object a level.
+Levels come as tuples of price and size, or as JSON text (:class:`msgspec.Raw`) that is not decoded yet. The compiled
+form returns text for text, so that a change goes from the frame to Kafka without one object per level.
 """
 
 from bisect import bisect_left, bisect_right
@@ -18,11 +18,11 @@ from tickwire.events.types import Level
 
 Levels: TypeAlias = Sequence[Level] | Raw
 Names: TypeAlias = tuple[str, str]  # of price and size, where levels are JSON objects
-_GONE = "0"  # the size of every level that is removed: readers may compare text
+_GONE = "0"  # the size of every removal, so that readers may compare text
 
 
 class _Number(str):
-    """The text of a JSON number; a JSON string is a plain ``str``."""
+    """The text of a JSON number; JSON strings are plain ``str``."""
 
     __slots__ = ()
 
@@ -31,12 +31,12 @@ _decode = msgspec.json.Decoder(list[Any], float_hook=_Number).decode
 
 
 def read_levels(text: Raw, names: Names | None = None, factor: str = "1") -> list[Level]:
-    """Read JSON text of levels, which are arrays that begin with price and size, or objects with these *names*.
+    """Decode JSON text of levels, which are arrays that begin with price and size, or objects with these *names*.
 
-    Sizes are numbers of contracts, each of *factor* units, and are multiplied exactly; with "1" they stay as they are.
+    Sizes are multiplied exactly by *factor*, the size of a contract; with "1" they stay as written.
 
-    Prices and sizes may be strings or numbers; numbers keep the digits of the text, and an exponent is written out.
-    Raises :exc:`ValueError`.
+    Prices and sizes may be strings or numbers; numbers keep their digits, and exponents are expanded. Raises
+    :exc:`ValueError`.
     """
     try:
         levels = _decode(text)
@@ -50,9 +50,9 @@ def read_levels(text: Raw, names: Names | None = None, factor: str = "1") -> lis
 
 
 def read_worded(text: Raw, meanings: Mapping[str, int]) -> list[tuple[int, bool, Level, list[Any]]]:
-    """Read levels that have a word in front of price and size.
+    """Decode levels that have a word in front of price and size.
 
-    Of each the word's meaning, whether price and size are strings, the level, and what stands behind it. Raises
+    Gives for each the word's meaning, whether price and size are strings, the level, and what follows the size. Raises
     :exc:`ValueError`.
     """
     try:
@@ -73,12 +73,11 @@ def _written(number: object) -> str:
 
 @compiled
 class Side:
-    """Levels of one side, best first. A level is found by its price's value, whatever zeros the text ends with.
+    """Levels of one side, best first. Levels are found by the price's exact value, however many zeros end its text.
 
-    All that the exchange has stands in it, unless it is bound: then what lies behind its *horizon* may be missing.
+    It holds all levels of the exchange unless it is bound: then levels behind its *horizon* may be missing.
 
-    In text the exchange writes levels as JSON objects where there are *names*, which are those of price and size, and
-    sizes as numbers of contracts of *factor* units: see :func:`read_levels`.
+    *names* and *factor* say how levels are written in JSON text, see :func:`read_levels`.
     """
 
     __slots__ = ("_horizon", "_keys", "_levels", "_names", "_sign", "factor")
@@ -94,12 +93,13 @@ class Side:
         return len(self._keys)
 
     def change(self, levels: Levels, depth: int | None = None) -> Levels:
-        """Set each level's size, or remove the level where the size is zero; removing what is not there is fine.
+        """Set each level's size, or remove the level if the size is zero; removing an unknown level is no error.
 
         Then keep the best *depth* levels. Returns the levels that a reader has to apply to do the same: best first, one
-        a price (the last one said counts), what was cut off as removals. A removal says ``"0"``, however it came.
+        a price (the last one given counts), levels that were cut off as removals. A removal has the size ``"0"``,
+        however the exchange wrote it.
 
-        Raises :exc:`ValueError` for text that is no level, and has changed nothing then.
+        Raises :exc:`ValueError` for text that is no level; then nothing has changed.
         """
         said = read_levels(levels, self._names, self.factor) if type(levels) is Raw else levels
         keys, known, sign = self._keys, self._levels, self._sign
@@ -132,18 +132,18 @@ class Side:
         return dropped
 
     def top(self, depth: int | None = None) -> list[Level]:
-        """The best *depth* levels, best first; all of them without *depth*."""
+        """The best *depth* levels, best first; None gives all."""
         levels = self._levels
         return [levels[key] for key in self._keys[:depth]]
 
     def text(self, depth: int | None = None) -> Raw:
-        """The same as JSON text."""
+        """The levels of :meth:`top` as JSON text."""
         return Raw(msgspec.json.encode(self.top(depth)))
 
     def replace(self, now: "Side") -> Raw:
-        """Become what *now* is, which is of no use then; return the levels that a reader has to apply to do the same.
+        """Take over *now*, which must not be used afterwards; return the levels that a reader has to apply.
 
-        A level whose price or size is spelled otherwise is another one. The horizon is that of *now*.
+        A level whose price or size is spelled differently counts as changed. The horizon is that of *now*.
         """
         known, wanted = self._levels, now._levels  # noqa: SLF001 - of this class
         keys = sorted(known.keys() | wanted.keys())
@@ -158,7 +158,7 @@ class Side:
             self._horizon = self._keys[-1]
 
     def known(self, most: int) -> int:
-        """How many of the best *most* levels lie within the horizon; *most*, however few there are, without one."""
+        """How many of the best *most* levels lie within the horizon; *most* itself if there is no horizon."""
         return most if self._horizon is None else min(most, bisect_right(self._keys, self._horizon))
 
     def best(self) -> Level | None:
@@ -171,7 +171,7 @@ class Side:
 
 
 def _in_order(levels: Sequence[Level], keys: list[int]) -> Sequence[Level]:
-    """Best first, one a price; the same object where it is so already."""
+    """Best first, one level a price; the same object if it is so already."""
     if all(map(gt, keys[1:], keys)):
         return levels
     last = dict(zip(keys, levels, strict=True))

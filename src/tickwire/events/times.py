@@ -12,7 +12,7 @@ _ONE_SECOND = timedelta(seconds=1)
 
 @compiled
 def micros(timestamp: str) -> Micros:
-    """Microseconds of an RFC 3339 time in UTC; finer digits are cut. Raises :exc:`ValueError`."""
+    """Microseconds of an RFC 3339 time in UTC; further digits are cut off. Raises :exc:`ValueError`."""
     second, _, fraction = timestamp.removesuffix("Z").partition(".")
     if timestamp[-1:] != "Z" or (fraction and not (fraction.isascii() and fraction.isdigit())):
         raise ValueError(f"not a time in UTC: {timestamp[:40]!r}")

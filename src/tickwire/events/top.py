@@ -1,4 +1,4 @@
-"""The best levels of a book of our own, as they stand and as they were last written."""
+"""The best levels of a book in snapshot mode, as they are now and as they were last written."""
 
 from msgspec import Raw
 
@@ -8,7 +8,7 @@ from tickwire.events.book import Book, Levels, Side
 
 @compiled
 class TopState:
-    """What a :class:`Top` keeps where compiled code can reach it too; ``native/top.c`` is the compiled form."""
+    """The part of a :class:`Top` that compiled code uses too; ``native/top.c`` is the compiled form."""
 
     __slots__ = ("asks", "asks_text", "bids", "bids_text", "depth", "prefix")
 
@@ -16,7 +16,7 @@ class TopState:
     asks: Side
     bids_text: Raw  # as last written
     asks_text: Raw
-    prefix: bytes | None  # the text of a record in front of the bids, once there was one
+    prefix: bytes | None  # the value's text in front of the bids, None before the first record
     depth: int
 
 
@@ -31,13 +31,13 @@ class Top(TopState):
         self.start((), ())
 
     def start(self, bids: Levels, asks: Levels) -> None:
-        """Begin again with these levels, as written."""
+        """Start again with these levels, which count as written."""
         self.book = Book(bids, asks)
         self.bids, self.asks = self.book.bids, self.book.asks
         self.write()
 
     def write(self) -> bool:
-        """Take the best levels as written, and tell whether they differ from those before."""
+        """Take the best levels as written, and return whether they differ from those written before."""
         before = self.bids_text, self.asks_text
         self.bids_text, self.asks_text = self.bids.text(self.depth), self.asks.text(self.depth)
         return before != (self.bids_text, self.asks_text)

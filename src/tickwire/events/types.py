@@ -16,7 +16,7 @@ TakerSide: TypeAlias = Literal["buy", "sell"]
 
 
 class Ticker(Struct, tag_field="type", tag="ticker", kw_only=True, gc=False):
-    """Best bid and ask after one message of the exchange. ``None``: the side is empty, or its size is not said."""
+    """Best bid and ask after one message of the exchange. ``None``: the side is empty, or no size was given."""
 
     exchange: str
     symbol: str  # canonical, "BTC-USDT"
@@ -35,16 +35,16 @@ class OrderBook(Struct, tag_field="type", tag="orderbook", kw_only=True):
     """One message of an order book: ``snapshot`` (all of it), ``delta`` (changed levels) or ``invalid`` (do not use).
 
     ``bids`` run from the highest price down, ``asks`` from the lowest up. In a delta, size ``"0"`` removes the level.
-    On the way from an adapter to Kafka they may be JSON text that nobody has read (:class:`msgspec.Raw`); callbacks get
-    lists (:func:`tickwire.events.levels.decode_levels`).
-    ``epoch`` and ``book_seq`` are 0 until :class:`tickwire.events.sequencer.Sequencer` stamps them.
+    Between an adapter and Kafka they may be undecoded JSON text (:class:`msgspec.Raw`); callbacks get lists
+    (:func:`tickwire.events.levels.decode_levels`). ``epoch`` and ``book_seq`` are 0 until
+    :class:`tickwire.events.sequencer.Sequencer` stamps them.
     """
 
     action: Action
     exchange: str
     symbol: str
     exchange_symbol: str
-    depth: int | None  # levels a side that are true whatever happens, there may be more; None: nothing is promised
+    depth: int | None  # levels a side that are true, there may be more; None: nothing is promised
     bids: list[Level]
     asks: list[Level]
     epoch: int = 0

@@ -1,8 +1,8 @@
 """Market events as Kafka records, and back.
 
-topic by type, key ``exchange|symbol``, value in the format of its kind, Kafka timestamp = ``received_us`` in
-milliseconds, which goes back by nothing less than ten minutes, so that look-ups by time work. Headers are few and
-constant: ``content-type`` and ``schema``.
+The topic follows from the type, the key is ``exchange|symbol``, the value has the format of its kind. The Kafka
+timestamp is ``received_us`` in milliseconds; steps back of less than ten minutes are levelled, so that look-ups by time
+work. Headers are few and constant: ``content-type`` and ``schema``.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,11 +15,11 @@ from tickwire.events.types import Action, MarketEvent, Micros
 from tickwire.records.formats import JSON, Headers, ValueFormat, ValueReader
 from tickwire.records.kinds import KIND_OF, KINDS, Kind
 
-SMALL_STEP_MS = 600_000  # back by less than this is waited out, a larger step is taken, as in wire/clock.py
+SMALL_STEP_MS = 600_000  # a smaller step back of the clock is levelled, a larger one is taken over, as in wire/clock.py
 
 
 class Record(Struct, gc=False, array_like=True):
-    """What is handed to Kafka, and what those on the way need to know of its event, so that nobody reads the value.
+    """What is handed to Kafka, and what the publisher needs to know of the event, so that it never decodes values.
 
     ``kind`` and ``exchange`` are the labels under which it is counted. The order of the fields is that on disk.
     """
@@ -36,25 +36,26 @@ class Record(Struct, gc=False, array_like=True):
 
     @property
     def may_follow_hole(self) -> bool:
-        """Whether it is true whatever was lost before it: a snapshot, or that the book must not be used."""
+        """Whether it holds whatever was lost before it: a snapshot or ``invalid``."""
         return self.action in {"snapshot", "invalid"}
 
 
 class RecordWriter:
-    """Turns events into records for *topics*, by kind. Headers and keys are worked out once, not per event.
+    """Turns events into records for *topics*, by kind. Headers and keys are made once, not per event.
 
-    :attr:`encode` gives the JSON text of an event; what :attr:`recode` has for a kind makes the value of that text.
+    :attr:`encode` gives the JSON text of an event; :meth:`recode` gives the function that turns that text into the
+    value.
     """
 
     def __init__(self, topics: Mapping[str, str], formats: Mapping[str, ValueFormat] | None = None) -> None:
         self._topics = topics
         self.use(formats or {})
         self._keys: dict[str, dict[str, bytes]] = {}
-        self.last_ms = 0  # of the last record
+        self.last_ms = 0  # timestamp of the last record
         self.encode = msgspec.json.Encoder().encode
 
     def use(self, formats: Mapping[str, ValueFormat]) -> None:
-        """Write each kind in this format from now on, or in JSON."""
+        """Write each kind in its format from now on; kinds without one in JSON."""
         chosen = {kind: formats.get(kind.name, JSON) for kind in KINDS if kind.name in self._topics}
         self._streams = {
             kind.event: (self._topics[kind.name], _headers(kind, form), kind.name, kind.is_book, form.encode)
@@ -62,7 +63,7 @@ class RecordWriter:
         }
 
     def recode(self, event: type[MarketEvent]) -> Callable[[bytes], bytes] | None:
-        """What makes the values of such events of their JSON text; None: they are that text."""
+        """The function that turns the JSON text of such events into values; None: the text is the value."""
         return self._streams[event][-1]
 
     def write(self, event: MarketEvent) -> Record:
@@ -82,8 +83,8 @@ class RecordWriter:
 
     def timestamp_ms(self, received_us: Micros) -> int:
         """The timestamp of the next record, in milliseconds."""
-        # Deltas that waited for their snapshot arrived before it, and clocks are set back a little; look-ups need an
-        # order. A clock that is set back far was ahead, and Kafka refuses times from the future
+        # Deltas that waited for a REST snapshot were received before it, and clocks are set back a little, but look-ups
+        # need an order. A clock that is set back far had been ahead, and Kafka refuses times in the future
         # (native/direct_publisher.c).
         timestamp_ms = received_us // 1000
         if timestamp_ms < self.last_ms < timestamp_ms + SMALL_STEP_MS:
@@ -93,7 +94,7 @@ class RecordWriter:
 
 
 def record_key(exchange: str, symbol: str) -> bytes:
-    """Key that keeps everything of one symbol of one exchange in order."""
+    """The key, which keeps all records of one symbol of one exchange in order."""
     return f"{exchange}|{symbol}".encode()
 
 
@@ -110,7 +111,7 @@ _read_head: Callable[[bytes], _Head] = msgspec.json.Decoder(_Head).decode
 
 
 def complete(record: Record) -> Record:
-    """Add what earlier versions did not write to disk, from the value; nothing else of that is checked."""
+    """Add fields that earlier versions did not write to disk; they are read from the value, which is not checked."""
     try:
         head = _read_head(record.value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -126,9 +127,9 @@ def read_event(
 ) -> MarketEvent:
     """Decode and validate one record's value, of this version or an earlier one.
 
-    Raises :exc:`~tickwire.errors.RecordRejected`: ``deserialize`` for bytes that are of no format, ``schema`` for those
-    of another shape or version, ``validate`` for numbers that are none and a key that is not the event's. What
-    *reader*'s registry raises passes.
+    Raises :exc:`~tickwire.errors.RecordRejected`: ``deserialize`` for bytes of no known format, ``schema`` for another
+    shape or version, ``validate`` for invalid numbers and a key that does not match the event. Errors of *reader*'s
+    registry pass through.
     """
     if not value:
         raise RecordRejected("deserialize", "the value is empty" if value == b"" else "the value is null")

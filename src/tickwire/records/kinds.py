@@ -1,7 +1,6 @@
-"""The kinds of event, one row each: whoever treats them all alike loops over this table.
+"""The kinds of event, one row each; code that treats all kinds alike loops over this table.
 
-The three settings that a kind has are fields of :class:`~tickwire.config.kafka_config.KafkaConfig`, which is below and
-does not import this; a row names them.
+A row names the three settings of its kind, which are fields of :class:`~tickwire.config.kafka_config.KafkaConfig`.
 """
 
 from collections.abc import Callable
@@ -15,16 +14,16 @@ from tickwire.events.types import MarketEvent, OrderBook, Ticker, Trade
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """What there is to know of one kind. ``check`` raises :exc:`ValueError` for an event that cannot be true."""
+    """One kind of event. ``check`` raises :exc:`ValueError` for an event that cannot be true."""
 
     name: str  # in values, metrics and FEED_CHANNELS
     event: type[MarketEvent]
     schema: str  # that is written
-    read: tuple[bytes, ...]  # the schemas that are read
+    read: tuple[bytes, ...]  # all schemas that can be read
     topic: str  # the setting with the topic
     format: str  # the setting with the format of its values
     when_full: str  # the setting with what happens while the producer's queue is full
-    is_book: bool  # whether records of a key go on from each other: one that is lost spoils all until a snapshot
+    is_book: bool  # whether a lost record makes those after it useless until the next snapshot
     check: Callable[[Any], None]
 
 

@@ -1,4 +1,4 @@
-"""The shapes of what is published, one file a kind and form: the source of truth for every reader.
+"""The schemas of all messages, one file for each kind and form: the source of truth for every reader.
 
 ``ticker``, ``orderbook`` and ``trade`` each as Avro (``.avsc``), Protobuf (``.proto``) and JSON Schema
 (``.schema.json``).

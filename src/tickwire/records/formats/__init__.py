@@ -1,8 +1,8 @@
-"""The formats of values, pure: what an event is in JSON, Avro and Protobuf.
+"""The formats of values: JSON, Avro and Protobuf. Pure.
 
-A value is written from the event's JSON text, which the short way from a frame has without having an event
-(:mod:`tickwire.events.short_way`). Avro and Protobuf values begin with the id that the schema registry gave their
-schema; who writes is told it, who reads is told what schema an id stands for.
+A value is made from the event's JSON text, because the short way from a frame (:mod:`tickwire.events.short_way`) has
+that text and no event. Avro and Protobuf values begin with the id of their schema in the schema registry: a writer is
+given the id, a reader a function that finds the schema of an id.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ _KIND_NAMED = {kind.name.encode(): kind.name for kind in KINDS}
 
 @dataclass(frozen=True, slots=True)
 class ValueFormat:
-    """How the values of one kind are written: *encode* makes one of an event's JSON text; None: it is that text."""
+    """How values of one kind are written: *encode* turns an event's JSON text into a value; None: the text is it."""
 
     content_type: bytes = CONTENT_TYPES["json"]
     encode: Callable[[bytes], bytes] | None = None
@@ -41,7 +41,7 @@ JSON = ValueFormat()
 
 
 def value_format(name: str, kind: str, schema_id: int) -> ValueFormat:
-    """The format with this name for events of this *kind*; *schema_id* is what the registry calls the kind's schema."""
+    """The format with this name for events of this *kind*; *schema_id* is the schema's id in the registry."""
     if name == "json":
         return JSON
     encoder = AvroEncoder if name == "avro" else ProtobufEncoder
@@ -49,7 +49,7 @@ def value_format(name: str, kind: str, schema_id: int) -> ValueFormat:
 
 
 def _no_registry(schema_id: int) -> WriterSchema:
-    """Stand in for a registry where none is set."""
+    """Used in place of a registry if none is configured."""
     raise RegistryNotSet(schema_id)
 
 
@@ -62,9 +62,9 @@ class ValueReader:
     def __init__(self, writer_schema: WriterSchemas | None = None) -> None:
         self._writer_schema = writer_schema or _no_registry
         self._magic = None if writer_schema is None else MAGIC
-        # By what values begin with; native/followed.c looks there, too:
+        # Keyed by the first bytes of values; native/followed.c reads it too.
         self.decoders: dict[bytes, Callable[[bytes], MarketEvent]] = {}
-        self._known: dict[bytes, tuple[str, WriterSchema]] = {}  # the kind, and the schema as the registry had it
+        self._known: dict[bytes, tuple[str, WriterSchema]] = {}  # the kind, and the schema as the registry gave it
 
     def decode(self, value: bytes, headers: Headers = ()) -> MarketEvent:
         """The event. Raises :exc:`~tickwire.errors.RecordRejected`, and what the registry raises."""
@@ -75,17 +75,17 @@ class ValueReader:
         return decode(value)
 
     def prepare(self, value: bytes | None, headers: Headers = ()) -> None:
-        """Have the schema of a value, so that :meth:`decode` asks nobody. Raises what the registry raises."""
+        """Fetch the schema of a value, so that :meth:`decode` asks no registry. Raises what the registry raises."""
         if not value or value[0] != MAGIC or value[:HEAD] in self.decoders or _format(headers) == "json":
             return
-        with suppress(RecordRejected):  # decode says so
+        with suppress(RecordRejected):  # decode raises it again
             self._open(value, headers)
 
     def look_again(self, value: bytes, headers: Headers = ()) -> None:
-        """Ask anew for the schema of a value that did not fit it: a registry that lost what it had gives ids anew.
+        """Ask again for the schema of a value that does not fit it: a registry that lost its data assigns ids anew.
 
-        Raises :exc:`~tickwire.registry_errors.SchemaSwapped` where the id stands for another schema than before, or
-        than that of the value; else the value is wrong, as far as the registry says.
+        Raises :exc:`~tickwire.registry_errors.SchemaSwapped` if the id now stands for another schema than before, or
+        for one of another kind than the value's. Otherwise the value itself is wrong.
         """
         known = self._known.get(value[:HEAD])
         if known is None or _format(headers) == "json":
@@ -105,7 +105,7 @@ class ValueReader:
         try:
             kind, decode = _decoder(schema_id, schema)
         except RecordRejected as e:
-            if named is not None:  # then it was written by tickwire, with a schema of ours
+            if named is not None:  # then tickwire wrote it, with one of its own schemas
                 raise SchemaSwapped(schema_id, _mismatch("none of ours")) from e
             raise
         if named not in {None, kind}:

@@ -1,7 +1,7 @@
 """Avro, binary encoding: https://avro.apache.org/docs/1.12.0/specification/#binary-encoding .
 
-What is written is fixed by our own schemas. What is read may have been written with an earlier or a later version of
-them: each value is read as its own schema says, whatever that holds, and then the fields that we know are taken.
+Values are written with our own schemas. Values that are read may have been written with an earlier or later version of
+them: each is read with its own schema, and then the known fields are taken.
 """
 
 import json
@@ -61,7 +61,7 @@ _PUT: dict[str, _Put] = {"string": _put_text, "long": _put_long}
 
 
 def _writer(written: Any) -> _Put:
-    """How a type is written, of those that our schemas have."""
+    """The function that writes a type, for the types in our schemas."""
     if isinstance(written, list):
         return _or_null(_PUT[written[1]])
     return _put_levels if isinstance(written, dict) else _PUT[written]
@@ -85,9 +85,9 @@ class AvroEncoder:
 
 
 def avro_decoder(text: str) -> Decoder:
-    """What reads values that were written with the schema *text*.
+    """A decoder of values that were written with the schema *text*.
 
-    Raises :exc:`~tickwire.errors.RecordRejected` where it is none of ours, or no schema.
+    Raises :exc:`~tickwire.errors.RecordRejected` if it is no schema, or none of ours.
     """
     try:
         schema = json.loads(text)
@@ -130,7 +130,7 @@ def _event(kind: Kind, read: Read, value: bytes) -> MarketEvent:
 
 
 def _shape(schema: Any) -> Any:
-    """A schema without what changes nothing in a value of it."""
+    """A schema without attributes that do not affect the encoding."""
     if isinstance(schema, dict):
         return {name: _shape(part) for name, part in schema.items() if name not in {"doc", "default"}}
     return [_shape(part) for part in schema] if isinstance(schema, list) else schema
@@ -140,4 +140,4 @@ def _levels(written: Any) -> Any:
     try:
         return [(level["price"], level["size"]) for level in written]
     except (TypeError, KeyError):
-        return written  # for the conversion to refuse
+        return written  # the conversion refuses it

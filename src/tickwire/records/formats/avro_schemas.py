@@ -1,6 +1,6 @@
 """Values of any Avro schema, as objects of Python: https://avro.apache.org/docs/1.12.0/specification/ .
 
-Records are dictionaries and enums text; logical types stay what they are made of.
+Records become dictionaries, enums text; logical types are read as their underlying type.
 """
 
 import struct
@@ -13,27 +13,27 @@ from tickwire.records.formats.varints import read_varint, unzigzag
 Read: TypeAlias = Callable[[bytes, int], tuple[Any, int]]
 """Takes the data and where a value begins; gives the value and where it ends."""
 
-_DEEPEST = 32  # types in types, which a schema may nest for ever
+_DEEPEST = 32  # limit of nested types
 
 
 def full_name(schema: Mapping[str, Any], around: str = "") -> str:
-    """The name of a type with its namespace, or that of the type *around* it."""
+    """The name of a type with its namespace, which defaults to that of the type *around* it."""
     name = str(schema["name"])
     space = schema.get("namespace", around)
     return name if "." in name or not space else f"{space}.{name}"
 
 
 def reader(schema: Any) -> Read:
-    """How values of a schema are read; raises :exc:`ValueError` and others where it is none.
+    """A function that reads values of a schema; raises :exc:`ValueError` and others if it is no schema.
 
-    What it gives raises :exc:`~tickwire.errors.RecordRejected` for a value that does not fit, and
-    :exc:`RecursionError` where a schema that contains itself goes too deep.
+    That function raises :exc:`~tickwire.errors.RecordRejected` for a value that does not fit, and :exc:`RecursionError`
+    if a value of a recursive schema is nested too deep.
     """
     return _reader(schema, {}, "", 0)
 
 
 def _reader(schema: Any, named: dict[str, Read], space: str, depth: int) -> Read:
-    """The same; *named* are the types that have a name, *space* is the namespace of the type around."""
+    """The same; *named* has the named types so far, *space* is the namespace of the enclosing type."""
     if depth > _DEEPEST:
         raise ValueError("nested too deeply")
     if isinstance(schema, str):
@@ -60,7 +60,7 @@ def _define(schema: Mapping[str, Any], named: dict[str, Read], name: str, depth:
         size = int(schema["size"])
         named[name] = lambda data, at: _take(data, at, size)
     else:
-        # In its own fields it is looked up only when a value is read.
+        # A recursive field looks it up only when a value is read.
         named[name] = lambda data, at: read(data, at)  # noqa: PLW0108
         space = name.rpartition(".")[0]
         read = _record([(field["name"], _reader(field["type"], named, space, depth + 1)) for field in schema["fields"]])
@@ -160,10 +160,10 @@ def _blocks(item: Read) -> Read:
             count, at = _read_long(data, at)
             if not count:
                 return items, at
-            if count < 0:  # then the block's size in bytes follows, for those who skip it
+            if count < 0:  # then the block's size in bytes follows, for readers that skip it
                 count = -count
                 _, at = _read_long(data, at)
-            # Items that take no bytes could be endless; nobody writes such.
+            # Items of zero bytes could be unlimited in number; no real schema has them.
             if count > len(data) - at:
                 raise RecordRejected(
                     "deserialize", f"the value has {count} items where {len(data) - at} bytes are left"

@@ -1,4 +1,4 @@
-"""What stands in front of an Avro or Protobuf value: which schema it was written with.
+"""The bytes in front of an Avro or Protobuf value, which say what schema it was written with.
 
 https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format
 """
@@ -27,19 +27,19 @@ class WriterSchema(NamedTuple):
 
 
 class Decoder(NamedTuple):
-    """Makes an event of a value, its head included, and the *kind* of such events."""
+    """Decodes a value, including its head, into an event; *kind* is that of such events."""
 
     kind: str
     decode: Callable[[bytes], MarketEvent]
 
 
 def avro_head(schema_id: int) -> bytes:
-    """What stands in front of an Avro value."""
+    """The bytes in front of an Avro value."""
     return bytes([MAGIC]) + schema_id.to_bytes(4, "big")
 
 
 def protobuf_head(schema_id: int) -> bytes:
-    """What stands in front of a Protobuf value whose message is the first of its file: one byte says that."""
+    """The bytes in front of a Protobuf value; the last one says that its message is the first of the file."""
     return avro_head(schema_id) + b"\x00"
 
 
@@ -53,7 +53,7 @@ def read_head(value: bytes) -> int:
 
 
 def read_index(value: bytes, at: int) -> tuple[list[int], int]:
-    """Which message of its file a Protobuf value is: its index, after that of each message around it."""
+    """Which message of its file a Protobuf value is: the indexes of the enclosing messages and its own."""
     if value[at : at + 1] == b"\0":
         return FIRST, at + 1
     count, at = read_varint(value, at)

@@ -1,4 +1,4 @@
-"""JSON: what an event is written as first, whatever its format, and the default format."""
+"""JSON: the default format, and the text from which values of other formats are made."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from tickwire.events.types import MarketEvent
 from tickwire.records.kinds import KINDS
 
 _NAMES = " or ".join(kind.name for kind in KINDS).replace(" or ", ", ", len(KINDS) - 2)
-_MAX_TEXT = 200  # characters of a decoder's complaint that are worth repeating
+_MAX_TEXT = 200  # characters of a decoder's message that are kept
 
 decode_text: Callable[[bytes], MarketEvent] = msgspec.json.Decoder(MarketEvent).decode
 
@@ -31,7 +31,7 @@ def convert_fields(fields: dict[str, object], kind: type[MarketEvent]) -> Market
 
 
 def _unreadable(value: bytes, error: Exception) -> RecordRejected:
-    """Tell JSON of another shape from what is no JSON: the decoder stops at the first of both."""
+    """Tell JSON of another shape from text that is no JSON: the decoder stops at whichever it meets first."""
     try:
         msgspec.json.decode(value)
     except RecursionError:

@@ -1,7 +1,7 @@
 """Protobuf: https://protobuf.dev/programming-guides/encoding/ .
 
-The order and the presence of fields are as the stock libraries write them; our writer always writes ``received_us``,
-which has the last number that takes one byte, so a value that was cut off anywhere lacks it.
+Order and presence of fields are as the stock libraries write them. ``received_us`` is always written, and last, so a
+value that was cut off anywhere lacks it.
 """
 
 import base64
@@ -42,7 +42,7 @@ class _Field(NamedTuple):
 
     @property
     def absent(self) -> Any:
-        """What it is where a message has nothing of it."""
+        """The value of a field that a message lacks."""
         if self.type == "Level":
             return []
         return None if self.optional else "" if self.type == "string" else 0
@@ -74,7 +74,7 @@ def _put_sized(to: bytearray, number: int, data: bytes | bytearray) -> None:
 
 
 def _put_field(to: bytearray, field: _Field, value: Any) -> None:
-    """Write a field as proto3 has it: what is null, empty or zero is left out, an optional field only where null."""
+    """Write a field by the rules of proto3: null, empty or zero is left out, an optional field only if null."""
     if value is None:
         return
     if field.type == "Level":
@@ -112,10 +112,10 @@ class ProtobufEncoder:
 
 
 def protobuf_decoder(text: str) -> Decoder:
-    """What reads values that were written with the schema *text*, or its file descriptor in base64.
+    """A decoder of values that were written with the schema *text*, or its file descriptor in base64.
 
-    Raises :exc:`~tickwire.errors.RecordRejected` where its first message is none of ours. Fields that are not known
-    are passed over, as in every reader of Protobuf.
+    Raises :exc:`~tickwire.errors.RecordRejected` if its first message is none of ours. Unknown fields are skipped, as
+    by every Protobuf reader.
     """
     kind = _KIND_OF.get(_message(text) or _described(text))
     if kind is None:

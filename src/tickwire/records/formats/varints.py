@@ -25,7 +25,7 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def zigzag(number: int) -> int:
-    """A signed number as an unsigned one that is small where it is near zero."""
+    """Map a signed number to an unsigned one that is small if the number is near zero."""
     return number << 1 if number >= 0 else (-number << 1) - 1
 
 
