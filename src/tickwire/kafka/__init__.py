@@ -1,1 +1,1 @@
-"""Kafka: clients, and a room each for producing, consuming, dead letters, topics and the spill; knows no exchange."""
+"""Kafka: clients, and packages for producing, consuming, dead letters, topics and the spill. Knows no exchange."""

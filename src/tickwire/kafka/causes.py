@@ -1,4 +1,4 @@
-"""Why no broker serves us, in one sentence. Where librdkafka's words leave it open, the address itself is asked."""
+"""Why no broker serves us, in one sentence. Where librdkafka's message is ambiguous, the address itself is probed."""
 
 import re
 import urllib.error
@@ -15,13 +15,13 @@ from tickwire.kafka import codes
 from tickwire.kafka.probing import Door, client_ending, context_of, look, trust
 
 _PROBE_S = 1.0
-# What librdkafka puts around its words: the connection, how long it took, and how often it did not say them.
+# What librdkafka adds to its messages: the connection, the time it took, and how many equal ones were suppressed.
 _FRAME = re.compile(
     r"^\S+/(?:bootstrap|\d+): | \(after \d+ms in state \w+(?:, \d+ identical error\(s\) suppressed)?\)"
     r"|^Failed to get metadata: "
 )
 _AT = re.compile(r"^(?:\w+://)?(\S+)/(?:bootstrap|\d+): ")
-_REFUSES_US = "SSL alert number"  # in TLS 1.3 it comes when we read, as an error of the connection
+_REFUSES_US = "SSL alert number"  # in TLS 1.3 it arrives with the first read, as a connection error
 _NO_TOKEN = "Failed to acquire SASL OAUTHBEARER token"  # noqa: S105
 _UNCLEAR = frozenset({codes.REFUSED_LOGIN, codes.TLS_FAILED, codes.UNREACHABLE, codes.NO_ANSWER, codes.ALL_DOWN})
 # https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
@@ -30,13 +30,13 @@ _UNTRUSTED = frozenset({18, 19, 20, 21})
 
 
 def said(error: KafkaException | KafkaError) -> str:
-    """Repeat the library's words."""
+    """The library's message."""
     cause = error.args[0] if isinstance(error, KafkaException) and error.args else error
     return _FRAME.sub("", cause.str()) if isinstance(cause, KafkaError) else str(cause)
 
 
 def without_secrets(words: str, config: KafkaConfig) -> str:
-    """Hide our secrets in what others say: a token endpoint may repeat what it was asked."""
+    """Hide our secrets in messages of others: a token endpoint may repeat the request."""
     for name in config.secrets():
         value = getattr(config, name)
         if isinstance(value, SecretStr) and (text := value.get_secret_value()):
@@ -45,22 +45,22 @@ def without_secrets(words: str, config: KafkaConfig) -> str:
 
 
 def stays(error: KafkaError) -> bool:
-    """Whether waiting does not remove this cause, unlike that of a broker that is starting."""
+    """Whether this cause is permanent, unlike that of a broker that is starting."""
     return error.code() in codes.HOPELESS or _REFUSES_US in error.str()
 
 
 def is_for_all(error: KafkaError) -> bool:
-    """Whether no other broker can do better: there is no token."""
+    """Whether the cause concerns all brokers: there is no token."""
     return _NO_TOKEN in error.str()
 
 
 def explain(error: KafkaError, config: KafkaConfig) -> str:
-    """Say in one sentence why no broker serves us and what to do; asks the address where the words do not say it."""
+    """Say in one sentence why no broker serves us and what to do; probes the address if the message is ambiguous."""
     return proven(error, config) or _no_token(config, error.code(), slow=True) or _presumed(error, config)
 
 
 def proven(error: KafkaError, config: KafkaConfig) -> str | None:
-    """The same where it is certain, so that waiting is of no use; None elsewhere."""
+    """The same if the cause is certain, so that waiting is useless; else None."""
     address = _address(error, config)
     where = _where(address, config)
     if _REFUSES_US in error.str() and config.encrypted:
@@ -116,7 +116,7 @@ def _where(address: str, config: KafkaConfig) -> str:
 
 
 def user(config: KafkaConfig) -> str:
-    """Who we are to Kafka, as far as we know."""
+    """The user name that Kafka sees, as far as we know it."""
     if config.sasl_username is not None:
         return f"the user {config.sasl_username}"
     if config.sasl_mechanism is not None:
@@ -139,7 +139,7 @@ def _other_protocol(where: str, door: Door, config: KafkaConfig) -> str:
 
 
 def distrusted(address: str, where: str, config: KafkaConfig) -> str | None:
-    """Say what is wrong with the certificate of the broker at an address; None where nothing is, or nobody answers."""
+    """Say what is wrong with the certificate of the broker at an address; None if nothing is, or nobody answers."""
     found = trust(address, config, _PROBE_S)
     if found is None or found.code == 0:
         return None
@@ -179,7 +179,7 @@ def _refused_certificate(where: str, words: str, config: KafkaConfig) -> str:
 
 
 def _other_login(where: str, mechanisms: tuple[str, ...], config: KafkaConfig) -> str | None:
-    """Whether one logs in there, and how, is not as the settings say."""
+    """Say how the listener's log-in differs from the settings; None if it does not."""
     tls = "SSL" if config.encrypted else "PLAINTEXT"
     if config.logs_in and not mechanisms:
         other = tls if tls == "SSL" else "PLAINTEXT (or leave it out)"
@@ -220,10 +220,10 @@ def _refused_login(where: str, words: str, config: KafkaConfig) -> str:
 
 
 def _no_token(config: KafkaConfig, code: int, *, slow: bool) -> str | None:
-    """Ask the token endpoint for nothing, and say what is wrong with it; None where it answers as it should.
+    """Send the token endpoint an empty request, and say what is wrong with it; None if it answers as it should.
 
-    That it is slow is wrong only where *slow* says so: a token may take seconds. librdkafka tries again and again at
-    one that fails or is silent, and says nothing meanwhile.
+    A slow answer is an error only if *slow* is set, because a token may take seconds. librdkafka retries a failing or
+    silent endpoint without reporting it.
     """
     url = config.sasl_oauth_token_endpoint_url
     if url is None or code == codes.REFUSED_LOGIN:

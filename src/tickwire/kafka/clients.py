@@ -25,26 +25,26 @@ logger = logging.getLogger(__name__)
 _Client = TypeVar("_Client")
 
 CONNECT_SECONDS = 8.0
-SILENCE_S = 15.0  # of reading without a record or an end: the brokers do not answer
+SILENCE_S = 15.0  # without a record or an end of a partition: the brokers do not answer
 
-LARGEST_MESSAGE = 1_000_000_000  # what librdkafka allows; the topic's own limit counts, after compression
+LARGEST_MESSAGE = 1_000_000_000  # librdkafka's maximum; the topic's limit applies, after compression
 
-_EMBEDDED = "tansu_cluster"  # the cluster id that every Tansu has unless it was told another one
+_EMBEDDED = "tansu_cluster"  # the default cluster id of every Tansu
 _FIRST_WAIT_S = 0.5
 _AGAIN_S = 0.1
 _QUERY_S = 30.0
 
 
 class ClientLog:
-    """Takes librdkafka's own log lines, which would go to standard error; what matters comes as an error as well."""
+    """Takes librdkafka's log lines, which would else go to standard error; important ones also arrive as errors."""
 
     def log(self, _level: int, line: str, *arguments: object) -> None:
-        """Log one line for those who debug; it can hold text from the network, hence the quotes."""
+        """Log one line at debug level; it can hold text from the network, hence the quotes."""
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("kafka.client line=%r", line % arguments)
 
 
-@functools.cache  # once each, however many clients there are
+@functools.cache  # once for each kind, however many clients there are
 def _warn_unencrypted(what: str) -> None:
     logger.warning("kafka.not_encrypted %s", what)
 
@@ -52,18 +52,18 @@ def _warn_unencrypted(what: str) -> None:
 def common_config(config: KafkaConfig) -> dict[str, Any]:
     """Properties of every client: where the brokers are, how we log in, and who we are.
 
-    KAFKA_CLIENT_ID is the producer's name; consumers and admin clients add what they are, so that Kafka's own tools
+    KAFKA_CLIENT_ID is the producer's name; consumers and admin clients append their role, so that Kafka's tools can
     tell them apart.
     """
-    config = config.fresh()  # what stands in files may have changed since the last client
+    config = config.fresh()  # files may have changed since the last client was made
     for what in config.unencrypted_secrets:
         _warn_unencrypted(what)
     settings: dict[str, Any] = {
         "bootstrap.servers": config.brokers,
         "client.id": config.client_id,
-        "enable.metrics.push": False,  # KIP-714 sends our numbers to the broker's owner
+        "enable.metrics.push": False,  # KIP-714 would send our metrics to the brokers
         "allow.auto.create.topics": False,
-        # The default, 10 s, is as long as the publisher has for its end, so a broken connection could cost all of it.
+        # The default, 10 s, is all the time that the publisher has for closing.
         "reconnect.backoff.max.ms": 1000,
         "logger": ClientLog(),
     }
@@ -75,12 +75,12 @@ def producer_config(config: KafkaConfig) -> dict[str, Any]:
     return common_config(config) | {
         "acks": "all",
         "enable.idempotence": True,
-        # 0 = for ever. Any other value drops records out of the middle of a key in an outage, in spite of idempotence.
+        # 0 = for ever. Any other value drops records from the middle of a key in an outage, in spite of idempotence.
         "message.timeout.ms": 0,
         "message.max.bytes": LARGEST_MESSAGE,
         "queue.buffering.max.messages": config.queue_max_messages,
         "queue.buffering.max.kbytes": config.queue_max_bytes // 1024,
-        "partitioner": "murmur2_random",  # Java's, so that others who join on our keys find the same partitions
+        "partitioner": "murmur2_random",  # as in Java clients, so that joins on our keys are co-partitioned
         "compression.type": config.compression,
         "linger.ms": config.linger_ms,
         "batch.size": config.batch_size,
@@ -88,7 +88,7 @@ def producer_config(config: KafkaConfig) -> dict[str, Any]:
 
 
 def consumer_config(config: KafkaConfig, group: str) -> dict[str, Any]:
-    """Properties of a consumer that commits by itself and never skips: a lost offset is an error, not the end."""
+    """Properties of a consumer that commits only when told to, and for which a lost offset is an error, not a jump."""
     return common_config(config) | {
         "client.id": f"{config.client_id}-tickwire-consumer",
         "group.id": group,
@@ -97,12 +97,12 @@ def consumer_config(config: KafkaConfig, group: str) -> dict[str, Any]:
         "auto.offset.reset": "error",
         "isolation.level": "read_committed",
         "partition.assignment.strategy": "cooperative-sticky",
-        # Read ahead at most so much of all partitions together, and one answer of each broker more, as it is unpacked.
+        # The limit of records read ahead, for all partitions together; one unpacked answer of each broker comes on top.
         "queued.min.messages": 10_000,
         "queued.max.messages.kbytes": 16_384,
         "fetch.max.bytes": 4 << 20,
-        # Once so much has been read ahead, a partition is not asked again for this long, and the default of a second
-        # leaves a fast handler idle: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
+        # When the limit is reached, a partition is not fetched for this long; the default of a second leaves a fast
+        # handler idle: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
         "fetch.queue.backoff.ms": 10,
     }
 
@@ -123,7 +123,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class TopicView:
-    """A topic as the brokers describe it. ``leaderless`` partitions take no records now."""
+    """A topic as the brokers describe it. ``leaderless`` partitions cannot be written to now."""
 
     name: str
     partitions: int
@@ -133,7 +133,7 @@ class TopicView:
 
 @dataclass(frozen=True, slots=True)
 class ClusterView:
-    """What the brokers say about themselves."""
+    """The cluster as the brokers describe it."""
 
     cluster_id: str | None
     controller: int
@@ -147,15 +147,15 @@ class ClusterView:
 
 
 class Cluster:
-    """An admin client that keeps what it heard about its connections, so that a failure has a cause."""
+    """An admin client that keeps the errors of its connections, so that a failure can name its cause."""
 
     def __init__(self, config: KafkaConfig) -> None:
-        """Connect to nothing yet. Raises :exc:`~tickwire.errors.KafkaFailed` for files that cannot be used."""
+        """Does not connect yet. Raises :exc:`~tickwire.errors.KafkaFailed` for files that cannot be used."""
         self._config = config
-        self._errors: dict[int, KafkaError] = {}  # the latest of each code
-        self.controlled = False  # whether the brokers have named a controller, without which some requests only wait
-        self._final: dict[str, KafkaError] = {}  # of these, those that waiting does not change
-        heard = weakref.WeakMethod(self._note_error)  # else each would keep the other, and its log-ins would go on
+        self._errors: dict[int, KafkaError] = {}  # the latest error by code
+        self.controlled = False  # whether the brokers named a controller, without which some requests hang
+        self._final: dict[str, KafkaError] = {}  # the permanent ones among them
+        heard = weakref.WeakMethod(self._note_error)  # else a cycle keeps the client, which goes on logging in
         self.admin = make(AdminClient, admin_config(config) | {"error_cb": lambda error: _pass_on(heard(), error)})
 
     def _note_error(self, error: KafkaError) -> None:
@@ -164,7 +164,7 @@ class Cluster:
             self._final[error.str().partition("/bootstrap: ")[0]] = error
 
     def view(self, seconds: float) -> ClusterView:
-        """Ask the brokers; wait at most *seconds* for an answer, less when waiting cannot help.
+        """Ask the brokers; wait at most *seconds* for an answer, less if the cause is permanent.
 
         Raises :exc:`~tickwire.errors.KafkaFailed`.
         """
@@ -174,8 +174,8 @@ class Cluster:
         asked = False
         while True:
             elapsed = time.monotonic() - start
-            # Each wait is as long as all before it: a wrong login shows after half a second, a slow network is waited
-            # for. A refused login is reported by the error callback alone, never by the call.
+            # Each wait is as long as all before it: a refused login shows after half a second, and a slow network has
+            # time. A refused login is reported only to the error callback, never by the call.
             wait = min(max(_FIRST_WAIT_S, elapsed), seconds - elapsed)
             try:
                 found = _view(self.admin.list_topics(timeout=max(wait, 0.01)))
@@ -187,13 +187,13 @@ class Cluster:
                     cause = self._cause(seconds)
                     refused = cause.code() == codes.REFUSED_LOGIN and not is_for_all(cause)
                     raise (LoginRefused if refused else KafkaFailed)(explain(cause, self._config)) from e
-                # It says nothing of a door that is simply not the right one, so that is asked, once.
+                # It does not report a wrong protocol or port, so the address is probed, once.
                 if not asked and (why := proven(self._cause(seconds), self._config)):
                     raise KafkaFailed(why) from e
                 asked = True
 
     def _hopeless(self) -> bool:
-        """No broker is left to try and there is a cause that waiting does not remove."""
+        """Whether no broker is left to try and the cause is permanent."""
         if any(map(is_for_all, self._final.values())):
             return True
         return bool(self._final) and (
@@ -213,7 +213,7 @@ def _pass_on(hear: Callable[[KafkaError], None] | None, error: KafkaError) -> No
         hear(error)
 
 
-def _view(metadata: Any) -> ClusterView:  # ClusterMetadata, whose attributes the library does not type
+def _view(metadata: Any) -> ClusterView:  # ClusterMetadata, whose attributes have no types in the library
     topics = {
         name: TopicView(
             name,
@@ -229,12 +229,12 @@ def _view(metadata: Any) -> ClusterView:  # ClusterMetadata, whose attributes th
 
 
 def connect_check(config: KafkaConfig, seconds: float = CONNECT_SECONDS) -> ClusterView:
-    """Make sure that Kafka answers us within *seconds*; blocks. Raises :exc:`~tickwire.errors.KafkaFailed`."""
+    """Make sure that Kafka answers within *seconds*; blocks. Raises :exc:`~tickwire.errors.KafkaFailed`."""
     return Cluster(config).view(seconds)
 
 
 def make(kind: Callable[[dict[str, Any]], _Client], settings: dict[str, Any]) -> _Client:
-    """Make a client of a *kind* of the library, which connects by itself.
+    """Make a client of the library, which connects in the background.
 
     Raises :exc:`~tickwire.errors.KafkaFailed` for settings that cannot be used.
     """
@@ -242,15 +242,15 @@ def make(kind: Callable[[dict[str, Any]], _Client], settings: dict[str, Any]) ->
         return kind(settings)
     except KafkaException as e:
         words, advice = said(e), "correct the KAFKA_* setting that it names"
-        if "ssl.key" in words and "PEM lib" in words:  # all that OpenSSL says of a password
+        if "ssl.key" in words and "PEM lib" in words:  # OpenSSL's message for a wrong or missing password
             advice = "a key that is encrypted needs its password in KAFKA_SSL_KEY_PASSWORD; else correct its file"
         raise KafkaFailed(f"The Kafka client cannot be set up ({words}): {advice}.") from e
 
 
 def find_offsets(consumer: Consumer, partitions: Sequence[tuple[str, int]], time_ms: int) -> dict[tuple[str, int], int]:
-    """The first offset in each partition of this age (Unix milliseconds) or younger; negative: nothing is that young.
+    """The first offset in each partition with a timestamp of at least *time_ms*; negative: there is none.
 
-    OFFSET_BEGINNING and OFFSET_END stand for themselves in this request (ListOffsets). Raises ``KafkaException``.
+    OFFSET_BEGINNING and OFFSET_END may be given as *time_ms* (ListOffsets). Raises ``KafkaException``.
     """
     if not partitions:
         return {}
@@ -260,9 +260,9 @@ def find_offsets(consumer: Consumer, partitions: Sequence[tuple[str, int]], time
 
 
 def find_ends(consumer: Consumer, partitions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
-    """The end of each partition, by its topic and number, for a consumer that reports ends.
+    """The end of each partition, by topic and number; *consumer* must report the ends of partitions.
 
-    Found by reading on from the end: what a broker answers about it can be short by a batch (Tansu). Raises
+    The end is found by reading up to it, because a broker's answer can be a batch too low (Tansu). Raises
     :exc:`~tickwire.errors.KafkaFailed`.
     """
     consumer.assign([TopicPartition(*at, OFFSET_END) for at in partitions])
@@ -288,9 +288,9 @@ def silent(topics: str = "") -> KafkaFailed:
 
 
 def ask(question: Callable[[float], list[TopicPartition]], seconds: float) -> list[TopicPartition]:
-    """Ask until there is an answer: a coordinator or a leader that has just moved says so, and nothing is wrong.
+    """Ask until there is an answer: errors such as a coordinator or leader that has just moved are retried.
 
-    *question* gets the seconds that are left. Raises ``KafkaException`` for an error that stays, of any partition.
+    *question* gets the remaining seconds. Raises ``KafkaException`` for a permanent error of any partition.
     """
     until = time.monotonic() + seconds
     while True:

@@ -1,7 +1,7 @@
-"""What the error codes of Kafka and of its client mean to us; no other module names a code.
+"""The error codes of Kafka and of its client by their meaning for us; no other module names a code.
 
 The brokers' codes: https://kafka.apache.org/protocol#protocol_error_codes. Names with an underscore are the client's
-own, public constants of the library in spite of that:
+own; they are public constants of the library all the same:
 https://github.com/confluentinc/librdkafka/blob/master/src/rdkafka.h.
 """
 # ruff: noqa: SLF001
@@ -22,24 +22,24 @@ REFUSED_LOGIN = KafkaError._AUTHENTICATION
 TLS_FAILED = KafkaError._SSL
 UNKNOWN_HOST = KafkaError._RESOLVE
 NO_ANSWER = KafkaError._TIMED_OUT
-HOPELESS = frozenset({REFUSED_LOGIN, TLS_FAILED, UNKNOWN_HOST})  # not by waiting, unlike a broker that is starting
+HOPELESS = frozenset({REFUSED_LOGIN, TLS_FAILED, UNKNOWN_HOST})  # waiting does not help
 CONNECTION = frozenset({UNREACHABLE, ALL_DOWN, REFUSED_LOGIN})
 
 # Topics and requests.
 MISSING = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION})
 EXISTS = KafkaError.TOPIC_ALREADY_EXISTS
-# A broker that does not know a request at all, in the ways in which that shows.
+# A broker that does not support a request; it may answer in several ways.
 UNSUPPORTED = frozenset({KafkaError.UNSUPPORTED_VERSION, KafkaError._UNSUPPORTED_FEATURE, NO_ANSWER})
 _FORBIDDEN = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED})
 TOPIC_DENIED = KafkaError.TOPIC_AUTHORIZATION_FAILED
-# What an idempotent producer hears that may write to no topic at all (KIP-679); of a fatal error there are words only.
+# An idempotent producer that may write to no topic at all (KIP-679); fatal errors have only a text.
 NOWHERE_ALLOWED = "Cluster authorization failed"
 DENIED = _FORBIDDEN | {KafkaError.GROUP_AUTHORIZATION_FAILED}
 
 # Reading.
 END_OF_PARTITION = KafkaError._PARTITION_EOF
 OFFSET_LOST = KafkaError._AUTO_OFFSET_RESET  # auto.offset.reset is "error"
-# librdkafka goes on by itself after these; after the last one the next poll joins the group again.
+# librdkafka recovers from these by itself; after the last one the next poll joins the group again.
 _PASSING = frozenset({ALL_DOWN, UNREACHABLE, UNKNOWN_HOST, NO_ANSWER, KafkaError._MAX_POLL_EXCEEDED})
 
 # Groups.
@@ -49,7 +49,7 @@ _MOMENTARY = frozenset(
         KafkaError.NOT_COORDINATOR,
         KafkaError.COORDINATOR_NOT_AVAILABLE,
         KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-        KafkaError.UNSTABLE_OFFSET_COMMIT,  # a transaction that commits offsets of the group is under way
+        KafkaError.UNSTABLE_OFFSET_COMMIT,  # a transaction that commits offsets of the group is in progress
         KafkaError.NOT_LEADER_FOR_PARTITION,
         KafkaError.LEADER_NOT_AVAILABLE,
         KafkaError.OFFSET_NOT_AVAILABLE,
@@ -57,8 +57,8 @@ _MOMENTARY = frozenset(
         KafkaError._WAIT_COORD,
     }
 )
-# The commit of one that is no member, or no more: https://cwiki.apache.org/confluence/display/KAFKA/KIP-345 for the
-# last of them.
+# The commit of a consumer that is not, or no longer, a member:
+# https://cwiki.apache.org/confluence/display/KAFKA/KIP-345 for the last of them.
 _NO_MEMBER = frozenset(
     {
         KafkaError.UNKNOWN_MEMBER_ID,
@@ -68,25 +68,25 @@ _NO_MEMBER = frozenset(
     }
 )
 PLACE_LOST = _NO_MEMBER | {KafkaError._ASSIGNMENT_LOST}
-# The group has members, which commit for it: only they may.
+# The group has members: only they may commit.
 GROUP_AT_WORK = _NO_MEMBER | {KafkaError.NON_EMPTY_GROUP, KafkaError.STALE_MEMBER_EPOCH, NO_SUCH_GROUP}
 _INSTANCE_TWICE = frozenset({KafkaError.FENCED_INSTANCE_ID, KafkaError.UNRELEASED_INSTANCE_ID})
 
 # Sending.
 NOT_REPORTED = KafkaError._MSG_TIMED_OUT
 NEVER_SENT = KafkaError._PURGE_QUEUE
-PURGED = frozenset({NEVER_SENT, KafkaError._PURGE_INFLIGHT})  # says nothing of what became of the record
+PURGED = frozenset({NEVER_SENT, KafkaError._PURGE_INFLIGHT})  # does not tell whether the record was stored
 RECORD_TOO_LARGE = KafkaError.MSG_SIZE_TOO_LARGE
-# The first by the topic's max.message.bytes, the second by its segment.bytes, which counts for the batch as well:
+# The first by the topic's max.message.bytes, the second by its segment.bytes, which also limits a batch:
 # https://kafka.apache.org/documentation/#topicconfigs
 TOO_LARGE = frozenset({RECORD_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
 RECORD_REFUSED = KafkaError.INVALID_RECORD
 TIME_REFUSED = KafkaError.INVALID_TIMESTAMP
-# The library's name for what was fine itself: https://cwiki.apache.org/confluence/display/KAFKA/KIP-467
+# The library's code for a valid record in a refused batch: https://cwiki.apache.org/confluence/display/KAFKA/KIP-467
 NEIGHBOUR_REFUSED = KafkaError._INVALID_DIFFERENT_RECORD
-# More than one record from the future is INVALID_RECORD, and with it a batch that has one is INVALID_TIMESTAMP.
+# A record from the future is reported as INVALID_TIMESTAMP; several in one batch as INVALID_RECORD.
 BATCH_REFUSED = TOO_LARGE | {RECORD_REFUSED, TIME_REFUSED, NEIGHBOUR_REFUSED}
-# Refusals that waiting does not change. A topic that is missing may be created again, so it is none of them.
+# Permanent refusals. A missing topic may be created again, so it is not among them.
 _REFUSED_FOR_GOOD = (
     _FORBIDDEN
     | TOO_LARGE
@@ -102,9 +102,9 @@ _REFUSED_FOR_GOOD = (
         KafkaError._INVALID_ARG,
     }
 )
-# The producer's place in its sequence is lost, so it is at its end, not the record. librdkafka calls only some of these
-# fatal, and would go on behind the hole after the others. UNKNOWN is of a broker that failed in a way it has no code
-# for, as when its disk is full: it may have stored the batch, and says nothing of the records.
+# The producer lost its place in its sequence: it must be replaced, and its records are fine. librdkafka calls only some
+# of these fatal, and would continue behind the hole after the others. UNKNOWN comes from a broker that failed for a
+# reason without a code, such as a full disk: it may or may not have stored the batch.
 _PRODUCER_LOST = frozenset(
     {
         KafkaError._FATAL,
@@ -118,7 +118,7 @@ _PRODUCER_LOST = frozenset(
         KafkaError._GAPLESS_GUARANTEE,
     }
 )
-# Of a lost producer these only say that it did not try again.
+# From a lost producer these mean only that it did not retry.
 WOULD_RETRY = frozenset(
     {
         UNREACHABLE,
@@ -144,12 +144,12 @@ _ADVICE = {
 
 
 def passes(error: KafkaError) -> bool:
-    """Whether a request may succeed a moment later."""
+    """Whether the same request may succeed a moment later."""
     return error.retriable() or error.code() in _MOMENTARY
 
 
 def producer_lost(error: KafkaError) -> bool:
-    """Whether this is the end of the producer that reports it."""
+    """Whether the producer that reports this must be replaced."""
     return error.fatal() or error.code() in _PRODUCER_LOST
 
 
@@ -159,12 +159,12 @@ def refused_for_good(error: KafkaError) -> bool:
 
 
 def advice(error: KafkaError) -> str:
-    """Say what to do about a request for a topic that Kafka refused, as the end of a sentence."""
+    """What to do about a refused request for a topic, as the end of a sentence."""
     return _ADVICE.get(error.code(), "correct what it names")
 
 
 def final_error(error: KafkaError, topic: str, partition: int | None, offset: int | None) -> KafkaFailed | None:
-    """The error to end with; None when the client goes on by itself, for the time being if the topic is missing."""
+    """The error to end with; None if the client recovers by itself, as it may from a missing topic."""
     code = error.code()
     if code == OFFSET_LOST:
         return OffsetLost(topic, -1 if partition is None else partition, -1 if offset is None else offset)
@@ -181,9 +181,9 @@ def gone(topic: str) -> KafkaFailed:
 
 
 def for_good(error: KafkaError, topic: str = "") -> KafkaFailed:
-    """Name an error after which reading cannot go on."""
+    """The error to raise when reading cannot go on."""
     where = f" {topic}" if topic else ""
-    # Of a fatal error the library hands over the text, not the code that was its cause.
+    # For a fatal error the library gives only the text of its cause, not the code.
     if error.code() in _INSTANCE_TWICE or (error.code() == KafkaError._FATAL and "group.instance.id" in error.str()):
         return KafkaFailed(
             f"Another consumer of the group has the same KAFKA_GROUP_INSTANCE_ID ({error.name()}: {error.str()}): "
@@ -194,6 +194,6 @@ def for_good(error: KafkaError, topic: str = "") -> KafkaFailed:
 
 
 def log_client_error(error: KafkaError) -> None:
-    """Log what the client reports about its connections; it goes on by itself. Meant as ``error_cb``."""
+    """Log an error of the client's connections, from which it recovers by itself. For ``error_cb``."""
     metrics.CONSUMER_ERRORS.labels("").inc()
     logger.warning("consumer.client_error code=%s error=%r", error.name(), error.str())

@@ -1,15 +1,15 @@
-"""What a client says about its connections, once each: it says the same many times a second while it is in trouble."""
+"""A client's connection errors, each reported once: in an outage the client repeats them many times a second."""
 
 from confluent_kafka import KafkaError
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka.causes import said, without_secrets
 
-_MOST = 100  # different ones that are remembered
+_MOST = 100  # different messages that are remembered
 
 
 class Complaints:
-    """Those since the client was last well."""
+    """The messages since the client last worked."""
 
     def __init__(self, config: KafkaConfig) -> None:
         self._config = config
@@ -17,7 +17,7 @@ class Complaints:
         self.last = ""
 
     def new(self, error: KafkaError) -> str | None:
-        """The words, without secrets, where they were not heard yet."""
+        """The message without secrets, or None if it came before."""
         words = without_secrets(said(error), self._config)
         self.last = words
         if words in self._heard or len(self._heard) >= _MOST:
@@ -26,6 +26,6 @@ class Complaints:
         return words
 
     def clear(self) -> None:
-        """All is well again."""
+        """Forget all messages, because the client works again."""
         self._heard.clear()
         self.last = ""

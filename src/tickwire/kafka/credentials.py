@@ -1,4 +1,4 @@
-"""What a client was made with, and whether its files hold something else by now: they are renewed while it runs."""
+"""The credentials of a client, and whether their files have changed since: files are renewed in place."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ _READ_WHEN_MADE = ("ssl_ca_location", "ssl_certificate_location", "ssl_key_locat
 
 
 class Credentials:
-    """Those of one client, as they are when this is made."""
+    """The credentials of one client, as they are when this object is made."""
 
     def __init__(self, config: KafkaConfig) -> None:
         self._config = config
@@ -24,7 +24,7 @@ class Credentials:
 
     @property
     def changed(self) -> bool:
-        """Whether a client that is made now has others; looks at the files at most once a second."""
+        """Whether a client made now would have other credentials; reads the files at most once a second."""
         now = time.monotonic()
         if now < self._look_at:
             return False
@@ -32,13 +32,13 @@ class Credentials:
         return _state(self._config) != self._has
 
     async def change(self, seconds: float) -> None:
-        """Wait until they have changed, for so many seconds at most."""
+        """Wait at most *seconds* for a change."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self.changed:  # noqa: ASYNC110 - files may be renewed
             await asyncio.sleep(min(left, _EVERY_S))
 
     def login(self) -> tuple[str, str] | None:
-        """The user and password that a client has to be told of; None where others have not changed."""
+        """The new user and password to hand to the client; None if they have not changed."""
         fresh = _state(self._config)
         user, password = fresh[:2]
         if fresh[:2] == self._has[:2] or not isinstance(user, str) or not isinstance(password, SecretStr):
@@ -55,7 +55,7 @@ def _state(config: KafkaConfig) -> tuple[object, ...]:
 
 
 def _stamp(path: Path | None) -> object:
-    """What is another one when a file is another one; Kubernetes and cert-manager change what links point to."""
+    """Identifies a file's content; follows links, because Kubernetes and cert-manager change their targets."""
     if path is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""How a client logs in and whom it trusts: the properties of librdkafka for the settings.
+"""The librdkafka properties for how a client logs in and whom it trusts.
 
 https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 """
@@ -39,9 +39,9 @@ _SIGNED = "urn:ietf:params:oauth:grant-type:jwt-bearer"  # RFC 7523
 
 
 def login_properties(config: SecuritySettings) -> dict[str, Any]:
-    """What is set, as librdkafka wants it; files are read by it when a client is made.
+    """The properties for the settings that are set; librdkafka reads files when a client is made.
 
-    Raises :exc:`~tickwire.errors.KafkaFailed` where a function of the user's gives no token.
+    Raises :exc:`~tickwire.errors.KafkaFailed` if the user's function gives no token.
     """
     found: dict[str, Any] = {}
     for name, setting in _PROPERTIES.items():
@@ -49,7 +49,7 @@ def login_properties(config: SecuritySettings) -> dict[str, Any]:
         if value is not None:
             found[name] = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
     if config.sasl_oauth_callback is not None:
-        found.pop("sasl.oauthbearer.extensions", None)  # for librdkafka's own tokens alone
+        found.pop("sasl.oauthbearer.extensions", None)  # only for tokens that librdkafka fetches itself
         hook = token_hook(
             config.sasl_oauth_callback, config.sasl_oauth_config or "", config.sasl_oauth_extensions or ""
         )
@@ -59,7 +59,7 @@ def login_properties(config: SecuritySettings) -> dict[str, Any]:
         found["sasl.oauthbearer.method"] = "oidc"
         if config.sasl_oauth_assertion_location or config.sasl_oauth_assertion_key_location:
             found["sasl.oauthbearer.grant.type"] = _SIGNED
-        # The library inside confluent-kafka's wheel looks where Red Hat keeps them, and nowhere else.
+        # The library in confluent-kafka's wheel looks only where Red Hat keeps them.
         if trusted := config.sasl_oauth_ca_location or system_certificates():
             found["https.ca.location"] = str(trusted)
     return found

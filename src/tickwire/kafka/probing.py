@@ -1,4 +1,4 @@
-"""What listens at an address, asked with the standard library: librdkafka has one sentence for many causes."""
+"""Finds out what listens at an address, with the standard library: librdkafka has one message for many causes."""
 
 import re
 import socket
@@ -15,15 +15,15 @@ _NAME = b"tickwire"
 _SASL_HANDSHAKE = 17  # https://kafka.apache.org/protocol#The_Messages_SaslHandshake, version 1
 _NO_SASL_HERE = 34  # ILLEGAL_SASL_STATE
 _LONGEST = 10_000
-# Two times behind each other, as in RFC 5280, section 4.1: of a certificate its begin and its end.
+# Two consecutive times, as in RFC 5280, section 4.1: the begin and end of a certificate's validity.
 _VALIDITY = re.compile(rb"\x30[\x1e\x20\x22](?:\x17\x0d\d{12}|\x18\x0f\d{14})Z(?:\x17\x0d(\d{12})|\x18\x0f(\d{14}))Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What answers: whether it speaks TLS, and the mechanisms of its log-in.
+    """What listens at an address: whether it speaks TLS, and its SASL mechanisms.
 
-    ``mechanisms`` is empty where nobody logs in, None where that was not said: behind TLS that wants a certificate.
+    ``mechanisms`` is empty if there is no log-in, None if unknown, as behind TLS that requires a client certificate.
     """
 
     tls: bool
@@ -31,9 +31,9 @@ class Door:
 
 
 def look(address: str, seconds: float, *, tls: bool, mechanism: str | None) -> Door | None:
-    """Knock at ``host:port`` with or without *tls*, and ask for *mechanism*; None where nothing sensible answers."""
+    """Connect to ``host:port`` with or without *tls* and ask for *mechanism*; None if no sensible answer comes."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing is told to it but a mechanism's name
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # we send nothing but a mechanism's name
     host = host_of(address)
     try:
         with _connected(address, seconds) as plain:
@@ -50,7 +50,7 @@ def look(address: str, seconds: float, *, tls: bool, mechanism: str | None) -> D
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What TLS makes of a broker's certificate: ``trouble`` is OpenSSL's words and ``code`` its number, 0 if fine."""
+    """The verdict on a broker's certificate: ``trouble`` is OpenSSL's message, ``code`` its number, 0 if valid."""
 
     code: int
     trouble: str
@@ -58,7 +58,7 @@ class Trust:
 
 
 def trust(address: str, config: SecuritySettings, seconds: float) -> Trust | None:
-    """Verify the certificate at ``host:port`` as *config* says; None where there is no TLS, or no answer."""
+    """Verify the certificate at ``host:port`` as *config* says; None if there is no TLS or no answer."""
     try:
         context = context_of(config.ssl_ca_location, config.ssl_ca_pem)
         with _connected(address, seconds) as plain, context.wrap_socket(plain, server_hostname=host_of(address)) as s:
@@ -70,24 +70,24 @@ def trust(address: str, config: SecuritySettings, seconds: float) -> Trust | Non
 
 
 def context_of(location: Path | None, text: str | None = None) -> ssl.SSLContext:
-    """What trusts the certificates at a place, or those in a text; the system's where there is neither."""
+    """A TLS context that trusts the certificates in a file or folder, or in a text, or else the system's."""
     folder = location is not None and location.is_dir()
     given = None if location is None else str(location)
     context = ssl.create_default_context(
         cafile=None if folder else given, capath=given if folder else None, cadata=text
     )
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # of Python 3.13, and not of librdkafka
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # the default since Python 3.13, but not checked by librdkafka
     return context
 
 
 def system_certificates() -> str | None:
-    """Where this system keeps the certificates that it trusts, as Python finds them."""
+    """Where this system keeps its trusted certificates, according to Python."""
     paths = ssl.get_default_verify_paths()
     return paths.cafile or paths.capath
 
 
 def ending(certificate: bytes) -> datetime | None:
-    """When a certificate (DER) ends; None where that is not found."""
+    """When a certificate (DER) expires; None if that cannot be read."""
     found = _VALIDITY.search(certificate)
     if found is None:
         return None
@@ -97,7 +97,7 @@ def ending(certificate: bytes) -> datetime | None:
 
 
 def client_ending(config: SecuritySettings) -> datetime | None:
-    """When our own certificate ends."""
+    """When our own certificate expires."""
     text = config.ssl_certificate_pem
     try:
         if config.ssl_certificate_location is not None:
@@ -121,12 +121,12 @@ def _connected(address: str, seconds: float) -> socket.socket:
 def _said(question: Callable[[], tuple[str, ...] | None]) -> tuple[str, ...] | None:
     try:
         return question()
-    except OSError:  # TLS 1.3 tells of a certificate that is wanted when something is read
+    except OSError:  # TLS 1.3 reports a missing client certificate on the first read
         return None
 
 
 def _mechanisms(connection: socket.socket, mechanism: str | None) -> tuple[str, ...] | None:
-    """Ask for the mechanisms of the log-in; None where no Kafka answers."""
+    """Ask for the SASL mechanisms; None if no Kafka answers."""
     wanted = (mechanism or "NONE").encode()
     request = struct.pack(">hhih", _SASL_HANDSHAKE, 1, 1, len(_NAME)) + _NAME + struct.pack(">h", len(wanted)) + wanted
     connection.sendall(struct.pack(">i", len(request)) + request)

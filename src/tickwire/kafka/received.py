@@ -1,4 +1,4 @@
-"""One record as a handler gets it."""
+"""A record as handlers get it."""
 
 from operator import methodcaller
 from typing import Any, Self
@@ -14,8 +14,9 @@ from tickwire.records.codec import read_event
 from tickwire.records.formats import Headers, ValueReader
 from tickwire.registry.client import Registry
 
-# Not message.headers(): for a name that is no text, confluent-kafka 2.16.1 returns None with an exception set; a call
-# that the interpreter has specialized does not look, and the exception comes out of some later call. This one looks.
+# Not message.headers(): for a header name that is not UTF-8, confluent-kafka 2.16.1 returns None with an exception set.
+# A call that the interpreter has specialized does not notice, and the exception surfaces in some later call. This way
+# of calling notices.
 _headers = methodcaller("headers")
 
 
@@ -25,9 +26,9 @@ _json_reader = ValueReader()
 
 
 def value_reader(config: KafkaConfig) -> ValueReader:
-    """What reads the values of records: of every format, where the settings name a schema registry.
+    """A reader of values, of every format if the settings name a schema registry.
 
-    Raises :exc:`~tickwire.errors.UsageError` for settings of the registry that cannot be used.
+    Raises :exc:`~tickwire.errors.UsageError` for unusable settings of the registry.
     """
     return _json_reader if config.schema_registry_url is None else ValueReader(Registry(config).writer_schema)
 
@@ -41,14 +42,14 @@ class ReceivedRecord(Struct, gc=False):
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
-    timestamp_ms: int | None = None  # Unix milliseconds; None: the record has no time
+    timestamp_ms: int | None = None  # Unix milliseconds; None: the record has no timestamp
     unreadable: str | None = None  # why its headers cannot be read; they are empty then
     _reader: ValueReader = _json_reader
     _event: MarketEvent | None = None
 
     @classmethod
     def from_message(cls, message: Any, reader: ValueReader = _json_reader) -> Self:
-        """Take over a ``confluent_kafka.Message`` that is no error, whose declared types allow for one."""
+        """Make one of a ``confluent_kafka.Message`` that is no error; the library's types would allow an error here."""
         kind, timestamp = message.timestamp()
         headers, unreadable = (), None
         try:
@@ -68,7 +69,7 @@ class ReceivedRecord(Struct, gc=False):
         )
 
     def prepare(self) -> None:
-        """Have the schema of the value, so that :attr:`event` asks nobody.
+        """Fetch the schema of the value, so that :attr:`event` asks no registry.
 
         Raises :exc:`~tickwire.registry_errors.RegistryFailed`.
         """
@@ -78,19 +79,19 @@ class ReceivedRecord(Struct, gc=False):
     def event(self) -> MarketEvent:
         """The market event.
 
-        Raises :exc:`~tickwire.errors.RecordRejected` when the bytes are none, and
-        :exc:`~tickwire.registry_errors.RegistryFailed` when the schema registry does not say what they are.
+        Raises :exc:`~tickwire.errors.RecordRejected` if the value is no event, and
+        :exc:`~tickwire.registry_errors.RegistryFailed` if the schema registry does not give its schema.
         """
         if self._event is None:
             self._event = read_event(self.key, self.value, self.headers, self._reader)
         return self._event
 
     def json_text(self) -> bytes | None:
-        """The value as JSON text: as it is, or decoded; None: it is neither, or the schema registry does not say."""
+        """The value as JSON text: as stored, or decoded; None if it is neither, or its schema cannot be had."""
         value = self.value or b""
         try:
             _check_json(value)
-            value.decode()  # the decoder skips some strings
+            value.decode()  # the JSON decoder does not check all strings for UTF-8
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             try:
                 return _encode(self._reader.decode(value, self.headers)) if value else None
@@ -100,15 +101,15 @@ class ReceivedRecord(Struct, gc=False):
 
 
 def why_unreadable(error: Exception) -> str:
-    """Say why headers cannot be read. confluent-kafka 2.16.1 raises SystemError; its cause says more."""
+    """Say why headers cannot be read: confluent-kafka 2.16.1 raises SystemError, whose cause says more."""
     return f"its headers cannot be read: {error.__cause__ or error}"
 
 
 @compiled
 def receive(messages: list[Any], at: int, reader: ValueReader) -> list[ReceivedRecord]:
-    """Take messages of one partition out of their places from *at* on, up to an error or one of another partition.
+    """Take messages from the list, from *at* on, up to an error or a message of another partition.
 
-    Headers that are equal may be one object.
+    Records with equal headers may share one object.
     """
     records: list[ReceivedRecord] = []
     place = None

@@ -1,4 +1,4 @@
-"""Times that a user writes."""
+"""Parses times that users write."""
 
 from datetime import UTC, datetime
 

@@ -1,7 +1,7 @@
-"""Tokens from a function of the user's, as ``module:function``: for log-ins that no token endpoint stands for.
+"""OAUTHBEARER tokens from the user's function, named as ``module:function``, instead of from a token endpoint.
 
-It is called with KAFKA_SASL_OAUTH_CONFIG and returns what the client library's ``oauth_cb`` does: the token, when it
-ends (seconds since 1970; milliseconds are known by their size), and if need be the principal and extensions
+It is called with KAFKA_SASL_OAUTH_CONFIG and returns what the client library's ``oauth_cb`` returns: the token, when it
+expires (seconds since 1970; milliseconds are recognized by their size), and optionally the principal and extensions
 (https://docs.confluent.io/platform/current/clients/confluent-kafka-python/html/index.html).
 """
 
@@ -16,18 +16,18 @@ from tickwire.named import named
 logger = logging.getLogger(__name__)
 
 _SETTING = "KAFKA_SASL_OAUTH_CALLBACK"
-_MILLISECONDS = 1e11  # of seconds it would be the year 5138
+_MILLISECONDS = 1e11  # as seconds this is the year 5138
 _LEAST_LIFE_S = 10.0
 
 
-@functools.cache  # the clients of a process share their token: making one waits for it, perhaps on the event loop
+@functools.cache  # the clients of a process share a token: making a client waits for one, perhaps on the event loop
 def token_hook(name: str, argument: str, extensions: str) -> "TokenHook":
-    """The one of these settings. Raises :exc:`~tickwire.errors.UsageError` where there is no such function."""
+    """The hook for these settings. Raises :exc:`~tickwire.errors.UsageError` if there is no such function."""
     return TokenHook(name, argument, extensions)
 
 
 class TokenHook:
-    """Calls the function when a token is wanted and the last one is near its end; is itself an ``oauth_cb``."""
+    """An ``oauth_cb`` that calls the user's function when the last token is close to its expiry."""
 
     def __init__(self, name: str, argument: str, extensions: str) -> None:
         self._name, self._argument = name, argument
@@ -41,16 +41,16 @@ class TokenHook:
         self._renew_at = 0.0
 
     def prepare(self) -> None:
-        """Have a token, so that a client gets it at once. Raises :exc:`~tickwire.errors.KafkaFailed`."""
+        """Fetch a token, so that a new client gets it at once. Raises :exc:`~tickwire.errors.KafkaFailed`."""
         self("")
 
     def __call__(self, _config: str) -> tuple[str, float, str, dict[str, str]]:
-        """Give the library a token; in any thread."""
+        """Give the library a token; may be called in any thread."""
         with self._lock:
             now = time.time()
             if self._token is None or now >= self._renew_at:
                 self._token = token = self._call(now)
-                self._renew_at = now + 0.75 * (token[1] - now)  # librdkafka asks for another one at 80 %
+                self._renew_at = now + 0.75 * (token[1] - now)  # librdkafka asks for a new one at 80 %
             return self._token
 
     def _call(self, now: float) -> tuple[str, float, str, dict[str, str]]:
