@@ -1,1 +1,1 @@
-"""Records on their way to Kafka: sending, accounting, what does not fit, what waits on disk, what Kafka refuses."""
+"""Publishing: sending records, accounting for them, full queues, outages, and records that Kafka refuses."""

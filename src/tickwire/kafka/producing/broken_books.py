@@ -1,4 +1,4 @@
-"""Books of which a record was lost: nothing follows but a new start, which is asked for when there is room for it."""
+"""Books that lost a record: nothing more of them is published until they start again, which is requested here."""
 
 import logging
 from collections.abc import Callable
@@ -14,15 +14,15 @@ from tickwire.records.codec import Record
 
 logger = logging.getLogger(__name__)
 
-# Least time between two starts of a book because of us: each costs the exchange a snapshot. Twice as long after each
-# record that Kafka would not have, up to the longest.
+# Minimum time between two requested starts of a book, because each costs the exchange a snapshot. It doubles with each
+# record that Kafka refuses, up to the longest.
 _RESTART_S = 10.0
 _LONGEST_RESTART_S = 600.0
-_CALM_S = 1200.0  # without one, after which the next one is the first again
+_CALM_S = 1200.0  # without a refusal, then the next one counts as the first
 
 
 class BrokenBooks:
-    """Those that the feed has not been asked to start again. Times are seconds of one clock that does not go back."""
+    """The books whose restart has not been requested yet. Times are seconds of a monotonic clock."""
 
     def __init__(self) -> None:
         self._broken: dict[Lane, None] = {}
@@ -32,7 +32,7 @@ class BrokenBooks:
         return bool(self._broken)
 
     def refused(self, entry: InFlight, error: KafkaError, now: float) -> None:
-        """Count a record that can never be sent; the others go on."""
+        """Count a record that can never be stored, and break its book."""
         lane, record = entry.lane, entry.record
         entry.stream.failed += 1
         code = error.code()
@@ -51,9 +51,9 @@ class BrokenBooks:
         self.add(lane)
 
     def dropped(self, entry: InFlight) -> None:
-        """Drop what was behind a lost record of its book. Where nothing is on its way to mend it, it begins again.
+        """Drop a record behind a lost record of its book. Unless a snapshot is already queued, the book starts again.
 
-        Where another producer has the book, readers have what replaces it.
+        If another producer has the book now, the record counts as conflated: readers have newer ones.
         """
         if entry.lane.gone:
             entry.stream.conflated += 1
@@ -63,7 +63,7 @@ class BrokenBooks:
             self.add(entry.lane)
 
     def lose(self, lane: Lane, record: Record) -> None:
-        """Drop the newest record of a lane."""
+        """Drop the newest record of a lane, and break its book."""
         lane.stream.dropped += 1
         if record.action == "invalid":
             lane.owed = record
@@ -72,7 +72,7 @@ class BrokenBooks:
             self._broken[lane] = None
 
     def add(self, lane: Lane) -> None:
-        """Let nothing of a book follow what was lost on the way to Kafka, on disk or new, until it is whole again."""
+        """Break a book that lost a record on the way to Kafka: no record follows until its next snapshot."""
         if lane.is_book:
             lane.broken = lane.hole = True
             lane.mending = False
@@ -80,9 +80,9 @@ class BrokenBooks:
 
     @staticmethod
     def owed(lane: Lane, record: Record) -> Record | None:
-        """What is said before *record* of a broken book: ahead of a snapshot, that the epoch before it is invalid.
+        """The record to publish before *record* of a broken book: a lost ``invalid`` before a snapshot, else None.
 
-        It is said again, as one more event, because it was counted as dropped.
+        It counts as one more event, because it was counted as dropped before.
         """
         if record.action != "snapshot" or lane.owed is None:
             return None
@@ -91,14 +91,14 @@ class BrokenBooks:
         return owed
 
     def passes(self, lane: Lane, record: Record) -> Record | None:
-        """What may follow now that a book is broken: an invalidation, and the snapshot that makes it whole; else None.
+        """What to publish for *record* of a broken book: an ``invalid`` or the snapshot that mends it; else None.
 
-        The rest is counted. An invalidation of an epoch that readers never heard of is the one that they wait for
-        instead, if they do.
+        Everything else is counted as dropped. An ``invalid`` of an epoch that readers never saw is replaced by the lost
+        ``invalid`` of the epoch before, if there is one.
         """
         if record.action == "snapshot":
             if lane.refused_bytes and len(record.value) >= lane.refused_bytes:
-                lane.stream.failed += 1  # as the one before it did, at the cost of a producer
+                lane.stream.failed += 1  # it is no smaller than one that was refused, and trying costs a producer
                 return None
             lane.broken = False
             lane.mending = lane.hole
@@ -114,19 +114,19 @@ class BrokenBooks:
 
     @staticmethod
     def began(lane: Lane, value: bytes, *, first: bool) -> None:
-        """Take note of the *first* snapshot of an epoch, which is on its way unless the book is broken.
+        """Note a snapshot; the *first* one of an epoch starts it for readers, unless the book is broken.
 
-        Where that one was lost, readers begin with the next one that is not.
+        If that one was lost, the epoch starts for readers with the next snapshot that is not.
         """
         if not first and not lane.unstarted:
             return
         lane.unstarted, lane.start = lane.broken, hash(value)
 
     def due(self, now: float, has_room: Callable[[Lane], bool]) -> list[Lane]:
-        """The books to ask for now: those that were not asked for lately, and have room for their snapshots."""
+        """The books to restart now: those not restarted lately that have room for their snapshots."""
         found = [lane for lane in self._broken if lane.restart_at <= now and has_room(lane)]
         for lane in found:
             del self._broken[lane]
-            lane.refused_bytes = 0  # one more may be tried
+            lane.refused_bytes = 0  # a snapshot of any size may be tried again
             lane.restart_at = now + min(_RESTART_S * 2 ** max(0, lane.refused_times - 1), _LONGEST_RESTART_S)
         return found

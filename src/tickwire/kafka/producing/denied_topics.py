@@ -1,4 +1,4 @@
-"""Topics that Kafka does not let us write to now: what was on its way to them is held until it does again."""
+"""Topics that we may not write to now: their records are held until the right is back."""
 
 import asyncio
 import logging
@@ -11,14 +11,14 @@ logger = logging.getLogger(__name__)
 
 
 class DeniedTopics:
-    """A right may be given back, so its lack is an outage of that topic; *told* is called with each when it begins."""
+    """A missing right may come back, so it is an outage of that topic; *told* is called when one begins."""
 
     def __init__(self, told: Callable[[str], None]) -> None:
         self._told = told
         self.topics: set[str] = set()
         self.held: list[InFlight] = []
-        self.some = asyncio.Event()  # whether there are any
-        self.everywhere = False  # no producer can begin, because this user may write to nothing
+        self.some = asyncio.Event()  # set while there are any
+        self.everywhere = False  # this user may write to no topic, so no producer can start
 
     def __bool__(self) -> bool:
         return bool(self.topics)
@@ -27,7 +27,7 @@ class DeniedTopics:
         return topic in self.topics
 
     def add(self, topic: str, cause: str) -> None:
-        """Let the records of *topic* wait from now on."""
+        """Hold the records of *topic* from now on."""
         if topic not in self.topics:
             self.topics.add(topic)
             self.some.set()
@@ -35,13 +35,13 @@ class DeniedTopics:
             self._told(topic)
 
     def add_all(self, topics: Collection[str], cause: str) -> None:
-        """Let the records of all *topics* wait: Kafka says that nothing may be written."""
+        """Hold the records of all *topics*: Kafka says that this user may write to none."""
         for topic in topics:
             self.add(topic, cause)
         self.everywhere = bool(self.topics)
 
     def take(self, entries: Iterable[InFlight], head: int) -> tuple[deque[InFlight], int]:
-        """Hold those of *entries* that have to wait; return the others, and how many of the first *head* are left."""
+        """Hold the *entries* of denied topics; return the others, and how many of the first *head* are among them."""
         others: deque[InFlight] = deque()
         left = head
         for number, entry in enumerate(entries):
@@ -53,7 +53,7 @@ class DeniedTopics:
         return others, left
 
     def allow(self, topic: str) -> list[InFlight]:
-        """Let *topic* be written to again; return what was held for it, the oldest first."""
+        """Stop holding records of *topic*; return those that were held, the oldest first."""
         logger.warning("publisher.allowed topic=%s", topic)
         self.topics.discard(topic)
         if not self.topics:

@@ -1,4 +1,4 @@
-"""When a disk that was full has room again: asked of the disk itself, so that quotas count and nobody waits long."""
+"""Finds out when a full disk has room again, by asking the disk itself, so that quotas count too."""
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -7,13 +7,14 @@ from pathlib import Path
 from tickwire.kafka.spill import has_room
 
 _EVERY_S = 1.0
-# Room that ends at once would have every book begin again and again: each time soon after, twice as much is wanted.
+# A little room would fill at once and restart every book again: if the disk fills soon after, twice as much is
+# required.
 _LEAST_BYTES, _MOST_BYTES = 1 << 19, 1 << 26
 _SOON_S = 60.0
 
 
 class DiskRoom:
-    """Whether the disk is full, as far as is known. Times are seconds of *clock*; *disk* runs what waits for it."""
+    """Whether the disk is full, as far as known. Times are seconds of *clock*; *disk* runs blocking calls."""
 
     def __init__(self, clock: Callable[[], float], disk: Executor) -> None:
         self._clock, self._disk = clock, disk
@@ -23,7 +24,7 @@ class DiskRoom:
         self._look_at, self._found_at = 0.0, float("-inf")
 
     def filled(self) -> None:
-        """Take note that the disk did not take a record."""
+        """Note that the disk did not take a record."""
         now = self._clock()
         if not self.full:
             soon = now - self._found_at < _SOON_S
@@ -31,7 +32,7 @@ class DiskRoom:
         self.full, self._look_at = True, now + _EVERY_S
 
     def look(self, folder: Path) -> None:
-        """Have the disk asked for room in *folder* when it is time, and take note of the answer; waits for nothing."""
+        """When due, have the executor check the room in *folder*, and note its answer; never blocks."""
         if not self.full:
             return
         if self._asked is None:

@@ -1,4 +1,4 @@
-"""What a publisher asks of the feeds that call it, and what stands there where no feed is."""
+"""What a publisher asks of the feeds that use it."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -7,16 +7,16 @@ from tickwire.errors import TickwireError
 
 
 class Flow(Protocol):
-    """What the publisher asks of the feed that calls it, always on the event loop."""
+    """What the publisher calls of each feed that uses it, always on the event loop."""
 
     def pause(self) -> None:
         """Stop reading sockets: there is no room for more."""
 
     def resume(self) -> None:
-        """Read again."""
+        """Read sockets again."""
 
     def restart(self, exchange_symbol: str, reason: str) -> None:
-        """Declare this book invalid and start it again.
+        """Declare this book ``invalid`` and start it again.
 
         *reason* is ``overflow``: one of its records could not be stored; or ``moved``: partitions were added.
         """
@@ -26,7 +26,7 @@ class Flow(Protocol):
 
 
 class Flows:
-    """The feeds that share a publisher. They wait together, and what ends it ends them all."""
+    """The feeds that share a publisher. They pause together, and an error of the publisher ends them all."""
 
     def __init__(self) -> None:
         self.error: TickwireError | None = None  # why nothing can be published any more
@@ -34,9 +34,9 @@ class Flows:
         self._paused = False
 
     def join(self, exchange: str, flow: Flow, export: Callable[[], None] = lambda: None) -> None:
-        """Ask *flow* too from now on; its books are those of *exchange*.
+        """Add *flow*, a feed of *exchange*.
 
-        *export* brings metrics up to date that are to agree with the publisher's whenever they are read.
+        *export* updates metrics that must agree with the publisher's in every scrape.
         """
         self._joined[flow] = exchange, export
         if self._paused:
@@ -45,7 +45,7 @@ class Flows:
             flow.failed(self.error)
 
     def leave(self, flow: Flow) -> None:
-        """Ask it no more."""
+        """Remove *flow*."""
         del self._joined[flow]
 
     def pause(self) -> None:

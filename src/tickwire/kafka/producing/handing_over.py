@@ -1,4 +1,4 @@
-"""What of a publisher is asked and told when what it publishes goes over to another producer, or comes from one."""
+"""What a member of a group asks and tells its publisher when symbols move to another member or come from one."""
 
 from collections.abc import Callable, Iterable
 
@@ -7,11 +7,11 @@ from tickwire.kafka.producing.ledger import Ledger
 from tickwire.kafka.producing.outage_buffer import OutageBuffer
 from tickwire.kafka.producing.outage_watch import OutageWatch
 
-KeyOf = Callable[[bytes], bool]  # whether a record's key, such as ``binance|BTC-USDT``, is of what is handed over
+KeyOf = Callable[[bytes], bool]  # whether a record's key, such as ``binance|BTC-USDT``, is among the symbols that move
 
 
 class HandingOver:
-    """Called on the publisher's event loop."""
+    """For one publisher; call it on that publisher's event loop."""
 
     def __init__(
         self,
@@ -24,34 +24,34 @@ class HandingOver:
 
     @property
     def outage(self) -> bool:
-        """Whether Kafka acknowledges nothing now, though there is something to acknowledge."""
+        """Whether Kafka acknowledges nothing now although records wait."""
         return self._watch.outage
 
     @property
     def recovering(self) -> bool:
-        """Whether records that an earlier run left on disk have not all been sent."""
+        """Whether records that an earlier run left on disk still wait."""
         return self._buffer.recovering
 
     def settled(self, of: KeyOf) -> bool:
-        """Whether Kafka has acknowledged all records of these keys so far."""
+        """Whether Kafka has acknowledged all records of these keys."""
         return not len(self._buffer) and not any(of(entry.record.key) for entry in self._in_memory())
 
     def overtaken(self, of: KeyOf) -> None:
-        """Send no record of these books any more: another producer has begun them anew.
+        """Stop sending records of these books: another producer has started them anew.
 
-        What waits of them counts as conflated: readers have newer ones.
+        Those that wait count as conflated: readers have newer ones.
         """
         for lane in self._ledger.lanes(of):
             if lane.is_book:
-                lane.gone = lane.broken = True  # the next one is a new start, as after any hole
+                lane.gone = lane.broken = True  # only a new snapshot may follow, as after any hole
                 lane.owed = None
 
     def given_away(self, of: KeyOf) -> None:
-        """Let nothing of these take the short way: what is still read of them is not to be sent."""
+        """Keep these off the short way: frames that still arrive for them must not be sent."""
         for lane in self._ledger.lanes(of):
             lane.broken = True
 
     def taken_back(self, of: KeyOf) -> None:
-        """Send them again, books from their next snapshot on."""
+        """Send these again, books from their next snapshot on."""
         for lane in self._ledger.lanes(of):
             lane.gone, lane.broken = False, lane.broken and lane.is_book

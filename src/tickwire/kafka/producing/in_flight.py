@@ -1,6 +1,6 @@
 """Records on their way to Kafka; ``native/in_flight.c`` is the compiled form.
 
-An :class:`InFlight` is one record from when the producer takes it until its report, and what it calls then.
+An :class:`InFlight` is one record from the call of the producer to its delivery report, and takes that report.
 """
 
 import sys
@@ -13,18 +13,18 @@ from tickwire.compiled import compiled
 from tickwire.events.types import Action, MarketEvent, Micros
 from tickwire.records.codec import Record, RecordWriter
 
-# The lane, its stream, what is the same for all its records (exchange, topic, key, headers, kind, exchange symbol), and
-# whether they are a book's.
-Recode: TypeAlias = Callable[[bytes], bytes] | None  # makes the value of its JSON text; None: it is that text
+# The lane, its stream, the fields that all its records share (exchange, topic, key, headers, kind, exchange symbol),
+# whether it is a book's, and its recode.
+Recode: TypeAlias = Callable[[bytes], bytes] | None  # turns JSON text into a value; None: the text is the value
 RecordRoute: TypeAlias = tuple[Any, Any, str, str, bytes, list[tuple[str, bytes]], str, str, bool, Recode]
 
 SERVE_EVERY = 256  # events
-IN_MEMORY = -1  # the place of a record that is not on disk
+IN_MEMORY = -1  # place of a record that is not on disk
 
 
 @compiled
 class Counts:
-    """What became of some records. ``spilled`` wait on disk and leave that column when Kafka acknowledges them."""
+    """Outcomes of records. ``spilled`` ones wait on disk and leave this count when Kafka acknowledges them."""
 
     __slots__ = ("acknowledged", "conflated", "dropped", "events", "failed", "spilled")
 
@@ -34,19 +34,19 @@ class Counts:
 
 @compiled
 class InFlight:
-    """A record on its way: who counts it, its lane, itself, and its number on disk or :data:`IN_MEMORY`."""
+    """A record in flight: the stream that counts it, its lane, the record, its number on disk or :data:`IN_MEMORY`."""
 
     __slots__ = ("flights", "lane", "place", "record", "stream")
 
     def __init__(self, stream: Any, lane: Any, record: Record, place: int = IN_MEMORY) -> None:
         self.stream, self.lane, self.record, self.place = stream, lane, record, place
-        self.flights: InFlightTable | None = None  # where it is on its way
+        self.flights: InFlightTable | None = None  # the table that holds it while it is in flight
 
     def __call__(self, error: KafkaError | None, message: Message) -> None:
-        """Take the producer's report."""
+        """Take the delivery report."""
         flights = self.flights
         if flights is None:
-            return  # was taken back: what became of it is not ours any more
+            return  # it was taken back, and is counted elsewhere
         if error is not None:
             flights.failed(self, error)
             return
@@ -59,12 +59,13 @@ class InFlight:
 
 @compiled
 class InFlightTable:
-    """Everything that was handed over and is not reported on, in that order.
+    """All records that were handed to the producer and have no delivery report yet, in order.
 
-    *acknowledged* is told of entries that are on disk, and of any one after ``sampling`` was set, with the seconds that
-    the producer had it, where they are known; they are counted already. *failed* is told of errors, and the entry stays
-    until :meth:`end`. ``produce`` is the producer's; ``ready`` says whether it may be called. ``begun`` is called when
-    nothing was on its way and something is to be. A value of more bytes than ``large`` may be too large for a topic.
+    *acknowledged* is called for entries that are on disk, and for the next one after ``sampling`` was set, with the
+    seconds since it was produced, if known; the entry is already counted then. *failed* is called with errors; the
+    entry stays until :meth:`end`. ``produce`` is the producer's; ``ready`` says whether it may be called. ``begun`` is
+    called when a record is produced while none is in flight. A value of more than ``large`` bytes may be too large for
+    a topic.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class InFlightTable:
         return len(self._entries)
 
     def hand_over(self, entry: InFlight) -> None:
-        """Call ``produce``; raises what that raises, and the entry is not on its way then."""
+        """Call ``produce``; raises what that raises, and then the entry is not in flight."""
         if entry.flights is not None:
             raise ValueError("the entry is on its way already")
         if not self._entries and self.begun is not None:
@@ -104,16 +105,16 @@ class InFlightTable:
             raise
 
     def end(self, entry: InFlight) -> None:
-        """Take one out. Raises :exc:`KeyError` when it is not on its way."""
+        """Remove one. Raises :exc:`KeyError` if it is not in flight."""
         del self._entries[entry]
         entry.flights = None
 
     def entries(self) -> list[InFlight]:
-        """Everything, the oldest first."""
+        """All entries, the oldest first."""
         return list(self._entries)
 
     def take_back(self) -> list[InFlight]:
-        """The same, and nothing is on its way any more; reports that still come are ignored."""
+        """Remove and return all entries, the oldest first; delivery reports that still come are ignored."""
         entries, self._entries = self.entries(), {}
         for entry in entries:
             entry.flights = None
@@ -122,12 +123,12 @@ class InFlightTable:
 
 @compiled
 class DirectPublisher:
-    """The short way to the producer, for events and values for which nothing is in the way.
+    """The short way to the producer, for records that nothing holds up.
 
-    *long_way* is the publisher's own; *not_sent* is told of entries that the producer did not take, and why, and of
-    large ones (:exc:`OverflowError`), which are not offered to it. *serve*
-    takes reports; it is called now and then, because many frames can keep the event loop from its timers. Records
-    whose topic is *behind* others, books that are broken or begin, and producers that are not ready take the long way.
+    *long_way* publishes any event. *not_sent* is called with entries that the producer did not take, and the reason;
+    also with large ones (:exc:`OverflowError`), which are not offered to it. *serve* takes delivery reports; it is
+    called every :data:`SERVE_EVERY` events, because many frames can keep the event loop from its timers. Records take
+    the long way if their topic is in *behind*, if their book is broken or starts, and while the producer is not ready.
     """
 
     def __init__(
@@ -142,7 +143,7 @@ class DirectPublisher:
         self._flights, self._writer, self._behind = flights, writer, behind
         self._long_way, self._not_sent, self._serve, self._unserved = long_way, not_sent, serve, 0
         self._routes: dict[tuple[type, str], RecordRoute] = {}
-        self.alone = False  # nobody else wants the events
+        self.alone = False  # no other callback wants the events
 
     def publish(self, event: MarketEvent) -> None:
         """Take one event."""
@@ -159,19 +160,19 @@ class DirectPublisher:
         """Let events of this type and symbol take the short way."""
         self._routes[kind, symbol] = route
 
-    # Of the Python form alone, for ShortWayReceiver's:
+    # Only of the Python form, for that of ShortWayReceiver:
 
     def is_free(self) -> bool:
-        """Tell whether values may be sent without their events."""
+        """Whether values may be sent without events."""
         return self.alone and self._flights.ready and not self._behind
 
     def route(self, kind: type[MarketEvent], symbol: str) -> RecordRoute | None:
-        """Find the route of this type and symbol; None: the long way."""
+        """The route of this type and symbol; None: take the long way."""
         route = self._routes.get((kind, symbol))
         return None if route is None or route[0].broken else route
 
     def send(self, route: RecordRoute, text: bytes, action: Action | None, received_us: Micros) -> None:
-        """Send one record: *text* is its value in JSON; *action* what its message does to the book, if it is one's."""
+        """Send one record: *text* is its value in JSON; *action* is that of its message, if it is a book's."""
         lane, stream, exchange, topic, key, headers, kind, exchange_symbol, _, recode = route
         value = text if recode is None else recode(text)
         timestamp_ms = self._writer.timestamp_ms(received_us)

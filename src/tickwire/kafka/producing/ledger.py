@@ -1,8 +1,8 @@
-"""What became of every record: counted once, as it ends, and exported ten times a second, not per record.
+"""Counts every record once, by its outcome; metrics are updated ten times a second, not per record.
 
 ``events = acknowledged + conflated + dropped + failed + spilled + in flight`` holds whenever no method of the publisher
-is running. ``spilled`` records wait on disk and leave that column when Kafka acknowledges them. What an earlier run
-left on disk is counted apart, because its events are not of this run.
+is running. ``spilled`` records wait on disk and leave that count when Kafka acknowledges them. Records that an earlier
+run left on disk are counted separately, because their events are not of this run.
 """
 
 import collections
@@ -22,7 +22,7 @@ OUTCOMES = ("acknowledged", "conflated", "dropped", "failed")
 
 @dataclass(frozen=True, slots=True)
 class TopicAccount:
-    """Where the records of one topic are. ``in_flight`` are in memory and have not ended; ``spilled`` wait on disk."""
+    """The records of one topic by outcome. ``in_flight`` ones are in memory and have none; ``spilled`` are on disk."""
 
     events: int = 0
     acknowledged: int = 0
@@ -35,7 +35,7 @@ class TopicAccount:
 
 @dataclass(frozen=True, slots=True)
 class RecoveredAccount:
-    """What became of the records that an earlier run left on disk; ``lost`` were damaged there."""
+    """Outcomes of the records that an earlier run left on disk; ``lost`` ones were damaged there."""
 
     records: int = 0
     acknowledged: int = 0
@@ -49,7 +49,7 @@ Accounting: TypeAlias = dict[str, TopicAccount]  # by topic
 
 
 class Stream(Counts):
-    """Counts of one topic, type and exchange; those of an earlier run's records (*recovered*) have their own."""
+    """Counts of one topic, type and exchange; records of an earlier run (*recovered*) have streams of their own."""
 
     __slots__ = ("_counters", "_exported", "_published", "_queue", "exchange", "recovered", "topic")
 
@@ -64,11 +64,11 @@ class Stream(Counts):
 
     @property
     def open(self) -> int:
-        """How many records have not ended, on disk or not."""
+        """How many records have no final outcome yet, on disk or in memory."""
         return self.events - self.acknowledged - self.conflated - self.dropped - self.failed
 
     def export(self) -> None:
-        """Add to the metrics what was counted since the last call."""
+        """Add the counts since the last call to the metrics."""
         now = (self.acknowledged, self.conflated, self.dropped, self.failed)
         before, self._exported = self._exported, now
         if now == before:
@@ -86,11 +86,11 @@ class Stream(Counts):
 class Lane:
     """All records of one key of one topic, which Kafka keeps in order.
 
-    A book is ``broken`` from the loss of one of its records until its next snapshot: of what is published, nothing may
-    follow but that. It has a ``hole`` while the same is true of what is sent to Kafka, which is behind when records
-    wait; it is ``mending`` while the snapshot that closes the hole is among these. Where the first snapshot of an epoch
-    is lost the book is ``unstarted``: readers never hear of that epoch. *owed* is the word that the one before is
-    invalid, if that was lost, too: it is said as soon as there is room. It is ``gone`` while another producer has it.
+    A book is ``broken`` from the loss of a record until its next snapshot is published: of new records only that
+    snapshot may follow. It has a ``hole`` from the loss until a snapshot is sent to Kafka, which is later while records
+    wait; it is ``mending`` while that snapshot waits. It is ``unstarted`` if the first snapshot of its epoch was lost,
+    so that readers never see that epoch. ``owed`` is a lost ``invalid`` of the epoch before, which is published as soon
+    as there is room. The book is ``gone`` while another producer has it.
     """
 
     __slots__ = (
@@ -105,18 +105,18 @@ class Lane:
         self.broken = self.hole = self.mending = self.unstarted = self.gone = False
         self.owed: Record | None = None
         self.start = 0  # the hash of the epoch's first value
-        self.way: DirectPublisher | None = None  # that knows its events
-        self.restart_at = 0.0  # the earliest time to ask for the next start, in the loop's seconds
-        self.refused_times = 0  # how often Kafka would not have a record, lately
-        self.refused_at = 0.0  # when it last would not
-        self.refused_bytes = 0  # the size of a record that was too large; 0: none was
+        self.way: DirectPublisher | None = None  # whose short way knows its events
+        self.restart_at = 0.0  # earliest loop time to request the next start
+        self.refused_times = 0  # how often Kafka refused a record recently
+        self.refused_at = 0.0  # loop time of the last refusal
+        self.refused_bytes = 0  # size of a record that was too large; 0: none was
 
 
 class Ledger:
-    """Lanes and streams."""
+    """All lanes and streams of a publisher."""
 
     def __init__(self, topics: Iterable[str]) -> None:
-        # What waits on disk may be for other topics, which the settings no longer name.
+        # Records on disk may be for topics that the settings no longer name.
         self._lanes: dict[str, dict[bytes, Lane]] = collections.defaultdict(dict)
         self._streams: dict[tuple[str, str, bool], Stream] = {}
         self._open: dict[str, Gauge] = {}
@@ -140,15 +140,15 @@ class Ledger:
         return [lane for lanes in self._lanes.values() for lane in lanes.values() if lane.is_book]
 
     def lanes(self, of: Callable[[bytes], bool]) -> list[Lane]:
-        """The lanes of those keys for which *of* says yes, of any topic."""
+        """The lanes of all topics whose keys satisfy *of*."""
         return [lane for lanes in self._lanes.values() for key, lane in lanes.items() if of(key)]
 
     def streams(self) -> list[Stream]:
-        """Everything that is counted apart."""
+        """Every stream."""
         return list(self._streams.values())
 
     def _see(self, topic: str) -> None:
-        """Begin to count a topic; its zeros become visible."""
+        """Start counting a topic, which exports its zeros."""
         self._open[topic] = metrics.IN_FLIGHT.labels(topic)
         metrics.DELIVERY_ERRORS.labels(topic)
         metrics.QUEUE_DROPS.labels(topic)
@@ -165,13 +165,13 @@ class Ledger:
         return stream
 
     def accounting(self, in_memory: Iterable[InFlight], exchange: str | None = None) -> Accounting:
-        """Count where everything is, or that of an *exchange*; *in_memory* has not ended and is not on disk."""
+        """Count all records, or those of an *exchange*, by outcome; those *in_memory* have none and are not on disk."""
         open_ = collections.Counter(entry.stream for entry in in_memory if entry.place == IN_MEMORY)
         streams = [s for s in self._streams.values() if not s.recovered and exchange in {None, s.exchange}]
         return {topic: _account([s for s in streams if s.topic == topic], open_) for topic in self._open}
 
     def recovered(self, records: int, lost: int) -> RecoveredAccount:
-        """Count what became of the *records* that were found on disk, of which *lost* were damaged."""
+        """Outcomes of the *records* that were found on disk, of which *lost* were damaged."""
         streams = [stream for stream in self._streams.values() if stream.recovered]
         acknowledged, dropped, failed = (
             sum(getattr(s, name) for s in streams) for name in ("acknowledged", "dropped", "failed")
@@ -180,7 +180,7 @@ class Ledger:
         return RecoveredAccount(records, acknowledged, dropped, failed, lost, waiting)
 
     def export(self) -> int:
-        """Bring the metrics up to date. Returns how many records were acknowledged in all."""
+        """Update the metrics; return the total of acknowledged records."""
         open_ = dict.fromkeys(self._open, 0)
         acknowledged = 0
         for stream in self._streams.values():
@@ -193,7 +193,7 @@ class Ledger:
         return acknowledged
 
     def export_end(self) -> None:
-        """Do the same at the end of the run, when what waits on disk has ended as ``spilled``."""
+        """Update them at the end of the run, when ``spilled`` is the outcome of records that wait on disk."""
         self.export()
         for topic, gauge in self._open.items():
             spilled = sum(s.spilled for s in self._streams.values() if s.topic == topic and not s.recovered)

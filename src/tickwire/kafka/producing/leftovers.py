@@ -1,4 +1,4 @@
-"""Sending what waits in a folder on disk, by itself: for `tickwire spill send`."""
+"""Sends the records that wait in a folder on disk: for `tickwire spill send`."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +13,7 @@ _LOOK_S = 0.05
 
 
 async def send(config: KafkaConfig, source: str, folder: Path, stopping: Callable[[], bool]) -> RecoveredAccount:
-    """Send everything that waits in *folder*, or until *stopping* says yes.
+    """Send all records that wait in *folder*, or until *stopping* returns true.
 
     Raises :exc:`~tickwire.errors.KafkaFailed`, :exc:`~tickwire.errors.SpillUnusable` and
     :exc:`~tickwire.errors.SpillOfAnotherCluster`.

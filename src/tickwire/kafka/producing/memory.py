@@ -1,4 +1,4 @@
-"""A publisher without Kafka, for tests and for trying out feeds: same interface, same accounting, records in a list."""
+"""A publisher without Kafka, for tests and experiments: same interface and accounting, records in a list."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -15,17 +15,17 @@ _TICK_S = 0.1
 
 
 class MemoryPlace:
-    """No folder, because nothing waits."""
+    """In place of :class:`~tickwire.kafka.producing.place.Place`; there is no folder, because nothing waits."""
 
     folder = epochs = None
 
     def serve(
         self, exchange: str, kinds: Iterable[str], symbols: Iterable[str], of: Sequence[str], *, names: bool
     ) -> None:
-        """Do nothing: nobody else serves the same."""
+        """Do nothing: no other process can publish the same."""
 
     def change(self, *_what: object) -> dict[str, str]:
-        """Refuse nothing, for the same reason."""
+        """Refuse no symbol, for the same reason."""
         return {}
 
 
@@ -40,32 +40,32 @@ class MemoryPublisher:
         self.config = config
         self.records: list[Record] = []
         self.place = MemoryPlace()
-        self.flows = Flows()  # the feeds; also for whoever wants them to pause or to fail
+        self.flows = Flows()  # the feeds; a test can make them pause or fail through it
         self._writer = RecordWriter(topics_by_kind(config))
         self._ledger = Ledger(config.topics)
         self._state = "new"
 
     def open(self) -> None:
-        """Ask nobody."""
+        """Begin; nothing has to be asked."""
         self._go("new", "open")
 
     def abandon(self) -> None:
-        """Undo :meth:`open`, where nothing was started."""
+        """Undo :meth:`open`, if :meth:`start` was not called."""
         self._go("open", "new")
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Bring metrics up to date on *loop* from now on."""
+        """Update the metrics on *loop* from now on."""
         self._go("open", "started")
         self._loop = loop
         self._tick()
 
     @property
     def started(self) -> bool:
-        """Whether it may be published now."""
+        """Whether :meth:`publish` may be called."""
         return self._state == "started"
 
     def way(self) -> None:
-        """There is no short way: every event is wanted as an event."""
+        """There is no short way: every event is kept."""
 
     def publish(self, event: MarketEvent) -> None:
         """Keep one event's record."""
@@ -78,19 +78,19 @@ class MemoryPublisher:
 
     @property
     def events(self) -> list[MarketEvent]:
-        """What a reader of the topics would have, in the order in which it was published."""
+        """What a reader of the topics would get, in the order of publishing."""
         return [read_event(record.key, record.value) for record in self.records]
 
     def accounting(self, exchange: str | None = None) -> Accounting:
-        """Where every event is, or every one of an exchange, by topic."""
+        """The counts by topic, of all exchanges or one."""
         return self._ledger.accounting((), exchange)
 
     def recovered(self) -> RecoveredAccount:
-        """Nothing was left by an earlier run."""
+        """Nothing: there is no earlier run."""
         return RecoveredAccount()
 
     async def close(self, _seconds: float) -> int:
-        """Nothing is ever left."""
+        """End; no record is ever left."""
         self._go("started", "closed")
         self._timer.cancel()
         self._export()

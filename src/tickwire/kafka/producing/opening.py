@@ -1,4 +1,4 @@
-"""A publisher's life: opened, served on the event loop, closed by whoever opened it."""
+"""Opens a publisher, serves it on the event loop, and closes it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,14 +14,14 @@ P = TypeVar("P", bound="Publisher | MemoryPublisher")
 
 @asynccontextmanager
 async def opened(publisher: P) -> AsyncIterator[P]:
-    """Have *publisher* open for one feed or several; at the end it has ``KAFKA_SHUTDOWN_SECONDS`` for what is left.
+    """Keep *publisher* open for one or several feeds; closing it takes at most ``KAFKA_SHUTDOWN_SECONDS``.
 
-    Raises what its ``open`` raises, and at the end the error for which it could not publish any more.
+    Raises what its ``open`` raises, and at the end the error that stopped it from publishing, if any.
     """
     opening = asyncio.ensure_future(asyncio.to_thread(publisher.open))
     try:
         await asyncio.shield(opening)
-    except asyncio.CancelledError:  # the thread cannot be cancelled: all is given back when it is done
+    except asyncio.CancelledError:  # the thread cannot be cancelled: undo its work when it is done
         opening.add_done_callback(lambda _: _undo(opening, publisher))
         await asyncio.wait({opening})
         raise

@@ -1,7 +1,7 @@
-"""The publisher's side of the spill: in an outage books and trades go through the disk, at the end what is left does.
+"""The publisher's use of the spill: in an outage records go through the disk, and at the end the remaining ones.
 
-One order holds for each key across memory and disk: what was handed to the producer, what waits on disk, what is new.
-So while anything on disk has not been handed over, new records go behind it.
+The order of a key across memory and disk is: records handed to the producer, records on disk, new records. So while
+records on disk have not been handed over, new ones are written behind them.
 """
 
 import logging
@@ -23,12 +23,12 @@ from tickwire.records.codec import Record
 
 logger = logging.getLogger(__name__)
 
-_READ = 500  # records at once, and in one turn of the loop
-_OVERHEAD_BYTES = 256  # of a record on disk besides its value
+_READ = 500  # records read at once, in one turn of the loop
+_OVERHEAD_BYTES = 256  # bytes of a record on disk besides its value
 
 
 class _Shelter(NamedTuple):
-    """What is being written to disk though it is on its way, and how to find what still is."""
+    """Records in flight that are being written to disk, and how to find those still in flight."""
 
     entries: Sequence[InFlight]
     front: Front
@@ -37,11 +37,11 @@ class _Shelter(NamedTuple):
 
 
 class OutageBuffer:
-    """Takes records when the producer has no room, and hands them over later, in order.
+    """Takes records while the producer has no room, and hands them over later, in order.
 
-    *lose* is told of the lane of each record that found no room here, *broke* of lanes that lost records already on
-    disk, *failed* when the disk fails. It is one of the :class:`~tickwire.kafka.producing.when_full.WhenFull`;
-    what it holds is on disk, so ``entries`` is empty.
+    *lose* is called with each record for which there is no room, *broke* with each lane that lost records on disk,
+    *failed* when the disk fails. It implements :class:`~tickwire.kafka.producing.when_full.WhenFull`; its records are
+    on disk, so ``entries`` is empty.
     """
 
     def __init__(
@@ -57,27 +57,27 @@ class OutageBuffer:
         self._config, self._ledger = config, ledger
         self._lose, self._broke, self._failed = lose, broke, failed
         self._log: SpillLog | None = None
-        self._disk = ThreadPoolExecutor(1, "tickwire-spill")  # waits for the disk, so that the loop need not
+        self._disk = ThreadPoolExecutor(1, "tickwire-spill")  # so that the event loop does not wait for the disk
         self._syncing: tuple[Sync, Future[str | None]] | None = None
         self._sheltering: _Shelter | None = None
         self._found = 0  # records of an earlier run
-        self._older = 0  # of these, how many have not been read
-        self._unread = 0  # records, of any run, that have not been read
-        self._read: deque[tuple[int, Record]] = deque()  # and not been handed over
-        self._read_older = 0  # of these, how many are of an earlier run
+        self._older = 0  # how many of these have not been read
+        self._unread = 0  # records of any run that have not been read
+        self._read: deque[tuple[int, Record]] = deque()  # read, but not handed over
+        self._read_older = 0  # how many of these are of an earlier run
         self._own_from: int | None = None  # number of this run's first record
         self._lost_older = 0
         self._damaged = 0
-        self._sent = 0  # handed over and not ended
-        self._most_sent = max(1, config.queue_max_messages // 2)  # the rest of the queue is for what is new
-        # What is in memory must still fit in at the end.
+        self._sent = 0  # handed over, without an outcome
+        self._most_sent = max(1, config.queue_max_messages // 2)  # the rest of the queue is for new records
+        # Room is reserved for the records in memory, which are written at the end.
         queue = config.queue_max_bytes + config.queue_max_messages * _OVERHEAD_BYTES
         self._reserve = min(queue, config.spill_max_bytes // 2)
         self._disk_room = DiskRoom(clock, self._disk)
-        self._full = False  # and said so
+        self._full = False  # whether the log has said so
 
     def open(self, log: SpillLog, lost: int) -> None:
-        """Take the log with what an earlier run left in it, of which *lost* records are damaged."""
+        """Use *log*, with the records of an earlier run, of which *lost* were damaged."""
         self._log = log
         log.waits = False
         if log.records:
@@ -93,7 +93,7 @@ class OutageBuffer:
 
     @property
     def recovering(self) -> bool:
-        """Whether records of an earlier run have not been handed over: nothing of this run may overtake them."""
+        """Whether records of an earlier run still wait: no record of this run may overtake them."""
         return self._older + self._read_older > 0
 
     @property
@@ -103,12 +103,12 @@ class OutageBuffer:
 
     @property
     def room(self) -> int:
-        """How many bytes may be added before books are given up."""
+        """How many bytes may be added before records are refused."""
         return 0 if self._log is None else max(0, self._log.room_bytes - self._reserve)
 
     @property
     def has_room(self) -> bool:
-        """Whether books that were given up may start again: some room for a snapshot and what follows."""
+        """Whether invalidated books may start again: an eighth of the room must be free."""
         most = self._config.spill_max_bytes - self._reserve
         roomy = not self._disk_room.full and self.room >= most // 8
         self._full = self._full and not roomy
@@ -119,7 +119,7 @@ class OutageBuffer:
         return self._ledger.recovered(self._found, self._lost_older)
 
     def hold(self, lane: Lane, record: Record) -> None:
-        """Write it behind everything else, or lose it when the budget or the disk is full."""
+        """Write *record* behind all others, or lose it if the budget or the disk is full."""
         log = self._log
         if log is None or self.room < len(record.value) + _OVERHEAD_BYTES:
             self._refuse(lane, record, "budget")
@@ -129,7 +129,7 @@ class OutageBuffer:
             self._append(log, lane, record)
 
     def drain(self, send: Send) -> None:
-        """Hand over what is on disk, the oldest first, as far as there is room."""
+        """Hand over records from disk, the oldest first, while there is room."""
         log = self._log
         if log is None:
             return
@@ -146,11 +146,11 @@ class OutageBuffer:
             self._failed(e)
 
     def entries(self) -> Iterator[InFlight]:
-        """Nothing is only in memory here."""
+        """None: no record is only in memory."""
         return iter(())
 
     def ended(self, entry: InFlight) -> None:
-        """Take note that a record from the disk was acknowledged, refused or dropped."""
+        """Note that a record from the disk was acknowledged, refused or dropped."""
         self._sent -= 1
         entry.stream.spilled -= 1
         if self._log is not None:
@@ -160,9 +160,9 @@ class OutageBuffer:
                 self._failed(e)
 
     def shelter(self, on_their_way: Callable[[], Iterable[InFlight]]) -> None:
-        """Begin to write what is in memory alone in front of all that is on disk, so that a crash loses none of it.
+        """Start writing records that are only in memory in front of those on disk, so that a crash loses none.
 
-        *on_their_way* gives what was handed over and not acknowledged, in its order, now and later; all of it goes on.
+        *on_their_way* gives the records in flight, in order, now and later; they stay in flight.
         """
         if self._log is None or self._sheltering is not None:
             return
@@ -172,7 +172,7 @@ class OutageBuffer:
             self._sheltering = _Shelter(entries, front, self._disk.submit(front.run), on_their_way)
 
     def _end_shelter(self, log: SpillLog) -> None:
-        """Wait until that is done, and from now on count what is still on its way as on disk."""
+        """Wait for that, and count records that are still in flight as on disk from now on."""
         shelter, self._sheltering = self._sheltering, None
         if shelter is None:
             return
@@ -187,7 +187,7 @@ class OutageBuffer:
         still = set(shelter.on_their_way())
         for number, entry in enumerate(shelter.entries, shelter.front.first):
             if not entry.stream.recovered and (self._own_from is None or number < self._own_from):
-                self._own_from = number  # an earlier run's come first
+                self._own_from = number  # records of an earlier run come first
             if entry not in still:
                 log.acknowledge(number)
                 continue
@@ -199,7 +199,7 @@ class OutageBuffer:
             entry.place = number
 
     def sync(self) -> None:
-        """When it is due, let the disk have it all; take note when it has. Waits for nothing."""
+        """When due, start an fsync; note the end of the last one. Never blocks."""
         log, syncing = self._log, self._syncing
         if log is not None:
             self._disk_room.look(log.folder)
@@ -221,26 +221,26 @@ class OutageBuffer:
         try:
             log.end_sync(sync, future.result)
         except SpillFull:
-            pass  # it is tried again; what comes meanwhile says that there is no room
+            pass  # it is tried again; appending reports that the disk is full
         except SpillFailed as e:
             self._failed(e)
 
     def export(self) -> None:
-        """Bring the metrics up to date."""
+        """Update the metrics."""
         if self._log is not None:
             metrics.SPILL_RECORDS.set(self._log.records)
             metrics.SPILL_BYTES.set(self._log.bytes)
             metrics.SPILL_ROOM.set(self._log.room_bytes)
 
     def close(self, handed_over: Sequence[InFlight], waiting: Sequence[InFlight]) -> list[InFlight]:
-        """Write what is left to disk in its order, for the next start, and close; return what is lost.
+        """Write the remaining records to disk in order, for the next start, and close; return the lost ones.
 
-        *handed_over* went to the producer and was not acknowledged, some of it from the disk; *waiting* is behind it.
+        *handed_over* ones are unacknowledged, some of them from the disk; *waiting* ones come behind them.
         """
         log, self._log = self._log, None
         if log is None:
             return [entry for entry in (*handed_over, *waiting) if entry.place == IN_MEMORY]
-        self._end_sync(log)  # after it has ended
+        self._end_sync(log)  # waits for it
         self._end_shelter(log)
         self._disk.shutdown()
         log.waits = True
@@ -254,12 +254,12 @@ class OutageBuffer:
         return lost
 
     def _keep(self, log: SpillLog, handed_over: Sequence[InFlight], waiting: Sequence[InFlight]) -> list[InFlight]:
-        # Up to the last record that is in memory alone, all is written again, so that their order stays as it is.
-        # Everything unread is behind that. A crash in between means duplicates.
+        # All records up to the last one that is only in memory are written again, to keep their order. All unread
+        # records are behind them. A crash in between means duplicates.
         again = _up_to_the_last_in_memory(handed_over)
         left = deque((*again, *waiting))
         try:
-            log.flush()  # which makes room
+            log.flush()  # frees room
             log.prepend([entry.record for entry in again])
             for _ in again:
                 entry = left.popleft()
@@ -278,7 +278,7 @@ class OutageBuffer:
         return []
 
     def _drop_behind(self, log: SpillLog, lost: Sequence[InFlight]) -> None:
-        """Take the changes of books off the disk that would follow a hole."""
+        """Drop changes of books from the disk that would follow a hole."""
         for entry in lost:
             entry.lane.hole = entry.lane.is_book
         try:
@@ -341,7 +341,7 @@ class OutageBuffer:
             self._count_damage(damaged)
 
     def _count_damage(self, damaged: int) -> None:
-        """Count records that the disk does not give back. Nobody knows whose they were, so every book has a hole."""
+        """Count damaged records. Whose they were is unknown, so every book has a hole."""
         metrics.SPILL_LOST.inc(damaged)
         older = min(damaged, self._older)
         self._older -= older
@@ -362,7 +362,7 @@ class OutageBuffer:
         older = self._is_older(number)
         lane = self._ledger.lane(record) or self._ledger.open_lane(record)
         stream = self._ledger.stream(record, recovered=True) if older else lane.stream
-        # Counted first: a record that can never be sent ends within the call.
+        # Counted before the call, within which a record that can never be sent already ends.
         self._sent += 1
         stream.events += older
         stream.spilled += older
@@ -375,7 +375,7 @@ class OutageBuffer:
 
 
 def _up_to_the_last_in_memory(entries: Iterable[InFlight]) -> list[InFlight]:
-    """What has to be written so that all of it is on disk in this order: those before it once more, too."""
+    """The entries up to the last one that is only in memory: all must be written to keep their order."""
     found = list(entries)
     while found and found[-1].place != IN_MEMORY:
         found.pop()

@@ -1,4 +1,4 @@
-"""Tells a person about an outage: when it began, how much waits, when it is over."""
+"""Logs outages: when one begins, how much waits, when it is over."""
 
 import logging
 from datetime import UTC, datetime
@@ -14,13 +14,13 @@ from tickwire.kafka.producing.outage_buffer import OutageBuffer
 logger = logging.getLogger(__name__)
 
 _EVERY_S = 10.0
-_SILENT_S = 5.0  # without an acknowledgement, though there is something to acknowledge
+_SILENT_S = 5.0  # without an acknowledgement although records wait
 
 
 class OutageWatch:
     """Logs one line when Kafka stops acknowledging, one every ten seconds after that, and one when it is back.
 
-    Before :meth:`begin` nobody waits for Kafka, however long a start takes.
+    Time before :meth:`begin` does not count, however long a start takes.
     """
 
     def __init__(self, config: KafkaConfig, buffer: OutageBuffer) -> None:
@@ -33,11 +33,11 @@ class OutageWatch:
         self._next_line = 0.0
 
     def begin(self, now: float) -> None:
-        """Measure from *now*, when the first record may come."""
+        """Start measuring at *now*, before the first record."""
         self._progress_at = now
 
     def heard(self, error: KafkaError) -> None:
-        """Log what the client says about its connections, each once until Kafka is back; it goes on by itself."""
+        """Log the client's connection errors, each once until Kafka is back; the client recovers by itself."""
         if error.code() == ALL_DOWN:
             self._all_down = True
         elif words := self._complaints.new(error):
@@ -49,7 +49,7 @@ class OutageWatch:
         return self._since is not None
 
     def look(self, now: float, acknowledged: int, in_memory: int) -> bool:
-        """Take note of how far it is, acknowledged in all, and not acknowledged in memory; True: an outage begins."""
+        """Note the totals *acknowledged* so far and waiting *in_memory*; return True when an outage begins."""
         waiting = in_memory + self._buffer.records
         if acknowledged > self._acknowledged or not waiting:
             if acknowledged > self._acknowledged:

@@ -1,15 +1,15 @@
-"""Notices that a topic got more partitions, which moves most keys to another one."""
+"""Notices added partitions of a topic, which move most keys to another partition."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 
-_LOOK_S = 30.0  # the library looks every five minutes, and goes by our look, too
+_LOOK_S = 30.0  # librdkafka looks every five minutes, and also uses the answer to our look
 
 
 class PartitionWatch:
-    """Asks how many partitions *topics* have and tells *moved* of each that has another number than before.
+    """Asks how many partitions *topics* have; calls *moved* for each topic whose number has changed.
 
-    *ask* blocks, and returns None when it got no answer.
+    *ask* blocks, and returns None without an answer.
     """
 
     def __init__(
@@ -19,7 +19,7 @@ class PartitionWatch:
         self.known: dict[str, int] = {}  # partitions by topic
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Repeat until cancelled."""
         while True:
             for topic in self._topics:
                 now = await asyncio.to_thread(self._ask, topic)

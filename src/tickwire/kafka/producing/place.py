@@ -1,4 +1,4 @@
-"""Where a publisher's records wait on disk, and for which cluster they are."""
+"""A publisher's folder on disk, and the cluster that its records are for."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -13,19 +13,19 @@ from tickwire.kafka.spill import SOURCES, Disk, Epochs, Home, Owner, Work, serve
 from tickwire.records.codec import record_key
 from tickwire.records.kinds import topics_by_kind
 
-# Ids that every cluster of a kind has: the embedded broker's, https://github.com/tansu-io/tansu
+# Ids that do not identify a cluster; the last is the embedded broker's default, https://github.com/tansu-io/tansu
 _NO_IDS = frozenset({None, "", "tansu_cluster"})
 
 
 class Place:
-    """A folder below ``KAFKA_SPILL_DIR``: the one of what *source* serves, or *folder* as it is.
+    """Finds a publisher's folder below ``KAFKA_SPILL_DIR``; *folder*, if given, is used as it is.
 
-    A *source* is an exchange, or several as :data:`~tickwire.kafka.spill.SOURCES` joins them. For a member of a
-    *group*, whose symbols change, it is one of the group's on this machine, and all that waits of them is sent.
+    A *source* is an exchange, or several as :data:`~tickwire.kafka.spill.SOURCES` joins them. A member of a *group*,
+    whose symbols change, uses one of the group's folders on this machine and sends all records that wait there.
     """
 
     def __init__(self, config: KafkaConfig, source: str, folder: Path | None = None, group: str | None = None) -> None:
-        """Choose it. Raises :exc:`~tickwire.errors.NoHome`."""
+        """Take no folder yet. Raises :exc:`~tickwire.errors.NoHome`."""
         self._config, self._source, self._given = config, source, folder
         self._client: Cluster | None = None
         self._credentials = Credentials(config)
@@ -39,9 +39,9 @@ class Place:
     def serve(
         self, exchange: str, kinds: Collection[str], symbols: Iterable[str], of: Sequence[str], *, names: bool
     ) -> None:
-        """Say what is published of an *exchange*: these *kinds* of canonical *symbols*, and *of* which by all workers.
+        """Add what is published of an *exchange*: *kinds* of event, canonical *symbols*, and *of* which by all workers.
 
-        What was said of another one before stays. *names*: say at the start what waits on disk and nobody sends.
+        Other exchanges stay as they are. *names*: log at the start which records on disk no producer sends.
         """
         serves, all_ = _served(exchange, kinds, symbols), _served(exchange, kinds, of)
         if self._work.group is None:
@@ -52,13 +52,13 @@ class Place:
         self._topics = tuple(topic for kind, topic in topics_by_kind(self._config).items() if kind in self._kinds)
 
     def take_all_of(self, exchanges: Iterable[str]) -> None:
-        """Send all that waits of these *exchanges*, of which nobody can say yet what is published."""
+        """Send all records of these *exchanges*, whose symbols are not known yet."""
         self._work = replace(self._work, exchanges=frozenset(exchanges))
 
     def change(
         self, exchange: str, kinds: Collection[str], added: Iterable[str], removed: Iterable[str]
     ) -> dict[str, str]:
-        """Publish other *symbols* of an exchange from now on; blocks. Return those that cannot be, with the reason."""
+        """Change the published symbols of an exchange; blocks. Return the refused ones with the reason."""
         if self.home is None or self._given is not None or self._work.group is not None:
             return {}
         new = {symbol: _served(exchange, kinds, [symbol]) for symbol in added}
@@ -68,9 +68,9 @@ class Place:
             return dict.fromkeys(new, str(unusable(self.folder, e)))
 
     def ask(self, seconds: float) -> str:
-        """Ask the brokers for the name of their cluster. Raises :exc:`~tickwire.errors.KafkaFailed`.
+        """Ask the brokers for the cluster's name. Raises :exc:`~tickwire.errors.KafkaFailed`.
 
-        Where tokens are wanted the next call goes on with the same client, because one may take longer than one call.
+        With OAUTHBEARER the next call reuses the client, because fetching a token may take longer than one call.
         """
         client, self._client = self._client or Cluster(self._config), None
         try:
@@ -83,7 +83,7 @@ class Place:
             raise
 
     def settle(self, cluster: str | None) -> Home:
-        """Take the folder, with what waits elsewhere for the same keys; blocks. *cluster* is None before it is reached.
+        """Take the folder, and move in records of the same keys from others; blocks. *cluster* None: not known yet.
 
         Raises :exc:`~tickwire.errors.SpillUnusable` and :exc:`~tickwire.errors.SpillOfAnotherCluster`.
         """
@@ -98,7 +98,7 @@ class Place:
         return self.home
 
     def agree(self, cluster: str) -> None:
-        """Let what waits go to the *cluster* that is reached at last. Raises as :meth:`settle`."""
+        """Agree to send the waiting records to *cluster*, once it is reached. Raises as :meth:`settle`."""
         if self.home is not None:
             try:
                 self.home.agree(cluster, brokers_of(self._config))
@@ -106,23 +106,23 @@ class Place:
                 raise unusable(self.folder, e) from e
 
     def look(self) -> None:
-        """Let epochs be kept ahead; asked many times a minute."""
+        """Reserve epochs in advance when due; call it several times a second."""
         if self.home is not None:
             self.home.epochs.look()
 
     def close(self) -> None:
-        """Keep the last epoch, before the log is closed by who writes it."""
+        """Save the last epoch; call it before the log is closed."""
         if self.home is not None:
             self.home.epochs.close()
 
     @property
     def epochs(self) -> Epochs | None:
-        """The epochs of order books that are kept with what waits; None before the folder is taken."""
+        """The epochs of order books, which are kept in the folder; None before that is taken."""
         return None if self.home is None else self.home.epochs
 
     @property
     def topics(self) -> Sequence[str]:
-        """The topics that are needed: those of what is served, and those of older records."""
+        """The topics needed: those that are published to, and those of records on disk."""
         return self._topics if self.home is None else self.home.owner.topics
 
 
@@ -131,12 +131,12 @@ def _served(exchange: str, kinds: Collection[str], symbols: Iterable[str]) -> fr
 
 
 def brokers_of(config: KafkaConfig) -> str:
-    """KAFKA_BROKERS in one order."""
+    """KAFKA_BROKERS, sorted."""
     return ",".join(sorted(config.brokers.split(",")))
 
 
 def cluster_name(view: ClusterView, config: KafkaConfig) -> str:
-    """The cluster's id; where that tells nothing, also its address, which is all that is left to tell it by."""
+    """The cluster's id; if that does not identify it, its address as well."""
     if view.cluster_id in _NO_IDS:
         return f"{view.cluster_id or 'without id'} at {brokers_of(config)}"
     return str(view.cluster_id)

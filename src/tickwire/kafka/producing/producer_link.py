@@ -1,7 +1,7 @@
-"""The way to Kafka: a producer, and the next one when it is lost. What it was handed and is not reported on is kept.
+"""The producer, and its replacement when it is lost. Records without a delivery report are kept until they have one.
 
-Every record that waited passes here, so here is where a book's hole opens and closes: nothing is handed over behind a
-lost record of a book but an invalidation and the snapshot that makes it whole.
+Every record that waited passes here, so a book's hole opens and closes here: behind a lost record of a book only an
+``invalid`` and the snapshot that mends it are handed over.
 """
 
 import logging
@@ -29,27 +29,26 @@ logger = logging.getLogger(__name__)
 
 _FIRST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 10.0
-_LAST_REPORTS_S = 2.0  # for what is on its way when a batch was refused: what is not reported on is sent twice
+_LAST_REPORTS_S = 2.0  # to wait for reports when a batch was refused: records without a report are sent twice
 _ANSWER_S = 1.0
-_CALM_S = 60.0  # after so long without a loss, the next one is the first again
-_MOST_LOSSES = 12  # in a row: about a minute
-_MOST_BY_RECORD = 4  # which limits the wait to a second
+_CALM_S = 60.0  # after this long without a loss, the next one counts as the first
+_MOST_LOSSES = 12  # in a row, over about a minute
+_MOST_BY_RECORD = 4  # limits the wait to a second
 _NO_LOGIN, _NEW_CREDENTIALS = "REFUSED_LOGIN", "NEW_CREDENTIALS"
 
-# Without it the library sends what is behind a batch that the broker refused before we learn of the refusal. With it,
-# that ends the producer, and we decide what goes next.
+# Without it the library continues behind a refused batch before we learn of the refusal. With it, a refused batch ends
+# the producer, and we decide what is sent next.
 _GAPLESS = {"enable.gapless.guarantee": True}
-# For records of which one may be at fault; of each lane, one at a time is on its way.
+# For records of which one may be at fault: one at a time of each lane.
 _ONE_BY_ONE = {"batch.num.messages": 1, "linger.ms": 0}
 
 
 class ProducerLink:
-    """Hands records to a producer, in order. Not open, or between two producers, it has no room.
+    """Hands records to a producer, in order. Before :meth:`open` and between two producers it has no room.
 
-    *stored* is told of acknowledged records that are on disk, *refused* of those that can never be sent, *dropped* of
-    those that must not follow a hole, or come behind another producer's, *failed* once, when there is no going on,
-    *denied* of a topic whose records have to wait because Kafka does not let us write to it now. *sizes* says why a
-    topic cannot take a large record.
+    *stored* is called with acknowledged records that are on disk, *refused* with those that can never be stored,
+    *dropped* with those that must not follow a hole or another producer's, *failed* once, when publishing ends for
+    good, *denied* with a topic that we may not write to now. *sizes* says why a topic cannot take a large record.
     """
 
     def __init__(
@@ -66,28 +65,28 @@ class ProducerLink:
     ) -> None:
         self._config = config
         self._producer: RecordProducer | NoProducer = NoProducer()
-        self.opened = False  # whether there has been a producer
+        self.opened = False  # whether a producer was ever made
         self.denied, self._too_large = DeniedTopics(denied), sizes
         self._stored, self._refused, self._dropped, self._give_up, self._heard = stored, refused, dropped, failed, heard
         self.flights = InFlightTable(self._acknowledged, self._not_delivered)
-        self._to_send_again: deque[InFlight] = deque()  # of a lost producer, after those and before everything else
+        self._to_send_again: deque[InFlight] = deque()  # of a lost producer; sent before all others
         self._refusals = RefusedBatches(config.batch_size)
         self._clock = KafkasClock()
-        self._one_by_one = 0  # so many of `_to_send_again`, from its head
-        self._careful = False  # the producer is the one for these
-        self._busy: set[Lane] = set()  # that have a record on its way in it
-        self._queue_bytes = config.queue_max_bytes // 1024 * 1024  # as the library is told
+        self._one_by_one = 0  # so many at the head of `_to_send_again` are sent one by one
+        self._careful = False  # the producer is one for sending one by one
+        self._busy: set[Lane] = set()  # lanes with a record in flight in that producer
+        self._queue_bytes = config.queue_max_bytes // 1024 * 1024  # as the library rounds it
         self._error: TickwireError | None = None
         self._lost: str | None = None  # why
         self._losses = 0
         self._lost_at = self._replace_at = 0.0
         self._cause = ""
         self._readmission = Readmission(config)
-        self._unsent = 0  # how many reports said of a lost producer that it does not send a record
-        self._full_at = 0  # how many records it had when it was full
+        self._unsent = 0  # how many reports of a lost producer said that it did not send a record
+        self._full_at = 0  # how many records waited when the producer was full; 0: it was not
 
     def open(self) -> None:
-        """Make the producer, which connects by itself. Raises :exc:`~tickwire.errors.KafkaFailed`."""
+        """Make the producer, which connects in the background. Raises :exc:`~tickwire.errors.KafkaFailed`."""
         self._careful = self._one_by_one > 0
         more = _ONE_BY_ONE if self._careful else _GAPLESS | {"batch.size": self._refusals.batch_size}
         self._readmission.begun()
@@ -97,64 +96,64 @@ class ProducerLink:
 
     @property
     def busy(self) -> int:
-        """How many records are not reported on."""
+        """How many records have no delivery report."""
         return len(self.flights) + len(self._to_send_again) + len(self.denied.held)
 
     @property
     def queued(self) -> int:
-        """How many records the producer has."""
+        """How many records are in the producer's queue."""
         return len(self._producer)
 
     @property
     def roomy(self) -> bool:
-        """Whether there is much room: never full so far, or half empty since."""
+        """Whether there is much room: the queue was not full, or is half empty since."""
         if self.busy * 2 <= self._full_at:
             self._full_at = 0
         return self.flights.ready and not self._full_at
 
     def entries(self) -> Iterator[InFlight]:
-        """Everything that was handed over and is not reported on, in that order."""
+        """All records without a delivery report, in order."""
         yield from self.flights.entries()
         yield from self._to_send_again
         yield from self.denied.held
 
     def poll(self) -> None:
-        """Serve the reports; replace a lost producer when it is time."""
+        """Serve delivery reports; replace a lost producer when due."""
         if not self.opened:
             return
-        self.flights.sampling = True  # one a tick: enough for a histogram, and next to nothing a record
+        self.flights.sampling = True  # one sample a tick is enough for a histogram
         self._serve(self._producer.poll, 0.0)
         self._go_on()
 
     def flush(self, seconds: float) -> None:
-        """Do the same, and let the producer not linger for *seconds*."""
+        """Do the same for at most *seconds*, during which the producer does not linger."""
         if self.opened:
             self._serve(self._producer.flush, seconds)
             self._go_on()
 
     def close(self) -> None:
-        """Take back what is not acknowledged: nothing of it is sent from now on, unless it is on its way already."""
+        """Stop sending: unacknowledged records stay with us, though some may be on the network already."""
         self.flights.ready = False
         self._producer.purge()
         self._serve(self._producer.flush, 0.1)
 
     def send(self, entry: InFlight) -> bool:
-        """Hand one record over, or end it; False when there is no room for it."""
+        """Hand one record over, or end it as dropped or refused; False if there is no room."""
         return self.flights.ready and entry.record.topic not in self.denied and self._pass(entry)
 
     def allow(self, topic: str) -> None:
-        """Go on with a topic that Kafka lets us write to again."""
+        """Send the records of a topic that we may write to again."""
         self._to_send_again.extend(self.denied.allow(topic))
 
     def partitions(self, topic: str) -> int | None:
-        """Ask, in any thread, how many partitions a topic has; the producer goes by that. None: no answer. Blocks."""
+        """Ask how many partitions a topic has; None without an answer. Blocks; may be called in any thread."""
         try:
             return self._producer.partitions(topic, _ANSWER_S) or None
-        except KafkaException:  # it is logged elsewhere that Kafka does not answer
+        except KafkaException:  # the outage is logged elsewhere
             return None
 
     def not_taken(self, entry: InFlight, error: Exception) -> bool:
-        """Note why the producer did not take a record; False when it may take it later."""
+        """Handle a record that the producer did not take; False if it may take it later."""
         if isinstance(error, OverflowError):
             return self._pass(entry)
         if isinstance(error, BufferError):
@@ -198,7 +197,7 @@ class ProducerLink:
         return True
 
     def _acknowledged(self, entry: InFlight, latency: float | None) -> None:
-        """Take the report of a record that waited on disk, or the first one of this poll. It is counted already."""
+        """Take the report of a record from disk, or a sampled one. It is already counted."""
         try:
             if self._careful or len(self._refusals):
                 self._note_stored(entry)
@@ -206,7 +205,7 @@ class ProducerLink:
                 self._stored(entry)
             else:
                 metrics.DELIVERY_SECONDS.observe(latency or 0.0)
-        except Exception as e:  # the library would carry it into whatever call serves the next report
+        except Exception as e:  # raised here, it would surface in whatever call serves the next report
             logger.exception("producer.report_failed")
             self._fail(repr(e))
 
@@ -239,12 +238,12 @@ class ProducerLink:
             self._fail(repr(e))
 
     def _deny(self, topic: str, error: KafkaError) -> None:
-        """Let the records of a topic wait; what is on its way is taken back, so that nothing overtakes it."""
+        """Hold the records of a topic; those in flight are taken back, so that none overtakes them."""
         self.denied.add(topic, said(error))
         self._lose(error.name(), said(error))
 
     def _note_trouble(self, error: KafkaError) -> None:
-        """Hear what the client says of its connections; one that may not log in is at its end."""
+        """Take an error of the client's connections; a client whose log-in is refused is replaced."""
         self._heard(error)
         if error.code() == codes.REFUSED_LOGIN and not is_for_all(error):
             self._lose(_NO_LOGIN, said(error))
@@ -252,7 +251,7 @@ class ProducerLink:
             self._readmission.doubtful = True
 
     def _note_stored(self, entry: InFlight) -> None:
-        """Take note of each record that is stored while some are in doubt."""
+        """Note a stored record while others are in doubt."""
         self.flights.sampling = True
         if not self._careful:
             self._refusals.acknowledged(entry)
@@ -260,26 +259,26 @@ class ProducerLink:
         self._busy.discard(entry.lane)
         if self._clock.disagrees:
             self._clock.agreed()
-            for i in range(self._one_by_one):  # it was nothing else
+            for i in range(self._one_by_one):  # the time was the only cause
                 self._to_send_again[i] = at_present(self._to_send_again[i])
             self._one_by_one = 0
 
     def _serve(self, call: Callable[[float], object], seconds: float) -> None:
-        """Let the library run our callbacks; its fatal errors come out here and nowhere else."""
+        """Let the library run our callbacks; fatal errors are raised only here."""
         try:
             call(seconds)
         except KafkaException as e:
             self._lose(e.args[0].name(), said(e))
-        except SystemError as e:  # a fatal error while a callback was being called
+        except SystemError as e:  # a fatal error during a callback
             self._lose("_FATAL", str(e.__cause__ or e))
 
     def _lose(self, reason: str, cause: str) -> None:
-        """Take note that this producer is at its end."""
+        """Note that this producer must be replaced."""
         if self._lost is not None or self._error is not None:
             return
         self.flights.ready = False
         self._lost = reason
-        # It must not go on behind the hole; what Kafka has already may still be acknowledged.
+        # It must not continue behind the hole; requests already sent may still be acknowledged.
         self._producer.purge(in_flight=False)
         now = time.monotonic()
         self._losses = 1 if now - self._lost_at > _CALM_S else self._losses + 1
@@ -298,17 +297,17 @@ class ProducerLink:
         self._look_at_credentials()
         if self._error is None and self._lost is not None:
             if self._lost == _NO_LOGIN:
-                self._let_go()  # while it lives it logs in again twice a second, however long we wait
+                self._let_go()  # else it would log in again twice a second while we wait
             if self._is_over():
                 self._replace()
         elif self._error is None and self._careful and not self._one_by_one and not len(self.flights):
-            self._open_next()  # the doubts are over
+            self._open_next()  # no record is in doubt any more
         self._send_again()
         going = self._lost is None and self._error is None
         self.flights.ready = going and not self._careful and not self._to_send_again
 
     def _look_at_credentials(self) -> None:
-        """Where the client is not let in, try those that stand in files by now: such files are renewed in place."""
+        """If the client's log-in is refused, try the credential files' current content: they are renewed in place."""
         refused = self._lost == _NO_LOGIN
         if self._error is not None or not (self._readmission.doubtful or refused) or not self._readmission.renewed:
             return
@@ -318,7 +317,7 @@ class ProducerLink:
             self._lose(_NEW_CREDENTIALS, "files of secrets or certificates have changed")
 
     def _is_over(self) -> bool:
-        """Whether the next producer may begin; where a batch was refused, the others' reports are waited for."""
+        """Whether the next producer may start; after a refused batch the reports of the others are awaited."""
         now = time.monotonic()
         if self.denied.everywhere:
             return False
@@ -348,8 +347,7 @@ class ProducerLink:
         return self._one_by_one > 0 and entry.lane not in self._busy
 
     def _replace(self) -> None:
-        # A record's fault, which is counted, or a right that may come back: such losses may come again and again.
-        # The same goes for credentials.
+        # Losses because of a refused record (which is counted), a right or credentials may repeat without limit.
         if len(self._refusals) or self.denied or self._lost in {_NO_LOGIN, _NEW_CREDENTIALS}:
             self._losses = min(self._losses - 1, _MOST_BY_RECORD)
         if self._losses > _MOST_LOSSES:
@@ -360,7 +358,7 @@ class ProducerLink:
         self._open_next()
 
     def _let_go(self) -> None:
-        """Take everything back from a lost producer, and drop it; what it has sent may come twice."""
+        """Take all records back from a lost producer and drop it; records that it has sent may be stored twice."""
         if isinstance(self._producer, NoProducer):
             return
         taken_back = self.flights.take_back()

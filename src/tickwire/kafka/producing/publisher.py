@@ -1,6 +1,6 @@
-"""Publishes market events: each ends once, as the ledger says, and no book's records have a hidden hole.
+"""Publishes market events: each gets exactly one outcome in the ledger, and no book has a hidden hole.
 
-Everything happens on the event loop's thread, but what waits for the disk: a timer serves the delivery reports, so the
+Everything but waiting for the disk happens on the event loop's thread: a timer serves the delivery reports, so the
 accounting needs no locks.
 """
 
@@ -40,21 +40,20 @@ from tickwire.records.kinds import topics_by_kind
 
 logger = logging.getLogger(__name__)
 
-_DRAIN_S = 0.005  # between two looks while records wait, or a producer is replaced
-_TICK_S = 0.01  # while reports are to come
+_DRAIN_S = 0.005  # between two ticks while records wait or a producer is replaced
+_TICK_S = 0.01  # while delivery reports are due
 _IDLE_S = 0.25  # otherwise
 _EXPORT_S = 0.1  # between two exports
-_LOOK_S = 2.0  # for Kafka to answer, and between two looks, after a start without it
-_LONGEST_LOOK_S = 60.0  # after log-ins that were refused, which may lock an account
+_LOOK_S = 2.0  # after a start without Kafka: for it to answer, and between two attempts
+_LONGEST_LOOK_S = 60.0  # after refused log-ins, which may lock an account
 
 
 class Publisher:
-    """Takes events now, sees to their fate later. ``open``, then ``start``, then ``publish``; ``close`` at the end.
+    """Takes events and delivers them later. Call ``open``, then ``start``, then ``publish``; ``close`` at the end.
 
-    Feeds that publish join :attr:`flows`, and each has a :meth:`way` of its own. *source* names whose events they are,
-    ``place.serve`` which; so :class:`~tickwire.kafka.producing.place.Place` finds the folder for records that wait on
-    disk, unless it is given as *folder* or the folder is one of a *group*'s. With *offline_start* Kafka may be
-    unreachable at the start.
+    Feeds join :attr:`flows`, and each gets its own :meth:`way`. *source* names the exchanges; ``place.serve`` adds the
+    symbols. From these :class:`~tickwire.kafka.producing.place.Place` finds the folder for records that wait on disk,
+    unless *folder* is given or it belongs to a *group*. With *offline_start* Kafka may be unreachable at the start.
     """
 
     def __init__(
@@ -78,7 +77,7 @@ class Publisher:
             config, self._ledger, time.monotonic, lose=self._books.lose, broke=self._books.add, failed=self._fail
         )
         self._watch = OutageWatch(config, self._buffer)
-        self._behind: set[str] = set()  # topics whose records must wait, behind others or for a right
+        self._behind: set[str] = set()  # topics whose new records must wait, behind older ones or for a right
         self._sizes = SizeLimits(config, self._limit)
         self._link = ProducerLink(
             config,
@@ -98,14 +97,14 @@ class Publisher:
         )
         self.handing_over = HandingOver(self._ledger, self._buffer, self._watch, self._in_memory)
         self._waits = places(config, self._buffer, blocking, self._books.lose)
-        self._left: list[InFlight] | None = None  # at the end: what is neither acknowledged nor on disk
+        self._left: list[InFlight] | None = None  # after the end: records neither acknowledged nor on disk
         self._connecting: asyncio.Task[None] | None = None
         self._failed = False
         self._export_at = 0.0
         self._tell: Callable[[TickwireError], object] = self.flows.failed
 
     def open(self) -> None:
-        """Make sure that Kafka answers and that the topics exist, take the folder; blocks, so call it in a thread.
+        """Make sure that Kafka answers and the topics exist, and take the folder; blocks, so call it in a thread.
 
         Raises :exc:`~tickwire.errors.KafkaFailed`, :exc:`~tickwire.errors.SpillUnusable`,
         :exc:`~tickwire.errors.SpillOfAnotherCluster` and :exc:`~tickwire.registry_errors.RegistryFailed`.
@@ -143,7 +142,7 @@ class Publisher:
         self._link.flights.large = largest
 
     def abandon(self) -> None:
-        """Undo :meth:`open`, where nothing was started."""
+        """Undo :meth:`open`, if :meth:`start` was not called."""
         self._link.close()
         self._keep([], [])
 
@@ -170,7 +169,7 @@ class Publisher:
         await asyncio.gather(*watches, self._schemas.watch(self._fail))
 
     def way(self) -> DirectPublisher:
-        """A way in for the events of one feed; it knows their symbols, which another exchange may have too."""
+        """The short way for the events of one feed; each feed has its own, because exchanges share symbol names."""
         way = DirectPublisher(
             self._link.flights, self._writer, self._behind, lambda event: self._publish(way, event),
             self._not_sent, self._link.poll,
@@ -198,7 +197,7 @@ class Publisher:
             self._wait(lane, record)
 
     def _open_route(self, way: DirectPublisher, lane: Lane, event: MarketEvent, record: Record) -> None:
-        """Let the events that follow take the short way, as long as nothing is in it."""
+        """Let later events of this lane take the short way."""
         lane.way = way
         names = record.exchange, record.topic, record.key, record.headers, record.kind, record.exchange_symbol
         recode = self._writer.recode(type(event))
@@ -209,15 +208,15 @@ class Publisher:
             self._wait(entry.lane, entry.record)
 
     def accounting(self, exchange: str | None = None) -> Accounting:
-        """Where every event is, or every one of an exchange, by topic."""
+        """The counts of events by topic, of all exchanges or one."""
         return self._ledger.accounting(self._in_memory(), exchange)
 
     def recovered(self) -> RecoveredAccount:
-        """What became of the records that an earlier run left on disk."""
+        """Outcomes of the records that an earlier run left on disk."""
         return self._buffer.recovered()
 
     async def close(self, seconds: float) -> int:
-        """Deliver what is left for at most *seconds*, write the rest to disk; return how many records are lost."""
+        """Deliver for at most *seconds*, write the remaining records to disk; return how many are lost."""
         self.started = False
         self._timer.cancel()
         self._link.flights.begun = None
@@ -231,7 +230,7 @@ class Publisher:
         self._link.close()
         handed_over, waiting = list(self._link.entries()), list(self._waiting())
         self._tell = lambda error: self._loop.call_soon_threadsafe(self.flows.failed, error)
-        self._left = await to_its_end(lambda: self._keep(handed_over, waiting))  # others on this loop do not wait
+        self._left = await to_its_end(lambda: self._keep(handed_over, waiting))  # without blocking the event loop
         with metrics.EXPORT:
             self.flows.export()
             self._ledger.export_end()
@@ -245,7 +244,7 @@ class Publisher:
 
     def _finish(self) -> None:
         self._drain()
-        # Only while flush runs does the producer not linger; a slice is as long as the loop can do without us.
+        # Only flush keeps the producer from lingering; short slices leave the event loop its turns.
         self._link.flush(0.01)
 
     def _in_memory(self) -> Iterator[InFlight]:
@@ -264,7 +263,7 @@ class Publisher:
         return bool(left) and self._link.opened and not self._failed
 
     async def _connect(self) -> None:
-        """Begin to send as soon as Kafka answers, lets us in and has the topics."""
+        """Start sending as soon as Kafka answers, accepts our log-in and has the topics."""
         said, wait = "", _LOOK_S
         while True:
             try:
@@ -281,11 +280,11 @@ class Publisher:
             if words != said:
                 logger.warning("publisher.still_offline error=%r", words)
             said, wait = words, min(2 * wait, _LONGEST_LOOK_S) if refused else _LOOK_S
-            # Not while the error is at hand, which holds on to the client that was refused: that logs in again.
+            # Outside of except: the error references the refused client, which would go on logging in.
             await Credentials(self.config).change(wait)
 
     def _wait(self, lane: Lane, record: Record) -> None:
-        """Let the first record wait for which there was no room."""
+        """Hold the first record for which the producer has no room."""
         metrics.QUEUE_FULL.labels(record.topic).inc()
         place = self._waits[record.topic]
         place.hold(lane, record)
@@ -307,7 +306,7 @@ class Publisher:
             self._buffer.ended(entry)
 
     def _wake(self) -> None:
-        """Look soon, because a report is to come."""
+        """Tick soon, because a delivery report is due."""
         if self._timer.when() > self._loop.time() + _TICK_S:
             self._timer.cancel()
             self._timer = self._loop.call_later(_TICK_S, self._tick)
@@ -321,7 +320,7 @@ class Publisher:
         self._timer = self._loop.call_later(wait, self._tick)
 
     def _carefully(self, work: Callable[[], None]) -> None:
-        """Do *work*; a defect that shows in it ends the run, and not the serving alone."""
+        """Do *work*; an unexpected exception ends the run instead of silently ending the timer."""
         try:
             work()
         except Exception as e:
@@ -342,7 +341,7 @@ class Publisher:
             self._export()
 
     def _drain(self) -> None:
-        """Hand over what waits: first what an earlier run left, then the rest."""
+        """Hand over waiting records: first those of an earlier run, then the others."""
         self._buffer.drain(self._send)
         older = self._buffer.recovering
         for place in dict.fromkeys(self._waits.values()):
@@ -357,23 +356,23 @@ class Publisher:
         return (entry for entry in self._link.entries() if self._waits.get(entry.record.topic) is self._buffer)
 
     def _through_the_disk(self) -> list[str]:
-        """Name the topics whose records go over the disk in an outage, also where there is room."""
+        """The topics whose records go through the disk in an outage even if there is room."""
         return [topic for topic, place in self._waits.items() if place is self._buffer] if self._watch.outage else []
 
     def _restart_books(self) -> None:
-        """Ask for new starts when there is room for their snapshots."""
+        """Restart broken books when there is room for their snapshots."""
         for lane in self._books.due(self._loop.time(), self._has_room):
             self.flows.restart(lane.stream.exchange, lane.exchange_symbol, "overflow")
 
     def _has_room(self, lane: Lane) -> bool:
         topic = lane.stream.topic
-        place = self._waits.get(topic, self._buffer)  # what waits on disk may be for other topics
+        place = self._waits.get(topic, self._buffer)  # records on disk may be for topics that are not configured
         if len(place) or topic in self._behind:
             return place is self._buffer and self._buffer.has_room
         return self._link.roomy
 
     def _moved(self, topic: str, partitions: int) -> None:
-        """Let every book begin again: its key may go to another partition from now on."""
+        """Restart every book of *topic*: its key may now go to another partition."""
         books = [lane for lane in self._ledger.books() if lane.stream.topic == topic]
         logger.warning("publisher.partitions topic=%s now=%d restarted_books=%d", topic, partitions, len(books))
         for lane in books:

@@ -1,4 +1,4 @@
-"""When a producer that is not let in is replaced: later each time, and soon after its files hold other credentials."""
+"""When to replace a producer whose log-in was refused: later each time, but soon when its credential files change."""
 
 import logging
 import time
@@ -13,11 +13,11 @@ from tickwire.kafka.credentials import Credentials
 logger = logging.getLogger(__name__)
 
 _LONGEST_S = 60.0
-_CALM_S = 60.0  # after so long with a producer, its refusal is the first again
+_CALM_S = 60.0  # after this long with a producer, a refusal counts as the first
 
 
 class Readmission:
-    """librdkafka logs in again twice a second for ever, by which accounts lock; so we end it and wait."""
+    """librdkafka retries a log-in twice a second for ever, which locks accounts; so we end the client and wait."""
 
     def __init__(self, config: KafkaConfig) -> None:
         self._config = config
@@ -26,18 +26,18 @@ class Readmission:
         self.begun()
 
     def begun(self) -> None:
-        """Take note that a producer was made."""
+        """Note that a producer was made."""
         self._credentials, self._begun_at = Credentials(self._config), time.monotonic()
-        self.doubtful = False  # whether it is not let in for a reason that new files may remove
+        self.doubtful = False  # whether it cannot connect for a reason that new files may remove
 
     def wait(self, now: float) -> float:
-        """How many seconds the next one has to wait, after a log-in was refused."""
+        """How many seconds to wait before the next producer after a refused log-in."""
         self._refused = 1 if now - self._begun_at > _CALM_S else self._refused + 1
         return min(2.0 ** min(self._refused - 1, 10), _LONGEST_S)
 
     @property
     def renewed(self) -> bool:
-        """Whether there are other credentials that a producer can be made with; one file may change before another."""
+        """Whether there are new credentials with which a producer can be made; files may change one after the other."""
         if not self._credentials.changed:
             return False
         try:

@@ -1,7 +1,7 @@
-"""The client library's producer, as far as the link uses it; ``native/record_producer.c`` is the compiled form.
+"""The parts of the client library's producer that we use; ``native/record_producer.c`` is the compiled form.
 
-That has a client of librdkafka of its own, made of the same settings, in the library that confluent-kafka has loaded.
-So neither a record nor its report costs an object or a call of the interpreter.
+That form makes a librdkafka client of its own, with the same settings, in the library that confluent-kafka has loaded.
+So records and delivery reports cost no Python object or call.
 """
 
 import ctypes
@@ -21,9 +21,9 @@ logger = logging.getLogger(__name__)
 
 @compiled
 class RecordProducer:
-    """A producer, which connects by itself; ``produce`` takes what ``Producer.produce`` takes.
+    """A producer, which connects in the background; ``produce`` takes the arguments of ``Producer.produce``.
 
-    Raises ``KafkaException`` for settings that cannot be used.
+    Raises ``KafkaException`` for unusable settings.
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:
@@ -32,34 +32,34 @@ class RecordProducer:
 
     @staticmethod
     def connect(find: Callable[[str], int]) -> None:
-        """Let the compiled form have the functions of the library that *find* gives the address of.
+        """Give the compiled form the library's functions; *find* returns the address of one by name.
 
-        Raises what that raises, and :exc:`ValueError` for a version that is not known to do.
+        Raises what *find* raises, and :exc:`ValueError` for an unsupported version of librdkafka.
         """
 
     def __len__(self) -> int:
         return len(self._producer)
 
     def poll(self, seconds: float) -> None:
-        """Take reports and errors, for which *seconds* are waited; raises ``KafkaException`` for a fatal one."""
+        """Serve delivery reports and errors, waiting at most *seconds*; raises ``KafkaException`` for a fatal error."""
         self._producer.poll(seconds)
 
     def flush(self, seconds: float) -> int:
-        """Do the same, linger over nothing, and return at once when nothing is left; returns how much is."""
+        """Do the same without lingering, until nothing is left; return how many records are left."""
         return self._producer.flush(seconds)
 
     def purge(self, *, in_flight: bool = True) -> None:
-        """Give up what is queued, and what is on its way; waits until nothing of it can be sent. The reports say so."""
-        self._producer.purge(in_flight=in_flight, blocking=False)  # which waits, and True would not (2.16.1)
+        """Give up queued records, and those *in_flight*; waits until none can be sent. Their reports say so."""
+        self._producer.purge(in_flight=in_flight, blocking=False)  # False waits, True does not (in 2.16.1)
 
     def partitions(self, topic: str, seconds: float) -> int:
-        """Ask how many partitions a topic has, 0 if there is none; any thread may. Raises ``KafkaException``."""
+        """Ask how many partitions a topic has, 0 if it is missing; in any thread. Raises ``KafkaException``."""
         found = self._producer.list_topics(topic, timeout=seconds).topics.get(topic)
         return 0 if found is None else len(found.partitions)
 
 
 class NoProducer:
-    """Stands where a producer was, until the next one is made: it has nothing and takes nothing."""
+    """In place of a producer while there is none: it has no records and takes none."""
 
     def __len__(self) -> int:
         return 0
@@ -84,9 +84,9 @@ class NoProducer:
 
 
 def make_producer(settings: dict[str, Any]) -> RecordProducer:
-    """Make a producer. Raises :exc:`~tickwire.errors.KafkaFailed` for settings that cannot be used."""
+    """Make a producer. Raises :exc:`~tickwire.errors.KafkaFailed` for unusable settings."""
     form = RecordProducer
-    if "oauth_cb" in settings or not _connected(form):  # such tokens are confluent-kafka's own part
+    if "oauth_cb" in settings or not _connected(form):  # only confluent-kafka's Producer supports oauth_cb
         form = cast("type[RecordProducer]", python_forms["RecordProducer"])
     return make(form, settings)
 
@@ -102,6 +102,6 @@ def _connected(form: type[RecordProducer]) -> bool:
 
 
 def _address(name: str) -> int:
-    """Where a function of the library is that confluent-kafka has loaded: its module's, or one that this depends on."""
-    loaded = ctypes.CDLL(cimpl.__file__, mode=os.RTLD_LAZY | os.RTLD_NOLOAD)  # never a second one
+    """The address of a function of librdkafka as confluent-kafka has loaded it, in its module or a dependency of it."""
+    loaded = ctypes.CDLL(cimpl.__file__, mode=os.RTLD_LAZY | os.RTLD_NOLOAD)  # NOLOAD: never a second copy
     return cast("int", ctypes.cast(getattr(loaded, name), ctypes.c_void_p).value)

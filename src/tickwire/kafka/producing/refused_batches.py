@@ -1,8 +1,8 @@
-"""What becomes of the records of a batch that Kafka refused. It refuses all of a batch, whichever record is at fault.
+"""Decides about the records of a refused batch. Kafka refuses whole batches, whichever record is at fault.
 
-A batch that is too large is sent again as smaller ones. A record whose time is far from the present gets the present
-time, because that may have been the cause. Others that may have been at fault are sent again one by one. A record has
-failed when it was refused alone.
+A batch that is too large is sent again in smaller ones. A record with a time far from the present gets the present
+time, because that may be the cause. Other suspects are sent again one by one. Only a record that is refused alone has
+failed.
 """
 
 import logging
@@ -23,26 +23,26 @@ logger = logging.getLogger(__name__)
 
 
 class RefusedBatches:
-    """The records of refused batches, until a producer takes over that sends them again."""
+    """The records of refused batches, until the next producer sends them again."""
 
     def __init__(self, batch_size: int) -> None:
-        self.batch_size = batch_size  # of the next producer, in bytes
+        self.batch_size = batch_size  # bytes, for the next producer
         self._errors: dict[InFlight, KafkaError] = {}
-        self._lanes: set[Lane] = set()  # theirs
+        self._lanes: set[Lane] = set()  # the lanes of these records
         self._overtaken: set[Lane] = set()
 
     def __len__(self) -> int:
         return len(self._errors)
 
     def add(self, entry: InFlight, error: KafkaError) -> None:
-        """Take one of a refused batch."""
+        """Add a record of a refused batch."""
         self._errors[entry] = error
         self._lanes.add(entry.lane)
 
     def acknowledged(self, entry: InFlight) -> None:
-        """Take note of what was stored: a refused record of the same lane is older, and cannot follow it any more.
+        """Note a stored record: a refused record of the same lane is older, and must not follow it.
 
-        Kafka takes what is behind the first batch of a producer though it refused that.
+        Kafka accepts later batches although it refused the first one of a producer.
         """
         if entry.lane in self._lanes:
             self._overtaken.add(entry.lane)
@@ -50,9 +50,9 @@ class RefusedBatches:
     def sort_out(
         self, entries: Iterable[InFlight], failed: Callable[[InFlight, KafkaError], None]
     ) -> tuple[deque[InFlight], int]:
-        """Return what is to be sent again, in the order of *entries*, and how much of its head goes one by one.
+        """Return the records to send again, in the order of *entries*, and how many at the head go one by one.
 
-        *failed* is told of the records that can never be sent.
+        *failed* is called with the records that can never be stored.
         """
         errors, overtaken = self._errors, self._overtaken
         self._errors, self._lanes, self._overtaken = {}, set(), set()
@@ -78,7 +78,7 @@ class RefusedBatches:
         return again, one_by_one
 
     def _was_alone(self, entry: InFlight, error: KafkaError, refused: int) -> bool:
-        """Whether it is certain that the record was refused for its own sake."""
+        """Whether it is certain that this record itself was refused."""
         if error.code() in codes.TOO_LARGE:
             return refused == 1 or len(entry.record.value) >= self.batch_size
         return refused == 1 and error.code() == codes.RECORD_REFUSED and not is_from_another_time(entry)
@@ -95,11 +95,11 @@ class KafkasClock:
 
     @property
     def is_time_to_look(self) -> bool:
-        """Whether a record may be sent to find out."""
+        """Whether it is time to send a record to find out."""
         return time.monotonic() >= self._look_at
 
     def refused(self, error: KafkaError) -> None:
-        """Take note that a record was refused alone because of its time."""
+        """Note that a single record was refused for its time."""
         self._look_at = time.monotonic() + self._WAIT_S
         if not self.disagrees:
             self.disagrees = True
@@ -110,7 +110,7 @@ class KafkasClock:
             )
 
     def agreed(self) -> None:
-        """Take note that a record was stored."""
+        """Note that a record was stored."""
         if self.disagrees:
             self.disagrees = False
             logger.info("producer.time_accepted")
@@ -122,12 +122,12 @@ def is_from_another_time(entry: InFlight) -> bool:
 
 
 def is_from_the_future(entry: InFlight) -> bool:
-    """Whether a record's time is one that a right clock cannot have shown."""
+    """Whether a record's time is later than a correct clock could have shown."""
     return entry.record.timestamp_ms >= _now_ms() + SMALL_STEP_MS
 
 
 def at_present(entry: InFlight) -> InFlight:
-    """The same record, not on its way, with the present time."""
+    """The same record with the present time, not in flight."""
     record = msgspec.structs.replace(entry.record, timestamp_ms=_now_ms())
     return type(entry)(entry.stream, entry.lane, record, entry.place)
 

@@ -1,4 +1,4 @@
-"""Asks whether topics that Kafka refused may be written to again; without a try, which would cost a producer each."""
+"""Asks whether denied topics may be written to again; trying to write would cost a producer each time."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -14,14 +14,14 @@ _ANSWER_S = 5.0
 
 
 class RightsWatch:
-    """Tells *allowed* of each topic among *denied* that this user may write to again."""
+    """Calls *allowed* for each of the *denied* topics that this user may write to again."""
 
     def __init__(self, config: KafkaConfig, denied: DeniedTopics, allowed: Callable[[str], None]) -> None:
         self._config, self._denied, self._allowed = config, denied, allowed
         self._cluster: Cluster | None = None
 
     async def run(self) -> None:
-        """Ask for as long as there is something to ask for, ever more rarely."""
+        """Ask while there are denied topics, at growing intervals, until cancelled."""
         while True:
             await self._denied.some.wait()
             wait = _FIRST_S
@@ -33,11 +33,11 @@ class RightsWatch:
             self._cluster = None
 
     def _ask(self, topics: Sequence[str]) -> list[str]:
-        """Those that are allowed; a broker that does not tell is tried."""
+        """The allowed ones among *topics*; all of them if the broker does not tell."""
         try:
             self._cluster = self._cluster or Cluster(self._config)
             self._cluster.view(_ANSWER_S)
-        except KafkaFailed:  # which is another outage, and said elsewhere
+        except KafkaFailed:  # another outage, which is logged elsewhere
             return []
         missing = {need.name for need in lacking(self._cluster, producing(topics), _ANSWER_S)}
         return [topic for topic in topics if topic not in missing]

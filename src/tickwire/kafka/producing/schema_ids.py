@@ -1,8 +1,8 @@
-"""The ids of the schemas that a publisher writes: asked once, kept on disk, and looked at while it runs.
+"""The schema ids that a publisher writes: asked for once, kept on disk, and checked while it runs.
 
-What is kept beside the records that wait (``schema-*.json`` below ``KAFKA_SPILL_DIR``, one a registry, subject and
-schema) lets a publisher start while the registry is away. A registry that lost what it had gives its ids anew, and
-maybe to other schemas; so what is behind an id is compared with ours at the start, and every 30 s afterwards.
+The files ``schema-*.json`` below ``KAFKA_SPILL_DIR``, one for each registry, subject and schema, let a publisher start
+while the registry is down. A registry that lost its data assigns its ids anew, perhaps to other schemas; so the schema
+behind each id is compared with ours at the start, and every 30 s afterwards.
 """
 
 import asyncio
@@ -35,28 +35,28 @@ class _Kept(Struct):
 
 
 class SchemaIds:
-    """The ids of the topics that are not JSON; nothing is asked where all are."""
+    """The ids for topics that are not JSON; without such topics the registry is not asked."""
 
     def __init__(self, config: KafkaConfig) -> None:
-        """Raises :exc:`~tickwire.errors.UsageError` for settings of the registry that cannot be used."""
+        """Raises :exc:`~tickwire.errors.UsageError` for unusable settings of the registry."""
         self._subjects = our_subjects(config)
         self._root = spill_root(config.spill_dir)
         self._registry = Registry(config) if self._subjects else None
         self._ids: dict[Subject, int] = {}
-        self._lost: set[str] = set()  # subjects whose id the registry does not know any more
+        self._lost: set[str] = set()  # subjects whose id the registry no longer knows
 
     def formats(self, topics: Collection[str]) -> dict[str, ValueFormat]:
-        """How the kinds of *topics* are written, those that are not JSON; blocks.
+        """The formats of the kinds of *topics* that are not JSON; blocks.
 
-        Raises :exc:`~tickwire.registry_errors.RegistryFailed`: ``SchemaMissing`` where ours is not registered,
-        ``RegistryAway`` where the registry does not answer and no id is kept.
+        Raises :exc:`~tickwire.registry_errors.RegistryFailed`: ``SchemaMissing`` if our schema is not registered,
+        ``RegistryAway`` if the registry does not answer and no id is kept on disk.
         """
         if self._registry is not None:
             self._ids = {s: self._find(self._registry, s) for s in self._subjects if s.topic in topics}
         return {s.kind: value_format(s.schema.format, s.kind, number) for s, number in self._ids.items()}
 
     async def watch(self, failed: Callable[[RegistryFailed], None]) -> None:
-        """Look until cancelled, and tell *failed* when an id stands for another schema than ours."""
+        """Check until cancelled; call *failed* if an id stands for another schema than ours."""
         while self._ids:
             await asyncio.sleep(_LOOK_S)
             try:
@@ -66,7 +66,7 @@ class SchemaIds:
                 return
 
     def look(self) -> None:
-        """Compare what is behind our ids with ours; blocks. Raises :exc:`~tickwire.registry_errors.SchemaRefused`."""
+        """Compare the schemas of our ids with ours; blocks. Raises :exc:`~tickwire.registry_errors.SchemaRefused`."""
         if self._registry is None:
             return
         for subject, number in self._ids.items():
@@ -102,7 +102,7 @@ class SchemaIds:
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             replace(file, msgspec.json.encode(_Kept(registry.url, subject.name, number)))
-        except OSError as e:  # it is only for the next start
+        except OSError as e:  # the file is only needed by the next start
             logger.warning("publisher.schema_not_kept file=%s error=%r", file, e.strerror or str(e))
         return number
 

@@ -1,8 +1,8 @@
-"""Records that their topic cannot take, found before they are sent: sent, one costs a producer and its whole batch.
+"""Finds records that are too large for their topic before they are sent: a refusal costs a producer and a batch.
 
-A topic's ``max.message.bytes``, or the broker's where it has none of its own, limits a batch as it is sent, that is
-compressed (https://kafka.apache.org/documentation/#topicconfigs_max.message.bytes). Python's zlib tells what gzip makes
-of a record; the others are given the benefit of the doubt, and what nobody could tell Kafka itself refuses.
+A topic's ``max.message.bytes``, or the broker's where it has none of its own, limits a batch as sent, that is,
+compressed (https://kafka.apache.org/documentation/#topicconfigs_max.message.bytes). The compressed size is estimated
+with zlib, generously for other codecs; whatever passes by mistake is refused by Kafka.
 """
 
 import asyncio
@@ -24,27 +24,27 @@ _ANSWER_S = 5.0
 _AGAIN_S = 5.0
 # https://kafka.apache.org/documentation/#recordbatch: a batch's header; a record's attributes and two deltas of 0.
 _BATCH_BYTES, _FIXED_BYTES = 61, 3
-# How small a codec makes a record, as part of what zlib does at its fastest. Of books of 20,000 levels gzip makes 0.84,
-# zstd 0.87, lz4 and snappy 1.4; the rest is for values that repeat themselves from afar.
+# Lower bounds of a codec's output relative to zlib's fastest level. Measured on books of 20,000 levels: gzip 0.84, zstd
+# 0.87, lz4 and snappy 1.4; the margin is for values with distant repetitions.
 _AT_BEST = {"gzip": 0.8, "snappy": 0.7, "lz4": 0.7, "zstd": 0.5}
 
 
 class SizeLimits:
-    """What each topic takes. *changed* is told the largest value that no topic may refuse, when that was asked."""
+    """The limits of topics. *changed* is called with the largest value that no topic can refuse, after each query."""
 
     def __init__(self, config: KafkaConfig, changed: Callable[[int], None]) -> None:
         self._config, self._changed = config, changed
         self._known: dict[str, int] = {}
-        self._fits: Record | None = None  # the last one that was looked at: it may be tried many times
+        self._fits: Record | None = None  # the last record that passed: it may be tried many times
         self._doubtful = asyncio.Event()
 
     def learn(self, limits: dict[str, int]) -> None:
-        """Go by these, by topic, from now on. Topics of which the brokers do not tell, or not this user, take all."""
+        """Use these *limits*, by topic, from now on. Topics without a known limit take everything."""
         self._known, self._fits = limits, None
         self._changed(min(limits.values(), default=sys.maxsize) - _BATCH_BYTES)
 
     def doubt(self) -> None:
-        """Take note that a record was too large: somebody may have changed a limit, or will now."""
+        """Note that Kafka refused a record as too large: a limit may have been changed."""
         self._doubtful.set()
 
     async def watch(self, topics: Sequence[str]) -> None:
@@ -56,7 +56,7 @@ class SizeLimits:
             await asyncio.sleep(_AGAIN_S)
 
     def refusal(self, record: Record) -> KafkaError | None:
-        """Why its topic cannot take a record; None where it may."""
+        """Why its topic cannot take a record; None if it may."""
         limit = self._known.get(record.topic)
         if limit is None or record is self._fits or self._least_bytes(record) <= limit:
             self._fits = record
@@ -67,12 +67,12 @@ class SizeLimits:
         try:
             cluster = Cluster(self._config)
             cluster.view(_ANSWER_S)
-        except KafkaFailed:  # which is an outage, and said elsewhere
+        except KafkaFailed:  # an outage, which is logged elsewhere
             return self._known
         return largest_batches(cluster, topics, _ANSWER_S)
 
     def _least_bytes(self, record: Record) -> int:
-        """The bytes of a batch of it alone, at the least."""
+        """The minimum size of a batch with only this record."""
         codec = self._config.compression
         if codec == "none":
             sizes = [len(record.key), len(record.value), len(record.headers)]

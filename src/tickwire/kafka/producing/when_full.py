@@ -1,6 +1,7 @@
-"""What happens to records for which the producer has no room: one class a policy, all of the same form.
+"""What happens to records while the producer has no room: one class for each policy.
 
-Nothing overtakes what such a class holds: the publisher sends to the class of a topic until that is empty.
+No record overtakes those that such a class holds: until it is empty, the publisher gives it all new records of the
+topic.
 """
 
 import logging
@@ -19,29 +20,29 @@ logger = logging.getLogger(__name__)
 Send = Callable[[InFlight], bool]  # False: no room
 Lose = Callable[[Lane, Record], None]  # a record of this lane is dropped
 
-# A socket that is told to stop has delivered up to one read of its buffer: many thousand small frames.
+# A socket that is paused may still deliver one read of its buffer: many thousand small frames.
 _MOST_RECORDS = 50_000
 _MOST_BYTES = 32 << 20
 
 
 class WhenFull(Protocol):
-    """A place for records that found no room."""
+    """Holds records for which the producer has no room."""
 
     def __len__(self) -> int:
         """How many records wait here."""
 
     def hold(self, lane: Lane, record: Record) -> None:
-        """Take one more, or lose it."""
+        """Hold one more, or lose it."""
 
     def drain(self, send: Send) -> None:
-        """Hand over what waits, the oldest first, as far as there is room. Called every few milliseconds."""
+        """Hand over waiting records, the oldest first, while there is room. Called every few milliseconds."""
 
     def entries(self) -> Iterator[InFlight]:
-        """Everything that waits in memory, the oldest first."""
+        """All records that wait in memory, the oldest first."""
 
 
 class Dropping:
-    """Loses it: tickers and trades are dropped, books are invalidated."""
+    """Loses records: tickers and trades are dropped, books are invalidated."""
 
     def __init__(self, lose: Lose) -> None:
         self._lose = lose
@@ -57,12 +58,12 @@ class Dropping:
         """Do nothing."""
 
     def entries(self) -> Iterator[InFlight]:
-        """Nothing ever waits."""
+        """None: no record waits."""
         return iter(())
 
 
 class Conflating:
-    """Keeps the newest record a key. What is replaced counts as conflated."""
+    """Keeps the newest record of each key. A replaced one counts as conflated."""
 
     def __init__(self) -> None:
         self._newest: dict[Lane, Record] = {}
@@ -71,13 +72,13 @@ class Conflating:
         return len(self._newest)
 
     def hold(self, lane: Lane, record: Record) -> None:
-        """Take it instead of an older one of its key."""
+        """Hold *record*, in place of an older one of its key."""
         if lane in self._newest:
             lane.stream.conflated += 1
         self._newest[lane] = record
 
     def drain(self, send: Send) -> None:
-        """Hand over, the key that has waited longest first."""
+        """Hand over records, beginning with the key that has waited longest."""
         while self._newest:
             lane = next(iter(self._newest))
             if not send(InFlight(lane.stream, lane, self._newest[lane])):
@@ -90,9 +91,9 @@ class Conflating:
 
 
 class Blocking:
-    """Keeps it and lets nobody read sockets, for *seconds* at most; then loses what is new until there is room.
+    """Holds records and pauses the sockets, for *seconds* at most; then loses new records until there is room.
 
-    What sockets had delivered already still comes, so what waits is bounded as well.
+    Frames that sockets have already delivered still come, so the number of held records is bounded too.
     """
 
     def __init__(
@@ -113,7 +114,7 @@ class Blocking:
         return len(self._waiting)
 
     def hold(self, lane: Lane, record: Record) -> None:
-        """Take it, and stop the reading."""
+        """Hold *record*, and pause the sockets."""
         size = len(record.value)
         if self._given_up or len(self._waiting) >= _MOST_RECORDS or self._bytes + size > _MOST_BYTES:
             self._lose(lane, record)
@@ -125,7 +126,7 @@ class Blocking:
         self._bytes += size
 
     def drain(self, send: Send) -> None:
-        """Hand over; read again when nothing waits any more, or after the longest time."""
+        """Hand over records; resume the sockets when none waits, or after *seconds*."""
         if not self._waiting:
             return
         while self._waiting and send(self._waiting[0]):
@@ -137,7 +138,7 @@ class Blocking:
         elif not self._given_up and self._clock() - self._since >= self._seconds:
             self._given_up = True
             logger.error("publisher.dropping blocked_s=%g waiting=%d", self._seconds, len(self._waiting))
-            self._resume()  # an exchange that is not read for longer hangs up
+            self._resume()  # an exchange whose socket is not read for longer disconnects
 
     def entries(self) -> Iterator[InFlight]:
         """What waits."""
@@ -145,7 +146,7 @@ class Blocking:
 
 
 def places(config: KafkaConfig, spill: WhenFull, blocking: Blocking, lose: Lose) -> dict[str, WhenFull]:
-    """Choose where the records of each topic wait, as the settings say; topics that block wait in one line."""
+    """The place for each topic, as the settings say; topics with ``block`` share one."""
     dropping = Dropping(lose)
     by_policy: dict[str, WhenFull] = {"spill": spill, "conflate": Conflating(), "block": blocking}
     by_policy |= {"drop": dropping, "invalidate": dropping}
