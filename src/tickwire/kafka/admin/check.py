@@ -1,4 +1,4 @@
-"""Is Kafka there, is it the right one, and is what we need in it? One finding a step; what is wrong says what to do."""
+"""Checks that Kafka is reachable, is the right one, and has what we need; each finding says what to do."""
 
 import socket
 import statistics
@@ -24,8 +24,8 @@ _ROUND_TRIPS = 5
 _REACH_S = 2.0
 _SOON = timedelta(days=14)
 
-# Who cannot read a codec without another package; gzip is what every client reads. Tried with Flink 2.2.1,
-# aiokafka 0.14.0, kafka-python 3.0.12, faust-streaming 0.15.3, KafkaJS 2.2.4.
+# Clients that need another package to read a codec; gzip is read by all. Tried with Flink 2.2.1, aiokafka 0.14.0,
+# kafka-python 3.0.12, faust-streaming 0.15.3, KafkaJS 2.2.4.
 _LACKS = {
     "zstd": "Flink's SQL, aiokafka, kafka-python, faust and KafkaJS",
     "lz4": "aiokafka, kafka-python and KafkaJS",
@@ -39,7 +39,7 @@ Step: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one step found; ``ok`` False is a reason not to start, a ``hint`` is only worth knowing."""
+    """The result of one step; ``ok`` False is a reason not to start, a ``hint`` is only information."""
 
     step: Step
     ok: bool
@@ -48,14 +48,14 @@ class Finding:
 
     @property
     def state(self) -> str:
-        """One word for a person."""
+        """The result in one word."""
         return "FAILED" if not self.ok else "hint" if self.hint else "ok"
 
 
 def check(config: KafkaConfig, seconds: float, written: Sequence[str] | None = None) -> Iterator[Finding]:
-    """Look at everything, one step after the other, in about *seconds*; stops where the next step makes no sense.
+    """Run all steps in about *seconds*; stop where the next step would make no sense.
 
-    *written* are the topics that a feed would write to; None: all. Writes nothing to Kafka.
+    *written* are the topics that a feed would write to; None: all. Nothing is written to Kafka.
     """
     deadline = time.monotonic() + seconds
     protocol = config.security_protocol or "PLAINTEXT"
@@ -71,7 +71,7 @@ def check(config: KafkaConfig, seconds: float, written: Sequence[str] | None = N
         host, _, port = address.rpartition(":")
         trouble = _reach(host.strip("[]"), int(port), min(_REACH_S, seconds / 2 / len(addresses)))
         reachable = reachable or trouble is None
-        # One of several may be down without harm.
+        # One of several addresses may be down.
         yield Finding("address", trouble is None, f"{address} {trouble or 'accepts connections'}")
     if not reachable:
         return
@@ -96,13 +96,13 @@ def check(config: KafkaConfig, seconds: float, written: Sequence[str] | None = N
 
 
 def healthy(findings: list[Finding]) -> bool:
-    """Tell whether a feed or a consumer can start; of several addresses one has to answer."""
+    """Whether a feed or a consumer can start; of several addresses one must answer."""
     others = [finding for finding in findings if finding.step != "address"]
     return all(finding.ok for finding in others) and any(finding.step == "cluster" for finding in others)
 
 
 def _reach(host: str, port: int, seconds: float) -> str | None:
-    """Open a connection and close it; None when that works, else what is wrong and what to do."""
+    """Open and close a connection; None if that works, else what is wrong and what to do."""
     try:
         socket.create_connection((host, port), timeout=seconds).close()
     except socket.gaierror as e:
@@ -115,7 +115,7 @@ def _reach(host: str, port: int, seconds: float) -> str | None:
 
 
 def _brokers(view: ClusterView, config: KafkaConfig, deadline: float) -> Iterator[Finding]:
-    """Every broker is reached under the name that it gives itself: where that fails, producing would."""
+    """Every broker can be reached at its advertised address, without which producing fails."""
     for node in view.nodes:
         name = f"{node.id} at {node.host}:{node.port}"
         left = min(_REACH_S, deadline - time.monotonic())
@@ -161,7 +161,7 @@ def _absent(name: str, config: KafkaConfig, rights: Rights) -> Finding:
 def _rights(
     cluster: Cluster, view: ClusterView, config: KafkaConfig, written: Sequence[str], deadline: float
 ) -> Iterator[Finding]:
-    """What each command lacks. A user for one of the two ways is as it should be; one for neither can do nothing."""
+    """The rights that each command lacks. It fails if the user can neither produce nor consume."""
     found = {
         command: lacking(cluster, needs, min(_REACH_S, max(deadline - time.monotonic(), 0.5)))
         for command, needs in by_command(config, written, view.topics)
@@ -177,7 +177,7 @@ def _rights(
 
 
 def _registry(config: KafkaConfig, deadline: float) -> Iterator[Finding]:
-    """The registry has the schemas that a feed would look up at its start."""
+    """The registry has the schemas that a feed needs at its start."""
     if config.schema_registry_url is None:
         return
     try:

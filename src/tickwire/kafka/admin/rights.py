@@ -1,4 +1,4 @@
-"""What this user may do, as the brokers tell it (KIP-430): asked without doing any of it.
+"""The rights of this user as the brokers report them (KIP-430), without trying anything.
 
 https://cwiki.apache.org/confluence/x/p4AiBg; which command needs what is a table in ``docs/clusters.md``.
 """
@@ -19,7 +19,7 @@ from tickwire.kafka.causes import user
 from tickwire.kafka.clients import Cluster
 
 Right: TypeAlias = Literal["READ", "WRITE", "DESCRIBE"]
-Rights: TypeAlias = Collection[str] | None  # None: the broker does not tell
+Rights: TypeAlias = Collection[str] | None  # None: the broker does not report them
 
 _AGAIN_S = 0.1
 
@@ -37,23 +37,23 @@ class Need:
 
 
 def producing(topics: Sequence[str]) -> list[Need]:
-    """What ``tickwire produce`` needs for these topics, that exist."""
+    """The rights that ``tickwire produce`` needs on these topics, which exist."""
     return [Need("WRITE", "topic", topic) for topic in topics]
 
 
 def consuming(config: KafkaConfig, topics: Sequence[str], group: str) -> list[Need]:
-    """What ``tickwire consume`` needs for these topics, that exist."""
+    """The rights that ``tickwire consume`` needs on these topics, which exist."""
     needs = [Need("READ", "topic", topic) for topic in topics] + [Need("READ", "group", group)]
     return [*needs, Need("WRITE", "topic", config.dlq_topic)] if config.dlq_enabled else needs
 
 
 def inspecting(config: KafkaConfig, topic: str) -> list[Need]:
-    """What ``tickwire dlq`` needs to look at dead letters; the library asks for the group without joining it."""
+    """The rights that ``tickwire dlq`` needs to read dead letters; the group is looked up, but not joined."""
     return [Need("READ", "topic", topic), Need("DESCRIBE", "group", config.group_id)]
 
 
 def lacking(cluster: Cluster, needs: Sequence[Need], seconds: float) -> list[Need]:
-    """Which of these this user has not, as far as the brokers tell it in so many seconds; never raises."""
+    """The ones of *needs* that this user lacks, as far as the brokers report within *seconds*; never raises."""
     until = time.monotonic() + seconds
     topics = topic_rights(cluster, sorted({need.name for need in needs if need.kind == "topic"}), seconds)
     groups = {
@@ -64,7 +64,7 @@ def lacking(cluster: Cluster, needs: Sequence[Need], seconds: float) -> list[Nee
 
 
 def require(cluster: Cluster, config: KafkaConfig, needs: Sequence[Need], seconds: float) -> None:
-    """Raise :exc:`~tickwire.errors.KafkaFailed` where this user lacks one of *needs*."""
+    """Raise :exc:`~tickwire.errors.KafkaFailed` if this user lacks one of *needs*."""
     if missing := lacking(cluster, needs, seconds):
         raise KafkaFailed(
             f"In Kafka {user(config)} lacks {', '.join(map(str, missing))}: grant that, or log in as another one."
@@ -72,16 +72,16 @@ def require(cluster: Cluster, config: KafkaConfig, needs: Sequence[Need], second
 
 
 def topic_rights(cluster: Cluster, names: Sequence[str], seconds: float) -> dict[str, Rights]:
-    """The rights on each topic; of a hidden one there are none, and a missing one has no rights to tell of.
+    """The rights on each topic; a hidden or missing one has none.
 
-    After a :meth:`~tickwire.kafka.clients.Cluster.view`; where that found no controller, nothing is told.
+    Call :meth:`~tickwire.kafka.clients.Cluster.view` before; if that found no controller, rights are unknown.
     """
     if not names or not cluster.controlled:
         return {}
     asked = TopicCollection(list(names))
     try:
         futures = cluster.admin.describe_topics(asked, include_authorized_operations=True, request_timeout=seconds)
-    except KafkaException:  # what the cluster lacks for it
+    except KafkaException:  # the cluster cannot answer it
         return {}
     return {name: _told(future, seconds) for name, future in futures.items()}
 
@@ -126,7 +126,7 @@ def _has(rights: Rights, need: Need) -> bool:
 def by_command(
     config: KafkaConfig, written: Sequence[str], view: Mapping[str, object]
 ) -> Iterator[tuple[str, list[Need]]]:
-    """The commands that `tickwire check` looks at, with what each needs of what is there."""
+    """The commands that `tickwire check` looks at, with the rights that each needs on existing topics."""
     there = [topic for topic in config.topics if topic in view]
     yield "produce", producing(written)
     yield "consume", consuming(config, there or config.topics, config.group_id)

@@ -1,4 +1,4 @@
-"""How many records may still be begun, where a consumer is told how many it is to read."""
+"""How many records may still be started, for a consumer with a maximum number of records."""
 
 import threading
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from tickwire.kafka.consuming.partitions import AssignedPartition
 
 
 class Allowance:
-    """Shared by all workers. *wake* is called with partitions that got nothing when there is something again."""
+    """Shared by all workers. *wake* is called with partitions that got nothing when records may be started again."""
 
     def __init__(self, most: int | None, wake: Callable[[AssignedPartition], None]) -> None:
         self._left, self._wake = most, wake
@@ -16,7 +16,7 @@ class Allowance:
         self._lock = threading.Lock()
 
     def take(self, assigned: AssignedPartition, number: int) -> int:
-        """How many of so many records of a partition may be begun; they count as begun."""
+        """How many of *number* records of a partition may be started; they count as started."""
         if self._left is None:
             return number
         with self._lock:
@@ -27,7 +27,7 @@ class Allowance:
             return taken
 
     def give_back(self, number: int) -> None:
-        """Let others be begun in place of so many that were not handled."""
+        """Give back *number* records that were not handled."""
         if self._left is None or not number:
             return
         with self._lock:
@@ -37,5 +37,5 @@ class Allowance:
             self._wake(assigned)
 
     def is_at_most(self, number: int) -> bool:
-        """Tell whether there is no more than this."""
+        """Whether at most *number* are left."""
         return self._left is not None and self._left <= number

@@ -1,4 +1,4 @@
-"""The partitions that are ours: where each begins, how far it is read, and its end when Kafka takes it away."""
+"""The partitions assigned to this member: their start, their progress, and what happens when they are revoked."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,16 +18,16 @@ from tickwire.kafka.received import ReceivedRecord
 
 logger = logging.getLogger(__name__)
 
-DRAIN_SECONDS = 10.0  # how long a record that is begun may go on when its partition is taken away, or at the end
-REVOKE_COMMIT_SECONDS = 10.0  # how long a partition that is taken away waits for its last commit
-_NAMED = 3  # partitions in one line of the log
+DRAIN_SECONDS = 10.0  # time for started records to finish when their partition is revoked, and at the end
+REVOKE_COMMIT_SECONDS = 10.0  # time for the last commit of a revoked partition
+_NAMED = 3  # partitions named in one log line
 
 
 class Assignment:
-    """What the group gave this member. Everything here runs on the polling thread.
+    """The partitions assigned to this member. Everything here runs on the polling thread.
 
-    *begun* is where partitions begin of which the group has committed nothing; *revoked* is called by a partition's
-    worker when it is gone.
+    *begun* has the start offsets of partitions without a committed offset; *revoked* is called by a partition's worker
+    after the partition has gone.
     """
 
     def __init__(
@@ -46,37 +46,37 @@ class Assignment:
         self._begun, self._report, self._revoked = begun, report, revoked
         self._assigned: dict[Partition, AssignedPartition] = {}
         self._paused: set[AssignedPartition] = set()
-        self._room_bytes = share_room(())  # of each partition
-        self._record_bytes = 1_000  # of those that came last, on average
+        self._room_bytes = share_room(())  # for each partition
+        self._record_bytes = 1_000  # average of the latest records
         self._closing = False
-        self.joined = False  # Kafka has told what is ours, even if it is nothing
-        self.leaving = False  # nothing is asked of Kafka any more
+        self.joined = False  # an assignment came, even an empty one
+        self.leaving = False  # no more requests to Kafka
 
     @property
     def busy(self) -> bool:
-        """Whether any record is with its handler or waits for it."""
+        """Whether any record is being handled or waits for it."""
         return any(assigned.waiting for assigned in self._assigned.values())
 
     @property
     def poll_records(self) -> int:
-        """How many records to take at once."""
+        """How many records one poll may return."""
         return poll_records(self._room_bytes, self._record_bytes)
 
     def full(self, these: Iterable[AssignedPartition]) -> list[AssignedPartition]:
-        """Those of *these* that should not get more now, and still do."""
+        """Those of *these* that are full and not paused yet."""
         open_ = (assigned for assigned in these if not assigned.closed and assigned not in self._paused)
         return [assigned for assigned in open_ if assigned.holds(1)]
 
     def pause(self, full: Sequence[AssignedPartition]) -> None:
-        """Get no more for partitions until they have room."""
+        """Pause partitions until they have room."""
         self._consumer.pause([TopicPartition(*assigned.partition) for assigned in full])
         self._paused.update(full)
 
     def give(self, batch: Sequence[ReceivedRecord], these: set[AssignedPartition]) -> None:
-        """Hand records of one partition to its worker, and add the partition to *these*."""
+        """Pass records of one partition to its worker, and add the partition to *these*."""
         assigned = self._assigned.get((batch[0].topic, batch[0].partition))
         if assigned is None:
-            return  # read ahead before the partition went to another consumer
+            return  # fetched before the partition was revoked
         these.add(assigned)
         assigned.taken += len(batch)
         assigned.next, assigned.at_end = batch[-1].offset + 1, False
@@ -86,7 +86,7 @@ class Assignment:
         self._workers.of(assigned.partition).put(assigned, batch)
 
     def at_end(self, partition: Partition, offset: int) -> None:
-        """Note that Kafka has nothing more before *offset*; what is left out there holds no record for us."""
+        """Note that *offset* is the partition's end; offsets up to it that did not come have no record."""
         assigned = self._assigned.get(partition)
         if assigned is None or offset < assigned.next:
             return
@@ -95,26 +95,26 @@ class Assignment:
         assigned.next, assigned.at_end = offset, True
 
     def resume(self) -> None:
-        """Go on with the partitions that have room again."""
+        """Resume paused partitions that have room again."""
         ready = [assigned for assigned in self._paused if not assigned.holds(0.5)]
         if ready:
             self._consumer.resume([TopicPartition(*assigned.partition) for assigned in ready])
             self._paused.difference_update(ready)
 
     def wake(self, partition: Partition) -> None:
-        """Let a partition go on that waited for its commit."""
+        """Wake a partition that waited for its commit."""
         if (assigned := self._assigned.get(partition)) is not None:
             self._workers.of(partition).wake(assigned)
 
     def export(self) -> None:
-        """Bring the metrics of what is ours up to date."""
+        """Update the metrics of the assigned partitions."""
         metrics.CONSUMER_JOINED.set(self.joined)
         metrics.CONSUMER_PARTITIONS.labels("assigned").set(len(self._tracker.assigned()))
         waiting = sum(assigned.waits > 0 for assigned in self._assigned.values())
         metrics.CONSUMER_PARTITIONS.labels("waiting_for_registry").set(waiting)
 
     def lags(self) -> Iterator[tuple[Partition, int]]:
-        """How many offsets each partition is behind its end, as far as its end is known."""
+        """How many offsets each partition is behind its end, if that is known."""
         for name, progress in self._tracker.assigned().items():
             assigned, end = self._assigned[name], 0
             if not assigned.at_end:
@@ -124,7 +124,7 @@ class Assignment:
                 yield name, max(0, max(end, assigned.next) - progress.position)
 
     def skip(self, lost: OffsetLost) -> None:
-        """Go on at the earliest record there is, behind what is still waiting for its handler."""
+        """Continue at the earliest existing record, after the records that still wait for their handler."""
         partition = lost.topic, lost.partition
         assigned = self._assigned.get(partition)
         if assigned is None:
@@ -142,7 +142,7 @@ class Assignment:
         if first >= lost.offset:
             self._workers.of(partition).put(assigned, first)
             assigned.next = first
-        else:  # a new topic of the same name: its offsets begin anew, and so do our counts
+        else:  # a new topic of the same name: its offsets and our counts start again
             self._drain([assigned])
             self._open_partition(partition, Position(first, lost.offset))
             self._tell_revoked(partition)
@@ -151,7 +151,7 @@ class Assignment:
         self._consumer.incremental_assign([TopicPartition(*partition, first)])
 
     def on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        """Begin with partitions that Kafka gives us."""
+        """Start reading newly assigned partitions."""
         self.joined = True
         positions = resolve(consumer, [(p.topic, p.partition) for p in partitions], self._begun)
         for name, position in positions.items():
@@ -162,25 +162,25 @@ class Assignment:
         consumer.incremental_assign([TopicPartition(*name, position.offset) for name, position in positions.items()])
 
     def on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        """Finish what is begun of partitions that Kafka takes away, commit it, and give them up."""
+        """Finish started records of revoked partitions, commit them, and give the partitions up."""
         if not self._closing:
             self._drain([assigned for p in partitions if (assigned := self._assigned.get((p.topic, p.partition)))])
-        if not self.leaving:  # then nothing is asked any more
+        if not self.leaving:  # when leaving, no more requests are sent
             self._commits.send_and_look(self._consumer, REVOKE_COMMIT_SECONDS)
         self._give_up(partitions, "revoked")
 
     def on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        """Commit nothing: another consumer may have these partitions already."""
+        """Give partitions up without a commit: another consumer may already have them."""
         self.joined = False
         self._give_up(partitions, "lost")
 
     def close(self) -> None:
-        """Finish what is begun, and begin nothing more."""
+        """Finish started records, and start no more."""
         self._closing = True
         self._drain(list(self._assigned.values()))
 
     def _drain(self, these: Sequence[AssignedPartition]) -> None:
-        """Begin nothing more, and wait for the records that are with their handlers."""
+        """Start no more records, and wait for those being handled."""
         if not self._workers.close(these, DRAIN_SECONDS, lambda: self._processor.stuck):
             logger.warning("consumer.handler_unfinished seconds=%g", DRAIN_SECONDS)
 
@@ -198,7 +198,7 @@ class Assignment:
                 assigned.closed = True
                 if assigned in self._paused:
                     self._paused.remove(assigned)
-                    self._consumer.resume([TopicPartition(*name)])  # else it stays paused when it comes back
+                    self._consumer.resume([TopicPartition(*name)])  # else it stays paused when it is assigned again
             self._tell_revoked(name)
         self._room_bytes = share_room(self._assigned.values())
         for assigned in self._assigned.values():
@@ -216,7 +216,7 @@ class Assignment:
 
 
 def _shown(positions: dict[Partition, Position]) -> str:
-    """The first few partitions with where they are read from, and how many there are more."""
+    """The first few partitions with their start positions, and the number of the others."""
     first = [f"{topic}-{number}@{position.offset}" for (topic, number), position in [*positions.items()][:_NAMED]]
     more = len(positions) - len(first)
     return ",".join(first) + (f" and {more} more" if more else "")

@@ -15,18 +15,18 @@ from tickwire.kafka.consuming.report import ConsumerReport
 logger = logging.getLogger(__name__)
 
 _LOOK_S = 0.05
-_MISSING_S = 10.0  # a topic that is gone for this long is not merely unknown to some broker yet
+_MISSING_S = 10.0  # a topic unknown for this long is gone, not merely unknown to one broker after a restart
 _ASK_S = 5.0
-_ANSWER_S = 60.0  # librdkafka answers before, with an error of its own if need be (socket.timeout.ms); this is for bugs
+_ANSWER_S = 60.0  # librdkafka answers earlier, if need be with an error (socket.timeout.ms); this guards against bugs
 
 
 class Commits:
-    """What of the tracker Kafka knows; *confirmed* is called with each partition whose offset it has stored."""
+    """Commits the tracker's offsets; *confirmed* is called with each partition whose offset Kafka has stored."""
 
     def __init__(self, tracker: CommitTracker, report: ConsumerReport, confirmed: Callable[[Partition], None]) -> None:
         self._tracker, self._report, self._confirmed = tracker, report, confirmed
         self._missing_since: dict[str, float] = {}
-        self._sent: deque[float] = deque()  # when the commits were sent that are not answered
+        self._sent: deque[float] = deque()  # send times of the unanswered commits
 
     @property
     def in_flight(self) -> bool:
@@ -34,15 +34,15 @@ class Commits:
         return bool(self._sent)
 
     def missing(self, topic: str) -> None:
-        """Note that Kafka does not know *topic* now; brokers say so for a moment after a restart, too."""
+        """Note that a broker does not know *topic*, which also happens for a moment after a restart."""
         if topic not in self._missing_since:
             self._missing_since[topic] = time.monotonic()
             logger.warning("consumer.topic_missing topic=%s (waiting %g s for it)", topic, _MISSING_S)
 
     def send(self, consumer: Consumer) -> bool:
-        """Send what is due without waiting; False while an earlier commit is not answered, so that none overtakes.
+        """Send due commits without waiting; False while an earlier one is unanswered, so that none overtakes it.
 
-        Raises :exc:`~tickwire.errors.KafkaFailed` when a topic has gone: only its commits tell.
+        Raises :exc:`~tickwire.errors.KafkaFailed` if a topic is gone: only its commits tell.
         """
         now = time.monotonic()
         for topic, since in list(self._missing_since.items()):
@@ -61,12 +61,12 @@ class Commits:
         return True
 
     def send_and_look(self, consumer: Consumer, seconds: float) -> bool:
-        """Commit what is due, and see that Kafka has it; give up after so long and return False.
+        """Commit what is due, and wait for Kafka's confirmation; return False after *seconds* without it.
 
-        For callbacks of a poll, where no answers come and no other thread may use the consumer (confluent-kafka 2.16
-        lets it wait until the poll is over). A waiting commit has no limit of its own, but a question has: on one
-        connection Kafka answers it after the commit. What it does not confirm stays due, and may be stored all the
-        same, which does no harm: it is done.
+        For callbacks during a poll, in which no commit answers are delivered and other threads block on the consumer
+        (confluent-kafka 2.16). A synchronous commit has no time-out, but a query of committed offsets has, and on one
+        connection Kafka answers it after the commit. Offsets that it does not confirm stay due; if they are stored all
+        the same, that does no harm, because their records are done.
         """
         due = self._tracker.due()
         if not due:
@@ -89,7 +89,7 @@ class Commits:
         return False
 
     def answered(self, error: KafkaError | None, partitions: Sequence[TopicPartition]) -> None:
-        """Take Kafka's answer; what it refused stays due."""
+        """Take Kafka's answer; refused offsets stay due."""
         if self._sent:
             self._sent.popleft()
         refused = {p.topic: problem for p in partitions if (problem := error or p.error) is not None}
@@ -106,7 +106,7 @@ class Commits:
         self._sent.append(time.monotonic())
 
     def _take(self, stored: Sequence[TopicPartition]) -> None:
-        """Note what Kafka has stored; the same may be said twice."""
+        """Note stored offsets; the same may come twice."""
         confirmed = set()
         for p in stored:
             partition = p.topic, p.partition
@@ -120,7 +120,7 @@ class Commits:
 
 
 def _exists(consumer: Consumer, topic: str) -> bool:
-    """Ask the brokers; False only when they say so."""
+    """Whether *topic* exists; False only if the brokers say so."""
     try:
         there = consumer.list_topics(topic, timeout=_ASK_S).topics.get(topic)
     except KafkaException as e:

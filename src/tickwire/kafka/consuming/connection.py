@@ -1,4 +1,4 @@
-"""A consumer's way in while it runs: what its client complains about, and credentials that are renewed in files."""
+"""A running consumer's connection errors, and credentials that are renewed in files."""
 
 import logging
 
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class Connection:
-    """Of one consumer, whose ``error_cb`` is :meth:`heard`; the client goes on by itself."""
+    """For one consumer, whose ``error_cb`` is :meth:`heard`; the client recovers by itself."""
 
     def __init__(self, config: KafkaConfig) -> None:
         self._credentials, self._complaints = Credentials(config), Complaints(config)
@@ -24,17 +24,17 @@ class Connection:
         self._consumed = 0
 
     def heard(self, error: KafkaError) -> None:
-        """Count an error, and log what was not said since a record came."""
+        """Count an error, and log it unless the same was logged since the last record."""
         metrics.CONSUMER_ERRORS.labels("").inc()
         self._doubtful = self._doubtful or stays(error)
         if (words := self._complaints.new(error)) is not None and error.code() != ALL_DOWN:
             logger.warning("consumer.client_error code=%s error=%r", error.name(), words)
 
     def look(self, consumer: Consumer, consumed: int) -> None:
-        """Give the client a password that was renewed, where it is not let in; *consumed* tells whether it is.
+        """Give the client a renewed password after a refused log-in; growing *consumed* means that it is logged in.
 
-        Raises :exc:`~tickwire.errors.KafkaFailed` where certificates or tokens' secrets were renewed: the client reads
-        them when it is made.
+        Raises :exc:`~tickwire.errors.KafkaFailed` if certificates or client secrets were renewed, which a client reads
+        only when it is made.
         """
         if consumed != self._consumed:
             self._consumed, self._doubtful = consumed, False

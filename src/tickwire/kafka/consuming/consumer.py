@@ -1,11 +1,11 @@
 """Reads topics as a member of a consumer group, at least once.
 
 The offset of a record is committed only after its handler returned or its dead letter was acknowledged. Commits are
-sent every :data:`COMMIT_RECORDS` records or :data:`COMMIT_SECONDS` seconds, when a partition is taken away, and at the
-end. A crash repeats at most what was handled since the last commit that Kafka answered, and never more than
+sent every :data:`COMMIT_RECORDS` records or :data:`COMMIT_SECONDS` seconds, when a partition is revoked, and at the
+end. A crash repeats at most the records handled since the last answered commit, and never more than
 :data:`~tickwire.kafka.consuming.processing.MAX_UNCOMMITTED` records of a partition: handling waits there for an answer.
 
-Handlers run in threads of their own, so a slow one never keeps this process from polling and never costs it its group.
+Handlers run in threads of their own, so a slow one never stops the polling, on which the group membership depends.
 """
 
 import logging
@@ -44,11 +44,11 @@ COMMIT_RECORDS = 500
 COMMIT_SECONDS = 1.0
 CLOSE_SECONDS = 15.0
 TICK_SECONDS = 0.5
-_POLL_S = 0.2  # how late a stop is noticed
-_BUSY_POLL_S = 0.02  # how late it is noticed that handlers are done
-_PATIENCE_S = 0.05  # a full partition is paused after that; pausing throws away what was read ahead
+_POLL_S = 0.2  # longest delay until a stop is noticed
+_BUSY_POLL_S = 0.02  # the same while handlers work
+_PATIENCE_S = 0.05  # a full partition is paused only after this, because pausing discards fetched records
 _JOIN_S = 0.5
-_JOINING_S = 15.0  # after that it is said that the group gives us nothing
+_JOINING_S = 15.0  # after this it is logged that no assignment has come
 
 _SETTINGS: dict[str, Any] = {
     # The heartbeats come from librdkafka's own thread, so a crashed consumer is replaced after 10 s instead of 45.
@@ -69,15 +69,15 @@ def run_kafka_consumer(
     stopping: Callable[[], bool] = lambda: False,
     observer: Observer | None = None,
 ) -> ConsumerReport:
-    """Hand every record of *topics* to *handler* until *stopping* says yes or *max_records* are done; blocks.
+    """Pass every record of *topics* to *handler* until *stopping* returns true or *max_records* are done; blocks.
 
-    Without *topics*, *group* and *handler*: the topics and the group of *config*, and a new
-    :class:`~tickwire.kafka.consuming.market_state.MarketState`. See :mod:`tickwire.kafka.consuming.handlers` for what
-    a handler may do. *start* is for topics of which the group has committed nothing yet; with *reset*, for all of them.
+    *topics* and *group* default to those of *config*, *handler* to a new
+    :class:`~tickwire.kafka.consuming.market_state.MarketState`. See :mod:`tickwire.kafka.consuming.handlers` for what a
+    handler may do. *start* applies to topics for which the group has no committed offset, with *reset* to all topics.
 
-    Raises :exc:`~tickwire.errors.UsageError` for a subscription that cannot be, :exc:`~tickwire.errors.KafkaFailed`,
+    Raises :exc:`~tickwire.errors.UsageError` for an invalid subscription, :exc:`~tickwire.errors.KafkaFailed`,
     :exc:`~tickwire.errors.ProcessingFailed` for a record that cannot be processed while dead letters are off, and
-    :exc:`~tickwire.errors.TooManyDeadLetters`. Everything handled before is committed then.
+    :exc:`~tickwire.errors.TooManyDeadLetters`. Records handled before the error are committed.
     """
     topics = config.topics if topics is None else tuple(dict.fromkeys(topics))
     group = group or config.group_id
@@ -93,7 +93,7 @@ def run_kafka_consumer(
 
 
 def _show_zeros(config: KafkaConfig, topics: Sequence[str]) -> None:
-    """Bind the labels that are known, which makes their zeros visible."""
+    """Create the metric series for the known labels, which exports their zeros."""
     for topic in topics:
         metrics.CONSUMER_COMMITS.labels(topic)
         metrics.CONSUMER_ERRORS.labels(topic)
@@ -104,10 +104,10 @@ def _show_zeros(config: KafkaConfig, topics: Sequence[str]) -> None:
 
 
 def _member_settings(config: KafkaConfig, group: str) -> dict[str, Any]:
-    # The end of a partition says how far it is read: offsets may hold no record (transactions), or be there no more.
+    # The end of a partition shows how far it is read: some offsets have no record (transactions, deleted ones).
     settings = consumer_config(config, group) | {"enable.partition.eof": True}
     if config.group_protocol == "consumer":
-        # The broker assigns and sets the times: https://cwiki.apache.org/confluence/x/HhD1D (KIP-848).
+        # The broker assigns partitions and sets the time-outs: https://cwiki.apache.org/confluence/x/HhD1D (KIP-848).
         del settings["partition.assignment.strategy"]
         settings["group.protocol"] = "consumer"
     else:
@@ -136,11 +136,11 @@ class _Runner:
         self._reader = value_reader(config)
         self._tracker = CommitTracker()
         self._report = ConsumerReport(topics)
-        self._begun = begun  # where partitions are begun of which the group has committed nothing
+        self._begun = begun  # start offsets of partitions without a committed one
         self._since_commit = 0
         self._commit_at = self._tick_at = 0.0
         self._joining_until = float("inf")
-        # What other threads leave here.
+        # Written by other threads, collected by this one:
         self._ended: deque[Ended] = deque()
         self._failures: deque[BaseException] = deque()
         self._progress = threading.Event()
@@ -152,7 +152,7 @@ class _Runner:
     def run(
         self, dead_letters: DeadLetters | None, max_records: int | None, stopping: Callable[[], bool]
     ) -> ConsumerReport:
-        """Read until the end, then commit and leave the group; also after an error."""
+        """Read until the end or an error, then commit and leave the group."""
         see = self._observer.record if isinstance(self._observer, RecordObserver) else None
         self._processor = Processor(
             self._config,
@@ -213,7 +213,7 @@ class _Runner:
                 self._tick(now)
 
     def _take(self, messages: list[Message]) -> set[AssignedPartition]:
-        """Give records to the workers; return the partitions that got some."""
+        """Pass records to the workers; return the partitions that got some."""
         these: set[AssignedPartition] = set()
         at = 0
         while at < len(messages):
@@ -223,7 +223,7 @@ class _Runner:
                 continue
             message, at = messages[at], at + 1
             if (error := message.error()) is None:
-                continue  # cannot be: there would be a batch
+                continue  # cannot happen: the batch would not be empty
             if error.code() == END_OF_PARTITION:
                 self._assignment.at_end((message.topic() or "", message.partition() or 0), message.offset() or 0)
             else:
@@ -231,7 +231,7 @@ class _Runner:
         return these
 
     def _make_room(self, these: set[AssignedPartition]) -> None:
-        """Wait a moment for handlers that are behind; pause the partitions of those that stay so."""
+        """Wait a moment for full partitions to drain; pause those that stay full."""
         until = time.monotonic() + _PATIENCE_S
         while full := self._assignment.full(these):
             if time.monotonic() >= until or self._failures:
@@ -242,7 +242,7 @@ class _Runner:
             self._collect()
 
     def _collect(self) -> None:
-        """Take what the other threads left."""
+        """Process what other threads have left."""
         while self._ended:
             assigned, processed, dead_letters = self._ended.popleft()
             self._since_commit += processed + dead_letters
@@ -300,7 +300,7 @@ class _Runner:
             self._observer.tick(self._report)
 
     def _close(self) -> TickwireError | None:
-        """Finish what is begun, commit and leave; each for a limited time, because Kafka may not answer."""
+        """Finish started records, commit and leave; each with a time limit, because Kafka may not answer."""
         self._assignment.close()
         self._collect()
         idle = self._workers.stop(_JOIN_S)
@@ -312,17 +312,16 @@ class _Runner:
         unclosed = self._processor.end_handler(max(1.0, until - time.monotonic()), idle)
         if committed:
             return unclosed
-        within = f" within {CLOSE_SECONDS:g} s" if time.monotonic() >= until else ""  # it may have been refused at once
+        within = f" within {CLOSE_SECONDS:g} s" if time.monotonic() >= until else ""  # without a time: refused at once
         return KafkaFailed(
             f"Kafka did not confirm the last commit{within}: what was handled since the one before "
             "will be delivered again; check that the brokers answer (`tickwire check`)."
         )
 
     def _commit_all(self, until: float) -> bool:
-        """Send the last commit behind those that are on their way; say whether Kafka has confirmed everything.
+        """Send the last commit after the unanswered ones; return whether Kafka has confirmed everything.
 
-        What is refused is sent again: others may come and go in the group at the same time, and no commit is taken
-        meanwhile.
+        Refused commits are sent again: during a rebalance of the group none is accepted.
         """
         try:
             while time.monotonic() < until and (self._commits.in_flight or self._tracker.due()):
@@ -334,7 +333,7 @@ class _Runner:
 
     def _leave(self, until: float) -> None:
         self._assignment.leaving = True
-        # A thread, because it may hang for as long as Kafka does not answer.
+        # In a thread, because it may block as long as Kafka does not answer.
         leaving = threading.Thread(target=self._consumer.close, name="tickwire-leave", daemon=True)
         leaving.start()
         leaving.join(max(1.0, until - time.monotonic()))

@@ -1,4 +1,4 @@
-"""How far a book has been followed through Kafka, and the changes that go on from there; ``native/followed.c``."""
+"""A book that is followed through Kafka, and the fast application of its changes; ``native/followed.c``."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,29 +9,30 @@ from tickwire.kafka.received import ReceivedRecord
 
 @compiled
 class FollowedBook:
-    """What of a symbol's book every message may change."""
+    """The state of a symbol's book that every message may change."""
 
     __slots__ = ("book", "depth", "epoch", "last_seq", "offset", "overtaken", "partition", "sequence", "whole")
 
     partition: tuple[str, int]
-    offset: int  # of the last message, in that partition
+    offset: int  # of the last message, in its partition
     epoch: int
     last_seq: int
     book: Book | None
-    whole: bool  # nothing is missing, and the feed has not declared it invalid
-    overtaken: bool  # Kafka has messages of an earlier epoch behind it: nobody writes this epoch any more
-    depth: int | None  # levels a side that are kept true; None: nothing is promised
+    whole: bool  # no message is missing, and the book was not declared invalid
+    overtaken: bool  # a message of an earlier epoch came later: this epoch is no longer written
+    depth: int | None  # levels a side that are true; None: nothing is promised
     sequence: int | None
 
 
 @compiled
 def follow(books: Mapping[str, FollowedBook], records: Sequence[ReceivedRecord], at: int, end: int) -> int:  # noqa: ARG001 - below
-    """Apply records from place *at* on to their books, for as long as they are changes that are plainly next.
+    """Apply records from index *at* on to their books, as long as each is a plain change that is the next one.
 
-    That is a change as our writer has it, in a format whose schema is known to be ours, with all that is checked in a
-    record and its book's next number, of a book that is whole. Returns the place of the first that is not, where
-    nothing has changed, or *end*.
+    A plain change is one as our writer writes it, with a schema known to be ours, that passes all checks of a record
+    and has the next number of a valid book. Returns the index of the first record that is none, which is not applied,
+    or *end*.
 
-    In Python none is, because :class:`~tickwire.kafka.consuming.market_state.MarketState` does the same in that time.
+    The Python form applies none, because it would be no faster than
+    :class:`~tickwire.kafka.consuming.market_state.MarketState`.
     """
     return at

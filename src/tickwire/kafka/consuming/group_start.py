@@ -1,7 +1,7 @@
-"""A start that is not ``committed`` is the group's, and once: it becomes the first offsets that the group commits.
+"""A start other than ``committed`` applies to the group, once: it is committed as the group's first offsets.
 
-Were it every member's own, a partition that moves to another member, or a process that is started again, would skip
-what came meanwhile (``end``) or read everything again (``beginning``).
+If each member applied it, a partition that moves, or a process that restarts, would skip the records since (``end``) or
+read everything again (``beginning``).
 """
 
 import logging
@@ -27,11 +27,11 @@ _POLL_S = 0.2
 def start_group(
     settings: dict[str, Any], group: str, start: Start, topics: Sequence[str], *, reset: bool
 ) -> dict[Partition, int]:
-    """Commit the offsets of *start* for *group* in those of *topics* where it has committed nothing; return them.
+    """Commit the offsets of *start* for *group* in those *topics* without committed offsets; return them.
 
-    A topic of which the group knows any partition is left as it is: its other partitions were added later, and all
-    that is in them is new. With *reset* all of them are moved, for which the group must have no member, as
-    ``kafka-consumer-groups --reset-offsets`` demands. *settings* are those of a consumer.
+    A topic with a committed offset in any partition is left as it is: its other partitions were added later, and all
+    their records are new. With *reset* all topics are moved, for which the group must have no members, as with
+    ``kafka-consumer-groups --reset-offsets``. *settings* are those of a consumer.
 
     Raises :exc:`~tickwire.errors.UsageError` for a group that has members, and :exc:`~tickwire.errors.KafkaFailed`.
     """
@@ -60,7 +60,7 @@ def start_group(
 
 
 def _without_commits(consumer: Consumer, start: Start, topics: Sequence[str], *, reset: bool) -> list[Partition]:
-    """The partitions that *start* is for."""
+    """The partitions to which *start* applies."""
     wanted: list[Partition] = []
     kept: list[str] = []
     for topic in topics:
@@ -80,10 +80,10 @@ def _without_commits(consumer: Consumer, start: Start, topics: Sequence[str], *,
 
 
 def _find(consumer: Consumer, start: Start, partitions: Sequence[Partition]) -> dict[Partition, int]:
-    """Look the offsets up; those of a time then at the records there, as not every broker answers such questions right.
+    """Look the offsets up; for a time, check the records there, because not every broker answers correctly.
 
-    The embedded one (Tansu 0.6) gives 0 for a time that no record has reached. From Apache Kafka's answers the first
-    look is the last.
+    The embedded broker (Tansu 0.6) answers 0 for a time after the last record. Answers of Apache Kafka pass the first
+    check.
     """
     if start.kind == "end":
         return find_ends(consumer, partitions)
@@ -115,7 +115,7 @@ def _find(consumer: Consumer, start: Start, partitions: Sequence[Partition]) -> 
 def _commit(
     consumer: Consumer, offsets: dict[Partition, int], answers: list[KafkaError | None], *, reset: bool
 ) -> KafkaError | None:
-    """Commit, and return what Kafka said at last. With *reset* a member may just be leaving."""
+    """Commit, and return the last error. With *reset* it is retried, because a member may just be leaving."""
     until = time.monotonic() + _ANSWER_S
     left = time.monotonic() + _LEAVING_S if reset else 0.0
     while True:

@@ -1,4 +1,4 @@
-"""Where a handler failed, in the code of whoever wrote it; each place is shown in full once."""
+"""Logs where in the user's code a handler failed; each place with its traceback once."""
 
 import asyncio
 import logging
@@ -13,29 +13,29 @@ from tickwire.errors import RecordRejected
 
 logger = logging.getLogger(__name__)
 
-_PLACES = 1000  # whoever fails in more of them is told the rest in one line each
+_PLACES = 1000  # failures in further places get one line each
 _HERE = Path(__file__)
-# What is between us and the handler.
+# Modules between us and the handler.
 _BETWEEN = (
     str(_HERE.with_name("processing.py")),
     str(_HERE.with_name("handler_loop.py")),
     str(Path(asyncio.__file__).parent),
     str(Path(futures.__file__).parent),
 )
-# Whose lines are not the user's, unless the handler itself is there.
+# Folders whose code is not the user's, unless the handler itself is there.
 _FOLDERS = (*(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")), str(_HERE.parents[1]))
 _LIBRARIES = (*(folder + os.sep for folder in _FOLDERS), "<frozen")
 
 
 class HandlerErrors:
-    """Logs what handlers raise. Safe to share between threads: at worst a place is shown in full twice."""
+    """Logs what handlers raise. Threads may share it: at worst a traceback is logged twice."""
 
     def __init__(self, handler: object) -> None:
         self._name = _name(handler)
         self._shown: set[tuple[type[BaseException], str]] = set()
 
     def log(self, event: str, error: Exception) -> None:
-        """Log *event* with the place, and the first time with the traceback from the user's first line on."""
+        """Log *event* with the place, the first time with the traceback from the user's first line on."""
         trace = _from_handler(error.__traceback__)
         at = _place(trace) or self._name
         seen = (type(error), at)

@@ -1,4 +1,4 @@
-"""The event loop of asynchronous handlers, so that what they started in the background runs between records too."""
+"""The event loop of asynchronous handlers, so that their background tasks run between records too."""
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ from tickwire.daemon_pool import DaemonPool
 
 
 class HandlerLoop:
-    """Runs in a thread of its own. *failed* is called with what would end a loop: ``sys.exit()`` in a task."""
+    """Runs in a thread of its own. *failed* is called with what would end a loop, such as SystemExit in a task."""
 
     def __init__(self, failed: Callable[[BaseException], None]) -> None:
         self._failed = failed
@@ -22,16 +22,16 @@ class HandlerLoop:
         self._thread.start()
 
     def run(self, awaitable: Awaitable[Any]) -> None:
-        """Wait for *awaitable*; raises what it raises."""
+        """Run *awaitable* to its end; raises what it raises."""
         asyncio.run_coroutine_threadsafe(_await(awaitable), self._loop).result()
 
     def stop(self, seconds: float) -> bool:
-        """Cancel what runs and end the loop. False: something did not end in so many seconds, and is given up."""
+        """Cancel all tasks and end the loop. False: a task did not end within *seconds* and is abandoned."""
         until = time.monotonic() + seconds
         cancelled = asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop)
         futures.wait([cancelled], seconds)
         self._stopped = True
-        if not cancelled.done():  # blocked, or a task swallows its cancellation: the process does not wait for daemons
+        if not cancelled.done():  # blocked, or a task ignores its cancellation; the thread is a daemon
             return False
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(max(0.0, until - time.monotonic()))
@@ -44,7 +44,7 @@ class HandlerLoop:
         while not self._stopped:
             try:
                 self._loop.run_forever()
-            except (SystemExit, KeyboardInterrupt) as error:  # asyncio lets these two through; the task has them too
+            except (SystemExit, KeyboardInterrupt) as error:  # asyncio lets these two pass; the task has them too
                 self._failed(error)
 
 

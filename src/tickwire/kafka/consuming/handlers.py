@@ -1,4 +1,4 @@
-"""What is done with the records: a function of yours, an object with ``batch``, or :class:`MarketState`.
+"""Handlers of records: a function, an object with ``batch``, or :class:`MarketState`.
 
 ``docs/handlers.md`` says what a handler may do, raise and expect.
 """
@@ -13,12 +13,12 @@ from tickwire.named import named
 BATCH_RECORDS = 500
 BATCH_SECONDS = 1.0
 
-# Plain or ``async def``: what it returns is awaited if it can be, else ignored.
+# Plain or ``async def``: an awaitable result is awaited, any other ignored.
 RecordHandler: TypeAlias = Callable[[ReceivedRecord], Any]
 
 
 class BatchHandler(Protocol):
-    """Takes many records of one partition at once, in their order; all of them are done when it returns.
+    """Takes several records of one partition at once, in order; all of them are done when it returns.
 
     Optional attributes: ``batch_records``, how many at most (500), and ``batch_seconds``, how long the first one waits
     for others (1.0).
@@ -32,7 +32,7 @@ Handler: TypeAlias = RecordHandler | BatchHandler
 
 
 class Batching(NamedTuple):
-    """How a handler wants its batches."""
+    """The size and waiting time of a handler's batches."""
 
     call: Callable[[Sequence[ReceivedRecord]], Any]
     records: int
@@ -40,7 +40,7 @@ class Batching(NamedTuple):
 
 
 def batching(handler: Handler) -> Batching | None:
-    """How *handler* wants its batches; None: it is called with one record.
+    """The batching of *handler*; None: it is called with single records.
 
     Raises :exc:`~tickwire.errors.UsageError`.
     """
@@ -62,7 +62,7 @@ def batching(handler: Handler) -> Batching | None:
 
 
 class _InBatches:
-    """A handler that is asked to take at most so many records at once."""
+    """Makes a handler take at most *records* at once."""
 
     def __init__(self, handler: Any, records: int) -> None:
         self._handler = handler
@@ -70,14 +70,14 @@ class _InBatches:
         self.batch_records = records
 
     def __getattr__(self, name: str) -> Any:
-        """What else the handler has: ``batch_seconds``, ``close``, ``revoked``, its name."""
+        """The handler's other attributes: ``batch_seconds``, ``close``, ``revoked``, its name."""
         return getattr(self._handler, name)
 
 
 def load_handler(name: str, batch: int | None = None) -> Handler:
     """Import the handler ``module:function``, from the current folder too.
 
-    With *batch*, the number of records, it takes batches: a function gets a list of at most so many.
+    With *batch* it takes batches: a function gets a list of at most so many records.
 
     Raises :exc:`~tickwire.errors.UsageError`.
     """

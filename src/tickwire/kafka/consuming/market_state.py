@@ -1,4 +1,4 @@
-"""The handler used when you name none: validates every record and rebuilds every order book from Kafka alone."""
+"""The default handler: validates every record and rebuilds every order book from Kafka alone."""
 
 import logging
 import threading
@@ -20,11 +20,11 @@ _BOOK = KIND_OF[OrderBook].name
 
 
 class BookState(FollowedBook):
-    """One symbol's book as far as Kafka has told.
+    """One symbol's book as rebuilt from Kafka.
 
-    ``book`` is None until a snapshot came and after a message was missed. It stays as it last was when the feed
-    declares it invalid, for whoever wants to look at it; :attr:`valid` says whether it may be used, and ``reason`` why
-    not: the feed's own, ``jump``, or None before the first snapshot.
+    ``book`` is None before the first snapshot and after a missing message. When the feed declares it invalid it stays
+    as it last was, for inspection. :attr:`valid` says whether it may be used, and ``reason`` why not: the feed's
+    reason, ``jump`` for a missing message, or None before the first snapshot.
     """
 
     def __init__(self, partition: tuple[str, int], epoch: int, last_seq: int) -> None:
@@ -33,11 +33,11 @@ class BookState(FollowedBook):
         self.book = self.depth = self.sequence = None
         self.whole = self.overtaken = False
         self.reason: str | None = None
-        self.older_epoch = -1  # the last one warned about
+        self.older_epoch = -1  # the last one that was warned about
 
     @property
     def valid(self) -> bool:
-        """Whether the book is the exchange's, as far as Kafka has told."""
+        """Whether the book may be used: it is that of the exchange."""
         return self.whole and not self.overtaken
 
 
@@ -47,27 +47,27 @@ Last = TypeVar("Last", Ticker, Trade)
 class MarketState:
     """Keeps the last ticker, the last trade and the book of every key, and reports every break in ``book_seq``.
 
-    Messages of a key count in the order in which Kafka has them. One delivered again, from an offset that was passed,
-    is counted and ignored. A snapshot behind the last message starts the book anew, also with an earlier epoch: its
-    producer was started again with a clock that was set back, or elsewhere. After a break the book is not used until
-    the next snapshot, and a keyframe is one. A key first met in the middle of an epoch waits for one, too.
-    When a key has moved to another partition, epochs and numbers alone say what is newer. Threads may share it.
+    Messages of a key are applied in Kafka's order. A message delivered again, from an offset already passed, is counted
+    and ignored. A later snapshot starts the book again, even with an earlier epoch: its producer was restarted with a
+    clock that was set back, or on another machine. After a break the book is not used until the next snapshot, which
+    may be a keyframe; a key first seen in the middle of an epoch waits for one too. If a key has moved to another
+    partition, only epochs and numbers tell which message is newer. Threads may share it.
     """
 
     def __init__(self) -> None:
         self.records: Counter[str] = Counter()  # by type
         self.jumps = 0
         self.duplicates = 0
-        self.older_epochs = 0  # messages of an epoch before the one already seen
-        self.set_back = 0  # books that began anew with an earlier epoch than they had
+        self.older_epochs = 0  # messages of an epoch before the current one
+        self.set_back = 0  # books that started again with an earlier epoch
         self.books: dict[str, BookState] = {}
         self.tickers: dict[str, Ticker] = {}
         self.trades: dict[str, Trade] = {}
-        self._last_at: dict[tuple[type, str], tuple[str, int, int]] = {}  # topic, partition and offset of these
+        self._last_at: dict[tuple[type, str], tuple[str, int, int]] = {}  # topic, partition and offset of the last ones
         self._lock = threading.Lock()
 
     def __call__(self, record: ReceivedRecord) -> None:
-        """Take one record. Raises :exc:`~tickwire.errors.RecordRejected`."""
+        """Apply one record. Raises :exc:`~tickwire.errors.RecordRejected`."""
         if self.follow((record,), 0, 1):
             return
         event = record.event
@@ -75,9 +75,9 @@ class MarketState:
             self._take(event, record)
 
     def follow(self, records: Sequence[ReceivedRecord], at: int, end: int) -> int:
-        """Take records from place *at* on, which is quicker, up to *end* or the first that has to be taken by itself.
+        """Apply records from index *at* on, faster, up to *end* or the first one that must be applied singly.
 
-        Returns where it stopped. What counts as plain says :func:`~tickwire.kafka.consuming.followed.follow`.
+        Returns the index where it stopped. See :func:`~tickwire.kafka.consuming.followed.follow`.
         """
         with self._lock:
             stopped = follow(self.books, records, at, end)
@@ -100,12 +100,12 @@ class MarketState:
         here = record.topic, record.partition, record.offset
         behind = at is not None and at[:2] == here[:2] and here[2] > at[2]
         if last is not None and not behind and event.received_us < last.received_us:
-            self.duplicates += 1  # it was here before, or its partition is read later than the one of the last
+            self.duplicates += 1  # delivered again, or its partition is read later than that of the last one
         else:
             kept[key], self._last_at[type(event), key] = event, here
 
     def revoked(self, topic: str, partition: int) -> None:
-        """Forget the books of a partition that goes to another consumer, which reads on where we do not."""
+        """Forget the books of a partition that moves to another consumer."""
         here = (topic, partition)
         with self._lock:
             self.books = {key: state for key, state in self.books.items() if state.partition != here}
@@ -137,7 +137,7 @@ class MarketState:
             raise RecordRejected("validate", f"an epoch begins with a snapshot, but this {message.action} is its first")
         here = record.topic, record.partition
         state = self.books.get(key)
-        if state is None:  # whatever came before is not ours to know
+        if state is None:  # earlier messages were not read
             state = self.books[key] = BookState(here, message.epoch, message.book_seq)
         elif not self._follows(key, state, message, behind=here == state.partition and record.offset > state.offset):
             return
@@ -149,15 +149,15 @@ class MarketState:
                 state.whole, state.reason = False, message.reason
             elif state.whole and state.book is not None:
                 state.book.apply(message.bids, message.asks)
-        except ValueError as e:  # of levels that are text which nobody has read
+        except ValueError as e:  # from levels that are undecoded text
             state.book, state.whole, state.reason = None, False, "jump"
             raise RecordRejected("validate", str(e)) from None
         state.sequence, state.depth = message.sequence, message.depth
 
     def _follows(self, key: str, state: BookState, message: OrderBook, *, behind: bool) -> bool:
-        """Move on to the message's number; False when the message is to be ignored.
+        """Advance to the message's number; False if the message must be ignored.
 
-        *behind*: Kafka has it behind the last one in the same partition, so it is newer whatever its epoch.
+        *behind*: it comes after the last one in the same partition, so it is newer whatever its epoch.
         """
         epoch, seq = message.epoch, message.book_seq
         if epoch == state.epoch:
@@ -184,7 +184,7 @@ class MarketState:
         return True
 
     def _older(self, key: str, state: BookState, epoch: int) -> None:
-        """Count a message of an earlier epoch: delivered again, or of a producer whose clock was set back."""
+        """Count a message of an earlier epoch: delivered again, or from a producer whose clock was set back."""
         self.older_epochs += 1
         if state.older_epoch != epoch:
             state.older_epoch = epoch

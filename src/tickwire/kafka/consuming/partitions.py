@@ -1,7 +1,7 @@
-"""Partitions side by side: each is pinned to one worker thread, which takes its records in order.
+"""Handles partitions in parallel: each is pinned to one worker thread, which takes its records in order.
 
-The polling thread puts batches in and never waits for a handler. A partition that has to wait (back-off, a dead letter
-under way, a commit that Kafka has not answered) leaves its worker to the others.
+The polling thread adds batches and never waits for a handler. While a partition waits (back-off, a dead letter being
+written, an unanswered commit), its worker serves others.
 """
 
 import heapq
@@ -14,11 +14,11 @@ from typing import TypeAlias
 from tickwire.kafka.consuming.progress import Partition, Progress
 from tickwire.kafka.received import ReceivedRecord
 
-QUEUE_RECORDS = 2_000  # a partition that has so many records waiting is paused
-QUEUE_BYTES = 8 << 20  # or so many bytes, or its share of the next; what one poll returned comes on top
+QUEUE_RECORDS = 2_000  # a partition with this many waiting records is paused
+QUEUE_BYTES = 8 << 20  # or with this many bytes, or its share of the limit for all; one poll's records come on top
 ALL_QUEUES_BYTES = 32 << 20
 _POLL_RECORDS = 500  # at most
-_RECORD_BYTES = 256  # of a record beside its value
+_RECORD_BYTES = 256  # memory of a record besides its value
 BLOCKED = float("inf")
 
 
@@ -31,49 +31,49 @@ class AssignedPartition:
     def __init__(self, partition: Partition, progress: Progress) -> None:
         self.partition = partition
         self.progress = progress
-        # Batches of records; a number is an offset to go on at, because what is before it is gone.
+        # Batches of records; a number is the offset to continue at, because records before it are gone.
         self.queue: deque[Sequence[ReceivedRecord] | int] = deque()
         self.batch: Sequence[ReceivedRecord] = ()
-        self.at = 0  # the record of the batch that is next
-        self.prepared = 0  # the schemas of those before this one are there; where there is a schema registry
-        self.attempts = 0  # on that record
-        self.waits = 0  # for the schema registry
+        self.at = 0  # index of the next record in the batch
+        self.prepared = 0  # with a schema registry: the schemas of records before this index are known
+        self.attempts = 0  # attempts at that record
+        self.waits = 0  # waits of that record for the schema registry
         # For handlers that take batches:
-        self.begun = 0  # records from there on that are handed over together
-        self.singly = False  # or one by one, because together they failed
-        self.since = 0.0  # when the first of those that wait was seen; monotonic
-        self.letter = False  # its dead letter is being written
+        self.begun = 0  # number of records from there on that are handed over together
+        self.singly = False  # hand over one by one, because the batch failed
+        self.since = 0.0  # monotonic time at which the first waiting record was seen
+        self.letter = False  # a dead letter is being written
         self.taken = self.taken_bytes = 0
         self.room_bytes = QUEUE_BYTES
-        self.next = progress.position  # the offset behind what was taken
-        self.at_end = False  # and Kafka had nothing behind that, when last asked
+        self.next = progress.position  # offset after the last record taken from Kafka
+        self.at_end = False  # and there was no later record at the last poll
         self.ended = self.ended_bytes = 0
-        self.closed = False  # begin no more records
-        self.scheduled = self.blocked = self.woken = False  # the worker's lock guards these
+        self.closed = False  # start no more records
+        self.scheduled = self.blocked = self.woken = False  # guarded by the worker's lock
 
     @property
     def waiting(self) -> int:
-        """Records taken from Kafka and not ended."""
+        """How many records were taken from Kafka and are not done."""
         return self.taken - self.ended
 
     def holds(self, share: float) -> bool:
-        """Tell whether more than *share* of the room is taken."""
+        """Whether more than *share* of the room is used."""
         room = self.taken - self.ended <= share * QUEUE_RECORDS
         return not room or self.taken_bytes - self.ended_bytes > share * self.room_bytes
 
 
 def bytes_of(records: Sequence[ReceivedRecord]) -> int:
-    """How much memory records take."""
+    """How much memory *records* take."""
     return sum([len(record.value or b"") for record in records]) + _RECORD_BYTES * len(records)
 
 
 def poll_records(room_bytes: int, record_bytes: int) -> int:
-    """How many records of about this size one poll may return, so that half the room of a partition is not exceeded."""
+    """How many records of this average size one poll may return to fill at most half a partition's room."""
     return max(1, min(_POLL_RECORDS, room_bytes // 2 // record_bytes))
 
 
 def share_room(partitions: Collection[AssignedPartition]) -> int:
-    """Give each of all partitions the same room, so that one that stands still takes nothing from the others."""
+    """Give all partitions the same room, so that a blocked one takes none from the others."""
     room_bytes = min(QUEUE_BYTES, ALL_QUEUES_BYTES // max(1, len(partitions)))
     for assigned in partitions:
         assigned.room_bytes = room_bytes
@@ -86,8 +86,8 @@ Work: TypeAlias = Callable[[AssignedPartition], float]
 class HandlerThread:
     """A thread that takes its partitions in turn.
 
-    *work* does a slice and returns how many seconds the partition has to wait; :data:`BLOCKED` is until :meth:`wake`.
-    What it raises goes to *failed*.
+    *work* does a slice and returns how many seconds the partition must wait; :data:`BLOCKED` means until :meth:`wake`.
+    *failed* is called with what it raises.
     """
 
     def __init__(self, name: str, work: Work, failed: Callable[[BaseException], None]) -> None:
@@ -99,12 +99,12 @@ class HandlerThread:
         self._running: AssignedPartition | None = None
         self._turn = 0
         self._stopped = False
-        self.partitions = 0  # how many are pinned here
+        self.partitions = 0  # number of partitions pinned to this worker
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def put(self, assigned: AssignedPartition, item: Sequence[ReceivedRecord] | int) -> None:
-        """Add to what waits in a partition."""
+        """Add a batch, or an offset to continue at, to a partition."""
         with self._changed:
             assigned.queue.append(item)
             if not assigned.scheduled:
@@ -119,7 +119,7 @@ class HandlerThread:
             self._changed.notify_all()
 
     def wake(self, assigned: AssignedPartition) -> None:
-        """Look at a partition again that may have been blocked."""
+        """Schedule a partition that may be blocked."""
         with self._changed:
             assigned.woken = True
             if assigned.blocked:
@@ -128,9 +128,9 @@ class HandlerThread:
             self._changed.notify_all()
 
     def close(self, these: Collection[AssignedPartition], until: float, hopeless: Callable[[], bool]) -> bool:
-        """Begin nothing more of *these*; wait for what is begun. False: not done at the monotonic time *until*.
+        """Start no more records of *these*; wait for started ones. False: not done at the monotonic time *until*.
 
-        A dead letter under way counts as begun, unless it is *hopeless* to wait for one.
+        A dead letter being written counts as started, unless waiting for it is *hopeless*.
         """
         with self._changed:
             for assigned in these:
@@ -141,13 +141,13 @@ class HandlerThread:
             )
 
     def stop(self) -> None:
-        """End the thread after the record it is at."""
+        """End the thread after the current record."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
 
     def join(self, seconds: float) -> bool:
-        """Wait for the end of the thread."""
+        """Wait for the thread's end; False if it still runs after *seconds*."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
@@ -172,7 +172,7 @@ class HandlerThread:
                 self._changed.notify_all()
 
     def _next(self) -> AssignedPartition | None:
-        """Wait for the next partition; None when there is something to call, or the end has come."""
+        """Wait for the next partition; None if there is a function to call, or at the end."""
         while True:
             now = time.monotonic()
             while self._later and self._later[0][0] <= now:
@@ -195,7 +195,7 @@ class HandlerThread:
         elif wait == BLOCKED and not assigned.woken:
             assigned.blocked = True
         elif 0.0 < wait < BLOCKED:
-            self._turn += 1  # two partitions are never compared
+            self._turn += 1  # a tie-breaker, so that partitions are never compared
             heapq.heappush(self._later, (time.monotonic() + wait, self._turn, assigned))
         elif wait or assigned.queue or assigned.at < len(assigned.batch):
             self._ready.append(assigned)
@@ -204,14 +204,14 @@ class HandlerThread:
 
 
 class HandlerThreads:
-    """The worker threads. A partition that comes back gets the worker that it had."""
+    """The worker threads. A partition that is assigned again gets the same worker."""
 
     def __init__(self, number: int, work: Work, failed: Callable[[BaseException], None]) -> None:
         self._workers = [HandlerThread(f"tickwire-worker-{i}", work, failed) for i in range(number)]
         self._pinned: dict[Partition, HandlerThread] = {}
 
     def of(self, partition: Partition) -> HandlerThread:
-        """The worker of a partition; a new partition goes to the one that has the fewest."""
+        """The worker of a partition; a new partition gets the worker with the fewest."""
         worker = self._pinned.get(partition)
         if worker is None:
             worker = self._pinned[partition] = min(self._workers, key=lambda worker: worker.partitions)
@@ -219,7 +219,7 @@ class HandlerThreads:
         return worker
 
     def close(self, these: Collection[AssignedPartition], seconds: float, hopeless: Callable[[], bool]) -> bool:
-        """Begin nothing more of *these* and wait at most *seconds* for what is begun; tell whether that was enough."""
+        """Start no more records of *these*, wait at most *seconds* for started ones; return whether all ended."""
         until = time.monotonic() + seconds
         by_worker: dict[HandlerThread, list[AssignedPartition]] = {}
         for assigned in these:
@@ -229,7 +229,7 @@ class HandlerThreads:
         return all(done)
 
     def stop(self, seconds: float) -> bool:
-        """End the threads; False when one still is at a record after *seconds*."""
+        """End the threads; False if one is still busy after *seconds*."""
         for worker in self._workers:
             worker.stop()
         until = time.monotonic() + seconds

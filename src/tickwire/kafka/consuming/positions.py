@@ -1,6 +1,6 @@
-"""Where a consumer begins: ``committed``, ``beginning``, ``end`` or a time.
+"""Where a consumer starts: ``committed``, ``beginning``, ``end`` or a time.
 
-Always resolved to offsets, never left to ``auto.offset.reset``, which skips or repeats without a word.
+Always resolved to offsets, never left to ``auto.offset.reset``, which skips or repeats records silently.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ _QUERY_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where to begin; ``time_ms`` (Unix milliseconds) belongs to ``time``."""
+    """Where to start; ``time_ms`` (Unix milliseconds) is for ``time``."""
 
     kind: Literal["committed", "beginning", "end", "time"]
     time_ms: int = 0
@@ -43,7 +43,7 @@ def parse_start(text: str) -> Start:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where to begin in one partition, and what the group had committed there, if anything."""
+    """Where to start in one partition, and the group's committed offset there, if any."""
 
     offset: int
     committed: int | None
@@ -52,7 +52,7 @@ class Position:
 def resolve(
     consumer: Consumer, partitions: Sequence[Partition], begun: Mapping[Partition, int]
 ) -> dict[Partition, Position]:
-    """Find the offsets to go on at: what the group has committed, else what *begun* says, else the beginning.
+    """Find the start offsets: the committed ones, else those in *begun*, else the beginning.
 
     Raises ``KafkaException``.
     """
@@ -69,19 +69,19 @@ def earliest(consumer: Consumer, partition: Partition) -> int:
 
 
 def look_up_start(consumer: Consumer, start: Start, partitions: Sequence[Partition]) -> dict[Partition, int]:
-    """The offsets that *start*, which is not ``committed``, means now. Raises ``KafkaException``."""
+    """The current offsets of *start*, which is not ``committed``. Raises ``KafkaException``."""
     if start.kind == "beginning":
         return find_offsets(consumer, partitions, OFFSET_BEGINNING)
     offsets = find_offsets(consumer, partitions, OFFSET_END)
     if start.kind == "time":
         found = find_offsets(consumer, partitions, start.time_ms)
-        # A negative answer: nothing is that young, so what comes next is.
+        # A negative answer: no record is that late, so the next one will be.
         offsets |= {partition: offset for partition, offset in found.items() if offset >= 0}
     return offsets
 
 
 def committed(consumer: Consumer, partitions: Sequence[Partition]) -> dict[Partition, int]:
-    """What the group has committed; partitions without are left out. Raises ``KafkaException``."""
+    """The group's committed offsets; partitions without one are left out. Raises ``KafkaException``."""
     query = [TopicPartition(*partition) for partition in partitions]
     answer = ask(lambda seconds: consumer.committed(query, timeout=seconds), _QUERY_S)
     return {(entry.topic, entry.partition): entry.offset for entry in answer if entry.offset >= 0}

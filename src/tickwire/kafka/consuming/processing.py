@@ -1,4 +1,4 @@
-"""Records through their handler: done, tried again later, a dead letter, or the reason to stop."""
+"""Passes records to the handler; each is done, retried later, a dead letter, or the reason to stop."""
 
 import inspect
 import logging
@@ -25,18 +25,18 @@ from tickwire.registry_errors import RegistryFailed, RegistryNotSet
 
 logger = logging.getLogger(__name__)
 
-# A partition goes no further than this ahead of what Kafka has confirmed, so a crash repeats at most so many of it.
+# A partition may have at most so many handled records without a confirmed commit; a crash repeats no more.
 MAX_UNCOMMITTED = 5_000
 
-FIRST_BACKOFF_SECONDS = 0.1  # doubled each time up to the next number; each wait is anything up to that (full jitter)
+FIRST_BACKOFF_SECONDS = 0.1  # doubled each time up to the next number; each wait is random up to that (full jitter)
 MOST_BACKOFF_SECONDS = 5.0
-_LOOP_END_S = 2.0  # for tasks of asynchronous handlers to end when they are cancelled
-_LOOK_S = 0.02  # how often is looked whether a batch has filled up
-_SLICE_S = 0.05  # how long one partition keeps its worker from others
+_LOOP_END_S = 2.0  # for cancelled tasks of asynchronous handlers to end
+_LOOK_S = 0.02  # interval of checking whether a batch is full
+_SLICE_S = 0.05  # longest turn of one partition on its worker
 
 
 class Ended(NamedTuple):
-    """How many records of a partition ended in which way."""
+    """How many records of a partition had which outcome."""
 
     assigned: AssignedPartition
     processed: int
@@ -44,22 +44,22 @@ class Ended(NamedTuple):
 
 
 def is_transient(error: BaseException) -> bool:
-    """Tell whether the same record may succeed a moment later."""
+    """Whether the same record may succeed a moment later."""
     if isinstance(error, TickwireError):
         return error.retryable
     return isinstance(error, (TimeoutError, ConnectionError))
 
 
 def longest_backoff(attempts: int) -> float:
-    """The longest wait in seconds after so many attempts."""
+    """The longest wait in seconds after *attempts* attempts."""
     return float(min(FIRST_BACKOFF_SECONDS * 2 ** min(attempts - 1, 30), MOST_BACKOFF_SECONDS))
 
 
 class Processor:
-    """Works on partitions; shared by all workers. Without *dead_letters* a record that cannot be processed is the end.
+    """Processes partitions; shared by all workers. Without *dead_letters* a record that fails ends the consumer.
 
-    At most *max_records* are begun. *see* is called with each before its handler, *ended* with what was done, *wake*
-    when a partition may go on, *failed* with what goes wrong beside the workers.
+    At most *max_records* are started. *see* is called with each record before its handler, *ended* with the outcomes,
+    *wake* when a partition may continue, *failed* with errors outside the workers.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Processor:
     ) -> None:
         self._handler, self._see, self._ended, self._wake, self._failed = handler, see, ended, wake, failed
         self._batching = batching(handler)
-        # Who wants to see each record before its handler cannot have many of them handled at once.
+        # An observer of each record rules out handling many of them at once.
         self._books = handler if isinstance(handler, MarketState) and see is None else None
         self._errors = HandlerErrors(handler)
         self._max_attempts = config.max_attempts
@@ -87,10 +87,10 @@ class Processor:
         self._lock = threading.Lock()  # guards it
 
     def work(self, assigned: AssignedPartition) -> float:
-        """Take records of a partition for a moment; return how long it has to wait before the next, in seconds.
+        """Handle records of a partition for a moment; return how many seconds it must wait before the next.
 
         Raises :exc:`~tickwire.errors.ProcessingFailed`, :exc:`~tickwire.errors.TooManyDeadLetters`,
-        :exc:`~tickwire.registry_errors.RegistryFailed`, and what an observer raises: the record is not done.
+        :exc:`~tickwire.registry_errors.RegistryFailed`, and what an observer raises; then the record is not done.
         """
         if assigned.letter:
             return BLOCKED
@@ -107,22 +107,22 @@ class Processor:
         finally:
             if assigned.at > before:
                 self._count(assigned, assigned.at - before, 0)
-        if error is None or assigned.closed:  # what fails while we stop is left for the next time
+        if error is None or assigned.closed:  # a failure while stopping is left to the next run
             return wait
         return self._failed_attempt(assigned, error)
 
     @property
     def stuck(self) -> bool:
-        """Tell whether the dead-letter topic takes nothing now."""
+        """Whether the dead-letter topic takes no records now."""
         return self._writer is not None and self._writer.stuck
 
     def close(self) -> None:
-        """End the writing of dead letters. What is not written stays uncommitted."""
+        """End the writing of dead letters. Records whose letters are not written stay uncommitted."""
         if self._writer is not None:
             self._writer.stop()
 
     def end_handler(self, seconds: float, idle: bool) -> TickwireError | None:
-        """Call ``close()`` of the handler if it has one and is *idle*, and end its event loop; return what failed."""
+        """Call the handler's ``close()`` if it has one and is *idle*, end its event loop; return the error, if any."""
         close = getattr(self._handler, "close", None)
         trouble = self._closed(close, seconds) if callable(close) and idle else None
         if self._loop is not None and not self._loop.stop(_LOOP_END_S):
@@ -138,7 +138,7 @@ class Processor:
             except BaseException as error:  # noqa: BLE001 - whatever it is, it is logged and ends the consumer
                 errors.append(error)
 
-        thread = threading.Thread(target=run, name="tickwire-close", daemon=True)  # it may never end
+        thread = threading.Thread(target=run, name="tickwire-close", daemon=True)  # close() may never return
         thread.start()
         thread.join(seconds)
         if thread.is_alive():
@@ -150,7 +150,7 @@ class Processor:
         return HandlerNotClosed(f"failed ({type(errors[0]).__name__}: {str(errors[0])[:300]})")
 
     def _run_through(self, assigned: AssignedPartition) -> tuple[float, Exception | None]:
-        """Hand records of the batch over until one fails, or the time is over."""
+        """Hand over records of the batch until one fails or the turn is over."""
         until = time.monotonic() + _SLICE_S
         away = _prepare(assigned, len(assigned.batch)) if self._prepares else None
         waiting = (len(assigned.batch) if away is None else assigned.prepared) - assigned.at
@@ -170,7 +170,7 @@ class Processor:
         return 0.0, away if assigned.at == assigned.prepared else None
 
     def _run_plain(self, assigned: AssignedPartition, end: int, books: MarketState) -> None:
-        """Hand over together what the books take together."""
+        """Let the default handler apply plain changes of books together."""
         granted = self._allowance.take(assigned, end - assigned.at)
         done = assigned.batch[assigned.at : books.follow(assigned.batch, assigned.at, assigned.at + granted)]
         if done and not assigned.progress.finish(done[-1].offset, len(done)):  # lost meanwhile

@@ -1,4 +1,4 @@
-"""The last epoch of order books, kept on disk so that epochs grow over restarts whatever the clock says."""
+"""Keeps the last epoch of order books on disk, so that epochs grow over restarts whatever the clock says."""
 
 import logging
 from collections.abc import Callable
@@ -16,10 +16,10 @@ _ANY = 1 << 62
 
 
 class Epochs:
-    """Epochs of one producer, in a file that says more than is given out, however the process ends.
+    """The epochs of one producer, in a file whose number is never below an epoch that was given out.
 
-    They are kept ahead by a thread: nobody waits for the disk but who makes and who closes this. After an orderly end
-    the file says just what was given out.
+    A thread reserves epochs in advance, so only :meth:`open` and :meth:`close` wait for the disk. After an orderly end
+    the file has the last epoch given out.
     """
 
     def __init__(self, folder: Path, last: int, clock: Callable[[], float] = time) -> None:
@@ -30,21 +30,21 @@ class Epochs:
         self._keep(last)
 
     def open(self) -> None:
-        """Keep the first ones ahead; blocks."""
+        """Reserve the first epochs; blocks."""
         self._asked = self._ahead()
         self._keep(self._asked)
 
     @property
     def most(self) -> int:
-        """No clock's time above it may be given out; where the disk takes nothing, any."""
+        """The highest clock time that may be given out; unlimited if the disk fails."""
         return self._kept if self._kept > self.last else _ANY
 
     def may_begin(self, _epoch: int) -> bool:
-        """Any may: nobody else has these books."""
+        """Always true: no other process has these books."""
         return True
 
     def look(self) -> None:
-        """Let the next ones be kept ahead, when half of them are gone; asked many times a minute."""
+        """Reserve more when half of them are used; call it several times a second."""
         if self._asked < self._ahead(2):
             self._asked = self._ahead()
             self._disk.submit(self._keep, self._asked)
@@ -54,7 +54,7 @@ class Epochs:
         self.last = max(self.last, epoch)
 
     def close(self) -> None:
-        """Keep the last one and no more; blocks."""
+        """Save the last epoch given out; blocks."""
         self._disk.submit(self._keep, self.last).result()
 
     def _ahead(self, part: int = 1) -> int:
@@ -73,7 +73,7 @@ class Epochs:
 
 
 def read_epoch(folder: Path) -> int:
-    """The last epoch that the folder knows of; 0 where it knows none. Raises OSError."""
+    """The epoch kept in the folder; 0 if there is none. Raises OSError."""
     try:
         return int((folder / EPOCH).read_text())
     except (FileNotFoundError, ValueError):

@@ -1,4 +1,4 @@
-"""What a folder holds besides records: the lock, and the file that says what is done with."""
+"""A folder's files besides the records: the lock, and the list of acknowledged records."""
 
 import fcntl
 import os
@@ -19,7 +19,7 @@ TEMPORARY = ".tmp"
 def lock(folder: Path) -> int:
     """Take the folder for this process and return the open lock file; closing it, or dying, gives it back.
 
-    Raises SpillInUse when somebody has it, this process included, and OSError.
+    Raises SpillInUse if a process has it, this one included, and OSError.
     """
     fd = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -32,7 +32,7 @@ def lock(folder: Path) -> int:
     try:
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
     except OSError:
-        # A full disk: the number is only there for people, the lock holds without it.
+        # A full disk: the process number is only informative, the lock holds without it.
         os.ftruncate(fd, 0)
     return fd
 
@@ -47,7 +47,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def has_room(folder: Path, size: int) -> bool:
-    """Whether the disk, or what this user may take of it, has so many bytes left; blocks."""
+    """Whether the disk, or this user's quota, has *size* bytes left; blocks."""
     path = folder / ("room" + TEMPORARY)
     try:
         with path.open("wb") as file:
@@ -60,7 +60,7 @@ def has_room(folder: Path, size: int) -> bool:
 
 
 def save_done(folder: Path, runs: Runs) -> None:
-    """Replace the file that says which records need not be sent again, at once and for good. Raises OSError."""
+    """Replace the list of records that need not be sent again, atomically and durably. Raises OSError."""
     body = msgspec.msgpack.encode(runs)
     temporary = folder / (DONE + TEMPORARY)
     with temporary.open("wb") as file:
@@ -82,5 +82,5 @@ def load_done(folder: Path) -> NumberSet | None:
         return None
     try:
         return NumberSet(msgspec.msgpack.decode(body, type=list[tuple[int, int]]))
-    except msgspec.DecodeError:  # what a disk makes of a block may have its checksum: four ones and four more have
+    except msgspec.DecodeError:  # a damaged block may have a valid checksum: eight bytes of ones have
         return None

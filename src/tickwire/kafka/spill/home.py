@@ -1,11 +1,11 @@
-"""The folder of one producer: which one it is, what it takes over from others, and whose cluster its records are for.
+"""The folder of one producer: its name, the records it takes over from other folders, and the cluster they are for.
 
-Below the root are ``SOURCE/NAME`` folders, the name a hash of what their producer serves: so producers with other
-symbols work side by side, and two with the same are noticed. A producer takes the records of what it serves out of
-every folder that nobody uses, before it writes its first: so a key's records are in one folder, in their order,
-whatever list or number of workers there was before. What nobody serves stays, and is named.
+Below the root are ``SOURCE/NAME`` folders, whose name is a hash of what their producer serves: so producers with
+different symbols run side by side, and two with the same are noticed. Before a producer writes its first record, it
+moves the records of its own symbols out of every folder that no process uses: so a key's records are in one folder, in
+order, whatever symbols or workers there were before. Records that no producer serves stay, and are logged.
 
-A producer of several exchanges has a folder below ``SOURCE+SOURCE``, and looks around in those of each of them.
+A producer of several exchanges has a folder below ``SOURCE+SOURCE``, and takes over from the folders of each.
 
 Earlier versions had ``SOURCE/TICKER_TOPIC/ORDERBOOK_TOPIC`` folders, which are emptied in the same way.
 """
@@ -35,20 +35,20 @@ from tickwire.kafka.spill.sync import unusable
 
 logger = logging.getLogger(__name__)
 
-SOURCES = "+"  # between the exchanges of one producer
-_TURN = "turn"  # locked by who looks around below the root, so that nobody takes a folder meanwhile
+SOURCES = "+"  # joins the exchanges of one producer
+_TURN = "turn"  # lock file of whoever inspects the folders, so that no folder is taken meanwhile
 _DEPTHS = ("*/*", "*/*/*")  # of folders below the root: ours, and those of earlier versions
 _NO_LIMIT = 1 << 62
-_BATCH = 10_000  # records that are moved at once, with one wait for the disk
+_BATCH = 10_000  # records moved at once, with one fsync
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a producer serves, as :func:`served` names it; *of* is what it and its fellow workers serve together.
+    """What a producer serves, named by :func:`served`; *of* is what all workers serve together.
 
-    *said*: somebody has said what it serves, even if that is nothing. *names* says whether it is the one of them that
-    names what nobody serves. Of *exchanges* whose symbols are not known yet, all that waits is taken; so it is for a
-    member of a *group*, whose symbols change.
+    *said*: it is known what is served, even if that is nothing. *names*: this worker logs records that no producer
+    serves. All records of *exchanges* are taken over, because their symbols are not known yet, or because the producer
+    is a member of a *group*, whose symbols change.
     """
 
     serves: frozenset[str] = frozenset()
@@ -59,13 +59,13 @@ class Work:
     group: str | None = None
 
     def takes(self, name: str) -> bool:
-        """Whether records of this name are sent by this producer."""
+        """Whether this producer sends the records of *name*."""
         return name in self.serves or name.partition(" ")[2].partition("|")[0] in self.exchanges
 
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """Where records wait, and how many."""
+    """The root folder and the limits of the logs in it."""
 
     root: Path
     max_bytes: int
@@ -73,20 +73,20 @@ class Disk:
 
 
 class Home:
-    """A folder that is taken for this process."""
+    """A folder that this process has locked."""
 
     def __init__(self, folder: Path, disk: Disk) -> None:
-        """Take it as it is. Raises SpillUnusable and OSError."""
+        """Lock and open it. Raises SpillUnusable and OSError."""
         self.folder = folder
         self.log, self.lost = _open(folder, disk.max_bytes, disk.fsync_ms)
         self.owner = load_owner(folder)
         self.epochs = Epochs(folder, read_epoch(folder))
-        self._signing = threading.Lock()  # what is served may change in a thread while the cluster is agreed upon
+        self._signing = threading.Lock()  # a thread may change what is served while another agrees on the cluster
 
     def agree(self, cluster: str, brokers: str) -> None:
-        """Let the records go to the cluster that is reached.
+        """Agree to send the records to *cluster*.
 
-        Raises SpillOfAnotherCluster when it is not theirs, and OSError.
+        Raises SpillOfAnotherCluster if they are for another one, and OSError.
         """
         with self._signing:
             ours = msgspec.structs.replace(self.owner, cluster=cluster, brokers=brokers)
@@ -95,10 +95,10 @@ class Home:
             self.sign(ours)
 
     def change(self, root: Path, added: Mapping[str, frozenset[str]], removed: frozenset[str]) -> dict[str, str]:
-        """Serve what is *added*, some names for each symbol, and what is *removed* no longer; blocks.
+        """Serve the *added* names, given for each symbol, and stop serving the *removed* ones; blocks.
 
-        Return the symbols that cannot be served beside those of another process, or before what waits for them
-        elsewhere, with the reason. What is removed stays ours while records wait here. Raises OSError.
+        Return the refused symbols with the reason: another process serves them, or records of them wait in another
+        folder. Removed names stay ours while records wait here. Raises OSError.
         """
         refused: dict[str, str] = {}
         with turn(root):
@@ -117,13 +117,13 @@ class Home:
         return refused
 
     def sign(self, owner: Owner) -> None:
-        """Keep whose the records are. Raises OSError."""
+        """Save the owner of the records. Raises OSError."""
         if owner != self.owner:
             save_owner(self.folder, owner)
             self.owner = owner
 
     def take_over(self, folder: Path, work: Work) -> int:
-        """Put the records of what *work* serves behind our own; return how many nobody of it serves.
+        """Move the records that *work* serves behind our own; return how many of the folder are left.
 
         Raises SpillUnusable, SpillOfAnotherCluster, SpillFailed and OSError.
         """
@@ -154,7 +154,7 @@ class Home:
             try:
                 moved.extend(self.log.append(record) for _, record in ours)
             except SpillFull as e:
-                for number in moved:  # they are where they were
+                for number in moved:  # undo: they are still in the old folder
                     self.log.acknowledge(number)
                 reason = f"it has no room for what waits in {folder}"
                 raise SpillUnusable(str(self.folder), reason, "raise KAFKA_SPILL_MAX_BYTES or free its disk") from e
@@ -165,20 +165,20 @@ class Home:
 
     def _agree_with(self, folder: Path) -> None:
         theirs = load_owner(folder)
-        if self.owner.cluster is None and self.log.empty and not theirs.unknown:  # decided when Kafka is reached
+        if self.owner.cluster is None and self.log.empty and not theirs.unknown:  # decided once Kafka is reached
             self.sign(msgspec.structs.replace(self.owner, cluster=theirs.cluster, brokers=theirs.brokers))
         _check(folder, theirs, self.owner)
 
 
 def served(kind: str, key: bytes) -> str:
-    """Name what records of this type and key are about."""
+    """The name for records of this type and key, as producers serve them."""
     return f"{kind} {key.decode(errors='replace')}"
 
 
 def settle(disk: Disk, source: str, work: Work, ours: Owner) -> Home:
-    """Take the folder of a producer of *source*, with all that waits elsewhere for the same keys; blocks.
+    """Take the folder of a producer of *source*, and move in records of the same keys from others; blocks.
 
-    *ours* says where its records go. Where the cluster is not known yet, :meth:`Home.agree` decides later.
+    *ours* says where its records go. If the cluster is not known yet, :meth:`Home.agree` decides later.
 
     Raises SpillUnusable, SpillOfAnotherCluster and SpillFailed.
     """
@@ -197,7 +197,7 @@ def take(disk: Disk, folder: Path, ours: Owner) -> Home:
 
 @contextmanager
 def _taken(disk: Disk, folder: Path) -> Iterator[Home]:
-    """Take a folder, or leave it as it was where what is done with it fails."""
+    """Take a folder; give it back if the body fails."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with turn(disk.root):
@@ -213,7 +213,7 @@ def _taken(disk: Disk, folder: Path) -> Iterator[Home]:
 
 @contextmanager
 def turn(root: Path) -> Iterator[None]:
-    """Keep others from taking or removing folders below *root*. Raises OSError."""
+    """Keep other processes from taking or removing folders below *root*. Raises OSError."""
     fd = os.open(root / _TURN, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
@@ -223,17 +223,17 @@ def turn(root: Path) -> Iterator[None]:
 
 
 def waiting(root: Path) -> list[Path]:
-    """Every folder with records, somebody's or not."""
+    """Every folder with records, in use or not."""
     return sorted({file.parent for deep in _DEPTHS for file in root.glob(f"{deep}/*{SUFFIX}")})
 
 
 def source_of(root: Path, folder: Path) -> str:
-    """Whose events wait there: the exchange, or several with :data:`SOURCES` between them."""
+    """The exchange of a folder, or several joined by :data:`SOURCES`."""
     return re.sub(r"\.\d+-of-\d+$", "", folder.relative_to(root).parts[0])
 
 
 def user_of(folder: Path) -> str | None:
-    """The number of the process that uses a folder, None where there is none; ask within :func:`turn`.
+    """The number of the process that uses a folder, None if there is none; call it within :func:`turn`.
 
     Raises OSError.
     """
@@ -245,7 +245,7 @@ def user_of(folder: Path) -> str | None:
 
 
 def remove(folder: Path) -> None:
-    """Delete a folder that nobody uses, and those around it in which nothing else is; its epoch stays. Raises OSError.
+    """Delete an unused folder, and parents that become empty; its epoch is kept. Raises OSError.
 
     Call it within :func:`turn`.
     """
@@ -254,7 +254,7 @@ def remove(folder: Path) -> None:
         replace(family / EPOCH, str(epoch).encode())
     for file in (*folder.glob(f"*{SUFFIX}"), *(folder / name for name in (DONE, EPOCH, OWNER, LOCK))):
         file.unlink(missing_ok=True)
-    with suppress(OSError):  # something else is in one of them
+    with suppress(OSError):  # a parent is not empty
         for empty in (folder, *folder.parents[:2]):
             empty.rmdir()
 
@@ -285,7 +285,7 @@ def _settle(home: Home, root: Path, work: Work, ours: Owner) -> None:
 
 
 def _beside(home: Path, root: Path) -> list[Path]:
-    """The folders of other producers of the same exchange, with records or without."""
+    """The other folders of the same exchange, with or without records."""
     used = {file.parent for deep in _DEPTHS for file in root.glob(f"{deep}/{LOCK}")}
     return _of_same_source(home, root, (used | set(waiting(root))) - {home})
 
@@ -300,7 +300,7 @@ def _refuse_same_work(folder: Path, work: Work, process: str) -> None:
     both = sorted(work.serves.intersection(owner.serves))
     if both:
         raise SpillInUse(str(folder), process, f"publishes {both[0]} too")
-    if owner.unknown and not owner.serves:  # an earlier version, which does not say what it serves
+    if owner.unknown and not owner.serves:  # of an earlier version, which did not save what it serves
         raise SpillInUse(str(folder), process)
 
 
@@ -312,7 +312,7 @@ def _check(folder: Path, theirs: Owner, ours: Owner) -> None:
 
 
 def _open(folder: Path, max_bytes: int, fsync_ms: int) -> tuple[SpillLog, int]:
-    """Open a log; log and count what is damaged."""
+    """Open a log; report and count damaged records."""
     log = SpillLog.open(folder, max_bytes=max_bytes, fsync_ms=fsync_ms)
     found = log.recovered
     for sentence in found.sentences:
@@ -324,7 +324,7 @@ def _open(folder: Path, max_bytes: int, fsync_ms: int) -> tuple[SpillLog, int]:
 
 
 def _name_unowned(idle: set[Path]) -> None:
-    """Say in one line what waits on disk and nobody sends."""
+    """Log in one line the records on disk that no producer sends."""
     if idle:
         size = sum(file.stat().st_size for folder in idle for file in folder.glob(f"*{SUFFIX}"))
         logger.warning(
@@ -334,7 +334,7 @@ def _name_unowned(idle: set[Path]) -> None:
 
 
 def _name(work: Work) -> str:
-    """Name a folder by what is served. Any number may serve nothing at once, such as workers without a symbol."""
+    """Name a folder by what is served. Several producers may serve nothing at once, such as workers without symbols."""
     if work.group is not None:
         return f"group.{work.group}.{token_hex(3)}"
     if not work.serves:

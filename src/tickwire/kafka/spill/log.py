@@ -1,4 +1,4 @@
-"""The log itself: records go in at the end, come out in the same order, and leave when they are acknowledged."""
+"""The log: records are appended, read in the same order, and removed when they are acknowledged."""
 
 import logging
 import math
@@ -20,14 +20,14 @@ from tickwire.records.codec import Record, complete
 logger = logging.getLogger(__name__)
 
 _SEGMENT_BYTES = 16 << 20
-_SEGMENTS_AT_LEAST = 8  # a small budget is cut into smaller files, so that acknowledged room comes back early
-_CARRY_BYTES = 1 << 18  # as many move to a new file at once, so that nobody notices
+_SEGMENTS_AT_LEAST = 8  # a small budget is split into smaller files, so that acknowledged records free room early
+_CARRY_BYTES = 1 << 18  # bytes that move to a new file at once, without a noticeable delay
 
 _decode = msgspec.msgpack.Decoder(Record).decode
 
 
 def decode(body: bytes) -> Record:
-    """Read what was appended. Raises msgspec.DecodeError."""
+    """Decode a record that was appended. Raises msgspec.DecodeError."""
     record = _decode(body)
     return record if record.exchange_symbol else complete(record)
 
@@ -35,12 +35,12 @@ def decode(body: bytes) -> Record:
 class SpillLog:
     """A strictly first-in, first-out log of records in a folder of its own, for one process and one thread.
 
-    When :meth:`append` returns, the operating system has the record: killing the process does not lose it. A power
-    loss can cost what was appended since the last :meth:`sync` that was due. Each record has a number, one higher than
-    the record before it. What is acknowledged is saved at each due :meth:`sync`: a crash in between means that records
-    acknowledged since then are handed out a second time, never that one is left out.
+    When :meth:`append` returns, the operating system has the record: killing the process does not lose it. A power loss
+    can cost the records appended since the last due :meth:`sync`. Each record has a number, one higher than the record
+    before it. Acknowledgements are saved at each due :meth:`sync`: after a crash, records acknowledged since then are
+    handed out a second time; none is left out.
 
-    Where :attr:`waits` is false, nobody waits for the disk but who runs what :meth:`begin_sync` gives.
+    If :attr:`waits` is false, only the caller of what :meth:`begin_sync` returns waits for the disk.
 
     Every method but :meth:`open` raises :exc:`~tickwire.errors.SpillFailed` when the disk fails.
     """
@@ -50,17 +50,17 @@ class SpillLog:
     ) -> None:
         self.recovered = found.recovery
         self.waits = True  # whether append() may wait for the disk, between two files
-        self.damaged = 0  # records that were intact at the start and that read() could not read any more
+        self.damaged = 0  # records that were intact at the start and that read() could no longer read
         self.folder, self._lock, self._max_bytes = folder, lock, max_bytes
         self._segment_bytes = min(_SEGMENT_BYTES, max_bytes // _SEGMENTS_AT_LEAST)
         self._segments, self._done, self._next = found.segments, found.done, found.next
-        self._active: Segment | None = None  # the last segment, when this process created it at the end
+        self._active: Segment | None = None  # the last segment, if this process created it
         self._bytes = sum(segment.size for segment in found.segments)
         self._records = found.recovery.records
         self._reader = Reader(self._segments)
         self._unread = self._first  # the number that read() hands out next
-        self._gone: list[Segment] = []  # files that nothing reads any more and that are to be removed
-        self._full = False  # the last file, and the next one begins when this one is on disk
+        self._gone: list[Segment] = []  # files that are no longer read and will be removed
+        self._full = False  # the last file is full; the next one begins when it is on disk
         self._unsynced = self._names_unsynced = False
         self._done_unsaved = found.recovery.done_damaged or found.recovery.lost_records > 0
         self._monotonic, self._every = monotonic, fsync_ms / 1000
@@ -70,9 +70,9 @@ class SpillLog:
     def open(
         cls, folder: Path, *, max_bytes: int, fsync_ms: int, monotonic: Callable[[], float] = time.monotonic
     ) -> "SpillLog":
-        """Open or create the folder, and read all of it once: three seconds or so for each GiB of small records.
+        """Open or create the folder, and read all of it once: about three seconds per GiB of small records.
 
-        Raises :exc:`~tickwire.errors.SpillUnusable` when that cannot be done, another process has the folder included.
+        Raises :exc:`~tickwire.errors.SpillUnusable` if that fails, also if another process has the folder.
         """
         lock = -1
         try:
@@ -102,7 +102,7 @@ class SpillLog:
 
     @property
     def bytes(self) -> int:
-        """How many bytes the log's files have."""
+        """The size of the log's files."""
         return self._bytes
 
     @property
@@ -113,7 +113,7 @@ class SpillLog:
     def append(self, record: Record) -> int:
         """Write a record behind all others and return its number.
 
-        Raises :exc:`~tickwire.errors.SpillFull` when the budget or the disk is full; the log is then as it was before.
+        Raises :exc:`~tickwire.errors.SpillFull` if the budget or the disk is full; then the log is unchanged.
         """
         body = encode(record)
         size = FRAME_BYTES + len(body)
@@ -143,8 +143,8 @@ class SpillLog:
     def prepend(self, records: Sequence[Record]) -> None:
         """Write records before all others, in the order given; :meth:`read` starts again with the first of them.
 
-        All of them are on disk when this returns; after a crash in between, none of them is. Raises
-        :exc:`~tickwire.errors.SpillFull` like :meth:`append`, then without having written any.
+        All of them are on disk when this returns; after a crash in between, none is. Raises
+        :exc:`~tickwire.errors.SpillFull` like :meth:`append`; then none was written.
         """
         if records:
             self.flush()
@@ -153,16 +153,16 @@ class SpillLog:
             self.rewind()
 
     def begin_prepend(self, records: Sequence[Record]) -> Front:
-        """What :meth:`prepend` would write, to be run elsewhere and then given to :meth:`end_prepend`.
+        """The work of :meth:`prepend`, to be run in another thread and then passed to :meth:`end_prepend`.
 
-        Nothing may be synced in between.
+        No sync may run in between.
         """
         return Front(self.folder, self._first - len(records), records, self.room_bytes, self._done.runs())
 
     def end_prepend(self, front: Front, outcome: Callable[[], Segment]) -> None:
-        """Take note of how it went: *outcome* returns, or raises, what :meth:`Front.run` did.
+        """Note the result: *outcome* returns, or raises, what :meth:`Front.run` did.
 
-        The records stand before all others, and :meth:`read` goes on where it was.
+        The records are now before all others; :meth:`read` continues where it was.
         """
         try:
             segment = outcome()
@@ -174,16 +174,16 @@ class SpillLog:
         self._records += len(front.records)
 
     def read(self, limit: int) -> list[tuple[int, Record]]:
-        """Return the next records that are not acknowledged, at most *limit*, with their numbers; move on behind them.
+        """Return the next unacknowledged records, at most *limit*, with their numbers, and advance behind them.
 
-        A record that cannot be read any more is passed over and counted in ``damaged``.
+        A record that can no longer be read is skipped and counted in ``damaged``.
         """
         found: list[tuple[int, Record]] = []
         expected = max(self._unread, self._first)
         try:
             while len(found) < limit and (frame := self._reader.next()) is not None:
                 number = frame.number
-                if number < expected:  # the reader began again after an error
+                if number < expected:  # the reader started over after an error
                     continue
                 self._lost(expected, number)
                 expected = number + 1
@@ -202,14 +202,14 @@ class SpillLog:
         return found
 
     def rewind(self) -> None:
-        """Let :meth:`read` begin again with the first record that is not acknowledged."""
+        """Let :meth:`read` start again at the first unacknowledged record."""
         self._reader.close()
         self._unread = self._first
 
     def acknowledge(self, number: int) -> None:
-        """Take note that a record needs not be handed out again. Any order; a second time does nothing.
+        """Note that a record need not be handed out again, in any order; a second time does nothing.
 
-        A file goes with the next :meth:`sync` when all its records, and all files before it, are done with.
+        A file is removed by the next :meth:`sync` when all its records and all files before it are acknowledged.
         """
         if number >= self._next:
             raise ValueError(f"record {number} was never written")
@@ -218,7 +218,7 @@ class SpillLog:
             self._done_unsaved = True
 
     def sync(self) -> None:
-        """When it is due: wait until the disk has everything, save what is acknowledged, remove what is not needed."""
+        """When due: fsync, save the acknowledgements, remove files that are no longer needed."""
         if sync := self.begin_sync():
             self.end_sync(sync, sync.run)
 
@@ -228,7 +228,7 @@ class SpillLog:
         self.end_sync(sync, sync.run)
 
     def begin_sync(self) -> Sync | None:
-        """When it is due: what :meth:`sync` would do, to be run elsewhere and then given to :meth:`end_sync`."""
+        """When due: the work of :meth:`sync`, to be run in another thread and then passed to :meth:`end_sync`."""
         now = self._monotonic()
         if now < self._due:
             return None
@@ -236,7 +236,7 @@ class SpillLog:
         return self._begin_sync()
 
     def end_sync(self, sync: Sync, outcome: Callable[[], str | None]) -> None:
-        """Take note of how it went: *outcome* returns, or raises, what :meth:`Sync.run` did."""
+        """Note the result: *outcome* returns, or raises, what :meth:`Sync.run` did."""
         try:
             self._synced(sync, outcome())
         except OSError as e:
@@ -260,7 +260,7 @@ class SpillLog:
         return self._segments[0].first if self._segments else self._next
 
     def _begin_segment(self) -> Segment:
-        # The file before is complete on disk first: only the newest may have a torn end.
+        # The previous file is complete on disk first: only the newest may have a torn end.
         if self._active is not None:
             self._active.sync()
         segment = Segment.create(path_of(self.folder, self._next), self._next, synced=self.waits)
@@ -303,18 +303,18 @@ class SpillLog:
         self._bytes -= sum(segment.size for segment in sync.finished)
         del self._gone[: len(sync.finished)]
         if unsaved is not None:
-            # The older list stays and is true; until there is room, a crash means more records sent twice.
+            # The older list stays valid; until there is room, a crash means that more records are sent twice.
             logger.warning("spill.acknowledged_not_saved folder=%s cause=%s", self.folder, unsaved)
             self._done_unsaved = True
         if self._full and sync.active is not None and sync.active is self._active:
             self._begin_next(sync.active, sync.size, sync.end)
 
     def _begin_next(self, active: Segment, size: int, end: int) -> None:
-        """Begin the next file with what came behind the records before *end*, which are on disk; else try again."""
-        if active.size == size:  # nothing came: the next record asks for another file, and an empty one would stay
+        """Start the next file with the records from *end* on; those before are on disk. Retried later on failure."""
+        if active.size == size:  # no record came since: wait for one, an empty file would stay for ever
             self._full = False
             return
-        # A file that had no record when the disk was asked would be followed by one of the same name.
+        # A file that had no record when the sync began would be followed by one of the same name.
         nothing, too_much = end == active.first, active.size - size > _CARRY_BYTES
         if nothing or too_much or self._bytes + HEADER_BYTES > self._max_bytes:
             self._due = -math.inf

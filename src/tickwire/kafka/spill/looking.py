@@ -1,4 +1,4 @@
-"""What waits in a folder, read without changing anything, while somebody may be using it."""
+"""Reads which records wait in a folder, without changing it, while a process may be using it."""
 
 import collections
 import os
@@ -14,7 +14,7 @@ from tickwire.kafka.spill.segment import HEADER_BYTES, SUFFIX, frames, read_head
 
 
 class Contents(Struct):
-    """Records that can be read and are not known to be acknowledged; *times* are their Kafka times in milliseconds."""
+    """The readable unacknowledged records of a folder; *times* are their Kafka timestamps in milliseconds."""
 
     bytes: int = 0
     topics: collections.Counter[str] = msgspec.field(default_factory=collections.Counter)
@@ -34,7 +34,7 @@ def look(folder: Path) -> Contents:
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         try:
             _look_at(path, done, contents)
-        except FileNotFoundError:  # all of it was acknowledged meanwhile
+        except FileNotFoundError:  # all its records were acknowledged meanwhile
             continue
     return contents
 

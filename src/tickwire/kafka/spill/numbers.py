@@ -1,4 +1,4 @@
-"""A set of whole numbers, kept as runs: most of them lie side by side."""
+"""A set of integers, stored as runs, because most of them are consecutive."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable

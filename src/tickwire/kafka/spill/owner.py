@@ -1,4 +1,4 @@
-"""Whose records a folder holds: the Kafka cluster that they are for, and what its producer serves."""
+"""The owner of a folder's records: the Kafka cluster that they are for, and what their producer serves."""
 
 import os
 from pathlib import Path
@@ -12,20 +12,20 @@ OWNER = "owner.json"
 
 
 class Owner(Struct, frozen=True, kw_only=True):
-    """What is known of a folder. All of it is unknown for one of an earlier version (:attr:`unknown`)."""
+    """The owner as saved in a folder; a folder of an earlier version has none (:attr:`unknown`)."""
 
-    cluster: str | None = None  # as the brokers name it; None until they were reached
+    cluster: str | None = None  # its id; None until a broker was reached
     brokers: str = ""  # KAFKA_BROKERS, sorted
-    topics: tuple[str, ...] = ()  # to which its records may go
+    topics: tuple[str, ...] = ()  # that its records may be for
     serves: tuple[str, ...] = ()  # types and keys of records, such as "ticker binance|BTC-USDT"
 
     @property
     def unknown(self) -> bool:
-        """Whether nothing says which cluster it is for."""
+        """Whether it is not known which cluster the records are for."""
         return self.cluster is None and not self.brokers
 
     def is_for_cluster_of(self, other: "Owner") -> bool:
-        """Whether both are for one cluster: by its id, or by the brokers' addresses while one id is not known."""
+        """Whether both are for one cluster: by its id, or by the brokers' addresses if an id is unknown."""
         if self.unknown or other.unknown:
             return True
         if self.cluster is not None and other.cluster is not None:
@@ -39,7 +39,7 @@ class Owner(Struct, frozen=True, kw_only=True):
 
 
 def load_owner(folder: Path) -> Owner:
-    """Read what :func:`save_owner` wrote; nothing is known where that is missing or damaged. Raises OSError."""
+    """Read what :func:`save_owner` wrote; an unknown owner if it is missing or damaged. Raises OSError."""
     try:
         return msgspec.json.decode((folder / OWNER).read_bytes(), type=Owner)
     except (FileNotFoundError, msgspec.DecodeError):
@@ -47,12 +47,12 @@ def load_owner(folder: Path) -> Owner:
 
 
 def save_owner(folder: Path, owner: Owner) -> None:
-    """Replace the file, at once and for good. Raises OSError."""
+    """Save the owner, atomically and durably. Raises OSError."""
     replace(folder / OWNER, msgspec.json.encode(owner))
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Let *path* have this *content*, at once and for good. Raises OSError."""
+    """Replace the content of *path*, atomically and durably. Raises OSError."""
     temporary = path.with_name(path.name + TEMPORARY)
     with temporary.open("wb") as file:
         file.write(content)

@@ -1,4 +1,4 @@
-"""Reading the log's files one after the other, while the last of them grows."""
+"""Reads the log's files one after the other, while the last of them grows."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ class Reader:
         self._frames: Iterator[Frame] = iter(())
 
     def next(self) -> Frame | None:
-        """Return the next intact frame, or None at the end of what is written now."""
+        """Return the next intact frame, or None at the current end."""
         while True:
             frame = next(self._frames, None)
             if frame is not None:
@@ -40,12 +40,12 @@ class Reader:
         return True
 
     def leave(self, segment: Segment) -> None:
-        """Let go of a file that is removed: while it is open, its room on the disk is not free."""
+        """Close a file that is removed: while it is open, its disk space is not freed."""
         if segment is self._segment:
             self.close()
 
     def close(self) -> None:
-        """Close the file at hand and go back to the first one; closing twice does nothing."""
+        """Close the current file and go back to the first one; closing twice does nothing."""
         self._frames = iter(())
         self._segment = None
         if self._fd >= 0:

@@ -1,4 +1,4 @@
-"""Opening a folder that an earlier process left, in whatever state."""
+"""Opens a folder in whatever state an earlier process left it."""
 
 import os
 import re
@@ -12,25 +12,25 @@ from tickwire.kafka.spill.numbers import NumberSet
 from tickwire.kafka.spill.segment import FRAME_BYTES, HEADER_BYTES, SUFFIX, Segment, count_marks, frames, read_header
 
 _NAME = re.compile(r"\d{20}" + re.escape(SUFFIX))
-# The first number of a new log. Records may also be put before all others, so it is far from zero.
+# The first number of a new log, far from zero because records may also be prepended.
 _ORIGIN = 10**15
 
 
 class Recovery(Struct, frozen=True, kw_only=True):
     """What opening a folder found.
 
-    Loss is exact where numbers tell it, and given in bytes where they cannot: at the end of the newest file, where a
-    record cut off by a crash and a damaged one look alike. An end that is missing exactly from a record's beginning on
+    Losses are counted exactly by the numbers of records, except at the end of the newest file, where a record that a
+    crash cut off and a damaged one look alike: there they are given in bytes. A file cut exactly between two records
     leaves no trace.
     """
 
-    records: int  # waiting to be sent
-    torn_bytes: int  # cut off at the end of the newest file
+    records: int  # that wait to be sent
+    torn_bytes: int  # that were cut off the end of the newest file
     torn_records: int  # that began there
-    lost_records: int  # damaged, and never acknowledged
-    damaged_bytes: int  # before that end, in records that are passed over
-    done_damaged: bool  # what was acknowledged is not known any more: records are sent a second time
-    sentences: tuple[str, ...]  # the same, for the log; empty when all is well
+    lost_records: int  # damaged and not acknowledged
+    damaged_bytes: int  # before that end, of damaged records
+    done_damaged: bool  # the list of acknowledgements is lost: records are sent a second time
+    sentences: tuple[str, ...]  # the same in words, for the log; empty if all is well
 
 
 class Found(Struct):
@@ -55,7 +55,7 @@ def path_of(folder: Path, first: int) -> Path:
 
 
 def recover(folder: Path) -> Found:
-    """Read everything once and say what is there; cut off a torn end. Raises SpillUnusable and OSError."""
+    """Read all files once and cut off a torn end. Raises SpillUnusable and OSError."""
     for leftover in folder.glob("*" + TEMPORARY):
         leftover.unlink()
     stored = load_done(folder)
@@ -63,7 +63,7 @@ def recover(folder: Path) -> Found:
     names = sorted(path.name for path in folder.iterdir() if _NAME.fullmatch(path.name))
     segments = [read_header(folder / name) for name in names]
     damage = _Damage()
-    # Whole files go only from the front, so each one ends where the next begins.
+    # Files are removed only at the front, so each one ends where the next begins.
     for segment, later in pairwise(segments):
         segment.end = later.first
     for segment in segments[:-1]:
@@ -71,7 +71,7 @@ def recover(folder: Path) -> Found:
         damage.damaged_bytes += damaged + max(0, segment.size - end)
     following = _check_newest(segments, done, damage) if segments else done.end or _ORIGIN
     if done.end is not None and done.end > following:
-        # Records that are known to be acknowledged are gone from the end. A number must never be given out twice.
+        # Acknowledged records are missing at the end. A number must never be used twice.
         damage.lost_records += done.add(following, done.end)
         following = done.end
         if segments:
@@ -83,15 +83,15 @@ def recover(folder: Path) -> Found:
 
 
 def _check(segment: Segment, done: NumberSet, damage: _Damage, stop: int | None = None) -> tuple[int, int]:
-    """Read a whole file and count lost records; what the next file has from *stop* on is cut off.
+    """Read a whole file and count lost records; records from *stop* on, which the next file has, are cut off.
 
-    Returns the offset behind its last intact record, and how many bytes before that are not intact.
+    Returns the offset behind its last intact record, and how many bytes before it are damaged.
     """
     expected, end, intact = segment.first, HEADER_BYTES, HEADER_BYTES
     fd = os.open(segment.path, os.O_RDONLY)
     try:
         for frame in frames(fd, segment, HEADER_BYTES, segment.size):
-            if stop is not None and frame.number >= stop:  # a crash between the copy and the cut
+            if stop is not None and frame.number >= stop:  # a crash between copying and cutting
                 segment.cut(frame.end - FRAME_BYTES - len(frame.body), stop)
                 break
             damage.lost_records += done.add(expected, frame.number)
@@ -108,13 +108,13 @@ def _check_newest(segments: list[Segment], done: NumberSet, damage: _Damage) -> 
     """Do the same for the newest file, cut off its torn end, and return the number behind it."""
     newest = segments[-1]
     end, damaged = _check(newest, done, damage)
-    torn = newest.size - end if newest.size >= end else newest.size  # it may be shorter than its header
+    torn = newest.size - end if newest.size >= end else newest.size  # the file may be shorter than its header
     damage.damaged_bytes += damaged
     damage.torn_bytes += torn
     if torn:
         damage.torn_records += count_marks(newest, end)
     if newest.end == newest.first:
-        # Nothing in it: a crash while it was created, or all of it damaged. Its name is needed for the next record.
+        # No record: a crash during creation, or all damaged. Its name is needed for the next record.
         segments.pop().remove()
         sync_folder(newest.path.parent)
     elif torn:

@@ -1,13 +1,13 @@
-"""One file of the log: its format, writing it, and finding what is intact in it.
+"""One file of the log: its format, writing, and finding intact records.
 
 A file is a header, written twice so that no single damage loses it, and frames::
 
     header = magic 8 | version u16 | first number u64 | mark 4 | CRC32C of these
     frame  = mark 4 | CRC32C u32 of all that follows | length of the body u32 | index in this file u32 | body
 
-Integers are little-endian. The mark is random for each file and opens every frame: behind damage the next mark leads
-back to the framing, and bytes inside a value cannot pass for a frame. A frame's number is the header's first number
-plus its index, so that the numbers of what is missing are known.
+Integers are little-endian. The mark is random for each file and begins every frame: after damage the reader finds the
+next mark, and bytes inside a value cannot pass for a frame. A frame's number is the header's first number plus its
+index, so the numbers of missing records are known.
 """
 
 import os
@@ -31,7 +31,7 @@ HEADER_BYTES = 2 * _HEADER_COPY
 _MARK_BYTES = 4
 _FRAME = struct.Struct("<4sIII")
 FRAME_BYTES = _FRAME.size
-_CHECKED_FROM = _MARK_BYTES + _CHECKSUM.size  # the checksum covers a frame from here
+_CHECKED_FROM = _MARK_BYTES + _CHECKSUM.size  # offset in a frame from which the checksum covers it
 _CHUNK = 1 << 18  # bytes read at once
 
 
@@ -39,14 +39,14 @@ class Frame(NamedTuple):
     """One intact record, still encoded."""
 
     number: int
-    end: int  # offset in the file behind it
+    end: int  # file offset behind it
     body: bytes
 
 
 class Segment:
     """A file that holds the records ``first`` to ``end - 1``; only the process that created it appends to it.
 
-    ``mark`` is empty when the header is damaged: then nothing in the file can be read. Methods raise OSError.
+    ``mark`` is empty if the header is damaged: then the file cannot be read. Methods raise OSError.
     """
 
     __slots__ = ("_fd", "end", "first", "mark", "path", "size")
@@ -58,7 +58,7 @@ class Segment:
 
     @classmethod
     def create(cls, path: Path, first: int, *, synced: bool = True) -> "Segment":
-        """Create the file with its header, on disk unless it is synced later; leave no file behind when that fails."""
+        """Create the file with its header, fsynced if *synced*; leave no file behind on failure."""
         mark = os.urandom(_MARK_BYTES)
         segment = cls(path, first, mark, HEADER_BYTES)
         fields = _HEADER.pack(_MAGIC, VERSION, first, mark)
@@ -73,7 +73,7 @@ class Segment:
         return segment
 
     def append(self, body: bytes) -> None:
-        """Hand one record to the operating system; nothing of it stays in the file when that fails."""
+        """Write one record; on failure nothing of it stays in the file."""
         checked = struct.pack("<II", len(body), self.end - self.first) + body
         frame = self.mark + _CHECKSUM.pack(google_crc32c.value(checked)) + checked
         _write(self._fd, frame, self.size)
@@ -81,16 +81,16 @@ class Segment:
         self.end += 1
 
     def sync(self) -> None:
-        """Wait until the disk has it all."""
+        """Wait until the disk has the whole file."""
         os.fsync(self._fd)
 
     def carry(self, offset: int, into: "Segment") -> None:
-        """Append what lies behind *offset*, where a frame begins, to another file; it stays here."""
+        """Copy the frames from *offset* on to the end of another file."""
         for frame in frames(self._fd, self, offset, self.size):
             into.append(frame.body)
 
     def cut(self, offset: int, end: int) -> None:
-        """Take off what lies behind *offset*, which are the records from *end* on."""
+        """Cut the file at *offset*, which takes off the records from *end* on."""
         os.truncate(self.path, offset)
         self.size, self.end = offset, end
 
@@ -128,7 +128,7 @@ def read_header(path: Path) -> Segment:
 
 
 def frames(fd: int, segment: Segment, start: int, stop: int) -> Iterator[Frame]:
-    """Yield the intact frames that lie between two offsets of a file, in order; pass over what is damaged.
+    """Yield the intact frames between two offsets of a file, in order; skip damaged ones.
 
     *start* is where a frame begins. Reads about 256 KiB at once, more for a longer record. Raises OSError.
     """
@@ -141,7 +141,7 @@ def frames(fd: int, segment: Segment, start: int, stop: int) -> Iterator[Frame]:
         position = 0
         while (end := position + _length(data, position, segment.mark)) > position and _intact(data, position, end):
             found = _FRAME.unpack_from(data, position)[3]
-            if found < index:  # a copy of an earlier frame: never go back
+            if found < index:  # a stale copy of an earlier frame: never go back
                 break
             index = found + 1
             yield Frame(segment.first + found, offset + end, data[position + FRAME_BYTES : end])
@@ -152,7 +152,7 @@ def frames(fd: int, segment: Segment, start: int, stop: int) -> Iterator[Frame]:
 
 
 def count_marks(segment: Segment, offset: int) -> int:
-    """How many frames begin at or behind an offset, intact or not. Raises OSError."""
+    """How many frames begin at or after an offset, intact or not. Raises OSError."""
     if not segment.mark:
         return 0
     with segment.path.open("rb") as file:
@@ -161,7 +161,7 @@ def count_marks(segment: Segment, offset: int) -> int:
 
 
 def _length(data: bytes, position: int, mark: bytes) -> int:
-    """Read how long the frame here says it is, header included; 0 when no frame begins here."""
+    """The length of the frame at *position* by its header, header included; 0 if no frame begins there."""
     if not mark or len(data) < position + FRAME_BYTES:
         return 0
     found, _, length, _ = _FRAME.unpack_from(data, position)
@@ -187,7 +187,7 @@ def _next_mark(fd: int, mark: bytes, offset: int, stop: int) -> int:
 
 
 def _write(fd: int, data: bytes, offset: int) -> None:
-    """Write all at the offset, or nothing: what a full disk took of it is cut off again."""
+    """Write all at the offset, or nothing: a part that a full disk took is cut off again."""
     done = 0
     try:
         while done < len(data):

@@ -1,4 +1,4 @@
-"""What the disk has to do for a log, apart from it; and what is said of a folder that the disk does not serve."""
+"""The blocking disk work of a log, to be run in another thread; and the errors for a failing disk."""
 
 import errno
 from collections.abc import Sequence
@@ -20,18 +20,18 @@ _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Sync(NamedTuple):
-    """What the disk has to do: :meth:`run` waits for it and touches nothing of the log, so any thread will do."""
+    """One sync: :meth:`run` waits for the disk and touches nothing of the log, so it may run in any thread."""
 
     folder: Path
-    active: Segment | None  # of which the disk gets all
-    size: int  # of it, when this began
+    active: Segment | None  # to be fsynced
+    size: int  # its size when this began
     end: int
     finished: Sequence[Segment]
-    names: bool  # whether files were made or removed
+    names: bool  # whether files were created or removed, so that the folder is fsynced too
     done: Runs | None  # to be saved
 
     def run(self) -> str | None:
-        """Do it; return why a full disk kept the list of what is acknowledged from being saved. Raises OSError."""
+        """Do it; return why the acknowledgements could not be saved on a full disk, else None. Raises OSError."""
         if self.active is not None:
             self.active.sync()
         for segment in self.finished:
@@ -49,21 +49,21 @@ class Sync(NamedTuple):
 
 
 class Front(NamedTuple):
-    """What the disk has to do to get records in front of a log's: :meth:`run` touches nothing of the log either."""
+    """The work of prepending records to a log: :meth:`run` touches nothing of the log either."""
 
     folder: Path
-    first: int  # the number of the first of them
+    first: int  # number of the first record
     records: Sequence[Record]
-    room: int  # bytes that they may take
-    done: Runs  # to be saved before: their numbers may have been used once, and be listed as done with
+    room: int  # bytes that the records may take
+    done: Runs  # saved before: the numbers may have been used before, and be listed as acknowledged
 
     @property
     def end(self) -> int:
-        """One more than the number of the last of them."""
+        """One more than the last record's number."""
         return self.first + len(self.records)
 
     def run(self) -> Segment:
-        """Write all of them or, as a crash in between does, none. Raises OSError and SpillFull."""
+        """Write all records; after a crash in between, none is there. Raises OSError and SpillFull."""
         bodies = [encode(record) for record in self.records]
         if HEADER_BYTES + sum(FRAME_BYTES + len(body) for body in bodies) > self.room:
             raise SpillFull(str(self.folder), "budget")
@@ -84,14 +84,14 @@ class Front(NamedTuple):
 
 
 def failure(folder: Path, error: OSError) -> TickwireError:
-    """Say what kept a folder in use from being read or written: a full disk, or worse."""
+    """The error for a folder in use that cannot be read or written."""
     if error.errno in _DISK_FULL:
         return SpillFull(str(folder), "disk")
     return SpillFailed(str(folder), error.strerror or str(error))
 
 
 def unusable(folder: Path, error: OSError) -> SpillUnusable:
-    """Say why a folder cannot be used."""
+    """The error for a folder that cannot be opened."""
     reason = (error.strerror or str(error)).lower()
     if error.filename is not None and Path(error.filename) != folder:
         reason += f": {Path(error.filename).name}"
