@@ -5,17 +5,25 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import TimeoutError as NoAnswer
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # exported without saying so
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import TickwireError
 from tickwire.kafka.causes import said
-from tickwire.kafka.clients import admin_config, consumer_config, make
-from tickwire.kafka.codes import MISSING, final_error
+from tickwire.kafka.clients import COORDINATOR_S, admin_config, consumer_config, make
+from tickwire.kafka.codes import MISSING, NO_ANSWER, final_error
 from tickwire.kafka.consuming.positions import Start, look_up_start
 from tickwire.kafka.consuming.progress import Partition
 from tickwire.kafka.consuming.unread_books import unread_book
@@ -206,11 +214,9 @@ class Groups:
         ends: dict[Partition, int] = {}
         found = []
         for entry in sorted(listed.valid, key=lambda entry: entry.group_id)[:MOST_GROUPS]:
-            asked = [ConsumerGroupTopicPartitions(entry.group_id)]
-            answer = self._admin.list_consumer_group_offsets(asked, request_timeout=_REQUEST_S)
             committed = {
                 (at.topic, at.partition): at.offset
-                for at in answer[entry.group_id].result().topic_partitions or ()
+                for at in self._committed(entry.group_id)
                 if at.topic in self._topics and at.offset >= 0
             }
             if not committed:
@@ -221,6 +227,14 @@ class Groups:
                 lag[at[0]] += max(0, ends.get(at, offset) - offset)
             found.append(Group(entry.group_id, entry.state.name.lower(), lag))
         return found
+
+    def _committed(self, group: str) -> Sequence[TopicPartition]:
+        asked = [ConsumerGroupTopicPartitions(group)]
+        answer = self._admin.list_consumer_group_offsets(asked, request_timeout=COORDINATOR_S)
+        try:
+            return answer[group].result(_REQUEST_S).topic_partitions or ()
+        except NoAnswer as e:
+            raise KafkaException(KafkaError(NO_ANSWER)) from e
 
     def _ends(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         if not partitions:

@@ -16,7 +16,7 @@ from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed
 from tickwire.kafka import codes
 from tickwire.kafka.causes import user
-from tickwire.kafka.clients import Cluster
+from tickwire.kafka.clients import COORDINATOR_S, Cluster
 
 Right: TypeAlias = Literal["READ", "WRITE", "DESCRIBE"]
 Rights: TypeAlias = Collection[str] | None  # None: the broker does not report them
@@ -91,10 +91,10 @@ def group_rights(cluster: Cluster, name: str, seconds: float) -> Rights:
     until = time.monotonic() + seconds
     while True:
         asked = cluster.admin.describe_consumer_groups(
-            [name], include_authorized_operations=True, request_timeout=max(0.1, until - time.monotonic())
+            [name], include_authorized_operations=True, request_timeout=COORDINATOR_S
         )
         try:
-            return _operations(asked[name].result(seconds))
+            return _operations(asked[name].result(max(0.1, until - time.monotonic())))
         except NoAnswer:
             return None
         except KafkaException as e:

@@ -11,7 +11,7 @@ from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.kafka import codes
 from tickwire.kafka.causes import said
-from tickwire.kafka.clients import Cluster, ask, consumer_config, make
+from tickwire.kafka.clients import COORDINATOR_S, Cluster, ask, consumer_config, make
 from tickwire.kafka.codes import final_error, log_client_error
 from tickwire.kafka.dead_letters.replay.handled import METADATA_BYTES, Handled
 
@@ -138,9 +138,9 @@ class ReplayGroup:
         self._taken_away = True
 
     def _has_members(self) -> bool:
-        (future,) = self._cluster.admin.describe_consumer_groups([GROUP], request_timeout=_QUERY_S).values()
+        (future,) = self._cluster.admin.describe_consumer_groups([GROUP], request_timeout=COORDINATOR_S).values()
         try:
-            return bool(future.result(_QUERY_S + 2).members)
+            return bool(future.result(_QUERY_S).members)
         except (KafkaException, NoAnswer) as e:
             if isinstance(e, KafkaException) and e.args[0].code() == codes.NO_SUCH_GROUP:
                 return False
