@@ -324,6 +324,7 @@ class WebSocketDataFeed:
             if self._flow.stopping.is_set():
                 return
             await self._change(await cast("Roster", self._roster).want(symbols))
+            self.config = self.config.model_copy(update={"symbols": tuple(symbols)})
 
     def change_share(self, share: Share) -> Change:
         """Read another share of the symbols from now on; return which symbols were added and removed.

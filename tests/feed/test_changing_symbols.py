@@ -46,6 +46,7 @@ async def test_a_changed_list_leaves_the_others_alone(feeding: Feeding) -> None:
         await peer.say_book("BX", "whole", 1)
         await aeventually(lambda: len(events) == 2, "both books")
         await feed.change_symbols(["B-X", "C-X", "D-X"])
+        assert feed.config.symbols == ("B-X", "C-X", "D-X")
         await aeventually(lambda: asked(peer) == ["+AX", "+BX", "-AX", "+CX", "+DX"], "the change, and no more")
         await peer.say_book("AX", "change", 2)  # on its way still
         await peer.say_book("BX", "change", 2)

@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -27,6 +28,8 @@ from tickwire.kafka.consuming.positions import Start
 from tickwire.kafka.dead_letters.reader import read_oldest
 from tickwire.kafka.producing.flow import NullFlow
 from tickwire.kafka.producing.publisher import Publisher
+from tickwire.kafka.sharing.member import Member, prepare, topic_of
+from tickwire.kafka.sharing.membership import Membership
 
 pytestmark = pytest.mark.kafka
 
@@ -195,6 +198,37 @@ def test_a_consumer_is_told_at_its_start_what_it_lacks(secured: Secured, unique:
     config = secured.config(**a_user(secured, unique, ticker_topic=("READ",)))
     with pytest.raises(KafkaFailed, match=rf"the user {unique} lacks READ on the group {unique}:"):
         run_kafka_consumer(config, topics=[config.ticker_topic], max_records=1)
+
+
+def test_a_member_of_a_group_is_told_at_its_start_what_it_lacks(secured: Secured, unique: str) -> None:
+    config, topic = secured.config(**a_user(secured, unique)), topic_of(unique)
+    with pytest.raises(KafkaFailed, match=rf"let the user {unique} create the topic {topic} .*: grant CREATE on it"):
+        prepare(config, unique)
+    secured.topics(topic)
+    grant(secured, unique, "topic", topic, "READ")
+    with pytest.raises(KafkaFailed, match=rf"the user {unique} lacks READ on the group {topic}: grant that"):
+        prepare(config, unique)
+    grant(secured, unique, "group", topic, "READ")
+    assert prepare(config, unique) == 2
+
+
+def test_a_member_of_a_group_whose_rights_are_taken_away_waits_for_them(secured: Secured, unique: str) -> None:
+    config, topic = secured.config(**a_user(secured, unique)), topic_of(unique)
+    secured.topics(topic)
+    for kind in ("topic", "group"):
+        grant(secured, unique, kind, topic, "READ")
+    ours, served = Membership(), Mock(outage=lambda: False, floor=lambda: 0, marks=str)
+    member = Member(config, unique, "one", 2, ours, served)
+    member.start()
+    eventually(lambda: ours.parts == {0, 1} and ours.sure(time.monotonic()), "it has all")
+    for kind in ("topic", "group"):
+        secured.forbid(unique, kind, topic, "READ")
+    eventually(lambda: not ours.parts, "it gave all up")
+    for kind in ("topic", "group"):
+        secured.allow(unique, kind, topic, "READ")
+    eventually(lambda: ours.parts == {0, 1} and ours.sure(time.monotonic()), "it has all again")
+    member.leave()
+    served.failed.assert_not_called()
 
 
 def test_dead_letters_need_no_group_of_their_own(secured: Secured, unique: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from tickwire import metrics
+from tickwire.config.alike import marks
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.share import GroupShare, part_of
 from tickwire.errors import TickwireError
@@ -104,7 +105,7 @@ class Group:
     async def _begin(self) -> None:
         while self._sent.recovering:  # noqa: ASYNC110 - readers may follow old books until ours are repeated
             await asyncio.sleep(_LOOK_S)
-        self._member = Member(self._config, self._name, self._member_name, self._membership, self)
+        self._member = Member(self._config, self._name, self._member_name, self._count, self._membership, self)
         self._member.start()
 
     async def _look(self) -> None:
@@ -158,6 +159,10 @@ class Group:
         """An epoch that none of this machine is above."""
         epochs = self._publisher.place.epochs
         return 0 if epochs is None else epochs.last
+
+    def marks(self) -> str:
+        """What tells our settings from those of other members."""
+        return marks([feed.config for feed in self._feeds.values()], self._config)
 
     def hand_over(self, parts: frozenset[int], seconds: float) -> None:
         """End these, and have Kafka acknowledge their last records."""

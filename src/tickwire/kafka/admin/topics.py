@@ -174,7 +174,8 @@ class Topics:
             made = False
         self._await(
             lambda topics: spec.name in topics.topics and not topics.topics[spec.name].leaderless,
-            f"The topic {spec.name} was created but has no leader after {_PROPAGATION_S:g} s: look at the brokers.",
+            f"The topic {spec.name} was created, and {user(self._config)} sees no leader of it after "
+            f"{_PROPAGATION_S:g} s: look at the brokers, or grant DESCRIBE on it.",
         )
         return made
 

@@ -5,17 +5,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from typing import NamedTuple, Protocol
 
-from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from msgspec import DecodeError, Struct, json
 
+from tickwire.config.alike import differing
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.kafka.admin.rights import Need, require
 from tickwire.kafka.admin.topics import Topics
 from tickwire.kafka.clients import consumer_config, make
-from tickwire.kafka.codes import PLACE_LOST, final_error, for_good
+from tickwire.kafka.codes import DENIED, PLACE_LOST, final_error, for_good
 from tickwire.kafka.sharing.membership import SESSION_S, Membership
 
 logger = logging.getLogger(__name__)
@@ -28,6 +30,8 @@ HAND_OVER_S = 8.0
 
 _POLL_S = 0.05
 _PROMISE_S = 1.0
+_REST_S = 10.0  # after a change of the group, before each part has a promise of who has it now
+_COMPARE_S = 60.0
 _ANSWER_S = 10.0  # the client answers before, with an error of its own if need be
 _ASK_S = 1.0
 _KEEP_S = 2.0  # for the last promise before a part goes
@@ -53,6 +57,9 @@ class Served(Protocol):
     def floor(self) -> int:
         """An epoch that none of this machine is above."""
 
+    def marks(self) -> str:
+        """What tells our settings from those of other members, as :func:`~tickwire.config.alike.marks` has it."""
+
     def hand_over(self, parts: frozenset[int], seconds: float) -> None:
         """End these, and have Kafka acknowledge their last records."""
 
@@ -67,10 +74,11 @@ class Served(Protocol):
 
 
 class Promise(Struct, frozen=True):
-    """What stands beside a commit: no epoch of this member is above it."""
+    """What stands beside a commit: no epoch of this member is above it. *marks* are those of its settings."""
 
     epoch: int
     member: str
+    marks: str = ""
 
 
 class _Sent(NamedTuple):
@@ -101,18 +109,25 @@ def prepare(config: KafkaConfig, group: str) -> int:
 
 
 class Member(threading.Thread):
-    """Takes part in *group* from :meth:`start` to :meth:`leave`, and tells *served*; no other has this *name*."""
+    """Takes part in *group* from :meth:`start` to :meth:`leave`, and tells *served*; no other has this *name*.
 
-    def __init__(self, config: KafkaConfig, group: str, name: str, membership: Membership, served: Served) -> None:
+    The group's topic has *count* parts.
+    """
+
+    def __init__(
+        self, config: KafkaConfig, group: str, name: str, count: int, membership: Membership, served: Served
+    ) -> None:
         super().__init__(name="tickwire-group", daemon=True)
         self._config, self._group, self._topic = config, group, topic_of(group)
         self._ours, self._served = membership, served
-        self._name = name
+        self._name, self._every = name, frozenset(range(count))
         self._sent: deque[_Sent] = deque()
         self._promise_at = 0.0
         self._assigned: set[int] = set()  # by Kafka, now
         self._unknown: set[int] = set()  # of these, those whose last promise is not known yet
         self._told: set[int] = set()  # codes of errors
+        self._compare_at = inf
+        self._differing: set[str] = set()
         self._stopping, self._settled = threading.Event(), threading.Event()
         self.joined = False  # Kafka has told what is ours, even if it is nothing
 
@@ -152,7 +167,8 @@ class Member(threading.Thread):
                 message = self._consumer.poll(_POLL_S)
                 if message is not None and (error := message.error()) is not None:
                     self._heard(error)
-                    if (final := final_error(error, self._topic, message.partition(), message.offset())) is not None:
+                    final = final_error(error, self._topic, message.partition(), message.offset())
+                    if final is not None and error.code() not in DENIED:  # a right may be given back
                         raise final
                 self._look(time.monotonic())
         finally:
@@ -174,11 +190,15 @@ class Member(threading.Thread):
             self._promise_at = now + _PROMISE_S
             if promises := self._ours.due(int(time.time() * 1000)):
                 self._commit(promises)
+        if now >= self._compare_at:
+            self._compare_at = now + _COMPARE_S
+            self._compare()
 
     # Promises
 
     def _commit(self, promises: Mapping[int, int]) -> None:
-        said = {number: json.encode(Promise(epoch, self._name)).decode() for number, epoch in promises.items()}
+        marks = self._served.marks()
+        said = {number: json.encode(Promise(epoch, self._name, marks)).decode() for number, epoch in promises.items()}
         offsets = [TopicPartition(self._topic, number, 0, metadata=text) for number, text in said.items()]
         self._sent.append(_Sent(time.monotonic(), promises))
         try:
@@ -236,16 +256,33 @@ class Member(threading.Thread):
             time.sleep(_LOOK_S)
         logger.warning("group.ends_not_kept group=%s parts=%d", self._group, len(ends))
 
+    def _compare(self) -> None:
+        """Say where other members have other settings than this one."""
+        try:
+            answers = self._consumer.committed(self._of(self._every - self._ours.parts), timeout=_ASK_S)
+        except KafkaException as e:
+            self._heard(e.args[0])
+            return
+        theirs = {_read(p.metadata).marks for p in answers if p.error is None} - {""}
+        ours = self._served.marks()
+        names = {name for marks in theirs for name in differing(ours, marks)}
+        if names and names != self._differing:
+            told = self._group, ",".join(sorted(names))
+            logger.warning("group.settings_differ group=%s what=%r (from another member's: give all the same)", *told)
+        self._differing = names
+
     # What the group does, within a poll
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        consumer.incremental_assign([TopicPartition(self._topic, p.partition, OFFSET_END) for p in partitions])
-        consumer.pause([TopicPartition(self._topic, p.partition) for p in partitions])  # there is nothing in it
+        # There is nothing in it, and Kafka is not asked where it ends.
+        consumer.incremental_assign([TopicPartition(self._topic, p.partition, 0) for p in partitions])
+        consumer.pause([TopicPartition(self._topic, p.partition) for p in partitions])
         self._assigned.update(p.partition for p in partitions)
         self._unknown.update(p.partition for p in partitions)
         if gone := self._ours.lost - self._assigned:
             self._give_up(gone, "others have them")
         self.joined = True
+        self._compare_at = time.monotonic() + _REST_S
         self._served.changed(rebalanced=True)
 
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
