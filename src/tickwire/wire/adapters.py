@@ -1,4 +1,4 @@
-"""An exchange's adapter as the settings want it: its depth, what it keeps, and where it connects."""
+"""Makes adapters as the settings say: their depth, the levels they keep, and the addresses they connect to."""
 
 import logging
 
@@ -12,13 +12,13 @@ logger = logging.getLogger(__name__)
 
 
 def address_of(module: ExchangeModule, config: FeedConfig, url: str) -> Reading[str]:
-    """Where to connect for this address of the exchange, which may have to be asked for first."""
+    """The address to connect to in place of *url*; some exchanges give it out over REST first."""
     found = yield from exchanges.address(module, url)
     return at_address(found, config.exchange, config)
 
 
 def book_depth(module: ExchangeModule, config: FeedConfig) -> int:
-    """How many levels a side are published; said where the exchange offers others than are asked for."""
+    """How many levels a side are published; logged if the exchange offers only other depths."""
     offered = module.EXCHANGE.offered(config.orderbook_depth)
     if "orderbook" in config.channels and offered != config.orderbook_depth:
         logger.warning(

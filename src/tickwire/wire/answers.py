@@ -1,4 +1,4 @@
-"""Subscriptions that wait for an answer: noticed, told, and asked for again, ever less often."""
+"""Subscriptions without an answer: logged, and requested again at growing intervals."""
 
 import logging
 from collections.abc import Iterable
@@ -9,27 +9,27 @@ from tickwire.exchanges.contract import Channel, Symbol
 
 logger = logging.getLogger(__name__)
 
-_RAREST = 32  # times the time that an answer may take: between two questions about the same subscription
+_RAREST = 32  # longest interval between two requests for a subscription, in multiples of the time-out
 
 Item = tuple[Channel, Symbol]
 
 
 @dataclass(slots=True)
 class Waiting:
-    """A subscription that is waited for, and when it is to be asked for again: each time after twice as long."""
+    """A subscription without an answer, and when it is requested again: each interval is twice the last."""
 
     since: float
     due: float
     asked_again: int = 0
 
     def ask_again(self, now: float, timeout_s: float) -> None:
-        """Note that it is asked for again *now*; the first time it was waited for *timeout_s*."""
+        """Note a repeated request *now*; the first one came after *timeout_s*."""
         self.asked_again += 1
         self.due = now + timeout_s * min(2**self.asked_again, _RAREST)
 
 
 class Answers:
-    """The answers that one connection owes us. Times are the monotonic clock's, in seconds."""
+    """The answers that one connection still owes us. Times are monotonic, in seconds."""
 
     def __init__(self, exchange: str, timeout_s: float) -> None:
         self._exchange, self._timeout_s = exchange, timeout_s
@@ -37,13 +37,13 @@ class Answers:
         self.any = False  # the exchange has answered something on this connection
 
     def forgive(self) -> None:
-        """Start all measuring again."""
+        """Restart all time-outs."""
         self._waiting.clear()
 
     def overdue(self, pending: Iterable[Item], now: float, delay_s: float) -> bool:
-        """Whether to ask again for what is *pending*. *delay_s*: until all that is to be sent has been sent.
+        """Whether to request the *pending* ones again. *delay_s*: until all queued messages have been sent.
 
-        Raises :exc:`~tickwire.errors.ConnectionLost` where the exchange has answered nothing at all.
+        Raises :exc:`~tickwire.errors.ConnectionLost` if the exchange has answered nothing at all.
         """
         pending = list(pending)
         self._forget(pending, now)
@@ -64,7 +64,7 @@ class Answers:
         return True
 
     def _forget(self, pending: list[Item], now: float) -> None:
-        """Tell what was asked for again and is answered now."""
+        """Log late answers to repeated requests."""
         answered = [(item, self._waiting.pop(item)) for item in self._waiting.keys() - set(pending)]
         late = [(item, wait) for item, wait in answered if wait.asked_again]
         if late:

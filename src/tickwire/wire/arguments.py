@@ -1,4 +1,4 @@
-"""What a feed is asked for, checked: wrong arguments are named as such, before anything is opened."""
+"""Checks the arguments of a feed before anything is opened; errors name the wrong argument."""
 
 import logging
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 def feed_config(
     exchange: str | None, symbols: Sequence[str] | None, channels: Sequence[str] | None, feed: FeedConfig | None
 ) -> FeedConfig:
-    """What is asked for; what is not given comes from *feed*, or else from the settings.
+    """The feed's settings; arguments that are None come from *feed*, or else from the ``FEED_*`` settings.
 
     Raises :exc:`TypeError`, and :exc:`~tickwire.errors.SettingsError` for values that do not fit.
     """
@@ -66,7 +66,7 @@ def check_channels(module: ExchangeModule, names: Sequence[str]) -> tuple[Channe
 
 
 def at_addresses(exchange: Exchange, config: FeedConfig) -> Exchange:
-    """*exchange* with the addresses that the user wants instead of its own."""
+    """*exchange* with the configured addresses in place of its own."""
     rest = config.rest_url(exchange.name)
     moved = replace(
         exchange,
@@ -82,11 +82,11 @@ def at_addresses(exchange: Exchange, config: FeedConfig) -> Exchange:
 
 
 def at_address(url: str, exchange: str, config: FeedConfig) -> str:
-    """The address of a WebSocket at the host that the user wants instead of the exchange's."""
+    """A WebSocket address with the configured host in place of the exchange's."""
     ws = config.ws_url(exchange)
     return url if ws is None else replace_origin(url, ws)
 
 
 def _shown(value: object) -> str:
-    """A number or list as it is written; of anything else, which may be long or hold a secret, its type."""
+    """A number or list as written; for anything else, which may be long or secret, its type."""
     return repr(value)[:100] if isinstance(value, bool | int | float | list | tuple) else f"a {type(value).__name__}"

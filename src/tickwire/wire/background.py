@@ -1,4 +1,4 @@
-"""Work beside the body of an ``async with``: when it fails, the body is cancelled, as in :class:`asyncio.TaskGroup`."""
+"""Work beside the body of ``async with``: its failure cancels the body, as in :class:`asyncio.TaskGroup`."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ logger = logging.getLogger(__name__)
 
 
 class Background:
-    """Made where the body begins; :meth:`leave` is called where it ends."""
+    """Make it where the body begins; call :meth:`leave` where it ends."""
 
     def __init__(self, work: Coroutine[Any, Any, None]) -> None:
         self._body = cast("asyncio.Task[Any]", asyncio.current_task())
@@ -19,9 +19,9 @@ class Background:
         self._task.add_done_callback(self._ended)
 
     async def leave(self, error: BaseException | None) -> None:
-        """Wait for the work's end; *error* is what ends the body.
+        """Wait for the work's end; *error* is the exception that ends the body, if any.
 
-        Raises what the work failed with, unless the body has an error of its own or somebody else cancelled it.
+        Raises the work's exception, unless the body raised one of its own or was cancelled from outside.
         """
         self._in_body = False
         ours = False

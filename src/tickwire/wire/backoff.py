@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 BASE_S = 0.5
 CAP_S = 30.0
-HEALTHY_S = 60.0  # a connection that lived so long starts the count again
+HEALTHY_S = 60.0  # a connection that lived this long resets the count
 _MOST_DOUBLINGS = 30  # keeps 2**n small in a process that tries for years
 
 _WINDOW_S = 60.0
@@ -13,9 +13,9 @@ _AT_ONCE = 3  # restarts of a book within the window
 
 
 class Backoff:
-    """Exponential back-off with full jitter: anything from 0 to the ceiling, which doubles with every failure.
+    """Exponential back-off with full jitter: a random delay up to a ceiling that doubles with every failure.
 
-    The ceiling begins at *base_s* and ends at *cap_s*.
+    The ceiling grows from *base_s* to *cap_s*.
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/ *random* gives numbers from 0 to 1.
     """
 
@@ -26,7 +26,7 @@ class Backoff:
         self._failures = 0
 
     def delay_s(self, lived_s: float = 0.0) -> float:
-        """Seconds to wait after a try that held for *lived_s* seconds."""
+        """Seconds to wait after a connection that lived for *lived_s* seconds."""
         if lived_s >= HEALTHY_S:
             self._failures = 0
         ceiling = min(self._cap_s, self._base_s * 2.0 ** min(self._failures, _MOST_DOUBLINGS))
@@ -35,7 +35,7 @@ class Backoff:
 
 
 class Restarts:
-    """How often one book was started again within the last minute, and so how long the next time has to wait.
+    """The delay before a book's next restart, which depends on the restarts within the last minute.
 
     *now* is any clock that does not go back, in seconds; *random* gives numbers from 0 to 1.
     """
@@ -47,7 +47,7 @@ class Restarts:
         self._at: deque[float] = deque(maxlen=_AT_ONCE + 8)
 
     def delay_s(self, now: float) -> float:
-        """Seconds until this restart may begin: none for the first few, then twice as long with each one more."""
+        """Seconds until this restart may begin: 0 for the first few, then doubled each time."""
         while self._at and now - self._at[0] >= _WINDOW_S:
             self._at.popleft()
         beyond = len(self._at) - _AT_ONCE

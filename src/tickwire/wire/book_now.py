@@ -9,9 +9,9 @@ from tickwire.exchanges.contract import Symbol
 
 
 class BookNow(Struct, frozen=True, kw_only=True):
-    """A copy of an order book: nothing changes it later.
+    """A copy of an order book; it does not change later.
 
-    Where it is not ``valid`` it has no levels, and ``reason`` says why: ``initial`` before its first snapshot, else as
+    A book that is not ``valid`` has no levels, and ``reason`` says why: ``initial`` before its first snapshot, else as
     in the ``invalid`` event. ``epoch`` and ``book_seq`` are those of the last event; the next one of that epoch has
     ``book_seq`` + 1.
     """
@@ -39,7 +39,7 @@ class BookNow(Struct, frozen=True, kw_only=True):
 
 
 def look(symbol: Symbol, numbers: Sequencer, book: Book | None, invalid: str | None, depth: int | None) -> BookNow:
-    """Copy the best *depth* levels of *book*; *invalid* says why its next start will be one."""
+    """Copy the best *depth* levels of *book*; *invalid* is the reason if it may not be used."""
     valid = numbers.valid and book is not None
     reason = None if valid else invalid or ("resync" if numbers.epoch else "initial")
     return BookNow(

@@ -1,4 +1,4 @@
-"""Order books on their way out: numbered, in the form the user wants, repeated as keyframes."""
+"""The order books of a feed: numbers their messages, writes them in the configured mode, repeats keyframes."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
@@ -26,20 +26,20 @@ BookOf = Callable[[Symbol], Book | None]
 
 
 class KeptEpochs(Protocol):
-    """Where epochs outlive this process."""
+    """Keeps epochs beyond the life of this process."""
 
     last: int
     """No epoch above it has been given out."""
 
     @property
     def most(self) -> int:
-        """No time of the clock above it may be given out now."""
+        """The highest clock time that may be given out now."""
 
     def may_begin(self, epoch: int) -> bool:
-        """Whether this one may begin, or go on in a snapshot, now: another process may have the book."""
+        """Whether this epoch may begin, or continue with a snapshot, now: another process may have the book."""
 
     def given(self, epoch: int) -> None:
-        """Note one that is given out now."""
+        """Note an epoch that begins now."""
 
 
 EpochsOf = Callable[[Symbol], KeptEpochs | None]
@@ -61,14 +61,14 @@ class BookState:
             may = epochs.may_begin
             self.sequencer = Sequencer(epochs.last, lambda: epochs.most, lambda epoch: not self.warm and may(epoch))
         self.book_of: BookOf = _no_book  # the adapter's, while there is a connection
-        self.valid = False  # as the metric shows it
-        self.invalid: str | None = None  # why the next start will be one
+        self.valid = False  # as counted in the metric
+        self.invalid: str | None = None  # why it is invalid; also decides the reason of the next snapshot
         self.keyframe_due = float("inf")
-        self.warm = False  # another process serves it, and this one is to be ready for it
-        self.held: OrderBook | None = None  # the newest message of a book that is in step and may not begin
+        self.warm = False  # on standby: another process publishes it
+        self.held: OrderBook | None = None  # newest message of a book that is in step, but may not begin an epoch
         # In snapshot mode:
         self.top = Top(depth)
-        self.changed: OrderBook | None = None  # the last delta that is not written yet
+        self.changed: OrderBook | None = None  # the last delta not written yet
         sequencer = self.sequencer
         whole = lambda: sequencer.valid or self.held is not None  # noqa: E731 - as short as the one beside it
         self.hearing = Hearing("orderbook", symbol, lambda: sequencer.messages, whole)
@@ -76,10 +76,9 @@ class BookState:
         self._crossing_told = False
 
     def stays_crossed(self, now: float, most_s: float) -> bool:
-        """Whether its sides have been crossed for *most_s* seconds; asked once a second or so.
+        """Whether its sides have been crossed for *most_s* seconds; called about once a second.
 
-        It is told once for each time that they cross: where the next snapshot is crossed too, that is how the
-        exchange has it.
+        True once for each crossing: if the next snapshot is crossed too, the exchange's own book is crossed.
         """
         book = self.book_of(self.symbol)
         if book is None:
@@ -95,10 +94,10 @@ class BookState:
 
 
 class Books:
-    """Every book of one feed. Adapters' messages go in by :attr:`handle`; what is to be published leaves by *emit*.
+    """All books of one feed. Messages of adapters go to :attr:`handle`; messages to publish go to *emit*.
 
-    In snapshot mode the best *depth* levels a side are written. Where *epochs* gives none they grow with the clock
-    alone.
+    In snapshot mode the best *depth* levels a side are written. If *epochs* returns None for a symbol, its epochs
+    follow the clock only.
     """
 
     def __init__(
@@ -122,11 +121,11 @@ class Books:
         self._whole_books = config.orderbook_mode == "delta"
         self._depth = depth
         self._emit, self._tally, self._random = emit, tally, random
-        self._silent = 0  # books, as the metric shows them
+        self._silent = 0  # books, as counted in the metric
         self.add(symbols)
 
     def add(self, symbols: Iterable[Symbol]) -> None:
-        """Keep these books too."""
+        """Add books."""
         for symbol in symbols:
             state = BookState(symbol, self._depth, Restarts(self._random.random), self._epochs(symbol))
             self.states[symbol.native] = state
@@ -138,7 +137,7 @@ class Books:
             self._tally.resyncing_books.inc(1)
 
     def remove(self, symbols: Iterable[Symbol]) -> None:
-        """Declare these books invalid for good, and keep nothing of them."""
+        """Declare these books invalid and forget them."""
         for state in self.of(symbols):
             self._invalidate(state, "disconnect", trouble=False)
             name = state.symbol.native
@@ -151,33 +150,33 @@ class Books:
         self.show_silent()
 
     def numbers(self) -> dict[str, BookNumbers]:
-        """The numbers of books that are written after every change, by the exchange's names; kept up to date."""
+        """The live numbers, by native symbol, of the books that are written after every change."""
         return self._numbers
 
     def tops(self) -> dict[str, Top]:
-        """The best levels, by the same names, where they are what is written; kept up to date."""
+        """The live best levels, by native symbol, of books in snapshot mode."""
         return self._tops
 
     def of(self, symbols: Iterable[Symbol]) -> list[BookState]:
-        """The states of those symbols that have a book here; none where only tickers are read."""
+        """The states of those symbols that have a book; none if only tickers are read."""
         return [self.states[symbol.native] for symbol in symbols if symbol.native in self.states]
 
     def opened(self, symbols: Iterable[Symbol], book_of: BookOf) -> None:
-        """Serve *symbols* from a new connection, whose adapter gives their books by *book_of*."""
+        """Serve *symbols* from a new connection, whose adapter returns their books from *book_of*."""
         for state in self.of(symbols):
             state.sequencer.connection_opened()
             state.book_of, state.held = book_of, None
             state.hearing.wake(monotonic())
 
     def valid(self, symbols: Iterable[Symbol]) -> list[Symbol]:
-        """Those of *symbols* whose books may be used now."""
+        """The *symbols* whose books are valid."""
         return [state.symbol for state in self.of(symbols) if state.sequencer.valid]
 
     def hand_over(self, symbols: Sequence[Symbol], book_of: BookOf, newest: Mapping[str, OrderBook]) -> None:
-        """Serve *symbols* from a connection that was opened beside the one before.
+        """Serve *symbols* from a connection that was opened beside the current one.
 
-        Its books go on without an ``invalid``, each with a snapshot of a new epoch. *newest* are the last messages of
-        those that are valid there, by the exchange's names; the others begin as on any new connection.
+        Its books continue without ``invalid``, each with a snapshot of a new epoch. *newest* has the last messages of
+        the books that are valid there, by native symbol; the others start as on any new connection.
         """
         self.opened(symbols, book_of)
         for state in self.of(symbols):
@@ -186,13 +185,13 @@ class Books:
                 self._invalidate(state, "disconnect")
 
     def begin_held(self) -> None:
-        """Begin the books that are in step and were not allowed to, as far as they are now."""
+        """Start the books that are in step and had to wait for permission, if they have it now."""
         for state in self.states.values():
             if state.held is not None and state.epochs is not None and not state.warm and state.epochs.may_begin(0):
                 self._begin(state)
 
     def keep_warm(self, symbols: Iterable[Symbol]) -> None:
-        """Keep these in step, let nothing of them out, and count them not; all others are ours."""
+        """Put these books on standby: in step, but not published or counted. All others are ours."""
         warm = {symbol.native for symbol in symbols}
         for native, state in self.states.items():
             if state.warm == (native in warm):
@@ -208,7 +207,7 @@ class Books:
             self._tally.resyncing_books.inc(-1 if state.warm else 1)
 
     def _begin(self, state: BookState) -> bool:
-        """Start an epoch with what the connection's book is now; False where it has none."""
+        """Start an epoch with a snapshot of the connection's book; False if it has none."""
         message, book = state.held, state.book_of(state.symbol)
         if message is None or book is None:
             return False
@@ -217,7 +216,7 @@ class Books:
         return True
 
     def show_silent(self) -> None:
-        """Show how many books fell silent and have not changed since."""
+        """Update the metric of books that fell silent and have not changed since."""
         silent = sum(state.hearing.silent_since is not None for state in self.states.values())
         self._tally.silent_books.inc(silent - self._silent)
         self._silent = silent
@@ -229,44 +228,44 @@ class Books:
             self._invalidate(state, "disconnect")
 
     def left(self, symbols: Iterable[Symbol]) -> None:
-        """Declare the books invalid, because we are leaving; that is no trouble of theirs."""
+        """Declare the books invalid because we unsubscribe; that does not count as a break."""
         for state in self.of(symbols):
             state.book_of = _no_book
             self._invalidate(state, "disconnect", trouble=False)
 
     def withdraw(self, symbol: Symbol) -> None:
-        """Declare a book invalid that the exchange carries no longer."""
+        """Declare a book invalid that the exchange refused."""
         for state in self.of([symbol]):
             self._invalidate(state, "disconnect")
             self.troubles.note(symbol, "the exchange does not carry it", "refused")
 
     def resync_delay_s(self, symbol: Symbol, reason: str) -> float:
-        """Note that this book has to be asked for again; return after how many seconds."""
+        """Note that this book must be requested again; return the delay in seconds."""
         self.troubles.note(symbol, "", reason)
         return self.states[symbol.native].restarts.delay_s(monotonic())
 
     def look(self, native: str, depth: int | None) -> BookNow:
-        """Copy a book as it stands, its best *depth* levels."""
+        """Copy the best *depth* levels of a book."""
         state = self.states[native]
         book = state.book_of(state.symbol) if self._whole_books else state.top.book
         return look(state.symbol, state.sequencer, book, state.invalid, depth)
 
     def close(self) -> None:
-        """Take the books out of the metrics."""
+        """Remove the books from the metrics."""
         valid = sum(state.valid for state in self.states.values())
         self._tally.valid_books.dec(valid)
         self._tally.resyncing_books.dec(sum(not state.valid and not state.warm for state in self.states.values()))
         self._tally.silent_books.dec(self._silent)
 
     def write_keyframes(self, now: float) -> None:
-        """Repeat every valid book whose time has come; *now* is the monotonic clock's."""
+        """Write a keyframe of every valid book that is due; *now* is monotonic."""
         for state in self.states.values():
             if now >= state.keyframe_due and (state.epochs is None or state.epochs.may_begin(state.sequencer.epoch)):
                 state.keyframe_due = now + (self.keyframe_s or float("inf"))
                 self._write_keyframe(state)
 
     def repeat_within(self, first_s: float, last_s: float) -> None:
-        """Repeat every valid book once in that time, whatever was said before: readers may follow somebody else."""
+        """Write every valid book once within that time: readers may be following another producer."""
         now = monotonic()
         for state in self.states.values():
             if state.sequencer.valid:
@@ -275,7 +274,7 @@ class Books:
     def write_changed(self) -> None:
         """Write the newest state of every book that changed since the last time (snapshot mode with an interval).
 
-        Such a message is made now, and so carries the time of now: times in a topic never go back.
+        Its ``received_us`` is the present time, because times in a topic never go back.
         """
         for state in self.states.values():
             if state.changed is not None:
@@ -286,14 +285,14 @@ class Books:
         state = self.states[message.exchange_symbol]
         state.sequencer.messages += 1
         if state.sequencer.stamp(message) is None:
-            self._hold(state, message)  # of a book that is not valid nothing goes out but its next snapshot
+            self._hold(state, message)  # an invalid book publishes only its next snapshot
             return
         if message.action != "delta":
             self._turned(state, message)
         self._emit(message)
 
     def _handle_snapshot_mode(self, message: OrderBook) -> None:
-        """Keep a book of our own, so that what is written is the state right after this message."""
+        """Apply the message to a book of our own, so that the written state is the one right after it."""
         state = self.states[message.exchange_symbol]
         top = state.top
         state.sequencer.messages += 1
@@ -320,7 +319,7 @@ class Books:
             self._hold(state, message)
 
     def _hold(self, state: BookState, message: OrderBook) -> None:
-        """Keep the newest message of a book that is in step from a snapshot on that was not allowed to begin it."""
+        """Keep the newest message of a book whose snapshot was not permitted to start an epoch."""
         if message.action == "snapshot":
             self._invalidate(state, "stale")
             state.held = message
@@ -355,7 +354,7 @@ class Books:
         return message
 
     def _turned(self, state: BookState, message: OrderBook, *, trouble: bool = True) -> None:
-        """Keep the accounts of a book that became valid or invalid."""
+        """Account for a book that became valid or invalid."""
         if message.action == "snapshot":
             state.held = None
             if state.epochs is not None:
@@ -364,7 +363,7 @@ class Books:
                 self._tally.resyncs[state.invalid].add()
             state.invalid = None
             self.troubles.whole(state.symbol)
-            if self.keyframe_s:  # not all at once: the first one comes after half a period to a whole one
+            if self.keyframe_s:  # spread out: the first keyframe comes after half to one whole period
                 state.keyframe_due = monotonic() + self.keyframe_s * self._random.uniform(0.5, 1.0)
         else:
             state.invalid = str(message.reason)

@@ -1,4 +1,4 @@
-"""What may be asked of an exchange's REST interface within the windows that it counts by."""
+"""The request weight that an exchange's REST limits allow."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -7,10 +7,10 @@ from tickwire.exchanges.contract import Limit
 
 
 class WeightBudget:
-    """Request weight spent within the windows of *limits*, and a time before which nothing may be asked at all.
+    """The weight spent within the windows of *limits*, and a time before which no request may be sent.
 
-    Exchanges count by calendar minutes and the like; a sliding window stays below their limit wherever theirs begins.
-    A request of a group without a limit never waits for one. *now* is any clock that does not go back, in seconds.
+    Exchanges count by calendar minutes and the like; a sliding window stays below the limit wherever theirs begins. A
+    request of a group without a limit does not wait. *now* is monotonic, in seconds.
     """
 
     def __init__(self, limits: Iterable[Limit]) -> None:
@@ -20,25 +20,25 @@ class WeightBudget:
         self._blocked_until = float("-inf")
 
     def wait_s(self, weight: int, now: float, group: str = "", share: float = 1.0) -> float:
-        """Seconds until a request of *weight* may leave; 0 for now. Too heavy ones wait for an unused window.
+        """Seconds until a request of *weight* may be sent; 0: now. A weight above the limit waits for an empty window.
 
-        With it no more than *share* of each limit is spent.
+        At most *share* of each limit may be spent with it.
         """
         waits = [window.wait_s(weight, now, share) for window in self._windows.get(group, ())]
         return max(0.0, self._blocked_until - now, *waits)
 
     def spend(self, weight: int, now: float, group: str = "") -> None:
-        """Note a request that leaves now."""
+        """Note a request that is sent now."""
         for window in self._windows.get(group, ()):
             window.spend(weight, now)
 
     def block(self, until: float) -> None:
-        """Let nothing leave before *until*; an earlier time than the one in force changes nothing."""
+        """Send nothing before *until*; it can only be moved later."""
         self._blocked_until = max(self._blocked_until, until)
 
 
 class _Window:
-    """What was spent of one limit."""
+    """The weight spent of one limit."""
 
     __slots__ = ("_limit", "_spent", "_total")
 

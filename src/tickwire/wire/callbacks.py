@@ -1,7 +1,7 @@
-"""Handing events to callbacks: plain ones at once, async ones through a queue of their own, all in order.
+"""Passes events to callbacks in order: to plain functions at once, to async ones through a queue each.
 
-A plain function runs on the event loop. However slow it is, the loop gets its turn (:class:`Flow.turn`), and the log
-names the function that the stream has to wait for.
+A plain function runs on the event loop. The loop still gets its turns if it is slow (:class:`Flow.turn`), and the log
+names a function that is slower than the stream.
 """
 
 import asyncio
@@ -19,62 +19,62 @@ from tickwire.wire.tally import Tally
 
 logger = logging.getLogger(__name__)
 
-HIGH_WATER = 10_000  # events that wait for one callback; then the sockets are read no more
-LOW_WATER = 2_500  # then they are read again
-TURN_S = 0.01  # of callbacks' time; then the event loop has its turn
-_LOOK_S = 1.0  # at least, from one look at the callbacks' times to the next
-_SLOW = 0.5  # of all time: a callback that takes more is named
-_SAY_S = 60.0  # between two warnings
-_CANCEL_S = 1.0  # for async callbacks to end when they are told to
+HIGH_WATER = 10_000  # events waiting for one callback at which sockets are paused
+LOW_WATER = 2_500  # events at which they are resumed
+TURN_S = 0.01  # time in callbacks after which the event loop gets a turn
+_LOOK_S = 1.0  # least time between two checks of the callbacks' times
+_SLOW = 0.5  # share of the time above which a callback is named in the log
+_SAY_S = 60.0  # least time between two warnings
+_CANCEL_S = 1.0  # for cancelled async callbacks to end
 
 Callback: TypeAlias = Callable[[MarketEvent], None] | Callable[[MarketEvent], Awaitable[None]]
 
 
 class Flow(Protocol):
-    """What callbacks ask of the feed."""
+    """What callbacks need of the feed."""
 
     def pause(self, who: object) -> None:
-        """Read no more sockets."""
+        """Stop reading sockets."""
 
     def resume(self, who: object) -> None:
         """Read on."""
 
     def turn(self) -> None:
-        """Hand out nothing more until the event loop has had its turn."""
+        """Hand out no more events until the event loop has had a turn."""
 
     def waiting_s(self) -> float:
-        """For how long what is handed out now had to wait here."""
+        """How many seconds the events that are handed out now have waited here."""
 
 
 class Callbacks:
     """The callbacks of one feed.
 
-    A callback that raises is counted, logged once for every kind of error, and called again with the next event.
-    Levels that are JSON text still are read before any callback sees them that does not take them as *text*.
+    An exception of a callback is counted, logged once for each type, and the callback is called again with the next
+    event. Levels that are still JSON text are decoded, except for callbacks that take *text*.
     """
 
     def __init__(self, tally: Tally, flow: Flow) -> None:
         self._tally, self._flow = tally, flow
         self._counts = tally.events
-        self._as_text = True  # nobody wants to look at levels
-        self._targets: list[Callable[[MarketEvent], Any]] = []  # quick ones of ours
+        self._as_text = True  # no callback needs decoded levels
+        self._targets: list[Callable[[MarketEvent], Any]] = []  # our own fast ones
         self._plain: list[_Plain] = []
         self._workers: list[_Worker] = []
         self._logged: set[tuple[int, type[BaseException]]] = set()
         self._looked_at, self._events_then = monotonic(), 0
         self._say_at = float("-inf")
-        self._left_s = 0.0  # at the end, for the plain ones
+        self._left_s = 0.0  # time left for plain callbacks at the end
         self._missed = 0
 
     def add(self, callback: Callback, *, text: bool = False) -> None:
-        """Call *callback* with every event from now on; one that takes *text* is ours, and quick."""
+        """Call *callback* with every event from now on; one that takes *text* is our own, and fast."""
         self._as_text = self._as_text and text
         if text:
             self._targets.append(callback)
         elif _is_async(callback):
             self._targets.append(self._new_worker(callback).put)
         else:
-            self._plain = [*self._plain, _Plain(callback)]  # a new one: this may be a callback that adds another
+            self._plain = [*self._plain, _Plain(callback)]  # a new list, because a callback may be adding another one
 
     def emit(self, event: MarketEvent) -> None:
         """Hand out one event."""
@@ -109,7 +109,7 @@ class Callbacks:
             logger.error("feed.callback_error callback=%r", callback, exc_info=error)
 
     def high(self, worker: object) -> None:
-        """Read no more: a queue is full."""
+        """Pause the sockets: a queue is full."""
         self._flow.pause(worker)
 
     def low(self, worker: object) -> None:
@@ -121,7 +121,7 @@ class Callbacks:
         return asyncio.current_task() in {worker.task for worker in self._workers}
 
     def end_within(self, seconds: float) -> None:
-        """Give plain callbacks no more than this time in all for the events that are still to come."""
+        """Limit the time of plain callbacks for the remaining events to *seconds* in all."""
         self._left_s = seconds
         self._plain = [_Plain(partial(self._call_within, plain.callback)) for plain in self._plain]
 
@@ -144,7 +144,7 @@ class Callbacks:
         return worker
 
     def _call_within(self, callback: Callback, event: MarketEvent) -> None:
-        """Call one for one of the last events, if there is time left."""
+        """Call one with one of the last events, if time is left."""
         if self._left_s <= 0:
             self._missed += 1
             return
@@ -156,7 +156,7 @@ class Callbacks:
         self._left_s -= monotonic() - began
 
     def _answered(self, plain: "_Plain", event: MarketEvent, answer: object) -> None:
-        """Go on as with an async function, which ``lambda event: queue.put(event)`` does not look like but is."""
+        """Treat a function that returned an awaitable (``lambda event: queue.put(event)``) as async from now on."""
         if inspect.isawaitable(answer):
             self._plain = [other for other in self._plain if other is not plain]
             worker = self._new_worker(plain.callback, answer)
@@ -170,7 +170,7 @@ class Callbacks:
             self._look(event, now)
 
     def _look(self, event: MarketEvent, now: float) -> None:
-        """Name the slowest plain function, if the stream has to wait for it."""
+        """Log the slowest plain function, if it is slower than the stream."""
         elapsed, events = now - self._looked_at, sum(count.value for count in self._counts.values())
         slowest = max(self._plain, key=lambda plain: plain.seconds, default=None)
         if slowest is not None and slowest.seconds >= _SLOW * elapsed and now >= self._say_at:
@@ -189,7 +189,7 @@ class Callbacks:
 
 
 class _Plain:
-    """A plain function, the seconds it took since the last look, and at how many the event loop has its turn."""
+    """A plain function, its seconds since the last check, and those at which the event loop gets a turn."""
 
     __slots__ = ("callback", "seconds", "turn_at")
 
@@ -199,7 +199,7 @@ class _Plain:
 
 
 class _Worker:
-    """One async callback, its queue, and the task that feeds it; *first* is what the first event was answered with."""
+    """An async callback, its queue, and the task that feeds it; *first* is the awaitable of the first event, if any."""
 
     def __init__(
         self, callback: Callable[[MarketEvent], Awaitable[None]], owner: Callbacks, first: Awaitable[None] | None = None
@@ -241,14 +241,14 @@ class _Worker:
             except asyncio.CancelledError as e:
                 if self.task.cancelling():
                     raise
-                self._owner.failed(self._callback, e)  # the callback cancelled something of its own, not us
+                self._owner.failed(self._callback, e)  # a cancellation inside the callback, not of this task
             except Exception as e:  # noqa: BLE001 - somebody else's code; counted and logged
                 self._owner.failed(self._callback, e)
             self._queue.popleft()
             if self._full and len(self._queue) <= LOW_WATER:
                 self._full = False
                 self._owner.low(self)
-            if monotonic() - turn_at >= TURN_S:  # a callback that waits for nothing leaves nobody else a turn
+            if monotonic() - turn_at >= TURN_S:  # a callback that never suspends would block the loop
                 await asyncio.sleep(0)
                 turn_at = monotonic()
 
@@ -266,7 +266,7 @@ async def _all_idle(workers: Iterable[_Worker], seconds: float) -> None:
 
 
 def check_callback(callback: object) -> None:
-    """Raise :exc:`TypeError` for what cannot be called with an event."""
+    """Raise :exc:`TypeError` if *callback* cannot be called with one argument."""
     wanted = "a callback is a function of one event, plain or async"
     if not callable(callback):
         raise TypeError(f"{wanted}, but this is {callback!r}")
@@ -275,7 +275,7 @@ def check_callback(callback: object) -> None:
     try:
         inspect.signature(callback).bind(None)
     except ValueError:
-        pass  # a builtin that does not say what it takes
+        pass  # a builtin without a signature
     except TypeError as e:
         raise TypeError(f"{wanted}, but {callback!r} cannot be called with one: {e}") from None
 

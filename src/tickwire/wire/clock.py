@@ -9,15 +9,15 @@ logger = logging.getLogger(__name__)
 
 SMALL_STEP_US = (
     600 * 1_000_000
-)  # back by less than this: waited out; by more: the clock was wrong before (native/short_way_receiver.c)
+)  # smaller steps back are levelled; after a larger one the clock was wrong before (native/short_way_receiver.c)
 
 
 class ArrivalClock(Number):
     """The wall clock in microseconds, which never goes back by less than ten minutes while this object lives.
 
-    Kafka timestamps are made from it, and look-ups by time need them in order: where the system's clock is set back a
-    little, this one stands still until it is caught up. Where it is set back far, it was ahead before. Kafka refuses
-    times too far in the future, so the new time is taken and the step told. ``value`` is the last answer.
+    Kafka timestamps are made from it, and look-ups by time need them in order: if the system's clock is set back a
+    little, this one stands still until that has caught up. If it is set back far, it was ahead before. Kafka refuses
+    times too far in the future, so the new time is used and the step logged. ``value`` is the last answer.
     """
 
     __slots__ = ()

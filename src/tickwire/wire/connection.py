@@ -1,4 +1,4 @@
-"""One WebSocket connection: frames in, frames out, and nothing the server sends gets further than this file."""
+"""One WebSocket connection: receives and sends frames, with limits on whatever the server sends."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ from tickwire.wire.frame_gate import FrameGate
 
 logger = logging.getLogger(__name__)
 
-_ADDRESS_S = 5.0  # for one of the name's addresses
+_ADDRESS_S = 5.0  # for one address of the host name
 _CONNECT_S = 15.0  # name, TCP and TLS
 _HANDSHAKE_S = 10.0  # then the WebSocket's own handshake
 _READ_BUFFER = 256 * 1024
@@ -36,7 +36,7 @@ _KINDS = {"text": (WSMsgType.TEXT,), "binary": (WSMsgType.BINARY,), "both": (WSM
 
 
 class Receiver(Protocol):
-    """What a connection hands its frames to; neither method may raise."""
+    """Takes a connection's messages; its methods must not raise."""
 
     def message(self, payload: bytes) -> None:
         """One whole message of a kind that carries data."""
@@ -48,8 +48,8 @@ class Receiver(Protocol):
 class Connection(WSListener):
     """One connection, from :meth:`open` to :meth:`closed`, whichever side ends it.
 
-    *message* takes messages instead of the receiver's own method: those of the kinds in *frames*. None is longer
-    than *max_bytes*, whether it comes in one frame or in fragments.
+    *message*, if given, takes messages in place of the receiver's method. *frames* says which kinds carry data.
+    Messages of more than *max_bytes*, in one frame or in fragments, are refused.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class Connection(WSListener):
     ) -> None:
         self._receiver, self._max_bytes = receiver, max_bytes
         self._kinds = _KINDS[frames]
-        # Open where nothing is in the way of a whole message. An attribute, because picows would make a bound method
-        # of ours for each frame.
+        # The gate is open while whole messages may pass directly. An attribute, because picows would create a bound
+        # method for each frame.
         self._gate = FrameGate(self._kinds, max_bytes, message or receiver.message, self._rare)
         self.on_ws_frame = self._gate  # type: ignore[method-assign, assignment]
         self._transport: WSTransport | None = None
         self._parts = bytearray()  # of a fragmented message
         self._parts_type: WSMsgType | None = None
-        # Read before a pause and not handed over: picows' buffer grows with what comes at once, to megabytes.
+        # Messages read before a pause: picows' buffer may hold megabytes of them.
         self._held: deque[tuple[WSMsgType, bool, bytes]] = deque()
         self._held_since = 0.0
         self._given_up: ConnectionLost | None = None
@@ -78,13 +78,13 @@ class Connection(WSListener):
     # Called by picows
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        """Keep what is needed to send."""
+        """Keep the transport for sending."""
         self._transport = transport
         if self.paused:
             transport.underlying_transport.pause_reading()
 
     def pause_writing(self) -> None:
-        """Give up: we write little, and a server that lets even this pile up makes us answer but does not read."""
+        """Give up: we write little, so a server that lets it pile up makes us answer without reading."""
         self.give_up(ConnectionLost("protocol", "the server does not read what we send"))
 
     def resume_writing(self) -> None:
@@ -104,22 +104,22 @@ class Connection(WSListener):
                     url,
                     ssl_context=ssl.create_default_context() if url.startswith("wss:") else None,
                     websocket_handshake_timeout=_HANDSHAKE_S,
-                    enable_auto_pong=False,  # answered here, so that a ping counts as a sign of life
+                    enable_auto_pong=False,  # answered here, so that pings count as signs of life
                     max_frame_size=self._max_bytes,
                     max_redirects=0,
                     extra_headers=headers,
                     read_buffer_init_size=_READ_BUFFER,
-                    logger_name=logging.getLogger("picows"),  # its lines are not our events
+                    logger_name=logging.getLogger("picows"),  # its log lines are not our events
                     socket_factory=self._open_socket,
                 )
         except (OSError, TimeoutError, WSError) as e:
             raise ConnectionLost("connect", f"{type(e).__name__}: {e}") from e
-        if self._transport is None:  # picows says nothing when the server hangs up during the handshake
+        if self._transport is None:  # picows raises nothing if the server disconnects during the handshake
             raise ConnectionLost("connect", "the server closed the connection during the handshake")
         self._gate.last_frame = monotonic()
 
     async def _open_socket(self, url: WSParsedURL) -> socket.socket:
-        """Connect to the first address that answers, and keep the socket, so that a handshake can be broken off."""
+        """Connect to the first address that answers; keep the socket, so that the handshake can be aborted."""
         loop = asyncio.get_running_loop()
         failure: Exception = OSError("the name has no address")
         for family, kind, protocol, _, address in await loop.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM):
@@ -155,7 +155,7 @@ class Connection(WSListener):
             self._transport.send(WSMsgType.TEXT, message)
 
     def hand_to(self, message: Callable[[bytes], None]) -> None:
-        """Let *message* take the messages from now on, and those that are kept."""
+        """Pass messages to *message* from now on, also those kept during a pause."""
         self._gate.message = message
 
     def ping(self) -> None:
@@ -164,14 +164,14 @@ class Connection(WSListener):
             self._transport.send_ping(b"")
 
     def pause(self) -> None:
-        """Hand over nothing more, and read nothing more from the socket; what was read already is kept."""
+        """Stop passing on messages and reading the socket; messages already read are kept."""
         self.paused = True
         self._look()
         if self._transport is not None:
             self._transport.underlying_transport.pause_reading()
 
     def resume(self) -> None:
-        """Hand over what was kept, and read again. The pause does not count as silence."""
+        """Pass on the kept messages and read again. The pause does not count as silence."""
         self.paused = False
         self._gate.last_frame = monotonic()
         while self._held and not self.paused and self._given_up is None:
@@ -181,7 +181,7 @@ class Connection(WSListener):
             self._transport.underlying_transport.resume_reading()
 
     def waiting_s(self) -> float:
-        """For how long what is handed over now was kept, in seconds."""
+        """How many seconds the messages passed on now were kept."""
         return monotonic() - self._held_since if self._held else 0.0
 
     def give_up(self, lost: ConnectionLost) -> None:
@@ -194,12 +194,12 @@ class Connection(WSListener):
             self.abort()
 
     def abort(self) -> None:
-        """Close the socket without a word, also in the middle of the handshake."""
+        """Close the socket without a close frame, also during the handshake."""
         if self._transport is not None:
             self._transport.disconnect(graceful=False)
         elif self._socket is not None:
             with contextlib.suppress(OSError):  # closed already
-                self._socket.shutdown(socket.SHUT_RDWR)  # picows, which owns it by now, sees the end of the stream
+                self._socket.shutdown(socket.SHUT_RDWR)  # picows, which owns it now, sees the end of the stream
 
     async def close(self, seconds: float) -> None:
         """Close in order: a close frame, its answer or *seconds*, then the socket."""
@@ -213,14 +213,14 @@ class Connection(WSListener):
             self.abort()
 
     async def closed(self) -> ConnectionLost:
-        """Wait for the end and say why it came."""
+        """Wait for the end and return its cause."""
         assert self._transport is not None  # noqa: S101 - open() came first
         try:
             await self._transport.wait_disconnected()
         except WSProtocolError as e:
             return self._given_up or self._broke_protocol(e)
         except Exception as e:
-            # picows hands over here whatever was raised while it read a frame: a bug of ours or its own.
+            # picows raises here whatever was raised while it read a frame: a bug of ours or its own.
             if self._given_up is None:
                 self._receiver.rejected("malformed", f"{type(e).__name__}: {e}")
                 logger.exception("feed.connection_error")
@@ -240,7 +240,7 @@ class Connection(WSListener):
         return ConnectionLost("protocol", text)
 
     def _rare(self, transport: WSTransport, frame: WSFrame) -> None:
-        """Everything but a whole message that nothing is in the way of."""
+        """Take every frame that does not pass the gate."""
         kind = frame.msg_type
         if self._given_up is not None:
             return
@@ -258,12 +258,12 @@ class Connection(WSListener):
                 self._take(kind, frame.fin, frame.get_payload_as_bytes())
 
     def _look(self) -> None:
-        """Tell whether whole messages may go the direct way."""
+        """Open or close the gate."""
         in_the_way = self.paused or self._held or self._parts_type is not None or self._given_up is not None
         self._gate.open = not in_the_way
 
     def _take(self, kind: WSMsgType, fin: bool, payload: bytes) -> None:
-        """Take a frame of a message, a whole message if it is one."""
+        """Take a data frame, which may be a whole message."""
         if kind in self._kinds and fin and self._parts_type is None and len(payload) <= self._max_bytes:
             self._gate.message(payload)
         else:

@@ -1,4 +1,4 @@
-"""The connections of one feed: as many as the exchange's limits want, whatever symbols come and go."""
+"""The connections of one feed: as many as the exchange's limits require for the current symbols."""
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
@@ -10,9 +10,9 @@ from tickwire.wire.reconnector import Gate, Reconnector
 
 
 class Connections:
-    """Serves what :meth:`change` adds, on *channels*.
+    """Reads the symbols that :meth:`change` adds, on *channels*.
 
-    They open one after the other through *gate*, and *flow* says when they are read.
+    Connections open one after the other through *gate*; *flow* pauses and resumes them.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Connections:
         self._tasks: asyncio.TaskGroup | None = None
 
     def run(self, tasks: asyncio.TaskGroup) -> None:
-        """Connect; what fails for good ends *tasks*."""
+        """Connect; a permanent error ends *tasks*."""
         self._tasks = tasks
         for reconnector in self._running:
             self._running[reconnector] = tasks.create_task(reconnector.run())
@@ -37,10 +37,10 @@ class Connections:
     def change(
         self, added: Sequence[Symbol], removed: Collection[Symbol] = (), *, listed: Collection[Symbol] = ()
     ) -> None:
-        """Serve what is *added* and give up what is *removed*; the others' connections and books stay as they are.
+        """Read *added* symbols and give up *removed* ones; connections and books of the others stay as they are.
 
-        What is added goes where there is room, and what has none to new connections. Connections that serve nothing
-        are closed. *listed*: what the exchange lists of all that is read.
+        New symbols go to connections with room, then to new ones. Connections without symbols are closed. *listed*: the
+        symbols that are in the exchange's listing.
         """
         more = (len(added) - len(removed)) * len(self._channels)
         self._context.subscriptions.change(more, listed=listed, removed=removed)

@@ -20,7 +20,7 @@ class FeedContext:
     """What all connections of a feed have in common."""
 
     exchange: Exchange
-    address: Callable[[str], Reading[str]]  # where to connect instead of what the plan says
+    address: Callable[[str], Reading[str]]  # the address to connect to in place of the plan's
     rest: Rest
     books: Books
     ticker: Callable[[Ticker], None]
@@ -29,7 +29,7 @@ class FeedContext:
     subscriptions: Subscriptions
     tally: Tally
     random: Random
-    first_message_s: float = 0.0  # after which an accepted subscription is asked for again; 0: never
-    # Where the publisher alone takes the events: its direct, and whom to tell when that raises.
+    first_message_s: float = 0.0  # after which an accepted subscription without messages is requested again; 0: never
+    # The publisher's short way, and the function to call when that raises:
     direct: Any = None
     failed: Callable[[Exception], None] | None = None

@@ -1,4 +1,4 @@
-"""What is due on one connection: questions, restarts of books, its end. Times are one clock's, in seconds."""
+"""What is due on one connection: requests, restarts of books, its end. Times are monotonic, in seconds."""
 
 from collections.abc import Collection, Sequence
 from math import inf
@@ -13,31 +13,31 @@ from tickwire.wire.first_messages import FirstMessages
 from tickwire.wire.hearing import Hearing
 from tickwire.wire.subscriptions import Subscriptions
 
-_LONGEST_TICK_S = 1.0  # between two looks
+_LONGEST_TICK_S = 1.0  # between two checks
 
 
 class Ping(Struct, frozen=True):
-    """Ask the server for a sign of life."""
+    """Send a ping."""
 
 
 class AskAgain(Struct, frozen=True):
-    """Ask once more for every subscription that has no answer."""
+    """Request every subscription again that has no answer."""
 
 
 class Replace(Struct, frozen=True):
-    """Open another connection instead of this one."""
+    """Replace this connection."""
 
     why: str
 
 
 class Restart(Struct, frozen=True):
-    """Start this symbol's book again, because its sides are crossed."""
+    """Restart this symbol's book, because its sides are crossed."""
 
     symbol: Symbol
 
 
 class Silent(Struct, frozen=True):
-    """Start this subscription again: it has been silent for oddly long, and others go on."""
+    """Restart this subscription: it has been silent for unusually long while others are not."""
 
     channel: Channel
     symbol: Symbol
@@ -46,7 +46,7 @@ class Silent(Struct, frozen=True):
 
 
 class Unheard(Struct, frozen=True):
-    """Ask once more for this subscription: it was accepted, and has brought nothing."""
+    """Request this subscription again: it was accepted, but no message came."""
 
     channel: Channel
     symbol: Symbol
@@ -54,7 +54,7 @@ class Unheard(Struct, frozen=True):
 
 
 class Heard(Struct, frozen=True):
-    """It was silent for so long, and speaks again."""
+    """This subscription has messages again, after *seconds* of silence."""
 
     channel: Channel
     symbol: Symbol
@@ -65,10 +65,10 @@ Due = Ping | AskAgain | Replace | Restart | Silent | Unheard | Heard
 
 
 class Deadlines:
-    """The deadlines of a connection of *exchange* that carries the books *states*; *others* are what else is heard.
+    """The deadlines of a connection of *exchange* with the books *states*; *others* are its other subscriptions.
 
-    A subscription may take *first_s* for its first message; 0: for ever. It is looked at every ``tick_s``. Before
-    :meth:`begin` nothing is due but the end of a connection that says nothing.
+    A subscription has *first_s* for its first message; 0: no limit. Check every ``tick_s``. Before :meth:`begin` only a
+    connection without any frame is overdue.
     """
 
     def __init__(
@@ -89,13 +89,13 @@ class Deadlines:
         self.tick_s = min(_LONGEST_TICK_S, min(*asks, exchange.silence_s, exchange.subscription_silence_s) / 5)
 
     def begin(self, now: float, life: float) -> None:
-        """Measure from *now*, when the connection was opened; it may live for *life* times the longest life."""
+        """Measure from *now*, when the connection was opened; it is replaced after *life* times its longest life."""
         self._asked_at = now
         if self._limits.max_connection_s is not None:
             self._leave_at = now + self._limits.max_connection_s * life
 
     def forgive(self, now: float) -> None:
-        """Start to measure answers and silences again: what was not read until *now* was not late."""
+        """Restart the time-outs of answers and silences: nothing was read until *now*."""
         self.answers.forgive()
         self._first_messages.forgive()
         for hearing in self._carried():
@@ -113,9 +113,9 @@ class Deadlines:
     ) -> list[Due]:
         """Compare everything with its deadline. Raises :exc:`~tickwire.errors.ConnectionLost`.
 
-        *last_frame*: when a frame of any kind came last. *pending*: the subscriptions without an answer; *delay_s*:
-        until all that is to be sent has been sent. *unheard*: those that have an answer, and no message. Data are
-        listened for where this connection is *serving*.
+        *last_frame*: time of the last frame of any kind. *pending*: subscriptions without an answer; *delay_s*: until
+        all queued messages have been sent. *unheard*: subscriptions with an answer but no message. Silence of data is
+        checked only while this connection is *serving*.
         """
         limits, quiet_s, due = self._limits, now - last_frame, list[Due]()
         if quiet_s >= limits.silence_s:
@@ -136,12 +136,12 @@ class Deadlines:
         return due
 
     def _silent(self, now: float, pending: Collection[Item]) -> list[Silent | Heard]:
-        """Name the subscriptions that are silent for oddly long, and those that are not any more.
+        """The subscriptions that are silent for unusually long, and those that are so no longer.
 
-        Of tickers and trades that is not said while they wait for an answer, or for their first message.
+        Tickers and trades that wait for an answer or their first message are left out.
 
-        Pings may be answered although no data comes: where nobody else has spoken in the later half of such a silence,
-        the connection is lost.
+        If no other subscription had a message in the second half of such a silence, the connection is lost, even if it
+        answers pings.
         """
         found, looks = list[Silent | Heard](), list[tuple[Hearing, float]]()
         for hearing in self._carried():
@@ -176,7 +176,7 @@ class Deadlines:
         return [h for h in hearings if not self._subscriptions.is_refused(h.channel, h.symbol)]
 
     def _crossed(self, now: float, silent: Collection[Symbol]) -> list[Restart]:
-        """Name the books whose sides have been crossed for too long to be true; the *silent* ones start anyway."""
+        """The books whose sides have been crossed for too long; *silent* ones are restarted anyway."""
         most_s = self._limits.crossed_s
         if most_s is None:
             return []

@@ -1,4 +1,4 @@
-"""What adapters want from an exchange's REST interface: one request a symbol, asked again until it can be used."""
+"""REST requests of adapters: one at a time for each symbol, repeated until the answer can be used."""
 
 import asyncio
 import logging
@@ -18,14 +18,14 @@ from tickwire.wire.subscriptions import Subscriptions
 
 logger = logging.getLogger(__name__)
 
-_BASE_S, _CAP_S = 1.0, 60.0  # between two requests for what was refused or could not be read
-_ABOUT_THE_SYMBOL = frozenset({400, 404})  # other answers say something about us, our address or the host
+_BASE_S, _CAP_S = 1.0, 60.0  # between two attempts after a refused or unreadable answer
+_ABOUT_THE_SYMBOL = frozenset({400, 404})  # other statuses are about us, our address or the host
 
 
 class Fetches:
     """The requests of one connection.
 
-    *act* takes the outputs that an answer gave, *failed* any error, *reject* a body that was no good (reason, detail).
+    *act* takes the outputs of an answer, *failed* any error, *reject* reason and detail of an unusable body.
     """
 
     def __init__(
@@ -42,12 +42,12 @@ class Fetches:
         self._adapter, self._rest, self._books, self._subscriptions = adapter, rest, books, subscriptions
         self._random, self._act, self._failed, self._reject = random, act, failed, reject
         self._tasks: dict[Symbol, asyncio.Task[None]] = {}
-        self._asked: dict[Symbol, Fetch] = {}  # those of them whose request is made
+        self._asked: dict[Symbol, Fetch] = {}  # the fetches whose request has been sent
 
     def put(self, fetch: Fetch) -> None:
-        """Carry out *fetch* instead of what is still to be fetched for its symbol.
+        """Carry out *fetch*, in place of one that is still pending for its symbol.
 
-        Where the same is asked for already, that answer is for *fetch*: the exchange has counted the request.
+        If the same request was already sent, its answer is used for *fetch*: the exchange has counted it.
         """
         if fetch.why:
             self._books.troubles.note(fetch.symbol, fetch.why)
@@ -60,17 +60,17 @@ class Fetches:
 
     @property
     def busy(self) -> bool:
-        """Whether something is still to be fetched."""
+        """Whether any fetch is pending."""
         return bool(self._tasks)
 
     def forget(self, symbol: Symbol) -> None:
-        """Fetch nothing more for a symbol."""
+        """Cancel the fetch of a symbol."""
         self._asked.pop(symbol, None)
         if (task := self._tasks.pop(symbol, None)) is not None:
             task.cancel()
 
     def cancel(self) -> None:
-        """Fetch nothing more; the cancelled tasks wait for nothing, so they end with the next turn of the loop."""
+        """Cancel all fetches; the tasks end in the next turn of the event loop."""
         for task in self._tasks.values():
             task.cancel()
 
@@ -87,7 +87,7 @@ class Fetches:
         self._act(outputs)
 
     async def _fetched(self, fetch: Fetch) -> list[Output]:
-        """Ask until there is an answer that the adapter can use, or one that is final for this symbol."""
+        """Repeat the request until the adapter can use the answer, or the answer is final for this symbol."""
         backoff = Backoff(self._random.random, _BASE_S, _CAP_S)
         told = False
         while True:

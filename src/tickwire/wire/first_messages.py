@@ -1,4 +1,4 @@
-"""Subscriptions that were accepted and have brought nothing: asked for again, ever less often."""
+"""Accepted subscriptions without any message: requested again at growing intervals."""
 
 from collections.abc import Collection
 
@@ -6,9 +6,9 @@ from tickwire.wire.answers import Item, Waiting
 
 
 class FirstMessages:
-    """What one connection has not heard of yet. Times are one clock's, in seconds.
+    """The subscriptions of one connection that wait for their first message. Times are monotonic, in seconds.
 
-    A first message may take *first_s*; 0 means for ever.
+    A first message may take *first_s*; 0 means no limit.
     """
 
     def __init__(self, first_s: float) -> None:
@@ -16,18 +16,18 @@ class FirstMessages:
         self._waiting: dict[Item, Waiting] = {}
 
     def waits_for(self, item: Item) -> bool:
-        """Whether a first message of this one is waited for."""
+        """Whether this subscription waits for its first message."""
         return item in self._waiting
 
     def forgive(self) -> None:
-        """Start all measuring again."""
+        """Restart all time-outs."""
         self._waiting.clear()
 
     def late(self, unheard: Collection[Item], pending: Collection[Item], now: float) -> list[tuple[Item, float]]:
-        """Name what is to be asked for again, and for how long it was waited for.
+        """The subscriptions to request again, and how long each has waited.
 
-        *unheard*: what the exchange accepted and has not spoken of; *pending*: what it has not accepted yet, once more
-        perhaps.
+        *unheard*: accepted subscriptions without a message; *pending*: those not accepted yet, perhaps after a repeated
+        request.
         """
         if not self._first_s:
             return []

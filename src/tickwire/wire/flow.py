@@ -1,4 +1,4 @@
-"""Whether a feed reads on, and when it ends: what its publisher, its callbacks and the feed itself may ask for."""
+"""Pauses, resumes and ends a feed, for its publisher, its callbacks and the feed itself."""
 
 import asyncio
 import logging
@@ -11,35 +11,35 @@ logger = logging.getLogger(__name__)
 
 
 class Flow:
-    """The reconnectors of one feed, read or not. Everything is called on the event loop."""
+    """Controls the reconnectors of one feed. Call everything on the event loop."""
 
     def __init__(self, exchange: str) -> None:
         self._exchange = exchange
         self._reconnectors: list[Reconnector] = []
-        self._pauses: set[object] = set()  # who asked not to read
-        self._turning = False  # the event loop has its turn
-        self._restarts: dict[str, str] = {}  # exchange's own name of a symbol -> why its book is to start again
+        self._pauses: set[object] = set()  # who asked for a pause
+        self._turning = False  # waiting until the event loop has had a turn
+        self._restarts: dict[str, str] = {}  # native symbol -> reason to restart its book
         self.stopping = asyncio.Event()
-        self.error: TickwireError | None = None  # what the run ends with
+        self.error: TickwireError | None = None  # the error that ends the run
 
     def add(self, reconnector: Reconnector) -> None:
-        """Let this reconnector be read as the others are."""
+        """Add a reconnector."""
         self._reconnectors.append(reconnector)
         if self.held:
             reconnector.pause()
 
     def remove(self, reconnector: Reconnector) -> None:
-        """Let it go, as it serves nothing."""
+        """Remove a reconnector without symbols."""
         self._reconnectors.remove(reconnector)
 
     @property
     def held(self) -> bool:
-        """Whether nothing is to be handed out now."""
+        """Whether no event may be handed out now."""
         return self.paused or self._turning
 
     @property
     def paused(self) -> bool:
-        """Whether somebody has no room for more, or all is to end."""
+        """Whether a pause was requested, or the run ends."""
         return bool(self._pauses) or self.stopping.is_set()
 
     def pause(self, who: object = "publisher") -> None:
@@ -50,43 +50,43 @@ class Flow:
         self._pauses.add(who)
 
     def resume(self, who: object = "publisher") -> None:
-        """Read on, if nobody else has asked for a pause."""
+        """Resume, if no other pause is in force."""
         if who in self._pauses:
             self._pauses.remove(who)
-            if not self._pauses:  # not now: whoever resumes may not be done with what it does
+            if not self._pauses:  # later: the caller may be in the middle of its work
                 asyncio.get_running_loop().call_soon(self._read_on)
 
     def turn(self) -> None:
-        """Hand out nothing more until the event loop has had its turn."""
+        """Hand out no more events until the event loop has had a turn."""
         if not self.held:
             self._turning = True
             self._hold()
             asyncio.get_running_loop().call_soon(self._turned)
 
     def restart(self, exchange_symbol: str, reason: str) -> None:
-        """Start this book again: the publisher's reason is what its ``invalid`` says."""
+        """Restart this book; *reason* goes into its ``invalid``."""
         if not self._restarts:
-            asyncio.get_running_loop().call_soon(self._restart_books)  # not in the middle of a frame
+            asyncio.get_running_loop().call_soon(self._restart_books)  # later: not in the middle of a frame
         self._restarts[exchange_symbol] = reason
 
     def failed(self, error: TickwireError) -> None:
-        """End the run in order; it then raises *error*, if it is the first one."""
+        """End the run in order; it raises the first *error*."""
         if self.error is None:
             self.error = error
         self.stop()
 
     def stop(self) -> None:
-        """End the run in order, and hand out nothing more of what the exchange says."""
+        """End the run in order, and discard all further messages of the exchange."""
         self.stopping.set()
         for reconnector in self._reconnectors:
             reconnector.hand_out_no_more()
 
     def waiting_s(self) -> float:
-        """For how long what is handed out now waited here, in seconds; what waits in sockets is not known."""
+        """How many seconds the events handed out now have waited here; waiting in sockets is not known."""
         return max((reconnector.waiting_s() for reconnector in self._reconnectors), default=0.0)
 
     def last_frame_age(self) -> float:
-        """Seconds; called by the thread that serves metrics."""
+        """Seconds since the last frame of the quietest connection; called by the thread that serves metrics."""
         return max((monotonic() - reconnector.last_frame for reconnector in self._reconnectors), default=0.0)
 
     def _hold(self) -> None:
@@ -99,7 +99,7 @@ class Flow:
 
     def _read_on(self) -> None:
         for reconnector in self._reconnectors:
-            if self.held:  # again, because of what a reconnector had kept
+            if self.held:  # paused again by messages that a reconnector had kept
                 return
             reconnector.resume()
 

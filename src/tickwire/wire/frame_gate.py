@@ -1,4 +1,4 @@
-"""What picows calls for each frame; ``native/frame_gate.c`` is the compiled form."""
+"""The function that picows calls for each frame; ``native/frame_gate.c`` is the compiled form."""
 
 from collections.abc import Callable
 from time import monotonic
@@ -10,9 +10,9 @@ from tickwire.compiled import compiled
 
 @compiled
 class FrameGate:
-    """Hands whole messages to ``message``, the only thing that comes often, while it is ``open``.
+    """Passes whole messages to ``message`` while it is ``open``.
 
-    Those are frames of one of *kinds* and of at most *max_bytes*; all others go to *rare*. ``last_frame`` is the
+    Those are final frames of one of *kinds* with at most *max_bytes*; all others go to *rare*. ``last_frame`` is the
     monotonic time of the last frame of any kind.
     """
 

@@ -1,4 +1,4 @@
-"""Whether one subscription is heard. Times are one clock's, in seconds."""
+"""Notices when a subscription falls silent. Times are monotonic, in seconds."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -10,11 +10,11 @@ from tickwire.wire.trades import Trades
 
 
 class Hearing:
-    """What is heard of one subscription for as long as the feed runs, over all connections.
+    """The messages of one subscription as long as the feed runs, over all connections.
 
-    *heard* gives something that is another thing after every message; it is asked once a second or so. *whole* tells
-    whether all that the exchange says is heard: no pause counts while it is not, nor the one before the first message
-    of a subscription, old or new.
+    *heard* returns a value that changes with every message; it is called about once a second. *whole* tells whether all
+    messages of the exchange are seen: while they are not, pauses do not count, and neither does the one before the
+    first message of a subscription.
     """
 
     __slots__ = ("_counts", "_heard", "_seen", "_since", "_whole", "channel", "rhythm", "silent_since", "symbol")
@@ -25,13 +25,13 @@ class Hearing:
         self.channel, self.symbol = channel, symbol
         self._whole = whole
         self.rhythm = Rhythm()
-        self.silent_since: float | None = None  # while nothing counts after an alarm
+        self.silent_since: float | None = None  # start of the silence after an alarm, in which nothing counts
         self._heard, self._seen = heard, heard()
         self._since = 0.0
         self._counts = False
 
     def quiet_s(self, now: float) -> float:
-        """For how long this was asked without a message in between."""
+        """How many seconds there has been no message."""
         if self._heard() != self._seen:
             if self._counts:
                 self.rhythm.pause(now - self._since)
@@ -43,25 +43,25 @@ class Hearing:
 
     @property
     def most_s(self) -> float:
-        """How long it may be silent now, by what is usual; what is no book for ever, until that is known."""
+        """How many seconds it may be silent, by its usual pauses; for tickers and trades unlimited until known."""
         return self.rhythm.most_s if self._whole() and (self.channel == "orderbook" or self.rhythm.known) else inf
 
     def listen(self, heard: Callable[[], object], now: float) -> None:
-        """Listen to this from *now* on."""
+        """Use *heard* from *now* on, for a new connection."""
         self._heard = heard
         self.wake(now)
 
     def wake(self, now: float) -> None:
-        """Begin to measure: what was until *now* is no pause."""
+        """Start measuring: the time until *now* is no pause."""
         self._seen, self._since, self._counts = self._heard(), now, False
 
     def give_up(self, now: float) -> None:
-        """Note that it is not waited for any longer, whoever is to blame."""
+        """Note that the silence ended in an alarm, whatever its cause."""
         if self._whole():
             self.rhythm.alarm(now - self._since)
 
     def begin_again(self, now: float) -> None:
-        """Note that it alone is to blame, and is started again."""
+        """Note that this subscription alone was silent, and is restarted."""
         self.give_up(now)
         if self.silent_since is None:
             self.silent_since = self._since
@@ -69,14 +69,14 @@ class Hearing:
 
 
 class Hearings:
-    """What is heard of a feed's tickers and *trades*; books have their own."""
+    """The hearings of a feed's tickers and *trades*; books have their own."""
 
     def __init__(self, trades: Trades) -> None:
         self._trades = trades
         self._of: dict[tuple[Channel, Symbol], Hearing] = {}
 
     def listen(self, plan: ConnectionPlan, adapter: AdapterContract, now: float) -> list[Hearing]:
-        """Give those of a connection, which listen to its *adapter* from *now* on."""
+        """The hearings of a new connection, which observe its *adapter* from *now* on."""
         heard: list[Hearing] = []
         for channel in plan.channels:
             if channel != "orderbook" and channel in adapter.spoken:
@@ -92,7 +92,7 @@ class Hearings:
         return hearing
 
     def forget(self, symbols: Iterable[Symbol]) -> None:
-        """Begin anew with these, if they come back."""
+        """Forget these symbols."""
         for symbol in symbols:
             for channel in ("ticker", "trade"):
                 self._of.pop((channel, symbol), None)

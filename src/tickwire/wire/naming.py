@@ -1,4 +1,4 @@
-"""From what a user wrote to what the exchange lists."""
+"""Resolves the names and patterns of the user to symbols of the exchange."""
 
 import asyncio
 import logging
@@ -14,13 +14,13 @@ from tickwire.wire.rest import Rest
 
 logger = logging.getLogger(__name__)
 
-_LISTING_S = 5.0  # for a listing without which names are found too
-LONG_S = 60.0  # for one without which nothing is: some are megabytes
-_AGAIN_S = 5.0  # between two attempts at that
+_LISTING_S = 5.0  # for a listing, if names can be derived without it
+LONG_S = 60.0  # for a listing that is required: some are megabytes
+_AGAIN_S = 5.0  # between two attempts for that
 
 
 class Found(NamedTuple):
-    """What is to be read, each symbol once: those that were *named*, and what patterns take; and what is *listed*."""
+    """The symbols to read, once each: those *named* and those that patterns match; and all *listed* ones."""
 
     symbols: list[Symbol]
     named: frozenset[Symbol]
@@ -28,12 +28,12 @@ class Found(NamedTuple):
 
 
 async def resolve(module: ExchangeModule, rest: Rest, wanted: Wanted, reading: Collection[Symbol] = ()) -> Found:
-    """Find names by the exchange's listing, or by rule where that cannot be had; what patterns take waits for it.
+    """Resolve names by the exchange's listing, or by rule if that is unavailable; patterns wait for the listing.
 
-    Of what is being *read* already, patterns take what rests too.
+    Patterns also match symbols in *reading* that do not trade now.
 
     Raises :exc:`~tickwire.errors.UnknownSymbol`, and its kinds :exc:`~tickwire.errors.UnfitPattern`, and
-    :exc:`~tickwire.errors.UnclearSymbol` and :exc:`~tickwire.errors.UnknownContractSize` where there is no listing.
+    :exc:`~tickwire.errors.UnclearSymbol` and :exc:`~tickwire.errors.UnknownContractSize` if there is no listing.
     """
     exchange = module.EXCHANGE.name
     listing, whole = await read_listing(module, rest, LONG_S if wanted.patterns else _LISTING_S)
@@ -61,7 +61,7 @@ async def resolve(module: ExchangeModule, rest: Rest, wanted: Wanted, reading: C
 
 
 async def read_listing(module: ExchangeModule, rest: Rest, within_s: float) -> tuple[Listing, bool]:
-    """Fetch those parts of the listing that can be had within the time; tell whether these are all."""
+    """Fetch the parts of the listing that come within the time; return also whether these are all."""
     readings = listings(module)
     parts, why = list[Listing](), ""
     try:

@@ -1,4 +1,4 @@
-"""Sending no faster than an exchange allows."""
+"""Sends no faster than an exchange allows."""
 
 import asyncio
 from collections import deque
@@ -7,7 +7,7 @@ from time import monotonic
 
 from tickwire.errors import ConnectionLost
 
-_MOST_WAITING = 10_000  # messages; a server that makes us ask for more than this is not to be served
+_MOST_WAITING = 10_000  # messages; a server that makes us queue more misbehaves
 
 
 class Pacer:
@@ -17,19 +17,19 @@ class Pacer:
         self._interval_s, self._write = interval_s, write
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[bytes] = deque()
-        self._next = float("-inf")  # the earliest time of the next message
+        self._next = float("-inf")  # earliest time of the next message
         self._timer: asyncio.TimerHandle | None = None
         self._later: set[asyncio.TimerHandle] = set()
 
     @property
     def delay_s(self) -> float:
-        """Seconds until everything that waits has been sent."""
+        """Seconds until all queued messages have been sent."""
         if not self._waiting:
             return 0.0
         return max(0.0, self._next - monotonic()) + (len(self._waiting) - 1) * self._interval_s
 
     def put(self, message: bytes, delay_s: float = 0.0) -> None:
-        """Send *message* as soon as its turn comes, which it takes after *delay_s*.
+        """Queue *message* after *delay_s* seconds; it is sent when its turn comes.
 
         Raises :exc:`~tickwire.errors.ConnectionLost`.
         """
@@ -42,16 +42,16 @@ class Pacer:
             self._line_up(message)
 
     def send_now(self, message: bytes) -> None:
-        """Send *message* past everything that waits; what waits has its turn later for it."""
+        """Send *message* before all queued ones, which are delayed accordingly."""
         self._write(message)
         self.note()
 
     def note(self) -> None:
-        """Count something that was sent past the queue, such as a ping."""
+        """Account for a message that was sent without the queue, such as a ping."""
         self._next = monotonic() + self._interval_s
 
     def clear(self) -> None:
-        """Forget what was not sent yet."""
+        """Discard queued messages."""
         self._waiting.clear()
         if self._timer is not None:
             self._timer.cancel()

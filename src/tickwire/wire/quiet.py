@@ -1,4 +1,4 @@
-"""Tickers and trades of symbols that are read only to be ready for them."""
+"""Suppresses tickers and trades of symbols on standby."""
 
 from collections.abc import Callable, Iterable
 
@@ -7,13 +7,13 @@ from tickwire.exchanges.contract import Symbol
 
 
 class Quiet:
-    """Hands events to *emit*, but for those of symbols that another process serves."""
+    """Passes events to *emit*, except those of symbols on standby."""
 
     def __init__(self, emit: Callable[[MarketEvent], None]) -> None:
         self._emit, self._quiet = emit, frozenset[str]()
 
     def keep(self, symbols: Iterable[Symbol]) -> None:
-        """Hand out nothing of these from now on, and of all others everything."""
+        """Suppress events of these symbols, and only of these, from now on."""
         self._quiet = frozenset(symbol.native for symbol in symbols)
 
     def __call__(self, event: MarketEvent) -> None:

@@ -1,4 +1,4 @@
-"""Keeps an exchange connected: one connection after the other, for as long as the feed runs."""
+"""Keeps an exchange connected: one connection after the other, as long as the feed runs."""
 
 import asyncio
 import logging
@@ -18,20 +18,20 @@ from tickwire.wire.succession import Present, Successor, next_step
 
 logger = logging.getLogger(__name__)
 
-_READY_S = 60.0  # for a connection to have all that the one has which it is to replace
+_READY_S = 60.0  # for a new connection to have everything that the one to replace has
 
 Running = asyncio.Task[ConnectionLost]
 
 
 class Gate:
-    """Lets connection attempts through one by one, *interval_s* apart."""
+    """Admits connection attempts one by one, *interval_s* apart."""
 
     def __init__(self, interval_s: float) -> None:
         self._interval_s = interval_s
         self._next = float("-inf")
 
     async def turn(self) -> None:
-        """Wait for the next place."""
+        """Wait for the next turn."""
         now = monotonic()
         at = max(now, self._next)
         self._next = at + self._interval_s
@@ -39,7 +39,7 @@ class Gate:
 
 
 class Reconnector:
-    """Serves *plan*. *open_adapter* makes the adapter of each new connection from the plan as it is then."""
+    """Serves *plan*. *open_adapter* makes an adapter for each new connection from the current plan."""
 
     def __init__(
         self,
@@ -52,21 +52,21 @@ class Reconnector:
         self._context, self._open_adapter, self._gate = context, open_adapter, gate
         self._session: Session | None = None
         self._successor: Session | None = None
-        self._running: set[Running] = set()  # every session that is not done, leaving ones too
+        self._running: set[Running] = set()  # every session that is not done, including leaving ones
         self._last_frame = monotonic()
-        self._over = False  # nothing is handed out any more
+        self._over = False  # no more events are handed out
         self._reading = asyncio.Event()
         self._reading.set()
 
     @property
     def last_frame(self) -> float:
-        """When the last frame came, on the monotonic clock; the start if none came."""
+        """Monotonic time of the last frame, or of the start if none came."""
         if self._session is not None and self._session.opened_at is not None:
             self._last_frame = self._session.connection.last_frame
         return self._last_frame
 
     def pause(self) -> None:
-        """Read nothing until :meth:`resume`; no connection is opened meanwhile."""
+        """Stop reading until :meth:`resume`; no connection is opened meanwhile."""
         self._reading.clear()
         for session in self._sessions():
             session.connection.pause()
@@ -78,22 +78,22 @@ class Reconnector:
             session.connection.resume()
 
     def hand_out_no_more(self) -> None:
-        """Count what still comes, and do nothing else with it."""
+        """Only count further messages."""
         self._over = True
         for session in self._sessions():
             session.hand_out_no_more()
 
     def waiting_s(self) -> float:
-        """For how long what is handed over now has waited here, in seconds."""
+        """How many seconds the messages passed on now have waited here."""
         return 0.0 if self._session is None else self._session.connection.waiting_s()
 
     def restart(self, symbol: Symbol, reason: str) -> None:
-        """Start a book again; without a connection it is invalid already and starts with the next one."""
+        """Restart a book; without a connection it is already invalid and starts with the next connection."""
         if self._session is not None:
             self._session.restart(symbol, reason)
 
     def change(self, added: Sequence[Symbol], removed: Collection[Symbol]) -> None:
-        """Serve what is *added* too, and what is *removed* no longer; connections stay."""
+        """Serve *added* symbols too, and *removed* ones no longer; connections stay."""
         gone = [symbol for symbol in self.plan.symbols if symbol in removed]
         if not gone and not added:
             return
@@ -112,7 +112,7 @@ class Reconnector:
             await asyncio.sleep(wait)
 
     async def _serve(self) -> tuple[ConnectionLost, float]:
-        """Open a connection and serve until one is lost; return why, and how many seconds it lived."""
+        """Open a connection and serve until one is lost; return why, and its lifetime in seconds."""
         present, successor = await self._open(standby=False), None
         self._session, backoff = present.session, Backoff(self._context.random.random)
         try:
@@ -145,7 +145,7 @@ class Reconnector:
             self._session = self._successor = None
 
     async def _drop(self, successor: "_Live", present: Running, wait_s: float) -> None:
-        """Give a successor up, and wait before the next one unless the *present* connection ends first."""
+        """Give up a successor, and wait before the next one unless the *present* connection ends first."""
         task = successor.task
         why = str(task.exception() or task.result()) if task.done() else f"not ready within {_READY_S:g} s"
         await self._end(task)
@@ -185,27 +185,27 @@ class Reconnector:
 
 @dataclass(slots=True)
 class _Live:
-    """A session that runs in *task*; *full*: it has all that the one has which it is to replace."""
+    """A session that runs in *task*; *full*: it has everything that the session to replace has."""
 
     session: Session
     task: Running
     full: bool = False
 
     def state(self) -> Present:
-        """How it is as the one that serves."""
+        """Its state as the serving session."""
         if self.task.done():
             return "lost"
         return "due" if self.session.due.is_set() else "serving"
 
     def follows(self) -> Successor:
-        """How it is as the one that is to follow, after the time it had to get ready."""
+        """Its state as the successor, after the time it had to get ready."""
         if self.task.done():
             return "lost"
         return "ready" if self.full else "late"
 
 
 async def _happens(what: Coroutine[Any, Any, Any], *unless: Running, within_s: float | None = None) -> bool:
-    """Wait for *what* until one of the sessions *unless* is done; tell whether it happened."""
+    """Wait for *what* until one of the sessions *unless* is done; return whether it happened."""
     waiting = asyncio.create_task(what)
     try:
         await asyncio.wait({waiting, *unless}, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""Reading an exchange's REST interface: patient, within its budget, and never more than it should be."""
+"""Reads an exchange's REST interface: with retries, within its limits, with bounded answers."""
 
 import asyncio
 import logging
@@ -20,9 +20,9 @@ logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 _TIMEOUT = aiohttp.ClientTimeout(total=30.0, sock_connect=10.0)
-_AT_ONCE = 8  # requests of a group; a start with hundreds of symbols is to be steady, not a burst
+_AT_ONCE = 8  # concurrent requests of a group, so that a start with hundreds of symbols is no burst
 _CHUNK = 256 * 1024
-_MAX_ANSWER = 200  # bytes of a refusal that are worth repeating
+_MAX_ANSWER = 200  # bytes of a refusal that are shown
 # 418 is Binance's ban after too many 429s, 403 its firewall's:
 # https://developers.binance.com/docs/binance-spot-api-docs/rest-api/limits
 _LIMITED = frozenset({403, 418, 429})
@@ -38,7 +38,7 @@ class _TryLater(Exception):
 
     def __init__(self, why: str, blocked_s: float | None = None) -> None:
         super().__init__(why)
-        self.blocked_s = blocked_s  # how long nothing may be asked; None: this request alone backs off
+        self.blocked_s = blocked_s  # how long no request may be sent; None: only this request backs off
 
 
 class Rest:
@@ -50,24 +50,24 @@ class Rest:
     def __init__(self, origin: str, limits: Iterable[Limit], random: Callable[[], float]) -> None:
         self._origin, self._random = origin.rstrip("/"), random
         self.budget = WeightBudget(limits)
-        self.last_trouble = ""  # why the last request was not answered, for whoever gives up
-        # Of each group and share, so that none waits for another's limit; first come, first served.
+        self.last_trouble = ""  # why the last request was not answered
+        # One for each group and share, so that none waits for another's limit; first come, first served.
         self._turns: defaultdict[tuple[str, float], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._slots = defaultdict[tuple[str, float], asyncio.Semaphore](lambda: asyncio.Semaphore(_AT_ONCE))
 
     async def __aenter__(self) -> Self:
-        """Make the client; nothing is connected yet."""
+        """Make the client, without connecting."""
         self._client = aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close what is open."""
+        """Close all connections."""
         await self._client.close()
 
     async def read(self, reading: Reading[T]) -> T:
-        """Ask what *reading* wants to know, one request after the other, and return what it has read.
+        """Carry out the requests of *reading* one after the other, and return its result.
 
-        Raises as :meth:`ask`, and :exc:`~tickwire.errors.FrameRejected` for what cannot be read.
+        Raises as :meth:`ask`, and :exc:`~tickwire.errors.FrameRejected` for unreadable answers.
         """
         try:
             request = next(reading)
@@ -78,9 +78,9 @@ class Rest:
             return found
 
     async def ask(self, request: Request, leaves: Callable[[], None] | None = None) -> bytes:
-        """Send *request* and try for as long as the caller waits; cancel to give up. It *leaves* with each try.
+        """Send *request* and retry as long as the caller waits; cancel to give up. *leaves* is called before each try.
 
-        Raises :exc:`~tickwire.errors.RequestRefused` where the exchange says that the request is wrong, and
+        Raises :exc:`~tickwire.errors.RequestRefused` if the exchange says that the request is wrong, and
         :exc:`~tickwire.errors.FrameRejected` for a body that is too large.
         """
         backoff = Backoff(self._random)
@@ -123,7 +123,7 @@ class Rest:
 
 
 async def _body(path: str, answer: aiohttp.ClientResponse) -> bytes:
-    """Read the body, unpacked; the limit is on what it unpacks to."""
+    """Read and decompress the body; the limit applies to the decompressed size."""
     body = bytearray()
     async for chunk in answer.content.iter_chunked(_CHUNK):
         body += chunk
@@ -133,19 +133,19 @@ async def _body(path: str, answer: aiohttp.ClientResponse) -> bytes:
 
 
 def _refusal(path: str, status: int, headers: Mapping[str, str], text: str) -> Exception:
-    """Tell "not now" from "never"."""
+    """The exception for a refusal: temporary or final."""
     blocked_s = retry_after_s(headers.get("Retry-After"), datetime.now(UTC))
     if status in _LIMITED:
         return _TryLater(f"status {status}", _DEFAULT_BLOCK_S if blocked_s is None else blocked_s)
     if status >= 500 or status == 408:
         return _TryLater(f"status {status}", blocked_s if status == 503 else None)
-    return RequestRefused(path, status, text)  # redirects too: the answer must come from the host we asked
+    return RequestRefused(path, status, text)  # redirects too: only the requested host may answer
 
 
 def retry_after_s(value: str | None, now: datetime) -> float | None:
-    """Seconds that ``Retry-After`` asks for, as a number or a date (RFC 9110, 10.2.3); None where it is no such thing.
+    """Seconds that ``Retry-After`` asks for, as a number or a date (RFC 9110, 10.2.3); None if it is neither.
 
-    No answer is longer than the longest ban there is, whatever a server writes.
+    The result is at most the longest documented ban, whatever a server writes.
     """
     if value is None:
         return None

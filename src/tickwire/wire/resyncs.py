@@ -1,4 +1,4 @@
-"""Books that wait a while before they are asked for again."""
+"""Delays the requests for books that broke too often."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,14 +8,14 @@ from tickwire.wire.books import Books
 
 
 class Resyncs:
-    """Gives each book to *ask* once: now, or when *books* say that it has not been asked for too often."""
+    """Calls *ask* once for each book: at once, or after the delay that *books* gives."""
 
     def __init__(self, books: Books, ask: Callable[[Symbol], None]) -> None:
         self._books, self._ask = books, ask
         self._timers: dict[Symbol, asyncio.TimerHandle] = {}
 
     def put(self, resync: Resync) -> None:
-        """Take a wish; one more while it waits is the same one."""
+        """Schedule a request; a second one for the same book is merged with it."""
         symbol = resync.symbol
         if symbol in self._timers:
             return
@@ -26,7 +26,7 @@ class Resyncs:
             self._ask(symbol)
 
     def cancel(self) -> None:
-        """Ask for nothing any more."""
+        """Cancel all delayed requests."""
         for timer in self._timers.values():
             timer.cancel()
 

@@ -1,22 +1,22 @@
-"""How long one subscription is usually silent, and so how long it may be. Pure; times are seconds.
+"""How long one subscription is usually silent, and so how long it may be. Pure; times in seconds.
 
-What is usual is the mean pause over time: that of the pause in which a moment of the last hour lies. For messages that
-come at random it is twice the mean gap, and where they come in bursts it is longer, as the silence between them is.
+"Usual" is the mean over time: the average length of the pause in which a random moment of the last hour lies. For
+messages at random times it is twice the mean gap; for bursts it is longer, as is the silence between them.
 """
 
 from math import exp
 
-_LEAST_S = 15.0  # no shorter silence is odd: exchanges stop for seconds now and then
-_TIMES = 8.0  # what is usual; of random messages one pause in nine million is that long
+_LEAST_S = 15.0  # a shorter silence is never unusual: exchanges stop for seconds now and then
+_TIMES = 8.0  # times the usual pause; of random messages one pause in nine million is as long
 _TIMES_LONGEST = 1.5
-_MEMORY_S = 3600.0  # of what is usual; of the longest pause it is twice as long
-_UNKNOWN_S = 75.0  # taken for usual at first, as if that had been so for a second
-_KNOWN = 20  # pauses; fewer say little: of random messages the next is as odd by chance
-_CALM_S = 600.0  # since the last alarm: the patience is as at first
+_MEMORY_S = 3600.0  # time constant of the usual pause; twice that for the longest pause
+_UNKNOWN_S = 75.0  # the usual pause at first, with the weight of one second
+_KNOWN = 20  # pauses needed to know what is usual
+_CALM_S = 600.0  # without an alarm, after which the limit is no longer raised
 
 
 class Rhythm:
-    """The pauses of one subscription. Those that end by themselves and those that ended in an alarm all count."""
+    """The pauses of one subscription, including those that ended in an alarm."""
 
     __slots__ = ("_calm_s", "_longest_s", "_patience", "_pauses", "_seen_s", "usual_s")
 
@@ -28,16 +28,16 @@ class Rhythm:
 
     @property
     def known(self) -> bool:
-        """Whether there were enough pauses to tell what is usual."""
+        """Whether there were enough pauses to know what is usual."""
         return self._pauses >= _KNOWN
 
     @property
     def most_s(self) -> float:
-        """How long it may be silent now; more is odd."""
+        """How long it may be silent now."""
         return self._patience * max(_LEAST_S, _TIMES * self.usual_s, _TIMES_LONGEST * self._longest_s)
 
     def pause(self, seconds: float) -> None:
-        """Note a pause that is over."""
+        """Note a pause that ended with a message."""
         self._pauses += 1
         self._seen_s = min(self._seen_s + seconds, _MEMORY_S)
         self.usual_s += min(1.0, seconds / self._seen_s) * (seconds - self.usual_s)
@@ -47,6 +47,6 @@ class Rhythm:
             self._patience = 1.0
 
     def alarm(self, seconds: float) -> None:
-        """Note a pause that was not waited for longer than this: after it the patience is twice what it was."""
+        """Note a pause that ended in an alarm: the limit doubles after it."""
         self.pause(seconds)
         self._patience, self._calm_s = 2 * self._patience, 0.0

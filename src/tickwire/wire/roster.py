@@ -1,4 +1,4 @@
-"""Which symbols a feed reads: what is wanted of what the exchange lists, looked at again while it runs."""
+"""The symbols that a feed reads: the user's names and patterns, resolved again when the listing changes."""
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
@@ -14,18 +14,18 @@ from tickwire.wire.rest import Rest
 
 logger = logging.getLogger(__name__)
 
-_SHOWN = 5  # symbols in a line
+_SHOWN = 5  # symbols named in one log line
 
 
 class Change(NamedTuple):
-    """What this share of the work reads from now on, and what no longer."""
+    """The symbols that this share reads from now on, and those that it no longer reads."""
 
     added: list[Symbol]
     removed: list[Symbol]
 
 
 class Roster:
-    """The symbols of all shares, of which :meth:`share` is this one's."""
+    """The symbols of all shares; :meth:`share` gives those of this one."""
 
     def __init__(self, module: ExchangeModule, rest: Rest, share: Share) -> None:
         self._module, self._rest, self._share = module, rest, share
@@ -34,13 +34,13 @@ class Roster:
         self._named: frozenset[Symbol] = frozenset()
         self.symbols: list[Symbol] = []
         self.listed: Collection[Symbol] = ()
-        self._missing: set[Symbol] = set()  # in the listing, when it was looked at last
+        self._missing: set[Symbol] = set()  # missing in the listing at the last check
         self._told: set[Symbol] = set()
         for change in metrics.CHANGES:
             metrics.SYMBOL_CHANGES.labels(self._name, change)
 
     def share(self, symbols: Sequence[Symbol]) -> list[Symbol]:
-        """Those of *symbols* that are for this process."""
+        """The *symbols* of this process's share."""
         return self._share.take(symbols, lambda symbol: symbol.canonical)
 
     async def want(self, texts: Sequence[str]) -> Change:
@@ -52,9 +52,9 @@ class Roster:
         return change
 
     async def look(self) -> Change:
-        """Look at the listing: patterns take what is new, and what is missing twice in a row is not read any more.
+        """Check the listing: patterns add new symbols; symbols that are missing twice in a row are removed.
 
-        What was named stays, and is told once. A listing without a part, or without symbols, says nothing.
+        Symbols given by name stay, with one log line. An incomplete or empty listing is ignored.
         """
         listing, whole = await read_listing(self._module, self._rest, LONG_S)
         if not whole or not listing.symbols:
@@ -75,11 +75,11 @@ class Roster:
         return _difference(before, self.share(self.symbols))
 
     def warm(self) -> list[Symbol]:
-        """Those that are read and not served: another process has them."""
+        """The symbols on standby: read, but published by another process."""
         return self._share.warm(self.symbols, lambda symbol: symbol.canonical)
 
     def accept(self, change: Change, refused: Mapping[str, str]) -> Change:
-        """Note what comes, without what is *refused* (canonical names, why): that is new again at the next look."""
+        """Accept *change* without the *refused* symbols (canonical names, reasons), which are tried again later."""
         self.symbols = [symbol for symbol in self.symbols if symbol.canonical not in refused]
         for name, reason in refused.items():
             logger.error("feed.symbol_refused exchange=%s symbol=%r why=%r", self._name, name, reason)
@@ -88,7 +88,7 @@ class Roster:
         return Change(added, change.removed)
 
     def _change(self, symbols: list[Symbol], why: str) -> Change:
-        """Read *symbols* from now on; what is in them no longer is so for this reason."""
+        """Read *symbols* from now on; *why* is the reason for removed ones."""
         before, self.symbols = self.share(self.symbols), symbols
         change = _difference(before, self.share(symbols))
         self._note(why, change.removed)

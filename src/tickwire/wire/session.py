@@ -1,4 +1,4 @@
-"""One connection's life: subscribe, translate, keep alive, notice what is missing, say goodbye."""
+"""One connection's life: subscribe, translate messages, keep alive, notice silence, unsubscribe."""
 
 import asyncio
 import logging
@@ -36,18 +36,18 @@ from tickwire.wire.standby import Standby
 
 logger = logging.getLogger(__name__)
 
-_PLANNED_FROM = 0.9  # of the longest life: connections that began together do not end together
-_ADDRESS_S = 15.0  # for an address that has to be asked for
+_PLANNED_FROM = 0.9  # of the longest life, at random from here on, so that connections are not all replaced at once
+_ADDRESS_S = 15.0  # for an address that is given out over REST
 _CLOSE_S = 1.0
 _LOOK_S = 0.02
-_DEEP_S = 20.0  # for snapshots deeper than those with which books begin
+_DEEP_S = 20.0  # for snapshots deeper than the first ones
 _KEPT_S = 5.0
 
 
 class Session:
-    """A connection and its adapter; both live once. Made, then :meth:`run`.
+    """A connection and its adapter, both used once. Call :meth:`run` once.
 
-    On *standby* it keeps books of its own and hands nothing out, until :meth:`take_over`.
+    On *standby* it keeps its own books and hands out no events until :meth:`take_over`.
     """
 
     def __init__(
@@ -82,17 +82,17 @@ class Session:
         if standby:
             self._handlers |= self._standby.handlers()
         self._states = context.books.of(self._booked)
-        self._others: list[Hearing] = []  # of what is no book
+        self._others: list[Hearing] = []  # of tickers and trades
         asked = context.subscriptions, context.first_message_s
         self._deadlines = Deadlines(context.exchange, self._states, self._others, *asked)
         self._fatal: SubscriptionRefused | None = None
         self._logged: set[str] = set()
         self.opened_at: float | None = None
-        self.due = asyncio.Event()  # this connection is to be replaced by another one
+        self.due = asyncio.Event()  # set when this connection is to be replaced
         self.due_why = ""
 
     async def run(self) -> ConnectionLost:
-        """Serve until the connection ends and say why it did.
+        """Serve until the connection ends; return the cause.
 
         Raises :exc:`~tickwire.errors.SubscriptionRefused`. Cancel it to unsubscribe and leave in order.
         """
@@ -130,9 +130,9 @@ class Session:
             raise ConnectionLost("connect", f"no address: {why}") from e
 
     def _short_way(self) -> Callable[[bytes], None]:
-        """What takes the messages: a receiver that sends what it can to the producer, or this session."""
+        """The function that takes messages: a receiver with the short way to the producer, or this session's."""
         context, way = self._context, getattr(self._adapter, "short_way", None)
-        # In Python adapters are the faster way: msgspec reads a frame in less time than a pattern of its shape.
+        # Without the compiled form adapters are faster: msgspec decodes a frame faster than a regular expression.
         if native is None or way is None or context.direct is None or context.failed is None:
             return self.message
         types, events = (Ticker, OrderBook, Trade), context.tally.events
@@ -145,7 +145,7 @@ class Session:
 
     def message(self, payload: bytes) -> None:
         """Translate one message."""
-        # As _act does; written out, because it runs for every message.
+        # The same as _act, written out because it runs for every message.
         self._frames.value += 1
         handlers = self._handlers
         try:
@@ -155,7 +155,7 @@ class Session:
             self._failed(e)
 
     def rejected(self, reason: str, detail: str) -> None:
-        """Count a message that is not for an adapter."""
+        """Count a message that was rejected before the adapter."""
         self._frames.add()
         self._reject(reason, detail)
 
@@ -165,18 +165,18 @@ class Session:
     # Called by the feed
 
     def hand_out_no_more(self) -> None:
-        """Count what still comes, and do nothing else with it."""
+        """Only count further messages."""
         self._fetches.cancel()
         self.connection.hand_to(self._count)
         self.connection.resume()
 
     def restart(self, symbol: Symbol, reason: str) -> None:
-        """Start a book again, for a reason of ours."""
+        """Restart a book for a reason on our side."""
         if self.opened_at is not None:
             self._act(self._adapter.restart, symbol, reason, now_us())
 
     def change(self, plan: ConnectionPlan, added: Sequence[Symbol], removed: Sequence[Symbol]) -> None:
-        """Carry out *plan* from now on: what is *removed* is given up, what is *added* is asked for, the rest stays."""
+        """Switch to *plan*: unsubscribe *removed* symbols, subscribe *added* ones, keep the others."""
         self._plan, self._booked = plan, plan.symbols if "orderbook" in plan.channels else ()
         self._states[:] = self._context.books.of(self._booked)
         for symbol in removed:
@@ -189,14 +189,14 @@ class Session:
         self._act(self._adapter.add, added)
 
     async def ready(self) -> None:
-        """Wait until this connection, on standby, has all that the serving one has; for deeper books not for long."""
+        """Wait until this connection on standby has all that the serving one has; for deeper books only briefly."""
         deep_by = monotonic() + _DEEP_S
-        # A look at what frames and answers have brought.
+        # Polls, because frames and answers change the state.
         while not self._has_all() or (self._fetches.busy and monotonic() < deep_by):  # noqa: ASYNC110
             await asyncio.sleep(_LOOK_S)
 
     def take_over(self) -> None:
-        """Serve from now on, instead of a session that has just been retired; what it lacks begins as always."""
+        """Serve from now on, in place of a session that was just retired; missing books start as usual."""
         context, standby = self._context, self._standby
         self._serving = True
         self._handlers |= {Ticker: context.ticker, OrderBook: context.books.handle, Trade: context.trades.handle}
@@ -205,7 +205,7 @@ class Session:
         self.connection.hand_to(self._short_way())
         context.books.hand_over(self._booked, self._adapter.book, standby.books)
         for ticker in standby.tickers.values():
-            # Repeated, because the other connection need not have seen it yet; times in a topic never go back.
+            # Repeated, because the other connection may not have seen it; with the present time, which never goes back.
             ticker.received_us = now_us()
             context.ticker(ticker)
         for trade in standby.take_trades():
@@ -213,7 +213,7 @@ class Session:
         self._take(list(standby.refused.values()))
 
     def retire(self) -> None:
-        """Hand out nothing more; another session serves now. Cancel :meth:`run` then."""
+        """Stop handing out events: another session serves now. Then cancel :meth:`run`."""
         self._serving = False
         self.hand_out_no_more()
 
@@ -228,7 +228,7 @@ class Session:
         self._act(lambda: outputs)
 
     def _act(self, translate: Callable[..., list[Output]], *arguments: object) -> None:
-        """Do what the adapter says, and survive whatever it makes of hostile input."""
+        """Carry out the adapter's outputs, and survive its exceptions on hostile input."""
         handlers = self._handlers
         try:
             for output in translate(*arguments):
@@ -241,14 +241,14 @@ class Session:
             case FrameRejected():
                 self._reject(error.reason, error.detail)
             case NotWanted():
-                pass  # the exchange needs a moment to stop
+                pass  # of a removed symbol: the exchange may send a little longer
             case ConnectionLost():
                 self.connection.give_up(error)
             case SubscriptionRefused():
                 self._fatal = error
                 self.connection.give_up(ConnectionLost("subscribe", str(error)))
             case _:
-                # The adapter's state is in doubt now, and a new connection brings a new one.
+                # The adapter's state is in doubt; a new connection has a new adapter.
                 self._context.tally.reject("malformed")
                 logger.error("feed.adapter_error exchange=%s", self._context.exchange.name, exc_info=error)
                 self.connection.give_up(ConnectionLost("protocol", f"{type(error).__name__}: {error}"))
@@ -262,7 +262,7 @@ class Session:
                 "feed.rejected exchange=%s reason=%s detail=%r (the first of this connection)", name, reason, detail
             )
 
-    # What adapters ask for
+    # Outputs of the adapter
 
     def _send(self, send: Send) -> None:
         if send.urgent:
@@ -305,14 +305,14 @@ class Session:
         while True:
             await asyncio.sleep(deadlines.tick_s)
             before, now = now, monotonic()
-            # This process may have been stopped, or a callback kept it: what was not read was not late.
+            # The process was stopped, or a callback blocked it: unread messages were not late.
             if connection.paused or now - before > deadlines.tick_s + _KEPT_S:
                 deadlines.forgive(now)
             else:
                 self._act(self._look, now)
 
     def _look(self, now: float) -> list[Output]:
-        """Do what is due. Raises :exc:`~tickwire.errors.ConnectionLost`."""
+        """Carry out what is due. Raises :exc:`~tickwire.errors.ConnectionLost`."""
         adapter, outputs = self._adapter, list[Output]()
         tally, books = self._context.tally, self._context.books
         so_far = now, self.connection.last_frame, adapter.pending(), self._pacer.delay_s
@@ -345,7 +345,7 @@ class Session:
     # The end
 
     async def _leave(self, watch: asyncio.Task[None] | None) -> None:
-        """Unsubscribe, wait until the answers are in, close."""
+        """Unsubscribe, wait for the answers, close."""
         if watch is None or not self.connection.is_open:
             return
         watch.cancel()
@@ -354,7 +354,7 @@ class Session:
         await self.connection.close(_CLOSE_S)
 
     def _end(self, watch: asyncio.Task[None] | None) -> None:
-        """Leave nothing behind that runs."""
+        """Cancel everything that still runs."""
         if watch is not None:
             watch.cancel()
         self._fetches.cancel()

@@ -1,4 +1,4 @@
-"""Subscriptions that fell silent: counted, and told in the log."""
+"""Counts and logs subscriptions that fell silent."""
 
 import logging
 
@@ -9,7 +9,7 @@ logger = logging.getLogger(__name__)
 
 
 def tell(due: Due, tally: Tally) -> None:
-    """Count and tell what is silent for oddly long, and what speaks again; nothing else."""
+    """Count and log silences and their ends; ignore everything else."""
     match due:
         case Silent():
             tally.silences[due.channel].add()

@@ -1,4 +1,4 @@
-"""What a connection sees while another one serves, kept for the moment in which it takes over."""
+"""Keeps what a connection on standby receives, for the moment in which it takes over."""
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
@@ -11,16 +11,16 @@ from tickwire.wire.trades import KEPT
 
 
 class Standby:
-    """The newest message of each symbol, by the exchange's names, its latest trades, and what was refused."""
+    """By native symbol, the newest ticker and book message and the latest trades; and refused subscriptions."""
 
     def __init__(self) -> None:
         self.tickers: dict[str, Ticker] = {}
-        self.books: dict[str, OrderBook] = {}  # of books that are valid
+        self.books: dict[str, OrderBook] = {}  # of valid books
         self._trades: defaultdict[str, deque[Trade]] = defaultdict(lambda: deque(maxlen=KEPT))
         self.refused: dict[str, Refused] = {}
 
     def handlers(self) -> dict[type[Output], Callable[[Any], None]]:
-        """What takes the outputs of an adapter that would leave the session otherwise."""
+        """The functions that take outputs which would otherwise leave the session."""
         return {
             Ticker: self._ticker,
             OrderBook: self._book,
@@ -30,12 +30,12 @@ class Standby:
         }
 
     def forget(self, symbol: Symbol) -> None:
-        """Keep nothing of a symbol."""
+        """Discard everything of a symbol."""
         for kept in (self.tickers, self.books, self._trades, self.refused):
             kept.pop(symbol.native, None)
 
     def take_trades(self) -> Iterator[Trade]:
-        """The latest trades of all symbols, each symbol's in their order; they are kept no longer."""
+        """Remove and give the latest trades of all symbols, each symbol's in order."""
         for trades in self._trades.values():
             yield from trades
         self._trades.clear()

@@ -1,4 +1,4 @@
-"""What the exchange carries for us, over all connections of a feed."""
+"""Accepted and refused subscriptions, over all connections of a feed."""
 
 import logging
 from collections.abc import Collection
@@ -10,19 +10,19 @@ logger = logging.getLogger(__name__)
 
 
 class Subscriptions:
-    """What was acknowledged and what was refused: a refusal of one symbol leaves the others alone.
+    """The accepted and refused subscriptions: a refusal of one symbol does not affect the others.
 
-    *wanted*: how many subscriptions the feed has, one a symbol and channel. *listed*: the symbols that were found in
-    the exchange's listing.
+    *wanted*: the number of the feed's subscriptions, one for each symbol and channel. *listed*: the symbols in the
+    exchange's listing.
     """
 
     def __init__(self, exchange: str, wanted: int, *, listed: Collection[Symbol]) -> None:
         self.exchange, self._wanted, self._listed = exchange, wanted, set(listed)
-        self._carried: set[Symbol] = set()  # at some time, on some channel
-        self._refused: set[tuple[str, Symbol]] = set()  # now
+        self._carried: set[Symbol] = set()  # at any time, on any channel
+        self._refused: set[tuple[str, Symbol]] = set()  # at present
 
     def change(self, more: int, *, listed: Collection[Symbol], removed: Collection[Symbol]) -> None:
-        """Count with so many *more* subscriptions from now on, and forget all about symbols that are *removed*."""
+        """Expect *more* subscriptions, and forget *removed* symbols."""
         self._wanted += more
         self._listed.update(listed)
         gone = set(removed)
@@ -31,14 +31,14 @@ class Subscriptions:
         self._refused = {key for key in self._refused if key[1] not in gone}
 
     def carried(self, answer: Subscribed) -> None:
-        """Note what the exchange acknowledged."""
+        """Note an accepted subscription."""
         self._carried.add(answer.symbol)
         self._refused.discard((answer.channel, answer.symbol))
 
     def refused(self, answer: Refused) -> None:
-        """Note and tell what the exchange will not carry.
+        """Note and log a refused subscription.
 
-        Raises :exc:`~tickwire.errors.SubscriptionRefused` when nothing else is left.
+        Raises :exc:`~tickwire.errors.SubscriptionRefused` if all subscriptions are refused.
         """
         key = (answer.channel, answer.symbol)
         if len(self._refused | {key}) >= self._wanted:
@@ -55,5 +55,5 @@ class Subscriptions:
         return symbol in self._listed or symbol in self._carried
 
     def is_refused(self, channel: str, symbol: Symbol) -> bool:
-        """Whether the exchange's last word on this subscription was no."""
+        """Whether this subscription is refused at present."""
         return (channel, symbol) in self._refused

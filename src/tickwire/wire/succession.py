@@ -1,4 +1,4 @@
-"""How one connection follows another. Pure: what is true of both goes in, what to do next comes out."""
+"""How one connection follows another. Pure: computes the next step from the states of both."""
 
 from typing import Literal, TypeAlias
 
@@ -14,8 +14,8 @@ Step: TypeAlias = Literal["serve", "open", "hand over", "drop", "end"]
 
 
 def next_step(present: Present, successor: Successor, *, over: bool) -> Step:
-    """Say what is to be done about two connections; nothing is handed over where all is *over*."""
-    if present == "lost":  # what follows begins as always: a successor has handed nothing out yet
+    """The next step for two connections; there is no hand-over if all is *over*."""
+    if present == "lost":  # start as usual: a successor has handed out no events yet
         return "end"
     if present == "serving":
         return "serve"

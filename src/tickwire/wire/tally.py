@@ -1,4 +1,4 @@
-"""What a feed has seen, counted twice: for its own accounting, and for the process's metrics."""
+"""The counts of a feed, for its own accounting and for the process's metrics."""
 
 from collections.abc import Callable, Iterable
 
@@ -10,9 +10,9 @@ from tickwire.records.kinds import KINDS
 
 
 class Count(Number):
-    """One number of this feed and the metrics it adds to.
+    """A count of this feed and the metrics that it adds to.
 
-    What is counted for every message is added to ``value`` alone, and :meth:`Tally.export` brings it to the metric.
+    Counts of every message are added to ``value`` only; :meth:`Tally.export` adds them to the metrics.
     """
 
     __slots__ = ("_counters", "_exported")
@@ -23,28 +23,28 @@ class Count(Number):
         self._counters = counters
 
     def add(self) -> None:
-        """One more, in both."""
+        """Add one, in both."""
         self.value += 1
         self.export()
 
     def export(self) -> None:
-        """Add to the metrics what was counted since the last time."""
+        """Add the counts since the last call to the metrics."""
         if self.value != self._exported:
             for counter in self._counters:
                 counter.inc(self.value - self._exported)
             self._exported = self.value
 
 
-_ages: dict[str, list[Callable[[], float]]] = {}  # of the running feeds, by exchange
+_ages: dict[str, list[Callable[[], float]]] = {}  # functions of the running feeds, by exchange
 
 
 class Tally:
-    """Every counter of a feed of *exchange*. Making it binds all labels, so that their zeros are visible."""
+    """Every counter of a feed of *exchange*. Making it creates all series, so that their zeros are exported."""
 
     def __init__(self, exchange: str) -> None:
         self.exchange = exchange
         received = metrics.FRAMES_RECEIVED.labels(exchange)
-        self.frames = Count(received)  # that reached the session
+        self.frames = Count(received)  # frames that reached the session
         self.short_way = Count(received, metrics.SHORT_WAY_FRAMES.labels(exchange))  # the others
         self.rejected = _bind(metrics.FRAMES_REJECTED, exchange, metrics.REJECT_REASONS)
         self.by_type = _bind(metrics.EVENTS, exchange, (kind.name for kind in KINDS))
@@ -61,13 +61,13 @@ class Tally:
         self.running = metrics.FEEDS.labels(exchange)
 
     def export(self) -> None:
-        """Bring the metrics of what is counted for every message up to date."""
+        """Update the metrics of the counts of every message."""
         for count in (self.frames, self.short_way, *self.by_type.values()):
             count.export()
 
     @property
     def received(self) -> int:
-        """Frames, whichever way they went."""
+        """All frames, on both ways."""
         return self.frames.value + self.short_way.value
 
     def reject(self, reason: str) -> None:
@@ -77,8 +77,8 @@ class Tally:
     def show_age(self, age_s: Callable[[], float]) -> Callable[[], None]:
         """Show the age of this feed's last frame until the returned function is called.
 
-        The metric of an exchange is that of its feed that has waited longest; without a feed there is none.
-        *age_s* is called by the thread that serves metrics.
+        The metric of an exchange is the maximum over its feeds; without a feed there is none. *age_s* is called by the
+        thread that serves metrics.
         """
         exchange, ages = self.exchange, _ages.setdefault(self.exchange, [])
         ages.append(age_s)

@@ -1,4 +1,4 @@
-"""The trades of a feed over all its connections: none is handed out twice, and what is missing is counted."""
+"""The trades of a feed over all its connections: removes duplicates and counts gaps."""
 
 import logging
 from collections import deque
@@ -12,32 +12,32 @@ from tickwire.wire.tally import Tally
 logger = logging.getLogger(__name__)
 
 KEPT = 250  # trades of a symbol that a connection on standby keeps
-_REMEMBERED = 2 * KEPT  # ids of a symbol: a connection that takes over may be that much behind the one before
+_REMEMBERED = 2 * KEPT  # ids of a symbol: a connection that takes over may be that far behind the one before
 
 
 class _Numbers(TradeNumbers):
-    """The numbers of a symbol's last trades, as runs without holes; the short way goes on with the newest run."""
+    """The numbers of a symbol's last trades, as runs without holes; the short way extends the newest run."""
 
     __slots__ = ("_first", "_older")
 
     def __init__(self, number: int) -> None:
-        self._older: list[range] = []  # the newest first
+        self._older: list[range] = []  # newest first
         self._first = self.last = number
         self.ahead = True
 
     def has(self, number: int) -> bool:
-        """Whether a trade of this number was handed out a short while ago."""
+        """Whether a trade with this number was handed out recently."""
         return any(number in run for run in self._runs())
 
     def add(self, number: int) -> None:
-        """Take one that is new as the last."""
+        """Add a new number as the last one."""
         if number != self.last + 1:
             self._older, self._first = self._runs(), number
         self.last = number
         self.ahead = all(run[-1] <= number for run in self._runs())
 
     def _runs(self) -> list[range]:
-        """What is remembered, the newest first."""
+        """The remembered runs, newest first."""
         runs, left = list[range](), _REMEMBERED
         for run in (range(self._first, self.last + 1), *self._older):
             if left > 0:
@@ -56,11 +56,11 @@ class _Ids:
         self._order: deque[str] = deque()
 
     def newest(self) -> str:
-        """The one that was taken last."""
+        """The id added last."""
         return self._order[-1]
 
     def add(self, trade_id: str) -> bool:
-        """Take one, and tell whether it is new."""
+        """Add an id; return whether it is new."""
         if trade_id in self._ids:
             return False
         self._ids.add(trade_id)
@@ -71,20 +71,20 @@ class _Ids:
 
 
 class Trades:
-    """Hands trades to *emit*; one that was handed out a short while ago ends here.
+    """Passes trades to *emit*, except those that were passed recently.
 
-    Where *exchange* numbers the trades of a symbol, each number that is not the next one is a gap. What follows is
-    handed out all the same: an exchange may number anew. ``numbers`` has them by the exchange's names of the symbols.
+    If *exchange* numbers the trades of a symbol, a number that is not the next one is a gap. The trade is passed all
+    the same: an exchange may restart its numbers. ``numbers`` has them by native symbol.
     """
 
     def __init__(self, exchange: Exchange, emit: Callable[[Trade], None], tally: Tally) -> None:
         self._exchange, self._emit, self._tally = exchange.name, emit, tally
         self.numbers: dict[str, _Numbers] = {}
-        self._ids: dict[str, _Ids] = {}  # by the same names
+        self._ids: dict[str, _Ids] = {}  # by native symbol
         self.handle = self._handle_numbered if exchange.trades_numbered else self._handle_named
 
     def forget(self, symbols: Iterable[Symbol]) -> None:
-        """Begin anew with these, if they come back."""
+        """Forget these symbols."""
         for symbol in symbols:
             self.numbers.pop(symbol.native, None)
             self._ids.pop(symbol.native, None)

@@ -1,4 +1,4 @@
-"""Which books are not whole, why and since when: a line in the log each, and an account for whoever asks."""
+"""Which books are broken, why and since when: logged, and kept for the accounting."""
 
 import logging
 from collections.abc import Iterable
@@ -10,15 +10,15 @@ from tickwire.exchanges.contract import Symbol
 
 logger = logging.getLogger(__name__)
 
-_CALM_S = 60.0  # between two lines that tell of breaks of the same book; those between them are counted
-_STILL_S = 10.0  # after which a book that is broken still is told again, then after twice as long, and so on
+_CALM_S = 60.0  # between two log lines about breaks of the same book; breaks in between are counted
+_STILL_S = 10.0  # after which a book that is still broken is logged again, then at doubled intervals
 _RAREST_S = 600.0
-_NAMED = 5  # books in a line
-_BY_OTHERS = frozenset({"disconnect", "refused"})  # these breaks have lines of their own already
+_NAMED = 5  # books named in one log line
+_BY_OTHERS = frozenset({"disconnect", "refused"})  # these breaks have log lines of their own
 
 
 class Trouble:
-    """What one book went through. Times: the monotonic clock's, in seconds."""
+    """The breaks of one book. Times are monotonic, in seconds."""
 
     __slots__ = (
         "again_at", "began", "broken_since", "count", "detail", "last_s", "quiet_until", "reason", "symbol", "told",
@@ -27,11 +27,11 @@ class Trouble:
 
     def __init__(self, symbol: Symbol) -> None:
         self.symbol = symbol
-        self.reason = "initial"  # of the last break; at first the book has not come yet
-        self.detail = ""  # what is in the way, in the exchange's words or ours
+        self.reason = "initial"  # of the last break; ``initial`` before the first snapshot
+        self.detail = ""  # the obstacle, in the exchange's words or ours
         self.count = 0  # breaks
-        self.last_s: float | None = None  # how long the last one took
-        self.began = time()  # of the present state, the wall clock's
+        self.last_s: float | None = None  # duration of the last break
+        self.began = time()  # wall-clock start of the present state
         self.broken_since: float | None = monotonic()
         self.again_at = monotonic() + _STILL_S
         self.told = False
@@ -39,35 +39,35 @@ class Trouble:
         self.quiet_until = float("-inf")
 
     def breaks(self, reason: str) -> None:
-        """Begin to be broken."""
+        """Start a break."""
         now = monotonic()
         self.reason, self.detail, self.count = reason, "", self.count + 1
         self.broken_since, self.began, self.again_at = now, time(), now + _STILL_S
 
     def heals(self) -> float:
-        """Begin to be whole; return the seconds that it took."""
+        """End the break; return its duration in seconds."""
         since, self.broken_since, self.began = self.broken_since, None, time()
         self.last_s = 0.0 if since is None else monotonic() - since
         return self.last_s
 
 
 class Troubles:
-    """The troubles of one feed's books, by the exchange's names."""
+    """The breaks of one feed's books, by native symbol."""
 
     def __init__(self, exchange: str, symbols: Iterable[Symbol] = ()) -> None:
         self._exchange = exchange
         self._of = {symbol.native: Trouble(symbol) for symbol in symbols}
 
     def add(self, symbol: Symbol) -> None:
-        """Keep the account of a book that has not come yet."""
+        """Add a book without a snapshot so far."""
         self._of[symbol.native] = Trouble(symbol)
 
     def remove(self, symbol: Symbol) -> None:
-        """Keep no account of a book any more."""
+        """Remove a book."""
         del self._of[symbol.native]
 
     def broke(self, symbol: Symbol, reason: str) -> None:
-        """Tell that a book may not be used any more; not more than once a minute for each."""
+        """Log that a book broke, at most once a minute for each."""
         trouble = self._of[symbol.native]
         trouble.breaks(reason)
         now = monotonic()
@@ -82,7 +82,7 @@ class Troubles:
             trouble.untold += 1
 
     def whole(self, symbol: Symbol) -> None:
-        """Tell that a book may be used again, where it was told that it may not."""
+        """Log that a book is valid again, if its break was logged."""
         trouble = self._of[symbol.native]
         if trouble.broken_since is None:
             return
@@ -95,13 +95,13 @@ class Troubles:
         trouble.told = False
 
     def note(self, symbol: Symbol, detail: str, reason: str = "") -> None:
-        """Keep what stands in the way of a book that is not whole, and what is wrong with it now."""
+        """Note the obstacle, and perhaps another reason, of a book that is broken."""
         trouble = self._of.get(symbol.native)
         if trouble is not None and trouble.broken_since is not None:
             trouble.detail, trouble.reason = detail or trouble.detail, reason or trouble.reason
 
     def look(self, now: float) -> None:
-        """Tell again which books are broken still, each at growing intervals."""
+        """Log which books are still broken, each at growing intervals."""
         late: list[str] = []
         for trouble in self._of.values():
             since = trouble.broken_since
@@ -119,7 +119,7 @@ class Troubles:
             )  # fmt: skip
 
     def account(self) -> dict[str, dict[str, Any]]:
-        """Each book by its canonical name: its state and since when, how often it broke, why and for how long last."""
+        """By canonical symbol: state and its start, number of breaks, reason and duration of the last one."""
         return {
             trouble.symbol.canonical: {
                 "state": "valid" if trouble.broken_since is None else "resyncing",
