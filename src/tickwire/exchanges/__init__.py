@@ -1,6 +1,7 @@
-"""One module an exchange; names are discovered from this folder.
+"""One module for each exchange; names are discovered from this folder.
 
-What the products of one house share is a module whose name begins with an underscore, and is no exchange.
+A module whose name begins with an underscore is no exchange: it holds message types, or what products of one exchange
+share.
 """
 
 import importlib
@@ -44,13 +45,13 @@ def load(name: str) -> ExchangeModule:
 
 
 def listings(module: ExchangeModule) -> list[Reading[Listing]]:
-    """The parts of the exchange's listing: those of the module's ``listings()``, or one for each path in its table."""
+    """The parts of the exchange's listing: from the module's ``listings()``, or one for each listing path."""
     own: Callable[[], list[Reading[Listing]]] | None = getattr(module, "listings", None)
     return [_listing(module, path) for path in module.EXCHANGE.listing_paths] if own is None else own()
 
 
 def address(module: ExchangeModule, url: str) -> Reading[str]:
-    """Where to connect: what the module's ``address(url)`` reads, or *url* itself."""
+    """The address to connect to: from the module's ``address(url)``, or *url* itself."""
     own: Callable[[str], Reading[str]] | None = getattr(module, "address", None)
     return _itself(url) if own is None else own(url)
 
@@ -62,4 +63,4 @@ def _listing(module: ExchangeModule, path: str) -> Reading[Listing]:
 
 def _itself(url: str) -> Reading[str]:
     return url
-    yield  # a generator that asks for nothing
+    yield  # makes this a generator, without requests

@@ -1,4 +1,4 @@
-"""The order-book messages of one symbol on one connection, as adapters hand them on: not numbered yet."""
+"""The order-book messages of one symbol on one connection, before they are numbered."""
 
 from typing import cast
 
@@ -10,13 +10,13 @@ from tickwire.exchanges.contract import Symbol
 
 
 def json_prefix(name: str, event: MarketEvent) -> bytes:
-    """The text of the event's record in front of the value of the field *name*."""
+    """The text of the event's value in front of the content of the field *name*."""
     text, mark = msgspec.json.encode(event), f'"{name}":'.encode()
     return text[: text.index(mark) + len(mark)]
 
 
 class BookMessages:
-    """Makes snapshots, deltas and ``invalid``; *depth* is what they say is kept true."""
+    """Makes snapshots, deltas and ``invalid``; *depth* is the number of levels that they promise."""
 
     __slots__ = ("_exchange", "_native", "_started", "_symbol", "depth")
 

@@ -1,6 +1,6 @@
-"""Numbers and times of frames as exact text and integers.
+"""Converts numbers and times in frames to exact text and integers.
 
-For exchanges that write JSON numbers or RFC 3339 times, or that count contracts.
+For exchanges that send JSON numbers or RFC 3339 times, or sizes in contracts.
 """
 
 from decimal import Decimal
@@ -13,7 +13,7 @@ __all__ = ["best", "known_us", "micros", "product", "size_in_units", "time_us"]
 
 
 def best(price: object, size: object) -> tuple[str | None, str | None]:
-    """Give a side's best price and size; an empty side is null or has size zero. Raises :exc:`ValueError`."""
+    """A side's best price and size; null or a size of zero means an empty side. Raises :exc:`ValueError`."""
     if price is None:
         return None, None
     price, size = decimal_text(price), decimal_text(size)
@@ -27,13 +27,13 @@ def time_us(text: str | None) -> int | None:
 
 
 def known_us(text: str | None) -> int | None:
-    """The same, where a time before 1970, such as the year 1, stands for none."""
+    """The same, but None for a time before 1970, such as the year 1, which stands for no time."""
     us = time_us(text)
     return None if us is None or us < 0 else us
 
 
 def in_contracts(size: str, contract_size: str) -> str:
-    """A size in units as the number of contracts that it was made of, without zeros at the end."""
+    """The number of contracts of a size in units, without zeros at the end."""
     if contract_size == "1":
         return size
     number = f"{Decimal(size) / Decimal(contract_size):f}"
@@ -41,5 +41,5 @@ def in_contracts(size: str, contract_size: str) -> str:
 
 
 def size_in_units(size: str, contract_size: str) -> str:
-    """A number of contracts in units; as it was written where a contract is a unit. Raises :exc:`ValueError`."""
+    """The size of a number of contracts in units; unchanged if a contract is one unit. Raises :exc:`ValueError`."""
     return size if contract_size == "1" else product(size, contract_size)

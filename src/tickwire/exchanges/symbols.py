@@ -1,4 +1,4 @@
-"""Names of tradable symbols: what an exchange lists, and what a user may write for it."""
+"""Names of tradable symbols: those that an exchange lists, and those that users write."""
 
 import difflib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -19,9 +19,9 @@ QUOTES = (
 )  # fmt: skip
 
 
-# The three that no other asset's name ends with: what stands before them is the base, whatever it is.
+# No other asset's name ends with these three, so everything before them is the base.
 _SURE_QUOTES = frozenset({"USDT", "USDC", "FDUSD"})
-# Before any other quote only these are a base for sure: XRPRLUSD is XRP-RLUSD, although it ends with USD.
+# Before other quotes only these bases are certain: XRPRLUSD is XRP-RLUSD, although it ends with USD.
 _BASES = frozenset((
     "BTC", "XBT", "ETH", "XRP", "SOL", "ADA", "DOGE", "XDG", "DOT", "LTC", "BCH", "BNB", "LINK", "AVAX", "TRX", "POL",
     "SHIB", "UNI", "ATOM", "XLM", "ETC", "FIL", "NEAR", "APT", "ARB", "OP", "SUI", "TON", "PEPE", "ICP", "HBAR", "AAVE",
@@ -30,10 +30,10 @@ _BASES = frozenset((
 
 
 class Listing:
-    """Everything an exchange lists, found by canonical name, by its own name, or by either without separators.
+    """All listed symbols of an exchange, found by canonical or native name, with or without separators.
 
-    *spellings*: other names that the exchange has for some symbols. *resting*: by their own names, symbols that are
-    listed and do not trade now, with what the exchange says of them.
+    *spellings*: other names of the exchange for some symbols. *resting*: listed symbols that do not trade now, by
+    native name, with the exchange's status.
     """
 
     def __init__(
@@ -50,12 +50,12 @@ class Listing:
                 self._by_text.setdefault(text, symbol)
         for spelling, symbol in self.spellings.items():
             self._by_text.setdefault(_squeeze(spelling), symbol)
-        for symbol in self.symbols:  # exact names win over squeezed ones
+        for symbol in self.symbols:  # exact names take precedence over those without separators
             self._by_text[symbol.canonical] = symbol
             self._by_text[symbol.native] = symbol
 
     def find(self, text: str) -> Symbol | None:
-        """Find what the user wrote, None where it is not listed."""
+        """Find what the user wrote; None if it is not listed."""
         return self._by_text.get(text) or self._by_text.get(text.upper()) or self._by_text.get(_squeeze(text))
 
     def resolve(self, text: str, exchange: str) -> Symbol:
@@ -77,9 +77,9 @@ def joined(parts: Sequence[Listing]) -> Listing:
 def derivative(
     native: str, base: str, quote: str, settlement: str, contract_size: str = "1", expires_ms: int | None = None
 ) -> Symbol:
-    """Name a contract: one that expires by the day in UTC on which it does, any other one as a perpetual.
+    """Make the symbol of a contract, named after its day of expiry in UTC, or as a perpetual if it does not expire.
 
-    Raises :exc:`~tickwire.errors.FrameRejected` for a size that is none and a time that is on no calendar.
+    Raises :exc:`~tickwire.errors.FrameRejected` for an invalid size or time.
     """
     try:
         worthless = is_zero(contract_size)
@@ -93,7 +93,7 @@ def derivative(
 
 
 def split_derivative(text: str, exchange: str, quotes: Collection[str] = QUOTES) -> tuple[str, str, str]:
-    """Split a user's text for a contract into base, quote, and ``PERP`` or a day; ``PERP`` where it names neither.
+    """Split a user's text for a contract into base, quote, and ``PERP`` or a day; the default is ``PERP``.
 
     Raises :exc:`~tickwire.errors.UnclearSymbol`.
     """
@@ -108,9 +108,9 @@ def split_derivative(text: str, exchange: str, quotes: Collection[str] = QUOTES)
 def named_by_rule(
     exchange: str, write: Callable[[str, str], str], quotes: Collection[str] = QUOTES
 ) -> Callable[[str], Symbol]:
-    """How to name a spot symbol from what a user wrote; *write* gives the exchange's own name of base and quote.
+    """Make the ``derive`` of a spot exchange; *write* gives the native name of base and quote.
 
-    What comes back raises :exc:`~tickwire.errors.UnclearSymbol`.
+    The returned function raises :exc:`~tickwire.errors.UnclearSymbol`.
     """
 
     def derive(symbol: str) -> Symbol:
@@ -121,9 +121,9 @@ def named_by_rule(
 
 
 def split_name(text: str, exchange: str, quotes: Collection[str] = QUOTES) -> tuple[str, str]:
-    """Split a user's text into base and quote: at its separator, or before one of *quotes* where that is no guess.
+    """Split a user's text into base and quote: at its separator, or before one of *quotes* if that is unambiguous.
 
-    A name of capital and small letters keeps them. Raises :exc:`~tickwire.errors.UnclearSymbol`.
+    A name in mixed case keeps its case. Raises :exc:`~tickwire.errors.UnclearSymbol`.
     """
     name = text.strip().replace("/", "-").replace("_", "-")
     base, separator, quote = name.partition("-")

@@ -1,8 +1,8 @@
-"""What a user wants of everything that an exchange lists: names, and patterns of names.
+"""The symbols that a user wants: names, and patterns of names.
 
-``ALL`` is the pattern ``*``. What begins with ``!`` leaves out what a pattern would take, never what is named; where
-there is nothing else, it leaves it out of ``ALL``. Patterns are held against canonical names, capitals or not, and take
-what trades now: a symbol that rests is waited for where it is named.
+``ALL`` is the pattern ``*``. A pattern that begins with ``!`` excludes symbols from the other patterns, never symbols
+given by name; without other entries it excludes from ``ALL``. Patterns are matched with canonical names, ignoring case,
+and match only symbols that trade now; a symbol given by name is read even if it does not trade now.
 """
 
 import re
@@ -13,14 +13,14 @@ from tickwire.errors import UnfitPattern
 from tickwire.exchanges.contract import Symbol
 from tickwire.exchanges.symbols import Listing
 
-MOST = 10_000  # symbols that patterns may take together
+MOST = 10_000  # symbols that all patterns may match together
 _LONGEST_NAME = 100
 _ALL = "ALL"
-_SHOWN = 3  # names that a sentence gives as examples
+_SHOWN = 3  # names given as examples in a sentence
 
 
 class Wanted:
-    """*texts* as the user wrote them. *names*: those that are no patterns, in their order."""
+    """The user's *texts*. *names*: those that are no patterns, in order."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         taken = list(dict.fromkeys(text for text in texts if not text.startswith("!")))
@@ -31,9 +31,9 @@ class Wanted:
             self.patterns = [_ALL]
 
     def take(self, listing: Listing, reading: Collection[Symbol] = ()) -> list[Symbol]:
-        """What the patterns take, in the order of the listing; one of several symbols that have the same name.
+        """The symbols that the patterns match, in the order of the listing, one for each name.
 
-        Of what is being *read* already, what rests is taken too: it may go on.
+        Symbols in *reading* match even if they do not trade now: they may resume.
         """
         there = self._there(listing, reading)
         fitting = {name for pattern in self.patterns for name in _fitting(pattern, there)}
@@ -41,7 +41,7 @@ class Wanted:
         return [symbol for name, symbol in there.items() if name in fitting and name not in without]
 
     def check(self, listing: Listing, exchange: str) -> None:
-        """Raise :exc:`~tickwire.errors.UnfitPattern` for a pattern that takes nothing, and for too many symbols."""
+        """Raise :exc:`~tickwire.errors.UnfitPattern` for a pattern without a match, and for too many symbols."""
         there = self._there(listing)
         without = self._left_out(listing, there)
         for pattern in self.patterns:
@@ -74,7 +74,7 @@ def _is_pattern(text: str) -> bool:
 
 
 def _is_sound(symbol: Symbol) -> bool:
-    """Whether a name that nobody wrote may go into keys and lines of a log: what a server says may be anything."""
+    """Whether a name from the exchange is safe in keys and log lines: a server may send anything."""
     names = symbol.canonical, symbol.native
     return all(0 < len(name) <= _LONGEST_NAME and name.isprintable() and " " not in name for name in names)
 
@@ -86,7 +86,7 @@ def _fitting(pattern: str, names: Iterable[str]) -> Sequence[str]:
 
 
 def _nothing(pattern: str, listing: Listing, trading: Collection[str], left_out: int) -> str:
-    """Say why a pattern takes nothing."""
+    """Say why a pattern matches nothing."""
     resting = [symbol.canonical for symbol in listing.symbols if symbol.native in listing.resting]
     counts = {"left out by what begins with '!'": left_out, "not trading now": len(_fitting(pattern, resting))}
     found = ", ".join(f"{count} that fit are {why}" for why, count in counts.items() if count)

@@ -1,7 +1,7 @@
-"""What exchanges have in common: what was asked for and what came of it, and how a book stays true.
+"""The parts that adapters share: subscriptions and their answers, and ways to keep a book in step.
 
-An adapter brings its wire types, the texts of its requests, and small pure functions: how an event follows on the one
-before it (:mod:`.continuity`), and a checksum. :class:`.adapter.KitAdapter` joins them.
+An adapter adds its wire types, the texts of its requests, and small pure functions: how events follow each other
+(:mod:`.continuity`), and a checksum. :class:`.adapter.KitAdapter` joins them.
 """
 
 from tickwire.exchanges.kit.adapter import KitAdapter

@@ -1,4 +1,4 @@
-"""What every adapter does alike, whatever its frames look like."""
+"""The common base of adapters."""
 
 import sys
 from collections import defaultdict
@@ -23,32 +23,32 @@ Kept = TypeVar("Kept", bound=KeptBook)
 
 
 class KitAdapter(Generic[Kept]):
-    """All of :class:`~tickwire.exchanges.contract.AdapterContract` but ``receive``, which hands on what it reads.
+    """Implements :class:`~tickwire.exchanges.contract.AdapterContract` except ``receive``.
 
-    An exchange's adapter adds that, and says what differs: the attributes below, :meth:`keep` and :meth:`write`.
+    An exchange's adapter adds ``receive``, the attributes below, :meth:`keep` and :meth:`write`.
     """
 
     exchange: ClassVar[Exchange]
-    most: ClassVar[int]  # subscriptions in one request
-    apart: ClassVar[bool] = False  # each request has one channel
+    most: ClassVar[int]  # most subscriptions in one request
+    apart: ClassVar[bool] = False  # each request is for one channel
     whole: ClassVar[bool] = False  # the exchange accepts or refuses a request as a whole
     ping_text: ClassVar[bytes | None] = None
-    # Of tickers, changes and trades as the exchange writes them (events/shape.py), for a short way. Frames of any other
-    # shape are read all the same, only slower.
+    # Shapes of tickers, changes and trades (events/shape.py), for the short way. Frames of other shapes are read too,
+    # only slower.
     shapes: ClassVar[tuple[bytes, bytes, bytes] | None] = None
-    rule: ClassVar[Rule] = Rule(ANY)  # of changes on it
+    rule: ClassVar[Rule] = Rule(ANY)  # of changes on the short way
     _most = sys.maxsize
 
     def keep(self, symbol: Symbol) -> Kept:
-        """Make a symbol's book."""
+        """Make the book of a symbol."""
         raise NotImplementedError
 
     def messages(self, symbol: Symbol) -> BookMessages:
-        """What makes the messages of a symbol's book."""
+        """The factory for messages of a symbol's book."""
         return BookMessages(self._name, symbol, self.depth)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
-        """Give the text of a request, with its number if there is one."""
+        """The text of a request, with its number if there is one."""
         raise NotImplementedError
 
     def __init__(self, symbols: Sequence[Symbol], channels: Sequence[Channel], depth: int) -> None:
@@ -58,23 +58,23 @@ class KitAdapter(Generic[Kept]):
         self._tickers: dict[str | None, Symbol] = {}
         self._new_tickers: set[str | None] = set()  # no data yet
         self._counts: defaultdict[str | None, int] = defaultdict(int)  # of tickers
-        self._short_counts: defaultdict[str | None, Number] = defaultdict(Number)  # of those on the short way
+        self._short_counts: defaultdict[str | None, Number] = defaultdict(Number)  # of tickers on the short way
         self._traded: dict[str | None, Symbol] = {}
         self._new_trades: set[str | None] = set()  # no data yet
         self._books: dict[str | None, Kept] = {}
-        self._left: set[str | None] = set()  # names of what was removed
+        self._left: set[str | None] = set()  # native names of removed symbols
         self._requests = Requests(
             self.enter(symbols), self.most, self.write, self._carried, apart=self.apart, whole=self.whole
         )
 
     def bound(self, levels: int) -> None:
-        """Keep no more than so many *levels* a side of each book, but twice the depth at least."""
+        """Keep at most *levels* a side of each book, but at least twice the depth."""
         self._most = max(levels, 2 * self.depth)
         for kept in self._books.values():
             kept.most = self._most
 
     def _make_short_way(self, unpack: Callable[[bytes], bytes] | None = None) -> ShortWay | None:
-        """Make the way past ``receive``; in the shapes ``!`` stands for the depth."""
+        """Make the short way past ``receive``; in shapes ``!`` stands for the depth."""
         if self.shapes is None:
             return None
         ticker, change, trade = (shape.replace(b"!", b"%d" % self.depth) for shape in self.shapes)
@@ -85,7 +85,7 @@ class KitAdapter(Generic[Kept]):
         return self._requests.subscribe()
 
     def add(self, symbols: Sequence[Symbol]) -> list[Output]:
-        """Serve these too."""
+        """Subscribe these too."""
         return self._requests.add(self.enter(symbols))
 
     def remove(self, symbols: Sequence[Symbol]) -> list[Output]:
@@ -103,7 +103,7 @@ class KitAdapter(Generic[Kept]):
         return self._requests.remove(names)
 
     def enter(self, symbols: Sequence[Symbol]) -> list[Item]:
-        """Get ready for these; return what has to be asked for."""
+        """Prepare for these symbols; return the subscriptions to request."""
         tickers, booked, traded = (symbols if c in self._channels else () for c in ("ticker", "orderbook", "trade"))
         self._tickers |= {symbol.native: symbol for symbol in tickers}
         self._new_tickers |= {symbol.native for symbol in tickers}
@@ -124,18 +124,18 @@ class KitAdapter(Generic[Kept]):
         return self.ping_text
 
     def asking(self, fetch: Fetch) -> None:
-        """Tell a book that the request for this leaves now."""
+        """Tell the book that the request is sent now."""
         kept = self._books.get(fetch.symbol.native)
         if kept is not None:
             kept.asking(fetch)
 
     def fetched(self, fetch: Fetch, body: bytes, received_us: Micros) -> list[Output]:
-        """Give a fetched body to its book. Raises :exc:`~tickwire.errors.FrameRejected`."""
+        """Pass a fetched body to its book. Raises :exc:`~tickwire.errors.FrameRejected`."""
         kept = self._books.get(fetch.symbol.native)
         return [] if kept is None else kept.fetched(fetch, body, received_us)
 
     def restart(self, symbol: Symbol, reason: str, received_us: Micros) -> list[Output]:
-        """Give a book up; what is silent may be carried no longer, and is subscribed anew."""
+        """Give up a book; a silent one is subscribed again, because the subscription may be lost."""
         kept = self._books.get(symbol.native)
         if kept is None:
             return []
@@ -143,39 +143,39 @@ class KitAdapter(Generic[Kept]):
         return renewed + kept.restart(reason, received_us)
 
     def resync(self, symbol: Symbol) -> list[Output]:
-        """Ask for what starts a book again, unless it has started by itself."""
+        """Request a new start of a book, unless it has started by itself."""
         kept = self._books.get(symbol.native)
         return [] if kept is None or kept.book is not None else kept.ask()
 
     def book(self, symbol: Symbol) -> Book | None:
-        """The book, None while it is not valid."""
+        """The current book; None while it is not valid."""
         kept = self._books.get(symbol.native)
         return None if kept is None else kept.current
 
     def pending(self) -> list[Item]:
-        """What waits for an answer, and the books that were subscribed again and wait for their start."""
+        """Subscriptions without an answer, and books that were requested again and have not started."""
         waiting = self._requests.pending()
         again: list[Item] = [("orderbook", kept.symbol) for kept in self._restarting()]
         return waiting + [item for item in again if item not in waiting]
 
     def unheard(self) -> list[Item]:
-        """What is carried, and of which nothing has come yet, but for trades."""
+        """Accepted subscriptions without any message so far, except trades."""
         tickers: list[Item] = [("ticker", symbol) for n, symbol in self._tickers.items() if n in self._new_tickers]
         books: list[Item] = [("orderbook", kept.symbol) for kept in self._books.values() if kept.new]
         return [item for item in tickers + books if self._requests.carries(item)]
 
     def tickers(self, symbol: Symbol) -> int:
-        """How many tickers of this symbol have come."""
+        """How many tickers of this symbol were received."""
         return self._counts[symbol.native] + self._short_counts[symbol.native].value
 
     def renew(self, channel: Channel, symbol: Symbol, received_us: Micros) -> list[Output]:  # noqa: ARG002 - for tickers that are read off a book
-        """Take one back and ask for it as if it was new."""
+        """Unsubscribe and subscribe again, as if it were new."""
         if channel != "orderbook":
             (self._new_tickers if channel == "ticker" else self._new_trades).add(symbol.native)
         return self._requests.renew(channel, symbol)
 
     def retry(self) -> list[Output]:
-        """Ask once more for all that is pending."""
+        """Request everything that is pending again."""
         return self._requests.retry() + [output for kept in self._restarting() for output in kept.ask()]
 
     def _restarting(self) -> list[Kept]:
@@ -201,7 +201,7 @@ class KitAdapter(Generic[Kept]):
     def answered_each(
         self, channel: Channel | None, native: str | None, error: str | None, number: int | None = None
     ) -> list[Output]:
-        """Take the answer to one subscription; what it does not name was asked for under *number*, or is all there is.
+        """Take the answer to one subscription; a channel or name that it lacks follows from *number*, or means all.
 
         Raises :exc:`~tickwire.errors.FrameRejected` for an error that concerns nothing we asked for.
         """
@@ -215,7 +215,7 @@ class KitAdapter(Generic[Kept]):
         return _some([refused for c in channels for name in names for refused in self._refuse(c, name, error)], error)
 
     def _refuse(self, channel: Channel, native: str, answer: str) -> list[Output]:
-        """Take the refusal of what is pending, or of a book that was subscribed again."""
+        """Take the refusal of a pending subscription, or of a book that was subscribed again."""
         kept = self._books.get(native) if channel == "orderbook" else None
         refused = self._requests.refuse(channel, native, answer)
         if kept is None or not kept.restarting:
@@ -235,9 +235,9 @@ class KitAdapter(Generic[Kept]):
         sequence: int | None = None,
         exchange_us: Micros | None = None,
     ) -> list[Output]:
-        """Give a symbol's best prices and sizes; a side is empty where its price is null or its size zero.
+        """Make a symbol's ticker; a side is empty if its price is null or its size zero.
 
-        A price whose size the exchange does not say stands without it.
+        If the exchange sends no size, the price is given without one.
 
         Raises :exc:`~tickwire.errors.FrameRejected`.
         """
@@ -294,7 +294,7 @@ class KitAdapter(Generic[Kept]):
         *,
         exchange_us: Micros | None = None,
     ) -> list[Output]:
-        """Give one execution; *side* is the taker's. What is from before the subscription is not for here.
+        """Make one trade; *side* is the taker's. Do not pass trades from before the subscription.
 
         Raises :exc:`~tickwire.errors.FrameRejected`.
         """
@@ -310,7 +310,7 @@ class KitAdapter(Generic[Kept]):
         return [*self._requests.heard("trade", symbol.native), trade]
 
     def kept(self, native: str | None) -> Kept:
-        """A symbol's book. Raises :exc:`~tickwire.errors.FrameRejected` where it was not asked for."""
+        """A symbol's book. Raises :exc:`~tickwire.errors.FrameRejected` if it was not subscribed."""
         kept = self._books.get(native)
         if kept is None:
             self._unasked("book", native)
@@ -318,26 +318,26 @@ class KitAdapter(Generic[Kept]):
         return kept
 
     def _unasked(self, what: str, native: str | None) -> list[Output]:
-        """Give nothing for a symbol that is not wanted any more.
+        """Return no output for a symbol that was removed.
 
-        Raises :exc:`~tickwire.errors.FrameRejected` for one that was never asked for.
+        Raises :exc:`~tickwire.errors.FrameRejected` for one that was never subscribed.
         """
         if native in self._left:
             return []
         raise FrameRejected("unknown", f"a {what} of {native!r:.100}, which was not asked for")
 
     def unreadable(self, payload: bytes, error: Exception, known: Mapping[str | None, Channel | None]) -> FrameRejected:
-        """Tell a frame of another channel than the *known* ones from a broken one.
+        """Tell a frame of a channel that is not *known* from a broken one.
 
-        A broken one may have changed the books that it names, or any book where its end is missing: they are in doubt.
-        That is for exchanges whose changes are not numbered.
+        A broken frame may have changed the books that it names, or any book if its end is missing, so these are marked
+        as doubtful. For exchanges whose changes are not numbered.
         """
         try:
             content: Any = msgspec.json.decode(payload)
-            payload = msgspec.json.encode(content)  # names without escapes
+            payload = msgspec.json.encode(content)  # to have names without escapes
         except UNREADABLE:
             content = None
-            # No frame of theirs, not even the begin or the end of one.
+            # Not even the beginning or the end of one of their frames.
             payload = payload if payload[:1] == b"{" or payload[-1:] == b"}" else b""
         channel = content.get("channel") if isinstance(content, dict) else None
         if isinstance(channel, str) and channel not in known:
@@ -348,14 +348,14 @@ class KitAdapter(Generic[Kept]):
         return malformed("frame", error)
 
     def doubt_named(self, payload: bytes, prefix: str, *, all_else: bool) -> None:
-        """Doubt the books whose names stand in a frame behind *prefix*; *all_else*: all of them where it names none."""
-        # With the quote behind it: BTC/USD is a part of BTC/USDT.
+        """Doubt the books whose names follow *prefix* in a frame; *all_else*: all of them if it names none."""
+        # With the closing quote: BTC/USD is a part of BTC/USDT.
         named = [kept for kept in self._books.values() if f'{prefix}{kept.native}"'.encode() in payload]
         for kept in named or (self._books.values() if all_else else ()):
             kept.doubt()
 
     def heard(self, kept: Kept, out: list[Output]) -> list[Output]:
-        """Put in front of a book's first outputs what they imply."""
+        """Put the acceptance of its subscription before a book's first outputs."""
         kept.new = False
         return self._requests.heard("orderbook", kept.native) + out
 

@@ -1,4 +1,4 @@
-"""Books whose changes come over the socket and whose snapshot comes by REST."""
+"""Books with changes over the socket and a snapshot over REST."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -15,27 +15,26 @@ from tickwire.exchanges.kit.continuity import BookEvent, Follows
 from tickwire.exchanges.kit.ladder import ALL, Ladder, known, urgent
 from tickwire.exchanges.messages import BookMessages
 
-_BUFFERED_EVENTS = 3000  # a symbol, while its snapshot is on its way: five minutes at ten events a second
-_QUIET_DELAY_S = 2.0  # after an acknowledgement, when no event has asked for the snapshot
-_STALE_DELAYS_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # before asking again for a snapshot that was too old
+_BUFFERED_EVENTS = 3000  # kept for each symbol until its snapshot comes: five minutes at ten events a second
+_QUIET_DELAY_S = 2.0  # after an accepted subscription without events, the snapshot is requested
+_STALE_DELAYS_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # before requesting again after a snapshot that was too old
 Checksum: TypeAlias = Callable[[Book], int]
 
 _TOO_OLD = "the snapshot was older than the first event kept"
 
 
 class BridgedBook(KeptBook):
-    """Events are kept until the snapshot is there, then those that it does not hold are applied, and all later ones.
+    """Keeps events until the snapshot comes, then applies those that it does not contain, and all later ones.
 
-    *fetches* ask for snapshots, the cheapest first, and *read* reads them. What lies behind the last level of a full
-    one is not known, so no more is promised than what lies in front of it, and a deeper one is fetched before too
-    little does; what that adds leaves as a change. *follows* tells a hole between events, and *bridges*, where that
-    rule is another one, between the snapshot and its first event; *reaches* tells a snapshot that is too old for the
-    events kept, where nothing numbers them. With a *short_way* the rules
-    must be the same.
+    *fetches* request snapshots, the cheapest first, and *read* parses them. Levels behind the last one of a full
+    snapshot are unknown, so only the levels before it are promised, and a deeper snapshot is fetched before few are
+    left; the levels that it adds become a delta. *follows* detects gaps between events, *bridges*, if that rule is
+    different, between the snapshot and its first event. *reaches* detects a snapshot that is too old for the kept
+    events, if events have no numbers. With a *short_way*, *follows* and *bridges* must be the same.
     """
 
     subscribes = False
-    behind_us = 60_000_000  # a snapshot by REST may be ahead of a socket that lags
+    behind_us = 60_000_000  # a REST snapshot may be ahead of a lagging socket
 
     def __init__(
         self,
@@ -53,19 +52,19 @@ class BridgedBook(KeptBook):
         self._follows, self._bridges = follows, bridges or follows
         self._reaches = reaches or self._bridges
         self._checksum: Checksum | None = None
-        self._judge = self._bridges  # what the next event is judged by
-        # Where it is full the oldest leave: a snapshot that needs them is too old and is fetched again.
+        self._judge = self._bridges  # rule for the next event
+        # If it is full, the oldest events are dropped: a snapshot that needs them is too old and is fetched again.
         self._buffer: deque[tuple[BookEvent, Micros]] = deque(maxlen=_BUFFERED_EVENTS)
         self._asked: Fetch | None = None
-        self._fetching = False  # the snapshot was asked for or will be, and not merely in case the symbol stays quiet
+        self._fetching = False  # a snapshot is requested, or will be, not only in case the symbol stays quiet
         self._tries = 0
-        # While the book stands:
-        self._deeper: Fetch | None = None  # another snapshot, asked for
-        self._on_its_way = False  # its request has left, and events are kept for it
-        self._ahead: tuple[Book, int] | None = None  # what it says, and its number, until the book has come as far
+        # While the book is valid:
+        self._deeper: Fetch | None = None  # another snapshot that is requested
+        self._on_its_way = False  # its request was sent, and events are kept for it
+        self._ahead: tuple[Book, int] | None = None  # its content and number, until the book has reached that number
 
     def change(self, event: BookEvent, received_us: Micros) -> list[Output]:
-        """Apply an event, or keep it until the snapshot is there. Raises :exc:`~tickwire.errors.FrameRejected`."""
+        """Apply an event, or keep it until the snapshot comes. Raises :exc:`~tickwire.errors.FrameRejected`."""
         book = self.book
         if book is not None:
             return self._apply(book, event, received_us)
@@ -73,14 +72,14 @@ class BridgedBook(KeptBook):
         return [] if self._fetching else self.ask()
 
     def asking(self, fetch: Fetch) -> None:
-        """Keep the events from now on, where another snapshot is to join a book that stands."""
+        """Keep events from now on, if the snapshot is for a book that is valid."""
         if self.book is not None and fetch == self._deeper and not self._on_its_way:
             self._on_its_way = True
             self._buffer.clear()
             self.leave()
 
     def fetched(self, fetch: Fetch, body: bytes, received_us: Micros) -> list[Output]:
-        """Start from a snapshot and the events kept; one that was not asked for is ignored where the book stands.
+        """Start from a snapshot and the kept events; an unrequested one is ignored if the book is valid.
 
         Raises :exc:`~tickwire.errors.FrameRejected`.
         """
@@ -97,8 +96,8 @@ class BridgedBook(KeptBook):
         return self._join(self.book, *self._ahead, received_us)
 
     def restart(self, reason: str, received_us: Micros) -> list[Output]:
-        """Give the book up; events are kept until its next snapshot."""
-        self._fetching = True  # no event asks for it before it is time
+        """Give up the book; events are kept until its next snapshot."""
+        self._fetching = True  # so that no event requests it early
         self._rest()
         return super().restart(reason, received_us)
 
@@ -107,7 +106,7 @@ class BridgedBook(KeptBook):
         return [self._ask()]
 
     def carried(self) -> list[Output]:
-        """Ask for the snapshot in a while: a symbol may be quiet for minutes, its book shall not wait for that."""
+        """Request the snapshot after a while: the book shall not wait for an event of a quiet symbol."""
         if self.book is not None or self._fetching:
             return []
         self._asked = replace(self._ladder.first, delay_s=_QUIET_DELAY_S)
@@ -116,7 +115,7 @@ class BridgedBook(KeptBook):
     def _bridge(
         self, snapshot: BookEvent, received_us: Micros, fetch: Fetch | None = None, *, awaited: bool = True
     ) -> list[Output]:
-        """Start from a snapshot and the events kept; not *awaited*: a later one is on its way."""
+        """Start from a snapshot and the kept events; not *awaited*: a later snapshot is requested."""
         book = self._full(snapshot, fetch)
         if self._is_too_old(snapshot.last):
             if not awaited:
@@ -127,17 +126,17 @@ class BridgedBook(KeptBook):
             self._ladder.stand(fetch)
         self.messages.depth = min(self._wanted, known(book))
         out = self._started(book, snapshot, received_us)
-        # What the snapshot holds already is dropped, the rest applied like every later event.
+        # Events that the snapshot contains are dropped, the others applied like every later event.
         kept = deque(self._buffer)
         self._buffer.clear()
         while kept and self.book is not None:
             event, at_us = kept.popleft()
             out += self._apply(book, event, min(at_us, received_us))  # the clock may have been set back since
-        self._buffer.extend(kept)  # of use to the next start
+        self._buffer.extend(kept)  # for the next start
         return out if self.book is None else out + self._look(known(self.book))
 
     def _full(self, snapshot: BookEvent, fetch: Fetch | None) -> Book:
-        """Make a book of a snapshot; a side that is full is known up to its last level."""
+        """Make a book of a snapshot; a side with the requested number of levels is known up to its last level."""
         book = self._read(snapshot, "snapshot")
         for side in (book.bids, book.asks):
             if fetch is not None and fetch.levels is not None and len(side) >= fetch.levels:
@@ -145,7 +144,7 @@ class BridgedBook(KeptBook):
         return book
 
     def _join(self, book: Book, now: Book, number: int, received_us: Micros) -> list[Output]:
-        """Become what another snapshot says, and the events after it, once the book has come as far."""
+        """Take over another snapshot and the events after it, once the book has reached its number."""
         fetch, judge = self._deeper, self._bridges
         if fetch is None or self.suspect or self.update_id < number:
             return []
@@ -171,18 +170,18 @@ class BridgedBook(KeptBook):
         return [delta, *more]
 
     def _rest(self) -> None:
-        """Wait for no other snapshot."""
+        """Stop waiting for another snapshot."""
         if self._on_its_way:
             self._buffer.clear()
         self._deeper, self._on_its_way, self._ahead = None, False, None
 
     def _look(self, deep: int) -> list[Output]:
-        """Promise no more than the *deep* levels that are known, and ask for another snapshot before they are few."""
+        """Promise at most the *deep* known levels, and request another snapshot before few are left."""
         wanted = list[Output]()
         if deep == ALL:
             return wanted
         if deep < self.messages.depth:
-            self.promise(deep - deep // 8)  # fewer than there are, so that not every change makes it fewer
+            self.promise(deep - deep // 8)  # some fewer, so that not every change lowers it
         fetch = None if self._on_its_way else self._ladder.next(deep, self.most)
         if fetch is not None and (self._deeper is None or fetch.share > self._deeper.share):
             self._deeper, wanted = fetch, [fetch]
@@ -194,12 +193,12 @@ class BridgedBook(KeptBook):
         return wanted
 
     def _delay_s(self) -> float:
-        """How long to wait before a snapshot that was too old is asked for again."""
+        """How long to wait before the next request after a snapshot that was too old."""
         self._tries += 1
         return _STALE_DELAYS_S[min(self._tries, len(_STALE_DELAYS_S)) - 1]
 
     def _begin(self, judge: Follows) -> None:
-        """Note that a snapshot is there, and how the first event on it is judged."""
+        """Note that a snapshot has come; its first event is judged by *judge*."""
         self._fetching, self._tries, self._judge = False, 0, judge
 
     def _ask(self, delay_s: float = 0.0, why: str = "") -> Output:
@@ -208,23 +207,23 @@ class BridgedBook(KeptBook):
         return self._asked
 
     def _is_too_old(self, last: int) -> bool:
-        """Whether something is missing between a snapshot's number and the events kept."""
+        """Whether events are missing between a snapshot's number and the kept events."""
         verdicts = (self._reaches(last, event) for event, _ in self._buffer)
         return next((verdict for verdict in verdicts if verdict != "old"), "next") != "next"
 
     def _is_wrong(self, book: Book, event: BookEvent) -> bool:
-        """Whether an event's checksum is not the book's."""
+        """Whether an event's checksum differs from the book's."""
         return event.crc is not None and self._checksum is not None and self._checksum(book) != event.crc
 
     def _keep(self, event: BookEvent, received_us: Micros) -> None:
-        """Keep an event; what is kept has no hole and no wrong number."""
+        """Keep an event; the kept events have no gap and no wrong number."""
         self._read(event, "change")
         if self._buffer:
             verdict = self._follows(self._buffer[-1][0].last, event)
             if verdict == "old" and any(event == kept for kept, _ in self._buffer):
-                return  # once more
+                return  # a repetition
             if verdict != "next":
-                self._buffer.clear()  # what came before the hole, or has a number that is too great, is of no use
+                self._buffer.clear()  # events before the gap, or with too great a number, are useless
         self._buffer.append((event, received_us))
 
     def _apply(self, book: Book, event: BookEvent, received_us: Micros) -> list[Output]:
@@ -235,7 +234,7 @@ class BridgedBook(KeptBook):
         if verdict != "next" or self.suspect:
             self._read(event, "change")
             out = self.restart("gap", received_us)
-            self._buffer.append((event, received_us))  # the first of the new start
+            self._buffer.append((event, received_us))  # the first event of the new start
             return out
         try:
             bids, asks = book.apply(event.bids, event.asks)
@@ -250,7 +249,7 @@ class BridgedBook(KeptBook):
         return self._applied(book, bids, asks, event, received_us)
 
     def _applied(self, book: Book, bids: Levels, asks: Levels, event: BookEvent, received_us: Micros) -> list[Output]:
-        """Say what an event has changed, and look after what is known and kept of the book."""
+        """Return the delta of an event, and keep the book's known depth and size in bounds."""
         if self._on_its_way:
             self._buffer.append((event, received_us))
         deep = known(book)

@@ -9,9 +9,9 @@ _GZIP = 16 + zlib.MAX_WBITS  # https://docs.python.org/3/library/zlib.html#zlib.
 
 
 def gunzipped(payload: bytes, most: int) -> bytes:
-    """Unpack a gzip file of one member, which may be no longer than *most* bytes then.
+    """Decompress a gzip file of one member to at most *most* bytes.
 
-    Raises :exc:`~tickwire.errors.FrameRejected`, before more than that was unpacked.
+    Raises :exc:`~tickwire.errors.FrameRejected`, before more than that is decompressed.
     """
     unpacker = zlib.decompressobj(_GZIP)
     try:

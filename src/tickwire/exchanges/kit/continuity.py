@@ -1,4 +1,4 @@
-"""How an event of a book follows on the one before it: a small function for each way in which exchanges number them."""
+"""How events of a book follow each other: a small function for each way in which exchanges number them."""
 
 from collections.abc import Callable
 from typing import Literal, TypeAlias
@@ -14,11 +14,11 @@ NO_NUMBER = -1
 
 
 class BookEvent(Struct, gc=False):
-    """One event of a book, of whatever exchange: a snapshot or a change.
+    """One event of a book of any exchange: a snapshot or a change.
 
-    *first* and *last* are the numbers of the updates in it, *previous* that of the event before it, *crc* the checksum
-    of the book after it, each where the exchange gives it. Where what an exchange sends builds on this, nothing comes
-    under the names of these: a type says which of its members they are.
+    *first* and *last* are the numbers of its updates, *previous* that of the event before it, *crc* the checksum of the
+    book after it, as far as the exchange gives them. In a wire type that derives from this, each of these fields must
+    be mapped to one of the exchange's members: by default none is decoded under these names.
     """
 
     bids: Levels
@@ -39,21 +39,21 @@ Follows: TypeAlias = Callable[[int, BookEvent], Verdict]
 
 
 def by_range(previous: int, event: BookEvent) -> Verdict:
-    """Updates are numbered without holes and an event holds those from *first* to *last*; ranges may overlap."""
+    """Updates are numbered without gaps; an event has those from *first* to *last*; ranges may overlap."""
     if event.last <= previous:
         return "old"
     return "next" if event.first <= previous + 1 else "gap"
 
 
 def by_first(previous: int, event: BookEvent) -> Verdict:
-    """Updates are numbered without holes and each event begins right behind the one before it: none overlap."""
+    """Updates are numbered without gaps; each event begins right after the one before it."""
     if event.last <= previous:
         return "old"
     return "next" if event.first == previous + 1 else "gap"
 
 
 def by_previous(previous: int, event: BookEvent) -> Verdict:
-    """Each event names the last number of the one before it, which may be the greater one."""
+    """Each event names the last number of the one before it, which may be greater than its own."""
     if event.previous == previous:
         return "next"
     return "old" if event.last <= previous else "gap"
@@ -62,7 +62,7 @@ def by_previous(previous: int, event: BookEvent) -> Verdict:
 def by_step(previous: int, event: BookEvent) -> Verdict:
     """Events are numbered one by one; number 1 is that of a snapshot after the exchange's own restart.
 
-    A lower number than the last one is no known event: the snapshot that began the new numbers is missing.
+    A lower number than the last one means that the snapshot that restarted the numbers is missing.
     """
     if event.last == 1:
         return "restart"
@@ -70,29 +70,29 @@ def by_step(previous: int, event: BookEvent) -> Verdict:
 
 
 def by_time(previous: int, event: BookEvent) -> Verdict:
-    """Events only grow: what is missing cannot be seen."""
+    """Numbers only grow: missing events cannot be detected."""
     return "old" if event.last <= previous else "next"
 
 
 def spans(snapshot: int, event: BookEvent) -> Verdict:
-    """The first event on a snapshot has the snapshot's number in its own range."""
+    """The first event after a snapshot has the snapshot's number in its range."""
     if event.last < snapshot:
         return "old"
     return "next" if event.first <= snapshot else "gap"
 
 
 def chained(previous: int, event: BookEvent) -> Verdict:
-    """Each event names the last number of the one before it, whichever is greater: numbers may begin again.
+    """Each event names the last number of the one before it, whichever is greater: numbers may restart.
 
-    One that names its own number and has no levels says that nothing has changed.
+    An event that names its own number and has no levels means "no change".
     """
     if event.previous != previous:
-        return "old" if event.previous < event.last == previous else "gap"  # the last one once more
+        return "old" if event.previous < event.last == previous else "gap"  # a repetition of the last one
     return "old" if event.last == previous and _empty(event.bids) and _empty(event.asks) else "next"
 
 
 def chained_on_snapshot(snapshot: int, event: BookEvent) -> Verdict:
-    """The first event on a snapshot names a number that the snapshot has reached, and leads beyond it."""
+    """The first event after a snapshot names a number that the snapshot has reached, and goes beyond it."""
     if event.last <= snapshot:
         return "old"
     return "next" if event.previous <= snapshot else "gap"

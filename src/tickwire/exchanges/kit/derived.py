@@ -1,4 +1,4 @@
-"""Adapters of exchanges that do not say the best prices with their sizes: tickers are read off the book."""
+"""Adapters of exchanges that do not send best prices with sizes: tickers are derived from the book."""
 
 from collections.abc import Sequence
 from typing import Generic
@@ -14,20 +14,20 @@ _NOTHING = (None, None)
 
 
 class DerivedAdapter(KitAdapter[Kept], Generic[Kept]):
-    """Subscribes the books for tickers too, and gives a ticker where a best level has changed.
+    """Subscribes to books for tickers too, and gives a ticker when a best level has changed.
 
-    ``receive`` of an exchange's adapter hands what it found through :meth:`derived`.
+    ``receive`` of an exchange's adapter passes its outputs through :meth:`derived`.
     """
 
     def __init__(self, symbols: Sequence[Symbol], channels: Sequence[Channel], depth: int) -> None:
         self._wanted = [channel for channel in channels if channel != "trade"]
         subscribed: list[Channel] = ["orderbook"] if self._wanted else []
-        self._told: dict[str, tuple[Level | None, Level | None]] = {}  # the last ticker's levels, by the symbol's name
+        self._told: dict[str, tuple[Level | None, Level | None]] = {}  # levels of the last ticker, by native name
         super().__init__(symbols, [*subscribed, *(channel for channel in channels if channel == "trade")], depth)
         self.spoken = [channel for channel in channels if channel != "ticker" or "orderbook" not in channels]
 
     def enter(self, symbols: Sequence[Symbol]) -> list[Item]:
-        """Get ready for these; return what has to be asked for."""
+        """Prepare for these symbols; return the subscriptions to request."""
         items = super().enter(symbols)
         if "ticker" in self._wanted:
             self._tickers |= {symbol.native: symbol for symbol in symbols}
@@ -36,22 +36,22 @@ class DerivedAdapter(KitAdapter[Kept], Generic[Kept]):
         return items
 
     def fetched(self, fetch: Fetch, body: bytes, received_us: Micros) -> list[Output]:
-        """Give a fetched body to its book. Raises :exc:`~tickwire.errors.FrameRejected`."""
+        """Pass a fetched body to its book. Raises :exc:`~tickwire.errors.FrameRejected`."""
         return self.derived(super().fetched(fetch, body, received_us))
 
     def renew(self, channel: Channel, symbol: Symbol, received_us: Micros) -> list[Output]:
-        """Take one back and ask for it anew; for tickers that is the book that they are read off."""
+        """Unsubscribe and subscribe again; for tickers, the book from which they are derived."""
         if channel == "ticker":
             return self.derived(self.restart(symbol, "stale", received_us))
         return super().renew(channel, symbol, received_us)
 
     def pending(self) -> list[Item]:
-        """What waits for an answer, or for the start of its book, on each channel that was asked for."""
+        """Subscriptions that wait for an answer or the start of their book, on each requested channel."""
         waiting = super().pending()
         return [(channel, symbol) for asked, symbol in waiting for channel in self._meant(asked)]
 
     def derived(self, out: list[Output]) -> list[Output]:
-        """Turn what a book gave into what was asked for."""
+        """Turn a book's outputs into those of the requested channels."""
         if self._wanted == ["orderbook"]:
             return out
         given: list[Output] = []
@@ -65,7 +65,7 @@ class DerivedAdapter(KitAdapter[Kept], Generic[Kept]):
                         given.append(output)
                     changed[output.exchange_symbol] = output
                 case Resync() if "orderbook" not in self._wanted:
-                    given += self.resync(output.symbol)  # nobody else knows of this book
+                    given += self.resync(output.symbol)  # the feed does not know this book
                 case _:
                     given.append(output)
         return given + [ticker for message in changed.values() for ticker in self._read_off(message)]

@@ -1,4 +1,4 @@
-"""Books whose snapshot comes over the socket, or by REST where none does."""
+"""Books with a snapshot over the socket, or over REST if none comes."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,14 +10,14 @@ from tickwire.exchanges.kit.bridged import BridgedBook, Checksum
 from tickwire.exchanges.kit.continuity import BookEvent, Follows
 from tickwire.exchanges.messages import BookMessages
 
-_PATIENCE_S = 2.0  # from the first change without a snapshot to the request for one; the socket's comes within it
+_PATIENCE_S = 2.0  # from the first change without a snapshot to the REST request; the socket's snapshot comes earlier
 
 
 class EitherBook(BridgedBook):
-    """A snapshot over the socket starts the book, asked for or not; changes without one are bridged to that of REST.
+    """Starts from a snapshot over the socket, requested or not; without one, changes are bridged to a REST snapshot.
 
-    *again* asks for a new one over the socket; *checksum* tells a book that is not the exchange's, after a message that
-    has one. See :class:`BridgedBook`.
+    *again* requests a new one over the socket; *checksum* detects a wrong book after a message that has one. See
+    :class:`BridgedBook`.
     """
 
     subscribes = True
@@ -37,7 +37,7 @@ class EitherBook(BridgedBook):
         self._again, self._checksum = again, checksum
 
     def snapshot(self, event: BookEvent, received_us: Micros) -> list[Output]:
-        """Start from a snapshot of the socket: it replaces the book. Raises :exc:`~tickwire.errors.FrameRejected`."""
+        """Start from a snapshot of the socket; it replaces the book. Raises :exc:`~tickwire.errors.FrameRejected`."""
         if self._repeats(event):
             return []
         try:
@@ -52,15 +52,15 @@ class EitherBook(BridgedBook):
         return self._started(book, event, received_us)
 
     def change(self, event: BookEvent, received_us: Micros) -> list[Output]:
-        """Apply an event, or keep it until there is a snapshot. Raises :exc:`~tickwire.errors.FrameRejected`."""
+        """Apply an event, or keep it until a snapshot comes. Raises :exc:`~tickwire.errors.FrameRejected`."""
         if self.book is not None or self._fetching:
             return super().change(event, received_us)
         self._keep(event, received_us)
-        self.restarting = True  # asked for over the socket again, too, where REST does not give it soon
+        self.restarting = True  # so that it is also requested over the socket if REST does not answer soon
         return [self._ask(_PATIENCE_S)]
 
     def ask(self) -> list[Output]:
-        """Subscribe again; where that brings no snapshot, the first change asks for one."""
+        """Subscribe again; if no snapshot comes, the first change requests one."""
         self.restarting, self._fetching = True, False
         return self._again(self.symbol)
 

@@ -1,4 +1,4 @@
-"""Which of an exchange's snapshots a book by REST is asked for, so that enough of it is known."""
+"""Chooses which REST snapshot to request, so that enough levels of a book are known."""
 
 import sys
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from tickwire.exchanges.contract import Fetch
 ALL = sys.maxsize
 """How many levels are known of a book of which nothing is missing."""
 
-_SOON, _ONCE = 0.75, 0.5  # of the limits, for what begins to be missing, and for what will be of use one day
+_SOON, _ONCE = 0.75, 0.5  # share of the limits: when few levels are left, and for depth in advance
 
 
 def known(book: Book) -> int:
@@ -20,11 +20,11 @@ def known(book: Book) -> int:
 
 
 class Ladder:
-    """The snapshots of one book, the cheapest first, and the one that it stands on.
+    """The snapshots of one book, the cheapest first, and the one in use.
 
-    A book begins with the cheapest. The next one that has *depth* levels twice over is fetched once there is room for
-    it; a deeper one yet, or the deepest again, when the price has moved so far that few of the levels are left. One
-    that has more levels than are kept is of no use, unless the one before it has too few.
+    A book starts with the cheapest. One with at least twice *depth* levels is fetched when the limits have room; a
+    deeper one, or the deepest again, when the price has moved so far that few known levels are left. One with more
+    levels than are kept is not used, unless the one before it has too few.
     """
 
     def __init__(self, rungs: Sequence[Fetch], depth: int) -> None:
@@ -32,21 +32,21 @@ class Ladder:
 
     @property
     def first(self) -> Fetch:
-        """The cheapest."""
+        """The cheapest snapshot."""
         return self._rungs[0]
 
     def low(self, most: int) -> int:
-        """Where fewer levels than these are known, it is time for another snapshot; *most* are kept."""
+        """The number of known levels below which another snapshot is requested; *most* are kept."""
         levels = self._rungs[self._at].levels
         few = 2 * self._depth
         return min(few if levels is None else min(max(few, levels // 4), levels * 3 // 4), most // 2)
 
     def stand(self, fetch: Fetch) -> None:
-        """Note which one the book stands on now."""
+        """Note the snapshot in use."""
         self._at = next((i for i, rung in enumerate(self._rungs) if rung.path == fetch.path), 0)
 
     def next(self, deep: int, most: int) -> Fetch | None:
-        """What to ask for where *deep* levels are known and *most* are kept; None where they are enough."""
+        """The snapshot to request if *deep* levels are known and *most* are kept; None if they are enough."""
         at, levels = self._at, self._rungs[self._at].levels or 0
         above = self._rungs[min(at + 1, len(self._rungs) - 1)]
         if (above.levels or 0) > most and levels >= 2 * self._depth:
@@ -58,5 +58,5 @@ class Ladder:
 
 
 def urgent(fetch: Fetch | None) -> bool:
-    """Whether a snapshot is asked for because levels begin to be missing."""
+    """Whether a snapshot is requested because few known levels are left."""
     return fetch is not None and fetch.share > _ONCE

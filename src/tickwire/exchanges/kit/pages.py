@@ -6,13 +6,13 @@ from urllib.parse import quote
 from tickwire.exchanges.contract import Reading, Request, malformed
 from tickwire.exchanges.symbols import Listing, joined
 
-_MOST = 50  # more are no listing but an exchange that begins again and again
+_MOST = 50  # more means that the exchange repeats itself
 
 
 def pages(path: str, read: Callable[[bytes], tuple[Listing, str]]) -> Reading[Listing]:
-    """Fetch *path* with every ``cursor`` that *read* finds beside a page's listing.
+    """Fetch *path*, then again with each ``cursor`` that *read* returns with a page.
 
-    The last page has none, or one from before, which leads nowhere new.
+    The last page has no cursor, or one that was used before.
 
     Raises :exc:`~tickwire.errors.FrameRejected`.
     """

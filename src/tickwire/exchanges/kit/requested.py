@@ -1,4 +1,4 @@
-"""Books whose snapshot comes over the socket, but only where it is asked for."""
+"""Books with a snapshot over the socket that must be requested."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from tickwire.exchanges.messages import BookMessages
 
 
 class RequestedBook(BridgedBook):
-    """Events are kept until the answer to *question* is there, whoever asked it. See :class:`BridgedBook`."""
+    """Keeps events until the answer to *question* comes, requested by this book or not. See :class:`BridgedBook`."""
 
     def __init__(
         self,
@@ -26,22 +26,22 @@ class RequestedBook(BridgedBook):
         self._question = question
 
     def snapshot(self, event: BookEvent, received_us: Micros) -> list[Output]:
-        """Start from the answer and the events kept; ignored where the book has started already.
+        """Start from the answer and the kept events; ignored if the book has started.
 
         Raises :exc:`~tickwire.errors.FrameRejected`.
         """
         return [] if self.book is not None else self._bridge(event, received_us)
 
     def carried(self) -> list[Output]:
-        """Ask for the snapshot, unless an event has: what comes after the subscription is kept."""
+        """Request the snapshot, unless an event did: events after the subscription are kept."""
         return [] if self.book is not None or self._fetching else self.ask()
 
     def fetched(self, fetch: Fetch, body: bytes, received_us: Micros) -> list[Output]:  # noqa: ARG002 - part of the contract
-        """Take a fetched body: nothing was asked for."""
+        """Ignore a fetched body: none was requested."""
         return []
 
     def _ask(self, delay_s: float = 0.0, why: str = "") -> Output:  # noqa: ARG002 - a frame has no place for it
-        self._fetching = self.restarting = True  # so that a lost answer is asked for again
+        self._fetching = self.restarting = True  # so that it is requested again if the answer is lost
         return Send(self._question, delay_s)
 
 

@@ -1,4 +1,4 @@
-"""What one connection asked for, under which number, and what came of it."""
+"""The subscriptions of one connection, the numbers of their requests, and their outcome."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Literal, TypeAlias
@@ -15,10 +15,10 @@ Write: TypeAlias = Callable[[Method, Sequence[Item], int | None], bytes]
 
 
 class Requests:
-    """Subscriptions, asked for *most* at once, in the order of *items*.
+    """Subscriptions, requested at most *most* at once, in the order of *items*.
 
-    *apart*: a request has one channel. *whole*: the exchange accepts or refuses a request as a whole. *carried* adds
-    what follows on an acknowledgement.
+    *apart*: a request is for one channel. *whole*: the exchange accepts or refuses a request as a whole. *carried*
+    gives further outputs after an acceptance.
     """
 
     def __init__(
@@ -34,19 +34,19 @@ class Requests:
         self._items: dict[Key, Item] = {(channel, symbol.native): (channel, symbol) for channel, symbol in items}
         self._most, self._write, self._carried, self._apart, self._whole = most, write, carried, apart, whole
         self._pending = dict(self._items)
-        self._refused: dict[Key, Item] = {}  # an answer or data that comes later says that it is carried all the same
+        self._refused: dict[Key, Item] = {}  # a later answer or data may show that it is accepted after all
         self._silent = set(self._items)  # no data yet
         self._asked: dict[int | str | None, Sequence[Item]] = {}
         self._number = 0
         self._begun = False
 
     def subscribe(self) -> list[Output]:
-        """Ask for everything."""
+        """Request all subscriptions."""
         self._begun = True
         return self._ask("subscribe", list(self._items.values()))
 
     def add(self, items: Sequence[Item]) -> list[Output]:
-        """Ask for these too, with everything where nothing was asked for yet."""
+        """Request these too; before :meth:`subscribe`, together with all others."""
         new = {(channel, symbol.native): (channel, symbol) for channel, symbol in items}
         self._items |= new
         self._pending |= new
@@ -54,7 +54,7 @@ class Requests:
         return self._ask("subscribe", items) if self._begun else []
 
     def remove(self, names: Collection[str]) -> list[Output]:
-        """Take back everything about these symbols, by the exchange's names."""
+        """Unsubscribe these symbols, given by native name."""
         gone = {key: item for key, item in self._items.items() if key[1] in names}
         for key in gone:
             del self._items[key]
@@ -63,54 +63,54 @@ class Requests:
         return self._ask("unsubscribe", list(gone.values())) if self._begun else []
 
     def unsubscribe(self) -> list[Output]:
-        """Take everything back."""
+        """Unsubscribe everything."""
         return self._ask("unsubscribe", list(self._items.values()))
 
     def retry(self) -> list[Output]:
-        """Ask once more for what is pending."""
+        """Request pending subscriptions again."""
         return self._ask("subscribe", list(self._pending.values()))
 
     def again(self, channel: Channel, symbol: Symbol) -> list[Output]:
-        """Take one back and ask for it anew, under no number."""
+        """Unsubscribe and subscribe again, without a request number."""
         return [Send(self._write("unsubscribe", [(channel, symbol)], None)),
                 Send(self._write("subscribe", [(channel, symbol)], None))]  # fmt: skip
 
     def renew(self, channel: Channel, symbol: Symbol) -> list[Output]:
-        """Take one back and ask for it as if it was new: it is pending until it is answered."""
+        """Unsubscribe and subscribe again; it is pending until it is answered."""
         item, key = (channel, symbol), (channel, symbol.native)
         self._pending[key] = item
         self._silent.add(key)
         return self._ask("unsubscribe", [item]) + self._ask("subscribe", [item])
 
     def singly(self) -> None:
-        """Ask for one at a time from now on, because an answer did not say what it was about."""
+        """Request one at a time from now on, because an answer did not say which subscription it was for."""
         self._most = 1
 
     def carries(self, item: Item) -> bool:
-        """Whether this was asked for, and accepted."""
+        """Whether this was requested and accepted."""
         key = item[0], item[1].native
         return key in self._items and key not in self._pending and key not in self._refused
 
     def pending(self) -> list[Item]:
-        """What is neither acknowledged, nor refused, nor implied by data."""
+        """Subscriptions neither accepted nor refused nor confirmed by data."""
         return list(self._pending.values())
 
     def asked(self, number: int | None) -> Sequence[Item]:
-        """What was asked for under a number; nothing where it is no number of ours."""
+        """The subscriptions of a request number; none if it is unknown."""
         return self._asked.get(number, ())
 
     def accept(self, channel: Channel, native: str) -> list[Output]:
-        """The exchange carries this one."""
+        """Note that the exchange accepted this one."""
         key = channel, native
         item = self._pending.pop(key, None) or self._refused.pop(key, None)
         return [] if item is None else [Subscribed(*item), *self._carried(item)]
 
     def accept_request(self, number: int | str) -> list[Output]:
-        """The exchange carries everything that was asked for under this number."""
+        """Note that the exchange accepted all subscriptions of this request."""
         return self._accept_all(self._asked.pop(number, ()))
 
     def heard(self, channel: Channel, native: str) -> list[Output]:
-        """Data came, which says that this one is carried, and all that was asked for with it where that is *whole*."""
+        """Note data, which confirms this subscription, and with *whole* all others of its request."""
         self._silent.discard((channel, native))
         if not self._whole:
             return self.accept(channel, native)
@@ -118,7 +118,7 @@ class Requests:
         return self._accept_all(next((asked for asked in self._asked.values() if item in asked), (item,)))
 
     def refuse(self, channel: Channel, native: str, answer: str) -> list[Output]:
-        """The exchange does not carry this one, if it is pending."""
+        """Note that the exchange refused this one, if it is pending."""
         item = self._pending.pop((channel, native), None)
         if item is None:
             return []
@@ -126,9 +126,9 @@ class Requests:
         return [Refused(*item, answer)]
 
     def refuse_request(self, number: int | str, answer: str) -> list[Output]:
-        """One bad item refuses all of its request: halve what has no data until the bad one stands alone.
+        """Note a refused request; one bad item refuses all, so those without data are requested again in halves.
 
-        Nothing comes back where nothing was asked for under this number, or all of it has data.
+        Returns nothing if the number is unknown or all its subscriptions have data.
         """
         waiting = {
             (channel, symbol.native): (channel, symbol)

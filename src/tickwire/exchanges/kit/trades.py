@@ -1,10 +1,10 @@
-"""Trades as they leave: checked, the side the taker's."""
+"""Makes checked trades."""
 
 from tickwire.events.book import is_zero, price_key
 from tickwire.events.types import Micros, TakerSide, Trade
 from tickwire.exchanges.contract import Exchange, Symbol, malformed
 
-_MOST_DIGITS = 18  # of a trade's number
+_MOST_DIGITS = 18  # digits of a trade's number
 
 
 def make_trade(
@@ -17,7 +17,7 @@ def make_trade(
     received_us: Micros,
     exchange_us: Micros | None,
 ) -> Trade:
-    """Make one. Raises :exc:`~tickwire.errors.FrameRejected` for what cannot be true."""
+    """Make a trade. Raises :exc:`~tickwire.errors.FrameRejected` for impossible values."""
     try:
         price_key(price)
         empty = is_zero(size)
