@@ -14,13 +14,16 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError
 
-from consumer_support import committed, config_for, create, read_all, send
+from consumer_support import Headers, committed, config_for, create, read_all, send
 from dead_letter_support import DOWN, WRONG_PRICE, bury, dlq_config, run, source
 from kafka.mock_cluster import OFFSET_FETCH, PRODUCE, MockCluster
 from support import eventually
+from tickwire.broker import EmbeddedBroker
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed
 from tickwire.kafka.admin.topics import Topics
+from tickwire.kafka.consuming.consumer import run_kafka_consumer
+from tickwire.kafka.consuming.positions import Start
 from tickwire.kafka.dead_letters.headers import HEADERS, split_headers, split_replay
 from tickwire.kafka.dead_letters.replay.group import GROUP, ReplayBusy, ReplayGroup
 from tickwire.kafka.dead_letters.replay.outbox import NOT_SENT, Outbox, Parcel
@@ -99,6 +102,24 @@ def test_key_value_and_headers_are_as_they_were_and_it_is_sent_once(anywhere: Ka
     assert replayed == {"replay_count": "1", "replay_of": f"{anywhere.ticker_topic}-0-3", "replay_id": "test"}
     again = replay(anywhere)
     assert (again.sent.total(), len(read_all(anywhere, anywhere.ticker_topic))) == (0, 2)
+
+
+def test_the_trace_of_a_record_goes_on_in_its_dead_letter_and_in_what_is_replayed(
+    embedded: EmbeddedBroker, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Headers as https://www.w3.org/TR/trace-context/ has them."""
+    config = ready(dlq_config(embedded.bootstrap, unique, monkeypatch))
+    trace: Headers = [
+        ("traceparent", b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+        ("tracestate", b"rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"),
+    ]
+    send(config, config.ticker_topic, [b"no ticker"], headers=trace)
+    run_kafka_consumer(config, topics=[config.ticker_topic], start=Start("beginning"), max_records=1)
+    [letter] = read_all(config, config.dlq_topic)
+    assert list(letter.headers[:2]) == trace
+    replay(config)
+    _, again = read_all(config, config.ticker_topic)
+    assert list(again.headers[:2]) == trace
 
 
 @pytest.mark.kafka
