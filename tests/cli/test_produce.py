@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from faults.programs import Exchange, Program
+from faults.programs import Exchange, Program, kafka_settings
 from kafka.mock_cluster import MockCluster
 from support import eventually, free_port
 from tickwire.cli import produce_output
@@ -38,14 +38,7 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
 
 @pytest.fixture
 def settings(exchange: Exchange, mock: MockCluster, tmp_path: Path) -> dict[str, str]:
-    return {
-        "KAFKA_ENABLED": "true",
-        "KAFKA_BROKERS": mock.bootstrap,
-        "KAFKA_METRICS_ENABLED": "true",
-        "KAFKA_METRICS_PORT": str(free_port()),
-        "KAFKA_SPILL_DIR": str(tmp_path / "spill"),
-        **exchange.settings(),
-    }
+    return kafka_settings(mock.bootstrap, tmp_path) | exchange.settings()
 
 
 def test_the_log_is_what_tickwire_has_to_say_and_every_line_is_json(settings: dict[str, str], tmp_path: Path) -> None:

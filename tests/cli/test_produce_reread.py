@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from faults.programs import Exchange, Program
+from faults.programs import Exchange, Program, kafka_settings
 from kafka.mock_cluster import MockCluster
 from support import free_port
 from tickwire.signals import Hangups
@@ -24,15 +24,7 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
 def settings(exchange: Exchange, mock: MockCluster, tmp_path: Path) -> dict[str, str]:
     feed = exchange.settings()
     del feed["FEED_SYMBOLS"]
-    return {
-        "KAFKA_ENABLED": "true",
-        "KAFKA_BROKERS": mock.bootstrap,
-        "KAFKA_METRICS_ENABLED": "true",
-        "KAFKA_METRICS_PORT": str(free_port()),
-        "KAFKA_SPILL_DIR": str(tmp_path / "spill"),
-        "TICKWIRE_CONFIG": str(tmp_path / "tickwire.toml"),
-        **feed,
-    }
+    return kafka_settings(mock.bootstrap, tmp_path) | feed | {"TICKWIRE_CONFIG": str(tmp_path / "tickwire.toml")}
 
 
 def want(folder: Path, *names: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from support import free_port
 from tickwire.config.environment import for_child
 
 _TESTS = Path(__file__).parents[1]
@@ -31,6 +32,17 @@ def resident_kib(pid: int | str, line_of: str = "VmRSS") -> int:
         if line.startswith(f"{line_of}:"):
             return int(line.split()[1])
     raise ProgramFailed(f"process {pid} has ended: it has no memory any more")
+
+
+def kafka_settings(brokers: str, folder: Path) -> dict[str, str]:
+    """What has a program use the Kafka at *brokers*, keep what waits below *folder*, and show its metrics."""
+    return {
+        "KAFKA_ENABLED": "true",
+        "KAFKA_BROKERS": brokers,
+        "KAFKA_METRICS_ENABLED": "true",
+        "KAFKA_METRICS_PORT": str(free_port()),
+        "KAFKA_SPILL_DIR": str(folder / "spill"),
+    }
 
 
 class Program:

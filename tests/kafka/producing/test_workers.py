@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from faults.programs import Exchange, Program
+from faults.programs import Exchange, Program, kafka_settings
 from kafka.mock_cluster import MockCluster
 from kafka.publishing import numbers_of
 from support import eventually, free_port
@@ -35,14 +35,7 @@ def exchange(tmp_path: Path) -> Iterator[Exchange]:
 def produce(
     exchange: Exchange, mock: MockCluster, folder: Path, workers: int, *arguments: str, **settings: str
 ) -> Iterator[Program]:
-    env = {
-        "KAFKA_ENABLED": "true",
-        "KAFKA_BROKERS": mock.bootstrap,
-        "KAFKA_METRICS_ENABLED": "true",
-        "KAFKA_METRICS_PORT": str(free_port()),
-        "KAFKA_SPILL_DIR": str(folder / "spill"),
-        "KAFKA_SHUTDOWN_SECONDS": "2",
-    }
+    env = kafka_settings(mock.bootstrap, folder) | {"KAFKA_SHUTDOWN_SECONDS": "2"}
     command = ["produce", "--workers", str(workers), "--report", str(folder / "report.json"), *arguments]
     with Program("produce", command, env | exchange.settings() | settings, folder) as program:
         try:
