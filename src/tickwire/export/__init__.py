@@ -1,1 +1,1 @@
-"""Topics into files of Apache Arrow, Parquet or CSV: a time range of tickers, trades and books, digit for digit."""
+"""Exports a time range of tickers, trades and books to Arrow, Parquet or CSV files, without losing digits."""

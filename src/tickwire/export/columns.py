@@ -1,7 +1,7 @@
-"""Records to Arrow tables, and books to a row a level change. Pure.
+"""Converts records to Arrow tables; books become one row for each level change. Pure.
 
-Where every record of a batch is written as we write it, compiled code reads their JSON texts into columns at once,
-without a Python object for a value (:func:`read_columns`). A batch that does not pass is read record by record.
+If every record of a batch is written as our writer does, compiled code reads their JSON texts into columns at once,
+without Python objects for values (:func:`read_columns`). Any other batch is read record by record.
 """
 
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ import pyarrow as pa
 from tickwire.compiled import compiled
 from tickwire.events.types import MarketEvent
 
-DECIMAL = pa.decimal128(38, 24)  # 14 digits in front of the point, 24 behind it: every price and size there is
+DECIMAL = pa.decimal128(38, 24)  # 14 digits before the point, 24 after it: fits every price and size
 TIME = pa.timestamp("us", "UTC")
 _TEXT, _LONG = pa.string(), pa.int64()
 _NAMES = [("exchange", _TEXT), ("symbol", _TEXT), ("exchange_symbol", _TEXT)]
 _CLOCKS = [("exchange_us", _LONG), ("received_us", _LONG)]
 
-# The fields of each kind but levels, in their order, and what a row of a book has of its level.
+# The fields of each kind except levels, in order; then those of a level in a book's row.
 _FIELDS = {
     "ticker": [
         *_NAMES,
@@ -43,7 +43,7 @@ Columns = dict[str, pa.Array]
 
 
 class Unfit(Exception):
-    """A batch has something in it that no column has room for."""
+    """A batch has a value that does not fit into its column."""
 
 
 @compiled
@@ -53,19 +53,19 @@ def read_columns(
     keys: tuple[bytes | None, ...],  # noqa: ARG001
     exact: bool,  # noqa: ARG001
 ) -> list[tuple[int, bytes | None, bytes | None, bytes]] | None:
-    """Read JSON texts of a *kind* into columns as Arrow has them in memory, those of levels behind those of messages.
+    """Read JSON texts of a *kind* into columns in Arrow's memory layout; columns of levels follow those of messages.
 
-    Of each: how many values are null, a bit for each that is not, where texts end, the values. *exact*: numbers are
-    decimals. None: one is not written as we write it, or is no event of that key, or this is the Python form, which is
-    no faster than reading one after the other.
+    Each column: number of nulls, validity bits, ends of texts, values. *exact*: numbers are decimals. None: a text is
+    not written as our writer does or is no event of its key. The Python form always gives None, because it would be no
+    faster than reading record by record.
     """
     return None
 
 
 def rows(kind: str, messages: Sequence[Any], *, exact: bool) -> pa.Table | None:
-    """Make the rows of a file: of a book one a level change, else one a message. *exact*: numbers as decimals.
+    """Make the rows of a file: one for each level change of a book, else one for each message. *exact*: decimals.
 
-    A book's message without a level is one row whose side is null. None: the messages are to be read one by one.
+    A book's message without levels is one row whose side is null. None: read the messages one by one.
     """
     values, keys = (tuple([getattr(message, part)() for message in messages]) for part in ("value", "key"))
     found = read_columns(kind, values, keys, exact)
@@ -80,7 +80,7 @@ def rows(kind: str, messages: Sequence[Any], *, exact: bool) -> pa.Table | None:
 
 
 def rows_of_events(kind: str, messages: Sequence[Any], events: Sequence[MarketEvent], *, exact: bool) -> pa.Table:
-    """Make the same of messages that were read. Raises :exc:`Unfit`."""
+    """The same for decoded messages. Raises :exc:`Unfit`."""
     found: dict[str, list[Any]] = {name: [getattr(event, name) for event in events] for name, _ in _FIELDS[kind]}
     if kind == "orderbook":
         levels = [row for at, event in enumerate(events) for row in _levels(at, event)]

@@ -15,9 +15,9 @@ _SIDES = ("bid", "ask")
 
 
 class Depth:
-    """Keeps the books, and gives a row a message from the first snapshot of each on.
+    """Keeps the books, and gives a row for each message from a book's first snapshot on.
 
-    While a book must not be used its levels are null and ``valid`` is false.
+    While a book is invalid its levels are null and ``valid`` is false.
     """
 
     def __init__(self, levels: int, *, exact: bool) -> None:

@@ -1,4 +1,4 @@
-"""Files that are there when they are whole: Parquet, Arrow (IPC, also called Feather) or CSV."""
+"""Writes Parquet, Arrow (IPC, also called Feather) or CSV files, which appear only when they are complete."""
 
 from pathlib import Path
 from types import TracebackType
@@ -8,14 +8,14 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-# Columns by which readers leave out parts of a file; of the others the least and the greatest are of no use.
+# Columns with statistics, by which readers skip parts of a file; for other columns they are useless.
 _SOUGHT = ("exchange", "symbol", "exchange_time", "received_time", "epoch", "book_seq", "partition", "offset")
 
 
 class Writer:
-    """Writes tables of one schema to *folder*/*name*.*form*, which appears when everything is written.
+    """Writes tables of one schema to *folder*/*name*.*form*, which appears when it is complete.
 
-    Raises ``OSError`` where that cannot be.
+    Raises ``OSError``.
     """
 
     def __init__(self, folder: Path, name: str, form: str, schema: pa.Schema) -> None:

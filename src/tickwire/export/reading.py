@@ -1,4 +1,4 @@
-"""Reads the records of a time range, in no group, up to the ends that the topics have at the start. Blocks."""
+"""Reads the records of a time range, without a group, up to the ends that the topics have at the start. Blocks."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +12,7 @@ from tickwire.kafka.consuming.positions import Start, look_up_start
 from tickwire.kafka.consuming.progress import Partition
 
 BATCH = 20_000  # messages, or
-_BATCH_BYTES = 32 << 20  # as much as that
+_BATCH_BYTES = 32 << 20  # so many bytes
 _AT_ONCE = 2_000
 _POLL_S = 0.2
 _SETTINGS = {"enable.partition.eof": True, "queued.min.messages": 100_000, "queued.max.messages.kbytes": 131_072}
@@ -21,20 +21,20 @@ _SETTINGS = {"enable.partition.eof": True, "queued.min.messages": 100_000, "queu
 def read_range(
     config: KafkaConfig, topics: Sequence[str], from_ms: int, to_ms: int, stopping: Callable[[], bool]
 ) -> Iterator[list[Message]]:
-    """Give batches of the messages whose time is in the range, each partition in its order.
+    """Yield batches of the messages whose time is in the range, in the order of each partition.
 
-    What comes in while this reads is left out. Raises :exc:`~tickwire.errors.KafkaFailed`.
+    Messages that arrive meanwhile are left out. Raises :exc:`~tickwire.errors.KafkaFailed`.
     """
     view = connect_check(config)
     there = view.topics
     partitions = [(topic, number) for topic in topics if topic in there for number in range(there[topic].partitions)]
     if not partitions:
         return
-    # The library wants a group's name, but a group is joined by subscribing only.
+    # The library needs a group name, but only subscribing joins a group.
     consumer = make(Consumer, consumer_config(config, f"{config.group_id}-export") | _SETTINGS)
     try:
         ends = find_ends(consumer, partitions)
-        # The embedded broker finds batches by the time of their first record: there all is read and looked at.
+        # The embedded broker looks batches up by the time of their first record: there everything is read.
         start = Start("beginning") if view.embedded else Start("time", from_ms)
         begins = look_up_start(consumer, start, partitions)
         left = {at: end for at, end in ends.items() if begins.get(at, end) < end}
@@ -75,7 +75,7 @@ def _read(
 
 
 def _last(message: Message, end: int) -> bool:
-    """Whether nothing else is wanted of a partition; offsets before its *end* may be unused."""
+    """Whether this is the last message of a partition; offsets before its *end* may have no record."""
     error, offset = message.error(), message.offset() or 0
     if error is not None and error.code() != END_OF_PARTITION:
         if (failure := final_error(error, message.topic() or "", message.partition(), offset)) is not None:

@@ -1,4 +1,4 @@
-"""One export: from messages to files, and what had to be left out."""
+"""One export: writes messages to files, and notes records that were left out."""
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,10 +23,10 @@ _AHEAD = 2  # batches that may wait while one is written
 
 
 class Export:
-    """Takes batches of messages and writes a file a kind, while the next batch is read; *files* closes them.
+    """Writes batches of messages to one file for each kind, while the next batch is read; *files* closes them.
 
-    *exact*: numbers as decimals instead of text. *levels*: books as their best levels after each message; 0: as a row
-    a level change. *symbols*: only these, as ``BTC-USD`` or ``kraken:BTC-USD``; None: all.
+    *exact*: numbers as decimals instead of text. *levels*: books as their best levels after each message; 0: as one row
+    for each level change. *symbols*: only these, as ``BTC-USD`` or ``kraken:BTC-USD``; None: all.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Export:
         return self._fitting(kind, good)
 
     def _fitting(self, kind: str, good: Sequence[tuple[Any, MarketEvent]]) -> pa.Table | None:
-        """Make a table without those that no column has room for."""
+        """Make a table without records whose values do not fit."""
         if not good:
             return None
         messages, events = zip(*good, strict=True)

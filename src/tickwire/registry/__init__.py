@@ -1,1 +1,1 @@
-"""The schema registry: Confluent's HTTP API, what ours is in it, and what two versions of a schema differ in."""
+"""The schema registry: Confluent's HTTP API, our subjects, and the differences of two schema versions."""

@@ -2,8 +2,8 @@
 
 https://docs.confluent.io/platform/current/schema-registry/develop/api.html
 
-Nothing is tried again here: who asks knows whether to wait. Every call has a time in which it ends, whatever the other
-side does, and an answer has a size; redirects are not followed, because our login must reach the host that was named.
+Nothing is retried here; that is up to the caller. Every call has a time-out, and answers have a maximum size. Redirects
+are not followed, because our login must only reach the configured host.
 """
 
 import asyncio
@@ -34,12 +34,12 @@ from tickwire.registry_errors import (
 
 SECONDS = 5.0
 MAX_SCHEMA = 1 << 20  # bytes
-_MAX_ANSWER = 4 * MAX_SCHEMA  # a schema in an answer is text in JSON, with its quotation marks escaped
-_SHOWN = 500  # characters of an answer that are worth repeating
+_MAX_ANSWER = 4 * MAX_SCHEMA  # a schema in an answer is JSON text with escaped quotation marks
+_SHOWN = 500  # characters of an answer that are shown
 _TYPE = "application/vnd.schemaregistry.v1+json"
 _MISSING = frozenset({40401, 40402, 40403, 40408})  # subject, version, schema, compatibility level of the subject
 _LATER = frozenset({408, 425, 429})
-_NAMES = {"AVRO": "avro", "PROTOBUF": "protobuf", "JSON": "json"}  # a type that is left out is Avro
+_NAMES = {"AVRO": "avro", "PROTOBUF": "protobuf", "JSON": "json"}  # a missing type means Avro
 _TYPES = {name: kind for kind, name in _NAMES.items()}
 
 T = TypeVar("T")
@@ -94,15 +94,14 @@ class _Answer(NamedTuple):
 
 
 class Registry:
-    """The registry of *config*, which must name one. Safe to share between threads.
+    """The registry of *config*, which must name one. Threads may share it.
 
     Every method blocks for at most *seconds* and raises :exc:`~tickwire.registry_errors.RegistryFailed`:
-    ``RegistryAway`` where asking again may help, ``RegistryRefused``, ``NoRegistry``, ``SchemaMissing`` and
-    ``SchemaRefused``.
+    ``RegistryAway`` if a retry may help, ``RegistryRefused``, ``NoRegistry``, ``SchemaMissing`` and ``SchemaRefused``.
     """
 
     def __init__(self, config: KafkaConfig, seconds: float = SECONDS) -> None:
-        """Raises :exc:`~tickwire.errors.UsageError` for certificates that cannot be used."""
+        """Raises :exc:`~tickwire.errors.UsageError` for unusable certificates."""
         if config.schema_registry_url is None:
             raise UsageError("There is no schema registry in the settings: say where it is: KAFKA_SCHEMA_REGISTRY_URL.")
         self.url = config.schema_registry_url.rstrip("/")
@@ -145,20 +144,20 @@ class Registry:
         return self._ask("POST", f"/subjects/{_part(subject)}", _Id, self._body(schema)).id
 
     def register(self, subject: str, schema: WriterSchema) -> int:
-        """Make a schema the newest version of a subject, if it is none of it; return its id."""
+        """Register a schema as the newest version of a subject unless it is one already; return its id."""
         return self._ask("POST", f"/subjects/{_part(subject)}/versions", _Id, self._body(schema)).id
 
     def incompatible(self, subject: str, schema: WriterSchema) -> str | None:
-        """Why the registry would refuse a schema beside the versions that a subject has; None: it would not.
+        """Why the registry would refuse a schema for a subject; None: it would not.
 
-        What it answers depends on the subject's compatibility level. The text may be empty.
+        The answer depends on the subject's compatibility level. The text may be empty.
         """
         path = f"/compatibility/subjects/{_part(subject)}/versions?verbose=true"
         verdict = self._ask("POST", path, _Verdict, self._body(schema))
         return None if verdict.is_compatible else (verdict.reason or "; ".join(verdict.messages or ()))[:_SHOWN]
 
     def compatibility(self, subject: str) -> str | None:
-        """The subject's own level; None where it has none and the registry's counts."""
+        """The subject's own level; None if it has none, so that the registry's applies."""
         try:
             return self._get(f"/config/{_part(subject)}", _Level).compatibilityLevel
         except SchemaMissing:
@@ -188,7 +187,7 @@ class Registry:
 
         data, up = None if body is None else msgspec.json.encode(body), SCHEMA_REGISTRY_UP.labels(self.url)
         try:
-            # The address cannot be looked up for a limited time, so what waits for that is left behind.
+            # A name look-up has no time-out, so a thread that waits for one is abandoned.
             answer = _in_thread(self._send, method, path, data).result(self._seconds + 1)
             found = self._read_answer(answer, kind)
         except RegistryAway:
@@ -211,7 +210,7 @@ class Registry:
         body = None
         if data is not None:
             headers["Content-Type"] = _TYPE
-            body = io.BytesIO(data)  # aiohttp warns of large bytes
+            body = io.BytesIO(data)  # aiohttp warns about large bytes
         async with (
             aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=self._seconds),
@@ -256,7 +255,7 @@ class Registry:
 
 
 def _in_thread(call: Any, *arguments: Any) -> "Future[_Answer]":
-    """Run a coroutine function on a loop of its own: who asks may be on one already, or have none."""
+    """Run a coroutine function in a thread with its own event loop: the caller may be on one or have none."""
     done: Future[_Answer] = Future()
 
     def run() -> None:
@@ -274,7 +273,7 @@ def _part(subject: str) -> str:
 
 
 def _origin(location: str) -> str:
-    """Where a redirect leads, without what may be a secret in it."""
+    """Where a redirect leads, without parts that may be secret."""
     parts = urlsplit(location)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else parts.path[:_SHOWN]
 

@@ -1,10 +1,10 @@
-"""Protobuf schemas as registries hand them out, as trees: text of a ``.proto`` file, or its descriptor in base64.
+"""Parses Protobuf schemas as registries return them: text of a ``.proto`` file, or its descriptor in base64.
 
 https://protobuf.dev/reference/protobuf/proto3-spec/ ,
 https://github.com/protocolbuffers/protobuf/blob/main/src/google/protobuf/descriptor.proto
 
-A tree has what values depend on: ``{message: {field: {"number", "type", "label"}}}``, with messages and enums by their
-full name. Comments, options, what is reserved, and which fields are in one ``oneof`` are not in it.
+The resulting tree has what the encoding depends on: ``{message: {field: {"number", "type", "label"}}}``, with messages
+and enums by full name. Comments, options, reserved names and the grouping of a ``oneof`` are left out.
 """
 
 import base64
@@ -28,9 +28,9 @@ _LABELS = {1: "", 2: "required", 3: "repeated"}
 
 
 def tree(text: str) -> Tree:
-    """What values depend on.
+    """The parts of a schema that the encoding depends on.
 
-    Raises :exc:`ValueError` or :exc:`~tickwire.errors.RecordRejected` for what is neither form.
+    Raises :exc:`ValueError` or :exc:`~tickwire.errors.RecordRejected` for text in neither form.
     """
     try:
         data = base64.b64decode(text, validate=True)
@@ -57,7 +57,7 @@ class _Tokens:
         return self._all[self._at - 1]
 
     def until(self, *ends: str) -> list[str]:
-        """The words up to one of *ends*, and that one; what is in braces between is one of them."""
+        """The words up to and including one of *ends*; a part in braces counts as one word."""
         words, depth = [], 0
         while True:
             word = self.next()
@@ -89,7 +89,7 @@ def _read_text(tokens: _Tokens, found: Tree, around: str, depth: int) -> None:
 
 
 def _read_statement(word: str, tokens: _Tokens, found: Tree, where: tuple[str, str], depth: int) -> None:
-    """Read what begins with this word; *where* are the message around, and what stands before names of types."""
+    """Read the statement that begins with *word*; *where* is the enclosing message and the prefix of type names."""
     around, space = where
     if word in {"message", "enum"}:
         name = ".".join(part for part in (space, tokens.next()) if part)

@@ -1,8 +1,8 @@
-"""What two versions of a schema differ in, field by field, and whether readers of the new one read what is written.
+"""Compares two versions of a schema field by field, and tells whether readers of the new one read old values.
 
 The rules are those that Confluent documents for BACKWARD
 (https://docs.confluent.io/platform/current/schema-registry/fundamentals/schema-evolution.html), as far as our schemas
-use them: a registry has the last word, and this says which field it is about.
+need them: the registry decides, and this says which field is the cause.
 """
 
 import json
@@ -27,7 +27,7 @@ _PROMOTED = {
 
 
 class Difference(NamedTuple):
-    """One place in which a schema is not as another."""
+    """One difference between two schemas."""
 
     where: str  # such as "bid.default"
     was: Any
@@ -38,22 +38,22 @@ class Difference(NamedTuple):
 
 
 def differences(old: WriterSchema, new: WriterSchema) -> list[Difference]:
-    """Where two schemas are not alike, whatever they look like. Raises :exc:`ValueError` for one that is none."""
+    """The differences of two schemas, regardless of their formatting. Raises :exc:`ValueError` for an invalid one."""
     if old.format != new.format:
         return [Difference("format", old.format, new.format)]
     return list(_differences("", shape(old), shape(new)))
 
 
 def written_otherwise(old: WriterSchema, new: WriterSchema) -> str | None:
-    """The first difference, if there is one, that changes the bytes of values. Raises :exc:`ValueError`."""
+    """The first difference that changes the encoding of values, if any. Raises :exc:`ValueError`."""
     found = (d for d in differences(old, new) if d.where.rpartition(".")[2] not in _NOT_WRITTEN)
     return next(map(str, found), None)
 
 
 def breaks(old: WriterSchema, new: WriterSchema) -> list[str]:
-    """Why a reader with the schema *new* could not read what was written with *old*, a phrase a field.
+    """Why a reader with the schema *new* could not read values written with *old*, one phrase for each field.
 
-    Raises :exc:`ValueError` for a schema that is none.
+    Raises :exc:`ValueError` for an invalid schema.
     """
     if old.format != new.format:
         return [f"the format: {old.format} became {new.format}"]
@@ -62,7 +62,7 @@ def breaks(old: WriterSchema, new: WriterSchema) -> list[str]:
 
 
 def shape(schema: WriterSchema) -> Any:
-    """The schema as a tree, in which fields go by their name. Raises :exc:`ValueError` for what is none."""
+    """The schema as a tree with fields by name. Raises :exc:`ValueError` for an invalid one."""
     try:
         if schema.format == "protobuf":
             return protobuf.tree(schema.text)
@@ -93,7 +93,7 @@ def _differences(where: str, was: Any, now: Any) -> Iterator[Difference]:
 
 
 def _inside(where: str, name: str) -> str:
-    if name == "fields":  # what everybody leaves out who speaks of a field
+    if name == "fields":  # left out, as people do when they name a field
         return where
     return f"{where}.{name}" if where else name
 

@@ -1,4 +1,4 @@
-"""What of ours is in the registry: a subject a topic, by the topic's name.
+"""Our subjects in the registry: one for each topic, named after it.
 
 https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#subject-name-strategy
 """
@@ -14,7 +14,7 @@ from tickwire.registry.shapes import breaks, differences
 from tickwire.registry_errors import RegistryFailed, SchemaMissing, SchemaRefused
 from tickwire.schemas import schema_text
 
-LEVEL = "BACKWARD_TRANSITIVE"  # a new reader reads what every version before has written
+LEVEL = "BACKWARD_TRANSITIVE"  # a new reader can read values of every earlier version
 
 
 class Subject(NamedTuple):
@@ -27,7 +27,7 @@ class Subject(NamedTuple):
 
 
 class Registered(NamedTuple):
-    """What became of a schema: its id, its version's number, and whether that is new."""
+    """The result of a registration: id, version number, and whether it is new."""
 
     id: int
     version: int
@@ -45,7 +45,7 @@ def our_subjects(config: KafkaConfig) -> list[Subject]:
 
 
 def require_subjects(config: KafkaConfig) -> list[Subject]:
-    """The same; raises :exc:`~tickwire.errors.UsageError` where there is none."""
+    """The same; raises :exc:`~tickwire.errors.UsageError` if there are none."""
     found = our_subjects(config)
     if not found:
         raise UsageError(
@@ -56,12 +56,12 @@ def require_subjects(config: KafkaConfig) -> list[Subject]:
 
 
 def our_schema(kind: str, name: str) -> WriterSchema:
-    """The schema of a kind in the form in which it is registered."""
+    """The schema of a kind as it is registered."""
     return WriterSchema(name, schema_text(kind, name))
 
 
 def newest(registry: Registry, subject: Subject) -> Version | None:
-    """The newest version; None where there is none. Raises :exc:`~tickwire.registry_errors.RegistryFailed`."""
+    """The newest version; None if there is none. Raises :exc:`~tickwire.registry_errors.RegistryFailed`."""
     try:
         return registry.version(subject.name)
     except SchemaMissing:
@@ -69,7 +69,7 @@ def newest(registry: Registry, subject: Subject) -> Version | None:
 
 
 def obstacles(registry: Registry, subject: Subject) -> list[str]:
-    """Why our schema could not be registered beside every version there is, a phrase a field.
+    """Why our schema could not be registered with the existing versions, one phrase for each field.
 
     Raises :exc:`~tickwire.registry_errors.RegistryFailed`.
     """
@@ -90,9 +90,9 @@ def obstacles(registry: Registry, subject: Subject) -> list[str]:
 
 
 def register(registry: Registry, subject: Subject) -> Registered:
-    """Have our schema in its subject, under :data:`LEVEL`, and see that it is there as it was sent.
+    """Register our schema in its subject with the level :data:`LEVEL`, and check that it is stored as sent.
 
-    Raises :exc:`~tickwire.registry_errors.RegistryFailed`, with the field that is in the way.
+    Raises :exc:`~tickwire.registry_errors.RegistryFailed`, which names the conflicting field.
     """
     if found := obstacles(registry, subject):
         raise _refused(registry, subject, f"{found[0]}{_more(found)}")
@@ -108,7 +108,7 @@ def register(registry: Registry, subject: Subject) -> Registered:
 
 
 def check_stored(registry: Registry, subject: Subject, stored: WriterSchema) -> None:
-    """Raise :exc:`~tickwire.registry_errors.SchemaRefused` where what is stored is not what was sent."""
+    """Raise :exc:`~tickwire.registry_errors.SchemaRefused` if the stored schema is not the one that was sent."""
     try:
         found = [f"stored is something else than was sent: {d}" for d in differences(subject.schema, stored)]
     except ValueError as e:

@@ -1,1 +1,1 @@
-"""What could not be processed: written with its reason, inspected, counted, purged and replayed."""
+"""Dead letters, records that could not be processed: written with the reason, inspected, counted, purged, replayed."""

@@ -1,8 +1,8 @@
-"""The headers with which other programs say why a record is a dead letter, read as if they were ours.
+"""Reads the dead-letter headers of other programs as if they were ours.
 
 Kafka Connect (KIP-298; with ``errors.deadletterqueue.context.headers.enable``) writes text below ``__connect.errors.``,
-Spring (``DeadLetterPublishingRecoverer``) text and big-endian numbers below ``kafka_dlt-``. Both append: of a name that
-is there twice the last one counts.
+Spring (``DeadLetterPublishingRecoverer``) text and big-endian numbers below ``kafka_dlt-``. Both append: of two headers
+with the same name the last one counts.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ _NUMBERS = frozenset({"original-partition", "original-offset", "original-timesta
 
 
 class _Dialect(NamedTuple):
-    """How one program names what we have a name for; a later row counts more. Without ``source`` it is not its letter.
+    """How one program names our headers; later rows take precedence. A record without ``source`` is not its letter.
 
-    ``reason`` names what tells whether the record could not be read, and ``unread`` how that ends then.
+    ``reason`` is the header that shows whether the record was unreadable: its value then ends with ``unread``.
     """
 
     prefix: str
@@ -60,9 +60,9 @@ _DIALECTS = (
 
 
 def read_foreign(headers: Sequence[tuple[str, bytes | None]]) -> tuple[list[tuple[str, bytes | None]], dict[str, str]]:
-    """Take the headers of another program's dead letter apart: the record's own, and what is told by our names.
+    """Split the headers of another program's dead letter: the record's own, and the others under our names.
 
-    What has no name of ours is told by its own. Nothing is told by a record that is no such dead letter.
+    Headers without an equivalent of ours keep their names. For other records the second part is empty.
     """
     names = {name for name, value in headers if value is not None}
     dialect = next((each for each in _DIALECTS if each.prefix + each.source in names), None)

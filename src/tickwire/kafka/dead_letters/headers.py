@@ -1,8 +1,8 @@
-"""Dead letters: records that could not be processed, kept as they were, with the reason in headers of ours.
+"""The headers of dead letters, which are the original records with the reason in our headers.
 
-Key, value and headers of the record stay untouched and in front; our headers follow as one block, always all of them
-in the same order, so that the block of an earlier failure can be told from headers of the same names and is replaced.
-The same holds for the headers that a replay adds (:data:`REPLAY_HEADERS`).
+Key, value and headers of the record stay as they are; our headers follow as one block, always all of them in the same
+order, so that the block of an earlier failure can be told from other headers of the same names and replaced. The same
+holds for the headers that a replay adds (:data:`REPLAY_HEADERS`).
 """
 
 import re
@@ -30,7 +30,7 @@ HEADERS = (
     "replay_count",
     "left_out",
 )
-SPECIFIED = ("source_topic", "error_type")  # at least; of other programs, those that name things as we do
+SPECIFIED = ("source_topic", "error_type")  # the minimum that makes a record of another program a dead letter
 REPLAY_HEADERS = ("replay_count", "replay_of", "replayed_at", "replay_id")
 
 _MESSAGE_BYTES = 1024
@@ -50,7 +50,7 @@ class Failure(NamedTuple):
 
 
 def describe(error: Exception, attempts: int) -> Failure:
-    """Name an error that a handler raised."""
+    """The failure for an error that a handler raised."""
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     error_type = error.error_type if isinstance(error, RecordRejected) else "process"
@@ -72,7 +72,7 @@ def rfc3339(time_s: float) -> str:
 
 
 def failure_headers(record: ReceivedRecord, failure: Failure, group: str, failed_at: float, replays: int) -> HeaderList:
-    """Write our headers but the last, which tells what was left out. *failed_at* are Unix seconds."""
+    """Our headers except the last one, which says what was left out. *failed_at* is in Unix seconds."""
     time_ms = record.timestamp_ms
     values = (
         record.topic,
@@ -92,21 +92,21 @@ def failure_headers(record: ReceivedRecord, failure: Failure, group: str, failed
 
 
 def split_headers(headers: Sequence[tuple[str, bytes | None]]) -> tuple[HeaderList, dict[str, str]]:
-    """Take a dead letter's headers apart: those of the record that it was, and ours; ours are empty if it is none."""
+    """Split a dead letter's headers: the original record's, and ours; ours are empty if it is no dead letter."""
     return _take_block(headers, HEADERS)
 
 
 def split_replay(headers: Sequence[tuple[str, bytes | None]]) -> tuple[HeaderList, dict[str, str]]:
-    """Take a replayed record's headers apart: its own, and those that the replay added; empty if it is no replay."""
+    """Split a replayed record's headers: its own, and those of the replay; these are empty if it is no replay."""
     return _take_block(headers, REPLAY_HEADERS)
 
 
 def read_headers(headers: Sequence[tuple[str, bytes | None]]) -> tuple[HeaderList, dict[str, str]]:
-    """Take the headers of a dead letter apart, also where another program wrote it; ours are empty if it is none.
+    """Split the headers of a dead letter, also of one by another program; ours are empty if it is no dead letter.
 
-    Such a one has :data:`SPECIFIED` and perhaps others of our names. Only those two are taken out of the record's own
-    headers, as nobody can tell who wrote the others. Of a name that is there twice the last one counts. Or it has what
-    :mod:`~tickwire.kafka.dead_letters.foreign` reads.
+    A dead letter of another program has :data:`SPECIFIED` and perhaps other headers with our names. Only those two are
+    removed from the record's own headers, because it is unknown who wrote the others. Of two headers with the same name
+    the last one counts. Or it has the headers that :mod:`~tickwire.kafka.dead_letters.foreign` reads.
     """
     original, ours = split_headers(headers)
     if ours:
@@ -136,7 +136,7 @@ def _text(value: bytes | None) -> str | None:
 def _take_block(
     headers: Sequence[tuple[str, bytes | None]], block: tuple[str, ...]
 ) -> tuple[HeaderList, dict[str, str]]:
-    """Take out the last run of exactly the names *block* if its values are text, which ours are."""
+    """Remove the last run of exactly the names *block*, if its values are text as ours are."""
     names = tuple(name for name, _ in headers)
     size = len(block)
     for start in range(len(names) - size, -1, -1):
@@ -151,6 +151,6 @@ def _texts(block: Sequence[tuple[str, bytes | None]]) -> dict[str, str] | None:
 
 
 def replay_count(*blocks: dict[str, str]) -> int:
-    """How often a record was replayed, as the highest of these headers says; what is no such number counts as 0."""
+    """How often a record was replayed: the maximum of these headers; an invalid number counts as 0."""
     texts = (block.get("replay_count", "") for block in blocks)
     return max((int(text) for text in texts if _COUNT.fullmatch(text)), default=0)

@@ -1,4 +1,4 @@
-"""How many dead letters are too many: so many say that the handler is wrong, not the data. Pure.
+"""The limit of dead letters above which the handler is more likely wrong than the data. Pure.
 
 The idea is that of Arroyo's ``DlqLimit``: https://github.com/getsentry/arroyo.
 """
@@ -18,7 +18,7 @@ class DeadLetterLimit:
         self._lock = threading.Lock()
         self._count = 0
         self._consecutive = 0
-        self._dead: deque[int] = deque()  # the numbers of those among the last records
+        self._dead: deque[int] = deque()  # numbers of the dead letters among the last records
 
     def good(self, number: int) -> None:
         """Count records that were processed."""
@@ -27,7 +27,7 @@ class DeadLetterLimit:
             self._consecutive = 0
 
     def dead(self) -> str | None:
-        """Count a record that is to be a dead letter; the reason if that is one too many.
+        """Count a dead letter; return the reason if the limit is exceeded.
 
         The window is full-sized from the start, so a few bad records at the beginning do not count as a large share.
         """

@@ -1,4 +1,4 @@
-"""Removes the oldest records of a topic for good."""
+"""Deletes the oldest records of a topic."""
 
 from collections.abc import Sequence
 from concurrent.futures import TimeoutError as NoAnswer
@@ -15,9 +15,9 @@ _REQUEST_S = 30.0
 
 
 def plan_purge(config: KafkaConfig, topic: str, before_ms: int | None) -> list[Range]:
-    """What a purge removes: all offsets of each range. Without *before_ms* (Unix milliseconds) everything of now.
+    """The ranges that a purge would delete. Without *before_ms* (Unix milliseconds): everything there is now.
 
-    With it, the records before the first one of that age or younger. Raises :exc:`~tickwire.errors.KafkaFailed`.
+    With it, the records before the first one with at least that timestamp. Raises :exc:`~tickwire.errors.KafkaFailed`.
     """
     with DeadLetterReader(config, topic) as reader:
         first = {number: part.start for number, part in reader.ranges.items()}
@@ -28,7 +28,7 @@ def plan_purge(config: KafkaConfig, topic: str, before_ms: int | None) -> list[R
 
 
 def purge(config: KafkaConfig, topic: str, ranges: Sequence[Range]) -> None:
-    """Remove what *ranges* say; ``reached`` of each follows. Raises :exc:`~tickwire.errors.KafkaFailed`."""
+    """Delete *ranges*, and update ``reached`` of each. Raises :exc:`~tickwire.errors.KafkaFailed`."""
     wanted = {part.partition: part for part in ranges if part.end > part.start}
     if not wanted:
         return

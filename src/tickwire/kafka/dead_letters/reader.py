@@ -1,6 +1,6 @@
-"""Reads dead letters without a group: nothing is committed, so reading moves nothing.
+"""Reads dead letters without joining a group, so nothing is committed.
 
-What is read is bounded by the ends that the partitions had at the start, and every reading tells how far it came.
+Reading stops at the ends that the partitions had at the start, and reports how far it came.
 """
 
 import time
@@ -24,7 +24,7 @@ _RIGHTS_S = 3.0
 
 @dataclass(slots=True)
 class Range:
-    """The offsets of one partition: from ``start`` up to, without, ``end``; those before ``reached`` were looked at."""
+    """Offsets of one partition from ``start`` to before ``end``; those before ``reached`` have been read."""
 
     partition: int
     start: int
@@ -34,7 +34,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was found, oldest first. ``complete``: nothing else in the topic fits."""
+    """The records found, oldest first. ``complete``: there are no others that fit."""
 
     letters: Sequence[DeadLetter]
     ranges: Sequence[Range]
@@ -42,18 +42,18 @@ class Reading:
 
 
 class DeadLetterReader:
-    """The records that *topic* held when this was made: none, in no partition, while it is not there yet.
+    """The records of *topic* at the time this is made; none if the topic does not exist.
 
     Every method may raise :exc:`~tickwire.errors.KafkaFailed`.
     """
 
     def __init__(self, config: KafkaConfig, topic: str) -> None:
         self._topic, self._values = topic, value_reader(config)
-        settings = {"enable.partition.eof": True, "fetch.wait.max.ms": 50}  # ends are reported soon
+        settings = {"enable.partition.eof": True, "fetch.wait.max.ms": 50}  # report ends soon
         cluster = Cluster(config)
         if topic in cluster.view(_METADATA_S).topics:
             require(cluster, config, inspecting(config, topic), _RIGHTS_S)
-        # The library wants a group's name and asks for its coordinator, but a group is joined by subscribing only.
+        # The library needs a group name and looks up its coordinator, but only subscribing joins the group.
         self._consumer = make(Consumer, consumer_config(config, config.group_id) | settings)
         try:
             numbers = self._partitions()
@@ -69,26 +69,26 @@ class DeadLetterReader:
 
     @property
     def complete(self) -> bool:
-        """Whether everything up to the ends was looked at."""
+        """Whether everything up to the ends was read."""
         return all(part.reached >= part.end for part in self.ranges.values())
 
     def start_at(self, offsets: Mapping[int, int]) -> None:
-        """Leave out what is before these offsets."""
+        """Skip records before these offsets."""
         for number, offset in offsets.items():
             part = self.ranges[number]
             part.start = part.reached = min(max(part.start, offset), part.end)
 
     def start_at_time(self, time_ms: int) -> None:
-        """Leave out what is before the first record of this age; later ones can still be older."""
+        """Skip records before the first one with at least this timestamp; later ones can still be older."""
         try:
             found = self._find(self.ranges, time_ms)
         except KafkaException as e:
             raise for_good(e.args[0], self._topic) from e
-        # A negative answer: nothing is that young.
+        # A negative answer: no record is that late.
         self.start_at({n: offset if offset >= 0 else self.ranges[n].end for n, offset in found.items()})
 
     def read(self, part: Range) -> Iterator[ReceivedRecord]:
-        """Read one partition from where it was left up to its end; every record that is handed out counts as seen."""
+        """Read one partition from ``reached`` to its end; every yielded record counts as read."""
         if part.reached >= part.end:
             return
         try:
@@ -98,7 +98,7 @@ class DeadLetterReader:
                 offset = message.offset() or 0
                 if message.partition() != part.partition:
                     continue
-                if message.error() is not None or offset >= part.end:  # the end; offsets before it may be unused
+                if message.error() is not None or offset >= part.end:  # the end; offsets before it may have no record
                     part.reached = part.end
                     return
                 part.reached = offset + 1
@@ -107,7 +107,7 @@ class DeadLetterReader:
             raise for_good(e.args[0], self._topic) from e
 
     def select(self, part: Range, selection: Selection, limit: int | None = None) -> Iterator[DeadLetter]:
-        """Read what is selected, at most *limit*. Having found that many, it looks whether there is one more."""
+        """Read at most *limit* selected records of one partition, then check whether there is one more."""
         left = limit
         for record in self.read(part):
             letter = DeadLetter.of(record)
@@ -119,7 +119,7 @@ class DeadLetterReader:
                 left = None if left is None else left - 1
 
     def select_all(self, selection: Selection, limit: int | None) -> Iterator[DeadLetter]:
-        """Read what is selected, partition after partition, at most *limit* altogether."""
+        """Read at most *limit* selected records, partition after partition."""
         if selection.since_ms is not None:
             self.start_at_time(selection.since_ms)
         left = limit
@@ -148,7 +148,7 @@ class DeadLetterReader:
         return {number: offset for (_, number), offset in found.items()}
 
     def _next(self) -> Message:
-        """Wait for a record or for the end of a partition, which is the only error that is handed out."""
+        """Wait for a record or the end of a partition, the only error that is returned."""
         deadline = time.monotonic() + SILENCE_S
         while time.monotonic() < deadline:
             message = self._consumer.poll(0.2)
@@ -175,7 +175,7 @@ def read_oldest(config: KafkaConfig, topic: str, maximum: int, selection: Select
             reader.start_at_time(wanted.since_ms)
         parts = reader.ranges.values()
         letters = [letter for part in parts for letter in reader.select(part, wanted, maximum)]
-    # Each partition is in order, and its oldest are here; together they hold the oldest of all.
+    # These are the oldest of each partition, which is in order, so the oldest of all are among them.
     letters.sort(key=lambda letter: (letter.record.timestamp_ms or 0, letter.record.partition, letter.record.offset))
     return Reading(letters[:maximum], list(parts), reader.complete and len(letters) <= maximum)
 

@@ -1,4 +1,4 @@
-"""Which dead letters are meant: by time, error, source, key, text."""
+"""Selects dead letters by time, error, source, key and text."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -9,10 +9,11 @@ from tickwire.kafka.received import ReceivedRecord
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record of the dead-letter topic, its headers taken apart.
+    """A record of the dead-letter topic with its headers split.
 
-    ``ours`` has all of :data:`~tickwire.kafka.dead_letters.headers.HEADERS`; some, ``source_topic`` among them, and
-    what else it tells, where another program wrote it; it is empty for a record that is no dead letter.
+    ``ours`` has all of :data:`~tickwire.kafka.dead_letters.headers.HEADERS`. If another program wrote it, ``ours`` has
+    some of them, at least ``source_topic``, and that program's other headers. It is empty for a record that is no dead
+    letter.
     """
 
     record: ReceivedRecord
@@ -26,19 +27,19 @@ class DeadLetter:
 
     @property
     def id(self) -> str:
-        """Its name: the place of the record that failed; its own place where that is not told."""
+        """Its id: topic, partition and offset of the failed record, or else of itself."""
         record = self.record
         return self.ours.get("dlq_id") or f"{record.topic}-{record.partition}-{record.offset}"
 
     @property
     def others(self) -> dict[str, str]:
-        """What another program tells by names that we do not have, by its own."""
+        """Headers of another program that have no equivalent of ours."""
         return {name: text for name, text in self.ours.items() if name not in HEADERS}
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Conditions that all have to hold; None asks for nothing. Times are Unix milliseconds of the dead letters."""
+    """Conditions that must all hold; None is no condition. Times are Unix milliseconds of the dead letters."""
 
     since_ms: int | None = None  # at or after
     until_ms: int | None = None  # before

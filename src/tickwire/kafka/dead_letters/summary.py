@@ -7,13 +7,13 @@ from typing import Any
 from tickwire.kafka.dead_letters.selection import DeadLetter
 
 _EXCHANGE = re.compile(rb"([a-z0-9_-]{1,32})\|")  # the first part of our keys
-_MOST_GROUPS = 1000  # more come only from forged headers and keys
+_MOST_GROUPS = 1000  # more can only come from forged headers and keys
 UNKNOWN, OTHERS = "?", "(others)"
 
 
 @dataclass(slots=True)
 class Group:
-    """How many there are, and from when to when (Unix milliseconds)."""
+    """The number of dead letters and their first and last time (Unix milliseconds)."""
 
     error_type: str
     source_topic: str
@@ -28,7 +28,7 @@ class Group:
 
 
 class Summary:
-    """Counts what it is given."""
+    """Counts dead letters by group."""
 
     def __init__(self) -> None:
         self.total = 0

@@ -1,4 +1,4 @@
-"""Writes dead letters: each until Kafka has acknowledged it, in a thread that tries again and again."""
+"""Writes dead letters in a thread, retrying each until Kafka has acknowledged it."""
 
 import logging
 import random
@@ -31,7 +31,7 @@ REMIND_SECONDS = 30.0
 _FIRST_BACKOFF_S = 0.2
 _MOST_BACKOFF_S = 10.0
 _DELIVERY_S = 10.0
-# What is left out, step by step, while the topic refuses the record as too large.
+# What is left out step by step while the topic refuses the record as too large.
 _LEFT_OUT = ("nothing", "headers", "headers,value", "headers,value,key")
 
 
@@ -59,9 +59,9 @@ class DeadLetters:
     def write(self, record: ReceivedRecord, failure: Failure) -> None:
         """Write one dead letter and wait for its acknowledgement.
 
-        Raises :exc:`~tickwire.errors.DeadLetterNotWritten` when there is none; the record must then not be committed.
+        Raises :exc:`~tickwire.errors.DeadLetterNotWritten` without one; then the record must not be committed.
         """
-        original, copied = split_headers(record.headers)  # by another tool, as it was
+        original, copied = split_headers(record.headers)  # a dead letter that another tool sent back unchanged
         original, replayed = split_replay(original)
         ours = failure_headers(record, failure, self._group, self._clock(), replay_count(copied, replayed))
         for step, left_out in enumerate(_LEFT_OUT):
@@ -79,7 +79,7 @@ class DeadLetters:
         metrics.DLQ_PUBLISHED.labels(self.topic, record.topic, failure.error_type).inc()
 
     def stop(self) -> None:
-        """Let a write in another thread end without its acknowledgement."""
+        """Abort a write in another thread."""
         self._stopped = True
 
     def _deliver(self, key: bytes | None, value: bytes | None, headers: HeaderList) -> KafkaError | None:
@@ -91,7 +91,7 @@ class DeadLetters:
 
         try:
             self._producer.produce(self.topic, value, key, headers=[*headers], on_delivery=delivered)
-            deadline = time.monotonic() + _DELIVERY_S + 5  # librdkafka reports by then; this only guards the loop
+            deadline = time.monotonic() + _DELIVERY_S + 5  # librdkafka reports earlier; this only bounds the loop
             while not reports and not self._stopped and time.monotonic() < deadline:
                 self._producer.poll(0.1)
         except KafkaException as e:
@@ -101,7 +101,7 @@ class DeadLetters:
 
 
 class DeadLetterWriter:
-    """Writes one after the other. A partition has at most one here, which bounds the queue."""
+    """Writes one after the other. Each partition has at most one in the queue, which bounds it."""
 
     def __init__(self, dead_letters: DeadLetters, failed: Callable[[BaseException], None]) -> None:
         self._dead_letters, self._failed = dead_letters, failed
@@ -120,11 +120,11 @@ class DeadLetterWriter:
 
     @property
     def stuck(self) -> bool:
-        """Tell whether the dead-letter topic did not take the last one."""
+        """Whether the dead-letter topic did not take the last one."""
         return self._not_writable_since is not None
 
     def stop(self) -> None:
-        """Give up what is not written."""
+        """Give up unwritten ones."""
         self._stop.set()
         self._dead_letters.stop()
         self._jobs.put(None)

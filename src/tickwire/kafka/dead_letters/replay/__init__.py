@@ -1,1 +1,1 @@
-"""Dead letters sent to where they came from, each once for what was handled."""
+"""Sends dead letters back to their topics, once each."""

@@ -1,4 +1,4 @@
-"""The consumer group of the replay: it admits one process at a time and keeps what was dealt with."""
+"""The consumer group of the replay: it admits one process at a time and keeps which letters were handled."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +17,7 @@ from tickwire.kafka.dead_letters.replay.handled import METADATA_BYTES, Handled
 
 GROUP = "dlq-replay-tool"
 _QUERY_S = 15.0
-_SESSION_MS = 6_000  # the shortest that brokers allow: so long a killed replay keeps its place
+_SESSION_MS = 6_000  # the shortest that brokers allow: a killed replay keeps its membership this long
 _VACANT_S = 10.0
 _JOIN_S = 30.0
 
@@ -39,7 +39,7 @@ class ReplayGroup:
         self._taken_away = False
         self._keeps_metadata = True
         settings: dict[str, Any] = {
-            # Eager, so that a second member is noticed at once: everything is taken away from the first.
+            # Eager, so that the first member notices a second one at once: all its partitions are revoked.
             "partition.assignment.strategy": "range",
             "session.timeout.ms": _SESSION_MS,
             "heartbeat.interval.ms": _SESSION_MS // 3,
@@ -48,20 +48,20 @@ class ReplayGroup:
         self._consumer = make(Consumer, consumer_config(config, GROUP) | settings)
 
     def handled(self, ranges: Mapping[int, tuple[int, int]]) -> dict[int, Handled]:
-        """What was dealt with, by partition; *ranges* are the first offset and the end that each has now."""
+        """The handled letters by partition; *ranges* are the first offset and the end that each has now."""
         found = {}
         for entry in self._committed(ranges):
             first, end = ranges[entry.partition]
             handled = Handled.decode(max(entry.offset, 0), entry.metadata)
-            if handled.position > end:  # the topic lost records; Kafka itself forgets the offsets of deleted topics
+            if handled.position > end:  # the topic lost records; Kafka deletes the committed offsets of deleted topics
                 handled = Handled(first)
-            handled.add(0, first)  # removed since
+            handled.add(0, first)  # deleted since
             found[entry.partition] = handled
         return found
 
     def join(self, partitions: set[int], stopping: Callable[[], bool]) -> bool:
-        """Become the only member; False when told to stop before. Raises :exc:`ReplayBusy`."""
-        deadline = time.monotonic() + _VACANT_S  # one that was killed is still listed until its session is over
+        """Become the only member; False if *stopping* returns true first. Raises :exc:`ReplayBusy`."""
+        deadline = time.monotonic() + _VACANT_S  # a killed member is listed until its session times out
         while self._has_members():
             if stopping():
                 return False
@@ -81,18 +81,18 @@ class ReplayGroup:
         return True
 
     def check(self) -> None:
-        """Make sure that the place in the group is still ours. Raises :exc:`ReplayBusy`."""
+        """Make sure that we are still the group's member. Raises :exc:`ReplayBusy`."""
         self._poll(0)
         if self._taken_away:
             raise ReplayBusy
 
     def test(self, handled: Mapping[int, Handled]) -> None:
-        """Commit what is known already: this shows before anything is sent whether commits work and what is kept."""
+        """Commit the known state, which shows before anything is sent whether commits work and metadata is kept."""
         self.commit(handled)
         self._keeps_metadata = all(entry.metadata for entry in self._committed(handled))
 
     def has_room(self, handled: Handled) -> bool:
-        """Tell whether this fits into a commit."""
+        """Whether this fits into a commit."""
         if not self._keeps_metadata:
             return not handled.gaps
         return len(handled.encode()) <= METADATA_BYTES
@@ -115,7 +115,7 @@ class ReplayGroup:
         self._consumer.close()
 
     def _committed(self, numbers: Iterable[int]) -> list[TopicPartition]:
-        """Ask for the group's offsets; the coordinator of a new cluster is only being made then."""
+        """Ask for the group's offsets; in a new cluster this creates the coordinator."""
         query = [TopicPartition(self._topic, number) for number in numbers]
         try:
             return ask(lambda seconds: self._consumer.committed(query, timeout=seconds), _QUERY_S)
@@ -123,7 +123,7 @@ class ReplayGroup:
             raise KafkaFailed(f"The offsets of the group {GROUP} cannot be read ({said(e)}): try again.") from e
 
     def _poll(self, seconds: float) -> None:
-        message = self._consumer.poll(seconds)  # serves the group; records come through another consumer
+        message = self._consumer.poll(seconds)  # for the group protocol only; records are read by another consumer
         error = None if message is None else message.error()
         if error is not None and (failure := final_error(error, self._topic, None, None)) is not None:
             raise failure

@@ -1,8 +1,8 @@
-"""Which dead letters of a partition a replay has dealt with, small enough to be committed with the offset.
+"""Which dead letters of a partition a replay has handled, small enough to be committed with the offset.
 
-The committed offset alone says "everything before"; a replay that takes only some would then pass over the others, or
-take the same ones again. So the commit's metadata, which Kafka keeps beside the offset, carries one bit for each offset
-from there on: 1 is dealt with.
+A committed offset means "everything before"; a replay that selects some letters would skip the others or repeat the
+selected ones. So the commit's metadata, which Kafka keeps with the offset, has one bit for each offset from there on: 1
+means handled.
 """
 
 import base64
@@ -10,13 +10,13 @@ import binascii
 import zlib
 from collections.abc import Iterable
 
-METADATA_BYTES = 4096  # offset.metadata.max.bytes of a broker that was not told otherwise
+METADATA_BYTES = 4096  # a broker's default offset.metadata.max.bytes
 _VERSION = "tickwire-1"
-_LARGEST_BITMAP = 64 * 1024 * 1024  # guards against a metadata that unpacks to more memory than there is
+_LARGEST_BITMAP = 64 * 1024 * 1024  # guards against metadata that decompresses to more than the memory
 
 
 class Handled:
-    """Everything before ``position``, and some offsets after it."""
+    """The offsets before ``position``, and some after it."""
 
     __slots__ = ("_bits", "position")
 
@@ -30,24 +30,24 @@ class Handled:
         return offset < self.position or bool(self._bits >> (offset - self.position) & 1)
 
     def add(self, first: int, end: int) -> None:
-        """Note the offsets from *first* up to, without, *end*."""
+        """Add the offsets from *first* to before *end*."""
         if first > self.position:
             if end > first:
                 self._bits |= ((1 << (end - first)) - 1) << (first - self.position)
-        elif end > self.position:  # however far it is: a first offset can be any number
+        elif end > self.position:  # no bits are needed: a first offset can be any number
             self._bits >>= end - self.position
             self.position = end
             self._advance()
 
     def copy(self) -> "Handled":
-        """Another one with the same content."""
+        """A copy."""
         other = Handled(self.position)
         other._bits = self._bits
         return other
 
     @property
     def gaps(self) -> bool:
-        """Whether offsets after the position are noted, for which the position alone does not stand."""
+        """Whether there are offsets after the position."""
         return self._bits != 0
 
     def encode(self) -> str:
@@ -58,7 +58,7 @@ class Handled:
 
     @classmethod
     def decode(cls, position: int, metadata: str | None) -> "Handled":
-        """Read what was committed. With metadata of other tools the position alone counts, as they meant it."""
+        """Read a commit. With metadata of other tools only the position counts."""
         handled = cls(position)
         version, _, packed = (metadata or "").partition(" ")
         if version != _VERSION:
@@ -72,6 +72,6 @@ class Handled:
         return handled
 
     def _advance(self) -> None:
-        ones = (~self._bits & (self._bits + 1)).bit_length() - 1  # how many from the first on
+        ones = (~self._bits & (self._bits + 1)).bit_length() - 1  # number of leading ones
         self.position += ones
         self._bits >>= ones

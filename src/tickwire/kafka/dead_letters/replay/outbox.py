@@ -1,4 +1,4 @@
-"""Sends dead letters on, byte for byte, and waits for every acknowledgement."""
+"""Sends dead letters unchanged, and waits for every acknowledgement."""
 
 import time
 from collections import Counter
@@ -26,25 +26,25 @@ class Parcel(NamedTuple):
 
 
 class Outbox:
-    """One idempotent producer, and of each key one record on its way: the order of a key stays, also after a failure.
+    """One idempotent producer with at most one record of a key in flight, which keeps a key's order despite failures.
 
-    Idempotence alone does not keep it: of several on their way the first can be refused and the others be taken.
+    Idempotence alone does not: of several in flight the first can be refused and the others accepted.
     """
 
     def __init__(self, config: KafkaConfig) -> None:
         settings = producer_config(config) | {
             "linger.ms": 0,
-            "batch.num.messages": 1,  # a broker refuses a batch as a whole; so the one that is too large fails alone
-            "message.timeout.ms": int(_DELIVERY_S * 1000),  # what is not delivered is not committed
+            "batch.num.messages": 1,  # brokers refuse whole batches; this way a record that is too large fails alone
+            "message.timeout.ms": int(_DELIVERY_S * 1000),  # undelivered records are not committed
             "queue.buffering.max.messages": 10_000,
-            "queue.buffering.max.kbytes": 2_097_151,  # librdkafka's largest; the batch is what is bounded
+            "queue.buffering.max.kbytes": 2_097_151,  # librdkafka's maximum; batches are bounded by the caller
         }
         self._producer = make(Producer, settings)
 
     def send(self, parcels: Sequence[Parcel]) -> list[KafkaError | None]:
-        """Send all and wait; for each None, which is the acknowledgement, or why there is none.
+        """Send all and wait; return for each None if acknowledged, or else the error.
 
-        After a failure no more are begun: those get :data:`NOT_SENT`.
+        After a failure the remaining ones are not sent and get :data:`NOT_SENT`.
         """
         reports: list[KafkaError | None] = [NOT_SENT] * len(parcels)
         for turn in _turns(parcels):
@@ -73,7 +73,7 @@ class Outbox:
         return [reports.get(number, otherwise) for number in range(len(parcels))]
 
     def _wait(self) -> KafkaError:
-        """Wait until nothing is in flight; what has no report then failed for the reason that this returns."""
+        """Wait until nothing is in flight; return the error for records that still have no report."""
         deadline = time.monotonic() + _DELIVERY_S + 5  # librdkafka reports by then; this only guards the loop
         try:
             while len(self._producer) and time.monotonic() < deadline:
@@ -85,7 +85,7 @@ class Outbox:
 
 
 def _turns(parcels: Sequence[Parcel]) -> list[list[int]]:
-    """Their numbers in turns, of which none has a key of a topic twice; what has no key has no order."""
+    """Split the indexes into turns without two records of one topic and key; without a key there is no order."""
     turns: list[list[int]] = []
     before: Counter[tuple[str, bytes]] = Counter()
     for number, parcel in enumerate(parcels):

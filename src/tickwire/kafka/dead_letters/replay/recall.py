@@ -1,7 +1,7 @@
-"""Which dead letters were sent on, told by the records that they became.
+"""Finds out which dead letters were already replayed, from the replayed records.
 
-For the embedded broker, which keeps nothing with a group's offsets but the position. It holds everything in memory, so
-all of it can be read.
+For the embedded broker, which does not keep the metadata of commits. It holds everything in memory, so all of it can be
+read.
 """
 
 from collections.abc import Collection
@@ -14,7 +14,7 @@ from tickwire.kafka.dead_letters.selection import DeadLetter
 
 
 def sent_before(config: KafkaConfig, there: Collection[str]) -> set[str]:
-    """Read the :attr:`~tickwire.kafka.dead_letters.selection.DeadLetter.id` of all; *there* are the existing topics.
+    """The ids of the dead letters that were replayed; *there* are the existing topics.
 
     Raises :exc:`~tickwire.errors.KafkaFailed`.
     """

@@ -1,4 +1,4 @@
-"""Where a dead letter goes when it is replayed, and with which headers: pure rules, no Kafka."""
+"""Where a dead letter goes when it is replayed, and with which headers. Pure."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ MAX_REPLAYS = 3
 
 @dataclass(frozen=True, slots=True)
 class ReplayRules:
-    """What the user asked for. Without ``target`` each goes where it came from."""
+    """The user's options. Without ``target`` each letter goes back to its own topic."""
 
     selection: Selection = field(default_factory=Selection)
     target: str | None = None
@@ -26,7 +26,7 @@ class ReplayRules:
 
 
 class Route(NamedTuple):
-    """What happens to one dead letter: where it goes, or why it stays."""
+    """Where one dead letter goes, or why it stays."""
 
     action: Literal["replay", "quarantine", "stay"]
     topic: str
@@ -34,14 +34,14 @@ class Route(NamedTuple):
 
 
 def quarantine_topic(config: KafkaConfig) -> str:
-    """Name the topic of dead letters that were replayed too often."""
+    """The topic of dead letters that were replayed too often."""
     return f"{config.dlq_topic}.quarantine"
 
 
 class Router:
-    """Only the topics of market data are targets, so that nothing goes in a circle; *there* are the existing topics.
+    """Decides where letters go: only to topics of market data, so there are no cycles; *there* are the existing topics.
 
-    Raises :exc:`~tickwire.errors.UsageError` for a target that is none.
+    Raises :exc:`~tickwire.errors.UsageError` for an invalid target.
     """
 
     def __init__(self, config: KafkaConfig, rules: ReplayRules, there: Collection[str]) -> None:
@@ -73,7 +73,7 @@ class Router:
         return Route("replay", target, "selected")
 
     def _obstacle(self, letter: DeadLetter, target: str) -> str | None:
-        """Why this one can go nowhere."""
+        """Why this letter cannot be sent."""
         if not letter.ours:
             return "the headers source_topic and error_type are missing"
         left_out = letter.ours.get("left_out", "nothing")
@@ -95,7 +95,7 @@ class Router:
 
 
 def replay_headers(letter: DeadLetter, replay_id: str, replayed_at: str) -> HeaderList:
-    """The record's own headers, and how it came here instead of why it failed."""
+    """The record's own headers, and those of the replay in place of those of the failure."""
     count = replay_count(letter.ours) + 1
     return [
         *letter.original,

@@ -1,7 +1,7 @@
-"""Replays dead letters: sends them back to where they failed, at least once, in the order of their key.
+"""Replays dead letters: sends them back to their topics, at least once, in the order of each key.
 
-What was dealt with is committed after its acknowledgement, batch by batch, so a run that is killed anywhere repeats at
-most :data:`BATCH_RECORDS` records and loses none. Nothing that arrives during a run belongs to it.
+Handled letters are committed batch by batch after their acknowledgement, so a killed run repeats at most
+:data:`BATCH_RECORDS` records and loses none. A run ends at the letters that were there when it began.
 """
 
 import logging
@@ -40,21 +40,21 @@ End: TypeAlias = Literal["end", "limit", "signal", "failure"]
 
 @dataclass(slots=True)
 class ReplayReport:
-    """What a run found and did. In a dry run nothing is sent."""
+    """The results of a run. In a dry run nothing is sent."""
 
     replay_id: str
     executed: bool
-    routes: Counter[tuple[Route, str]] = field(default_factory=Counter)  # selected, by what happens and error type
+    routes: Counter[tuple[Route, str]] = field(default_factory=Counter)  # selected letters by route and error type
     sent: Counter[str] = field(default_factory=Counter)  # acknowledged, by topic
-    earlier: int = 0  # dealt with by an earlier run
+    earlier: int = 0  # handled by an earlier run
     not_selected: int = 0
     ended: End = "failure"
-    positions: dict[int, int] = field(default_factory=dict)  # before these offsets everything is dealt with
+    positions: dict[int, int] = field(default_factory=dict)  # everything before these offsets is handled
     ranges: list[Range] = field(default_factory=list)
 
 
 class ReplayFull(TickwireError):
-    """What was replayed out of order cannot be remembered."""
+    """Too many letters were replayed out of order to be remembered."""
 
     def __str__(self) -> str:
         return (
@@ -64,7 +64,7 @@ class ReplayFull(TickwireError):
 
 
 class Replay:
-    """One run; :attr:`report` holds what it did, also after an error."""
+    """One run; :attr:`report` has its results, also after an error."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Replay:
         looked: Callable[[int, int], None] = lambda _done, _total: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """*looked* is told how many offsets of how many were looked at."""
+        """*looked* is called with the number of offsets read so far and in all."""
         self._config = config
         self._rules = rules
         self._stopping = stopping
@@ -91,7 +91,7 @@ class Replay:
         self._recalled: set[str] | None = None
 
     def run(self) -> ReplayReport:
-        """Read from what the last runs left to the ends of now, and send on what the rules say.
+        """Read from where earlier runs ended to the current ends, and send what the rules select.
 
         Raises :exc:`~tickwire.errors.UsageError` for a target that is not allowed, ``ReplayBusy``,
         :exc:`ReplayFull` and :exc:`~tickwire.errors.KafkaFailed` at the first record that cannot be sent.
@@ -146,7 +146,7 @@ class Replay:
             if self._stopping():
                 part.reached = record.offset
                 return "signal"
-            handled.add(expected, record.offset)  # offsets that Kafka gave to no record
+            handled.add(expected, record.offset)  # offsets without a record
             expected = record.offset + 1
             self._looked(done + expected - part.start, total)
             if record.offset in handled:
@@ -202,19 +202,19 @@ class Replay:
             raise failed
 
     def _quarantine_settings(self) -> dict[str, str]:
-        """Keep for ever what fits into the dead letters' topic."""
+        """Settings that keep letters for ever and take all that the dead-letter topic takes."""
         largest = self._topics.describe(self._config.dlq_topic).largest_message
         room = {} if largest is None else {"max.message.bytes": str(largest)}
         return {"cleanup.policy": "delete", "retention.ms": "-1"} | room
 
     def _parcel(self, letter: DeadLetter, route: Route) -> Parcel:
         if route.action == "quarantine":
-            return Parcel(letter.record, route.topic, [*letter.record.headers])  # as it is
+            return Parcel(letter.record, route.topic, [*letter.record.headers])  # unchanged
         headers = replay_headers(letter, self.report.replay_id, rfc3339(self._clock()))
         return Parcel(letter.record, route.topic, headers)
 
     def _note(self, batch: list[tuple[DeadLetter, Route]], errors: list[KafkaError | None]) -> KafkaFailed | None:
-        """Take up the reports; return the first failure."""
+        """Note the results; return the first failure."""
         failed = None
         for (letter, route), error in zip(batch, errors, strict=True):
             record = letter.record
@@ -229,7 +229,7 @@ class Replay:
         return failed
 
     def _wait_for_rate(self) -> None:
-        """Wait until the rate allows the next batch; a signal ends the waiting, not the batch."""
+        """Wait until the rate allows the next batch, or a signal comes."""
         if self._rules.rate is None:
             return
         due = self._begin + sum(self.report.sent.values()) / self._rules.rate
