@@ -1,4 +1,4 @@
-"""Brokers and registries to run here: small ones in memory for demos, the real ones for the tests that must hold."""
+"""Local brokers and schema registries: small ones in memory for demos, real ones for tests of delivery."""
 
 from tickwire.broker.apache import ApacheCluster
 from tickwire.broker.apicurio import ApicurioRegistry

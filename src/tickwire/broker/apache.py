@@ -41,10 +41,10 @@ class _Node:
 class ApacheCluster:
     """A cluster of 1 or 3 nodes, numbered from 1, alive inside ``with`` (or between :meth:`start` and :meth:`stop`).
 
-    *folder* takes data, settings and logs (``node-N/``); *cache* the libraries, fetched once. Without *ports* free ones
-    are found. *properties* are added to every node's ``server.properties`` and win over ours.
-    Topics are replicated over all nodes; with three, two must have a record before it is acknowledged to acks=all.
-    It is open to everyone who reaches *host*.
+    *folder* holds data, settings and logs (``node-N/``); *cache* the libraries, fetched once. Without *ports* free ones
+    are chosen. *properties* are added to every node's ``server.properties`` and override ours. Topics are replicated to
+    all nodes; with three, two must have a record before acks=all is answered. There is no log-in: everyone who can
+    connect to *host* has access.
     """
 
     def __init__(
@@ -72,11 +72,11 @@ class ApacheCluster:
 
     @property
     def bootstrap(self) -> str:
-        """Where clients connect: every node's ``host:port``, separated by commas."""
+        """The address for clients: every node's ``host:port``, comma-separated."""
         return ",".join(endpoint(self.host, node.port) for node in self._nodes.values())
 
     def start(self) -> None:
-        """Start all nodes and return when each answers and sees all others. Data of an earlier start is kept.
+        """Start all nodes; return when each answers and sees all others. Data of an earlier start are kept.
 
         Raises :exc:`UsageError` without Java or Maven, :exc:`PortTaken`, or :exc:`KafkaFailed` when Kafka cannot be
         fetched, a node ends, or they do not answer within 90 seconds.
@@ -95,12 +95,12 @@ class ApacheCluster:
         """End all nodes; data stays in the folder. Stopping twice is fine."""
         for process in self._running():
             process.send(signal.SIGCONT)
-            process.send(signal.SIGTERM)  # to all first: one after the other each would wait for the rest
+            process.send(signal.SIGTERM)  # to all at first: each waits for the others while it ends
         for number in self._nodes:
             self.terminate(number)
 
     def terminate(self, node: int) -> None:
-        """End a node in order (SIGTERM): it hands over its partitions first. Killed after 20 seconds."""
+        """End a node in order (SIGTERM): it hands over its partitions first. It is killed after 20 seconds."""
         if process := self._release(node):
             process.terminate(STOP_SECONDS)
 
@@ -110,19 +110,19 @@ class ApacheCluster:
             process.kill()
 
     def freeze(self, node: int) -> None:
-        """Stop a node from running (SIGSTOP); its connections stay open and silent."""
+        """Freeze a node (SIGSTOP); its connections stay open and silent."""
         self._process(node).send(signal.SIGSTOP)
 
     def thaw(self, node: int) -> None:
-        """Let a frozen node go on (SIGCONT)."""
+        """Resume a frozen node (SIGCONT)."""
         self._process(node).send(signal.SIGCONT)
 
     def restart(self, *nodes: int) -> None:
-        """Start nodes again on their data, ending in order those that run, and return when each answers.
+        """Restart nodes on their data, after ending running ones in order; return when each answers.
 
-        The others let a node back in when its old session is over: 9 seconds after it was last heard, unless
-        ``broker.session.timeout.ms`` says otherwise. Where too few nodes are up for a majority, name as many as make
-        one. Raises :exc:`KafkaFailed` as :meth:`start` does.
+        The cluster accepts a node again when its old session has timed out: after 9 seconds, unless
+        ``broker.session.timeout.ms`` says otherwise. If too few nodes are up for a majority, restart enough at once.
+        Raises :exc:`KafkaFailed` as :meth:`start` does.
         """
         for number in nodes:
             self.terminate(number)
@@ -174,12 +174,12 @@ class ApacheCluster:
             self._await(number, frozenset(numbers))
 
     def _await(self, number: int, wanted: frozenset[int]) -> None:
-        """Wait until this node itself answers and sees all *wanted* nodes, so that topics can be replicated to them."""
+        """Wait until this node answers and sees all *wanted* nodes, so that topics can be replicated to them."""
         address = endpoint(self.host, self._nodes[number].port)
         self._process(number).wait_until(lambda: wanted <= visible_nodes(address, 1.0), START_SECONDS)
 
     def _format(self, libs: Path) -> None:
-        """Write the settings, and prepare the data folders that are new."""
+        """Write the settings, and format new data folders."""
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         formatting: list[tuple[_Node, subprocess.Popen[bytes]]] = []
         for node in self._nodes.values():
@@ -189,7 +189,7 @@ class ApacheCluster:
             settings.write_text("".join(lines), encoding="utf-8")
             if (node.folder / "data" / "meta.properties").exists():
                 continue
-            # "=", because one cluster id in 64 begins with a minus and would be taken for an option.
+            # With "=", because a cluster id may begin with a minus.
             identity = f"--cluster-id={cluster_id}"
             command = ["java", *_java(libs), "kafka.tools.StorageTool", "format", identity, "-c", str(settings)]
             with (node.folder / "kafka.log").open("ab") as log:

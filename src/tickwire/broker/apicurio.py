@@ -15,16 +15,16 @@ from tickwire.broker.ports import claim, endpoint, free_ports
 from tickwire.broker.process import BrokerProcess
 from tickwire.errors import UsageError
 
-VERSIONS = {"2.6.13.Final": 11, "3.3.3": 21}  # and the Java that each needs at least
+VERSIONS = {"2.6.13.Final": 11, "3.3.3": 21}  # version: least Java version
 START_SECONDS = 90.0
 STOP_SECONDS = 10.0
 _BETWEEN_S = 0.05
 
 
 class ApicurioRegistry:
-    """A registry alive inside ``with`` (or between :meth:`start` and :meth:`stop`); what it was told is gone then.
+    """A registry that runs inside ``with`` (or between :meth:`start` and :meth:`stop`); its schemas are gone then.
 
-    *cache* takes the program, fetched once. Port 0 finds a free one. It is open to everyone who reaches *host*.
+    *cache* holds the program, fetched once. Port 0 chooses a free one. Everyone who can connect to *host* has access.
     """
 
     def __init__(self, cache: Path, *, version: str = "3.3.3", host: str = "127.0.0.1", port: int = 0) -> None:
@@ -36,11 +36,11 @@ class ApicurioRegistry:
 
     @property
     def url(self) -> str:
-        """What KAFKA_SCHEMA_REGISTRY_URL has to be; the port is known from :meth:`start` on."""
+        """The value for KAFKA_SCHEMA_REGISTRY_URL; the port is known from :meth:`start` on."""
         return f"http://{endpoint(self.host, self.port)}/apis/ccompat/v7"
 
     def start(self) -> None:
-        """Start it and return when it answers.
+        """Start it; return when it answers.
 
         Raises :exc:`UsageError` without Java or Maven, :exc:`PortTaken`, or :exc:`KafkaFailed` when it cannot be
         fetched, ends, or does not answer within 90 seconds.
@@ -72,7 +72,7 @@ class ApicurioRegistry:
             raise
 
     def stop(self) -> None:
-        """End it; its schemas are gone. Stopping twice is fine."""
+        """End it; its schemas are gone. Stopping twice does nothing."""
         if self._process is not None:
             self._process.terminate(STOP_SECONDS)
             self._process = None

@@ -1,4 +1,4 @@
-"""The embedded broker: Tansu (https://github.com/tansu-io/tansu), which speaks Kafka and keeps all in memory.
+"""The embedded broker: Tansu (https://github.com/tansu-io/tansu), which speaks Kafka's protocol, in memory.
 
 Good for demos and quick tests. Delivery claims are tested on Apache Kafka: see :mod:`tickwire.broker.apache`.
 """
@@ -15,9 +15,9 @@ STOP_SECONDS = 5.0
 
 
 class EmbeddedBroker:
-    """A broker in memory, alive inside ``with`` (or between :meth:`start` and :meth:`stop`). Port 0 finds a free one.
+    """A broker in memory that runs inside ``with`` (or between :meth:`start` and :meth:`stop`). Port 0: a free one.
 
-    It is open to everyone who reaches *host*, so that is loopback unless said otherwise.
+    Everyone who can connect to *host* has access, so the default is loopback.
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = 9092) -> None:
@@ -27,11 +27,11 @@ class EmbeddedBroker:
 
     @property
     def bootstrap(self) -> str:
-        """Where clients connect, ``host:port``; the port is known from :meth:`start` on."""
+        """The address for clients, ``host:port``; the port is known from :meth:`start` on."""
         return endpoint(self.host, self.port)
 
     def start(self) -> None:
-        """Start it and return when it answers requests.
+        """Start it; return when it answers requests.
 
         Raises :exc:`UsageError` when the package is missing, :exc:`PortTaken`, or :exc:`KafkaFailed` when it ends or
         does not answer within 20 seconds.
@@ -42,7 +42,7 @@ class EmbeddedBroker:
         claim("The embedded Kafka", self.host, self.port)
         url = f"tcp://{self.bootstrap}"
         command = [binary, "broker", "--listener-url", url, "--advertised-listener-url", url]
-        # An empty environment: Tansu reads names such as STORAGE_ENGINE and SCHEMA_REGISTRY that may mean others.
+        # An empty environment: Tansu reads names such as STORAGE_ENGINE and SCHEMA_REGISTRY, which may be for others.
         process = self._process = BrokerProcess(
             "The embedded Kafka",
             [*command, "--storage-engine", "memory://tansu/"],
@@ -61,7 +61,7 @@ class EmbeddedBroker:
             self._process.ensure_running()
 
     def stop(self) -> None:
-        """Stop it; its topics are gone. Stopping twice is fine."""
+        """Stop it; its topics are gone. Stopping twice does nothing."""
         if self._process is not None:
             self._process.terminate(STOP_SECONDS)
             self._process = None

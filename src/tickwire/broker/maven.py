@@ -1,4 +1,4 @@
-"""Apache Kafka and Apicurio from Maven Central, fetched once into a folder."""
+"""Fetches Apache Kafka and Apicurio from Maven Central, once, into a folder."""
 
 import fcntl
 import logging
@@ -44,9 +44,9 @@ def java_and_maven_missing() -> str | None:
 def fetch(cache: Path, version: str) -> Path:
     """Return the folder with the libraries of Kafka *version*, fetching them into *cache* when they are not there.
 
-    Safe with any number of processes at a time, and after one was killed in the middle: the folder appears by a rename,
-    under a lock. Raises :exc:`UsageError` without Java or Maven or when *cache* cannot be written, and
-    :exc:`KafkaFailed` when Maven fails.
+    Safe with several processes at a time, and after one was killed: the folder is renamed into place under a lock.
+    Raises :exc:`UsageError` without Java or Maven or when *cache* cannot be written, and :exc:`KafkaFailed` when Maven
+    fails.
     """
     libs = cache / "kafka" / version / "libs"
     if libs.is_dir():
@@ -60,7 +60,7 @@ def fetch(cache: Path, version: str) -> Path:
 
 
 def fetch_apicurio(cache: Path, version: str) -> Path:
-    """Return the program of Apicurio *version*, a jar among its libraries; asks nothing of Java. As :func:`fetch`."""
+    """Return the jar of Apicurio *version*, among its libraries. Does not check Java; otherwise as :func:`fetch`."""
     folder = cache / "apicurio" / version / "app"
     if not folder.is_dir():
         if lacking := _maven_lacking():
@@ -70,7 +70,7 @@ def fetch_apicurio(cache: Path, version: str) -> Path:
 
 
 def _appear(folder: Path, what: str, make: Callable[[Path], Path]) -> None:
-    """Let *folder* be what *make* made in a folder beside it."""
+    """Let *make* fill a folder, then rename it to *folder*."""
     home = folder.parent
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def _appear(folder: Path, what: str, make: Callable[[Path], Path]) -> None:
             if not folder.is_dir():
                 logger.info("broker.fetch version=%s folder=%s", home.name, home)
                 part = home / "part"
-                shutil.rmtree(part, ignore_errors=True)  # left by a fetch that was killed
+                shutil.rmtree(part, ignore_errors=True)  # of a fetch that was killed
                 part.mkdir()
                 make(part).rename(folder)
     except OSError as error:
@@ -133,7 +133,7 @@ def _maven(goal: list[str], what: str, wanted: Path) -> None:
 
 
 def find_java(needed: int) -> str:
-    """Name a ``java`` of this version or later: the one on the path, or one below /usr/lib/jvm.
+    """Find a ``java`` of this version or later: on the path, or below /usr/lib/jvm.
 
     Raises :exc:`UsageError` where there is none.
     """

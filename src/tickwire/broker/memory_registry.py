@@ -1,8 +1,8 @@
-"""A schema registry in memory, with the answers that Confluent documents, for tests and for a look at how it works.
+"""A schema registry in memory, with the answers that Confluent documents, for tests and demos.
 
 https://docs.confluent.io/platform/current/schema-registry/develop/api.html (2026-11-29). It takes Avro and Protobuf
-schemas without references, hands them out as they were sent (Protobuf with ``?format=serialized`` as a descriptor), and
-is open to everyone who reaches its host.
+schemas without references and returns them as they were sent (Protobuf with ``?format=serialized`` as a descriptor).
+Everyone who can connect to its host has access.
 """
 
 import json
@@ -25,7 +25,7 @@ _FORMATS = {"AVRO": "avro", "PROTOBUF": "protobuf"}
 
 
 class _Refused(Exception):
-    """An answer that is an error."""
+    """An error answer."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
         super().__init__(message)
@@ -38,7 +38,7 @@ class _Version(NamedTuple):
 
 
 class _Subjects:
-    """What the registry holds, and its answers."""
+    """The registry's content, and its answers."""
 
     def __init__(self) -> None:
         self.level = "BACKWARD"
@@ -150,9 +150,9 @@ class _Subjects:
 
 
 class MemoryRegistry:
-    """A registry alive inside ``with`` (or between :meth:`start` and :meth:`stop`). Port 0 finds a free one.
+    """A registry that runs inside ``with`` (or between :meth:`start` and :meth:`stop`). Port 0 chooses a free one.
 
-    It keeps its schemas when it is stopped and started again; :meth:`clear` forgets them, as Apicurio does in memory.
+    It keeps its schemas over a stop and start; :meth:`clear` forgets them, as a restart of Apicurio does.
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -163,11 +163,11 @@ class MemoryRegistry:
 
     @property
     def url(self) -> str:
-        """What KAFKA_SCHEMA_REGISTRY_URL has to be; the port is known from :meth:`start` on."""
+        """The value for KAFKA_SCHEMA_REGISTRY_URL; the port is known from :meth:`start` on."""
         return f"http://{endpoint(self.host, self.port)}"
 
     def start(self) -> None:
-        """Begin to answer. Raises :exc:`UsageError` for a host that is none of ours, and :exc:`PortTaken`."""
+        """Start answering. Raises :exc:`UsageError` for a host that is not this machine's, and :exc:`PortTaken`."""
         if self.port == 0:
             [self.port] = free_ports(self.host, 1)
         claim("The schema registry", self.host, self.port)
@@ -177,14 +177,14 @@ class MemoryRegistry:
         ).start()
 
     def stop(self) -> None:
-        """Answer no more. Stopping twice is fine."""
+        """Stop answering. Stopping twice does nothing."""
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
 
     def clear(self) -> None:
-        """Forget all schemas; their ids are given again."""
+        """Forget all schemas; their ids will be reused."""
         with self._lock:
             self._subjects = _Subjects()
 
@@ -240,7 +240,7 @@ def _schema(body: dict[str, Any]) -> WriterSchema:
 
 
 def _written(schema: WriterSchema, asked: dict[str, Any]) -> dict[str, str]:
-    if schema.format == "avro":  # the type of which is left out
+    if schema.format == "avro":  # whose type is left out
         return {"schema": schema.text}
     text = serialized(schema.text) if asked.get("format") == "serialized" else schema.text
     return {"schema": text, "schemaType": schema.format.upper()}

@@ -1,4 +1,4 @@
-"""Addresses to listen on."""
+"""Checks and chooses addresses to listen on."""
 
 import errno
 import secrets
@@ -7,8 +7,8 @@ from itertools import islice
 
 from tickwire.errors import PortTaken, UsageError
 
-# Below the range from which Linux takes the source ports of outgoing connections (32768 up): while a broker is down,
-# a client that keeps trying its port could otherwise be given that very port, connect to itself and hold it.
+# Below Linux's range of source ports (32768 up): otherwise a client that retries the port of a stopped broker could get
+# that port as its source port, connect to itself and occupy it.
 LOWEST, HIGHEST = 20_000, 32_000
 
 
@@ -18,7 +18,7 @@ def endpoint(host: str, port: int) -> str:
 
 
 def refuse_wildcard(host: str) -> None:
-    """Raise :exc:`UsageError` for an address that clients cannot connect to; Kafka hands its own address to them."""
+    """Raise :exc:`UsageError` for a wildcard address: Kafka gives clients its own address to connect to."""
     if host in {"", "0.0.0.0", "::", "*"}:
         raise UsageError(
             f"The broker cannot listen on {host!r}: Kafka tells clients where to connect, so --host "
@@ -27,13 +27,13 @@ def refuse_wildcard(host: str) -> None:
 
 
 def claim(what: str, host: str, port: int) -> None:
-    """Raise :exc:`PortTaken` when *port* cannot be listened on now; *what* is who wants to."""
+    """Raise :exc:`PortTaken` if *port* cannot be listened on; *what* names the server for the error."""
     if trouble := _trouble(host, port):
         raise PortTaken(what, host, port, "--port", trouble)
 
 
 def free_ports(host: str, count: int) -> list[int]:
-    """Find *count* different ports nothing listens on now, from a random place on; raise :exc:`UsageError` if none."""
+    """Find *count* different free ports, from a random start; raise :exc:`UsageError` if there are none."""
     width = HIGHEST - LOWEST
     start = secrets.randbelow(width)
     candidates = (LOWEST + (start + step) % width for step in range(width))
@@ -44,7 +44,7 @@ def free_ports(host: str, count: int) -> list[int]:
 
 
 def _trouble(host: str, port: int) -> str | None:
-    """Say why *port* cannot be listened on, None if it can; raise :exc:`UsageError` when *host* is not ours."""
+    """Why *port* cannot be listened on, None if it can; raises :exc:`UsageError` if *host* is not this machine's."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""A broker's process, which cannot outlive the one that started it."""
+"""A broker's process, which ends with the process that started it."""
 
 import logging
 import os
@@ -20,11 +20,11 @@ Popen: TypeAlias = "subprocess.Popen[bytes]"
 
 
 class _Starter:
-    """Starts all children in one thread, whoever calls.
+    """Starts all child processes in one thread.
 
-    Linux kills the child when the *thread* that started it ends (prctl(2), PR_SET_PDEATHSIG), so that has to live as
-    long as this process. It is a daemon and no executor's: a signal may interrupt whoever is just making it, and an
-    executor then waits at the exit for a thread that it does not know.
+    Linux kills the child when the *thread* that started it ends (prctl(2), PR_SET_PDEATHSIG), so this thread must live
+    as long as the process. It is a daemon thread and not an executor's: if a signal interrupts an executor while it
+    makes a thread, it waits at exit for a thread that it does not know.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class _Starter:
         self._thread: threading.Thread | None = None
 
     def submit(self, start: Callable[[], Popen]) -> Future[Popen]:
-        """Have *start* called there."""
+        """Call *start* in that thread."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="tickwire-broker", daemon=True)
             self._thread.start()
@@ -51,8 +51,8 @@ class _Starter:
 
 _starter = _Starter()
 
-# Runs in the child before the broker replaces it; a preexec_fn would not be safe beside other threads.
-# PR_SET_PDEATHSIG is 1. The parent may be gone before prctl: then its id has changed and nobody is left to serve.
+# Runs in the child before the broker replaces it; a preexec_fn would not be safe with other threads. PR_SET_PDEATHSIG
+# is 1. The parent may have ended before prctl: then its id has changed, and the child ends.
 _DIE_WITH_PARENT = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)
@@ -62,7 +62,7 @@ if os.getppid() == int(sys.argv[1]):
 
 
 class BrokerProcess:
-    """One running broker. *name* is what errors call it; *log* takes all that it prints and is closed at the end."""
+    """One running broker. *name* is used in errors; *log* takes all its output and is closed at the end."""
 
     def __init__(self, name: str, command: Sequence[str], log: BinaryIO, env: Mapping[str, str] | None = None) -> None:
         self.name = name
@@ -76,13 +76,13 @@ class BrokerProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=env,
-                start_new_session=True,  # Ctrl-C is for us; we then stop the broker in order
+                start_new_session=True,  # Ctrl-C reaches only us; we then stop the broker in order
             )
         )
         try:
             self._process = starting.result()
         except BaseException:
-            if starting.exception() is None:  # a signal came while it was being started
+            if starting.exception() is None:  # a signal interrupted the start
                 starting.result().kill()
                 starting.result().wait()
             raise
@@ -93,28 +93,28 @@ class BrokerProcess:
         return self._process.pid
 
     def ensure_running(self) -> None:
-        """Raise :exc:`KafkaFailed` with the broker's last words when it has ended."""
+        """Raise :exc:`KafkaFailed` with the last line of its log if the broker has ended."""
         code = self._process.poll()
         if code is not None:
             raise KafkaFailed(f"{self.name} ended by itself (exit code {code}): {last_words(self._log)}.")
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Ask *ready* until it says yes; raise :exc:`KafkaFailed` when the broker ends or the time is over."""
+        """Poll *ready* until it is true; raise :exc:`KafkaFailed` if the broker ends or after *seconds*."""
         deadline = time.monotonic() + seconds
         while not ready():
             self.ensure_running()
             if time.monotonic() > deadline:
                 raise KafkaFailed(f"{self.name} did not answer within {seconds:g} s: {last_words(self._log)}.")
-        # Somebody else's broker may have answered on our port.
+        # Another broker may have answered on our port.
         self.ensure_running()
 
     def send(self, signum: signal.Signals) -> None:
-        """Send a signal; nothing happens when the process has ended."""
+        """Send a signal; does nothing if the process has ended."""
         self._process.send_signal(signum)
 
     def terminate(self, seconds: float) -> None:
-        """Let the broker end in order, and kill it when that takes longer than *seconds*."""
-        self.send(signal.SIGCONT)  # a frozen process would not see the next one
+        """End the broker in order, and kill it if that takes longer than *seconds*."""
+        self.send(signal.SIGCONT)  # a frozen process would not react to the next one
         self.send(signal.SIGTERM)
         try:
             self._process.wait(seconds)
@@ -130,9 +130,9 @@ class BrokerProcess:
 
 
 def last_words(log: BinaryIO) -> str:
-    """Find the last line in *log* that tells of an error, else the last line, fit to be printed."""
+    """The last line in *log* that reports an error, or else the last line, safe to print."""
     size = os.fstat(log.fileno()).st_size
-    # pread leaves the offset alone, which the child shares
+    # pread does not move the offset, which the child shares
     tail = os.pread(log.fileno(), 65_536, max(0, size - 65_536)).decode(errors="replace")
     lines = [line.strip() for line in tail.splitlines() if line.strip()]
     telling = [line for line in lines if "error" in line.lower() or "exception" in line.lower()]

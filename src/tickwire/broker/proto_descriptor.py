@@ -1,4 +1,4 @@
-"""The file descriptor of a ``.proto`` text, as a registry gives it to who asks for a schema as serialized. Pure.
+"""The file descriptor of a ``.proto`` text, which a registry returns for ``format=serialized``. Pure.
 
 https://github.com/protocolbuffers/protobuf/blob/main/src/google/protobuf/descriptor.proto
 """
@@ -15,7 +15,7 @@ _MESSAGE, _ENUM = 11, 14
 
 
 def serialized(text: str) -> str:
-    """The descriptor in base64; of what is one already the same. Raises :exc:`ValueError` for what is neither."""
+    """The descriptor in base64; a *text* that is one already stays as it is. Raises :exc:`ValueError`."""
     try:
         base64.b64decode(text, validate=True)
     except ValueError:
@@ -28,7 +28,7 @@ def serialized(text: str) -> str:
 
 
 def _types(found: Tree, around: str, message: int, enum: int) -> bytes:
-    """The types directly inside of *around*, under the numbers of those two kinds."""
+    """The types directly inside *around*, with the field numbers *message* and *enum*."""
     return b"".join(
         _sized(enum, _enum(name, found)) if _is_enum(name, found) else _sized(message, _message(name, found))
         for name in found
@@ -51,7 +51,7 @@ def _message(name: str, found: Tree) -> bytes:
     for field, entry in found[name].items():
         said = _text(1, field) + _number(3, entry["number"]) + _number(4, _LABELS[entry["label"]])
         said += _kind(name, entry["type"], found)
-        if entry["label"] == "optional":  # each is alone in a oneof, and these stand behind all others
+        if entry["label"] == "optional":  # each has a oneof of its own, which come last
             said += _number(9, optional) + _number(17, 1)
             alone += _sized(8, _text(1, f"_{field}"))
             optional += 1

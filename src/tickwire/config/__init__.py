@@ -1,1 +1,1 @@
-"""Settings: what may be set, what fits, and where each value came from. The only readers of the environment."""
+"""Settings: their names, checks and origins. Nothing else reads the environment."""

@@ -14,7 +14,7 @@ def check_url(text: str, schemes: Sequence[str]) -> str:
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
-    except ValueError:  # brackets that do not close, a port that is no number up to 65535
+    except ValueError:  # an unclosed bracket, an invalid port
         raise ValueError(f"{expected} and has a valid host and port") from None
     if parts.scheme not in schemes or not host or port == 0 or any(mark.isspace() for mark in text):
         raise ValueError(f"{expected} and has a host, such as {schemes[0]}://127.0.0.1:8080")

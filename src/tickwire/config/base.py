@@ -1,4 +1,4 @@
-"""What all settings classes share: frozen, nothing read by surprise, errors of one sentence."""
+"""The base of the settings classes: frozen, with explicit sources, and errors in one sentence."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -21,9 +21,8 @@ _LINE_END = re.compile(r"\r?\n\Z")
 class Settings(BaseSettings):
     """Base of the settings classes.
 
-    A direct call such as ``KafkaConfig(brokers="kafka:9092")`` uses its arguments and the defaults and nothing else;
-    `tickwire.config.loading` alone reads the environment and ``tickwire.toml``. A value that does not fit raises
-    SettingsError.
+    A direct call such as ``KafkaConfig(brokers="kafka:9092")`` uses only its arguments and the defaults; only
+    `tickwire.config.loading` reads the environment and ``tickwire.toml``. An invalid value raises SettingsError.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -39,7 +38,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Leave the arguments as the only source."""
+        """Make the arguments the only source."""
         return (init_settings,)
 
     @classmethod
@@ -54,19 +53,19 @@ class Settings(BaseSettings):
 
     @classmethod
     def in_files(cls) -> Collection[str]:
-        """Names of the settings that may stand in a file of their own: secrets, and what is kept together with them."""
+        """Names of the settings that may be in a file of their own: secrets, and values that are kept with them."""
         return cls.secrets()
 
     def remember(self, files: Mapping[str, Path]) -> None:
-        """Keep in which files settings stand, by name, for :meth:`fresh`."""
+        """Note the files of settings, by name, for :meth:`fresh`."""
         self._files = dict(files)
 
     def fresh(self) -> Self:
-        """The same settings with what stands in files of their own read again; what cannot be read stays as it was."""
+        """The same settings, with values from files read again; unreadable ones keep their value."""
         values: dict[str, object] = {}
         for name, path in self._files.items():
             before = getattr(self, name)
-            if not path.is_file():  # a pipe gives its text once, and whoever asks again would wait for ever
+            if not path.is_file():  # a pipe can be read only once: a second read would block for ever
                 continue
             try:
                 text = read_text(path)
@@ -93,7 +92,7 @@ class Settings(BaseSettings):
     @classmethod
     def _first_error(cls, report: ValidationError) -> SettingsError:
         first = report.errors(include_url=False)[0]
-        # The last name of the path: an item of a list has a number there, an address of an exchange its own name.
+        # The last name in the path: list items have an index there, addresses of an exchange its name.
         name = [str(part) for part in first["loc"] if isinstance(part, str)][-1]
         if first["type"] == "extra_forbidden":
             close = get_close_matches(name, cls.model_fields, n=1, cutoff=0.0)[0]
@@ -106,21 +105,21 @@ class Settings(BaseSettings):
 
 
 def read_text(path: Path) -> str:
-    """What stands in the file of one setting, without a mark of its encoding and one line break at its end.
+    """The text of the file of one setting, without a byte order mark and one line break at its end.
 
-    Raises OSError, and ValueError where it is no text.
+    Raises OSError, and ValueError if it is not UTF-8.
     """
-    text = path.read_bytes().decode("utf-8-sig")  # read_text would change line breaks inside the secret
+    text = path.read_bytes().decode("utf-8-sig")  # read_text would change line breaks
     if "\0" in text:
         raise ValueError("it has a null byte")
     return _LINE_END.sub("", text)
 
 
 def without_user_info(value: object) -> object:
-    """``value`` without what may be a secret in the wrong place.
+    """``value`` without parts that may be a misplaced secret.
 
-    What stands before an ``@`` or behind a ``?`` may be a password in an address; text of several lines may be a key
-    where a file's name belongs.
+    In an address the part before ``@`` or after ``?`` may be a password; text of several lines may be a key in place of
+    a file name.
     """
     if isinstance(value, Path):
         value = str(value)
@@ -145,10 +144,10 @@ def comma_list(value: object) -> object:
 
 
 def _expected(error: ErrorDetails) -> str:
-    """What completes "the setting should be ..."."""
+    """The end of the sentence "the setting should be ..."."""
     context = error.get("ctx", {})
     match error["type"]:
-        case "value_error":  # one of our validators, whose text is written for this
+        case "value_error":  # from our own validators, which complete this sentence
             return str(context["error"])
         case "literal_error":
             return str(context["expected"]).replace("'", "")

@@ -25,7 +25,7 @@ def _some(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _wanted(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuse what no exchange can list, and what leaves nothing, before any of them is asked."""
+    """Refuse impossible symbols and lists that match nothing, before any exchange is asked."""
     for text in texts:
         name = text.removeprefix("!")
         if _NO_NAME.search(name) or not _SOME_NAME.search(name):
@@ -45,8 +45,8 @@ Symbols = Annotated[Names, AfterValidator(_wanted)]
 class FeedConfig(Settings):
     """Which symbols and channels of an exchange to read. Arguments and defaults only; `load_feed` has the environment.
 
-    Whether the exchange exists and offers these channels and symbols is for the exchange modules to say. Raises
-    SettingsError where a value does not fit, alone or together with another one.
+    Exchange, channels and symbols are checked later by the exchange modules. Raises SettingsError for invalid values
+    and combinations.
     """
 
     model_config = SettingsConfigDict(env_prefix="FEED_")

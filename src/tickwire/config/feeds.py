@@ -1,4 +1,4 @@
-"""Several feeds in one set of settings: which exchanges are asked for, and which values are whose. Pure."""
+"""Splits one set of settings into those of each exchange. Pure."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -7,13 +7,13 @@ from typing import NamedTuple
 from tickwire.config.feed_config import FeedConfig
 from tickwire.errors import SettingsError
 
-# What is written before a colon is an exchange where it is one that is read, or could be none else: names of our own
-# are small, and what exchanges write before a colon of theirs is not (Bitfinex has tBTCF0:USTF0).
+# A prefix before a colon is an exchange if that exchange is read, or if the prefix is in lower case, as our names are.
+# Exchanges use upper case before colons in their own symbols (Bitfinex has tBTCF0:USTF0).
 _EXCHANGE = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class Found(NamedTuple):
-    """A value that a source gives: under which name (``sasl_password`` or ``sasl_password_file``), and which source."""
+    """A value with the name under which it was given (``sasl_password`` or ``sasl_password_file``), and its source."""
 
     name: str
     value: object
@@ -24,9 +24,9 @@ Values = Mapping[str, Found]
 
 
 def feeds(tables: Sequence[Values], *layers: Values, plain: bool) -> list[Values]:
-    """The values of each feed: those of its table in the file, and over them what *layers* give for all.
+    """The values of each feed: those of its table in the file, overridden by *layers*, which are for all.
 
-    A *plain* table is that of every exchange, each of the others that of the exchanges that it names. Raises
+    A *plain* table is for all exchanges, any other table for the exchanges that it names. Raises
     :exc:`~tickwire.errors.SettingsError`.
     """
     above = {name: found for layer in layers for name, found in layer.items()}
@@ -55,10 +55,10 @@ def _exchanges(found: Found | None) -> list[str]:
 
 
 def _parts(value: object) -> list[str]:
-    """What stands between commas, or in a list; control characters stay, to be refused."""
+    """The parts between commas, or of a list; control characters are kept and refused later."""
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
-        return []  # what is no text is refused where each setting is checked
+        return []  # other types are refused where each setting is checked
     return [text for part in parts if (text := part.strip(" \t\n"))]
 
 
@@ -75,7 +75,7 @@ def _feed(exchange: str, values: dict[str, Found], known: Collection[str]) -> Va
 
 
 def _symbols_of(exchange: str, found: Found, known: Collection[str]) -> object:
-    """What is for this exchange: the names with it before a colon, without that, and those with none before."""
+    """The symbols for this exchange: those with its prefix, which is removed, and those without a prefix."""
     ours = []
     parts = _parts(found.value)
     for text in parts:

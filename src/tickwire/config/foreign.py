@@ -1,16 +1,16 @@
-"""Environment variables under our prefixes that others set for purposes of their own: they are passed over."""
+"""Recognizes environment variables with our prefixes that other software sets, which are ignored."""
 
 import re
 
-# What Kubernetes sets in every container for each Service of the namespace: one named kafka gives KAFKA_PORT and more.
+# Kubernetes sets these in every container for each Service of the namespace; one named kafka gives KAFKA_PORT.
 # https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables
 _SERVICE = re.compile(
     r"(?:.*_)?(?:SERVICE_HOST|SERVICE_PORT(?:_.+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
 )
 _LINK = re.compile(r"(?:tcp|udp|sctp)://")
 
-# What container images of Kafka itself take: the options of its scripts, Bitnami's KAFKA_CFG_*, and the settings of a
-# broker, dots as underscores, as the images apache/kafka and confluentinc/cp-kafka do.
+# Settings of Kafka's own container images: options of its scripts, Bitnami's KAFKA_CFG_*, and broker settings with
+# underscores for dots (apache/kafka and confluentinc/cp-kafka).
 _IMAGE = re.compile(
     r"""(?:.*_)?OPTS | HOME | VERSION | DEBUG | CLUSTER_ID | NODE_ID | PROCESS_ROLES | SUPER_USERS | MIN_INSYNC_REPLICAS
     | MESSAGE_MAX_BYTES | DELETE_TOPIC_ENABLE | UNCLEAN_LEADER_ELECTION_ENABLE | LISTENERS
@@ -26,10 +26,10 @@ _IMAGE = re.compile(
 
 
 def is_service_link(name: str, value: str) -> bool:
-    """Whether Kubernetes gave this value: no port is written as an address, so it may even be a setting's name."""
+    """Whether Kubernetes set this value, an address; that is certain even if the name is that of a setting."""
     return name.endswith("PORT") and _LINK.match(value) is not None
 
 
 def is_foreign(prefix: str, name: str) -> bool:
-    """Whether the variable *prefix* + *name*, which is no setting, is somebody else's by the shape of its name."""
+    """Whether the variable *prefix* + *name*, which is no setting, belongs to other software by its name."""
     return _SERVICE.fullmatch(name) is not None or (prefix == "KAFKA_" and _IMAGE.fullmatch(name) is not None)

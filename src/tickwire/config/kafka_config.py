@@ -1,4 +1,4 @@
-"""Every ``KAFKA_*`` setting: its default, its meaning, and what fits together."""
+"""Every ``KAFKA_*`` setting: default, meaning, and checks of combinations."""
 
 import re
 from collections.abc import Collection
@@ -14,13 +14,13 @@ from tickwire.config.base import lower
 from tickwire.config.security import ExistingPath, SecuritySettings, check_sasl, check_tls, http_url, variables
 from tickwire.errors import SettingsError
 
-LEAST_QUEUE_BYTES = 1_048_576  # a record as large as topics take by default must fit in
+LEAST_QUEUE_BYTES = 1_048_576  # the largest record that topics take by default must fit in
 _BROKER = re.compile(r"(?:\[(?P<ipv6>[^\]]*)\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")  # org.apache.kafka.common.internals.Topic
 
 
 def _joined(value: object) -> object:
-    """Take a list as well, as files may give one."""
+    """Accept a list too, which files may have."""
     several = isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value)
     return ",".join(value) if several else value  # type: ignore[arg-type]
 
@@ -48,7 +48,7 @@ def _is_broker(text: str) -> bool:
 def foreign_topic(name: str) -> bool:
     """Whether a topic is Kafka's own (``__consumer_offsets``, ``__transaction_state``, ...) or the schema registry's.
 
-    Writing to one, deleting or purging it would break what others keep there.
+    Writing to, deleting or purging one would destroy data of others.
     """
     return name.startswith("__") or name == "_schemas"
 
@@ -76,7 +76,7 @@ WhenFullTrades = Literal["spill", "block", "drop"]
 class KafkaConfig(SecuritySettings):
     """How to reach Kafka and what to write where. Arguments and defaults only; `load_kafka` reads the environment.
 
-    Raises SettingsError where a value does not fit, alone or together with another one.
+    Raises SettingsError for invalid values and combinations.
     """
 
     model_config = SettingsConfigDict(env_prefix="KAFKA_")
@@ -216,7 +216,7 @@ class KafkaConfig(SecuritySettings):
 
     @classmethod
     def lists(cls) -> Collection[str]:
-        """Add the brokers, which are kept as the client library wants them."""
+        """Add the brokers, which are stored as comma-separated text for the client library."""
         return [*super().lists(), "brokers"]
 
     @property
@@ -226,7 +226,7 @@ class KafkaConfig(SecuritySettings):
 
     @property
     def unencrypted_secrets(self) -> list[str]:
-        """Which secrets leave this machine so that anyone on the way can read them, a sentence each."""
+        """The secrets that are sent over the network without encryption, a sentence each."""
         found = []
         url = self.sasl_oauth_token_endpoint_url
         if url is not None and url.startswith("http:") and not is_loopback(url):
@@ -293,7 +293,7 @@ def _topic_settings() -> list[str]:
 
 
 def _check_topics(config: KafkaConfig) -> None:
-    """Kafka refuses a topic whose name differs from another's by '.' and '_' only, so these count as the same."""
+    """Check that topics differ; '.' and '_' count as the same, because Kafka treats them so."""
     seen: dict[str, str] = {}
     for name in _topic_settings():
         topic = getattr(config, name)

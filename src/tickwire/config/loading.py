@@ -35,7 +35,7 @@ _S = TypeVar("_S", bound=Settings)
 
 
 class _Layer(NamedTuple):
-    """Values of one source by lower-case name, what to call the source of one of them, and how a name is written."""
+    """Values of one source by lower-case name, and functions that give a value's origin and spelling for messages."""
 
     values: Mapping[str, object]
     origin: Callable[[str], str]
@@ -44,7 +44,7 @@ class _Layer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting as it is used: ``value`` is None where unset and hidden where secret; lists are comma-separated."""
+    """One setting in force: ``value`` is None if unset and hidden if secret; lists are comma-separated."""
 
     variable: str
     value: bool | int | str | None
@@ -54,8 +54,7 @@ class Setting:
 def load_kafka(overrides: Mapping[str, object] | None = None, *, enabled: bool = False) -> KafkaConfig:
     """The ``KAFKA_*`` settings in force. ``overrides`` are flags by field name; None means not given.
 
-    *enabled* is what KAFKA_ENABLED is where no source says it: true for commands whose only purpose is Kafka.
-    Raises SettingsError.
+    *enabled* is the default of KAFKA_ENABLED: true for commands whose only purpose is Kafka. Raises SettingsError.
     """
     return _build(KafkaConfig, {"enabled": Found("enabled", enabled, "default")} | _find(KafkaConfig, overrides))
 
@@ -63,7 +62,7 @@ def load_kafka(overrides: Mapping[str, object] | None = None, *, enabled: bool =
 def load_feed(overrides: Mapping[str, object] | None = None) -> FeedConfig:
     """The ``FEED_*`` settings in force of one exchange; arguments as in `load_feeds`.
 
-    Raises SettingsError, also where several exchanges are named.
+    Raises SettingsError, also if several exchanges are configured.
     """
     first, *others = load_feeds(overrides)
     if others:
@@ -73,7 +72,7 @@ def load_feed(overrides: Mapping[str, object] | None = None) -> FeedConfig:
 
 
 def load_feeds(overrides: Mapping[str, object] | None = None) -> tuple[FeedConfig, ...]:
-    """The ``FEED_*`` settings in force of each exchange that is to be read.
+    """The ``FEED_*`` settings in force for each exchange.
 
     ``overrides`` are flags by field name (or ``kraken_ws_url``); None: not given. Raises SettingsError.
     """
@@ -86,7 +85,7 @@ def load_log() -> LogConfig:
 
 
 def origins() -> tuple[Setting, ...]:
-    """Every setting in force with where it came from. Raises SettingsError."""
+    """Every setting in force with its origin. Raises SettingsError."""
     path, chosen = _file_path()
     file = Setting("TICKWIRE_CONFIG", str(path), "environment TICKWIRE_CONFIG" if chosen else "default")
     return (
@@ -98,7 +97,7 @@ def origins() -> tuple[Setting, ...]:
 
 
 def _feed_settings(of_each: list[list[Setting]]) -> list[Setting]:
-    """One after the other; where exchanges differ in a setting, that of each with the exchange's name."""
+    """All settings; a setting that differs between exchanges is listed for each, with the exchange's name."""
     if len(of_each) == 1:
         return of_each[0]
     exchanges = [str(settings[0].value) for settings in of_each]
@@ -153,7 +152,7 @@ def _value(model: type[Settings], name: str, entry: Found) -> object:
     try:
         return read_text(path)
     except (OSError, ValueError) as error:
-        # A secret may stand where the name of its file belongs: only what looks like a file's name is shown.
+        # A secret may have been given in place of its file's name: only text that looks like a file name is shown.
         named = path.exists() or ("/" in str(path) and path.parent.exists())
         shown = f"{str(path)!r} ({_cause(error)})" if named else f"no such file ({_cause(error)})"
         variable = model.variable(entry.name)
@@ -161,11 +160,11 @@ def _value(model: type[Settings], name: str, entry: Found) -> object:
 
 
 def _refuse_control_characters(model: type[Settings], name: str, entry: Found) -> None:
-    """Raise InvalidSetting for characters that nobody types, which would silently make another name or password."""
+    """Raise InvalidSetting for control characters, which would silently make a different name or password."""
     value = entry.value
-    if name.endswith("_pem"):  # is written in several lines
+    if name.endswith("_pem"):  # may have several lines
         return
-    if isinstance(value, str) and name in model.lists():  # may be too
+    if isinstance(value, str) and name in model.lists():  # may have several lines too
         value = [part.strip(" \t\n") for part in value.split(",")]
     for text in value if isinstance(value, (list, tuple)) else [value]:
         if isinstance(text, str) and (found := _CONTROL.search(text)):
@@ -175,20 +174,20 @@ def _refuse_control_characters(model: type[Settings], name: str, entry: Found) -
 
 
 def _find(model: type[Settings], overrides: Mapping[str, object] | None) -> dict[str, Found]:
-    """The value with the highest precedence for each setting that any source gives, by field name."""
+    """The value with the highest precedence for each given setting, by field name."""
     (file,), _ = _file(model)
     environment, flags = _above(model, overrides)
     return _values(model, file) | environment | flags
 
 
 def _find_feeds(overrides: Mapping[str, object] | None) -> list[Mapping[str, Found]]:
-    """The same of each feed."""
+    """The same for each feed."""
     tables, plain = _file(FeedConfig)
     return feeds([_values(FeedConfig, table) for table in tables], *_above(FeedConfig, overrides), plain=plain)
 
 
 def _above(model: type[Settings], overrides: Mapping[str, object] | None) -> list[dict[str, Found]]:
-    """What wins over the file: the environment, and over that the flags."""
+    """The layers that override the file: the environment, then the flags."""
     return [_values(model, layer) for layer in (_environment(model), _flags(model, overrides or {}))]
 
 
@@ -210,7 +209,7 @@ def _values(model: type[Settings], layer: _Layer) -> dict[str, Found]:
 
 
 def _cause(error: OSError | ValueError) -> str:
-    """Why a file cannot be read, without its content, which UnicodeError quotes."""
+    """Why a file cannot be read, without the content that UnicodeError would quote."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     return "not UTF-8" if isinstance(error, UnicodeError) else str(error)
@@ -223,7 +222,7 @@ def _file_path() -> tuple[Path, bool]:
 
 
 def _file(model: type[Settings]) -> tuple[list[_Layer], bool]:
-    """The model's table, or its ``[[feed]]`` tables; whether it is the one table that is for all."""
+    """The model's tables in the file, and whether it is a single table for all exchanges."""
     path, chosen = _file_path()
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -289,21 +288,21 @@ def _flags(model: type[Settings], overrides: Mapping[str, object]) -> _Layer:
 
 
 def _names(model: type[Settings]) -> dict[str, str]:
-    """Every name that a source may use, and the field it sets."""
+    """Every accepted name, and the field that it sets."""
     names = {name: name for name in model.model_fields if name != "urls"}
     aliases = {alias: name for alias, name in _ALIASES.items() if name in names}
     return names | aliases | {f"{name}_file": name for name in model.in_files()}
 
 
 def _target(model: type[Settings], name: str) -> str | None:
-    """The field that ``name`` sets; an address of an exchange sets itself; None where ``name`` is unknown."""
+    """The field that ``name`` sets; addresses of exchanges set themselves; None if ``name`` is unknown."""
     if model is FeedConfig and FeedConfig.URL_NAME.fullmatch(name):
         return name
     return _names(model).get(name)
 
 
 def _closest(model: type[Settings], name: str) -> str:
-    """The closest name; in a table of the file the whole variable may have been written."""
+    """The closest name; in the file the whole variable name may have been written."""
     wanted = name.lower().removeprefix(model.variable("").lower())
     return get_close_matches(wanted, _names(model), n=1, cutoff=0.0)[0]
 

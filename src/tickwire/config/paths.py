@@ -12,7 +12,7 @@ def cache_folder() -> Path:
 
 
 def state_folder() -> Path:
-    """Name this user's folder for files that must outlive a run; it may not exist yet. Raises as the other one."""
+    """Name this user's folder for files that outlive a run; it may not exist yet. Raises as :func:`cache_folder`."""
     return _base("XDG_STATE_HOME", ".local/state") / "tickwire"
 
 

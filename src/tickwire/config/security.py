@@ -1,4 +1,4 @@
-"""The ``KAFKA_*`` settings of the way in: encryption, log-in, tokens; and what of them fits together."""
+"""The ``KAFKA_*`` settings of encryption, log-in and tokens, and checks of their combinations."""
 
 import re
 from collections.abc import Collection
@@ -37,13 +37,13 @@ def upper(value: object) -> object:
 def _existing(path: Path) -> Path:
     try:
         path.stat()
-    except (OSError, ValueError):  # missing, or in a folder we may not enter; ValueError: a null byte
+    except (OSError, ValueError):  # missing, or in a folder without access; ValueError: a null byte
         raise ValueError("the path of an existing file") from None
     return path
 
 
 def http_url(text: str) -> str:
-    """Return an address of the web; raises ValueError for others, and for one that carries a secret."""
+    """Return an HTTP(S) address; raises ValueError for others, and for one that contains a secret."""
     check_url(text, ("https", "http"))
     if any(_SECRET.search(name) for name, _ in parse_qsl(urlsplit(text).query, keep_blank_values=True)):
         raise ValueError("an address without secrets in it, because addresses are logged and shown")
@@ -64,7 +64,7 @@ def _pairs(text: str) -> str:
 
 
 def _pem(text: str) -> str:
-    """Take text whose line breaks were written as a backslash and an n, as some shells and files have them."""
+    """Accept text whose line breaks are written as a backslash and an n, as some shells and files do."""
     whole = text.replace("\\n", "\n") if "\n" not in text else text
     if "-----BEGIN " not in whole:
         raise ValueError("PEM text, which has a line -----BEGIN …-----")
@@ -81,7 +81,7 @@ SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"
 
 
 class SecuritySettings(Settings):
-    """The part of :class:`~tickwire.config.kafka_config.KafkaConfig` that lets us in."""
+    """The part of :class:`~tickwire.config.kafka_config.KafkaConfig` for encryption and log-in."""
 
     security_protocol: Annotated[SecurityProtocol | None, BeforeValidator(upper)] = Field(
         None, description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL; unset means PLAINTEXT."
@@ -143,7 +143,7 @@ class SecuritySettings(Settings):
 
     @classmethod
     def in_files(cls) -> Collection[str]:
-        """Add whose the secrets are, which is kept beside them."""
+        """Add user name and client id, which are kept with the secrets."""
         return [*cls.secrets(), "sasl_username", "sasl_oauth_client_id"]
 
     @property
@@ -158,12 +158,12 @@ class SecuritySettings(Settings):
 
 
 def variables(config: Settings, names: tuple[str, ...], *, given: bool) -> str:
-    """Those variables of ``names`` that have a value (``given``) or have none, for a sentence."""
+    """The variables of ``names`` that are set (``given``) or not set, for a sentence."""
     return ", ".join(config.variable(name) for name in names if (getattr(config, name) is not None) is given)
 
 
 def check_sasl(config: SecuritySettings) -> None:
-    """Raise SettingsError where the log-in does not fit together."""
+    """Raise SettingsError if the log-in settings do not fit together."""
     protocol, mechanism = config.security_protocol, config.sasl_mechanism
     if not config.logs_in:
         if given := variables(config, ("sasl_mechanism", *LOGIN, *_OAUTH), given=True):
@@ -193,7 +193,7 @@ def check_sasl(config: SecuritySettings) -> None:
 
 
 def _needed(config: SecuritySettings) -> tuple[str, ...]:
-    """What tokens need, by where they come from; raises SettingsError where that is said twice."""
+    """The settings that the chosen token source needs; raises SettingsError if several sources are set."""
     if config.sasl_oauth_callback is not None:
         if given := variables(config, _TOKENS, given=True):
             raise SettingsError(
@@ -212,11 +212,11 @@ def _needed(config: SecuritySettings) -> tuple[str, ...]:
 
 
 def check_tls(config: SecuritySettings) -> None:
-    """Raise SettingsError where the encryption does not fit together."""
+    """Raise SettingsError if the encryption settings do not fit together."""
     protocol = config.security_protocol
     given = variables(config, _TLS, given=True)
     if not config.encrypted:
-        # The token endpoint is asked over HTTPS of its own; these files are for the brokers.
+        # The token endpoint has its own HTTPS settings; these files are for the brokers.
         if given:
             raise SettingsError(
                 f"KAFKA_SECURITY_PROTOCOL is {protocol or 'not set, which means PLAINTEXT'}, which does not encrypt, "

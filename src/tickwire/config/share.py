@@ -1,4 +1,4 @@
-"""What part of a feed's work one process does, when several of them share it."""
+"""The part of a feed's work that one of several processes does."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -17,7 +17,7 @@ _LIMITS = ("queue_max_messages", "queue_max_bytes", "spill_max_bytes")
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """The *index*-th of *of* processes, counted from 0. Limits that hold for the whole are divided by *of*."""
+    """Process *index*, counted from 0, of *of* processes. Limits for the whole are divided by *of*."""
 
     index: int = 0
     of: int = 1
@@ -34,21 +34,21 @@ class Share:
         return f"{self.index + 1}-of-{self.of}"
 
     def take(self, items: Iterable[T], name: Callable[[T], str]) -> list[T]:
-        """This share's items, by a hash of their *name* alone: what else is in the list moves none of them.
+        """This share's items, by a hash of only their *name*: other items in the list move none of them.
 
-        Each goes to the share that draws the highest number for it, so that another number of shares moves few
+        Each belongs to the share with the highest hash for it, so that changing the number of shares moves few
         (https://en.wikipedia.org/wiki/Rendezvous_hashing).
         """
         return [item for item in items if _owner(name(item), self.of) == self.index]
 
     def warm(self, items: Iterable[T], name: Callable[[T], str]) -> list[T]:  # noqa: ARG002 - as a member of a group
-        """Those that another process serves, and this one reads to be ready for them: none."""
+        """The items on standby, served by another process but read by this one: none."""
         return []
 
     def kafka(self, config: KafkaConfig) -> KafkaConfig:
         """The settings with this share's part of every limit on memory and disk.
 
-        Raises :exc:`~tickwire.errors.SettingsError` when a part is too small to work with.
+        Raises :exc:`~tickwire.errors.SettingsError` if a part is too small.
         """
         if self.of == 1:
             return config
@@ -66,10 +66,10 @@ WHOLE = Share()
 
 @dataclass(frozen=True, slots=True)
 class GroupShare(Share):
-    """Those symbols of an *exchange* that fall into some *parts*, of *count* in all, which members of a group divide.
+    """The symbols of an *exchange* in some *parts* of *count*, which the members of a group divide.
 
-    Each process has the limits to itself: it may be alone on its machine. Besides, *member* reads some that others
-    serve, *standby* at most, to be ready for them.
+    Limits are not divided: a process may be alone on its machine. Besides, *member* reads at most *standby* symbols
+    that others serve.
     """
 
     exchange: str = ""
@@ -79,12 +79,12 @@ class GroupShare(Share):
     member: str = ""
 
     def take(self, items: Iterable[T], name: Callable[[T], str]) -> list[T]:
-        """The items of these parts, by a hash of the exchange's name and their own alone, and those that are warm."""
+        """The items of these parts, by a hash of only the exchange's name and their own, and those on standby."""
         everything = list(items)
         return [item for item in everything if self._owns(name(item))] + self.warm(everything, name)
 
     def warm(self, items: Iterable[T], name: Callable[[T], str]) -> list[T]:
-        """Those of other parts that are read, too: other members choose others, and a changed list moves few."""
+        """The items on standby: other members choose others, and a changed list moves few."""
         others = [item for item in items if self.standby and not self._owns(name(item))]
         return sorted(others, key=lambda item: _draw(f"{self.member} {name(item)}"))[: self.standby]
 
@@ -93,7 +93,7 @@ class GroupShare(Share):
 
 
 def part_of(key: bytes, count: int) -> int:
-    """The part, of *count*, of the symbol whose records have this *key*: the same on every machine, for good."""
+    """The part, of *count*, of the symbol whose records have this *key*; the same on every machine, for ever."""
     return int.from_bytes(blake2b(key, digest_size=8).digest()) % count
 
 

@@ -1,4 +1,4 @@
-"""A settings file that says what can be set: every setting with its meaning and its default, made from the settings."""
+"""Generates a settings file with every setting, its meaning and its default."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _COLUMNS = 118
 
 
 def template() -> str:
-    """The text of such a file, in which nothing is set yet."""
+    """The text of a settings file in which nothing is set."""
     tables = (f"[{table}]\n\n" + "\n\n".join(_entries(model)) for model, table in TABLES.items())
     return _HEAD + "\n" + "\n\n".join(tables) + "\n"
 
@@ -25,7 +25,7 @@ def _entries(model: type[Settings]) -> Iterator[str]:
     inherited = lambda item: item[0] not in model.__annotations__  # noqa: E731 - these are for later
     for name, field in sorted(model.model_fields.items(), key=inherited):
         text, line = field.description or "", f"#{name} = {_toml(field.default)}"
-        if name in model.secrets():  # a file of its own is the place for it
+        if name in model.secrets():  # it belongs in a file of its own
             text, line = f"File that holds this: {text}", f'#{name}_file = ""'
         elif name == "urls":
             line = _URLS
@@ -33,7 +33,7 @@ def _entries(model: type[Settings]) -> Iterator[str]:
 
 
 def _toml(default: object) -> str:
-    """A default as TOML writes it; nothing, as an empty text."""
+    """A default as TOML; None as empty text."""
     if isinstance(default, bool | int | float):
         return str(default).lower()
     return json.dumps(list(default) if isinstance(default, tuple) else default or "")

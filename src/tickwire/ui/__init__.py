@@ -1,1 +1,1 @@
-"""A view of a running system, from Kafka and the metrics pages alone: what the page and ``tickwire watch`` show."""
+"""The view of a running system that the page and ``tickwire watch`` show, from Kafka and metrics pages only."""

@@ -1,4 +1,4 @@
-"""What metrics pages and the positions of groups tell of a running system: figures, sums, and what is wrong. Pure."""
+"""Figures, sums and problems of a running system, from metrics pages and the offsets of groups. Pure."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -7,8 +7,8 @@ from typing import Any
 
 from tickwire.metrics_page import Page, add_up, by_label, total
 
-KEPT = 900  # samples of the lines
-GROUP_IS_BEHIND = 10_000  # records, from which it is said
+KEPT = 900  # points of each line
+GROUP_IS_BEHIND = 10_000  # records behind, from which a problem is shown
 _SILENT_S = 60
 _LATENCY = "kafka_producer_delivery_seconds"
 _LOST = ("dropped", "failed")
@@ -16,7 +16,7 @@ _LOST = ("dropped", "failed")
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """How far a consumer group is behind the ends of our topics, in records, by topic."""
+    """How many records a consumer group is behind the ends of our topics, by topic."""
 
     name: str
     state: str
@@ -25,29 +25,29 @@ class Group:
 
 @dataclass(slots=True)
 class Figures:
-    """The newest metrics pages and groups, and the lines that they make.
+    """The latest metrics pages and groups, and the lines made of them.
 
-    ``pages`` has None for an address that does not answer. ``groups_unknown`` says why groups are not known.
+    ``pages`` has None for an address that does not answer. ``groups_unknown`` says why groups are unknown.
     """
 
     pages: dict[str, Page | None] = field(default_factory=dict)
     groups: Sequence[Group] = ()
     groups_unknown: str | None = None
     kafka_away_since_us: int | None = None
-    behind: int = 0  # records that are not read here yet
-    # Of each second: itself, read, acknowledged, in the queue, on disk, and the latency of half and of 99 %.
+    behind: int = 0  # records not yet read here
+    # For each second: time, records read, acknowledged, in the queue, on disk, latency of 50 % and of 99 %.
     lines: deque[list[float | None]] = field(default_factory=lambda: deque(maxlen=KEPT))
     _page: Page | None = None
     _before: Page | None = None
     _seconds: float = 0.0
-    _losses: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=KEPT))  # second, losses until then
+    _losses: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=KEPT))  # second and total of losses
 
     def scraped(self, pages: dict[str, Page | None], seconds: float) -> None:
-        """Take the pages of now, *seconds* after those before."""
+        """Take the current pages, *seconds* after the last ones."""
         same = [url for url in pages if pages[url]] == [url for url in self.pages if self.pages[url]]
         self.pages = pages
         known = [page for page in pages.values() if page is not None]
-        self._before = self._page if same else None  # a page that is missing is no rate
+        self._before = self._page if same else None  # without a page there is no rate
         self._page = add_up(known[0], known[1:]) if known else None
         self._seconds = seconds
 
@@ -68,7 +68,7 @@ class Figures:
         return point
 
     def accounting(self) -> dict[str, Any] | None:
-        """Where every message went by the metrics, and whether the sum agrees; None without a page."""
+        """The outcomes of all messages by the metrics, and whether the sum is right; None without a page."""
         page = self._page
         if page is None:
             return None
@@ -91,7 +91,7 @@ class Figures:
         }
 
     def words(self, now_us: int, rate: int) -> list[str]:
-        """What is wrong, a sentence each; *rate* is how many records a second are read here."""
+        """The problems, a sentence each; *rate* is the number of records read here per second."""
         said = []
         if self.kafka_away_since_us is not None:
             said.append(f"Kafka does not answer since {max(0, now_us - self.kafka_away_since_us) // 1_000_000} s")
@@ -125,10 +125,11 @@ def _outcomes(page: Page) -> dict[str, int]:
 
 
 def quantile(before: Page, page: Page, share: float) -> float | None:
-    """The latency, in milliseconds, below which a *share* of the acknowledgements between two pages came.
+    """The latency in milliseconds below which a *share* of the acknowledgements between two pages came.
 
-    Between the limits of a bucket it is taken to be even, as Prometheus does
-    (https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile). None: there were none.
+    Within a bucket it is interpolated linearly, as Prometheus does
+    (https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile). None without
+    acknowledgements.
     """
     old, new = _buckets(before), _buckets(page)
     counts = [(limit, count - old.get(limit, 0.0)) for limit, count in sorted(new.items())]

@@ -1,4 +1,4 @@
-"""Reads our topics and the positions of groups, as somebody who looks on: in no group, committing nothing. Blocks."""
+"""Reads our topics and the offsets of groups without joining a group or committing. Blocks."""
 
 import logging
 import threading
@@ -33,20 +33,20 @@ from tickwire.ui.figures import Group
 
 logger = logging.getLogger(__name__)
 
-BACK_MS = 65_000  # begin so long ago: a keyframe of every book is a minute apart by default
+BACK_MS = 65_000  # how far back to start: by default every book has a keyframe within a minute
 MOST_GROUPS = 100
 _BATCH = 5_000
 _READ_S = 0.2
-_LOOK_S = 3.0  # between looks at which topics there are
+_LOOK_S = 3.0  # between checks which topics exist
 _ANSWER_S = 2.0
 _REQUEST_S = 5.0
 
 
 @dataclass(slots=True)
 class Batch:
-    """What was read at once: records, and how many new messages there were, of each key and of dead letters.
+    """The records read at once, and the numbers of new messages, by key and of dead letters.
 
-    New is what came since this looks on.
+    New messages are those written after the start of the :class:`Onlooker`.
     """
 
     records: list[ReceivedRecord] = field(default_factory=list)
@@ -60,10 +60,10 @@ class Batch:
 
 
 class Onlooker:
-    """Reads every partition of our topics from shortly before now, and new ones as they come.
+    """Reads every partition of our topics from about a minute ago, and new records as they come.
 
-    ``away`` says whether Kafka answered when it was asked last, ``trouble`` why a topic cannot be read. Raises
-    :exc:`~tickwire.errors.KafkaFailed` and :exc:`~tickwire.errors.UsageError` for settings that cannot be used.
+    ``away`` is true if Kafka did not answer last time, ``trouble`` says why a topic cannot be read. Raises
+    :exc:`~tickwire.errors.KafkaFailed` and :exc:`~tickwire.errors.UsageError` for unusable settings.
     """
 
     def __init__(self, config: KafkaConfig, clock: Callable[[], float] = time.time) -> None:
@@ -73,11 +73,11 @@ class Onlooker:
         self._positions: dict[Partition, int] = {}
         self._began_ms = int(clock() * 1000)
         self._look_at = 0.0
-        self._busy = threading.Lock()  # a consumer that is closed while another thread reads may crash
+        self._busy = threading.Lock()  # closing a consumer while another thread reads may crash
         self.away = False
         self.trouble: str | None = None
         settings = {"auto.offset.reset": "earliest", "error_cb": self._note}
-        # The library wants a group's name, but a group is joined by subscribing only.
+        # The library needs a group name, but only subscribing joins a group.
         self._consumer = make(Consumer, consumer_config(config, f"{config.group_id}-onlooker") | settings)
 
     def read(self) -> Batch:
@@ -90,7 +90,7 @@ class Onlooker:
             self._look()
             self._look_at = time.monotonic() + _LOOK_S
         if not self._positions:
-            time.sleep(_READ_S)  # consume() would wait, too, but raise without an assignment
+            time.sleep(_READ_S)  # consume() raises without an assignment
             return Batch()
         try:
             messages = self._consumer.consume(_BATCH, _READ_S)
@@ -104,18 +104,18 @@ class Onlooker:
         return self._batch(good)
 
     def _is_record(self, message: Message) -> bool:
-        """Whether it is a record, which is read now; take note of an error."""
+        """Whether it is a record; note errors."""
         error, topic = message.error(), message.topic() or ""
         if error is None:
             self._positions[topic, message.partition() or 0] = (message.offset() or 0) + 1
-        elif error.code() in MISSING:  # looked for again
+        elif error.code() in MISSING:  # looked up again later
             self._positions = {at: position for at, position in self._positions.items() if at[0] != topic}
         elif (final := final_error(error, topic, message.partition(), message.offset())) is not None:
             self.trouble = str(final)
         return error is None
 
     def behind(self) -> int:
-        """How many offsets there are that were not read, as far as the last answers of Kafka tell."""
+        """How many offsets were not read yet, according to Kafka's last answers."""
         left = 0
         for partition, position in self._positions.items():
             try:
@@ -126,7 +126,7 @@ class Onlooker:
         return left
 
     def close(self) -> None:
-        """Leave Kafka alone."""
+        """Close the consumer."""
         with self._busy:
             self._consumer.close()
 
@@ -138,12 +138,12 @@ class Onlooker:
             record = unread_book(message) if message.topic() == self._config.orderbook_topic else None
             if record is None:
                 record = ReceivedRecord.from_message(message, self._reader)
-                try:  # here, as it may ask the schema registry, which takes its time
+                try:  # decode here, because the schema registry may be slow
                     _ = asks and record.event
                 except RegistryFailed:
-                    asks = False  # once in a batch is enough; whoever asks for the event is told again
+                    asks = False  # once in a batch is enough; `event` raises again
                 except TickwireError:
-                    pass  # whoever asks for the event is told
+                    pass  # `event` raises again
             batch.records.append(record)
         return batch
 
@@ -175,9 +175,9 @@ class Onlooker:
 def conflate(
     messages: Sequence[Any], config: KafkaConfig, since_ms: int
 ) -> tuple[list[Any], Counter[bytes | None], int]:
-    """Leave out what a later message of its key replaces anyway: all but the last one, outside books. Pure.
+    """Drop tickers and trades that a later message of the same key replaces. Pure.
 
-    Also count the messages since a time, by key, and the dead letters among them, which are left out.
+    Also count the messages since *since_ms*, by key, and the dead letters, which are dropped.
     """
     books, letters = config.orderbook_topic, config.dlq_topic
     kept: list[Any] = []
@@ -202,14 +202,14 @@ def conflate(
 
 
 class Groups:
-    """Asks how far consumer groups have come in our topics."""
+    """Asks for the offsets of consumer groups in our topics."""
 
     def __init__(self, config: KafkaConfig) -> None:
         self._topics = frozenset(config.topics)
         self._admin = make(AdminClient, admin_config(config))
 
     def ask(self) -> list[Group]:
-        """The groups that have committed something in our topics. Raises ``KafkaException``."""
+        """The groups with committed offsets in our topics. Raises ``KafkaException``."""
         listed = self._admin.list_consumer_groups(request_timeout=_REQUEST_S).result()
         ends: dict[Partition, int] = {}
         found = []

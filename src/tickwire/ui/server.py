@@ -1,8 +1,8 @@
-"""The page's server: static files, server-sent events, and dead letters for whoever asks.
+"""The page's server: static files, server-sent events, and dead letters.
 
-What it sends is JSON that the page writes as text. It keeps nothing about its visitors and takes no cookies. A page of
-another site must not read or command it: the Host header has to be one of ours (DNS rebinding), nothing allows other
-origins, and what acts wants JSON from our own origin.
+It sends JSON that the page inserts as text. It stores nothing about visitors and uses no cookies. Pages of other sites
+can neither read nor control it: the Host header must be one of ours (DNS rebinding), no other origins are allowed, and
+actions require JSON from our own origin.
 """
 
 import asyncio
@@ -48,17 +48,17 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Desk(Protocol):
-    """What can be done with dead letters; both block and raise :exc:`~tickwire.errors.TickwireError`."""
+    """The actions on dead letters; both block and raise :exc:`~tickwire.errors.TickwireError`."""
 
     def letters(self, wanted: Mapping[str, str]) -> dict[str, Any]:
-        """Read those that are *wanted*."""
+        """Read the selected ones."""
 
     def replay(self, wanted: Mapping[str, str], *, execute: bool) -> dict[str, Any]:
-        """Send them again, or say what would happen."""
+        """Send them back, or only say what would happen."""
 
 
 class _Page:
-    """The handlers of requests."""
+    """The request handlers."""
 
     def __init__(
         self, view: View, desk: Desk, about: Mapping[str, Any], stopping: Callable[[], bool], *, allow_replay: bool
@@ -176,7 +176,7 @@ class _Page:
 
 
 class _Asked(msgspec.Struct, forbid_unknown_fields=True):
-    """A replay that is asked for."""
+    """The body of a replay request."""
 
     wanted: dict[str, str]
     execute: bool = False
@@ -184,7 +184,7 @@ class _Asked(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Guard:
-    """Puts the headers on every answer, and refuses what is too large or has another method."""
+    """Adds security headers to every answer, and refuses large requests and other methods."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -211,7 +211,7 @@ def _answer(body: Mapping[str, Any], status: int = 200) -> Response:
 
 
 def _our_own(request: Request) -> bool:
-    """Whether a page of ours sent this: the browser says from where it comes, and no form can send JSON."""
+    """Whether our own page sent this: browsers send the origin, and forms cannot send JSON."""
     origin = request.headers.get("origin", "")
     ours = f"{request.url.scheme}://{request.headers.get('host', '')}"
     return origin == ours and request.headers.get("content-type", "") == "application/json"
@@ -226,7 +226,7 @@ def application(
     allow_replay: bool,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Starlette:
-    """The page over a *view*. *about* names ``brokers`` and ``dlq_topic``; *hosts* are the names it answers to."""
+    """The page's application. *about* has ``brokers`` and ``dlq_topic``; *hosts* are the accepted Host headers."""
     page = _Page(view, desk, about, stopping, allow_replay=allow_replay)
     allowed = [*LOOPBACK, *hosts]
     return Starlette(

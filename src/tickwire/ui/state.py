@@ -1,6 +1,6 @@
-"""What there is to see of the market data in Kafka: symbols, their books, and what was wrong with these. Pure.
+"""The shown state of the market data in Kafka: symbols, their books, and the breaks of these. Pure.
 
-Times are Unix microseconds; what is called *now* is an argument.
+Times are Unix microseconds; the present time is an argument.
 """
 
 from collections import deque
@@ -14,17 +14,17 @@ from tickwire.events.types import MarketEvent, OrderBook
 from tickwire.kafka.consuming.market_state import BookState, MarketState
 from tickwire.kafka.received import ReceivedRecord
 
-SECONDS = 60  # of messages a second that are kept of a symbol
-MOST_SYMBOLS = 10_000  # anyone who may write to the topics can invent them
+SECONDS = 60  # of message rates that are kept for each symbol
+MOST_SYMBOLS = 10_000  # whoever may write to the topics can invent symbols
 _MOST_MARKS = 2_000
 _STARTS = frozenset({"resync", "reconnect", "initial"})
 _S = 1_000_000
-WAITS = "waits"  # for a snapshot to begin with, which is no trouble yet
+WAITS = "waits"  # waits for its first snapshot, which is no problem
 
 
 @dataclass(slots=True)
 class Mark:
-    """Something on the time line: a book that could not be used (``end_us`` is None while it lasts), or its start."""
+    """An entry of the time line: a book was invalid (``end_us`` is None while that lasts), or started."""
 
     key: str
     what: str  # invalid, or start
@@ -35,20 +35,20 @@ class Mark:
 
 @dataclass(slots=True)
 class Row:
-    """One symbol of one exchange. ``version`` is that of the :class:`Screen` when it changed last."""
+    """One symbol of one exchange. ``version`` is the :class:`Screen`'s version at its last change."""
 
     number: int
     exchange: str
     symbol: str
     version: int = 0
     last_us: int = 0  # received_us of the newest message
-    count: int = 0  # messages since the last second began
+    count: int = 0  # messages in the current second
     rates: deque[int] = field(default_factory=lambda: deque(maxlen=SECONDS))
     trouble: Mark | None = None
 
 
 class Screen:
-    """Takes what was read from Kafka and answers what has changed since a version of it."""
+    """Takes records from Kafka and tells what has changed since a version of itself."""
 
     def __init__(self) -> None:
         self.market = MarketState()
@@ -57,13 +57,13 @@ class Screen:
         self.marks_version = 0
         self.version = 0
         self.unreadable = 0
-        self.last_unreadable = ""  # which, and why
-        self.too_many = 0  # messages of symbols beyond the most that are kept
+        self.last_unreadable = ""  # the last unreadable record, and why
+        self.too_many = 0  # messages of symbols beyond the maximum
 
     def take(self, records: Iterable[ReceivedRecord], counts: Mapping[bytes | None, int]) -> None:
-        """Take some records, in the order of Kafka; *counts* has how many messages of each key there were.
+        """Take records in Kafka's order; *counts* has the number of messages of each key.
 
-        Of what only its last message counts, the earlier ones of a batch may be left out.
+        Tickers and trades that a later record of the batch replaces may be left out.
         """
         self.version += 1
         for record in records:
@@ -78,18 +78,18 @@ class Screen:
                 row.count += count
 
     def second(self) -> list[int]:
-        """Begin a new second; give how many messages each symbol had in the one that ended, by number."""
+        """Start a new second; return the message count of each symbol in the last one, by row number."""
         for row in self.rows.values():
             row.rates.append(row.count)
             row.count = 0
         return [row.rates[-1] for row in self.rows.values()]
 
     def since(self, version: int) -> list[list[Any]]:
-        """The rows that have changed since a *version*, in the columns that ``static/symbols.js`` names."""
+        """The rows that have changed since a *version*, with the columns of ``static/symbols.js``."""
         return [self.cells(key, row) for key, row in self.rows.items() if row.version > version]
 
     def cells(self, key: str, row: Row) -> list[Any]:
-        """One row: number, names, best prices and sizes, spread, last price, time, state of the book and since when."""
+        """One row: number, names, best prices and sizes, spread, last price, time, the book's state and its start."""
         bid, ask = self.best(key)
         traded = self.market.trades.get(key)
         ticker = self.market.tickers.get(key)
@@ -99,7 +99,7 @@ class Screen:
         return [row.number, row.exchange, row.symbol, *prices, last, row.last_us, state, since]
 
     def best(self, key: str) -> tuple[tuple[str, str | None] | None, tuple[str, str | None] | None]:
-        """Best bid and ask with their sizes: the ticker's, or those of a valid book where there is none."""
+        """Best bid and ask with sizes: from the ticker, or else from a valid book."""
         if (ticker := self.market.tickers.get(key)) is not None:
             return (
                 (ticker.bid, ticker.bid_size) if ticker.bid is not None else None,
@@ -111,14 +111,14 @@ class Screen:
         return book.book.bids.best(), book.book.asks.best()
 
     def state(self, key: str, row: Row) -> tuple[str | None, int | None]:
-        """``valid``, ``waits`` or why the book may not be used, and since when; None: there is no book."""
+        """``valid``, ``waits`` or the reason why the book is invalid, and since when; None without a book."""
         book = self.market.books.get(key)
         if book is None:
             return None, None
         return _reason(book) or "valid", row.trouble.begin_us if row.trouble else None
 
     def book(self, key: str, depth: int) -> dict[str, Any] | None:
-        """One book, at most *depth* levels a side, as text; None: there is none."""
+        """One book with at most *depth* levels a side, as text; None if there is none."""
         state = self.market.books.get(key)
         if state is None:
             return None
@@ -130,12 +130,12 @@ class Screen:
             "asks": book.asks.text(depth) if book else [],
             "levels": [len(book.bids), len(book.asks)] if book else [0, 0],
             "depth": state.depth,
-            "epoch": str(state.epoch),  # more digits than a number of JavaScript may have
+            "epoch": str(state.epoch),  # JavaScript numbers have too few digits
             "book_seq": state.last_seq,
         }
 
     def words(self, now_us: int) -> list[str]:
-        """What is wrong with books, a sentence each; several of an exchange with one reason are one sentence."""
+        """The problems of books, a sentence each; books of one exchange with the same reason share a sentence."""
         open_: dict[tuple[str, str], list[Row]] = {}
         for row in self.rows.values():
             if row.trouble is not None:
@@ -191,7 +191,7 @@ class Screen:
 
 
 def _reason(book: BookState) -> str | None:
-    """Why a book may not be used; None: it may."""
+    """Why a book is invalid; None if it is valid."""
     if book.valid:
         return None
     return "another producer writes it" if book.whole else book.reason or WAITS
@@ -203,7 +203,7 @@ def _seconds(us: int) -> str:
 
 
 def spread(bid: tuple[str, str | None] | None, ask: tuple[str, str | None] | None) -> tuple[str | None, str | None]:
-    """The difference of two prices, exact, and in hundredths of a percent of the price between them, as text."""
+    """The exact difference of two prices, and in basis points of the mid price, as text."""
     if bid is None or ask is None:
         return None, None
     low, high = price_key(bid[0]), price_key(ask[0])

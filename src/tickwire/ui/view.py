@@ -1,4 +1,4 @@
-"""Keeps what is shown up to date while it is looked at: one loop reads Kafka, the groups and the metrics pages."""
+"""Keeps the view up to date: one event loop reads Kafka, the groups and the metrics pages."""
 
 import asyncio
 import logging
@@ -22,11 +22,11 @@ MOST_BYTES = 8 * 1024 * 1024  # of a metrics page
 _SCRAPE_S = 2.0
 _GROUPS_S = 5.0
 _TIMEOUT = aiohttp.ClientTimeout(total=2.0)
-_LETTERS_S = 60  # dead letters of the last minute are named
+_LETTERS_S = 60  # dead letters of this last time are shown as a problem
 
 
 class View:
-    """What there is to see, kept up to date by :meth:`run`; ``ticks`` counts the seconds.
+    """The shown state, kept up to date by :meth:`run`; ``ticks`` counts seconds.
 
     Raises what :class:`~tickwire.ui.reading.Onlooker` raises.
     """
@@ -34,7 +34,7 @@ class View:
     def __init__(self, config: KafkaConfig, metrics: Sequence[str]) -> None:
         self.screen, self.figures = Screen(), Figures()
         self.ticks = 0
-        self.rate = 0  # records a second that are read
+        self.rate = 0  # records read per second
         self.second_counts: list[int] = []
         self.point: list[float | None] = []
         self._metrics = tuple(metrics)
@@ -43,7 +43,7 @@ class View:
         self._letters: deque[int] = deque([0] * _LETTERS_S, maxlen=_LETTERS_S)
 
     def words(self) -> list[str]:
-        """What is wrong, a sentence each."""
+        """The problems, a sentence each."""
         now = now_us()
         said_ = self.figures.words(now, self.rate) + self.screen.words(now)
         if self._kafka.trouble is not None:
@@ -53,7 +53,7 @@ class View:
         return said_
 
     async def run(self) -> None:
-        """Go on until this is cancelled."""
+        """Run until cancelled."""
         works = (self._reading(), self._grouping(), self._scraping(), self._counting())
         tasks = [asyncio.create_task(work) for work in works]
         try:
@@ -119,7 +119,7 @@ async def _page(session: aiohttp.ClientSession, url: str) -> Page | None:
                 if len(text) > MOST_BYTES:
                     return None
             return read_page(text.decode("utf-8", "replace"))
-    except (aiohttp.ClientError, TimeoutError, ValueError) as e:  # ValueError: no page of metrics
+    except (aiohttp.ClientError, TimeoutError, ValueError) as e:  # ValueError: not a metrics page
         logger.debug("ui.no_metrics url=%r error=%r", url, str(e))
         return None
 

@@ -1,4 +1,4 @@
-"""Members of a group divide the symbols among them, by Kafka's own group protocol.
+"""Members of a group of collectors divide the symbols among them with Kafka's group protocol.
 
 The partitions of a topic without records stand for parts of the symbols, and whoever is assigned one publishes its
 symbols. What a member commits for a partition is no offset of anything: beside it stands an epoch, above which this
