@@ -1,5 +1,6 @@
 """The pure stages over fixed frames, for counting instructions: ``python -m bench.stages STAGE ROUNDS``."""
 
+import itertools
 import sys
 from collections.abc import Callable
 from typing import Any, cast
@@ -12,13 +13,16 @@ from tickwire.events.top import Top
 from tickwire.events.types import OrderBook, Ticker, Trade
 from tickwire.exchanges import binance, kraken
 from tickwire.exchanges.contract import Fetch, Symbol
+from tickwire.kafka.consuming.market_state import MarketState
 from tickwire.kafka.producing.publisher import Publisher
+from tickwire.kafka.received import ReceivedRecord
 from tickwire.records.codec import RecordWriter
 from tickwire.wire.clock import clock
 from tickwire.wire.tally import Tally
 from tickwire.wire.trades import Trades
 
 _FRAMES = 200
+_MOST_ROUNDS = 15
 _RECEIVED_US = 1_700_000_000_000_000
 
 
@@ -76,6 +80,42 @@ def short_way() -> Callable[[], object]:
     return _past(binance.Adapter(_symbols(feed), ["ticker"], 25), payloads(feed.frames), {})
 
 
+def deltas_short_way() -> Callable[[], object]:
+    """Binance order-book changes past the adapter, with the book of a thousand levels; each round has others."""
+    feed = frames.binance_deltas(_FRAMES * _MOST_ROUNDS, frames.names(1))
+    adapter, symbol = binance.Adapter(_symbols(feed), ["orderbook"], 25), _symbols(feed)[0]
+    for payload in payloads(feed.first):
+        adapter.receive(payload, _RECEIVED_US)
+    adapter.fetched(Fetch(symbol, "", 0), feed.bodies[f"/api/v3/depth?symbol={symbol.native}"], _RECEIVED_US)
+    numbers = BookNumbers()
+    numbers.valid = True
+    return _past(adapter, payloads(feed.frames), {symbol.native: numbers}, at_once=_FRAMES)
+
+
+def followed() -> Callable[[], object]:
+    """The same changes as a consumer follows them, whose book has a thousand levels."""
+    past, writer = deltas_short_way(), RecordWriter({"orderbook": "orderbook.v1.raw"})
+    sides = [[(f"{50_000 + sign * k / 100:.2f}000000", "1.00000000") for k in range(1, 1001)] for sign in (-1, 1)]
+    book = OrderBook(
+        action="snapshot", exchange="binance", symbol="C0000-USDT", exchange_symbol="C0000USDT", depth=25,
+        bids=sides[0], asks=sides[1], epoch=0, book_seq=0, received_us=_RECEIVED_US,
+    )  # fmt: skip
+    written = [writer.write(book)]
+    for _ in range(_MOST_ROUNDS):
+        written += [entry.record for entry in cast("list[Any]", past())]
+    del written[1]  # it went past the numbers
+    headers = tuple(written[0].headers)
+    records = [ReceivedRecord("orderbook.v1.raw", 0, i, one.key, one.value, headers) for i, one in enumerate(written)]
+    state, begin = MarketState(), itertools.count(1, _FRAMES - 1)
+    state(records[0])
+
+    def again() -> object:
+        at = next(begin)
+        return state.follow(records, at, at + _FRAMES - 1)
+
+    return again
+
+
 def kraken_short_way() -> Callable[[], object]:
     """Kraken order-book changes past the adapter, with the checksum of each."""
     feed = frames.kraken_deltas(_FRAMES, 1)
@@ -105,6 +145,7 @@ def _past(
     inputs: list[bytes],
     numbers: dict[str, BookNumbers],
     tops: dict[str, Top] | None = None,
+    at_once: int | None = None,
 ) -> Callable[[], object]:
     tops = tops or {}
     tally = Tally("binance")
@@ -130,9 +171,11 @@ def _past(
     short_way = cast("ShortWay", adapter.short_way)
     take = ShortWayReceiver(short_way, numbers, tops, trades.numbers, *around, long_way, _raise)
 
+    later = iter(inputs)
+
     def again() -> object:
         trades.numbers.clear()
-        for payload in inputs:
+        for payload in inputs if at_once is None else itertools.islice(later, at_once):
             take(payload)
         return flights.take_back()
 
@@ -149,6 +192,8 @@ STAGES = {
     "kraken": kraken_deltas,
     "encode": encode,
     "short way": short_way,
+    "deltas short way": deltas_short_way,
+    "followed": followed,
     "kraken short way": kraken_short_way,
     "kraken top": kraken_top_short_way,
     "trades": trades_short_way,
