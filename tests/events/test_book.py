@@ -237,6 +237,21 @@ def test_both_forms_read_the_same_or_refuse_both(text: str) -> None:
     assert answers.count(answers[0]) == len(FORMS)
 
 
+numbers_of_any_length = st.from_regex(r"(0|[1-9][0-9]{0,13})(\.[0-9]{1,24})?", fullmatch=True)
+
+
+@given(st.lists(st.tuples(numbers_of_any_length, numbers_of_any_length), max_size=8), st.sampled_from(['"', ""]))
+@example([("12345678.12345678", "0.00000000"), ("12345678.123456780000000001", "1"), ("12345679", "0")], '"')
+@example([("1234567.8", "1"), ("12345678.0", "2"), ("1234567890.1", "3"), ("0.00000000000000001", "4")], "")
+def test_numbers_of_any_length_are_what_they_say(levels: list[Level], quote: str) -> None:
+    levels = [(price, size) for price, size in levels if Decimal(price)]
+    text = ",".join(f"[{quote}{price}{quote},{quote}{size}{quote}]" for price, size in levels)
+    book, model = Book(), Model()
+    book.bids.change(Raw(f"[{text}]".encode()))
+    model.change(levels)
+    assert book.bids.top() == model.top(highest_first=True)
+
+
 @given(st.lists(st.tuples(prices, sizes), max_size=30), st.integers(0, 12))
 def test_text_is_that_of_the_best_levels(levels: list[Level], depth: int) -> None:
     book = Book(levels)

@@ -238,7 +238,7 @@ changes_read_list(Changes *changes, int sign, PyObject *levels)
             PyErr_SetString(PyExc_TypeError, "a level is a tuple of price and size");
             return -1;
         }
-        Piece price = {0}, size = {0};
+        Decimal price = {0}, size = {0};
         price.text = PyUnicode_AsUTF8AndSize(PyTuple_GET_ITEM(pair, 0), &price.size);
         size.text = price.text ? PyUnicode_AsUTF8AndSize(PyTuple_GET_ITEM(pair, 1), &size.size) : NULL;
         if (!size.text) {

@@ -52,6 +52,7 @@ enum { DELTA = 1 }; /* which of the words of an action */
 typedef struct {
     Piece values[MOST_FIELDS];
     Changes sides[2]; /* bids, asks */
+    const char *end;  /* of the value */
 } Message;
 
 static int
@@ -114,8 +115,10 @@ add_level(void *taker, int place, const Piece level[2])
 {
     Message *message = taker;
     Changes *side = &message->sides[place == ASKS];
-    return message->values[ACTION].value == DELTA
-           && !changes_add_level(side, place == ASKS ? -1 : 1, &level[0], &level[1]) && side->ordered;
+    if (message->values[ACTION].value != DELTA)
+        return 0;
+    Decimal price = decimal_from(&level[0], message->end), size = decimal_from(&level[1], message->end);
+    return !changes_add_level(side, place == ASKS ? -1 : 1, &price, &size) && side->ordered;
 }
 
 /* 0: it is no change as we write it; perhaps an error is set. */
@@ -128,6 +131,7 @@ read_message(PyObject *record, PyObject *const *parts, Message *message)
         return 0;
     ReadValue read = framed ? find_reader(record, value) : read_json;
     Text data = {PyBytes_AS_STRING(value) + (framed ? HEAD : 0), PyBytes_AS_STRING(value) + PyBytes_GET_SIZE(value)};
+    message->end = data.end;
     if (!read || !read(fields, &data, message->values, add_level, message) || message->values[ACTION].value != DELTA
         || message->values[REASON].text)
         return 0;

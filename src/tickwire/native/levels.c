@@ -11,18 +11,18 @@ typedef struct {
 } Reader;
 
 typedef struct {
-    Piece price, size;
+    Decimal price, size;
     Meaning meaning; /* of its word */
 } Read;
 
 /* Checks a level and adds it. -1 with an error set: it is none. */
 int
-changes_add_level(Changes *changes, int sign, const Piece *price, const Piece *size)
+changes_add_level(Changes *changes, int sign, const Decimal *price, const Decimal *size)
 {
-    Key key;
-    if (read_price(price->text, price->size, &key))
+    Key key = price->value;
+    if (!price->known && read_price(price->text, price->size, &key))
         return -1;
-    int zero = read_zero(size->text, size->size);
+    int zero = size->known ? !size->value : read_zero(size->text, size->size);
     if (zero < 0)
         return -1;
     if (key <= 0 && !zero) {
@@ -56,6 +56,10 @@ skip_space(Reader *reader)
 static int
 take(Reader *reader, char expected)
 {
+    if (reader->at < reader->end && *reader->at == expected) {
+        reader->at++;
+        return 1;
+    }
     skip_space(reader);
     if (reader->at >= reader->end || *reader->at != expected)
         return 0;
@@ -84,20 +88,23 @@ static const char of_number[256] = {
 
 /* Takes a string or a number that is plain decimal text. 0: something else stands there. */
 static int
-take_number(Reader *reader, Piece *number)
+take_number(Reader *reader, Decimal *number)
 {
     skip_space(reader);
     const char *end = reader->end;
     int quoted = reader->at < end && *reader->at == '"';
-    const char *at = reader->at + quoted, *start = at;
-    while (at < end && of_number[(unsigned char)*at])
-        at++;
-    *number = (Piece){start, at - start, 0};
+    const char *start = reader->at + quoted, *at = take_common(start, end, &number->value);
+    number->known = at && at < end && (quoted ? *at == '"' : !of_number[(unsigned char)*at]);
+    if (!number->known)
+        for (at = start; at < end && of_number[(unsigned char)*at];)
+            at++;
+    number->text = start;
+    number->size = at - start;
     if (at == start || at >= end || (quoted && *at != '"'))
         return 0;
     if (!quoted) {
         reader->canonical = 0;
-        if (!is_json_number(start, at))
+        if (number->known ? *start == '0' && at - start > 1 && start[1] != '.' : !is_json_number(start, at))
             return 0;
     }
     reader->at = at + quoted;
@@ -122,9 +129,10 @@ take_string(Reader *reader, Piece *text)
 static int
 skip_value(Reader *reader)
 {
-    Piece ignored;
+    Piece text;
+    Decimal number;
     skip_space(reader);
-    return reader->at < reader->end && *reader->at == '"' ? take_string(reader, &ignored) : take_number(reader, &ignored);
+    return reader->at < reader->end && *reader->at == '"' ? take_string(reader, &text) : take_number(reader, &number);
 }
 
 static int
@@ -210,7 +218,7 @@ take_level(Reader *reader, Changes *const sides[2], int which)
     if (level.meaning == OF_BIDS || level.meaning == OF_ASKS)
         which = level.meaning == OF_ASKS;
     else if (level.meaning == REMOVED)
-        level.size = (Piece){"0", 1, 0};
+        level.size = (Decimal){"0", 1, 1, 0};
     return changes_add_level(sides[which], which ? -1 : 1, &level.price, &level.size) ? -1 : 1;
 }
 

@@ -24,6 +24,18 @@ typedef struct {
 /* decimals.c */
 typedef __int128 Key; /* a price in units of 10^-24 */
 
+typedef struct { /* a number's text */
+    const char *text;
+    Py_ssize_t size;
+    int known; /* its value was read already */
+    Key value;
+} Decimal;
+
+/* Takes plain decimal text of up to 14 digits and 16 places, in few steps; *end* is that of the memory. Returns where it
+ * ends; NULL: something else, which may be a number, too. */
+const char *take_common(const char *text, const char *end, Key *value);
+/* The same for text that has been taken. */
+Decimal decimal_from(const Piece *text, const char *end);
 /* Reads plain decimal text: digits, perhaps a point and more digits, perhaps a minus in front. 0: it is not plain. */
 int read_plain(const char *text, Py_ssize_t size, Key *value);
 /* -1: an error is set, ValueError where the text is no price or size. */
@@ -74,7 +86,7 @@ int changes_multiply(Changes *changes, const Factor *factor);
 
 /* levels.c */
 /* Checks a level and adds it. -1 with an error set: it is none. */
-int changes_add_level(Changes *changes, int sign, const Piece *price, const Piece *size);
+int changes_add_level(Changes *changes, int sign, const Decimal *price, const Decimal *size);
 /* Reads levels into *sides*: those of bids (*which* is 0) or of asks (1), or what their words say. Says where
  * they end: 1: done, 0: not plain, -1: an error is set. */
 int levels_read(const Layout *layout, Changes *const sides[2], int which, const char *text, const char *end,
