@@ -47,11 +47,11 @@ make_room(Side *side, Py_ssize_t count)
 }
 
 Py_ssize_t
-side_find(const Side *side, Key key)
+side_find(const Side *side, Key key, Py_ssize_t high)
 {
     const Level *levels = side->levels;
-    Py_ssize_t high = side->count, step = 1, low;
-    while ((low = side->count - step) > 0 && levels[low].key >= key) {
+    Py_ssize_t from = high, step = 1, low;
+    while ((low = from - step) > 0 && levels[low].key >= key) {
         high = low;
         step *= 2;
     }
@@ -66,10 +66,12 @@ side_find(const Side *side, Key key)
     return low;
 }
 
-static int
-change_one(Side *side, const Change *change)
+/* Does a change that belongs at place *high* or before. Returns its place, where worse ones belong or before; -1: an error
+ * is set. */
+static Py_ssize_t
+change_one(Side *side, const Change *change, Py_ssize_t high)
 {
-    Py_ssize_t at = side_find(side, change->key);
+    Py_ssize_t at = side_find(side, change->key, high);
     int known = at < side->count && side->levels[at].key == change->key;
     if (change->zero) {
         if (known) {
@@ -77,7 +79,7 @@ change_one(Side *side, const Change *change)
             side->count--;
             memmove(&side->levels[at], &side->levels[at + 1], sizeof(Level) * (size_t)(side->count - at));
         }
-        return 0;
+        return at;
     }
     if (known) {
         Level fresh;
@@ -85,7 +87,7 @@ change_one(Side *side, const Change *change)
             return -1;
         drop_text(&side->levels[at]);
         side->levels[at] = fresh;
-        return 0;
+        return at;
     }
     Level fresh;
     if (make_room(side, side->count + 1) || fill(&fresh, change))
@@ -93,7 +95,7 @@ change_one(Side *side, const Change *change)
     memmove(&side->levels[at + 1], &side->levels[at], sizeof(Level) * (size_t)(side->count - at));
     side->levels[at] = fresh;
     side->count++;
-    return 0;
+    return at;
 }
 
 /* Does all changes, which are in order, in one pass over the levels. */
@@ -138,10 +140,10 @@ apply(Side *side, Changes *changes)
 {
     if (changes->count > 32)
         return change_many(side, changes);
-    for (Py_ssize_t i = 0; i < changes->count; i++)
-        if (change_one(side, &changes->items[i]))
-            return -1;
-    return 0;
+    Py_ssize_t at = side->count;
+    for (Py_ssize_t i = 0; i < changes->count && at >= 0; i++)
+        at = change_one(side, &changes->items[i], at);
+    return at < 0 ? -1 : 0;
 }
 
 void

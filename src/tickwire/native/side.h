@@ -148,8 +148,8 @@ side_knows(const Side *side, Py_ssize_t least)
 
 PyObject *side_as_text(const Side *side, Py_ssize_t depth); /* of the best *depth* levels, as msgspec.Raw */
 PyObject *pair_of(const Level *level);
-/* The first place, from the worst, whose key is not below *key*. Looks near the best first. */
-Py_ssize_t side_find(const Side *side, Key key);
+/* The first place, from the worst, whose key is not below *key*: *high* or before it. Looks near that first. */
+Py_ssize_t side_find(const Side *side, Key key, Py_ssize_t high);
 /* Drops the *extra* worst levels. */
 void side_drop(Side *side, Py_ssize_t extra);
 /* Makes *side* what *now* is, which gets what it was. What a reader has to apply is added to *changes*, in order, and its

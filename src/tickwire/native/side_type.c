@@ -175,7 +175,7 @@ side_known(Side *side, PyObject *argument)
             PyErr_SetString(PyExc_ValueError, "a depth is not negative");
         return NULL;
     }
-    return PyLong_FromSsize_t(side->bound ? Py_MIN(most, side->count - side_find(side, side->horizon)) : most);
+    return PyLong_FromSsize_t(side->bound ? Py_MIN(most, side->count - side_find(side, side->horizon, side->count)) : most);
 }
 
 static PyObject *
