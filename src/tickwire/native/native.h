@@ -149,6 +149,7 @@ enum { SHAPE_SIZE = 256 };
 Shape *shape_new(const char *const shapes[KINDS], Kind kind);
 /* Whether a shape has what frames of this kind need. */
 int shape_is_of(const char *shape, Kind kind);
+#define SHAPE_ROLES "lfpcxmun" /* letters of integers as they are numbered, then of times */
 int shape_count(const char *shape, const char *mark); /* how often it stands in a shape */
 char shape_role_of(const char *place);                  /* the letter that belongs to the mark there, or 0 */
 const char *shape_skip_letters(const char *at);

@@ -3,12 +3,12 @@
 
 enum { LONGEST_NAME = 40 }; /* of an added member */
 static const long long GREATEST_NUMBER = 1LL << 53; /* that every JSON reader keeps exact */
-static const char roles[] = "lfpcx"; /* of integers, as they are numbered */
-
+enum { MILLIS = ROLES, MICROS, NANOS }; /* of times */
 
 struct Shape {
     char text[SHAPE_SIZE];
     uint8_t run[SHAPE_SIZE];     /* how many characters that stand for themselves follow from here on */
+    uint8_t role[SHAPE_SIZE], length[SHAPE_SIZE]; /* of an integer that stands here; how long the part is, with its letter */
     uint8_t in_text[SHAPE_SIZE]; /* whether this is within a JSON string, where no spaces may be added */
     char known[KINDS * SHAPE_SIZE]; /* the names of all members that the adapter may look at, each in its quotes */
     char words[SHAPE_SIZE];         /* of a side, one after the other */
@@ -64,6 +64,9 @@ shape_new(const char *const shapes[KINDS], Kind kind)
     for (size_t i = 0, in_text = 0; i < size; i++) {
         shape->in_text[i] = (uint8_t)in_text;
         in_text ^= text[i] == '"';
+        char letter = shape_role_of(text + i);
+        shape->role[i] = (uint8_t)(letter && text[i] == '#' ? strchr(SHAPE_ROLES, letter) - SHAPE_ROLES : LAST);
+        shape->length[i] = (uint8_t)(1 + (letter != 0));
     }
     for (size_t i = size; i-- > 0;)
         shape->run[i] = strchr("~$#%*^=+()<", text[i]) ? 0 : (uint8_t)(shape->run[i + 1] + 1);
@@ -111,15 +114,14 @@ take_integer(const char *at, const char *end, Piece *piece, long long greatest)
 
 /* Takes an integer of some role; a time is kept in microseconds. */
 static const char *
-take_role(Found *found, char role, const char *at)
+take_role(Found *found, int role, const char *at)
 {
     Piece time;
-    const char *which = role ? strchr(roles, role) : roles;
-    if (which)
-        return take_integer(at, found->end, &found->integers[which - roles], GREATEST_NUMBER);
-    if (!(at = take_integer(at, found->end, &time, role == 'n' ? INT64_MAX : GREATEST_NUMBER)))
+    if (role < ROLES)
+        return take_integer(at, found->end, &found->integers[role], GREATEST_NUMBER);
+    if (!(at = take_integer(at, found->end, &time, role == NANOS ? INT64_MAX : GREATEST_NUMBER)))
         return NULL;
-    found->us = role == 'm' ? time.value * 1000 : role == 'n' ? time.value / 1000 : time.value;
+    found->us = role == MILLIS ? time.value * 1000 : role == NANOS ? time.value / 1000 : time.value;
     return at;
 }
 
@@ -243,7 +245,7 @@ take(Found *found, const Shape *shape, Py_ssize_t place, const char *at)
     switch (shape->text[place]) {
     case '~': return take_text(at, end, '@', &ignored);
     case '$': return take_text(at, end, shape->text[place + 1] == '@' ? '@' : '"', &found->names[found->name_count++]);
-    case '#': return take_role(found, shape_role_of(shape->text + place), at);
+    case '#': return take_role(found, shape->role[place], at);
     case '%':
         return (shape->in_text[place] ? take_decimal : take_json_decimal)(
             at, end, &found->decimals[found->decimal_count++]);
@@ -283,7 +285,7 @@ match(Found *found)
         if (shape->text[place] == '(' && !begins(shape, place + 1, at, found->end))
             while (shape->text[place] != ')')
                 place++;
-        place += 1 + (shape_role_of(shape->text + place) != 0);
+        place += shape->length[place];
     }
     found->at = at;
     found->place = place;

@@ -15,7 +15,7 @@ shape_role_of(const char *place)
 {
     if (*place != '#' && *place != '=')
         return 0;
-    return place[1] && strchr(*place == '#' ? "lfpcxmun" : "bas", place[1]) ? place[1] : 0;
+    return place[1] && strchr(*place == '#' ? SHAPE_ROLES : "bas", place[1]) ? place[1] : 0;
 }
 
 int
