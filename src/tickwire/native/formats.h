@@ -99,7 +99,7 @@ PyObject *python_form_of(PyTypeObject *type, PyObject *arguments);
 
 /* readers.c */
 enum { HEAD = 5 }; /* bytes in front of a value that is not in JSON: zero, and its schema's id */
-enum { TEXT_BITS = 7, TEXTS = 1 << TEXT_BITS };
+enum { TEXT_BITS = 10, TEXTS = 1 << TEXT_BITS };
 int is_ascii(const Piece *piece);
 /* The text of a name; *texts* has room for TEXTS of them, so that the same one is made once. */
 PyObject *make_name(PyObject **texts, const Piece *piece);

@@ -3,6 +3,7 @@
  * The compiled form of events/short_way.py. Whatever is not exactly of a shape, of a symbol that was added, plain decimal
  * text and next in its order is left to the adapter, with nothing changed. The tests hold both forms against adapters.
  */
+#include "formats.h"
 #include "short_way.h"
 
 enum { MAX_SYMBOL = 40, BROKEN = -2 };
@@ -12,9 +13,10 @@ enum { MAX_SYMBOL = 40, BROKEN = -2 };
 PyObject *
 look_up(PyObject *names, const Piece *symbol)
 {
+    static PyObject *texts[TEXTS];
     if (symbol->size > MAX_SYMBOL || !PyDict_GET_SIZE(names))
         return NULL;
-    PyObject *name = PyUnicode_FromKindAndData(PyUnicode_1BYTE_KIND, symbol->text, symbol->size);
+    PyObject *name = make_name(texts, symbol);
     PyObject *known = name ? PyDict_GetItemWithError(names, name) : NULL;
     Py_XDECREF(name);
     return known;

@@ -6,17 +6,18 @@
 char *
 put_number(char *to, long long number)
 {
-    char digits[24];
-    int size = 0;
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
+                                "495051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596"
+                                "979899";
+    char digits[20], *const end = digits + sizeof digits, *at = end;
     unsigned long long left = number < 0 ? 0ULL - (unsigned long long)number : (unsigned long long)number;
-    do
-        digits[size++] = (char)('0' + left % 10);
-    while (left /= 10);
+    for (; left > 99; left /= 100)
+        memcpy(at -= 2, pairs + 2 * (left % 100), 2);
+    memcpy(at -= 2, pairs + 2 * left, 2);
+    at += left < 10;
     if (number < 0)
         *to++ = '-';
-    while (size)
-        *to++ = digits[--size];
-    return to;
+    return put(to, at, end - at);
 }
 
 static char *
