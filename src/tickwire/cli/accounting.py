@@ -1,16 +1,16 @@
-"""Whether the sums of a run agree: what the exchange sent, what became of it, what the consumer got. Pure."""
+"""Checks the sums of a run: what the exchange sent, the outcomes, what the consumer got. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tickwire.metrics_page import Page, by_label, total
 
-_OF_PUBLISHER = ("recovered", "spill_folder")  # which exchanges share
+_OF_PUBLISHER = ("recovered", "spill_folder")  # shared by all exchanges
 _STAGES = ("acknowledged", "conflated", "dropped", "failed", "spilled", "in_flight", "unsettled")
 
 
 class Check(NamedTuple):
-    """One comparison: what must equal what."""
+    """One comparison of two numbers that must be equal."""
 
     what: str
     left: object
@@ -18,7 +18,7 @@ class Check(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Tell whether both sides are the same."""
+        """Whether both are equal."""
         return self.left == self.right
 
 
@@ -28,7 +28,7 @@ def judge(
     sent: int | None,
     books: Mapping[str, Mapping[str, Any]] | None,
 ) -> Iterator[Check]:
-    """Give every comparison of a run; *sent* and *books* are the exchanges' own, None where nobody can know them."""
+    """Yield every comparison of a run; *sent* and *books* are from the simulated exchanges, None with a real one."""
     if sent is not None:
         yield Check("frames the exchange sent = frames received", sent, produced["frames_received"])
     events = sum(produced["events"].values())
@@ -47,11 +47,11 @@ def judge(
 
 
 def stages(accounting: Mapping[str, Any], asked: Mapping[str, str]) -> dict[str, int]:
-    """Where every message went, a stage each; *asked* are the topics of the channels that were asked for.
+    """The counts of messages by stage; *asked* are the topics of the requested channels.
 
-    Stages before Kafka are those of each exchange, where there are several.
+    With several exchanges, stages before Kafka are listed for each.
 
-    What is 0 is left out, but for what says that a run did its work.
+    Zeros are left out, except the counts that show that a run did its work.
     """
     parts = {f"{exchange}: ": part for exchange, part in accounting.get("exchanges", {}).items()} or {"": accounting}
     expected, counted = dict[str, int](), dict[str, int]()
@@ -74,7 +74,7 @@ def stages(accounting: Mapping[str, Any], asked: Mapping[str, str]) -> dict[str,
 
 
 def troubles(accounting: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The last trouble of each book that had one, those that are not over first: why, and how long or since when."""
+    """The last break of each book that had one, unfinished ones first: the reason, and how long or since when."""
     books = {symbol: book for symbol, book in accounting["books"].items() if book["last_reason"] is not None}
     return [
         {
@@ -90,13 +90,13 @@ def troubles(accounting: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def total_outcomes(produced: Mapping[str, Any]) -> dict[str, int]:
-    """Add up how records ended, over all topics."""
+    """Sum the outcomes of records over all topics."""
     accounts = list(produced["topics"].values())
     return {name: sum(account[name] for account in accounts) for name in accounts[0] if name != "events"}
 
 
 def same_book(own: Mapping[str, Any], rebuilt: Mapping[str, Any] | None) -> bool:
-    """Compare as many levels as are promised; a book that was never rebuilt or is empty is not the same."""
+    """Compare the promised number of levels; a book that was not rebuilt or is empty is different."""
     if rebuilt is None or not own["bids"]:
         return False
     depth = rebuilt["depth"]
@@ -104,10 +104,10 @@ def same_book(own: Mapping[str, Any], rebuilt: Mapping[str, Any] | None) -> bool
 
 
 def report_of(page: Page) -> dict[str, Any]:
-    """What a process had accounted for by its metrics when it was killed.
+    """The accounting of a killed process, from its last metrics.
 
-    ``unsettled`` are events that had not ended then: in memory, and lost if Kafka does not have them, or on disk, where
-    the next process finds them.
+    ``unsettled`` are events without an outcome: they were in memory, and are lost unless Kafka has them, or on disk,
+    where the next process finds them.
     """
     topics: dict[str, dict[str, int]] = {}
     for topic, open_ in by_label(page, "kafka_records_in_flight", "topic").items():
@@ -138,9 +138,9 @@ def _taken_in(page: Page, **labels: str) -> dict[str, Any]:
 
 
 def of_exchanges(reports: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """One accounting of those of several exchanges that share a publisher; of one exchange its own.
+    """Merge the accountings of exchanges that share a publisher; a single one stays as it is.
 
-    A book is named as its records are, such as ``kraken|BTC-USD``, and ``exchanges`` has the part of each.
+    Books are named by record key, such as ``kraken|BTC-USD``, and ``exchanges`` has the accounting of each.
     """
     (*_, last) = reports.values()
     if len(reports) == 1:
@@ -154,9 +154,9 @@ def of_exchanges(reports: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def add_reports(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One accounting of several; the folders of records that wait on disk become one text.
+    """Add up several accountings; the spill folders become one text.
 
-    Of a book the last report counts that has it.
+    For each book the last report that has it counts.
     """
     added: dict[str, Any] = report_of({})
     for report in reports:
@@ -167,7 +167,7 @@ def add_reports(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _add(into: dict[str, Any], report: Mapping[str, Any]) -> None:
     for name, value in report.items():
-        if name == "books":  # each is one process's; of one that was started again, the last one's
+        if name == "books":  # each book belongs to one process; after a restart the last report counts
             into.setdefault(name, {}).update(value)
         elif isinstance(value, Mapping):
             _add(into.setdefault(name, {}), value)

@@ -1,4 +1,4 @@
-"""``tickwire broker``: a Kafka to try things on."""
+"""``tickwire broker``: a local Kafka for trials."""
 
 import ipaddress
 import sys
@@ -20,16 +20,16 @@ def broker(
         str, typer.Option(help="The address to listen on; there is no login, so keep it on this machine.")
     ] = ("127.0.0.1"),
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="The port; 0 finds a free one. Three nodes take PORT to PORT+2.")
+        int, typer.Option(min=0, max=65535, help="The port; 0 chooses a free one. Three nodes use PORT to PORT+2.")
     ] = 9092,
     apache: Annotated[
         bool, typer.Option("--apache", help="Run Apache Kafka itself; needs Java 17 and Maven, fetches 43 MB once.")
     ] = False,
     nodes: Annotated[int, typer.Option(help="How many nodes: 1, or 3 with --apache.")] = 1,
 ) -> None:
-    """Run a Kafka on this machine until Ctrl-C; what it holds is gone afterwards.
+    """Run a Kafka on this machine until Ctrl-C; its data are gone afterwards.
 
-    Without --apache it is the embedded broker: up at once, everything in memory, enough for a demo.
+    Without --apache it is the embedded broker, which starts at once and keeps everything in memory: enough for a demo.
 
     \b
     The embedded broker (Tansu) answers otherwise than Kafka in this:

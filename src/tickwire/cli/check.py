@@ -1,4 +1,4 @@
-"""``tickwire check``: whether Kafka is there, with everything in it that we need, and a place for what waits for it."""
+"""``tickwire check``: checks Kafka, everything that we need in it, and the folder for records that wait."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def check(
 ) -> None:
     """Check Kafka step by step: addresses, login, topics, rights, registry, disk; writes nothing.
 
-    Ends with 0 when a feed or a consumer could start, else with 1. A hint is no failure.
+    The exit code is 0 if a feed or a consumer could start, else 1. A hint is no failure.
 
     \b
     Examples:
@@ -57,7 +57,7 @@ def check(
 
 
 def _spill(config: KafkaConfig) -> "Iterator[Finding]":
-    """The folder in which records would wait for Kafka: whether it can be written, has room, and what waits there."""
+    """The folder in which records would wait for Kafka: whether it is writable and has room, and its records."""
     from tickwire.kafka.admin.check import Finding  # noqa: PLC0415 - as above
     from tickwire.kafka.spill.home import waiting  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Commands of ours as child processes, and what they tell over HTTP: for the demo and the smoke checks."""
+"""Runs our commands as child processes, and reads their metrics: for the demo and the smoke checks."""
 
 import json
 import multiprocessing
@@ -21,7 +21,7 @@ _TAIL_CHARACTERS = 200
 
 
 class ChildFailed(TickwireError):
-    """A process that we started ended early or did not do what we waited for."""
+    """A child process ended early or did not do what was expected."""
 
     def __init__(self, command: str, what: str, tail: str) -> None:
         self.command, self.what, self.tail = command, what, tail
@@ -32,16 +32,16 @@ class ChildFailed(TickwireError):
 
 
 class Child:
-    """One ``tickwire`` command as a process. Its log goes to a file; its output too, unless it is shown.
+    """A ``tickwire`` command as a process. Its log goes to a file, and so does its output unless *shown*.
 
-    It is forked, with all that is imported here already: make it while this process has a single thread.
+    It is forked, to keep the imported modules: make it while this process has a single thread.
     """
 
     def __init__(
         self, command: str, arguments: list[str], env: Mapping[str, str], folder: Path, *, shown: bool = False
     ) -> None:
         self.command = command
-        number, name = tempfile.mkstemp(".log", f"{command}-", folder)  # of a command there may be several
+        number, name = tempfile.mkstemp(".log", f"{command}-", folder)  # there may be several processes of one command
         os.close(number)
         self._log = Path(name)
         self._process = _fork.Process(
@@ -59,7 +59,7 @@ class Child:
         self._process.join()
 
     def wait_for(self, word: str, seconds: float) -> None:
-        """Wait until the process has printed *word*. Raises :exc:`ChildFailed`."""
+        """Wait until the process prints *word*. Raises :exc:`ChildFailed`."""
         self.until(lambda: word in self._log.read_text(errors="replace"), f"the word {word!r}", seconds)
 
     def until(self, condition: Callable[[], bool], what: str, seconds: float) -> None:
@@ -89,7 +89,7 @@ class Child:
 def _become(arguments: list[str], env: Mapping[str, str], log: Path, shown: bool) -> None:
     from tickwire.cli.main import main  # noqa: PLC0415 - which imports us
 
-    os.setsid()  # a Ctrl-C is the parent's to pass on, in the right order
+    os.setsid()  # the parent passes on Ctrl-C, in the right order
     with log.open("wb") as file:
         for descriptor in (2,) if shown else (1, 2):
             os.dup2(file.fileno(), descriptor)
@@ -98,7 +98,7 @@ def _become(arguments: list[str], env: Mapping[str, str], log: Path, shown: bool
 
 
 def cause(log: str) -> str:
-    """What a log has to say of a failure: its last error, else its last line, not too much of it."""
+    """The cause of a failure in a log: its last error, or else its last line, shortened."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     last = (errors or lines or [""])[-1]
@@ -119,7 +119,7 @@ def post(url: str) -> None:
 
 
 def metric(port: int, name: str, **labels: str) -> int:
-    """Sum a count over all labels but those given, as the process on *port* exports it; 0 while it does not answer."""
+    """A metric of the process on *port*, summed over labels that are not given; 0 while it does not answer."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
             return total(read_page(answer.read().decode()), name, **labels)

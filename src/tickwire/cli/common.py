@@ -1,4 +1,4 @@
-"""What several commands need: the Kafka switch, the metrics exporter, output that is safe for terminals."""
+"""Shared by several commands: the Kafka switch, the metrics exporter, output that is safe for terminals."""
 
 import importlib.util
 import sys
@@ -21,7 +21,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 
 
 def require_kafka(config: KafkaConfig) -> None:
-    """Refuse to go on when Kafka is switched off or its library is missing."""
+    """Raise if Kafka is switched off or its library is missing."""
     if not config.enabled:
         raise KafkaDisabled
     if importlib.util.find_spec("confluent_kafka") is None:
@@ -45,12 +45,12 @@ def start_metrics(config: KafkaConfig, registry: CollectorRegistry, health: Heal
 
 
 def is_terminal() -> bool:
-    """Tell whether a person reads standard output; if not, commands print plain lines."""
+    """Whether standard output is a terminal; if not, commands print plain lines."""
     return sys.stdout.isatty()
 
 
 def printable(text: str) -> str:
-    r"""Replace everything that could steer a terminal by its escape, e.g. ``\x1b``; line breaks too."""
+    r"""Replace control characters, which could control a terminal, by escapes such as ``\x1b``; line breaks too."""
     return "".join(c if unicodedata.category(c)[0] not in "CZ" or c == " " else _escape(c) for c in text)
 
 
@@ -59,7 +59,7 @@ def _escape(character: str) -> str:
 
 
 def json_escapes(error: UnicodeError) -> tuple[str, int]:
-    r"""Write what an encoding lacks as JSON does, e.g. ``\u5e01``: an error handler for codecs."""
+    r"""A codec error handler that writes unencodable characters as JSON does, e.g. ``\u5e01``."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
@@ -70,8 +70,8 @@ def json_escapes(error: UnicodeError) -> tuple[str, int]:
 def split_settings(pairs: Sequence[str]) -> tuple[dict[str, object], dict[str, object]]:
     """Sort ``NAME=VALUE`` flags into overrides of the KAFKA_* and of the FEED_* settings.
 
-    Raises :exc:`~tickwire.errors.UsageError` for another form, and for secrets: other users can read a command's
-    arguments.
+    Raises :exc:`~tickwire.errors.UsageError` for invalid flags, and for secrets, because other users can read a
+    command's arguments.
     """
     kafka: dict[str, object] = {}
     feed: dict[str, object] = {}
@@ -87,7 +87,7 @@ def split_settings(pairs: Sequence[str]) -> tuple[dict[str, object], dict[str, o
 
 
 def check_writable(path: Path, option: str) -> None:
-    """Make sure that a report can be written at the end of a run, before it starts."""
+    """Make sure, before a run starts, that its report can be written at the end."""
     try:
         with path.open("a"):
             pass
@@ -106,12 +106,12 @@ class UnwritableFile(TickwireError):
 
 
 def show(text: str, style: str = "") -> None:
-    """Print a line, in colour on a terminal that has them (and no NO_COLOR)."""
+    """Print a line, in colour on a terminal that supports it unless NO_COLOR is set."""
     Console(highlight=False, soft_wrap=True).print(Text(text, style=style))
 
 
 def show_table(rows: Sequence[Mapping[str, object]]) -> None:
-    """Print equally keyed rows as columns, the first row's keys as heading."""
+    """Print rows with the same keys as a table, with the keys as heading."""
     if not rows:
         return
     table = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]

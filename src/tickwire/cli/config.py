@@ -1,4 +1,4 @@
-"""``tickwire config``: the settings in force and where each came from."""
+"""``tickwire config``: the settings in force and their origins."""
 
 import dataclasses
 import json
@@ -26,9 +26,9 @@ def show(
         bool, typer.Option("--json", help="Print one JSON array of variable, value and origin.")
     ] = False,
 ) -> None:
-    """Print every setting, its value and where it came from; secrets are hidden.
+    """Print every setting with its value and origin; secrets are hidden.
 
-    The environment wins over the settings file, that over the defaults.
+    The environment overrides the settings file, which overrides the defaults.
 
     \b
     Examples:
@@ -49,7 +49,7 @@ def show(
 def _print_table(settings: tuple[Setting, ...]) -> None:
     table = Table("variable", "value", "from")
     for setting in settings:
-        table.add_row(*(Text(cell, overflow="fold") for cell in _cells(setting)))  # Text: values are no rich markup
+        table.add_row(*(Text(cell, overflow="fold") for cell in _cells(setting)))  # Text: values are not rich markup
     Console().print(table)
 
 

@@ -1,4 +1,4 @@
-"""Read Kafka and hand every record to a handler: the default one rebuilds the order books."""
+"""Read Kafka and pass every record to a handler: the default one rebuilds the order books."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class Output(StrEnum):
-    """What is shown while records flow."""
+    """What is shown while records are read."""
 
     TABLE = "table"
     JSON = "json"
@@ -37,17 +37,17 @@ def consume(
         typer.Option(
             "--from",
             metavar="START",
-            help="Where a group that has read nothing begins: committed, beginning, end, an ISO 8601 time or Unix ms.",
+            help="Where a group without offsets starts: committed, beginning, end, an ISO 8601 time or Unix ms.",
         ),
     ] = "committed",
-    reset: Annotated[bool, typer.Option("--reset", help="Move the group to --from, whatever it has read.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Move the group to --from, even if it has offsets.")] = False,
     maximum: Annotated[int | None, typer.Option("--max", min=1, help="End after this many records.")] = None,
     handler: Annotated[
         str | None,
-        typer.Option(metavar="MODULE:FUNCTION", help="What to do with each record; rebuild books if not given."),
+        typer.Option(metavar="MODULE:FUNCTION", help="Called with each record; rebuilds books if not given."),
     ] = None,
     batch: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Hand over lists of at most N records of one partition.")
+        int | None, typer.Option(min=1, metavar="N", help="Pass lists of at most N records of one partition.")
     ] = None,
     concurrency: Annotated[
         int | None,
@@ -59,12 +59,11 @@ def consume(
 ) -> None:
     """Read market data from Kafka until Ctrl-C, at least once.
 
-    Without --handler every record is checked, order books are rebuilt, and every missing message is reported.
-    A handler takes one record (topic, partition, offset, key, value, headers, timestamp_ms, event); its offset is
-    committed after it returned. With --batch it takes a list of them, and all are committed after it returned. What it
-    raises makes the record a dead letter (KAFKA_DLQ_ENABLED=true) or ends this command. A group begins once, at --from
-    or at the beginning, and goes on from there after every restart and whichever member has a partition; --reset moves
-    it, if it has no member at that time.
+    Without --handler every record is checked, order books are rebuilt, and every missing message is reported. A handler
+    takes one record (topic, partition, offset, key, value, headers, timestamp_ms, event), whose offset is committed
+    after the handler has returned. With --batch it takes a list of records. If the handler raises, the record becomes a
+    dead letter (KAFKA_DLQ_ENABLED=true), or this command ends. A group starts once, at --from or at the beginning, and
+    continues from its offsets after every restart; --reset moves it, if it has no members at that time.
 
     \b
     Examples:
@@ -77,7 +76,7 @@ def consume(
     give_memory_back()
     config = load_kafka({"group_id": group, "brokers": brokers, "consumer_concurrency": concurrency}, enabled=True)
     require_kafka(config)
-    # The Kafka library may be missing, so what needs it is imported after that was checked.
+    # Imported after the check for the Kafka library, which these modules need.
     from tickwire.cli.consume_output import JsonLines, LiveTable, PlainLines, Watch  # noqa: PLC0415
     from tickwire.kafka.consuming.consumer import run_kafka_consumer  # noqa: PLC0415
     from tickwire.kafka.consuming.handlers import load_handler  # noqa: PLC0415

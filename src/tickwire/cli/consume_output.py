@@ -23,19 +23,19 @@ from tickwire.kafka.received import ReceivedRecord
 
 _LINE_SECONDS = 5.0
 _BOOKS_IN_LINE = 5
-_ALWAYS = 4  # columns that a table has in the narrowest window
+_ALWAYS = 4  # columns that are always shown
 _GAP = 2
 _STYLES = {"valid": "green", "waits": "yellow", "closed": "dim"}
-# Control and direction characters that JSON allows in a string; they are written as JSON escapes.
+# Control and direction characters that JSON allows unescaped; they are written as escapes.
 _UNSAFE = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
 
 _encode = msgspec.json.Encoder().encode
 
 
 class Watch:
-    """Shows nothing and keeps the counts."""
+    """Shows nothing; base of the other outputs."""
 
-    beat: Callable[[], object] = staticmethod(lambda: None)  # called at each turn, for whoever asks whether it is alive
+    beat: Callable[[], object] = staticmethod(lambda: None)  # called at each turn, for the health check
 
     def __init__(self) -> None:
         self.report: ConsumerReport | None = None
@@ -53,7 +53,7 @@ class Watch:
 
 
 class JsonLines(Watch):
-    """One JSON object a record."""
+    """One JSON object for each record."""
 
     def record(self, record: ReceivedRecord) -> None:
         """Print the record."""
@@ -62,7 +62,7 @@ class JsonLines(Watch):
 
 
 def json_line(record: ReceivedRecord) -> str:
-    """One record as one line: ``value`` is the record's JSON, digit for digit; other bytes are ``value_base64``."""
+    """One record as one line: ``value`` is the record's JSON, unchanged; other bytes are ``value_base64``."""
     line: dict[str, Any] = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
     line["timestamp_ms"] = record.timestamp_ms
     line |= text_or_base64("key", record.key)
@@ -77,7 +77,7 @@ def json_line(record: ReceivedRecord) -> str:
 
 
 def text_or_base64(name: str, data: bytes | None) -> dict[str, str | None]:
-    """``name`` where *data* is text or missing, else ``name_base64``."""
+    """*data* under ``name`` if it is text or None, else under ``name_base64``."""
     try:
         return {name: None if data is None else data.decode()}
     except UnicodeDecodeError:
@@ -94,7 +94,7 @@ class PlainLines(Watch):
         self._seen = 0
 
     def tick(self, report: ConsumerReport) -> None:
-        """Print a line when it is time."""
+        """Print a line when due."""
         super().tick(report)
         now = time.monotonic()
         if now - self._at >= _LINE_SECONDS:
@@ -116,7 +116,7 @@ def summary(report: ConsumerReport, state: MarketState | None) -> str:
 
 
 def _of_books(state: MarketState) -> list[str]:
-    """How many books may be used, and why the others may not."""
+    """How many books are valid, and the reasons of the others."""
     books = list(state.books.copy().values())
     states = Counter(_word(book) for book in books)
     words = []
@@ -132,7 +132,7 @@ def _of_books(state: MarketState) -> list[str]:
 
 
 def _word(book: BookState) -> str:
-    """``valid``; ``closed``: its feed has ended or lost its connection; ``waits`` for a snapshot to begin with."""
+    """``valid``; ``closed``: its feed has ended or lost its connection; ``waits``: for a snapshot."""
     if book.valid:
         return "valid"
     return "closed" if book.reason == "disconnect" else "waits"
@@ -172,7 +172,7 @@ class LiveTable(Watch):
 
     def __enter__(self) -> Self:
         self._live.start()
-        log_to(sys.stderr)  # the table's own stream, which writes above the table
+        log_to(sys.stderr)  # rich's stream, which writes above the table
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -180,14 +180,14 @@ class LiveTable(Watch):
         log_to(sys.stderr)
 
     def tick(self, report: ConsumerReport) -> None:
-        """Draw the table anew."""
+        """Redraw the table."""
         super().tick(report)
         now = time.monotonic()
         self._live.update(self.view(report, max(now - self._at, 1e-3)), refresh=True)
         self._at, self._seen = now, report.consumed.total()
 
     def view(self, report: ConsumerReport, seconds: float) -> RenderableType:
-        """What is on the screen, *seconds* after the last time."""
+        """The screen's content, *seconds* after the last one."""
         seen = report.consumed.total()
         if not seen:
             return Text(
@@ -205,7 +205,7 @@ class LiveTable(Watch):
         return columns(self._console.width, ("topic", "processed", "dead letters", "commits"), rows)
 
     def _books(self, state: MarketState, report: ConsumerReport, seconds: float) -> Table:
-        trades = state.trades.copy()  # handlers run beside this
+        trades = state.trades.copy()  # handlers change it concurrently
         keys = sorted({*state.books.copy(), *state.tickers.copy(), *trades})
         room = max(1, self._console.height - 8)
         rows = []
@@ -241,7 +241,7 @@ def _book_cells(state: BookState, rate: float, report: ConsumerReport) -> tuple[
 
 
 def columns(width: int, heading: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A table without the last columns where a window is too narrow for all; no cell of a column is cut then."""
+    """A table without the last columns if the window is too narrow, instead of cutting cells."""
     widths = [max(map(len, column)) for column in zip(heading, *rows, strict=True)]
     shown = len(heading)
     while shown > _ALWAYS and sum(widths[:shown]) + _GAP * (shown - 1) > width:
@@ -255,5 +255,5 @@ def columns(width: int, heading: Sequence[str], rows: Sequence[Sequence[str]]) -
 
 
 def short_number(text: str) -> str:
-    """A number for reading: without the zeros at its end that an exchange may write."""
+    """A number without zeros at its end."""
     return text.rstrip("0").rstrip(".") if "." in text else text

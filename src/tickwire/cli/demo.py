@@ -1,4 +1,4 @@
-"""The main job on one machine: broker, exchange, producer and consumer, each a process, and the sums at the end."""
+"""The whole path on one machine: broker, exchange, producer and consumer as processes, and the accounting."""
 
 import contextlib
 import json
@@ -35,7 +35,7 @@ _HTTPS = 443
 
 
 class NoExchange(TickwireError):
-    """The real exchange cannot be reached from here."""
+    """The real exchange cannot be reached."""
 
     def __init__(self, host: str, cause: str) -> None:
         self.host, self.cause = host, cause
@@ -49,17 +49,17 @@ def demo(
         str, typer.Option(help=f"Some of {', '.join(simulator.names())}; with --live any of `tickwire exchanges`.")
     ] = "binance",
     symbols: Annotated[
-        str, typer.Option(help="With --live: which symbols, comma-separated. Otherwise: how many simulated ones.")
+        str, typer.Option(help="With --live: the symbols, comma-separated. Otherwise: the number of simulated ones.")
     ] = "",
-    seconds: Annotated[int, typer.Option(min=1, help="How long data flows.")] = 20,
+    seconds: Annotated[int, typer.Option(min=1, help="How long data are read.")] = 20,
     rate: Annotated[int, typer.Option(min=0, help="Updates a second of the simulated exchange; 0: no limit.")] = 500,
     channels: Annotated[str, typer.Option(help="Some of ticker,orderbook,trade.")] = ",".join(FeedConfig().channels),
     live: Annotated[bool, typer.Option("--live", help="Read the real exchange; needs the internet.")] = False,
     ui: Annotated[
-        int | None, typer.Option(metavar="PORT", min=1, max=65535, help="Show it on a page, as `tickwire ui` does.")
+        int | None, typer.Option(metavar="PORT", min=1, max=65535, help="Show it in a browser, as `tickwire ui` does.")
     ] = None,
 ) -> None:
-    """Run the main job for some seconds and check that nothing was lost.
+    """Run the whole path for some seconds and check that nothing was lost.
 
     An embedded broker, simulated exchanges, the producer and the consumer run as processes of their own.
 
@@ -111,7 +111,7 @@ def _reach(url: str) -> None:
 
 
 def _first_record(config: KafkaConfig) -> str:
-    """Read one record without a group: the embedded broker takes seconds until a group gets its partitions."""
+    """Read one record without a group: with the embedded broker a group waits seconds for its partitions."""
     from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition  # noqa: PLC0415 - may be missing
 
     from tickwire.cli.consume_output import json_line  # noqa: PLC0415
@@ -132,7 +132,7 @@ def _first_record(config: KafkaConfig) -> str:
 
 
 class _Demo:
-    """The processes of one run, in the order in which data flows through them."""
+    """The processes of one run, in the order in which data flow through them."""
 
     def __init__(
         self,
@@ -163,7 +163,7 @@ class _Demo:
             "KAFKA_GROUP_ID": "tickwire-demo",
             "KAFKA_SPILL_DIR": str(self.folder / "spill"),
         }
-        if not self.live:  # the simulated exchange waits, so that no rate is too high to account for every message
+        if not self.live:  # a simulated exchange can wait, so that no record is dropped at any rate
             kafka |= {KafkaConfig.variable(kind.when_full): "block" for kind in KINDS}
         broker = self._spawn("broker", ["--port", str(broker_port)])
         feed = {"FEED_EXCHANGE": ",".join(self.exchanges), "FEED_CHANNELS": ",".join(self.channels)}
@@ -195,7 +195,7 @@ class _Demo:
         print(f"The page is at http://127.0.0.1:{port}/ (Ctrl-C ends the demo).", flush=True)
 
     def _simulate(self, ports: Sequence[int]) -> dict[str, str]:
-        """Start the exchanges; give what points a feed at them."""
+        """Start the exchanges; return the settings that point a feed at them."""
         feed, symbols = dict[str, str](), list[str]()
         for exchange, port in zip(self.exchanges, ports, strict=True):
             arguments = ["--exchange", exchange, "--symbols", self.symbols or "5", "--rate", str(self.rate)]
@@ -212,7 +212,7 @@ class _Demo:
         return sum(sum(get_json(f"{url}/simulator/stats")["frames"].values()) for url in urls)
 
     def drain(self) -> None:
-        """Let the exchanges stand still and wait until everything they sent has been acknowledged by Kafka."""
+        """Pause the exchanges and wait until Kafka has acknowledged everything they sent."""
         self.seconds = time.monotonic() - self.started
         if self.live:
             return
@@ -231,7 +231,7 @@ class _Demo:
             }
 
     def end(self) -> None:
-        """Stop the producer, then the consumer once it has read everything that was acknowledged."""
+        """Stop the producer, then the consumer once it has read all acknowledged records."""
         self.producer.stop()
         if not self.live:
             self.sent = self._sent()
@@ -244,7 +244,7 @@ class _Demo:
         self.consumed = json.loads((self.folder / "consumed.json").read_text())
 
     def judge(self) -> bool:
-        """Show the accounting and say whether every sum agrees."""
+        """Show the accounting; return whether every sum agrees."""
         p, c = self.produced, self.consumed
         events = sum(p["events"].values())
         names, kind = ", ".join(self.exchanges), "live" if self.live else "simulated"

@@ -1,4 +1,4 @@
-"""What an exchange offers and how far it can be checked, read from its module: the page ``docs/exchanges.md``."""
+"""Describes exchanges from their modules: for ``tickwire exchanges`` and the page ``docs/exchanges.md``."""
 
 import ast
 import inspect
@@ -26,7 +26,7 @@ Written by `tickwire exchanges --page` from the modules in `src/tickwire/exchang
 - **Sizes**: what they are amounts of, as they leave.
 - **Compiled**: the channels whose usual frames compiled code takes past the adapter."""
 _WITH_SHAPES = ("ticker", "orderbook", "trade")
-# What is shown of a table of limits, and in which words.
+# The shown fields of an exchange's table, and their labels.
 _LIMITS = {
     "symbols_per_connection": "symbols on one connection",
     "message_interval_s": "between two messages of ours",
@@ -58,7 +58,7 @@ def short(name: str) -> dict[str, str]:
 
 
 def long(name: str) -> str:
-    """Describe one exchange with its limits, where they come from, and what its module says of it."""
+    """Describe one exchange with its limits, their sources, and its module's docstring."""
     module = cast("ModuleType", exchanges.load(name))
     exchange: Exchange = module.EXCHANGE
     title, *said = (part for doc in _docs(module) for part in _paragraphs(doc))
@@ -83,7 +83,7 @@ def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _docs(module: ModuleType) -> Iterator[str]:
-    """The module's docstring, and without its title that of what it shares with other products of its house."""
+    """The module's docstring, and without their titles those of the modules that it shares with related exchanges."""
     yield inspect.getdoc(module) or ""
     for kind in module.Adapter.__mro__:
         if kind.__module__.startswith(f"{exchanges.__name__}._"):
@@ -91,7 +91,7 @@ def _docs(module: ModuleType) -> Iterator[str]:
 
 
 def _paragraphs(doc: str) -> Iterator[str]:
-    """Give paragraphs as Markdown: addresses one a line, other text as one line."""
+    """Yield paragraphs as Markdown: addresses one a line, other text as one line."""
     for part in filter(None, doc.replace("``", "`").split("\n\n")):
         for addresses, group in groupby(part.split("\n"), lambda line: "://" in line or "…/" in line):
             lines = list(group)
@@ -99,7 +99,7 @@ def _paragraphs(doc: str) -> Iterator[str]:
 
 
 def _notes(module: ModuleType) -> dict[str, str]:
-    """Read the comments beside the values of the module's table, and of the table that it was made from."""
+    """Read the comments after the values of the module's table, and of the table that it derives from."""
     notes: dict[str, str] = {}
     for other in vars(module).values():
         if isinstance(other, ModuleType) and hasattr(other, "EXCHANGE"):
@@ -127,7 +127,7 @@ def _depths(depths: Sequence[int]) -> str:
 
 
 def _value(field: str, value: object) -> str:
-    """Write a limit for reading; empty where there is none."""
+    """A limit as text; empty if there is none."""
     if isinstance(value, tuple):
         groups = (
             f"{limit.weight} in {_seconds(limit.seconds)}" + f" ({limit.group})" * bool(limit.group) for limit in value

@@ -1,4 +1,4 @@
-"""Describe the exchanges there are."""
+"""Describe the supported exchanges."""
 
 import json
 from typing import Annotated
@@ -12,11 +12,11 @@ from tickwire.exchanges import load, names
 
 
 def exchanges(
-    name: Annotated[str | None, typer.Argument(help="One of them, with its limits and where they come from.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-    whole: Annotated[bool, typer.Option("--page", help="All of all, in Markdown: docs/exchanges.md.")] = False,
+    name: Annotated[str | None, typer.Argument(help="An exchange to show with its limits and their sources.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    whole: Annotated[bool, typer.Option("--page", help="Print all exchanges as Markdown: docs/exchanges.md.")] = False,
 ) -> None:
-    """List the exchanges with their channels, and what can be checked of their order books.
+    """List the exchanges with their channels, and how their order books are checked.
 
     \b
     Examples:

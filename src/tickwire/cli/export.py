@@ -1,4 +1,4 @@
-"""Write topics into files that a data frame opens at once: Parquet, Arrow or CSV."""
+"""Export topics to files for data frames: Parquet, Arrow or CSV."""
 
 import importlib.util
 import time
@@ -18,7 +18,7 @@ from tickwire.signals import Stop
 
 
 class Format(StrEnum):
-    """Of the files."""
+    """The file format."""
 
     PARQUET = "parquet"
     ARROW = "arrow"
@@ -33,28 +33,27 @@ class Numbers(StrEnum):
 
 
 def export(
-    start: Annotated[str, typer.Option("--from", metavar="TIME", help="From here: ISO 8601 (UTC), or Unix ms.")],
-    end: Annotated[
-        str | None, typer.Option("--to", metavar="TIME", help="Up to here, without it; now if left out.")
-    ] = None,
-    form: Annotated[Format, typer.Option("--format", help="Of the files.")] = Format.PARQUET,
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the files go.")] = Path(),
+    start: Annotated[str, typer.Option("--from", metavar="TIME", help="Start: ISO 8601 (UTC), or Unix ms.")],
+    end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="End, exclusive; default: now.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="File format.")] = Format.PARQUET,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder to write to.")] = Path(),
     channels: Annotated[str, typer.Option(help="Some of ticker,orderbook,trade.")] = "ticker,orderbook,trade",
     symbols: Annotated[
         str | None, typer.Option(metavar="NAMES", help="Only these: BTC-USDT, kraken:BTC-USD; comma-separated.")
     ] = None,
     numbers: Annotated[
-        Numbers, typer.Option(help="Prices and sizes: text as it was, or decimal128(38, 24).")
+        Numbers, typer.Option(help="Prices and sizes: unchanged text, or decimal128(38, 24).")
     ] = Numbers.TEXT,
     levels: Annotated[
-        int, typer.Option(min=0, max=100, help="Of books the best levels after each message; 0: a row a level change.")
+        int,
+        typer.Option(min=0, max=100, help="Books: so many best levels after each message; 0: a row for each change."),
     ] = 0,
     brokers: Brokers = None,
 ) -> None:
-    """Write a time range into files: ticker.parquet, orderbook.parquet, trade.parquet.
+    """Write a time range to files: ticker.parquet, orderbook.parquet, trade.parquet.
 
-    The time is that of the record in Kafka, which is when the message was received. Rows are in the order of each
-    partition, so in that of each symbol. What comes in meanwhile is left out. A file appears when it is whole.
+    The time is that of the record in Kafka, which is when the message was received. Rows have the order of each
+    partition, and so of each symbol. Records that arrive meanwhile are left out. A file appears when it is complete.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""A member of a group of collectors: the feeds serve what Kafka gives it, as long as Kafka says so."""
+"""A member of a group of collectors: its feeds serve the symbols that Kafka assigns, as long as that is confirmed."""
 
 import asyncio
 import logging
@@ -27,12 +27,12 @@ logger = logging.getLogger(__name__)
 
 _LOOK_S = 0.1
 _SETTLED_LOOK_S = 0.01
-_END_S = 5.0  # for the loop to do what a member asks for
-_REPEAT_S = (2.0, 5.0)  # after members came or went: one of them may have been away and written behind others
+_END_S = 5.0  # for the event loop to do what the member asks for
+_REPEAT_S = (2.0, 5.0)  # after a rebalance: a member that was away may have written old epochs behind newer ones
 
 
 class PartEpochs:
-    """The epochs of the books of one part. They outlive this process in Kafka; on disk for a run without a group."""
+    """The epochs of the books of one part, kept in Kafka; and on disk, for a later run without a group."""
 
     def __init__(self, membership: Membership, part: int, disk: "KeptEpochs | None") -> None:
         self._membership, self._part, self._disk = membership, part, disk
@@ -40,15 +40,15 @@ class PartEpochs:
 
     @property
     def most(self) -> int:
-        """No time of the clock above it may be given out now."""
+        """The highest clock time that may be given out now."""
         return self._membership.most(self._part)
 
     def may_begin(self, epoch: int) -> bool:
-        """Whether the part is ours for certain, and Kafka has a promise that covers this epoch."""
+        """Whether the part is certainly ours, and Kafka has a promise that covers this epoch."""
         return self._membership.may_begin(self._part, epoch, time.monotonic())
 
     def given(self, epoch: int) -> None:
-        """Note one that is given out now."""
+        """Note an epoch that begins now."""
         self._membership.begun(self._part, epoch)
         if self._disk is not None:
             self._disk.given(epoch)
@@ -57,7 +57,7 @@ class PartEpochs:
 class Group:
     """A member of the group *name* for feeds that publish through *publisher*.
 
-    Of each exchange they read up to *standby* symbols that others serve, to be ready for them.
+    For each exchange they keep up to *standby* symbols of other members on standby.
     """
 
     def __init__(self, name: str, config: KafkaConfig, publisher: "Publisher", standby: int = 0) -> None:
@@ -76,7 +76,7 @@ class Group:
         metrics.GROUP_CONFIRMED.labels(name).set(0)
 
     def epochs(self, exchange: str) -> "EpochsOf":
-        """Where the books of an exchange have their epochs from."""
+        """The source of epochs for the books of an exchange."""
 
         def epochs(symbol: Symbol) -> PartEpochs:
             part = part_of(record_key(exchange, symbol.canonical), self._count)
@@ -85,13 +85,13 @@ class Group:
         return epochs
 
     async def join(self, feeds: Mapping[str, "WebSocketDataFeed"]) -> None:
-        """Become a member, when what an earlier run left has been sent. Raises :exc:`~tickwire.errors.KafkaFailed`."""
+        """Become a member, once an earlier run's records are sent. Raises :exc:`~tickwire.errors.KafkaFailed`."""
         self._feeds, self._loop = feeds, asyncio.get_running_loop()
         self._count = await asyncio.to_thread(prepare, self._config, self._name)
         self._tasks = [asyncio.create_task(self._begin()), asyncio.create_task(self._look())]
 
     async def leave(self) -> None:
-        """Leave it, when all is acknowledged or on disk."""
+        """Leave the group; call it when all records are acknowledged or on disk."""
         for task in self._tasks:
             task.cancel()
         if self._member is not None:
@@ -109,7 +109,7 @@ class Group:
         self._member.start()
 
     async def _look(self) -> None:
-        """Serve what is ours, and show how things stand."""
+        """Serve our parts, and update the metrics."""
         confirmed = metrics.GROUP_CONFIRMED.labels(self._name)
         while True:
             try:
@@ -138,7 +138,7 @@ class Group:
             )
             change = feed.change_share(share)
             added, removed = added + len(change.added), removed + len(change.removed)
-        self._sent.given_away(self._of(before - parts))  # after the last word on their books
+        self._sent.given_away(self._of(before - parts))  # after the ``invalid`` of their books
         metrics.GROUP_SHARES.labels(self._name).set(len(parts))
         self._changes[how].inc(len(moved))
         logger.info(
@@ -165,11 +165,11 @@ class Group:
         return marks([feed.config for feed in self._feeds.values()], self._config)
 
     def hand_over(self, parts: frozenset[int], seconds: float) -> None:
-        """End these, and have Kafka acknowledge their last records."""
+        """Stop serving these *parts*, and wait until Kafka has acknowledged their last records."""
         self._do(self._hand_over(parts, seconds), seconds + _END_S)
 
     def give_up(self, parts: frozenset[int]) -> None:
-        """End these at once; what waits of their books is not sent any more."""
+        """Stop serving these *parts* at once; waiting records of their books are not sent any more."""
         self._do(self._give_up(parts), _END_S)
 
     def changed(self, *, rebalanced: bool) -> None:
@@ -203,5 +203,5 @@ class Group:
             await asyncio.sleep(_SETTLED_LOOK_S)
 
     async def _give_up(self, parts: frozenset[int]) -> None:
-        self._sent.overtaken(self._of(parts))  # before the last words on their books
+        self._sent.overtaken(self._of(parts))  # before the ``invalid`` of their books
         self._serve((self._serving or frozenset()) - parts, "lost")

@@ -1,6 +1,6 @@
-"""``/health/live`` and ``/health/ready`` beside ``/metrics``: what a cluster asks before it restarts, or goes on.
+"""``/health/live`` and ``/health/ready`` beside ``/metrics``, for liveness and readiness probes.
 
-What is ready is read off the metrics, so one process that serves them for many workers answers for all.
+Readiness follows from the metrics, so a process that serves the metrics of all workers answers for all.
 """
 
 import time
@@ -14,14 +14,14 @@ from tickwire.metrics_page import Page, by_label, page_of, total
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_STUCK_S = 60.0  # a consumer whose partitions are taken away may wait 20 s for its handlers and the last commit
+_STUCK_S = 60.0  # a consumer whose partitions are revoked may wait 20 s for its handlers and the last commit
 _TEXT = [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")]
 
 Troubles = Callable[[Page], Iterable[str]]
 
 
 class Health:
-    """Answers both questions for a process; *troubles* says, from its metrics, why it is not ready."""
+    """Answers both probes of a process; *troubles* derives from its metrics why it is not ready."""
 
     def __init__(
         self, registry: CollectorRegistry, troubles: Troubles, clock: Callable[[], float] = time.monotonic
@@ -30,11 +30,11 @@ class Health:
         self._beat_at: float | None = None
 
     def beat(self) -> None:
-        """Note that the process's main loop goes round; from the first time on it is alive only while it does."""
+        """Note a turn of the main loop; after the first call the process is live only while calls continue."""
         self._beat_at = self._clock()
 
     def beside(self, metrics: "WSGIApplication") -> "WSGIApplication":
-        """Answer these two paths, and leave all others to *metrics*."""
+        """A WSGI application that answers the two paths, and passes all others to *metrics*."""
         answers = {"/health/live": self._stuck, "/health/ready": self._not_ready}
 
         def serve(environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
@@ -57,14 +57,14 @@ class Health:
 
 
 def producer_troubles(page: Page, with_books: Collection[str]) -> Iterator[str]:
-    """Why a producer is not ready: a feed or a worker that does not run, a book that is not valid, its group, Kafka.
+    """Why a producer is not ready: a feed or worker that does not run, an invalid book, its group, Kafka.
 
-    *with_books* are the exchanges whose order books are asked for.
+    *with_books* are the exchanges whose order books are read.
     """
     for state, workers in by_label(page, "feed_workers", "state").items():
         if workers and state != "running":
             yield f"Workers that are {state}: {workers}."
-    group = by_label(page, "feed_group_confirmed", "group")  # whose members need not have any symbol
+    group = by_label(page, "feed_group_confirmed", "group")  # members of a group may have no symbols
     for name in (name for name, confirmed in group.items() if not confirmed):
         yield f"The group {name} has not confirmed lately what this member serves."
     for exchange, feeds in by_label(page, "feed_running", "exchange").items():
@@ -86,7 +86,7 @@ def _not_written(page: Page, *, idle: bool) -> Iterator[str]:
 
 
 def consumer_troubles(page: Page) -> Iterator[str]:
-    """Why a consumer is not ready: no answer of its group yet, or records whose schema the registry does not give."""
+    """Why a consumer is not ready: no assignment yet, or records whose schema the registry does not give."""
     if not total(page, "kafka_consumer_joined"):
         yield "The group has given this member no answer yet."
     if waiting := total(page, "kafka_consumer_partitions", state="waiting_for_registry"):

@@ -1,4 +1,4 @@
-"""``tickwire init``: a settings file to begin with."""
+"""``tickwire init``: a settings file to start with."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,13 +10,13 @@ from tickwire.errors import TickwireError, UsageError
 
 
 def init(
-    file: Annotated[Path, typer.Argument(help="Where; other commands find another name by TICKWIRE_CONFIG.")] = (
+    file: Annotated[Path, typer.Argument(help="The file; with another name, set TICKWIRE_CONFIG.")] = (
         Path("tickwire.toml")
     ),
 ) -> None:
-    """Write a settings file: every setting, its meaning and its default. Nothing is set in it yet.
+    """Write a settings file with every setting, its meaning and its default, all commented out.
 
-    A file that is there is left as it is.
+    An existing file is not changed.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""What commands log: one event a line on standard error, as text or as JSON."""
+"""Logging of commands: one event a line on standard error, as text or JSON."""
 
 import json
 import logging
@@ -9,12 +9,12 @@ from typing import TextIO
 from tickwire.cli.common import printable
 from tickwire.config.log_config import LogConfig
 
-# Of these, info is about the inside of the library; a handler of the user's keeps its own.
+# Libraries whose info lines are about their internals; other loggers, such as a user's, are not changed.
 _LIBRARIES = ("aiohttp", "asyncio", "picows")
 
 
 class _JsonLines(logging.Formatter):
-    """One object a line, in ASCII: whatever reads it needs no encoding. *worker* is left out where it is empty."""
+    """One JSON object a line, in ASCII, so that readers need no encoding. An empty *worker* is left out."""
 
     def __init__(self, worker: str) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class _JsonLines(logging.Formatter):
 
 
 def start_logging(config: LogConfig, worker: str = "") -> None:
-    """Log to standard error as *config* says; every line names the *worker*, if there is one."""
+    """Log to standard error as *config* says; every line names the *worker*, if any."""
     handler = logging.StreamHandler(sys.stderr)
     if config.format == "json":
         handler.setFormatter(_JsonLines(worker))
@@ -47,14 +47,14 @@ def start_logging(config: LogConfig, worker: str = "") -> None:
 
 
 def log_to(stream: TextIO) -> None:
-    """Log to *stream* instead: a live table has one, which writes above the table."""
+    """Log to *stream* instead, such as that of a live table, which writes above the table."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler):
             handler.setStream(stream)
 
 
 def say_error(error: Exception | str) -> None:
-    """Say why the command ends, as the last line: a sentence, or with JSON lines one of them."""
+    """Write why the command ends as the last line: a sentence, or a JSON line if logs are JSON."""
     handlers = logging.getLogger().handlers
     if any(isinstance(handler.formatter, _JsonLines) for handler in handlers):
         logging.getLogger("tickwire").error("%s", error)

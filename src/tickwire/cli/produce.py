@@ -1,4 +1,4 @@
-"""Read exchanges and publish to Kafka until told to stop, then show where every message went."""
+"""Read exchanges and publish to Kafka until stopped, then show the outcome of every message."""
 
 import asyncio
 import json
@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 _GROUP = re.compile(r"[a-zA-Z0-9._-]{1,100}")
 _TICK_S = 1.0
-_TROUBLES = 20  # books that are named at the end with what was wrong
+_TROUBLES = 20  # books that are listed at the end with their last break
 
 
 def produce(
@@ -54,10 +54,10 @@ def produce(
     brokers: Annotated[str | None, typer.Option(help="KAFKA_BROKERS: host:port, comma-separated.")] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Any KAFKA_* or FEED_* setting but a secret; repeatable."),
+        typer.Option("--set", metavar="NAME=VALUE", help="Any KAFKA_* or FEED_* setting except secrets; repeatable."),
     ] = None,
     offline_start: Annotated[
-        bool, typer.Option("--offline-start", help="Begin although Kafka does not answer; order books wait on disk.")
+        bool, typer.Option("--offline-start", help="Start even if Kafka does not answer; order books wait on disk.")
     ] = False,
     workers: Annotated[
         int, typer.Option(min=1, max=64, help="Processes that share the symbols, the limits and one metrics page.")
@@ -67,7 +67,7 @@ def produce(
     ] = None,
     standby: Annotated[
         int,
-        typer.Option(min=0, help="Symbols of each exchange to be ready for, which others of the group serve."),
+        typer.Option(min=0, help="Symbols of other members to keep ready, for each exchange."),
     ] = 0,
     report: Annotated[Path | None, typer.Option(help="Write the accounting to this file as JSON at the end.")] = None,
     worker: Annotated[str | None, typer.Option(hidden=True, help="Which worker this is, such as 2-of-4.")] = None,
@@ -75,16 +75,17 @@ def produce(
 ) -> None:
     """Read the market data of an exchange, or of several, and publish it to Kafka until Ctrl-C.
 
-    What Kafka has not taken by the end waits on disk (KAFKA_SPILL_DIR) and is sent first by the next start. A second
-    Ctrl-C ends at once; the last line says what remains.
+    Records that Kafka has not taken at the end wait on disk (KAFKA_SPILL_DIR), and the next start sends them first. A
+    second Ctrl-C ends at once; the last line says what remains.
 
-    Of several exchanges one that fails for good ends alone, and the exit code says so at the end.
+    If one of several exchanges fails for good, the others continue, and the exit code at the end is that of the
+    failure.
 
-    With --workers each process serves a part of the symbols. One that dies is started again; one that ends with an
-    error ends all, unless it is that the exchange refuses each of its symbols.
+    With --workers each process reads a part of the symbols. A process that dies is started again. One that ends with an
+    error ends all, unless the error is that the exchange refused all of its symbols.
 
-    With --group any number of such processes divide the symbols by Kafka's group protocol: when one ends or dies, the
-    others take over what it served. With --standby they have their books in step by then.
+    With --group any number of processes, on any machines, divide the symbols: when one ends or dies, the others take
+    over its symbols. With --standby they keep the books of such symbols ready.
 
     \b
     Examples:
@@ -110,11 +111,11 @@ def produce(
             check_channels(exchanges.load(config.exchange), config.channels)
         _check_group(group, workers, standby, offline_start=offline_start)
         _check_workers(workers, configs)
-        Share(0, workers).kafka(kafka)  # raises where a share is too small
+        Share(0, workers).kafka(kafka)  # raises if a share is too small
     task = _Task(asked, droppable(kafka), report, load)
 
     with ExitStack() as stack:
-        hangups = stack.enter_context(Hangups())  # before a worker answers its first process
+        hangups = stack.enter_context(Hangups())  # before a worker answers the first process
         source: Feeds | WorkerProcesses
         run: Callable[[Progress], int]
         if workers > 1:
@@ -142,12 +143,12 @@ def produce(
             if worker is None:
                 raise
             said = REFUSED if isinstance(e, SubscriptionRefused) else SAID
-            print(f"{said}{printable(str(e))}")  # for the first process, which says it once for all
+            print(f"{said}{printable(str(e))}")  # for the first process, which reports it
             raise typer.Exit(e.exit_code) from None
 
 
 class _Task(NamedTuple):
-    """What a run was asked to do.
+    """The options of a run.
 
     Topics by channel, those whose records may be dropped, where to write a report, and what reads the settings again.
     """
@@ -164,7 +165,7 @@ def _topics(configs: Sequence[FeedConfig], kafka: KafkaConfig) -> dict[str, str]
 
 
 def _account_for(source: "Feeds | WorkerProcesses", task: _Task, run: Callable[[], int]) -> None:
-    """Run, and show where every message went, however it ends; an error before there was any is its sentence alone."""
+    """Run, then show the outcome of every message; after an error before the first message, only the error."""
     code: int | None = None
     try:
         code = run()
@@ -207,7 +208,7 @@ def _check_group(group: str | None, workers: int, standby: int, *, offline_start
 
 
 def _become(worker: str, channel: int) -> Share:
-    """Take the place of a worker. Raises :exc:`~tickwire.errors.UsageError` for what no first process says."""
+    """Become a worker. Raises :exc:`~tickwire.errors.UsageError` for values that a first process would not pass."""
     try:
         share = Share.read(worker)
         Reporter(channel).start()
@@ -224,7 +225,7 @@ def _feeds(
     from tickwire.cli.feeds import Feeds  # noqa: PLC0415 - more to import than all else that commands need
 
     def begin() -> None:
-        if share.index == 0:  # once for all
+        if share.index == 0:  # one worker logs for all
             say_start(configs, kafka, asked, share.of)
 
     return Feeds(

@@ -1,4 +1,4 @@
-"""What ``tickwire produce`` shows while it runs: what it was told to do, then a live table, or a line now and then."""
+"""What ``tickwire produce`` shows while it runs: its settings, then a live table or a line at intervals."""
 
 import logging
 import sys
@@ -37,7 +37,7 @@ _LOST = {"dropped", "failed"}
 
 
 def say_start(feeds: Sequence[FeedConfig], kafka: KafkaConfig, asked: Mapping[str, str], workers: int) -> None:
-    """Log what this run is going to do, a line for each exchange; *asked* are the topics by channel."""
+    """Log the settings of this run, a line for each exchange; *asked* are the topics by channel."""
     for feed in feeds:
         more = f",… ({len(feed.symbols)})" if len(feed.symbols) > _NAMED else ""
         logger.info(
@@ -51,14 +51,14 @@ def say_start(feeds: Sequence[FeedConfig], kafka: KafkaConfig, asked: Mapping[st
 
 
 def metrics_address(kafka: KafkaConfig) -> str:
-    """Where the metrics are."""
+    """The address of the metrics."""
     return f"http://{kafka.metrics_host}:{kafka.metrics_port}/metrics" if kafka.metrics_enabled else "off"
 
 
 class Progress:
-    """Shows nothing: what a worker does is shown by the first process."""
+    """Shows nothing, for workers, whose progress the first process shows; base of the other outputs."""
 
-    beat: Callable[[], object] = staticmethod(lambda: None)  # called at each turn, for whoever asks whether it is alive
+    beat: Callable[[], object] = staticmethod(lambda: None)  # called at each turn, for the health check
 
     def __enter__(self) -> Self:
         return self
@@ -67,22 +67,22 @@ class Progress:
         pass
 
     def turn(self) -> None:
-        """Show how things stand, when it is time; to be called once a second or more often."""
+        """Show the progress when due; call it at least once a second."""
         self.beat()
         self.tick()
 
     def tick(self) -> None:
-        """Do the showing."""
+        """Show the progress when due."""
 
 
 class _Rates:
-    """Events of each exchange since the last look, where there are several."""
+    """Event rates of each exchange, if there are several."""
 
     def __init__(self) -> None:
         self._events: dict[str, int] = {}
 
     def rows(self, page: Page, seconds: float) -> list[tuple[str, float, str, str]]:
-        """Name, events a second, valid books of how many, and what went wrong, of each exchange."""
+        """For each exchange: name, events a second, valid and all books, and errors."""
         events, before = by_label(page, "feed_events_total", "exchange"), self._events
         self._events = events
         return [
@@ -103,7 +103,7 @@ def _state(page: Page, exchange: str) -> str:
 
 
 class Lines(Progress):
-    """A line in the log every half a minute, and one for each exchange where there are several."""
+    """A log line every half a minute, and with several exchanges one for each."""
 
     def __init__(self, page: Callable[[], Page], every_s: float = _LINE_S) -> None:
         self._page, self._every_s = page, every_s
@@ -112,7 +112,7 @@ class Lines(Progress):
         self._rates = _Rates()
 
     def tick(self) -> None:
-        """Write the lines when it is time."""
+        """Write the lines when due."""
         now = time.monotonic()
         seconds = now - self._at
         if seconds < self._every_s:
@@ -132,9 +132,9 @@ class Lines(Progress):
 
 
 class ProducerTable(Progress):
-    """A table that follows the records of each topic, and the exchanges where there are several, once a second.
+    """A table of the records of each topic, and of the exchanges if there are several, updated once a second.
 
-    It goes where an error ends what had not begun.
+    It is removed if an error ends the run before it began.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class ProducerTable(Progress):
 
     def __enter__(self) -> Self:
         self._live.start()
-        log_to(sys.stderr)  # the table's own stream, which writes above the table
+        log_to(sys.stderr)  # rich's stream, which writes above the table
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -158,7 +158,7 @@ class ProducerTable(Progress):
         log_to(sys.stderr)
 
     def tick(self) -> None:
-        """Draw the table anew, when it is time."""
+        """Redraw the table when due."""
         now = time.monotonic()
         seconds = now - self._at
         if seconds >= self._every_s:
@@ -193,12 +193,12 @@ class ProducerTable(Progress):
 
 
 def progress(page: Callable[[], Page], topics: Mapping[str, str], kafka: KafkaConfig) -> Progress:
-    """What fits where standard output leads."""
+    """A table if standard output is a terminal, else lines."""
     return ProducerTable(page, topics, metrics_address(kafka)) if is_terminal() else Lines(page)
 
 
 def trouble(page: Page, **labels: str) -> str:
-    """Everything that went wrong so far, counted, or what has these *labels*; empty where nothing did."""
+    """The counts of everything that went wrong so far, of all or with these *labels*; empty if nothing did."""
     counts = {words: total(page, name, **labels) for name, words in _TROUBLE.items()}
     counts["reconnects"] -= total(page, "feed_reconnects_total", reason="planned", **labels)
     lost = by_label(page, "kafka_records_total", "outcome", **labels)

@@ -1,4 +1,4 @@
-"""What ``tickwire produce`` does at SIGHUP: it reads its settings again, and other symbols while all else goes on."""
+"""Handles SIGHUP of ``tickwire produce``: reads the settings again and changes the symbols."""
 
 import asyncio
 import logging
@@ -20,11 +20,11 @@ _LOOK_S = 1.0
 async def reread(
     feeds: Mapping[str, "WebSocketDataFeed"], load: Callable[[], Sequence[FeedConfig]], hangups: Hangups
 ) -> None:
-    """At each hangup, give *feeds*, by their exchanges, the symbols that *load* reads; until cancelled.
+    """At each SIGHUP, give *feeds* (by exchange) the symbols that *load* returns; until cancelled.
 
-    All other settings are for the next start. What does not fit is told, and changes nothing.
+    Other settings take effect at the next start. Invalid settings are logged, and change nothing.
     """
-    async with asyncio.TaskGroup() as changes:  # one that has to wait does not hold up the next
+    async with asyncio.TaskGroup() as changes:  # so that a slow change does not delay the next
         while True:
             await asyncio.sleep(_LOOK_S)
             if not hangups.take():

@@ -1,6 +1,6 @@
-"""One round through Kafka: marked records through the real producer and consumer, a poison one to the dead letters.
+"""A round trip through Kafka: marked records through the real producer and consumer, and one invalid record.
 
-It uses topics and a group of its own, which it deletes afterwards, so that it can run beside real data.
+It uses its own topics and group and deletes them afterwards, so that it does not touch real data.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ _POISON = b'{"type":"ticker","bid":NaN}'
 
 
 class RoundTripFailed(TickwireError):
-    """Something that was sent did not arrive as it was."""
+    """A record did not arrive as it was sent."""
 
     def __init__(self, what: str) -> None:
         self.what = what
@@ -43,7 +43,7 @@ class RoundTripFailed(TickwireError):
 
 
 def round_trip(config: KafkaConfig, count: int) -> Iterator[str]:
-    """Send *count* marked tickers and one poison record; give a line for each step that worked.
+    """Send *count* marked tickers and one invalid record; yield a line for each step that worked.
 
     Raises :exc:`RoundTripFailed` and :exc:`~tickwire.errors.KafkaFailed`.
     """
@@ -79,12 +79,12 @@ def round_trip(config: KafkaConfig, count: int) -> Iterator[str]:
     finally:
         topics = Topics(own)
         for name in (*own.topics, own.dlq_topic, clock_topic):
-            with contextlib.suppress(UnknownTopic):  # not created before it went wrong
+            with contextlib.suppress(UnknownTopic):  # not created before the error
                 topics.delete(name)
 
 
 def _send_raw(producer: Producer, topic: str, key: bytes, value: bytes) -> Message:
-    """Send one record and give its acknowledgement. Raises :exc:`~tickwire.errors.KafkaFailed`."""
+    """Send one record and return its acknowledgement. Raises :exc:`~tickwire.errors.KafkaFailed`."""
     reports: list[tuple[KafkaError | None, Message]] = []
     try:
         producer.produce(topic, value, key, on_delivery=lambda *report: reports.append(report))
@@ -99,15 +99,15 @@ def _send_raw(producer: Producer, topic: str, key: bytes, value: bytes) -> Messa
 
 
 def _clock(config: KafkaConfig, topic: str) -> str:
-    """Say how far the clock of a broker is from ours; empty where it does not tell.
+    """Say how far a broker's clock is from ours; empty if it does not tell.
 
-    Kafka has no request for that. It tells the time at which it appends a record where a topic is set to keep that one,
-    in the acknowledgement (the field ``log_append_time_ms`` of https://kafka.apache.org/protocol#The_Messages_Produce).
+    Kafka has no request for its time. For a topic that keeps append times, the acknowledgement of a record has the time
+    of appending (the field ``log_append_time_ms`` of https://kafka.apache.org/protocol#The_Messages_Produce).
     """
     settings = {"message.timestamp.type": "LogAppendTime"}
     Topics(config).create(TopicSpec(topic, settings=settings))
     producer = Producer(producer_config(config))
-    for _ in range(2):  # the first one connects
+    for _ in range(2):  # the first one includes connecting
         before = time.time()
         kind, milliseconds = _send_raw(producer, topic, b"smoke|clock", b"").timestamp()
         after = time.time()

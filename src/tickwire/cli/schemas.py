@@ -38,9 +38,9 @@ def list_(as_json: AsJson = False) -> None:
 
 @app.command("check")
 def check(as_json: AsJson = False) -> None:
-    """Say whether our schemas fit beside every version that is registered; changes nothing.
+    """Check whether our schemas are compatible with every registered version; changes nothing.
 
-    Ends with 1 where one does not, and names the field. A subject that is not there yet takes every schema.
+    The exit code is 1 if one is not, and the field is named. A missing subject accepts every schema.
     """
     registry, subjects = _open()
     found = {subject.name: obstacles(registry, subject) for subject in subjects}
@@ -55,10 +55,10 @@ def check(as_json: AsJson = False) -> None:
 
 @app.command("register")
 def register_(as_json: AsJson = False) -> None:
-    """Register our schemas, at the level BACKWARD_TRANSITIVE, and see that they are stored as they were sent.
+    """Register our schemas with the level BACKWARD_TRANSITIVE, and check that they are stored as they were sent.
 
-    A schema that is there already is left as it is. Ends with 1 where one does not fit, or is stored in another form,
-    and names the field.
+    An existing schema is not changed. The exit code is 1 if one is incompatible or stored in another form, and the
+    field is named.
     """
     registry, subjects = _open()
     rows = []
@@ -74,9 +74,9 @@ def register_(as_json: AsJson = False) -> None:
 
 @app.command("diff")
 def diff(as_json: AsJson = False) -> None:
-    """Show in which fields our schemas differ from the newest that are registered.
+    """Show in which fields our schemas differ from the newest registered ones.
 
-    Ends with 1 where one does, or where nothing is registered.
+    The exit code is 1 if one differs or is not registered.
     """
     registry, subjects = _open()
     found: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""``tickwire simulate``: an exchange to try things on."""
+"""``tickwire simulate``: a simulated exchange for trials."""
 
 import asyncio
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def simulate(
     exchange: Annotated[str, typer.Option(help=f"The exchange to simulate: {', '.join(names())}.")] = "binance",
     symbols: Annotated[
-        str, typer.Option(help="How many symbols, or their names separated by commas (BTC-USDT,ETH-USDT).")
+        str, typer.Option(help="Number of symbols, or their names, comma-separated (BTC-USDT,ETH-USDT).")
     ] = "2",
     rate: Annotated[
         float, typer.Option(help="Order book updates a second over all symbols; 0: as fast as the slowest client.")
@@ -24,7 +24,7 @@ def simulate(
     seed: Annotated[int, typer.Option(help="Equal seeds give equal markets.")] = 1,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="The port for WebSocket and REST; 0 finds a free one.")
+        int, typer.Option(min=0, max=65535, help="The port for WebSocket and REST; 0 chooses a free one.")
     ] = 0,
     fault: Annotated[
         list[str] | None,
@@ -39,10 +39,9 @@ def simulate(
     pongs), slow, unknown, binary, oversize, rest429, rest418, rest503, refuse=SYMBOL; checksum (a wrong one) and stale
     (an old snapshot) where the exchange has them.
 
-    \b
-    Controls on the same port, for this machine alone: GET /simulator/books?depth=10, GET /simulator/stats,
-    POST /simulator/freeze (stop the market), POST /simulator/unfreeze (let it go on),
-    POST /simulator/fault?name=drop (once, now).
+    \b Controls on the same port, from this machine only: GET /simulator/books?depth=10, GET /simulator/stats, POST
+    /simulator/freeze (stop the market), POST /simulator/unfreeze (let it go on), POST /simulator/fault?name=drop (once,
+    now).
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""Quick checks of an installation: wiring without Kafka, one round through Kafka, and all of them in a row."""
+"""Quick checks of an installation: wiring without Kafka, a round trip through Kafka, and all of them."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ app = typer.Typer(help="Quick checks of an installation.", no_args_is_help=True,
 
 @app.command()
 def wiring() -> None:
-    """Check without Kafka that publisher, callbacks and metrics are wired. Prints one line a check.
+    """Check without Kafka that publisher, callbacks and metrics are connected. Prints a line for each check.
 
     Example: tickwire smoke wiring
     """
@@ -48,7 +48,7 @@ def wiring() -> None:
 
 @app.command()
 def e2e(records: Annotated[int, typer.Option(min=1, help="How many marked records to send.")] = 20) -> None:
-    """Send marked records and a poison one through Kafka and look where they arrive; uses topics of its own.
+    """Send marked records and an invalid one through Kafka and check where they arrive; uses its own topics.
 
     Example: tickwire smoke e2e
     """
@@ -62,7 +62,7 @@ def e2e(records: Annotated[int, typer.Option(min=1, help="How many marked record
 
 @app.command(name="all")
 def everything() -> None:
-    """Run every check, on the Kafka in KAFKA_BROKERS, on Docker Compose's, or on the embedded one; say which.
+    """Run every check on the Kafka in KAFKA_BROKERS, or on Docker Compose's, or on the embedded one.
 
     Example: tickwire smoke all
     """
@@ -86,7 +86,7 @@ def _run(arguments: list[str], env: dict[str, str]) -> int:
 
 
 class SmokeFailed(TickwireError):
-    """A check found something that is not as it should be."""
+    """A check failed."""
 
     def __init__(self, what: str) -> None:
         self.what = what

@@ -1,4 +1,4 @@
-"""Some Kafka to run the smoke checks on: the one in KAFKA_BROKERS, Docker Compose's, or the embedded one."""
+"""Chooses a Kafka for the smoke checks: the one in KAFKA_BROKERS, Docker Compose's, or the embedded one."""
 
 import contextlib
 import shutil
@@ -20,7 +20,7 @@ _START_S = 300
 
 @dataclass(frozen=True, slots=True)
 class SomeKafka:
-    """Where it answers, and what it is."""
+    """Its address, and what it is."""
 
     bootstrap: str
     what: str
@@ -31,7 +31,7 @@ class SomeKafka:
 
 @contextlib.contextmanager
 def some_kafka(config: KafkaConfig) -> Iterator[SomeKafka]:
-    """Give the first that works, and stop afterwards what was started here."""
+    """Yield the first one that works; afterwards stop it if it was started here."""
     if _running(config.brokers):
         yield SomeKafka(config.brokers, "already running")
         return
@@ -55,7 +55,7 @@ def some_kafka(config: KafkaConfig) -> Iterator[SomeKafka]:
 
 
 def _engine() -> str | None:
-    """The docker command, where there are an engine that answers and a file that says what to start."""
+    """The docker command, if an engine answers and the compose file exists."""
     docker = shutil.which("docker")
     if docker is None or not _COMPOSE_FILE.exists() or _said([docker, "info"], seconds=10) is None:
         return None
@@ -69,7 +69,7 @@ def _started(docker: str) -> bool:
 
 
 def _said(command: list[str], *, seconds: float, shown: bool = False) -> bytes | None:
-    """Run to its end and return what it said; None when it failed. *shown*: it says that to standard error instead."""
+    """Run *command* and return its output; None if it failed. *shown*: its output goes to standard error instead."""
     output = (sys.stderr, sys.stderr) if shown else (subprocess.PIPE, subprocess.DEVNULL)
     try:
         done = subprocess.run(command, stdout=output[0], stderr=output[1], timeout=seconds, check=False)  # noqa: S603 - fixed

@@ -1,4 +1,4 @@
-"""``tickwire spill``: what waits on disk for Kafka, whose it is, and what becomes of it."""
+"""``tickwire spill``: records that wait on disk for Kafka."""
 
 import asyncio
 import json
@@ -28,12 +28,12 @@ Folders = Annotated[list[str] | None, typer.Argument(metavar="[FOLDER]...", help
 
 @app.callback()
 def root() -> None:
-    """Look at records that wait on disk for Kafka (KAFKA_SPILL_DIR), send them, drop them."""
+    """List, send or drop records that wait on disk for Kafka (KAFKA_SPILL_DIR)."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """One folder; *user* is the process that has it."""
+    """One folder; *user* is the process that uses it."""
 
     name: str
     path: Path
@@ -45,7 +45,7 @@ class _Found:
 
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
-    """List the folders in which records wait: for which cluster and topics, how many, since when, who sends them.
+    """List the folders with waiting records: cluster, topics, number, times, and the process that sends them.
 
     \b
     Examples:
@@ -67,11 +67,11 @@ def send(
     folders: Folders = None,
     yes: Annotated[
         bool,
-        typer.Option("--yes", help="To the present cluster, also what is for another one, or for nobody knows which."),
+        typer.Option("--yes", help="Send to the present cluster, even records for another or an unknown one."),
     ] = False,
     brokers: Brokers = None,
 ) -> None:
-    """Send what waits and nobody sends, all of it or the folders that are named, to the cluster that it is for.
+    """Send records that no process sends, of all folders or of the named ones, to the cluster they are for.
 
     \b
     Examples:
@@ -107,12 +107,12 @@ def send(
 @app.command()
 def drop(
     folders: Folders = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that nobody uses.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All folders that no process uses.")] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Do it; without this it is only said what would be dropped.")
+        bool, typer.Option("--yes", help="Really drop; without it, only say what would be dropped.")
     ] = False,
 ) -> None:
-    """Remove what waits for good: it is sent to nobody.
+    """Delete waiting records for good, without sending them.
 
     \b
     Examples:
@@ -138,7 +138,7 @@ def drop(
 
 
 def _send(config: KafkaConfig, directory: Path, found: _Found, present: Owner) -> bool:
-    """Send one folder, and say what became of it; False when something stays."""
+    """Send one folder and print the result; False if records are left."""
     from tickwire.kafka.producing import leftovers  # noqa: PLC0415 - its library may be missing
 
     topics = tuple(sorted(found.contents.topics))

@@ -22,16 +22,16 @@ def topics(
     list_: Annotated[bool, typer.Option("--list", help="List the topics that are not Kafka's own.")] = False,
     create: Annotated[str | None, typer.Option(metavar="NAME", help="Create a topic, wait until it is usable.")] = None,
     describe: Annotated[str | None, typer.Option(metavar="NAME", help="Show partitions and settings.")] = None,
-    delete: Annotated[str | None, typer.Option(metavar="NAME", help="Delete a topic with all it holds.")] = None,
+    delete: Annotated[str | None, typer.Option(metavar="NAME", help="Delete a topic with all its records.")] = None,
     partitions: Annotated[
-        int | None, typer.Option(min=1, help="For --create; without it KAFKA_TOPIC_PARTITIONS.")
+        int | None, typer.Option(min=1, help="For --create; default: KAFKA_TOPIC_PARTITIONS.")
     ] = None,
     retention_ms: Annotated[
         int | None,
-        typer.Option(min=-1, help="For --create: keep records so long; -1 for ever; else as the broker has it."),
+        typer.Option(min=-1, help="For --create: how long records are kept; -1: for ever; default: the broker's."),
     ] = None,
     replication_factor: Annotated[
-        int | None, typer.Option(min=1, max=32767, help="For --create; without it KAFKA_TOPIC_REPLICATION.")
+        int | None, typer.Option(min=1, max=32767, help="For --create; default: KAFKA_TOPIC_REPLICATION.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="For --delete: do not ask.")] = False,
     as_json: AsJson = False,
@@ -39,7 +39,7 @@ def topics(
 ) -> None:
     """List, create, describe or delete topics; one of these at a time.
 
-    Creating a topic that exists as asked is fine; one that exists in another form is an error.
+    Creating a topic that exists with the same settings is fine; with other settings it is an error.
 
     \b
     Examples:
@@ -74,7 +74,7 @@ def topics(
 
 
 def _explain(words: Sequence[str]) -> NoReturn:
-    """Name the option that a word such as ``list`` stands for. Raises :exc:`~tickwire.errors.UsageError`."""
+    """Name the option for a word such as ``list``. Raises :exc:`~tickwire.errors.UsageError`."""
     action, *rest = words
     form = f"--{action}" if action in {"list", "create", "describe", "delete"} else "--list"
     command = " ".join(("tickwire topics", form, *(rest if form != "--list" else ())))

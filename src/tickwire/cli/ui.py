@@ -1,4 +1,4 @@
-"""Serve a page that shows the running system."""
+"""Serve a web page that shows the running system."""
 
 import asyncio
 import importlib.util
@@ -40,19 +40,19 @@ def ui(
     host: Annotated[
         str, typer.Option(help="The address to listen on; there is no login, so keep it on this machine.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 finds a free one.")] = 8080,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 chooses a free one.")] = 8080,
     metrics: MetricsPages = None,
     allowed_host: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A name under which browsers reach the page, repeatable.")
     ] = None,
     allow_replay: Annotated[
-        bool, typer.Option("--allow-replay", help="Let visitors send dead letters again, after a confirmation.")
+        bool, typer.Option("--allow-replay", help="Let visitors replay dead letters, after a confirmation.")
     ] = False,
     brokers: Brokers = None,
 ) -> None:
-    """Show what is in Kafka on a page for browsers: symbols, books, troubles, lag, dead letters.
+    """Show in a browser what is in Kafka: symbols, books, breaks, lag, dead letters.
 
-    It reads our topics from a minute ago, in no group, and changes nothing. So it works whoever writes them.
+    It reads our topics from a minute ago on, without a group, and changes nothing.
 
     \b
     Examples:
@@ -74,14 +74,14 @@ def ui(
 
 
 def require_page() -> None:
-    """Raise :exc:`~tickwire.errors.UsageError` where the libraries of the page are missing."""
+    """Raise :exc:`~tickwire.errors.UsageError` if the libraries of the page are missing."""
     missing = [name for name in ("starlette", "uvicorn") if importlib.util.find_spec(name) is None]
     if missing:
         raise UsageError(f"The page needs {' and '.join(missing)}: install them with `pip install 'tickwire[ui]'`.")
 
 
 def metrics_pages(config: KafkaConfig, text: str | None) -> list[str]:
-    """The addresses that ``--metrics`` names, or that of the settings. Raises :exc:`~tickwire.errors.UsageError`."""
+    """The addresses in ``--metrics``, or the one of the settings. Raises :exc:`~tickwire.errors.UsageError`."""
     if text is None:
         return [f"http://{config.metrics_host}:{config.metrics_port}/metrics"] if config.metrics_enabled else []
     urls = [part.strip() for part in text.split(",") if part.strip()]
@@ -138,7 +138,7 @@ async def _serve(
 
 
 async def _until_one_ends(view: "View", serving: Any) -> None:
-    """Serve until a signal, which the server hears; an error of the reading ends it as well."""
+    """Serve until a signal, which the server handles, or until reading fails."""
     reading, server = asyncio.create_task(view.run()), asyncio.create_task(serving)
     await asyncio.wait({reading, server}, return_when=asyncio.FIRST_COMPLETED)
     for task in (reading, server):
@@ -148,13 +148,13 @@ async def _until_one_ends(view: "View", serving: Any) -> None:
 
 
 class _Desk:
-    """Dead letters for the page, by the means of ``tickwire dlq``."""
+    """Dead letters for the page, with the code of ``tickwire dlq``."""
 
     def __init__(self, config: KafkaConfig) -> None:
         self._config = config
 
     def letters(self, wanted: Mapping[str, str]) -> dict[str, Any]:
-        """Read the oldest that are wanted."""
+        """Read the oldest selected ones."""
         from tickwire.kafka.dead_letters.reader import read_oldest  # noqa: PLC0415 - the library may be missing
 
         reading = read_oldest(self._config, self._config.dlq_topic, _LETTERS, self._selection(wanted))
@@ -162,7 +162,7 @@ class _Desk:
         return {"letters": [to_json(letter) for letter in reading.letters], **found}
 
     def replay(self, wanted: Mapping[str, str], *, execute: bool) -> dict[str, Any]:
-        """Send those that are wanted to where they failed, or say what would happen."""
+        """Send the selected ones back to their topics, or say what would happen."""
         from tickwire.kafka.dead_letters.replay.routes import ReplayRules  # noqa: PLC0415 - the library may be missing
 
         rules = ReplayRules(self._selection(wanted))

@@ -1,4 +1,4 @@
-"""Show in a terminal what is in Kafka now: tickers, a book, groups, and what is wrong."""
+"""Show in a terminal what is in Kafka now: tickers, a book, groups, and problems."""
 
 import asyncio
 import time
@@ -39,9 +39,9 @@ def watch(
     metrics: MetricsPages = None,
     brokers: Brokers = None,
 ) -> None:
-    """Watch symbols, the first one's book and groups until Ctrl-C; plain lines where there is no terminal.
+    """Watch symbols, the first one's book and groups until Ctrl-C; plain lines without a terminal.
 
-    It reads our topics from a minute ago, in no group, and changes nothing. `tickwire ui` shows more, to browsers.
+    It reads our topics from a minute ago on, without a group, and changes nothing. `tickwire ui` shows more.
 
     \b
     Examples:
@@ -87,7 +87,7 @@ async def _live(view: "View", wanted: Sequence[str]) -> None:
 
 
 def chosen(view: "View", wanted: Sequence[str]) -> "list[tuple[str, Row]]":
-    """The symbols that are wanted, in the order of the wishes, then of their names."""
+    """The wanted symbols, in the order of *wanted*, then by name."""
     found: dict[str, Row] = {}
     for wish in wanted:
         for key, row in sorted(view.screen.rows.items(), key=lambda item: (item[1].symbol, item[0])):
@@ -98,7 +98,7 @@ def chosen(view: "View", wanted: Sequence[str]) -> "list[tuple[str, Row]]":
 
 
 def lines(view: "View", wanted: Sequence[str]) -> list[str]:
-    """What is said where there is no terminal: one line, and one for each thing that is wrong."""
+    """The output without a terminal: one line, and one for each problem."""
     rows = chosen(view, wanted)
     prices = []
     for key, row in rows[:_IN_LINE]:
@@ -117,7 +117,7 @@ def _summary(view: "View") -> str:
 
 
 def picture(view: "View", wanted: Sequence[str], console: Console, now_us: int) -> RenderableType:
-    """What is on the screen."""
+    """The screen's content."""
     wrong = [Text(f"! {printable(words)}", style="red") for words in view.words()]
     rows = chosen(view, wanted)
     if not rows:

@@ -1,6 +1,6 @@
-"""What a worker of ``tickwire produce --workers`` tells the process that started it, over a socket.
+"""How a worker of ``tickwire produce --workers`` reports to the first process, over a socket.
 
-A request is four bytes, which come back in front of the answer: its length in four more, then the page of metrics.
+A request is four bytes. The answer repeats them, then has its length in four bytes and the metrics page.
 """
 
 import os
@@ -17,7 +17,7 @@ LENGTH_BYTES = 4
 
 
 class Reporter(threading.Thread):
-    """Answers until the other side hangs up. Then nobody is there to end this process, so it is ended in order."""
+    """Answers until the first process closes the socket, which means that it died: then this process ends in order."""
 
     def __init__(self, channel: int) -> None:
         super().__init__(name="tickwire-report", daemon=True)
@@ -31,5 +31,5 @@ class Reporter(threading.Thread):
                 page = generate_latest(registry)
                 self._socket.sendall(request + len(page).to_bytes(LENGTH_BYTES, "little") + page)
         except ConnectionError:
-            pass  # it was killed in the middle of something
+            pass  # it was killed
         os.kill(os.getpid(), signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Several processes that share the symbols of one feed: started, watched, started again, accounted for together."""
+"""Several processes that share the symbols of a feed: starts, watches, restarts and accounts for them."""
 
 import contextlib
 import logging
@@ -29,22 +29,22 @@ from tickwire.wire.backoff import Backoff
 logger = logging.getLogger(__name__)
 
 _TICK_S = 0.1
-_LOOK_S = 1.0  # between two looks at what a worker has counted: so much of it is not known when it is killed
+_LOOK_S = 1.0  # between two queries of a worker's counts; counts since the last one are lost when it is killed
 _ANSWER_S = 2.0
 _LAST_WORDS_S = 2.0
 _HEAD_BYTES = REQUEST_BYTES + LENGTH_BYTES
-SAID = "error: "  # before the sentence with which a worker ends, on its standard output
-REFUSED = "refused: "  # the same, where the exchange carries none of its symbols: the others are not concerned
+SAID = "error: "  # prefix of the sentence with which a worker ends, on its standard output
+REFUSED = "refused: "  # the same if the exchange refused all of its symbols, which does not concern the others
 _STATES = ("running", "silent", "down")
 
 
 class WorkerProcess:
-    """One process after the other that serves *share*; *arguments* are those of ``tickwire produce``."""
+    """The successive processes that serve *share*; *arguments* are those of ``tickwire produce``."""
 
     def __init__(self, share: Share, arguments: Sequence[str], folder: Path) -> None:
         self.share = share
-        self.page: dict[str, Family] = {}  # of the process that runs, when it was last asked
-        self.gone: list[dict[str, Family]] = []  # what those had counted that run no more
+        self.page: dict[str, Family] = {}  # last page of the running process
+        self.gone: list[dict[str, Family]] = []  # counts of ended processes
         self.reports: list[dict[str, Any]] = []  # of those
         self.state = "down"
         self._command = [sys.executable, "-m", "tickwire", "produce", *arguments, "--worker", str(share)]
@@ -52,14 +52,14 @@ class WorkerProcess:
         self._backoff = Backoff(random.random)
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = self._start_at = 0.0
-        self.over = False  # no other process follows
+        self.over = False  # no further process is started
         self._asking = threading.Lock()
-        self._rereading = False  # it is to read the settings again
+        self._rereading = False  # a SIGHUP is due
         self._requests = 0
-        self._received = bytearray()  # and not read: an answer may come too late for its request
+        self._received = bytearray()  # unread bytes: an answer may come after its request timed out
 
     def start_if_due(self) -> bool:
-        """Start a process where none runs and the time has come; say whether that was done."""
+        """Start a process if none runs and one is due; return whether one was started."""
         now = time.monotonic()
         if self._process is not None or self.over or now < self._start_at:
             return False
@@ -72,25 +72,25 @@ class WorkerProcess:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own command
                 [*self._command, "--worker-channel", channel, "--report", str(self._report)],
                 stdin=subprocess.DEVNULL,
-                stdout=output,  # what it prints at its end is in its report
+                stdout=output,  # its final output is in its report too
                 pass_fds=[theirs.fileno()],
-                start_new_session=True,  # a Ctrl-C is ours to pass on
+                start_new_session=True,  # we pass on Ctrl-C
             )
         self._started_at = now
         self.state = "running"
         return True
 
     def ask_to_end(self) -> None:
-        """Send the signal that a person would send; a second one ends it at once."""
+        """Send SIGTERM; a second one ends it at once."""
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
 
     def reread(self) -> None:
-        """Let it read the settings again, as soon as it answers: before that the signal would end it."""
+        """Let it read the settings again once it answers: an earlier SIGHUP would end it."""
         self._rereading = True
 
     def ended(self) -> int | None:
-        """The exit code of a process that has ended since the last call; it is accounted for then. None: none has."""
+        """The exit code of a process that has ended since the last call, and account for it; None if none has."""
         if self._process is None or (code := self._process.poll()) is None:
             return None
         with self._asking:
@@ -103,14 +103,14 @@ class WorkerProcess:
         return code
 
     def start_later(self) -> float:
-        """Let the next process start after a while, which grows when they do not live long; return the seconds."""
+        """Schedule the next process, later if processes are short-lived; return the seconds."""
         now = time.monotonic()
         wait = self._backoff.delay_s(now - self._started_at)
         self._start_at = now + wait
         return wait
 
     def look(self) -> dict[str, Family]:
-        """Ask the process for its metrics; where it does not answer, the last ones."""
+        """Ask the process for its metrics; return the last ones if it does not answer."""
         with self._asking:
             if self._process is not None:
                 try:
@@ -126,7 +126,7 @@ class WorkerProcess:
             return self.page
 
     def last_words(self, seconds: float) -> str:
-        """Wait for its end, and give the last line that it printed."""
+        """Wait for its end, and return the last line that it printed."""
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(seconds)
@@ -137,7 +137,7 @@ class WorkerProcess:
         self._requests += 1
         request = self._requests.to_bytes(REQUEST_BYTES, "little")
         self._socket.sendall(request)
-        while True:  # answers that came too late for their request are before ours
+        while True:  # late answers to earlier requests come first
             self._fill(_HEAD_BYTES)
             size = _HEAD_BYTES + int.from_bytes(self._received[REQUEST_BYTES:_HEAD_BYTES], "little")
             self._fill(size)
@@ -162,7 +162,7 @@ class WorkerProcess:
 
 
 class WorkerFailed(TickwireError):
-    """A worker ended with an error of its own, which *sentence* says."""
+    """A worker ended with an error, described by *sentence*."""
 
     def __init__(self, sentence: str, exit_code: int) -> None:
         self.sentence, self.exit_code = sentence, exit_code
@@ -172,7 +172,7 @@ class WorkerFailed(TickwireError):
 
 
 class WorkerProcesses(Collector):
-    """All workers; as a collector, their metrics and ours on one page."""
+    """All workers; as a collector, the sum of their metrics and ours."""
 
     def __init__(self, count: int, arguments: Sequence[str], folder: Path) -> None:
         self._workers = [WorkerProcess(Share(index, count), arguments, folder) for index in range(count)]
@@ -185,10 +185,10 @@ class WorkerProcesses(Collector):
         self._error: WorkerFailed | None = None
 
     def run(self, stop: Stop, hangups: Hangups, tick: Callable[[], None]) -> int:
-        """Serve until *stop* is requested or a worker ends with an error, which ends all; return the exit code.
+        """Run until *stop* is requested or a worker ends with an error, which ends all; return the exit code.
 
-        One whose symbols the exchange refuses, all of them, ends alone. A worker that is killed is started again.
-        *tick* is called all the time, so as to show how things stand. What *hangups* hears is passed on.
+        A worker whose symbols are all refused ends alone. A killed worker is started again. *tick* is called regularly,
+        to show the progress. SIGHUPs that *hangups* notes are passed on.
 
         Raises :exc:`WorkerFailed` with the first such error.
         """
@@ -213,22 +213,22 @@ class WorkerProcesses(Collector):
         return self._code
 
     def accounting(self) -> dict[str, Any]:
-        """What all processes together took in, and what became of it."""
+        """The accounting of all processes together."""
         return add_reports([report for worker in self._workers for report in worker.reports])
 
     def describe(self) -> Iterable[Metric]:
-        """Name no metric before there is a page to be served."""
+        """Describe no metrics at registration."""
         return []
 
     def collect(self) -> Iterable[Metric]:
-        """Give the page; called by the thread that serves it."""
+        """Yield the metrics; called by the thread that serves them."""
         own = read_page(generate_latest(metrics.consistent_registry()).decode())
-        # Of one that is silent the last page stands; to wait for it would hold up the page of all.
+        # For a silent worker the last page is used: waiting would delay the page of all.
         now = [worker.page if worker.state == "silent" else worker.look() for worker in self._workers]
         return exported(add_up(own, [*now, *(page for worker in self._workers for page in worker.gone)]))
 
     def last_words(self) -> str:
-        """End all at once, and say what each leaves."""
+        """End all at once, and return the last line of each."""
         for worker in self._workers:
             worker.ask_to_end()
         return "\n".join(f"worker {worker.share}: {worker.last_words(_LAST_WORDS_S)}" for worker in self._workers)
@@ -245,7 +245,7 @@ class WorkerProcesses(Collector):
         return not running and (self._asked or stop.requested or all(worker.over for worker in self._workers))
 
     def _ended(self, worker: WorkerProcess, code: int, *, unasked: bool) -> None:
-        if code > 0:  # for a reason that would be there again
+        if code > 0:  # the error would come again
             self._code = self._code or code
             said = worker.last_words(0)
             worker.over = said.startswith(REFUSED)
@@ -260,7 +260,7 @@ class WorkerProcesses(Collector):
             )  # fmt: skip
             return
         if code > 0:
-            if self._error is None or any(stages(self.accounting(), {}).values()):  # else its sentence says it all
+            if self._error is None or any(stages(self.accounting(), {}).values()):  # else the error says everything
                 logger.error("workers.failed worker=%s code=%d (all end)", worker.share, code)
             self._ask_all_to_end()
             return

@@ -1,15 +1,15 @@
-"""``tickwire dlq``: look at dead letters, send them on, remove them."""
+"""``tickwire dlq``: show, replay and delete dead letters."""
 
 import typer
 
 from tickwire.cli.dlq import purging, reading, replaying
 
-app = typer.Typer(help="Look at dead letters, replay them, remove them.", no_args_is_help=True)
+app = typer.Typer(help="Show, replay and delete dead letters.", no_args_is_help=True)
 
 
 @app.callback()
 def root() -> None:
-    """Look at dead letters, replay them, remove them."""
+    """Show, replay and delete dead letters."""
 
 
 app.command()(reading.inspect)

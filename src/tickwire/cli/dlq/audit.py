@@ -1,4 +1,4 @@
-"""One line for every replay and purge that did something: who, when, what, how it ended."""
+"""Writes a line for every replay and purge: who, when, what, and the result."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from tickwire.errors import TickwireError
 
 
 class AuditUnwritable(TickwireError):
-    """The file of the audit lines cannot be written."""
+    """The audit file cannot be written."""
 
     def __init__(self, path: Path, cause: str) -> None:
         self.path, self.cause = path, cause
@@ -27,7 +27,7 @@ class AuditUnwritable(TickwireError):
 
 
 class Audit:
-    """Opened before the run, so that none goes without a line. Raises :exc:`AuditUnwritable`."""
+    """Opened before a run, so that no run goes without a line. Raises :exc:`AuditUnwritable`."""
 
     def __init__(self) -> None:
         self.path = state_folder() / "dlq-audit.jsonl"

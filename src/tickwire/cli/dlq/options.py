@@ -24,7 +24,7 @@ Grep = Annotated[str | None, typer.Option(metavar="TEXT", help="Only with this t
 def load(brokers: str | None) -> KafkaConfig:
     """Load the settings. Raises :exc:`~tickwire.errors.UsageError` while Kafka is off.
 
-    KAFKA_DLQ_ENABLED is for consumers: what they buried is there whatever it says now.
+    KAFKA_DLQ_ENABLED is ignored: it is for consumers.
     """
     config = load_kafka({"brokers": brokers}, enabled=True)
     require_kafka(config)
@@ -39,7 +39,7 @@ def selection(
     key: str | None,
     grep: str | None,
 ) -> "Selection":
-    """Make the conditions of the options. Raises :exc:`~tickwire.errors.UsageError`."""
+    """Make a selection of the options. Raises :exc:`~tickwire.errors.UsageError`."""
     from tickwire.kafka.dead_letters.selection import Selection  # noqa: PLC0415 - the library may be missing
 
     if error_type == "":

@@ -1,4 +1,4 @@
-"""Dead letters as text for a person and as JSON for tools."""
+"""Dead letters as readable text, and as JSON for tools."""
 
 import base64
 from collections import defaultdict
@@ -18,7 +18,7 @@ _HEX_BYTES = 64
 
 
 def to_json(letter: "DeadLetter") -> dict[str, Any]:
-    """A dead letter for tools: our headers by name, the record's own as pairs, bytes as base64, text where it is."""
+    """A dead letter as JSON: our headers by name, the record's own as pairs, bytes as base64 and perhaps as text."""
     record = letter.record
     return {
         "partition": record.partition,
@@ -33,7 +33,7 @@ def to_json(letter: "DeadLetter") -> dict[str, Any]:
 
 
 def _fields(letter: "DeadLetter") -> dict[str, str | None]:
-    """Our headers; null is what another program that wrote the dead letter does not tell."""
+    """Our headers; null for those that another program did not write."""
     from tickwire.kafka.dead_letters.headers import HEADERS  # noqa: PLC0415 - the library may be missing
 
     return dict.fromkeys(HEADERS) | letter.ours if letter.ours else {}
@@ -44,9 +44,9 @@ def _bytes(name: str, data: bytes | None) -> dict[str, str | None]:
 
 
 def _value_text(record: "ReceivedRecord") -> str | None:
-    """A value as text: as it is, or the JSON text of what it stands for."""
+    """A value as text: as stored, or decoded to JSON."""
     text = _text(record.value)
-    if text is None or text.startswith("\0"):  # Avro and Protobuf, which may happen to be text
+    if text is None or text.startswith("\0"):  # Avro and Protobuf may happen to be valid text
         return (record.json_text() or b"").decode() or text
     return text
 
@@ -59,7 +59,7 @@ def _text(data: bytes | None) -> str | None:
 
 
 def readable(letter: "DeadLetter", title: str, *, whole: bool = False) -> str:
-    """A dead letter over several lines; *whole*: however long its values are."""
+    """A dead letter in several lines; *whole*: without shortening."""
     record, ours = letter.record, letter.ours
     lines = [("", f"{title}{record.topic} partition {record.partition} offset {record.offset}")]
     if ours:
@@ -83,12 +83,12 @@ def readable(letter: "DeadLetter", title: str, *, whole: bool = False) -> str:
 
 
 def _cause(told: Mapping[str, str]) -> str:
-    """The message without the name of its error in front, where that stands beside it already."""
+    """The error message without the error's name in front, which is shown separately."""
     return told["error_message"].removeprefix(f"{told['error_class'].rpartition('.')[2]}: ")
 
 
 def shown(data: bytes | None, *, whole: bool = False) -> str:
-    """Bytes for a person: text where it is text, else hexadecimal; long ones are cut and their length is told."""
+    """Bytes as text if possible, else hexadecimal; long ones are cut, with their length."""
     if data is None:
         return "null"
     text = _text(data)
@@ -101,7 +101,7 @@ def shown(data: bytes | None, *, whole: bool = False) -> str:
 
 
 def hex_dump(data: bytes) -> str:
-    """Sixteen bytes a line: where, hexadecimal, and ASCII where it is."""
+    """A hex dump with sixteen bytes a line: offset, hexadecimal, ASCII."""
     lines = []
     for start in range(0, len(data), 16):
         row = data[start : start + 16]
@@ -111,23 +111,23 @@ def hex_dump(data: bytes) -> str:
 
 
 def when(time_ms: int | None) -> str:
-    """A time for a person, in UTC."""
+    """A time as text, in UTC."""
     if time_ms is None:
         return "-"
     try:
         return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (ValueError, OverflowError, OSError):  # anyone can write any number
+    except (ValueError, OverflowError, OSError):  # the number may be anything
         return f"{time_ms} ms"
 
 
 def scanned(ranges: "Sequence[Range]") -> str:
-    """Which offsets were looked at, e.g. ``0: 12 to 99, 1: none``."""
+    """The offsets that were read, e.g. ``0: 12 to 99, 1: none``."""
     parts = (f"{p.partition}: {f'{p.start} to {p.reached - 1}' if p.reached > p.start else 'none'}" for p in ranges)
     return ", ".join(parts)
 
 
 def no_topic(topic: str) -> str:
-    """Why there is nothing to see, and how that changes."""
+    """Say that the topic does not exist, and how it is created."""
     return (
         f"0 dead letters: the topic {printable(topic)} (KAFKA_DLQ_TOPIC) is not in Kafka yet; "
         "a consumer with KAFKA_DLQ_ENABLED=true creates it."
@@ -135,10 +135,10 @@ def no_topic(topic: str) -> str:
 
 
 def scanned_facts(ranges: "Sequence[Range]") -> list[dict[str, int]]:
-    """The same for tools: ``from`` and ``to`` are the first offset and the one after the last, ``end`` the topic's."""
+    """The same as JSON: ``from`` is the first offset, ``to`` the one after the last, ``end`` the topic's end."""
     return [{"partition": p.partition, "from": p.start, "to": p.reached, "end": p.end} for p in ranges]
 
 
 def coverage(ranges: "Sequence[Range]", *, complete: bool, stopped: str) -> dict[str, Any]:
-    """The same with what ended the reading, unless it is *complete*."""
+    """The same with the reason why reading stopped, unless it is *complete*."""
     return {"complete": complete, "stopped": None if complete else stopped, "scanned": scanned_facts(ranges)}

@@ -22,16 +22,16 @@ logger = logging.getLogger(__name__)
 
 def purge(
     before: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Remove what is older: ISO 8601 (UTC), or Unix milliseconds.")
+        str | None, typer.Option(metavar="TIME", help="Delete older ones: ISO 8601 (UTC), or Unix milliseconds.")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Remove all that is there now.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Delete all that are there now.")] = False,
     topic_name_again: Annotated[
         str | None, typer.Option(metavar="NAME", help="The topic's name, for scripts; else you are asked to type it.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write the result as JSON.")] = False,
     brokers: Brokers = None,
 ) -> None:
-    """Remove the oldest dead letters for good, replayed or not.
+    """Delete the oldest dead letters for good, replayed or not.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""``tickwire dlq inspect | summary | list | show | export``: reading, which moves nothing."""
+"""``tickwire dlq inspect | summary | list | show | export``: read-only commands."""
 
 import json
 import sys
@@ -30,7 +30,7 @@ def inspect(
     as_json: Json = False,
     brokers: Brokers = None,
 ) -> None:
-    """Show the oldest dead letters and why they are there. Nothing is moved or marked as read.
+    """Show the oldest dead letters and their reasons. Nothing is moved or marked as read.
 
     \b
     Examples:
@@ -118,13 +118,13 @@ def summary(
 
 
 def show(
-    place: Annotated[str, typer.Argument(metavar="P:O", help="Partition and offset, as list shows them.")],
+    place: Annotated[str, typer.Argument(metavar="P:O", help="Partition and offset, as shown by list.")],
     raw: Annotated[bool, typer.Option("--raw", help="Write the value's bytes and nothing else.")] = False,
     as_hex: Annotated[bool, typer.Option("--hex", help="Show the value as hexadecimal numbers.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON, with every byte.")] = False,
     brokers: Brokers = None,
 ) -> None:
-    """Show one dead letter, all of it.
+    """Show one dead letter completely.
 
     \b
     Examples:
@@ -165,7 +165,7 @@ def export(
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write there instead of standard output.")] = None,
     brokers: Brokers = None,
 ) -> None:
-    """Write dead letters as JSON Lines with every byte, partition after partition, each in its order.
+    """Write dead letters as JSON Lines with every byte, partition by partition, each in order.
 
     \b
     Examples:
@@ -215,7 +215,7 @@ def _say_end(reading: "Reading", topic: str, option: str, *, as_json: bool) -> N
 
 
 def _end(count: int, ranges: "Sequence[Range]", topic: str, *, complete: bool, option: str) -> str:
-    """Say whether this is all, so that "nothing found" differs from "not looked everywhere"."""
+    """Say whether everything was read, so that "nothing found" differs from "not read to the end"."""
     if not ranges:
         return no_topic(topic)
     places = f"offsets looked at: {scanned(ranges)}"

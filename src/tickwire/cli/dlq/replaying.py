@@ -41,13 +41,13 @@ def replay(
     grep: Grep = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Send at most this many.")] = None,
     target: Annotated[
-        str | None, typer.Option(metavar="TOPIC", help="Send there, not to the source: a topic of market data.")
+        str | None, typer.Option(metavar="TOPIC", help="Send to this topic of market data instead of the source.")
     ] = None,
     max_replays: Annotated[
-        int, typer.Option(min=0, help="What was replayed so often goes to the quarantine topic.")
+        int, typer.Option(min=0, help="Letters replayed this often go to the quarantine topic.")
     ] = 3,
     allow_orderbook: Annotated[
-        bool, typer.Option("--allow-orderbook", help="Order books too, which come out of order then.")
+        bool, typer.Option("--allow-orderbook", help="Order books too, although they will be out of order.")
     ] = False,
     rate: Annotated[
         float | None, typer.Option(min=_SLOWEST, max=_FASTEST, help="Send at most this many a second.")
@@ -57,7 +57,7 @@ def replay(
 ) -> None:
     """Send dead letters back to the topic where they failed; a dry run unless --execute is given.
 
-    Each is sent once and remembered in the group dlq-replay-tool; what the options leave out stays for another run.
+    Each is sent once and remembered in the group dlq-replay-tool; letters that are not selected stay for another run.
 
     \b
     Examples:
@@ -90,7 +90,7 @@ def run_audited(
     looked: Callable[[int, int], None] = lambda _done, _total: None,
     over: Callable[[], None] = lambda: None,
 ) -> "ReplayReport":
-    """Replay, and write who did what, also after an error; a dry run without *audit*. *over* is called before that."""
+    """Replay, call *over*, and write the audit line, also after an error; without *audit* it is a dry run."""
     from tickwire.kafka.dead_letters.replay.run import Replay  # noqa: PLC0415 - the library may be missing
 
     replay_id = secrets.token_hex(8)
@@ -102,7 +102,7 @@ def run_audited(
         error = e
         raise
     finally:
-        over()  # the bar, before a line is written
+        over()  # ends the bar before a line is printed
         if audit is not None:
             facts = replay_facts(replay.report)
             cause = None if error is None else str(error) if isinstance(error, TickwireError) else repr(error)
@@ -115,7 +115,7 @@ def run_audited(
 
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, else nothing."""
+    """A progress bar on a terminal, else nothing."""
     if not sys.stderr.isatty():
         yield lambda _done, _total: None
         return
@@ -125,7 +125,7 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
 
 
 def replay_facts(report: "ReplayReport") -> dict[str, Any]:
-    """What a run found and did, for tools."""
+    """The results of a run as JSON."""
     routes = [
         {"action": route.action, "to": route.topic, "error_type": error_type, "reason": route.reason, "records": count}
         for (route, error_type), count in report.routes.most_common()
