@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,7 +27,8 @@ from tickwire.kafka.sharing.membership import SESSION_S
 
 pytestmark = pytest.mark.kafka
 
-SYMBOLS = 8
+EXCHANGES = "binance", "kraken"
+BOOKS = 8
 TAKE_OVER_S = SESSION_S + 10.0
 
 
@@ -80,36 +80,48 @@ class Reader(threading.Thread):
     def live(self, since: float) -> bool:
         """Whether every book is valid, and of that wall-clock time or later."""
         books = self.state.books
-        valid = len(books) == SYMBOLS and all(book.valid for book in list(books.values()))
+        valid = len(books) == BOOKS and all(book.valid for book in list(books.values()))
         return valid and min(self.newest.values()) > since * 1_000_000
 
 
 class Members:
-    """Collectors of one group, on what tells them apart."""
+    """Collectors of one group, which reads two exchanges, on what tells them apart."""
 
-    def __init__(self, line: Line, exchange: Exchange, folder: Path, unique: str, stack: ExitStack) -> None:
-        self.line, self.exchange, self._folder, self._unique, self._stack = line, exchange, folder, unique, stack
-        self.topic = f"books.{unique}"
+    def __init__(self, brokers: str, folder: Path, unique: str, stack: ExitStack) -> None:
+        self.brokers, self._folder, self._stack = brokers, folder, stack
+        self.group, self.topic = unique, f"books.{unique}"
         self.running: dict[str, Program] = {}
-        exchange_settings = exchange.settings() | {"FEED_SYMBOLS": "*"}
-        self._env = exchange_settings | {
+        self.exchanges = [
+            stack.enter_context(Exchange(name, free_port(), folder, symbols=BOOKS // len(EXCHANGES), rate=100))
+            for name in EXCHANGES
+        ]
+        settings = {name: value for exchange in self.exchanges for name, value in exchange.settings().items()}
+        self._env = settings | {
+            "FEED_EXCHANGE": ",".join(EXCHANGES),
+            "FEED_SYMBOLS": "*",
             "FEED_CHANNELS": "orderbook",
             "KAFKA_ENABLED": "true",
             "KAFKA_ORDERBOOK_TOPIC": self.topic,
-            "KAFKA_TOPIC_PARTITIONS": "2",
             "KAFKA_METRICS_ENABLED": "true",
         }
-        self.reader: Reader | None = None
+
+    def reading(self) -> Reader:
+        """Follow their books."""
+        return Reader(self.brokers, self.topic)
 
     def start(
         self, name: str, *more_arguments: str, brokers: str | None = None, env: dict[str, str] | None = None
     ) -> Program:
         port, spill = str(free_port()), str(self._folder / "spill")
-        more = {"KAFKA_METRICS_PORT": port, "KAFKA_SPILL_DIR": spill, "KAFKA_BROKERS": brokers or self.line.direct}
-        command = ["produce", "--group", self._unique, "--report", str(self._folder / f"{name}.json"), *more_arguments]
+        more = {"KAFKA_METRICS_PORT": port, "KAFKA_SPILL_DIR": spill, "KAFKA_BROKERS": brokers or self.brokers}
+        command = ["produce", "--group", self.group, "--report", str(self._folder / f"{name}.json"), *more_arguments]
         program = Program(name, command, self._env | more | (env or {}), self._folder)
         self.running[name] = self._stack.enter_context(program)
         return program
+
+    def asked(self, what: str) -> int:
+        """How much of something the exchanges have seen of all their clients."""
+        return sum(sum(exchange.stats()[what].values()) for exchange in self.exchanges)
 
     def shares(self) -> dict[str, int]:
         return {name: int(one.metric("feed_group_shares")) for name, one in self.running.items()}
@@ -139,12 +151,14 @@ class Members:
 
     def end(self, reader: Reader) -> None:
         """Stop the market, and hold what a reader has against it; end all."""
-        self.exchange.freeze()
-        own = self.exchange.books(1000)
+        own: dict[str, Any] = {}
+        for exchange in self.exchanges:
+            exchange.freeze()
+            own |= {f"{exchange.exchange}|{symbol}": book for symbol, book in exchange.books(1000).items()}
 
         def others() -> list[str]:
             books = json.loads(json.dumps(reader.state.report()["books"]))
-            return [symbol for symbol in own if not same_book(own[symbol], books.get(f"binance|{symbol}"))]
+            return [key for key in own if not same_book(own[key], books.get(key))]
 
         eventually(lambda: not others(), "books as the exchange has them", 20)
         assert reader.mixed == []
@@ -156,8 +170,7 @@ class Members:
 @pytest.fixture
 def members(line: Line, tmp_path: Path, unique: str) -> Iterator[Members]:
     with ExitStack() as stack:
-        exchange = stack.enter_context(Exchange("binance", free_port(), tmp_path, symbols=SYMBOLS, rate=200))
-        yield Members(line, exchange, tmp_path, unique, stack)
+        yield Members(line.direct, tmp_path, unique, stack)
 
 
 def test_row_30_of_three_members_one_is_killed_and_one_frozen_and_the_third_takes_over(members: Members) -> None:
@@ -165,7 +178,7 @@ def test_row_30_of_three_members_one_is_killed_and_one_frozen_and_the_third_take
     for name in "abc":
         members.start(name)
     members.await_balance()
-    with Reader(members.line.direct, members.topic) as reader:
+    with members.reading() as reader:
         members.await_live(reader, 30)
         members.running.pop("a").kill()
         os.kill(members.running["b"].pid, signal.SIGSTOP)
@@ -180,19 +193,20 @@ def test_row_30_of_three_members_one_is_killed_and_one_frozen_and_the_third_take
 @pytest.mark.slow_fault
 def test_row_31_a_member_without_kafka_gives_up_and_one_with_an_early_clock_takes_over(
     members: Members,
+    line: Line,
     clock: WallClock,  # noqa: F811
 ) -> None:
     """Cut off from Kafka, and not from the exchange."""
-    members.start("a", brokers=members.line.through_proxy)
+    members.start("a", brokers=line.through_proxy)
     clock.set(-3600)
     members.start("b", env=clock.env)
     members.await_balance()
-    with Reader(members.line.direct, members.topic) as reader:
-        eventually(lambda: len(reader.state.books) == SYMBOLS, "all books", 30)
-        members.line.proxy.blackhole()
+    with members.reading() as reader:
+        eventually(lambda: len(reader.state.books) == BOOKS, "all books", 30)
+        line.proxy.blackhole()
         eventually(lambda: members.shares()["b"] == 64, "the other one has all", TAKE_OVER_S)
-        eventually(lambda: members.running["b"].metric("feed_books", state="valid") == SYMBOLS, "its books", 10)
-        members.line.proxy.heal()
+        eventually(lambda: members.running["b"].metric("feed_books", state="valid") == BOOKS, "its books", 10)
+        line.proxy.heal()
         members.await_balance()
         members.end(reader)
 
@@ -202,7 +216,7 @@ def test_row_32_every_member_is_restarted_in_turn_and_hands_over_what_it_has(mem
     for name in "abc":
         members.start(name)
     members.await_balance()
-    with Reader(members.line.direct, members.topic) as reader:
+    with members.reading() as reader:
         members.await_live(reader, 30)
         for old, new in zip("abc", "def", strict=True):
             report = members.stop(old)
@@ -216,18 +230,20 @@ def test_row_32_every_member_is_restarted_in_turn_and_hands_over_what_it_has(mem
 
 
 @pytest.mark.slow_fault
-def test_row_33_while_kafka_is_away_for_all_a_member_reads_on_and_its_books_go_on_afterwards(members: Members) -> None:
+def test_row_33_while_kafka_is_away_for_all_a_member_reads_on_and_its_books_go_on_afterwards(
+    members: Members, line: Line
+) -> None:
     """It is longer away than a session lasts, so the group has no members when it is back."""
-    alone = members.start("a", brokers=members.line.through_proxy)
-    alone.until(lambda: alone.metric("feed_books", state="valid") == SYMBOLS, "all books")
-    with Reader(members.line.direct, members.topic) as reader:
+    alone = members.start("a", brokers=line.through_proxy)
+    alone.until(lambda: alone.metric("feed_books", state="valid") == BOOKS, "all books")
+    with members.reading() as reader:
         members.await_live(reader, 30)
         before = {key: book.epoch for key, book in reader.state.books.items()}
-        members.line.proxy.blackhole()
+        line.proxy.blackhole()
         alone.until(lambda: "group.away" in alone.log.read_text(), "its place is lost", 30)
         assert alone.metric("feed_group_confirmed") == 0
         alone.until(lambda: alone.metric("kafka_outage_seconds") > 13, "Kafka has forgotten it")
-        members.line.proxy.heal()
+        line.proxy.heal()
         members.await_live(reader, 30)
         alone.until(lambda: alone.metric("feed_group_confirmed") == 1, "it is a member again")
         assert {key: book.epoch for key, book in reader.state.books.items()} == before
@@ -235,26 +251,20 @@ def test_row_33_while_kafka_is_away_for_all_a_member_reads_on_and_its_books_go_o
     assert reader.state.jumps == 0
 
 
-def subscriptions(exchange: Exchange) -> int:
-    """How many there are at an exchange, of all its clients."""
-    return sum(exchange.stats()["subscriptions"].values())
-
-
 @pytest.mark.slow_fault
 def test_row_34_a_member_on_standby_asks_the_exchange_for_nothing_when_it_takes_over(members: Members) -> None:
     for name in "ab":
         members.start(name, "--standby", "1000")
     members.await_balance()
-    with Reader(members.line.direct, members.topic) as reader:
+    with members.reading() as reader:
         members.await_live(reader, 30)
-        read = partial(subscriptions, members.exchange)
-        eventually(lambda: read() == 2 * SYMBOLS, "both read all", 30)
+        eventually(lambda: members.asked("subscriptions") == 2 * BOOKS, "both read all", 30)
         first, second = members.running["a"].metric("feed_books"), members.running["b"].metric("feed_books")
-        assert first + second == SYMBOLS  # of what is only read nothing is counted
-        answers = members.exchange.stats()["answers"]
+        assert first + second == BOOKS  # of what is only read nothing is counted
+        answers = members.asked("answers")
         members.running.pop("a").kill()
         members.await_live(reader)
-        assert members.exchange.stats()["answers"] == answers
-        assert members.running["b"].metric("feed_books", state="valid") == SYMBOLS
+        assert members.asked("answers") == answers
+        assert members.running["b"].metric("feed_books", state="valid") == BOOKS
         members.end(reader)
     assert reader.state.jumps == 0

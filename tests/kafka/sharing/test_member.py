@@ -1,14 +1,17 @@
 """What a member of a group sees of the others in what they have promised."""
 
+import time
 from typing import Any
 from unittest.mock import Mock
 
+import pytest
 from confluent_kafka import TopicPartition
 from msgspec import json
 
 from tickwire.config.alike import marks
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
+from tickwire.errors import KafkaFailed
 from tickwire.kafka.sharing.member import Member, Promise
 from tickwire.kafka.sharing.membership import Membership
 
@@ -32,3 +35,38 @@ def test_settings_of_other_members_that_are_not_ours_are_known() -> None:
     said[2] = other
     member._compare()
     assert member._differing == {"FEED_SYMBOLS"}
+
+
+def test_a_topic_that_has_grown_is_not_shared_by_two_counts() -> None:
+    member: Any = Member(KafkaConfig(), "g", "us", 3, Membership(), Mock())
+    member._on_assign(Mock(), [TopicPartition("t", 2)])
+    with pytest.raises(KafkaFailed, match="more partitions than the 3"):
+        member._on_assign(Mock(), [TopicPartition("t", 1), TopicPartition("t", 3)])
+
+
+def losing(*, sure: bool = False, stood_still: bool = False, outage: bool = False) -> tuple[Membership, Any]:
+    """What a member that loses its only part still serves, and what it was asked to serve no longer."""
+    ours, served = Membership(), Mock(outage=lambda: outage)
+    member: Any = Member(KafkaConfig(), "g", "us", 1, ours, served)
+    ours.give(0, 0)
+    if sure:
+        ours.kept(ours.due(1), time.monotonic())
+    if stood_still:
+        member._turn_at -= 10
+        member._awake(time.monotonic())
+    member._on_lost(Mock(), [TopicPartition("t", 0)])
+    return ours, served
+
+
+@pytest.mark.parametrize("outage", [False, True])
+def test_while_nobody_answers_for_the_group_its_books_go_on(outage: bool) -> None:
+    ours, served = losing(outage=outage)
+    assert ours.parts == ours.lost == {0}
+    served.give_up.assert_not_called()
+
+
+@pytest.mark.parametrize("how", ["sure", "stood_still"])
+def test_what_the_group_has_taken_away_or_may_have_while_we_stood_still_is_given_up_at_once(how: str) -> None:
+    ours, served = losing(**{how: True})
+    assert ours.parts == frozenset()
+    served.give_up.assert_called_once_with({0})

@@ -36,6 +36,7 @@ _ANSWER_S = 10.0  # the client answers before, with an error of its own if need 
 _ASK_S = 1.0
 _KEEP_S = 2.0  # for the last promise before a part goes
 _LOOK_S = 0.05
+_STOOD_STILL_S = 3.0
 _LEAVE_S = 10.0
 _RIGHTS_S = 3.0
 
@@ -127,6 +128,7 @@ class Member(threading.Thread):
         self._unknown: set[int] = set()  # of these, those whose last promise is not known yet
         self._told: set[int] = set()  # codes of errors
         self._compare_at = inf
+        self._turn_at, self._stood_at = time.monotonic(), -inf
         self._differing: set[str] = set()
         self._stopping, self._settled = threading.Event(), threading.Event()
         self.joined = False  # Kafka has told what is ours, even if it is nothing
@@ -170,7 +172,9 @@ class Member(threading.Thread):
                     final = final_error(error, self._topic, message.partition(), message.offset())
                     if final is not None and error.code() not in DENIED:  # a right may be given back
                         raise final
-                self._look(time.monotonic())
+                now = time.monotonic()
+                self._awake(now)
+                self._look(now)
         finally:
             parts = self._ours.parts
             self._keep_ends(parts)  # while it is a member: in the call that comes of its closing Kafka answers no more
@@ -183,7 +187,7 @@ class Member(threading.Thread):
             self._learn()
         overdue = self._ours.overdue(now, outage=self._served.outage())
         if overdue:
-            self._give_up(overdue, "Kafka is back and has not given them to us again")
+            self._give_up(overdue, "the group has not given them to us again")
         if self._sent and now - self._sent[0].at > _ANSWER_S:
             self._sent.clear()
         if not self._sent and now >= self._promise_at:
@@ -274,6 +278,11 @@ class Member(threading.Thread):
     # What the group does, within a poll
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if not self._every.issuperset(p.partition for p in partitions):
+            raise KafkaFailed(
+                f"The topic {self._topic} has more partitions than the {len(self._every)} it had at the start of this "
+                "member, which moves symbols to other shares: stop all members of the group, then start them again."
+            )
         # There is nothing in it, and Kafka is not asked where it ends.
         consumer.incremental_assign([TopicPartition(self._topic, p.partition, 0) for p in partitions])
         consumer.pause([TopicPartition(self._topic, p.partition) for p in partitions])
@@ -298,13 +307,24 @@ class Member(threading.Thread):
 
     def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         parts = self._forget(partitions)
-        if self._served.outage():  # then nobody else can have them: they are served on until it is known
+        now = time.monotonic()
+        # If the group's coordinator did not answer for a session, probably nobody else has them: serve them until it
+        # answers, and not longer than another session once Kafka acknowledges records.
+        silent = self._awake(now) and not self._ours.sure(now)
+        if silent or self._served.outage():
             self._ours.lose(parts)
-            logger.warning("group.away group=%s parts=%d (served on while Kafka is away)", self._group, len(parts))
+            logger.warning("group.away group=%s parts=%d (no answer; served on for now)", self._group, len(parts))
         else:
             self._ours.doubt()
             self._give_up(parts, "the group has taken them away")
         self._served.changed(rebalanced=False)
+
+    def _awake(self, now: float) -> bool:
+        """Whether this thread did not stand still within the last session, as in a frozen process; asked every turn."""
+        if now - self._turn_at > _STOOD_STILL_S:
+            self._stood_at = now
+        self._turn_at = now
+        return now - self._stood_at > SESSION_S
 
     def _forget(self, partitions: Iterable[TopicPartition]) -> frozenset[int]:
         parts = frozenset(p.partition for p in partitions)
