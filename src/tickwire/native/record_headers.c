@@ -40,9 +40,9 @@ known_set(const RecordProducer *producer, PyObject *list)
     return -1;
 }
 
-/* The number of the set of these headers, which are read from disk, say; -1: there is none, and no room for one. */
+/* The number of the set that is equal to these headers, which were read from disk, say; -1: there is none. */
 static int
-set_like(RecordProducer *producer, PyObject *list)
+equal_set(const RecordProducer *producer, PyObject *list)
 {
     Py_ssize_t count = PyList_GET_SIZE(list);
     for (int i = 0; i < producer->header_set_count; i++) {
@@ -53,6 +53,14 @@ set_like(RecordProducer *producer, PyObject *list)
         if (equal)
             return i;
     }
+    return -1;
+}
+
+/* The number of a new set of these headers; -1: there is no room for one. */
+static int
+add_set(RecordProducer *producer, PyObject *list)
+{
+    Py_ssize_t count = PyList_GET_SIZE(list);
     if (!count || count > HEADERS || producer->header_set_count == HEADER_SETS)
         return -1;
     HeaderSet *set = producer->header_sets + producer->header_set_count;
@@ -64,6 +72,7 @@ set_like(RecordProducer *producer, PyObject *list)
     return producer->header_set_count++;
 }
 
+/* Of a set no more is made than is on its way at once, whoever made the list: what was read from disk takes spares, too. */
 void *
 headers_take(RecordProducer *producer, PyObject *list, int *set)
 {
@@ -72,12 +81,14 @@ headers_take(RecordProducer *producer, PyObject *list, int *set)
         return NULL;
     }
     *set = known_set(producer, list);
+    if (*set < 0)
+        *set = equal_set(producer, list);
     HeaderSet *known = *set < 0 ? NULL : producer->header_sets + *set;
     if (known && known->spare_count)
         return known->spares[--known->spare_count];
     void *made = make(list);
     if (made && !known)
-        *set = set_like(producer, list);
+        *set = add_set(producer, list);
     return made;
 }
 

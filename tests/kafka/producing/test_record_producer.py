@@ -130,6 +130,34 @@ def test_every_record_has_its_own_headers_however_often_they_come(mock: MockClus
     assert [found for _, _, found, _ in _read(mock, way.topic, len(sent))] == sent
 
 
+class _Allocated(ctypes.Structure):
+    """``struct mallinfo2`` of glibc."""
+
+    _names = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"
+    _fields_ = tuple((name, ctypes.c_size_t) for name in _names.split())
+
+
+def _in_use() -> int:
+    """How many bytes of the C allocator are in use."""
+    ask = ctypes.CDLL(None).mallinfo2
+    ask.restype = _Allocated
+    return int(ask().uordblks)
+
+
+def test_headers_that_were_read_from_disk_leave_nothing_behind(mock: MockCluster, way: Way) -> None:
+    """They are new ones each time, and equal to those of other records."""
+    used = []
+    with mock.down():  # up, it would keep the records, and in this process
+        for _ in range(10):
+            for _ in range(400):
+                way.send(b"v", [(name[:1] + name[1:], bytes(bytearray(value))) for name, value in HEADERS])
+            way.producer.purge()
+            way.until(lambda: not len(way.flights))
+            way.failed.clear()
+            used.append(_in_use())
+    assert used[-1] - used[1] < 300_000, used
+
+
 def test_a_full_queue_is_a_buffer_error_and_a_record_that_is_too_large_says_so(mock: MockCluster, unique: str) -> None:
     way = Way(mock, f"t.{unique}", queue_buffering_max_messages=2, message_max_bytes=2000)
     with pytest.raises(KafkaException) as too_large:
