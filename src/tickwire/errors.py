@@ -48,7 +48,7 @@ class InvalidSetting(SettingsError):
         where = f" ({self.origin})" if self.origin else ""
         return (
             f"{self.variable} should be {self.expected}, but is {self.value}{where}: "
-            "correct it, or leave it out for its default."
+            "correct it, or remove it to use the default."
         )
 
 
@@ -92,7 +92,7 @@ class UnfitPattern(UnknownSymbol):
         self.why = why
 
     def __str__(self) -> str:
-        return f"On {self.exchange} the pattern {self.symbol!r} takes {self.why}: check {self.named_by}."
+        return f"On {self.exchange} the pattern {self.symbol!r} matches {self.why}: check {self.named_by}."
 
 
 class UnclearSymbol(UnknownSymbol):
@@ -103,8 +103,8 @@ class UnclearSymbol(UnknownSymbol):
 
     def __str__(self) -> str:
         return (
-            f"The listing of {self.exchange} cannot be had now, and without it the base and the quote of the symbol "
-            f"{self.symbol!r} are a guess: write it as BASE-QUOTE, such as BTC-USDT, in {self.named_by}."
+            f"The listing of {self.exchange} cannot be fetched now, and without it {self.symbol!r} cannot be split "
+            f"into base and quote: write it as BASE-QUOTE, such as BTC-USDT, in {self.named_by}."
         )
 
 
@@ -116,8 +116,8 @@ class UnknownContractSize(UnknownSymbol):
 
     def __str__(self) -> str:
         return (
-            f"The listing of {self.exchange} cannot be had now, and it alone says how much one contract of "
-            f"{self.symbol!r} is: start again once it can be had."
+            f"The listing of {self.exchange} cannot be fetched now, and only the listing has the contract size of "
+            f"{self.symbol!r}: start again when it is available."
         )
 
 
@@ -189,7 +189,7 @@ class KafkaDisabled(UsageError):
     """A Kafka command was called although KAFKA_ENABLED is false."""
 
     def __str__(self) -> str:
-        return "Kafka is switched off (KAFKA_ENABLED is false): leave it out, or set it to true, to run this command."
+        return "Kafka is switched off (KAFKA_ENABLED is false): remove that setting or set it to true to run this."
 
 
 class KafkaFailed(TickwireError):
@@ -197,7 +197,7 @@ class KafkaFailed(TickwireError):
 
 
 class LoginRefused(KafkaFailed):
-    """Kafka knows us not, or not with this password: trying again soon may have it lock the account."""
+    """Kafka refuses the user or the password: frequent attempts may lock the account."""
 
 
 class DeadLetterNotWritten(KafkaFailed):
@@ -224,7 +224,7 @@ class OffsetLost(KafkaFailed):
         return (
             f"The next offset of {self.topic} partition {self.partition} ({self.offset}) is not in Kafka: its "
             "retention removed it, or the topic was created anew; run with --from beginning or "
-            "KAFKA_ON_OFFSET_LOST=earliest to go on with what is there."
+            "KAFKA_ON_OFFSET_LOST=earliest to continue with the records that are there."
         )
 
 
@@ -287,7 +287,7 @@ class SpillFull(TickwireError):
     def __str__(self) -> str:
         if self.reason == "disk":
             return f"The disk of the spill folder {self.folder} is full: free space on it."
-        return f"The spill folder {self.folder} holds all it may: raise KAFKA_SPILL_MAX_BYTES or bring Kafka back."
+        return f"The spill folder {self.folder} has reached its limit: raise KAFKA_SPILL_MAX_BYTES or bring Kafka back."
 
 
 class SpillFailed(TickwireError):
@@ -347,7 +347,7 @@ class HandlerNotClosed(TickwireError):
         self.why = why
 
     def __str__(self) -> str:
-        return f"close() of the handler {self.why}: see to what it had open; offsets were committed before."
+        return f"close() of the handler {self.why}: check the resources that it had open; offsets were committed."
 
 
 class TooManyDeadLetters(TickwireError):

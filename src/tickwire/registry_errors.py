@@ -36,7 +36,7 @@ class RegistryNotSet(UsageError):
     def __str__(self) -> str:
         return (
             f"A record was written with the schema {self.schema_id} of a schema registry: "
-            "say where that registry is with KAFKA_SCHEMA_REGISTRY_URL."
+            "set its address with KAFKA_SCHEMA_REGISTRY_URL."
         )
 
 
@@ -49,8 +49,8 @@ class SchemaUnknown(RegistryAway):
 
     def __str__(self) -> str:
         return (
-            f"The schema registry {self.url} does not know the schema {self.schema_id} of a record: give it back what "
-            "it had; until then such records wait."
+            f"The schema registry {self.url} does not know the schema {self.schema_id} of a record: restore its data; "
+            "until then such records wait."
         )
 
 
@@ -62,8 +62,8 @@ class SchemaSwapped(RegistryAway):
 
     def __str__(self) -> str:
         return (
-            f"The schema registry gives a record's schema id to another schema ({self.cause}): give it back what it "
-            "had; until then such records wait."
+            f"The schema registry has another schema under a record's schema id ({self.cause}): restore its data; "
+            "until then such records wait."
         )
 
 
@@ -91,7 +91,7 @@ class SchemaMissing(RegistryFailed):
         super().__init__(url, cause, remedy)
 
     def __str__(self) -> str:
-        return f"The schema registry {self.url} does not have it ({self.cause}): {self.remedy}."
+        return f"The schema registry {self.url} has no such entry ({self.cause}): {self.remedy}."
 
 
 class SchemaRefused(RegistryFailed):

@@ -120,7 +120,7 @@ def test_what_can_be_no_name_and_no_pattern_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["!*", "!ALL", "*,!*", "all,!all", "*-USDT,!**"])
 def test_patterns_that_leave_nothing_are_refused(text: str) -> None:
-    with pytest.raises(InvalidSetting, match="leaves out all"):
+    with pytest.raises(InvalidSetting, match="excludes all"):
         FeedConfig(symbols=text)
 
 

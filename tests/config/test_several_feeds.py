@@ -93,7 +93,7 @@ def test_the_one_table_is_for_every_exchange() -> None:
         ('[[feed]]\nexchange = "okx"\nchanels = ["ticker"]', {}, "'chanels': the closest name is channels"),
         ('[[feed]]\nexchange = "okx"\ndepth = 5', {}, "'depth': the closest name is orderbook_depth"),
         ('[[feed]]\nexchange = "okx"\nsymbols = []', {}, "at least one name"),
-        ('[[feed]]\nexchange = "okx"\nsymbols = ["!!"]', {}, "a '!' in front alone"),
+        ('[[feed]]\nexchange = "okx"\nsymbols = ["!!"]', {}, "'!' only in front"),
         ("", {"exchange": "okx", "symbols": "okx:"}, "a symbol is missing"),
         ("", {"exchange": "okx", "symbols": ":"}, "a symbol is missing"),
         ("", {"exchange": "okx", "symbols": "!kraken:*"}, "nothing is read of 'kraken'"),

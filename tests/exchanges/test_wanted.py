@@ -56,10 +56,10 @@ def test_names_stay_as_they_were_written_and_are_never_left_out() -> None:
 @pytest.mark.parametrize(
     ("texts", "said"),
     [
-        (["*-USDX"], "the pattern '*-USDX' takes no symbol (names are such as BTC-USDT, ETH-USDT, BTC-BUSD)"),
-        (["*-USDT", "OLD-*"], "the pattern 'OLD-*' takes no symbol (1 that fit are not trading now)"),
-        (["*-BUSD", "!BTC-*"], "takes no symbol (1 that fit are left out by what begins with '!')"),
-        (["[A-Z]*-USDT"], "the pattern '[A-Z]*-USDT' takes no symbol"),
+        (["*-USDX"], "the pattern '*-USDX' matches no symbol (names are such as BTC-USDT, ETH-USDT, BTC-BUSD)"),
+        (["*-USDT", "OLD-*"], "the pattern 'OLD-*' matches no symbol (1 that match are not trading now)"),
+        (["*-BUSD", "!BTC-*"], "matches no symbol (1 that match are excluded with '!')"),
+        (["[A-Z]*-USDT"], "the pattern '[A-Z]*-USDT' matches no symbol"),
     ],
 )
 def test_a_pattern_that_takes_nothing_is_said_with_what_is_in_the_way(texts: list[str], said: str) -> None:
@@ -85,7 +85,7 @@ def test_what_is_being_read_is_taken_although_it_rests() -> None:
 
 def test_a_listing_without_end_is_too_much() -> None:
     listing = Listing(Symbol(f"A{i}-X", f"A{i}X") for i in range(wanted.MOST + 1))
-    with pytest.raises(UnfitPattern, match=f"takes {wanted.MOST + 1} symbols"):
+    with pytest.raises(UnfitPattern, match=f"matches {wanted.MOST + 1} symbols"):
         picked("ALL", listing=listing)
     assert len(picked("A1*", listing=listing)) == 1 + 10 + 100 + 1000 + 1
 

@@ -204,7 +204,7 @@ def _check_group(group: str | None, workers: int, standby: int, *, offline_start
     if workers > 1:
         raise UsageError("--group and --workers exclude each other: run more processes instead, each is a member.")
     if offline_start:
-        raise UsageError("--group and --offline-start exclude each other: it is Kafka that says what a member serves.")
+        raise UsageError("--group and --offline-start exclude each other: Kafka decides what a member serves.")
 
 
 def _become(worker: str, channel: int) -> Share:

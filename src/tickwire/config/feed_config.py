@@ -31,10 +31,10 @@ def _wanted(texts: tuple[str, ...]) -> tuple[str, ...]:
         if _NO_NAME.search(name) or not _SOME_NAME.search(name):
             raise ValueError(
                 "names and patterns such as BTC-USDT, *-USDT and !*-BUSD: without blanks and brackets, "
-                f"and with a '!' in front alone (look at {text!r})"
+                f"and '!' only in front (see {text!r})"
             )
         if name != text and _EVERYTHING.fullmatch(name) and all(_PATTERN.search(other) for other in texts):
-            raise ValueError(f"something that leaves symbols to read ({text!r} leaves out all)")
+            raise ValueError(f"something that leaves symbols to read ({text!r} excludes all)")
     return texts
 
 

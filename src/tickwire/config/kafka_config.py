@@ -273,7 +273,7 @@ def _check_registry(config: KafkaConfig) -> None:
             if (chosen := getattr(config, name)) not in {None, "json"}:
                 raise SettingsError(
                     f"{config.variable(name)} is {chosen}, which needs a schema registry: "
-                    "say where it is with KAFKA_SCHEMA_REGISTRY_URL."
+                    "set its address with KAFKA_SCHEMA_REGISTRY_URL."
                 )
         if given := variables(config, tuple(f"schema_registry_{name}" for name in _REGISTRY), given=True):
             raise SettingsError(f"{given} is set without KAFKA_SCHEMA_REGISTRY_URL: set that too or remove it.")

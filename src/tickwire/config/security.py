@@ -225,7 +225,7 @@ def check_tls(config: SecuritySettings) -> None:
         return
     for what in ("ca", "certificate", "key"):
         if ", " in (both := variables(config, (f"ssl_{what}_location", f"ssl_{what}_pem"), given=True)):
-            raise SettingsError(f"{both} are two of the same: keep one of them.")
+            raise SettingsError(f"{both} set the same thing twice: keep one of them.")
     certificate, key = (
         variables(config, (f"ssl_{what}_location", f"ssl_{what}_pem"), given=True) for what in ("certificate", "key")
     )

@@ -88,7 +88,7 @@ def _fitting(pattern: str, names: Iterable[str]) -> Sequence[str]:
 def _nothing(pattern: str, listing: Listing, trading: Collection[str], left_out: int) -> str:
     """Say why a pattern matches nothing."""
     resting = [symbol.canonical for symbol in listing.symbols if symbol.native in listing.resting]
-    counts = {"left out by what begins with '!'": left_out, "not trading now": len(_fitting(pattern, resting))}
-    found = ", ".join(f"{count} that fit are {why}" for why, count in counts.items() if count)
+    counts = {"excluded with '!'": left_out, "not trading now": len(_fitting(pattern, resting))}
+    found = ", ".join(f"{count} that match are {why}" for why, count in counts.items() if count)
     examples = ", ".join([*trading][:_SHOWN])
     return f"no symbol ({found or f'names are such as {examples}'})"

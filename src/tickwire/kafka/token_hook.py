@@ -63,7 +63,7 @@ class TokenHook:
         if not isinstance(token, str) or not token:
             raise self._failed(f"it returned a token of the type {type(token).__name__}, or an empty one")
         if seconds < now + _LEAST_LIFE_S:
-            raise self._failed("its token has ended, or ends within 10 s")
+            raise self._failed("its token has expired, or expires within 10 s")
         return token, seconds, str(principal), {**self._extensions, **extensions}
 
     def _failed(self, why: str) -> KafkaFailed:

@@ -103,7 +103,7 @@ class Registry:
     def __init__(self, config: KafkaConfig, seconds: float = SECONDS) -> None:
         """Raises :exc:`~tickwire.errors.UsageError` for unusable certificates."""
         if config.schema_registry_url is None:
-            raise UsageError("There is no schema registry in the settings: say where it is: KAFKA_SCHEMA_REGISTRY_URL.")
+            raise UsageError("No schema registry is configured: set its address with KAFKA_SCHEMA_REGISTRY_URL.")
         self.url = config.schema_registry_url.rstrip("/")
         self._seconds = seconds
         self._tls = _tls(config)

@@ -64,7 +64,7 @@ def check(config: KafkaConfig, seconds: float, written: Sequence[str] | None = N
     for what in config.unencrypted_secrets:
         yield Finding("settings", True, what, hint=True)
     if (ends := client_ending(config)) is not None and ends < datetime.now(UTC) + _SOON:
-        yield Finding("settings", True, f"our client certificate ends {ends:%Y-%m-%d %H:%M} UTC: renew it", hint=True)
+        yield Finding("settings", True, f"our certificate expires {ends:%Y-%m-%d %H:%M} UTC: renew it", hint=True)
     reachable = False
     addresses = config.brokers.split(",")
     for address in addresses:

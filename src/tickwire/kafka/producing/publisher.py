@@ -326,7 +326,7 @@ class Publisher:
         except Exception as e:
             if not self._failed:
                 logger.exception("publisher.defect")
-            self._fail(KafkaFailed(f"Publishing failed by a defect ({e!r}), so nothing can be published: run again."))
+            self._fail(KafkaFailed(f"A defect stopped publishing ({e!r}), so nothing can be published: run again."))
 
     def _serve(self) -> None:
         self._link.poll()

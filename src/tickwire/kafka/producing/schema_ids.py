@@ -79,7 +79,7 @@ class SchemaIds:
                     self._lost.add(subject.name)
                     logger.error(  # noqa: TRY400 - the sentence is all there is to say
                         "publisher.schema_lost subject=%s id=%d (the registry does not know it any more, so readers "
-                        "wait: give it back what it had)", subject.name, number,
+                        "wait: restore its data)", subject.name, number,
                     )  # fmt: skip
             except RegistryFailed as e:
                 logger.debug("publisher.registry_away error=%r", str(e))
@@ -120,7 +120,7 @@ class SchemaIds:
             raise SchemaRefused(
                 registry.url,
                 f"its id {number} of subject {subject.name} stands for another schema than ours: {found}",
-                "give it back what it had, or run `tickwire schemas register` and start again",
+                "restore its data, or run `tickwire schemas register` and start again",
             )
 
 
