@@ -17,69 +17,62 @@ end_within(const char *text, const char *end, Py_ssize_t most)
     return end - text < most ? end : text + most;
 }
 
-/* How many of eight characters are digits before the first that is none, and their value. The characters are as they lie
- * in memory, the first one lowest. */
-static inline int
-take_eight(uint64_t characters, uint64_t *value)
+/* Digits, of eight characters as they lie in memory, the first one lowest; *count*: how many come before another one. */
+static inline uint64_t
+digits_at(const char *at, int *count)
 {
+    uint64_t characters;
+    memcpy(&characters, at, 8);
     uint64_t digits = characters ^ 0x3030303030303030;
-    uint64_t others = ((digits + 0x7676767676767676) | digits) & 0x8080808080808080; /* behind the first it may be wrong */
-    int count = others ? __builtin_ctzll(others) / 8 : 8;
-    if (!count)
-        return 0;
-    digits <<= 64 - 8 * count; /* others go, and zeros come in front */
-    digits = digits * 10 + (digits >> 8); /* pairs, then fours, then all */
-    *value = ((digits & 0xFF000000FF) * (100 + (1000000ULL << 32))
-              + (digits >> 16 & 0xFF000000FF) * (1 + (10000ULL << 32))) >> 32;
-    return count;
+    uint64_t others = ((digits + 0x7676767676767676) | digits) & 0x8080808080808080; /* behind the first they may be wrong */
+    *count = others ? __builtin_ctzll(others) / 8 : 8;
+    return digits;
 }
 
-/* Takes one to sixteen digits; NULL: others, or the memory ends too soon to look at eight at a time. */
+static inline uint64_t
+value_of(uint64_t digits) /* of pairs, then of fours, then of all eight */
+{
+    digits = digits * 10 + (digits >> 8);
+    return (uint32_t)(((digits & 0xFF000000FF) * (100 + (1000000ULL << 32))
+                       + (digits >> 16 & 0xFF000000FF) * (1 + (10000ULL << 32))) >> 32);
+}
+
 static inline const char *
-take_digits(const char *at, const char *end, uint64_t *value)
+take_eight(const char *text, const char *end, int is_price, Key *value)
 {
-    uint64_t characters, more = 0;
-    if (end - at < 8)
+    int count;
+    if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__ || end - text < 8)
         return NULL;
-    memcpy(&characters, at, 8);
-    int count = take_eight(characters, value);
-    at += count;
-    if (count < 8)
-        return count ? at : NULL;
-    if (at == end || !is_digit(*at))
-        return at;
-    if (end - at < 8)
+    uint64_t digits = digits_at(text, &count), places = 0;
+    const char *at = text + count;
+    if (!count || at == end)
         return NULL;
-    memcpy(&characters, at, 8);
-    count = take_eight(characters, &more);
-    at += count;
-    *value = *value * (uint64_t)powers[count] + more;
-    return at < end && is_digit(*at) ? NULL : at;
-}
-
-const char *
-take_common(const char *text, const char *end, Key *value)
-{
-    uint64_t whole, fraction;
-    const char *at = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? take_digits(text, end, &whole) : NULL;
-    if (!at || at - text > WHOLE_DIGITS)
+    digits <<= 64 - 8 * count; /* zeros come in front */
+    if (*at == '.') {
+        if (end - ++at < 8)
+            return NULL;
+        places = digits_at(at, &count);
+        at += count;
+        if (!count || at == end)
+            return NULL;
+        places &= ~0ULL >> (64 - 8 * count); /* and behind */
+    }
+    if (is_digit(*at))
         return NULL;
-    *value = (Key)whole * powers[PLACES];
-    if (at == end || *at != '.')
-        return at;
-    const char *point = at++;
-    if (!(at = take_digits(at, end, &fraction)))
-        return NULL;
-    *value += (Key)fraction * powers[PLACES - (at - point - 1)];
+    *value = is_price ? (Key)(value_of(digits) * 100000000 + value_of(places)) * 10000000000000000 : (digits | places) != 0;
     return at;
 }
 
-Decimal
-decimal_from(const Piece *text, const char *end)
+const char *
+take_price(const char *text, const char *end, Key *value)
 {
-    Decimal decimal = {.text = text->text, .size = text->size};
-    decimal.known = take_common(text->text, end, &decimal.value) == text->text + text->size;
-    return decimal;
+    return take_eight(text, end, 1, value);
+}
+
+const char *
+take_size(const char *text, const char *end, Key *value)
+{
+    return take_eight(text, end, 0, value);
 }
 
 int

@@ -117,7 +117,9 @@ add_level(void *taker, int place, const Piece level[2])
     Changes *side = &message->sides[place == ASKS];
     if (message->values[ACTION].value != DELTA)
         return 0;
-    Decimal price = decimal_from(&level[0], message->end), size = decimal_from(&level[1], message->end);
+    Decimal price = {.text = level[0].text, .size = level[0].size}, size = {.text = level[1].text, .size = level[1].size};
+    price.known = take_price(price.text, message->end, &price.value) == price.text + price.size;
+    size.known = take_size(size.text, message->end, &size.value) == size.text + size.size;
     return !changes_add_level(side, place == ASKS ? -1 : 1, &price, &size) && side->ordered;
 }
 

@@ -88,12 +88,12 @@ static const char of_number[256] = {
 
 /* Takes a string or a number that is plain decimal text. 0: something else stands there. */
 static int
-take_number(Reader *reader, Decimal *number)
+take_number(Reader *reader, int is_price, Decimal *number)
 {
     skip_space(reader);
     const char *end = reader->end;
     int quoted = reader->at < end && *reader->at == '"';
-    const char *start = reader->at + quoted, *at = take_common(start, end, &number->value);
+    const char *start = reader->at + quoted, *at = (is_price ? take_price : take_size)(start, end, &number->value);
     number->known = at && at < end && (quoted ? *at == '"' : !of_number[(unsigned char)*at]);
     if (!number->known)
         for (at = start; at < end && of_number[(unsigned char)*at];)
@@ -132,7 +132,7 @@ skip_value(Reader *reader)
     Piece text;
     Decimal number;
     skip_space(reader);
-    return reader->at < reader->end && *reader->at == '"' ? take_string(reader, &text) : take_number(reader, &number);
+    return reader->at < reader->end && *reader->at == '"' ? take_string(reader, &text) : take_number(reader, 0, &number);
 }
 
 static int
@@ -170,7 +170,7 @@ take_object(Reader *reader, Read *level)
         if (found & which)
             return 0; /* said twice */
         found |= which;
-        if (!(which ? take_number(reader, which == 1 ? &level->price : &level->size) : skip_value(reader)))
+        if (!(which ? take_number(reader, which == 1, which == 1 ? &level->price : &level->size) : skip_value(reader)))
             return 0;
     } while (take(reader, ','));
     return found == 3 && take(reader, '}');
@@ -184,7 +184,7 @@ take_worded(Reader *reader, Read *level)
     const char *at = reader->at;
     int done = at + 1 < reader->end && at[0] == '[' && at[1] == '"' && take(reader, '[') && take_word(reader, &level->meaning)
                && reader->at < reader->end && *reader->at == ',' && take(reader, ',')
-               && take_number(reader, &level->price) && take(reader, ',') && take_number(reader, &level->size);
+               && take_number(reader, 1, &level->price) && take(reader, ',') && take_number(reader, 0, &level->size);
     if (!done || level->meaning == OF_SIDE)
         return done;
     if (level->meaning != REMOVED && (level->price.text[-1] != '"' || level->size.text[-1] != '"'))
@@ -200,8 +200,8 @@ take_array(Reader *reader, Read *level)
     if (reader->layout->word_count) {
         if (!take_worded(reader, level))
             return 0;
-    } else if (!take(reader, '[') || !take_number(reader, &level->price) || !take(reader, ',')
-               || !take_number(reader, &level->size))
+    } else if (!take(reader, '[') || !take_number(reader, 1, &level->price) || !take(reader, ',')
+               || !take_number(reader, 0, &level->size))
         return 0;
     for (; !take(reader, ']'); reader->canonical = 0)
         if (!take(reader, ',') || !skip_value(reader))

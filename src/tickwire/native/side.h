@@ -27,15 +27,14 @@ typedef __int128 Key; /* a price in units of 10^-24 */
 typedef struct { /* a number's text */
     const char *text;
     Py_ssize_t size;
-    int known; /* its value was read already */
-    Key value;
+    int known; /* its value was read already; */
+    Key value; /* of a size it is whether that is not zero */
 } Decimal;
 
-/* Takes plain decimal text of up to 14 digits and 16 places, in few steps; *end* is that of the memory. Returns where it
- * ends; NULL: something else, which may be a number, too. */
-const char *take_common(const char *text, const char *end, Key *value);
-/* The same for text that has been taken. */
-Decimal decimal_from(const Piece *text, const char *end);
+/* Take plain decimal text of up to eight digits and eight places, eight characters at a time; *end* is that of the memory.
+ * They return where it ends; NULL: something else, which may be a number, too, or the memory ends too soon. */
+const char *take_price(const char *text, const char *end, Key *value);
+const char *take_size(const char *text, const char *end, Key *value);
 /* Reads plain decimal text: digits, perhaps a point and more digits, perhaps a minus in front. 0: it is not plain. */
 int read_plain(const char *text, Py_ssize_t size, Key *value);
 /* -1: an error is set, ValueError where the text is no price or size. */
