@@ -49,20 +49,6 @@ static char is_plain[256]; /* of JSON text: ASCII that needs no escape */
 /* A zero byte, which is neither plain nor a digit nor anything else that is taken, stands behind the bytes of every object:
  * so nothing below looks whether it is at the end. */
 
-/* Which of eight characters are not plain, the first one lowest: the highest bit of the first such one is set, and behind it
- * anything may be. 0: they all are. */
-static inline uint64_t
-not_plain(const char *at)
-{
-    static const uint64_t ones = 0x0101010101010101, high = 0x8080808080808080;
-    uint64_t characters;
-    if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
-        return 1;
-    memcpy(&characters, at, 8);
-    uint64_t quote = characters ^ ones * '"', escape = characters ^ ones * '\\';
-    return ((characters - ones * ' ') | (characters + ones) | characters | (quote - ones) | (escape - ones)) & high;
-}
-
 /* Text without escapes and in ASCII. */
 int
 take_text(Text *text, Piece *piece)
@@ -71,8 +57,6 @@ take_text(Text *text, Piece *piece)
     if (*at++ != '"')
         return 0;
     piece->text = at;
-    for (uint64_t unusual = 0; !unusual && text->end - at >= 8; at += unusual ? __builtin_ctzll(unusual) / 8 : 8)
-        unusual = not_plain(at);
     while (is_plain[(unsigned char)*at])
         at++;
     if (*at != '"')
