@@ -6,6 +6,7 @@ import pytest
 
 from faults.checker import Content, Place
 from soak.judging import (
+    REPLACED_US,
     holes,
     judge_books,
     judge_collectors,
@@ -153,7 +154,7 @@ def test_a_member_s_sum_must_agree_and_kafka_has_at_least_what_it_knows_of() -> 
 
 def test_a_book_that_breaks_says_so_and_one_that_is_replaced_does_not() -> None:
     assert unannounced(log_of(START, NEXT, LAST, AGAIN)) == (1, [])
-    late = AGAIN._replace(received_us=(NEXT.received_us or 0) + 1_000_000)
+    late = AGAIN._replace(received_us=(NEXT.received_us or 0) + REPLACED_US)
     assert unannounced(log_of(START, NEXT, late)) == (0, ["x|A-B: epoch 1 ends without invalid"])
     assert unannounced(log_of(START, NEXT, late), shared=["x"]) == (0, [])
     assert unannounced(log_of(START, NEXT, AGAIN)) == (0, [])
