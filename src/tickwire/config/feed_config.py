@@ -58,35 +58,35 @@ class FeedConfig(Settings):
     symbols: Symbols = Field(
         ("BTCUSDT",),
         description="Symbols, comma-separated, in the exchange's spelling or ours (BTC-USDT); "
-        "ALL and patterns (`*-USDT`, `!*-BUSD`); `kraken:BTC-USD` is for that exchange alone.",
+        "ALL and patterns (`*-USDT`, `!*-BUSD`); `kraken:BTC-USD` is only for that exchange.",
     )
     channels: Names = Field(("ticker", "orderbook"), description="Channels, comma-separated.")
     orderbook_mode: Annotated[Literal["delta", "snapshot"], BeforeValidator(lower)] = Field(
-        "delta", description="delta: every change of the book; snapshot: its top levels after changes."
+        "delta", description="delta: publish every change of the book; snapshot: publish its top levels after changes."
     )
     orderbook_depth: int = Field(
-        25, ge=1, description="Levels a side that must be true; in snapshot mode the levels written."
+        25, ge=1, description="Levels on each side that must be correct; in snapshot mode the levels published."
     )
     orderbook_keep: int = Field(
         5000,
         ge=1,
-        description="Levels a side of a book that are kept at most, but twice the depth at least; "
-        "what falls out leaves as removals.",
+        description="Most levels kept on each side of a book, but at least twice the depth; levels that fall out are "
+        "published as removals.",
     )
     orderbook_interval_ms: int = Field(
-        0, ge=0, description="Milliseconds between snapshots in snapshot mode; 0 writes one after every change."
+        0, ge=0, description="Milliseconds between snapshots in snapshot mode; 0 publishes one after every change."
     )
     orderbook_keyframe_seconds: int = Field(
-        60, ge=0, description="Seconds after which the whole book is written again; 0 means never."
+        60, ge=0, description="Seconds after which the whole book is published again; 0 means never."
     )
     first_message_seconds: int = Field(
         30,
         ge=0,
-        description="Seconds after which a subscription that was accepted and has brought nothing is asked for again; "
+        description="Seconds after which a subscription that was accepted but has brought nothing is requested again; "
         "0 means never.",
     )
     listing_seconds: int = Field(
-        3600, ge=0, description="Seconds between two looks at what the exchange lists; 0 means never."
+        3600, ge=0, description="Seconds between two checks of the exchange's listing; 0 means never."
     )
     urls: Mapping[str, str] = Field(
         {},

@@ -83,10 +83,11 @@ class KafkaConfig(SecuritySettings):
 
     enabled: bool = Field(
         False,
-        description="Publish to Kafka. Commands whose only purpose is Kafka run without it, but not where it is false.",
+        description="Whether feeds publish to Kafka. Commands whose only purpose is Kafka run if this is not set, but "
+        "not if it is false.",
     )
     brokers: Annotated[str, BeforeValidator(_joined), AfterValidator(_brokers)] = Field(
-        "localhost:9092", description="Brokers to ask first: host:port, comma-separated, IPv6 in brackets."
+        "localhost:9092", description="Brokers to contact first: host:port, comma-separated, IPv6 in brackets."
     )
     client_id: str = Field(
         "bot-v6",
@@ -96,7 +97,9 @@ class KafkaConfig(SecuritySettings):
     )
     group_id: str = Field("tickwire", min_length=1, description="Consumer group.")
     group_instance_id: str | None = Field(
-        None, min_length=1, description="Name of this consumer in its group, to keep its partitions over a restart."
+        None,
+        min_length=1,
+        description="Fixed name of this consumer in its group, so that it keeps its partitions over a restart.",
     )
     group_protocol: Annotated[GroupProtocol, BeforeValidator(lower)] = Field(
         "classic", description="classic, or consumer (KIP-848), which needs Kafka 4.0."
@@ -106,19 +109,19 @@ class KafkaConfig(SecuritySettings):
     orderbook_topic: Topic = Field("orderbook.v1.raw", description="Topic of order books.")
     trades_topic: Topic = Field("trades.v1.raw", description="Topic of trades.")
     value_format: Annotated[ValueFormatName, BeforeValidator(lower)] = Field(
-        "json", description="How values are written: json, avro or protobuf; the last two need a schema registry."
+        "json", description="Format of values: json, avro or protobuf; the last two need a schema registry."
     )
     ticker_format: Annotated[ValueFormatName | None, BeforeValidator(lower)] = Field(
-        None, description="The same of tickers alone; unset means `KAFKA_VALUE_FORMAT`."
+        None, description="Format of tickers; unset means `KAFKA_VALUE_FORMAT`."
     )
     orderbook_format: Annotated[ValueFormatName | None, BeforeValidator(lower)] = Field(
-        None, description="The same of order books alone; unset means `KAFKA_VALUE_FORMAT`."
+        None, description="Format of order books; unset means `KAFKA_VALUE_FORMAT`."
     )
     trades_format: Annotated[ValueFormatName | None, BeforeValidator(lower)] = Field(
-        None, description="The same of trades alone; unset means `KAFKA_VALUE_FORMAT`."
+        None, description="Format of trades; unset means `KAFKA_VALUE_FORMAT`."
     )
     schema_registry_url: Annotated[str, AfterValidator(http_url)] | None = Field(
-        None, description="Address of the schema registry (Confluent's API), its path included."
+        None, description="Address of the schema registry (Confluent's API), including its path."
     )
     schema_registry_username: str | None = Field(None, min_length=1, description="User at the schema registry.")
     schema_registry_password: SecretStr | None = Field(
@@ -137,11 +140,11 @@ class KafkaConfig(SecuritySettings):
         None, description="Key of the client certificate for the schema registry (PEM file)."
     )
     create_topics: bool = Field(
-        True, description="Create our topics that are missing at start; false makes a missing topic an error."
+        True, description="Create missing topics of ours at start; false makes a missing topic an error."
     )
     topic_partitions: int = Field(6, ge=1, description="Partitions of a topic we create.")
     topic_replication: int = Field(
-        -1, ge=-1, le=32767, description="Copies of each partition of a topic we create; -1 is the broker's default."
+        -1, ge=-1, le=32767, description="Replicas of each partition of a topic we create; -1 is the broker's default."
     )
     compression: Annotated[Compression, BeforeValidator(lower)] = Field(
         "zstd", description="none, gzip, snappy, lz4 or zstd."
@@ -155,17 +158,18 @@ class KafkaConfig(SecuritySettings):
         67_108_864,
         ge=LEAST_QUEUE_BYTES,
         le=2_147_483_647,
-        description="Bytes that may wait in the producer's queue; a worker's share is at least 1048576 as well.",
+        description="Bytes that may wait in the producer's queue; at least 1048576, and so must each worker's share "
+        "be.",
     )
     when_full_ticker: Annotated[WhenFullTicker, BeforeValidator(lower)] = Field(
         "conflate",
-        description="While the queue is full: conflate keeps the newest ticker a symbol, block stops reading, "
-        "drop drops.",
+        description="While the queue is full: conflate keeps only the newest ticker of each symbol, block stops "
+        "reading, drop drops.",
     )
     when_full_orderbook: Annotated[WhenFullOrderBook, BeforeValidator(lower)] = Field(
         "spill",
-        description="While the queue is full: spill writes to disk, block stops reading, invalidate gives the book up "
-        "until there is room.",
+        description="While the queue is full: spill writes to disk, block stops reading, invalidate declares the book "
+        "invalid until there is room.",
     )
     when_full_trades: Annotated[WhenFullTrades, BeforeValidator(lower)] = Field(
         "spill", description="While the queue is full: spill writes to disk, block stops reading, drop drops."
@@ -174,30 +178,33 @@ class KafkaConfig(SecuritySettings):
         30_000,
         ge=0,
         le=3_600_000,
-        description="block stops reading for so many milliseconds at most, then drops tickers and trades and "
-        "invalidates books.",
+        description="Milliseconds for which block stops reading at most; then tickers and trades are dropped and "
+        "books invalidated.",
     )
     spill_dir: Path | None = Field(
         None,
-        description="Folder of records that wait for Kafka on disk; unset means tickwire/spill in the user's state "
+        description="Folder for records that wait on disk for Kafka; unset means tickwire/spill in the user's state "
         "folder.",
     )
     spill_max_bytes: int = Field(4 << 30, ge=65_536, description="Bytes that may wait on disk.")
     spill_fsync_ms: int = Field(
-        500, ge=0, le=60_000, description="Milliseconds after which the disk must have what was written."
+        500, ge=0, le=60_000, description="Milliseconds after which what was written is synced to the disk (fsync)."
     )
     shutdown_seconds: float = Field(
-        10.0, ge=0, le=3600, description="Seconds to wait at the end for Kafka to take what is left; the rest spills."
+        10.0,
+        ge=0,
+        le=3600,
+        description="Seconds at the end for Kafka to take what is left; the rest is written to disk.",
     )
 
     consumer_concurrency: int = Field(
-        1, ge=1, le=256, description="Threads that handle records; the records of a partition stay in order."
+        1, ge=1, le=256, description="Threads that handle records; records of one partition stay in order."
     )
     max_attempts: int = Field(
-        10, ge=1, le=1000, description="Attempts at a record whose handler fails in a way that may pass."
+        10, ge=1, le=1000, description="Attempts at a record whose handler fails with an error that may be temporary."
     )
     on_offset_lost: Annotated[OnOffsetLost, BeforeValidator(lower)] = Field(
-        "stop", description="stop, or go on at the earliest record, when retention removed what was to be read next."
+        "stop", description="If retention removed the record to be read next: stop, or go on at the earliest record."
     )
 
     dlq_enabled: bool = Field(
@@ -205,9 +212,11 @@ class KafkaConfig(SecuritySettings):
     )
     dlq_topic: Topic = Field("events.v1.dlq", description="Topic of dead letters.")
     dlq_max_ratio: float = Field(
-        0.2, ge=0, le=1, description="Stop the consumer at a larger share of dead letters in the last 1,000 records."
+        0.2, ge=0, le=1, description="Stop the consumer if dead letters are a larger share of the last 1,000 records."
     )
-    dlq_max_consecutive: int = Field(100, ge=0, description="Stop the consumer after more dead letters in a row.")
+    dlq_max_consecutive: int = Field(
+        100, ge=0, description="Stop the consumer if there are more dead letters in a row."
+    )
     metrics_enabled: bool = Field(False, description="Serve Prometheus metrics over HTTP.")
     metrics_host: str = Field(
         "127.0.0.1", min_length=1, description="Address the metrics listen on; 0.0.0.0 opens them to the network."

@@ -14,7 +14,9 @@ class LogConfig(Settings):
     model_config = SettingsConfigDict(env_prefix="TICKWIRE_LOG_")
 
     level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(lower)] = Field(
-        "info", description="debug, info, warning or error: what is logged at least; debug has libraries' lines too."
+        "info",
+        description="debug, info, warning or error: the least severe level that is logged; debug includes lines of "
+        "libraries.",
     )
     format: Annotated[Literal["text", "json"], BeforeValidator(lower)] = Field(
         "text", description="text, or json: one JSON object a line."

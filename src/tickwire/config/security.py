@@ -96,21 +96,21 @@ class SecuritySettings(Settings):
     )
     sasl_oauth_client_id: str | None = Field(None, min_length=1, description="OAUTHBEARER client id.")
     sasl_oauth_client_secret: SecretStr | None = Field(None, min_length=1, description="OAUTHBEARER client secret.")
-    sasl_oauth_scope: str | None = Field(None, min_length=1, description="OAUTHBEARER scope to ask for.")
+    sasl_oauth_scope: str | None = Field(None, min_length=1, description="OAUTHBEARER scope to request.")
     sasl_oauth_extensions: Annotated[str, AfterValidator(_pairs)] | None = Field(
-        None, description="What goes to the broker with a token: name=value, comma-separated."
+        None, description="Extensions that are sent to the broker with a token: name=value, comma-separated."
     )
     sasl_oauth_ca_location: ExistingPath | None = Field(
         None, description="File or folder of the certificates to trust at the token endpoint; unset means the system's."
     )
     sasl_oauth_assertion_location: ExistingPath | None = Field(
-        None, description="File of a signed assertion (JWT) to get tokens with, read for each token."
+        None, description="File with a signed assertion (JWT) that is exchanged for tokens; read for each token."
     )
     sasl_oauth_assertion_key_location: ExistingPath | None = Field(
         None, description="Key to sign assertions with (PEM file), instead of a client secret."
     )
     sasl_oauth_assertion_algorithm: Annotated[Literal["RS256", "ES256"] | None, BeforeValidator(upper)] = Field(
-        None, description="How assertions are signed here: RS256 or ES256; unset means RS256."
+        None, description="Algorithm for assertions that are signed here: RS256 or ES256; unset means RS256."
     )
     sasl_oauth_assertion_audience: str | None = Field(None, min_length=1, description="Audience (aud) of assertions.")
     sasl_oauth_assertion_issuer: str | None = Field(
@@ -123,7 +123,7 @@ class SecuritySettings(Settings):
         None, description="module:function that returns OAUTHBEARER tokens, instead of a token endpoint."
     )
     sasl_oauth_config: str | None = Field(
-        None, min_length=1, description="What that function is called with, such as a region."
+        None, min_length=1, description="Argument of that function, such as a region."
     )
     ssl_ca_location: ExistingPath | None = Field(
         None, description="File or folder of the certificates to trust; unset means the system's."
