@@ -1,10 +1,10 @@
-"""What can go wrong with a schema registry; see :mod:`tickwire.errors`."""
+"""Errors of a schema registry; see :mod:`tickwire.errors`."""
 
 from tickwire.errors import TickwireError, UsageError
 
 
 class RegistryFailed(TickwireError):
-    """The schema registry did not do what it was asked; *cause* is why, *remedy* what to do."""
+    """A request to the schema registry failed; *cause* says why, *remedy* what to do."""
 
     def __init__(self, url: str, cause: str, remedy: str = "correct the schema or the registry") -> None:
         super().__init__(url, cause, remedy)
@@ -15,19 +15,19 @@ class RegistryFailed(TickwireError):
 
 
 class RegistryAway(RegistryFailed):
-    """The schema registry cannot say what a schema id stands for, now; it may do so later."""
+    """The schema registry cannot answer now; it may do so later."""
 
     retryable = True
 
-    def __init__(self, url: str, cause: str, remedy: str = "see that it runs and can be reached") -> None:
-        super().__init__(url, cause, remedy)
+    def __init__(self, url: str, cause: str) -> None:
+        super().__init__(url, cause, "check that it runs and can be reached")
 
     def __str__(self) -> str:
         return f"The schema registry {self.url} does not answer ({self.cause}): {self.remedy}."
 
 
 class RegistryNotSet(UsageError):
-    """A record was written with a schema of a registry, and no setting says where that is."""
+    """A record needs a schema registry, and none is configured."""
 
     def __init__(self, schema_id: int) -> None:
         super().__init__(schema_id)
@@ -41,7 +41,7 @@ class RegistryNotSet(UsageError):
 
 
 class SchemaUnknown(RegistryAway):
-    """The schema registry does not know the id that a record names: it may be behind, or have lost what it had."""
+    """The schema registry does not know the schema id of a record: it may be behind, or have lost data."""
 
     def __init__(self, url: str, schema_id: int) -> None:
         super().__init__(url, f"id {schema_id}")
@@ -55,7 +55,7 @@ class SchemaUnknown(RegistryAway):
 
 
 class SchemaSwapped(RegistryAway):
-    """The schema registry gives the id that a record names to another schema than that of the record: it lost some."""
+    """The schema registry has another schema under the schema id of a record: it lost data."""
 
     def __init__(self, schema_id: int, why: str) -> None:
         super().__init__("", f"id {schema_id}: {why}")
@@ -68,7 +68,7 @@ class SchemaSwapped(RegistryAway):
 
 
 class NoRegistry(RegistryFailed):
-    """What is at that address is no schema registry, or cannot be trusted to be it."""
+    """The server at that address is no schema registry, or cannot be trusted."""
 
     def __str__(self) -> str:
         return (
@@ -87,12 +87,12 @@ class RegistryRefused(RegistryFailed):
 class SchemaMissing(RegistryFailed):
     """The schema registry has no such subject, version or schema."""
 
-    def __init__(self, url: str, cause: str, remedy: str = "run `tickwire schemas register`") -> None:
-        super().__init__(url, cause, remedy)
+    def __init__(self, url: str, cause: str) -> None:
+        super().__init__(url, cause, "run `tickwire schemas register`")
 
     def __str__(self) -> str:
         return f"The schema registry {self.url} has no such entry ({self.cause}): {self.remedy}."
 
 
 class SchemaRefused(RegistryFailed):
-    """The schema registry does not take a schema: it does not fit beside those before it, or is none."""
+    """The schema registry refuses a schema: it is invalid, or incompatible with earlier versions."""

@@ -55,14 +55,13 @@ class ApacheCluster:
         *,
         host: str = "127.0.0.1",
         ports: Sequence[int] | None = None,
-        version: str = VERSION,
         properties: Mapping[str, str] | None = None,
     ) -> None:
         if nodes not in {1, 3}:
             raise UsageError(f"A cluster of {nodes} nodes is not offered: expected 1 or 3.")
         refuse_wildcard(host)
         free = free_ports(host, 2 * nodes)
-        self.host, self.version = host, version
+        self.host = host
         self._cache = cache
         self._properties = dict(properties or {})
         self._nodes = {
@@ -81,7 +80,7 @@ class ApacheCluster:
         Raises :exc:`UsageError` without Java or Maven, :exc:`PortTaken`, or :exc:`KafkaFailed` when Kafka cannot be
         fetched, a node ends, or they do not answer within 90 seconds.
         """
-        libs = fetch(self._cache, self.version)
+        libs = fetch(self._cache, VERSION)
         for node in self._nodes.values():
             claim("Kafka", self.host, node.port)
         try:
@@ -126,7 +125,7 @@ class ApacheCluster:
         """
         for number in nodes:
             self.terminate(number)
-        self._run(fetch(self._cache, self.version), nodes)
+        self._run(fetch(self._cache, VERSION), nodes)
 
     def ensure_running(self) -> None:
         """Raise :exc:`KafkaFailed` when a node has ended without being asked to."""

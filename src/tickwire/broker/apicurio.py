@@ -19,25 +19,26 @@ VERSIONS = {"2.6.13.Final": 11, "3.3.3": 21}  # version: least Java version
 START_SECONDS = 90.0
 STOP_SECONDS = 10.0
 _BETWEEN_S = 0.05
+_HOST = "127.0.0.1"
 
 
 class ApicurioRegistry:
     """A registry that runs inside ``with`` (or between :meth:`start` and :meth:`stop`); its schemas are gone then.
 
-    *cache* holds the program, fetched once. Port 0 chooses a free one. Everyone who can connect to *host* has access.
+    *cache* holds the program, fetched once. It listens on a free port of loopback.
     """
 
-    def __init__(self, cache: Path, *, version: str = "3.3.3", host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, cache: Path, *, version: str = "3.3.3") -> None:
         if version not in VERSIONS:
             raise UsageError(f"Apicurio {version} is not offered: expected {' or '.join(VERSIONS)}.")
-        self.version, self.host, self.port = version, host, port
+        self.version, self.port = version, 0
         self._cache = cache
         self._process: BrokerProcess | None = None
 
     @property
     def url(self) -> str:
         """The value for KAFKA_SCHEMA_REGISTRY_URL; the port is known from :meth:`start` on."""
-        return f"http://{endpoint(self.host, self.port)}/apis/ccompat/v7"
+        return f"http://{endpoint(_HOST, self.port)}/apis/ccompat/v7"
 
     def start(self) -> None:
         """Start it; return when it answers.
@@ -47,14 +48,14 @@ class ApicurioRegistry:
         """
         java = find_java(VERSIONS[self.version])
         program = fetch_apicurio(self._cache, self.version)
-        if self.port == 0:
-            [self.port] = free_ports(self.host, 1)
-        claim("Apicurio", self.host, self.port)
-        [management] = free_ports(self.host, 1)
+        if self.port == 0:  # a restart keeps the port
+            [self.port] = free_ports(_HOST, 1)
+        claim("Apicurio", _HOST, self.port)
+        [management] = free_ports(_HOST, 1)
         options = {
-            "quarkus.http.host": self.host,
+            "quarkus.http.host": _HOST,
             "quarkus.http.port": self.port,
-            "quarkus.management.host": self.host,
+            "quarkus.management.host": _HOST,
             "quarkus.management.port": management,
             "registry.storage.kind": "sql",
             "registry.datasource.url": "jdbc:h2:mem:registry_db",

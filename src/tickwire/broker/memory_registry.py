@@ -2,7 +2,7 @@
 
 https://docs.confluent.io/platform/current/schema-registry/develop/api.html (2026-11-29). It takes Avro and Protobuf
 schemas without references and returns them as they were sent (Protobuf with ``?format=serialized`` as a descriptor).
-Everyone who can connect to its host has access.
+It listens on loopback.
 """
 
 import json
@@ -17,6 +17,7 @@ from tickwire.broker.proto_descriptor import serialized
 from tickwire.records.formats.framing import WriterSchema
 from tickwire.registry.shapes import breaks, shape
 
+_HOST = "127.0.0.1"
 _TYPE = "application/vnd.schemaregistry.v1+json"
 _LEVELS = {
     "NONE", "BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE",
@@ -155,8 +156,8 @@ class MemoryRegistry:
     It keeps its schemas over a stop and start; :meth:`clear` forgets them, as a restart of Apicurio does.
     """
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        self.host, self.port = host, port
+    def __init__(self, port: int = 0) -> None:
+        self.port = port
         self._subjects = _Subjects()
         self._lock = threading.Lock()
         self._server: ThreadingHTTPServer | None = None
@@ -164,14 +165,14 @@ class MemoryRegistry:
     @property
     def url(self) -> str:
         """The value for KAFKA_SCHEMA_REGISTRY_URL; the port is known from :meth:`start` on."""
-        return f"http://{endpoint(self.host, self.port)}"
+        return f"http://{endpoint(_HOST, self.port)}"
 
     def start(self) -> None:
-        """Start answering. Raises :exc:`UsageError` for a host that is not this machine's, and :exc:`PortTaken`."""
+        """Start answering, on loopback. Raises :exc:`PortTaken`."""
         if self.port == 0:
-            [self.port] = free_ports(self.host, 1)
-        claim("The schema registry", self.host, self.port)
-        self._server = ThreadingHTTPServer((self.host, self.port), _handler(self._answer))
+            [self.port] = free_ports(_HOST, 1)
+        claim("The schema registry", _HOST, self.port)
+        self._server = ThreadingHTTPServer((_HOST, self.port), _handler(self._answer))
         threading.Thread(
             target=self._server.serve_forever, args=(0.02,), name="tickwire-memory-registry", daemon=True
         ).start()

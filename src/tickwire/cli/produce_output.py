@@ -105,8 +105,8 @@ def _state(page: Page, exchange: str) -> str:
 class Lines(Progress):
     """A log line every half a minute, and with several exchanges one for each."""
 
-    def __init__(self, page: Callable[[], Page], every_s: float = _LINE_S) -> None:
-        self._page, self._every_s = page, every_s
+    def __init__(self, page: Callable[[], Page]) -> None:
+        self._page = page
         self._at = time.monotonic()
         self._events = 0
         self._rates = _Rates()
@@ -115,7 +115,7 @@ class Lines(Progress):
         """Write the lines when due."""
         now = time.monotonic()
         seconds = now - self._at
-        if seconds < self._every_s:
+        if seconds < _LINE_S:
             return
         page = self._page()
         events, before = total(page, "feed_events_total"), self._events

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import TimeoutError as NoAnswer
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,12 +66,12 @@ class Onlooker:
     :exc:`~tickwire.errors.KafkaFailed` and :exc:`~tickwire.errors.UsageError` for unusable settings.
     """
 
-    def __init__(self, config: KafkaConfig, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, config: KafkaConfig) -> None:
         self._config = config
         self._reader = value_reader(config)
         self._topics = (*config.topics, config.dlq_topic)
         self._positions: dict[Partition, int] = {}
-        self._began_ms = int(clock() * 1000)
+        self._began_ms = int(time.time() * 1000)
         self._look_at = 0.0
         self._busy = threading.Lock()  # closing a consumer while another thread reads may crash
         self.away = False

@@ -45,10 +45,9 @@ class _Job(NamedTuple):
 class DeadLetters:
     """Writes dead letters and waits until Kafka has acknowledged each."""
 
-    def __init__(self, config: KafkaConfig, group: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, config: KafkaConfig, group: str) -> None:
         self.topic = config.dlq_topic
         self._group = group
-        self._clock = clock
         self._stopped = False
         settings = producer_config(config) | {
             "linger.ms": 0,  # each is waited for
@@ -63,7 +62,7 @@ class DeadLetters:
         """
         original, copied = split_headers(record.headers)  # a dead letter that another tool sent back unchanged
         original, replayed = split_replay(original)
-        ours = failure_headers(record, failure, self._group, self._clock(), replay_count(copied, replayed))
+        ours = failure_headers(record, failure, self._group, time.time(), replay_count(copied, replayed))
         for step, left_out in enumerate(_LEFT_OUT):
             if step == 0 and record.unreadable is not None:
                 continue

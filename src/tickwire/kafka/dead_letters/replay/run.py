@@ -75,14 +75,12 @@ class Replay:
         replay_id: str,
         stopping: Callable[[], bool] = lambda: False,
         looked: Callable[[int, int], None] = lambda _done, _total: None,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         """*looked* is called with the number of offsets read so far and in all."""
         self._config = config
         self._rules = rules
         self._stopping = stopping
         self._looked = looked
-        self._clock = clock
         self.report = ReplayReport(replay_id, execute)
         self._batch: list[tuple[DeadLetter, Route]] = []
         self._batch_bytes = self._chosen = 0
@@ -210,7 +208,7 @@ class Replay:
     def _parcel(self, letter: DeadLetter, route: Route) -> Parcel:
         if route.action == "quarantine":
             return Parcel(letter.record, route.topic, [*letter.record.headers])  # unchanged
-        headers = replay_headers(letter, self.report.replay_id, rfc3339(self._clock()))
+        headers = replay_headers(letter, self.report.replay_id, rfc3339(time.time()))
         return Parcel(letter.record, route.topic, headers)
 
     def _note(self, batch: list[tuple[DeadLetter, Route]], errors: list[KafkaError | None]) -> KafkaFailed | None:
