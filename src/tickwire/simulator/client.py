@@ -1,4 +1,4 @@
-"""One client of the simulated exchange: what is written to its socket, and how."""
+"""One client of the simulated exchange, and the writing to its socket."""
 
 import asyncio
 import struct
@@ -24,13 +24,13 @@ def frame(opcode: int, payload: bytes) -> bytes:
 
 
 class Client:
-    """Frames are queued and leave together with :meth:`flush`; nothing is ever dropped but by a fault."""
+    """Frames are queued and written together by :meth:`flush`; only faults drop any."""
 
     def __init__(self, session: Conversation, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self.session = session
-        self.received: deque[float] = deque()  # when the last messages of the client came
-        self.silent = False  # sends nothing more but pongs
-        self.quiet = True  # sent nothing since this was last set
+        self.received: deque[float] = deque()  # times of the client's last messages
+        self.silent = False  # sends only pongs
+        self.quiet = True  # nothing was sent since this was last set
         self.pong_due: float | None = None
         self.queue: list[bytes] = []
         self._transport, self._loop = transport, loop
@@ -44,7 +44,7 @@ class Client:
 
     @property
     def blocked(self) -> bool:
-        """Whether this client takes its bytes more slowly than they come."""
+        """Whether this client reads more slowly than bytes are sent."""
         return self._trickle is not None or self._transport.get_write_buffer_size() > HIGH_WATER
 
     def send(self, wire: bytes) -> None:
@@ -54,7 +54,7 @@ class Client:
             self.flush()
 
     def control(self, opcode: int, payload: bytes) -> None:
-        """Write a ping or pong behind everything that is queued."""
+        """Write a ping or pong after everything that is queued."""
         self.queue.append(frame(opcode, payload))
         self.flush()
 
@@ -77,14 +77,14 @@ class Client:
         self._transport.abort()
 
     def silence(self, *, deaf: bool) -> None:
-        """Send no more frames; a deaf one does not even read, so that pings stay without pong."""
+        """Send no more frames; a *deaf* client's pings are not answered either."""
         self.flush()
         self.silent = True
         if deaf:
             self._transport.pause_reading()
 
     def slow(self) -> None:
-        """Let the bytes of the next two seconds trickle, a few at a time."""
+        """Send the bytes of the next two seconds slowly, a few at a time."""
         self.flush()
         self._trickle_until = self._loop.time() + _TRICKLE_S
         if self._trickle is None:

@@ -1,4 +1,4 @@
-"""Faults: what goes wrong, when, and how often it did."""
+"""Faults: decides when they happen, and counts them."""
 
 import re
 from collections import Counter
@@ -10,13 +10,13 @@ from tickwire.errors import UsageError
 from tickwire.simulator.dialect import Kind
 
 CONNECTION = ("drop", "silence", "deaf", "slow")
-# After this message a book, ticker or trades are sent to a client no more, until it subscribes again.
+# A muted book, ticker or trades are no longer sent to a client until it subscribes again.
 MUTE: dict[str, Kind] = {"mute": "book", "mute-ticker": "ticker", "mute-trade": "trade"}
-LOSSES = ("skip", "corrupt")  # of a book message that the client can miss
-EXTRA = ("unknown", "binary", "oversize")  # messages between the true ones
+LOSSES = ("skip", "corrupt")  # for book messages whose loss a client notices
+EXTRA = ("unknown", "binary", "oversize")  # additional messages
 FRAME = (*CONNECTION, *LOSSES, *MUTE, "duplicate", "checksum", *EXTRA)
 REST = {"rest429": 429, "rest418": 418, "rest503": 503}
-SPECIAL = frozenset({"checksum", "stale"})  # shown by some exchanges only
+SPECIAL = frozenset({"checksum", "stale"})  # of some exchanges only
 
 _SECONDS = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)s")
 _CHANCE = re.compile(r"0?\.\d{1,9}|0|1|1\.0")
@@ -24,7 +24,7 @@ _CHANCE = re.compile(r"0?\.\d{1,9}|0|1|1\.0")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One switch: *name*, every so many seconds or with this chance at every frame or answer; or a refused symbol."""
+    """One fault: at an interval, or with a chance for every frame or answer; or a refused symbol."""
 
     name: str
     every_s: float = 0.0
@@ -33,7 +33,7 @@ class Fault:
 
 
 def parse_fault(spec: str, special: frozenset[str]) -> Fault:
-    """Read ``drop=30s``, ``skip=0.001`` or ``refuse=BTC-USDT``. *special*: what only this exchange can show.
+    """Parse ``drop=30s``, ``skip=0.001`` or ``refuse=BTC-USDT``. *special*: faults of this exchange only.
 
     Raises :exc:`~tickwire.errors.UsageError`.
     """
@@ -57,7 +57,7 @@ def parse_fault(spec: str, special: frozenset[str]) -> Fault:
 
 
 class Faults:
-    """Decides at every frame and answer whether one of the faults happens now, and counts those that did."""
+    """Decides for every frame and answer whether a fault happens, and counts faults."""
 
     def __init__(self, faults: Iterable[Fault], special: frozenset[str], rng: Random) -> None:
         faults = tuple(faults)
@@ -69,14 +69,14 @@ class Faults:
         self._rng = rng
 
     def arm(self, name: str) -> None:
-        """Let *name* happen at the next frame or answer that fits it. Raises :exc:`~tickwire.errors.UsageError`."""
+        """Let *name* happen at the next suitable frame or answer. Raises :exc:`~tickwire.errors.UsageError`."""
         if name not in self.names:
             raise UsageError(f"The fault {name!r} cannot be injected: expected one of {', '.join(sorted(self.names))}.")
         self._armed[name] += 1
 
     @property
     def watching(self) -> bool:
-        """Whether any fault may happen now; if not, frames need not be asked about."""
+        """Whether any fault may happen now; if not, :meth:`frame` need not be called."""
         return bool(self._armed or self._chances)
 
     def frame(self, kind: Kind, *, losable: bool) -> str | None:
@@ -90,7 +90,7 @@ class Faults:
         return None
 
     def answer(self, *, snapshot: bool) -> str | None:
-        """The fault of an answer over REST; *snapshot* says that it is one, which may be stale."""
+        """The fault of a REST answer; *snapshot*: it is a snapshot, which may be stale."""
         for name in (*REST, "stale"):
             if name == "stale" and not snapshot:
                 continue

@@ -1,4 +1,4 @@
-"""What a simulated exchange trades: names, precisions, and numbers as exact text."""
+"""The symbols of a simulated exchange: names, precisions, and numbers as exact text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,9 +26,8 @@ _MOST = 10_000
 class Instrument:
     """One symbol. Prices are whole ticks of 10^-``price_places``, sizes whole lots of 10^-``size_places``.
 
-    ``price_pad`` and ``size_pad`` are the zeros with which the exchange fills its numbers up behind that. ``suffix`` is
-    that of a contract's name, ``-PERP``. ``native`` is what the exchange calls it, ``contract`` how much
-    of the base a size of 1 is.
+    ``price_pad`` and ``size_pad`` are zeros that the exchange appends to numbers. ``suffix`` is that of a contract's
+    name, ``-PERP``. ``native`` is the exchange's name, ``contract`` the amount of the base in a size of 1.
     """
 
     base: str
@@ -62,7 +61,7 @@ def _decimal(units: int, places: int) -> str:
 
 
 def choose_names(symbols: int | Sequence[str], quote: str, suffix: str = "") -> list[tuple[str, str]]:
-    """Name the base and quote of so many symbols, or of these (``BTC-USDT``, ``BTC/USD``, ``BTCUSDT``).
+    """Base and quote of a number of symbols, or of these (``BTC-USDT``, ``BTC/USD``, ``BTCUSDT``).
 
     A name without a separator must end with *quote*; each may have the *suffix*.
 
@@ -89,5 +88,5 @@ def _split(name: str, quote: str, suffix: str) -> tuple[str, str]:
 
 
 def scale(base: str) -> tuple[int, int]:
-    """Give a base asset's price precision and its opening price in ticks."""
+    """A base asset's price precision, and its opening price in ticks."""
     return next(((places, ticks) for name, places, ticks in _KNOWN if name == base), _OTHER)

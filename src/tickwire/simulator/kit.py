@@ -1,4 +1,4 @@
-"""What dialects share: a market with its channels, connections that subscribe to them, and ways to write."""
+"""Shared by dialects: a market with its channels, sessions that subscribe to them, and formatting."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -22,24 +22,24 @@ _Lots: TypeAlias = dict[int, int]
 
 
 class PlainDialect(DialectContract):
-    """The dialect over a market of *symbols*; a symbol of *refused* (``BTC-USDT``) has no channel to subscribe to.
+    """A base of dialects for a market of *symbols*; subscriptions to *refused* ones (``BTC-USDT``) fail.
 
-    An exchange's own says what :meth:`receive` answers, and how what is below is written.
+    A dialect overrides :meth:`receive` and the methods and attributes below.
     """
 
     size_places: ClassVar[int] = 8
     suffix: ClassVar[str] = ""  # of contracts, ``-PERP``
-    contract: ClassVar[str] = "1"  # how much of the base a size of 1 is
-    spelling: ClassVar[str] = "{}-{}"  # a pair as the exchange calls it
-    names: ClassVar[Sequence[tuple[str, Kind]]] = ()  # of a symbol's channels, with {} where its own name stands
-    depths: ClassVar[Sequence[int]] = ()  # of books, {} behind the symbol's: each tells of so many levels a side
-    path: ClassVar[str] = "/"  # of the address with the streams
+    contract: ClassVar[str] = "1"  # amount of the base in a size of 1
+    spelling: ClassVar[str] = "{}-{}"  # the exchange's spelling of a pair
+    names: ClassVar[Sequence[tuple[str, Kind]]] = ()  # names of a symbol's channels; {} is its native name
+    depths: ClassVar[Sequence[int]] = ()  # levels a side of book channels, the second {} in their names
+    path: ClassVar[str] = "/"  # path of the stream's address
     welcome: ClassVar[Sequence[str]] = ()  # the first messages of a connection
-    losable: ClassVar[bool] = True  # a client can tell that it missed a change of a book
+    losable: ClassVar[bool] = True  # whether a client notices a missing change of a book
     listing_path: ClassVar[str] = ""
-    not_found: ClassVar[str] = ""  # the body of an answer to any other path
-    too_many: ClassVar[object] = None  # the content of a refusal
-    unavailable: ClassVar[object] = None  # that of 503, where it is another one
+    not_found: ClassVar[str] = ""  # body of the answer to unknown paths
+    too_many: ClassVar[object] = None  # content of a refusal
+    unavailable: ClassVar[object] = None  # content of a 503, if different
 
     quote = "USDT"
     numbered = False
@@ -54,34 +54,34 @@ class PlainDialect(DialectContract):
         self.market = Market([self.instrument(*pair) for pair in pairs], rng)
         self.refused = refused
         self.books = {book.instrument.native: book for book in self.market.books}
-        self.of = {book: tuple(self._channels(book)) for book in self.market.books}  # in the order of the names
+        self.of = {book: tuple(self._channels(book)) for book in self.market.books}  # in the order of ``names``
         heard = [channels for book, channels in self.of.items() if book.instrument.canonical not in refused]
         self.all = {channel.name: channel for channels in heard for channel in channels}
 
     def native(self, base: str, quote: str) -> str:
-        """The exchange's name of a pair."""
+        """The native name of a pair."""
         return self.spelling.format(base, quote)
 
     def instrument(self, base: str, quote: str) -> Instrument:
-        """How a pair is named and its numbers are written."""
+        """The instrument of a pair: its name and number format."""
         places, ticks = scale(base)
         own = {"suffix": self.suffix, "native": self.native(base, quote), "contract": self.contract}
         return Instrument(base, quote, places, self.size_places, ticks, **own)
 
     def channels(self) -> Iterable[Broadcast]:
-        """Every channel that can be subscribed."""
+        """All channels that can be subscribed."""
         return self.all.values()
 
     def open(self, path: str, query: Mapping[str, str]) -> Conversation | None:  # noqa: ARG002 - for those with more
-        """Begin a session at the one address; None elsewhere."""
+        """Start a session at ``path``; None elsewhere."""
         return Session(self) if path == self.path else None
 
     def receive(self, session: "Session", text: str, now_us: int) -> list[str]:
-        """Answer one message of a client; subscriptions change here."""
+        """Answer one message of a client, which may change subscriptions."""
         raise NotImplementedError(text)
 
     def advance(self, book: Book, now_us: int) -> list[Message]:
-        """Move *book*, and tell the subscribers of its channels in the order of the names."""
+        """Move *book*; return the messages for its channels, in the order of their names."""
         heard = [channel for channel in self.of[book] if channel.subscribers]
         before = [window(book, channel.depth) for channel in heard]
         step, messages = self.market.step(book), list[Message]()
@@ -100,22 +100,22 @@ class PlainDialect(DialectContract):
         return messages
 
     def rest(self, path: str, query: Mapping[str, str], now_us: int, *, stale: bool) -> Answer:  # noqa: ARG002 - for those with books
-        """The listing alone."""
+        """Answer with the listing, the only REST path."""
         if path != self.listing_path:
             return Answer(404, self.not_found, {})
         return answer(self._listing([self._listed(book.instrument) for book in self.market.books]))
 
     def refuse(self, status: int) -> Answer:
-        """A refusal as the exchange words it, for a second."""
+        """A refusal in the exchange's format, for a second."""
         said = self.unavailable if status == 503 and self.unavailable is not None else self.too_many
         return Answer(status, encoded(said), {"Retry-After": "1"})
 
     def binary(self, text: str) -> bytes | None:  # noqa: ARG002 - for those that do
-        """It sends text."""
+        """None: messages are text."""
         return None
 
     def spoil(self, text: str) -> str:
-        """There is no checksum. Never called."""
+        """Without a checksum this is never called."""
         raise NotImplementedError(text)
 
     def _channels(self, book: Book) -> Iterable[Broadcast]:
@@ -124,42 +124,42 @@ class PlainDialect(DialectContract):
             for depth in self.depths if kind == "book" and self.depths else (None,):
                 yield Broadcast(kind, name.format(native, depth), book, depth)
 
-    # What an exchange says of each kind
+    # The messages of each kind
 
     def _trades(self, channel: Broadcast, deals: Sequence[Deal], now_us: int) -> Sequence[str]:
-        """What tells of one deal or more."""
+        """The messages about deals."""
         raise NotImplementedError
 
     def _best(self, channel: Broadcast, quote: Quote, now_us: int) -> str:
-        """What tells of a new best."""
+        """The message about new best prices."""
         raise NotImplementedError
 
     def _change(self, channel: Broadcast, step: Step, levels: Sides, now_us: int) -> str | None:
-        """What tells of changed *levels*, bids and asks; those that are gone have 0 lots. None: nothing is told."""
+        """The message about changed *levels*, bids and asks; removed ones have 0 lots. None: no message."""
         raise NotImplementedError
 
     def _listing(self, listed: Sequence[object]) -> object:
-        """What the listing is but for its instruments."""
+        """The listing around the instruments."""
         return listed
 
     def _listed(self, instrument: Instrument) -> object:
-        """What the listing says of an instrument."""
+        """An instrument's entry in the listing."""
         raise NotImplementedError
 
 
 class Session(Conversation):
-    """One connection: its channels by their names, in the order of the subscriptions."""
+    """One connection: its channels by name, in the order of subscription."""
 
     def __init__(self, exchange: PlainDialect) -> None:
         self.exchange = exchange
         self.carried: dict[str, Broadcast] = {}
 
     def start(self, now_us: int) -> list[str]:  # noqa: ARG002 - part of the protocol
-        """Say welcome."""
+        """Send the welcome messages."""
         return list(self.exchange.welcome)
 
     def receive(self, text: str, now_us: int) -> list[str]:
-        """Let the exchange answer."""
+        """Pass the message to the dialect."""
         return self.exchange.receive(self, text, now_us)
 
     def carry(self, channel: Broadcast) -> None:
@@ -168,14 +168,14 @@ class Session(Conversation):
         channel.subscribers[self] = None
 
     def drop(self, name: str) -> bool:
-        """End a subscription, and say whether there was one."""
+        """End a subscription; return whether there was one."""
         channel = self.carried.pop(name, None)
         if channel is not None:
             channel.subscribers.pop(self, None)
         return channel is not None
 
     def drop_all(self, names: Iterable[object]) -> None:
-        """End these subscriptions, where there are any."""
+        """End these subscriptions, if they exist."""
         for name in names:
             self.drop(str(name))
 
@@ -185,7 +185,7 @@ class Session(Conversation):
 
 
 def decoded(text: str) -> dict[str, Any] | None:
-    """The object in a client's message; None where it is none."""
+    """The JSON object in a client's message; None if it is none."""
     try:
         request = msgspec.json.decode(text)
     except msgspec.DecodeError:
@@ -199,25 +199,25 @@ def encoded(content: object) -> str:
 
 
 def answer(content: object) -> Answer:
-    """What was asked for over REST."""
+    """A successful REST answer."""
     return Answer(200, encoded(content), {})
 
 
 def window(book: Book, depth: int | None) -> tuple[_Lots, _Lots]:
-    """The best *depth* bids and asks, as lots by ticks; none where there is no depth."""
+    """The best *depth* bids and asks, as lots by ticks; empty without a depth."""
     if depth is None:
         return {}, {}
     return dict(book.bids.top(depth)), dict(book.asks.top(depth))
 
 
 def changed(step: Step) -> Sides:
-    """The levels that a step changed, wherever they are."""
+    """All levels that a step changed."""
     bids, asks = ([(abs(key), lots) for key, lots in side.items()] for side in (step.bids, step.asks))
     return bids, asks
 
 
 def changes(before: tuple[_Lots, _Lots], now: tuple[_Lots, _Lots]) -> Sides:
-    """What to tell a client with one window so that it has the other; what left it comes first, as 0 lots."""
+    """The changes from one window to the other; levels that left it come first, with 0 lots."""
     bids, asks = (
         [(ticks, 0) for ticks in old if ticks not in new]
         + [(ticks, lots) for ticks, lots in new.items() if old.get(ticks) != lots]

@@ -17,11 +17,11 @@ MOST_LEVELS = 400
 LEAST_LEVELS = 200
 _OPENING_LEVELS = 300
 _MOST_CHANGES = 4  # of one step
-_DEALS_KEPT = 50  # that a new subscriber may be told
+_DEALS_KEPT = 50  # that a new subscriber may receive
 
 
 class Quote(NamedTuple):
-    """The best bid and ask (ticks and lots) right after one change that moved them."""
+    """The best bid and ask (ticks and lots) right after a change that moved them."""
 
     update_id: int
     bid: int
@@ -41,7 +41,7 @@ class Deal(NamedTuple):
 
 @dataclass(slots=True)
 class Step:
-    """What one step did.
+    """The result of one step.
 
     Update ids *first* to *last*, the levels it left changed (0 lots: removed), every new best, and the trades.
     """
@@ -90,7 +90,7 @@ class Book:
         rng = Random(seed)  # noqa: S311 - a repeatable market, not a secret
         self.update_id = rng.randrange(10**9, 4 * 10**9)
         self.deals: deque[Deal] = deque(maxlen=_DEALS_KEPT)
-        self._deals = self.update_id // 100  # number of the last one
+        self._deals = self.update_id // 100  # number of the last deal
         self._unit = 10**instrument.size_places
         for side, key in ((self.asks, instrument.opening_ticks + 1), (self.bids, -instrument.opening_ticks)):
             at = key
@@ -99,12 +99,12 @@ class Book:
                 at += 1 + int(rng.random() * 3)
 
     def best(self) -> Quote:
-        """The best bid and ask as they are."""
+        """The current best bid and ask."""
         bid, ask = self.bids.keys[0], self.asks.keys[0]
         return Quote(self.update_id, -bid, self.bids.lots[bid], ask, self.asks.lots[ask])
 
     def opening(self) -> "Book":
-        """The book as it was before its first step."""
+        """The book before its first step."""
         return Book(self.instrument, self._seed)
 
     def step(self, rng: Random) -> Step:
@@ -127,11 +127,11 @@ class Book:
         action = rng.random()
         if action < 0.5:
             key, lots = side.keys[index], self._lots(rng)
-        elif action < 0.8:  # more come than go, so that the books stay dense and the spread small
+        elif action < 0.8:  # more additions than removals, so that books stay dense and the spread small
             key, lots = self._added(side, other, index, rng)
         else:
             key, lots = self._removed(side, index, rng)
-        if key == best and lots < best_lots:  # what is less of the best level was traded
+        if key == best and lots < best_lots:  # a smaller best level means a trade
             self._deals += 1
             deal = Deal(self._deals, abs(key), best_lots - lots, side is asks)
             self.deals.append(deal)
@@ -142,7 +142,7 @@ class Book:
             step.quotes.append(self.best())
 
     def _added(self, side: Side, other: Side, index: int, rng: Random) -> tuple[int, int]:
-        """Choose a new level before the one at *index*; a side that is full loses its last level instead."""
+        """Choose a new level before the one at *index*; a full side loses its last level instead."""
         if len(side.keys) >= MOST_LEVELS:
             return side.keys[-1], 0
         room = side.keys[0] + other.keys[0] if index == 0 else side.keys[index] - side.keys[index - 1]
@@ -152,7 +152,7 @@ class Book:
         return key, self._lots(rng)
 
     def _removed(self, side: Side, index: int, rng: Random) -> tuple[int, int]:
-        """Choose a level to remove; a side that is thin gets a new last level instead."""
+        """Choose a level to remove; a thin side gets a new last level instead."""
         if len(side.keys) > LEAST_LEVELS:
             return side.keys[index], 0
         key = side.keys[-1] + 1 + int(rng.random() * 3)
@@ -162,7 +162,7 @@ class Book:
 
     @staticmethod
     def _note(key: int, lots: int, side: Side, changed: dict[int, int], added: set[int]) -> None:
-        """Apply one change and remember its net effect: what came and went within a step leaves no trace."""
+        """Apply one change and note its net effect: a level added and removed within a step leaves no trace."""
         if lots:
             if key not in side.lots and key not in changed:
                 added.add(key)
@@ -182,7 +182,7 @@ class Book:
 
 
 class Market:
-    """The books of all instruments, and the one source of their moves."""
+    """The books of all instruments, and the random source of their moves."""
 
     def __init__(self, instruments: Sequence[Instrument], rng: Random) -> None:
         self.books = tuple(Book(instrument, rng.getrandbits(64)) for instrument in instruments)

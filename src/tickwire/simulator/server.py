@@ -20,20 +20,20 @@ from tickwire.simulator.instruments import Instrument, choose_names
 from tickwire.simulator.web import Frontend, now_us
 
 _TICK_S = 0.005
-_BURST = 64  # steps between two looks at the sockets
-_WAIT_S = 0.001  # between two looks at a socket that takes no more
+_BURST = 64  # steps between two checks of the sockets
+_WAIT_S = 0.001  # between two checks of a blocked socket
 _PONG_S = 60.0
-_FREEZE_S = 30.0  # for clients to take what was written
+_FREEZE_S = 30.0  # for clients to read what was sent
 _OVERSIZE_BYTES = 64 * 1024 * 1024 + 1  # one more than any exchange may send
 
 
 class SimulatedExchange:
     """An exchange on a port of this machine, from ``async with`` until its end.
 
-    *symbols*: how many, or their names. *rate*: steps of the market a second over all symbols, each of which is one
-    order book message to a subscriber, and tickers besides; 0 is as fast as the slowest client takes them.
-    *faults*: as on the command line, ``drop=30s``. Raises :exc:`~tickwire.errors.UsageError` for arguments that do not
-    fit and, at the start, :exc:`~tickwire.errors.PortTaken`.
+    *symbols*: a number, or names. *rate*: steps of the market a second over all symbols, each of which is one
+    order-book message to a subscriber, besides tickers; 0: as fast as the slowest client reads. *faults*: as on the
+    command line, ``drop=30s``. Raises :exc:`~tickwire.errors.UsageError` for invalid arguments and, at the start,
+    :exc:`~tickwire.errors.PortTaken`.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class SimulatedExchange:
         self.sent: Counter[str] = Counter()
         self.answers: Counter[str] = Counter()
         self._rate, self._seed, self._host, self._port = rate, seed, host, port
-        self._going = asyncio.Event()  # while the market is not frozen
+        self._going = asyncio.Event()  # set while the market is not frozen
         self._going.set()
         self._steps = 0
         self._gaps: dict[tuple[Client, Broadcast], None] = {}  # missed a message and got none since
@@ -112,7 +112,7 @@ class SimulatedExchange:
     def books(self, depth: int) -> dict[str, dict[str, object]]:
         """The best *depth* levels of every book by canonical symbol; ``sequence`` where it is sent.
 
-        As on the wire, but for the sizes where they are numbers of contracts: these are in the base.
+        As on the wire, except that sizes in contracts are converted to the base.
         """
         return {
             book.instrument.canonical: {
@@ -125,7 +125,7 @@ class SimulatedExchange:
 
     @property
     def stats(self) -> dict[str, Any]:
-        """What was sent, answered and broken so far."""
+        """Counts of what was sent, answered and broken."""
         subscriptions: Counter[str] = Counter()
         for channel in self.dialect.channels():
             subscriptions[channel.kind] += len(channel.subscribers)
@@ -147,14 +147,14 @@ class SimulatedExchange:
         return frame(TEXT, text.encode()) if packed is None else frame(BINARY, packed)
 
     def inject(self, name: str) -> None:
-        """Let a fault happen at the next frame or answer that fits. Raises :exc:`~tickwire.errors.UsageError`."""
+        """Let a fault happen at the next suitable frame or answer. Raises :exc:`~tickwire.errors.UsageError`."""
         self.faults.arm(name)
 
     async def freeze(self) -> int:
-        """Stop the market until :meth:`unfreeze`; wait until every client took what it was sent.
+        """Stop the market until :meth:`unfreeze`; wait until every client has read what it was sent.
 
-        Returns the bytes still left. A book message that a fault left out is followed by one more step, so that the
-        client can notice.
+        Returns the unread bytes. After a book message that a fault left out there is one more step, so that the client
+        can notice.
         """
         self._going.clear()
         while self._gaps:
@@ -172,7 +172,7 @@ class SimulatedExchange:
         return self._unwritten()
 
     def unfreeze(self) -> None:
-        """Let the market go on; nothing makes up for the pause."""
+        """Resume the market, without catching up."""
         self._going.set()
 
     def leave(self, client: Client) -> None:
@@ -189,7 +189,7 @@ class SimulatedExchange:
                 last = loop.time()
             if any(client.blocked for client in self.clients.values()):
                 await asyncio.sleep(_WAIT_S)
-                last = loop.time()  # nobody makes up for the pause
+                last = loop.time()  # no catching up
                 continue
             if not self._rate:
                 self._burst(_BURST if self.clients else 0)
@@ -233,7 +233,7 @@ class SimulatedExchange:
             client.flush()
 
     def _break(self, fault: str, client: Client, channel: Broadcast, text: str) -> bool:
-        """Do what *fault* says to the message; return whether the message itself is still to be sent."""
+        """Apply *fault* to the message; return whether the message itself is still to be sent."""
         self.sent["faulty"] += 1
         if fault in LOSSES:
             self._gaps[client, channel] = None
@@ -253,7 +253,7 @@ class SimulatedExchange:
         return fault in {"slow", "duplicate", *MUTE, *EXTRA}
 
     def _wrong(self, fault: str, text: str) -> bytes:
-        """The frame that *fault* makes of a message, or puts in front of it."""
+        """The frame that *fault* makes of a message, or inserts before it."""
         match fault:
             case "corrupt":
                 return self.wire(text[: len(text) // 2])
@@ -274,7 +274,7 @@ class SimulatedExchange:
             self.faults.arm(name)
 
     async def _keep_house(self) -> None:
-        """Heartbeats for clients that got nothing for a second, and pings where the server sends them."""
+        """Send heartbeats to clients without messages for a second, and pings if the server sends them."""
         loop = asyncio.get_running_loop()
         every = self.dialect.ping_interval_s
         next_ping = loop.time() + (every or 0.0)

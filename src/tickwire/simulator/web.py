@@ -1,4 +1,4 @@
-"""What the simulated exchange answers over HTTP: its REST interface, the WebSocket handshake, the controls."""
+"""The HTTP side of the simulated exchange: REST interface, WebSocket handshake, controls."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ from tickwire.errors import UsageError
 from tickwire.simulator.client import PONG, Client
 from tickwire.simulator.faults import REST
 
-if TYPE_CHECKING:  # the server owns this object
+if TYPE_CHECKING:  # the server imports this module
     from tickwire.simulator.server import SimulatedExchange
 
 _MESSAGE_WINDOW_S = 1.0
@@ -25,13 +25,13 @@ def now_us() -> int:
 
 
 class Frontend:
-    """The handlers over one simulated exchange."""
+    """The request handlers of one simulated exchange."""
 
     def __init__(self, exchange: "SimulatedExchange") -> None:
         self._exchange = exchange
 
     def application(self) -> web.Application:
-        """Build what aiohttp serves. The controls answer to this machine alone."""
+        """The aiohttp application. The controls answer only to this machine."""
         application = web.Application()
         router = application.router
         router.add_get(_CONTROL + "books", self._books)
@@ -137,7 +137,7 @@ class Frontend:
             client.send(self._exchange.wire(text))
 
     def _exceeds(self, client: Client) -> bool:
-        """Whether the client sent more in the last second than the exchange allows; pings and pongs count."""
+        """Whether the client sent more in the last second than allowed; pings and pongs count."""
         most = self._exchange.dialect.messages_per_second
         if most is None:
             return False
