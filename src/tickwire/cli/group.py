@@ -156,7 +156,7 @@ class Group:
         return self._sent.outage
 
     def floor(self) -> int:
-        """An epoch that none of this machine is above."""
+        """An upper bound of this machine's epochs."""
         epochs = self._publisher.place.epochs
         return 0 if epochs is None else epochs.last
 

@@ -1,4 +1,4 @@
-"""The settings that members of a group have to share, and in which of them two differ."""
+"""Compares the settings that all members of a group must share."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -13,11 +13,11 @@ _OF_KAFKA = (
 )  # fmt: skip
 _NAMES = [FeedConfig.variable("exchange")]
 _NAMES += [FeedConfig.variable(name) for name in _OF_FEEDS] + [KafkaConfig.variable(name) for name in _OF_KAFKA]
-_LENGTH = 3  # of a mark: two settings have the same by chance once in 4,096 times
+_LENGTH = 3  # characters of a mark: different values have equal marks once in 4,096 times
 
 
 def marks(feeds: Sequence[FeedConfig], kafka: KafkaConfig) -> str:
-    """A few characters for each of these settings; in which order names are given makes no difference."""
+    """A few characters for each of these settings; the order of names in a list does not matter."""
     feeds = sorted(feeds, key=lambda feed: feed.exchange)
     values = [[feed.exchange for feed in feeds]]
     values += [[_plain(getattr(feed, name)) for feed in feeds] for name in _OF_FEEDS]
@@ -26,7 +26,7 @@ def marks(feeds: Sequence[FeedConfig], kafka: KafkaConfig) -> str:
 
 
 def differing(ours: str, theirs: str) -> list[str]:
-    """The variables of the settings in which two members differ, by their marks."""
+    """The variables in which two members differ, according to their marks."""
     if len(ours) != len(theirs):
         return ["what another version of tickwire looks at"]
     pairs = enumerate(_NAMES)

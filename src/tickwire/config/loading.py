@@ -28,7 +28,7 @@ from tickwire.errors import InvalidSetting, SettingsError
 logger = logging.getLogger(__name__)
 
 TABLES: dict[type[Settings], str] = {KafkaConfig: "kafka", FeedConfig: "feed", LogConfig: "log"}
-"""The tables of the settings file."""
+"""The table of each settings class in the settings file."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ALIASES = {"bootstrap_servers": "brokers"}  # the name that Kafka's own clients use
 _S = TypeVar("_S", bound=Settings)

@@ -14,9 +14,9 @@ from tickwire.events.side import Names, read_levels
 from tickwire.events.types import Level, Micros
 
 ANY, NEXT, PREVIOUS, STEP, BEHIND = range(5)
-"""What makes a change the next of its book. NEXT: its first and last number enclose the one behind the last change's.
-PREVIOUS: it names the last change's number. STEP: its number is one more. BEHIND: its first number is one more than the
-last change's last. ANY: no number says so."""
+"""The condition for the next change of a book. NEXT: its numbers include the last change's number + 1. PREVIOUS: it
+names the last change's number. STEP: its number is the last one + 1. BEHIND: its first number is the last change's last
+number + 1. ANY: there is no condition."""
 
 KEPT, BID, ASK, REMOVED = range(4)  # meanings of the word in front of a level
 _MOST_WORDS = 4

@@ -69,9 +69,9 @@ class Request(Struct, frozen=True):
 
 T = TypeVar("T")
 Reading: TypeAlias = Generator[Request, bytes, T]
-"""Yields requests one after another, is sent the body of each, and returns what it has read.
+"""A generator that yields requests one after another, is sent the body of each, and returns its result.
 
-It may raise :exc:`~tickwire.errors.FrameRejected` for a body that is not what the exchange documents.
+It may raise :exc:`~tickwire.errors.FrameRejected` for a body that is not as documented.
 """
 
 

@@ -28,9 +28,9 @@ CONNECT_SECONDS = 8.0
 SILENCE_S = 15.0  # without a record or an end of a partition: the brokers do not answer
 
 COORDINATOR_S = 3600.0
-"""Request time-out for admin requests to a group's coordinator, the largest allowed; bound the wait for the result.
+"""Time-out for admin requests to a group's coordinator: the maximum. Limit the waiting for the result instead.
 
-librdkafka (2.16.0) aborts the process when such a request has timed out and the coordinator becomes reachable later.
+librdkafka (2.16.0) aborts the process if the coordinator becomes reachable after such a request has timed out.
 """
 
 LARGEST_MESSAGE = 1_000_000_000  # librdkafka's maximum; the topic's limit applies, after compression

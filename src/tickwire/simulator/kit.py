@@ -13,7 +13,7 @@ from tickwire.simulator.instruments import Instrument, choose_names, scale
 from tickwire.simulator.market import Book, Deal, Market, Quote, Step
 
 Levels: TypeAlias = Sequence[tuple[int, int]]
-"""Ticks and lots."""
+"""Lots by ticks."""
 
 Sides: TypeAlias = tuple[Levels, Levels]
 """Bids and asks."""

@@ -29,7 +29,7 @@ class KeptEpochs(Protocol):
     """Keeps epochs beyond the life of this process."""
 
     last: int
-    """No epoch above it has been given out."""
+    """An upper bound of the epochs given out."""
 
     @property
     def most(self) -> int:

@@ -3,13 +3,13 @@
 from typing import Literal, TypeAlias
 
 Present: TypeAlias = Literal["serving", "due", "lost"]
-"""The connection that serves: *due* is one that is to be replaced."""
+"""State of the serving connection: *due* means that it is to be replaced."""
 
 Successor: TypeAlias = Literal["none", "ready", "late", "lost"]
-"""The one that is to replace it: *ready* with all that the present one has, or *late* with it."""
+"""State of the one to replace it: *ready* if it has all that the serving one has, *late* if that took too long."""
 
 Step: TypeAlias = Literal["serve", "open", "hand over", "drop", "end"]
-"""Serve on; open a successor and let it get ready; let it serve; try another one after a while; end with what is lost.
+"""Keep serving; open a successor; let it serve; try another one after a while; end with the lost connection.
 """
 
 

@@ -15,7 +15,7 @@ from tickwire.exchanges.kit.continuity import NO_NUMBER, BookEvent, Follows
 from tickwire.exchanges.messages import BookMessages, json_prefix
 
 BROKEN = -2
-"""No number of an update: whatever event follows shows a gap."""
+"""Stands for the number of the last update after which every event counts as a gap."""
 
 _PATIENCE_US = 2_000_000  # after the first change without a snapshot the snapshot counts as lost
 

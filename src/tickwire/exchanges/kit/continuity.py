@@ -10,7 +10,7 @@ from tickwire.events.side import read_levels
 from tickwire.events.types import Micros
 
 NO_NUMBER = -1
-"""What stands for the last number of a book whose exchange gives none."""
+"""Stands for the last number of a book whose exchange has no numbers."""
 
 
 class BookEvent(Struct, gc=False):
@@ -31,11 +31,11 @@ class BookEvent(Struct, gc=False):
 
 
 Verdict: TypeAlias = Literal["next", "old", "gap", "restart"]
-"""Apply it; ignore it, it is known already; something is missing; numbers began again with it: a snapshot, if it is
-all of the book, whatever it calls itself."""
+"""What to do with an event: apply it; ignore it; report a gap, because events are missing; or treat it as a snapshot if
+it has the whole book, because numbers restarted with it."""
 
 Follows: TypeAlias = Callable[[int, BookEvent], Verdict]
-"""The last number that the book holds and an event → what the event is."""
+"""A function of the book's last number and an event, which returns the verdict."""
 
 
 def by_range(previous: int, event: BookEvent) -> Verdict:

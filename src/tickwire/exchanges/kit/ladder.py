@@ -9,7 +9,7 @@ from tickwire.events.book import Book
 from tickwire.exchanges.contract import Fetch
 
 ALL = sys.maxsize
-"""How many levels are known of a book of which nothing is missing."""
+"""The number of known levels of a complete book."""
 
 _SOON, _ONCE = 0.75, 0.5  # share of the limits: when few levels are left, and for depth in advance
 

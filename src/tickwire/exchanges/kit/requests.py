@@ -7,11 +7,11 @@ from tickwire.exchanges.contract import Channel, Output, Refused, Send, Subscrib
 
 Item: TypeAlias = tuple[Channel, Symbol]
 Key: TypeAlias = tuple[Channel, str]
-"""A channel and the exchange's name of a symbol."""
+"""A channel and the native name of a symbol."""
 
 Method: TypeAlias = Literal["subscribe", "unsubscribe"]
 Write: TypeAlias = Callable[[Method, Sequence[Item], int | None], bytes]
-"""The text of a request for some items, with its number."""
+"""Gives the text of a request for some items, with its number."""
 
 
 class Requests:

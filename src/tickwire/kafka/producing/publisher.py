@@ -91,7 +91,7 @@ class Publisher:
         )
         self._send = self._link.send
         self.publish: Callable[[MarketEvent], None] = self.way().publish
-        """Takes one event; never waits, never raises because of Kafka."""
+        """Takes one event; never blocks, never raises because of Kafka."""
         blocking = Blocking(
             config.max_block_ms / 1000, time.monotonic, self._books.lose, self.flows.pause, self.flows.resume
         )

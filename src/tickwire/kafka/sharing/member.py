@@ -1,4 +1,4 @@
-"""A member of the group: a thread that keeps its place in it, and says what comes and what goes."""
+"""A member of the group: a thread that takes part in it, and tells which parts come and go."""
 
 import logging
 import threading
@@ -23,18 +23,18 @@ from tickwire.kafka.sharing.membership import SESSION_S, Membership
 logger = logging.getLogger(__name__)
 
 PARTS = 64
-"""Partitions of the topic, where we make it: more members than that get nothing."""
+"""Partitions of the topic if we create it: the maximum number of members with symbols."""
 
 HAND_OVER_S = 8.0
-"""For the last records of what is handed over to be acknowledged."""
+"""Time for the last records to be acknowledged in a hand-over."""
 
 _POLL_S = 0.05
 _PROMISE_S = 1.0
-_REST_S = 10.0  # after a change of the group, before each part has a promise of who has it now
+_REST_S = 10.0  # after a rebalance, until each part has a promise of its new owner
 _COMPARE_S = 60.0
-_ANSWER_S = 10.0  # the client answers before, with an error of its own if need be
+_ANSWER_S = 10.0  # the client answers earlier, if need be with an error
 _ASK_S = 1.0
-_KEEP_S = 2.0  # for the last promise before a part goes
+_KEEP_S = 2.0  # for the last promise before a part is released
 _LOOK_S = 0.05
 _STOOD_STILL_S = 3.0
 _LEAVE_S = 10.0
@@ -42,40 +42,40 @@ _RIGHTS_S = 3.0
 
 _SETTINGS = {
     "session.timeout.ms": int(SESSION_S * 1000),
-    "heartbeat.interval.ms": 500,  # how soon members hear that something changes
-    # How long the others wait for one that hands over; what hangs for longer is out.
+    "heartbeat.interval.ms": 500,  # how soon members notice a rebalance
+    # How long others wait for a member that hands over; one that takes longer is excluded.
     "max.poll.interval.ms": 30_000,
-    "socket.timeout.ms": 10_000,  # the least
+    "socket.timeout.ms": 10_000,  # the minimum
 }
 
 
 class Served(Protocol):
-    """What serves the parts. Called in the member's thread; each call returns when it is done, or its time is over."""
+    """Serves the parts. Called in the member's thread; each call returns when it is done or its time is over."""
 
     def outage(self) -> bool:
         """Whether Kafka acknowledges nothing now."""
 
     def floor(self) -> int:
-        """An epoch that none of this machine is above."""
+        """An upper bound of this machine's epochs."""
 
     def marks(self) -> str:
-        """What tells our settings from those of other members, as :func:`~tickwire.config.alike.marks` has it."""
+        """The marks of our settings, see :func:`~tickwire.config.alike.marks`."""
 
     def hand_over(self, parts: frozenset[int], seconds: float) -> None:
-        """End these, and have Kafka acknowledge their last records."""
+        """Stop serving these, and wait until Kafka has acknowledged their last records."""
 
     def give_up(self, parts: frozenset[int]) -> None:
-        """End these at once: others may have them. Nothing more of their books is to be sent."""
+        """Stop serving these at once: others may have them. Send no more records of their books."""
 
     def changed(self, *, rebalanced: bool) -> None:
-        """Look at what is ours; *rebalanced*: members came or went."""
+        """The parts may have changed; *rebalanced*: members came or went."""
 
     def failed(self, error: TickwireError) -> None:
         """End the run: this member cannot go on."""
 
 
 class Promise(Struct, frozen=True):
-    """What stands beside a commit: no epoch of this member is above it. *marks* are those of its settings."""
+    """The metadata of a commit: *member* has no epoch above *epoch*. *marks* are those of its settings."""
 
     epoch: int
     member: str
@@ -88,20 +88,20 @@ class _Sent(NamedTuple):
 
 
 def topic_of(group: str) -> str:
-    """The topic of a group, and what Kafka knows the group by."""
+    """The name of a group's topic, which is also the name of its Kafka group."""
     return f"tickwire.shares.{group}"
 
 
 def prepare(config: KafkaConfig, group: str) -> int:
-    """Make sure that the topic of a group is there and that we may read it; return how many parts it has. Blocks.
+    """Make sure that the topic of a group exists and that we may read it; return its number of parts. Blocks.
 
     Raises :exc:`~tickwire.errors.KafkaFailed`.
     """
     name, topics = topic_of(group), Topics(config)
     if topics.view().embedded:
         raise KafkaFailed(
-            "The embedded broker keeps nothing beside a commit, which the members of a group rely on: start one with "
-            "`tickwire broker --apache`, or take --workers."
+            "The embedded broker does not keep the metadata of commits, which --group needs: use Apache Kafka "
+            "(`tickwire broker --apache`), or --workers instead of --group."
         )
     topics.ensure([name], partitions=PARTS)
     parts = topics.view().topics[name].partitions
@@ -110,7 +110,7 @@ def prepare(config: KafkaConfig, group: str) -> int:
 
 
 class Member(threading.Thread):
-    """Takes part in *group* from :meth:`start` to :meth:`leave`, and tells *served*; no other has this *name*.
+    """Takes part in *group* from :meth:`start` to :meth:`leave`, and notifies *served*; *name* is unique.
 
     The group's topic has *count* parts.
     """
@@ -124,21 +124,21 @@ class Member(threading.Thread):
         self._name, self._every = name, frozenset(range(count))
         self._sent: deque[_Sent] = deque()
         self._promise_at = 0.0
-        self._assigned: set[int] = set()  # by Kafka, now
-        self._unknown: set[int] = set()  # of these, those whose last promise is not known yet
-        self._told: set[int] = set()  # codes of errors
+        self._assigned: set[int] = set()  # assigned by Kafka now
+        self._unknown: set[int] = set()  # those of them whose last promise is not known yet
+        self._told: set[int] = set()  # error codes already logged
         self._compare_at = inf
         self._turn_at, self._stood_at = time.monotonic(), -inf
         self._differing: set[str] = set()
         self._stopping, self._settled = threading.Event(), threading.Event()
-        self.joined = False  # Kafka has told what is ours, even if it is nothing
+        self.joined = False  # an assignment came, even an empty one
 
     def stop(self) -> None:
-        """Hand nothing over from now on before :meth:`leave`: all ends."""
+        """Hand over no parts singly from now on, because :meth:`leave` follows."""
         self._stopping.set()
 
     def leave(self) -> None:
-        """Leave the group, so that others get what was ours at once; blocks. Call it when all of it is acknowledged."""
+        """Leave the group, so that others get our parts at once; blocks. Call it when all records are acknowledged."""
         self._stopping.set()
         self._settled.set()
         self.join(_LEAVE_S)
@@ -146,7 +146,7 @@ class Member(threading.Thread):
             logger.warning("group.leave_hangs group=%s seconds=%g (others wait %g s)", self._group, _LEAVE_S, SESSION_S)
 
     def run(self) -> None:
-        """Keep the place in the group."""
+        """Take part in the group until :meth:`leave`."""
         try:
             self._serve()
         except TickwireError as e:
@@ -155,7 +155,7 @@ class Member(threading.Thread):
             self._served.failed(for_good(e.args[0], self._topic))
         except Exception as e:
             logger.exception("group.defect group=%s", self._group)
-            self._served.failed(KafkaFailed(f"The group {self._group} cannot be kept by a defect ({e!r}): run again."))
+            self._served.failed(KafkaFailed(f"A defect ended this member of {self._group} ({e!r}): run again."))
 
     def _serve(self) -> None:
         settings = consumer_config(self._config, self._topic) | _SETTINGS
@@ -170,14 +170,14 @@ class Member(threading.Thread):
                 if message is not None and (error := message.error()) is not None:
                     self._heard(error)
                     final = final_error(error, self._topic, message.partition(), message.offset())
-                    if final is not None and error.code() not in DENIED:  # a right may be given back
+                    if final is not None and error.code() not in DENIED:  # a right may come back
                         raise final
                 now = time.monotonic()
                 self._awake(now)
                 self._look(now)
         finally:
             parts = self._ours.parts
-            self._keep_ends(parts)  # while it is a member: in the call that comes of its closing Kafka answers no more
+            self._keep_ends(parts)  # before closing: in callbacks during close() Kafka does not answer any more
             self._ours.take(parts)
             self._consumer.close()
 
@@ -207,7 +207,7 @@ class Member(threading.Thread):
         self._sent.append(_Sent(time.monotonic(), promises))
         try:
             self._consumer.commit(offsets=offsets, asynchronous=True)
-        except KafkaException as e:  # there is no coordinator now, or we are no member
+        except KafkaException as e:  # no coordinator now, or we are no member
             self._sent.pop()
             self._heard(e.args[0])
 
@@ -222,7 +222,7 @@ class Member(threading.Thread):
             self._served.changed(rebalanced=False)
 
     def _learn(self) -> None:
-        """Ask what was promised last of the parts that came, and serve them."""
+        """Ask for the last promises of newly assigned parts, and serve these."""
         try:
             answers = self._consumer.committed(self._of(self._unknown), timeout=_ASK_S)
         except KafkaException as e:
@@ -241,9 +241,9 @@ class Member(threading.Thread):
         self._served.changed(rebalanced=False)
 
     def _keep_ends(self, parts: Iterable[int]) -> None:
-        """Promise just what has begun, and see that Kafka has it, for who comes next; without it epochs run ahead.
+        """Promise the last epochs begun, and wait until Kafka has that; without it the next owner's epochs run ahead.
 
-        No answers come within a callback of a poll, so it is asked.
+        Commit answers are not delivered in a callback during a poll, so the committed metadata is queried.
         """
         ends = self._ours.end(parts)
         until = time.monotonic() + _KEEP_S
@@ -261,7 +261,7 @@ class Member(threading.Thread):
         logger.warning("group.ends_not_kept group=%s parts=%d", self._group, len(ends))
 
     def _compare(self) -> None:
-        """Say where other members have other settings than this one."""
+        """Log the settings in which other members differ from this one."""
         try:
             answers = self._consumer.committed(self._of(self._every - self._ours.parts), timeout=_ASK_S)
         except KafkaException as e:
@@ -275,7 +275,7 @@ class Member(threading.Thread):
             logger.warning("group.settings_differ group=%s what=%r (from another member's: give all the same)", *told)
         self._differing = names
 
-    # What the group does, within a poll
+    # Callbacks during a poll
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if not self._every.issuperset(p.partition for p in partitions):
@@ -283,7 +283,7 @@ class Member(threading.Thread):
                 f"The topic {self._topic} has more partitions than the {len(self._every)} it had at the start of this "
                 "member, which moves symbols to other shares: stop all members of the group, then start them again."
             )
-        # There is nothing in it, and Kafka is not asked where it ends.
+        # The topic has no records; offset 0 saves a query of its end.
         consumer.incremental_assign([TopicPartition(self._topic, p.partition, 0) for p in partitions])
         consumer.pause([TopicPartition(self._topic, p.partition) for p in partitions])
         self._assigned.update(p.partition for p in partitions)
@@ -308,8 +308,8 @@ class Member(threading.Thread):
     def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         parts = self._forget(partitions)
         now = time.monotonic()
-        # If the group's coordinator did not answer for a session, probably nobody else has them: serve them until it
-        # answers, and not longer than another session once Kafka acknowledges records.
+        # If the coordinator did not answer for a session, probably nobody else has the parts: serve them until it
+        # answers, but at most for another session once Kafka acknowledges records.
         silent = self._awake(now) and not self._ours.sure(now)
         if silent or self._served.outage():
             self._ours.lose(parts)
@@ -320,7 +320,7 @@ class Member(threading.Thread):
         self._served.changed(rebalanced=False)
 
     def _awake(self, now: float) -> bool:
-        """Whether this thread did not stand still within the last session, as in a frozen process; asked every turn."""
+        """Whether this thread did not stand still (a frozen process) during the last session; called every turn."""
         if now - self._turn_at > _STOOD_STILL_S:
             self._stood_at = now
         self._turn_at = now
@@ -342,9 +342,9 @@ class Member(threading.Thread):
         return [TopicPartition(self._topic, number) for number in sorted(parts)]
 
     def _heard(self, error: KafkaError) -> None:
-        """Log what the client says, each code once until a commit is taken; it goes on by itself.
+        """Log a client error, each code once until a commit is accepted; the client recovers by itself.
 
-        That a place in the group is lost comes as a call, and of a rebalance a commit is refused now and then.
+        Lost membership is reported to a callback, and refused commits during a rebalance are normal: neither is logged.
         """
         if error.code() not in self._told and error.code() not in PLACE_LOST:
             self._told.add(error.code())
@@ -354,5 +354,5 @@ class Member(threading.Thread):
 def _read(metadata: str | None) -> Promise:
     try:
         return json.decode(metadata or "", type=Promise)
-    except DecodeError:  # nothing was promised yet, or by somebody else
+    except DecodeError:  # no promise yet, or metadata of other software
         return Promise(0, "")

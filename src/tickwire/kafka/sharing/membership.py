@@ -1,10 +1,10 @@
-"""Which parts of the symbols are this member's, how sure that is, and which epochs of their books may begin. Pure.
+"""Which parts of the symbols this member has, whether that is certain, and which epochs may begin. Pure.
 
-Each part has a promise in Kafka: no epoch above it begins before Kafka has taken a higher one, from this member. So
-whoever gets the part next begins above every epoch of this one, whatever the clocks say and however it ended.
+Each part has a promise in Kafka: this member begins no epoch above it before Kafka has accepted a higher promise. So
+the next owner of the part begins above every epoch of this one, whatever the clocks say and however this one ended.
 
-A member is sure of its parts for a while after Kafka took a commit of it, because that long it keeps its place in the
-group without another word. Times are seconds of a clock that runs on while a process is stopped.
+A member is certain of its parts for a while after Kafka has accepted a commit, because its session lasts that long.
+Times are seconds of a clock that runs on while the process is stopped.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -14,46 +14,46 @@ from math import inf
 from tickwire.events.sequencer import epoch_ahead
 
 SESSION_S = 6.0
-"""How long a member may be silent before Kafka gives its parts to others: the least that brokers take by default."""
+"""Silence after which Kafka gives a member's parts to others: the minimum that brokers accept by default."""
 
-_SURE_S = SESSION_S - 1.0  # after a commit was sent: what is published then is on its way a moment longer
+_SURE_S = SESSION_S - 1.0  # after a commit was sent, with a margin for records in flight
 
 
 @dataclass(slots=True)
 class _Part:
-    last: int  # no epoch above it has begun
-    promised: int = -1  # none above it may begin; -1: none at all
-    asked: int = -1  # what Kafka was asked to keep last
-    lost: bool = False  # in an outage, in which nobody can have it
-    ending: bool = False  # it is served no longer, and not gone yet
+    last: int  # the highest epoch begun
+    promised: int = -1  # the highest epoch that may begin; -1: none
+    asked: int = -1  # the last promise sent to Kafka
+    lost: bool = False  # lost in an outage, in which nobody else can have it
+    ending: bool = False  # no longer served, but not released yet
 
 
 class Membership:
-    """One member's view, fed by whoever talks to Kafka; feeds ask it from another thread."""
+    """One member's state, updated by the thread that talks to Kafka and read by feeds in another thread."""
 
     def __init__(self) -> None:
-        self._parts: dict[int, _Part] = {}  # replaced where others may look at it
+        self._parts: dict[int, _Part] = {}  # replaced, not changed, because another thread reads it
         self._sure_until = -inf
         self._back_since: float | None = None
 
     @property
     def parts(self) -> frozenset[int]:
-        """All that are to be served, those that were lost in an outage, too."""
+        """The parts to serve, including those lost in an outage."""
         return frozenset(number for number, part in self._parts.items() if not part.ending)
 
     @property
     def lost(self) -> frozenset[int]:
-        """Those that were lost in an outage and are not given up."""
+        """The parts that were lost in an outage and are not given up."""
         return frozenset(number for number, part in self._parts.items() if part.lost and not part.ending)
 
-    # What Kafka says
+    # Called by the member
 
     def give(self, number: int, kept: int) -> None:
-        """Serve a part, of which no epoch above *kept* has begun."""
+        """Serve a part, in which no epoch above *kept* has begun."""
         self._parts = self._parts | {number: _Part(last=kept)}
 
     def end(self, numbers: Iterable[int]) -> dict[int, int]:
-        """Serve these no longer, and begin no epoch in them; return the last one of each."""
+        """Stop serving these and begin no epoch in them; return the last epoch of each."""
         found = {number: part for number in numbers if (part := self._parts.get(number)) is not None}
         for part in found.values():
             part.promised, part.ending = -1, True
@@ -65,7 +65,7 @@ class Membership:
         self._parts = {number: part for number, part in self._parts.items() if number not in gone}
 
     def lose(self, numbers: Collection[int]) -> None:
-        """Keep these for now, although Kafka says that they are ours no longer: it is away, and so nobody has them."""
+        """Keep these for now, although they were lost: Kafka is away, so nobody else has them."""
         self.doubt()
         self._back_since = None
         for number in numbers:
@@ -73,7 +73,7 @@ class Membership:
                 part.lost = True
 
     def find(self, number: int) -> bool:
-        """Serve a part on that was lost and came back with the promise of this member; False where it is new."""
+        """Keep serving a lost part that came back with this member's own promise; False if it is not a lost one."""
         part = self._parts.get(number)
         if part is None or not part.lost:
             return False
@@ -81,11 +81,11 @@ class Membership:
         return True
 
     def doubt(self) -> None:
-        """Be sure of nothing until Kafka takes the next commit."""
+        """Be certain of nothing until Kafka accepts the next commit."""
         self._sure_until = -inf
 
     def overdue(self, now: float, *, outage: bool) -> frozenset[int]:
-        """Those lost parts that have to be given up: Kafka has been back for so long that others may have them."""
+        """The lost parts to give up: Kafka has been back for so long that others may have them."""
         if outage or not self.lost:
             self._back_since = None
             return frozenset()
@@ -94,23 +94,23 @@ class Membership:
         return self.lost if now - self._back_since >= SESSION_S else frozenset()
 
     def due(self, now_ms: int) -> dict[int, int]:
-        """What to promise next, a part each."""
+        """The next promise for each part."""
         ours = {number: part for number, part in self._parts.items() if not part.lost and not part.ending}
         for part in ours.values():
             part.asked = max(epoch_ahead(part.last, now_ms), part.promised)
         return {number: part.asked for number, part in ours.items()}
 
     def kept(self, promises: Mapping[int, int], sent_at: float) -> None:
-        """Kafka has taken these promises, which were sent at that time."""
+        """Note that Kafka has accepted these promises, which were sent at *sent_at*."""
         for number, promise in promises.items():
             if (part := self._parts.get(number)) is not None and part.asked == promise and not part.ending:
                 part.promised = promise
         self._sure_until = max(self._sure_until, sent_at + _SURE_S)
 
-    # What feeds ask
+    # Called by feeds
 
     def sure(self, now: float) -> bool:
-        """Whether what is ours is nobody else's now."""
+        """Whether nobody else can have our parts now."""
         return now < self._sure_until
 
     def most(self, number: int) -> int:
@@ -123,7 +123,7 @@ class Membership:
         return now < self._sure_until and epoch <= self.most(number)
 
     def last(self, number: int) -> int:
-        """An epoch that none of any member is above."""
+        """An upper bound of all members' epochs in a part."""
         part = self._parts.get(number)
         return 0 if part is None else part.last
 

@@ -21,7 +21,7 @@ from tickwire.registry_errors import RegistryFailed, RegistryNotSet, SchemaSwapp
 
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
 WriterSchemas: TypeAlias = Callable[[int], WriterSchema]
-"""Gives the schema of an id. Raises an error that is ``retryable`` while the registry cannot say."""
+"""Gives the schema of an id. Raises an error that is ``retryable`` while the registry cannot answer."""
 
 _MOST_TEXT = 4 << 20  # characters of the schemas whose decoders are kept
 CONTENT_TYPES = {"json": b"application/json", "avro": b"application/avro", "protobuf": b"application/protobuf"}

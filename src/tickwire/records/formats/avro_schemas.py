@@ -11,7 +11,7 @@ from tickwire.errors import RecordRejected
 from tickwire.records.formats.varints import read_varint, unzigzag
 
 Read: TypeAlias = Callable[[bytes, int], tuple[Any, int]]
-"""Takes the data and where a value begins; gives the value and where it ends."""
+"""Takes the data and the offset of a value; returns the value and the offset of its end."""
 
 _DEEPEST = 32  # limit of nested types
 
