@@ -115,7 +115,7 @@ def test_an_address_for_nothing_is_refused() -> None:
 def test_what_can_be_no_name_and_no_pattern_is_refused(text: str) -> None:
     with pytest.raises(InvalidSetting, match="FEED_SYMBOLS should be names and patterns") as refused:
         FeedConfig(symbols=f"BTC-USDT,{text}")
-    assert f"(look at {text!r})" in str(refused.value)
+    assert f"(see {text!r})" in str(refused.value)
 
 
 @pytest.mark.parametrize("text", ["!*", "!ALL", "*,!*", "all,!all", "*-USDT,!**"])

@@ -1,4 +1,4 @@
-/* Levels put in order, and written for those who come after; those of Python's lists are read, too. */
+/* Changed levels: sorting them, writing them as JSON text or Python lists, and reading them from Python lists. */
 #include "side.h"
 
 PyObject *raw_type;
@@ -150,7 +150,7 @@ raw_from(PyObject *bytes)
     return raw;
 }
 
-/* Every removal is written the same, so that readers may compare text. */
+/* Every removal is written in the same way, so that readers may compare text. */
 static const char *
 written_size(const Change *change)
 {
@@ -174,7 +174,7 @@ changes_size(const Changes *changes)
     return size;
 }
 
-/* Copies the text, but for the sizes of removals. */
+/* Copies the text, except for the sizes of removals. */
 static char *
 copy(const Changes *changes, char *at)
 {
@@ -244,7 +244,7 @@ changes_read_list(Changes *changes, int sign, PyObject *levels)
         if (!size.text) {
             if (PyErr_ExceptionMatches(PyExc_UnicodeEncodeError)) {
                 PyErr_Clear();
-                PyErr_SetString(PyExc_ValueError, "not a level: its text is no Unicode");
+                PyErr_SetString(PyExc_ValueError, "not a level: its text is not valid Unicode");
             }
             return -1;
         }

@@ -1,6 +1,6 @@
-/* Events' JSON texts as the buffers of Arrow's columns: the compiled form of read_columns in export/columns.py.
+/* Converts JSON texts of events to the buffers of Arrow columns: the compiled form of read_columns in export/columns.py.
  *
- * It is done without the interpreter's lock, so the next records are read from Kafka meanwhile.
+ * It runs without the interpreter's lock, so that the next records can be read from Kafka meanwhile.
  */
 #include "formats.h"
 #include "side.h"
@@ -10,19 +10,19 @@ typedef struct {
 } Buffer;
 
 typedef struct {
-    Buffer valid, ends, values; /* a bit a value; 0, and where each text ends; the values */
+    Buffer valid, ends, values; /* a bit for each value; 0, then the end of each text; the values */
     Py_ssize_t count, nulls;
 } Column;
 
 enum { ROWS = MOST_FIELDS + 4 };
 typedef struct {
     const Fields *fields;
-    Column columns[ROWS]; /* a value a message, and behind those a value a level, or a null where a message has none */
-    Column *message, *side, *price, *size; /* those of levels */
+    Column columns[ROWS]; /* with a value per message; then with one per level, or a null for none */
+    Column *message, *side, *price, *size; /* the columns of levels */
     char is_number[MOST_FIELDS];
-    int of_books, exact; /* numbers as decimals of 24 places */
-    long long taken;     /* messages */
-    int place;           /* of the last level's side, and its price */
+    int of_books, exact; /* exact: numbers as decimals with 24 places */
+    long long taken;     /* number of messages read */
+    int place;           /* side of the last level, and its price below */
     Key last;
 } Columns;
 
@@ -43,7 +43,7 @@ reserve(Buffer *buffer, Py_ssize_t more)
     return 1;
 }
 
-/* Has room for all that a message of this size may add to any column: a level takes nine characters and more. */
+/* Reserves room for all that a message of this size may add to any column: a level takes at least nine characters. */
 static int
 make_room(Columns *columns, Py_ssize_t size)
 {
@@ -113,7 +113,7 @@ add_no_number(const Columns *columns, Column *column)
         add_text(column, NULL);
 }
 
-/* Best first, as their order is in a message. */
+/* Levels must be best first, as in a message. */
 static int
 add_level(void *taker, int place, const Piece level[2])
 {
@@ -205,7 +205,7 @@ as_bytes(const Buffer *buffer, int there)
     return there ? PyBytes_FromStringAndSize(buffer->begin, buffer->end - buffer->begin) : Py_NewRef(Py_None);
 }
 
-/* Of each column that has values: how many are null, which are not, where texts end, the values. */
+/* For each column with values: the number of nulls, and the buffers of validity, ends and values. */
 static PyObject *
 give(const Columns *columns)
 {

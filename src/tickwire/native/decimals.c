@@ -1,9 +1,9 @@
-/* Prices and sizes: the compiled form of events/decimals.py, to which all text that is not plain decimal is left. */
+/* Prices and sizes: the compiled form of events/decimals.py, which handles all text that is not a plain decimal. */
 #include "side.h"
 
 enum { MAX_DIGITS = LEVEL_DIGITS / 2 };
 
-static Key powers[PLACES + 1]; /* of ten */
+static Key powers[PLACES + 1]; /* powers of ten */
 
 static inline int
 is_digit(char c)
@@ -17,14 +17,14 @@ end_within(const char *text, const char *end, Py_ssize_t most)
     return end - text < most ? end : text + most;
 }
 
-/* Digits, of eight characters as they lie in memory, the first one lowest; *count*: how many come before another one. */
+/* Eight characters as digits, the first one in the lowest byte; *count* gets how many of them are digits at the beginning. */
 static inline uint64_t
 digits_at(const char *at, int *count)
 {
     uint64_t characters;
     memcpy(&characters, at, 8);
     uint64_t digits = characters ^ 0x3030303030303030;
-    uint64_t others = ((digits + 0x7676767676767676) | digits) & 0x8080808080808080; /* behind the first they may be wrong */
+    uint64_t others = ((digits + 0x7676767676767676) | digits) & 0x8080808080808080; /* only the first hit is exact */
     *count = others ? __builtin_ctzll(others) / 8 : 8;
     return digits;
 }
@@ -47,7 +47,7 @@ take_eight(const char *text, const char *end, int is_price, Key *value)
     const char *at = text + count;
     if (!count || at == end)
         return NULL;
-    digits <<= 64 - 8 * count; /* zeros come in front */
+    digits <<= 64 - 8 * count; /* puts zeros before them */
     if (*at == '.') {
         if (end - ++at < 8)
             return NULL;
@@ -55,7 +55,7 @@ take_eight(const char *text, const char *end, int is_price, Key *value)
         at += count;
         if (!count || at == end)
             return NULL;
-        places &= ~0ULL >> (64 - 8 * count); /* and behind */
+        places &= ~0ULL >> (64 - 8 * count); /* puts zeros after them */
     }
     if (is_digit(*at))
         return NULL;
@@ -91,7 +91,7 @@ read_plain(const char *text, Py_ssize_t size, Key *value)
     for (const char *stop = end_within(text, end, WHOLE_DIGITS); text < stop && is_digit(*text); text++)
         whole = whole * 10 + (uint64_t)(*text - '0');
     if (text == start)
-        return 0; /* no digit in front of the point */
+        return 0; /* no digit before the point */
     if (text < end && *text == '.') {
         start = ++text;
         for (const char *stop = end_within(start, end, 18); text < stop && is_digit(*text); text++)
@@ -113,7 +113,7 @@ read_plain(const char *text, Py_ssize_t size, Key *value)
     return 1;
 }
 
-/* 1: zero, 0: a plain number that is not, -1: not plain. */
+/* 1: zero, 0: a plain number that is not zero, -1: not plain. */
 static int
 plain_zero(const char *text, Py_ssize_t size)
 {
@@ -133,7 +133,7 @@ plain_zero(const char *text, Py_ssize_t size)
     return text == end && size <= MAX_DIGITS ? !other : -1;
 }
 
-/* Reads digits, perhaps with a point among them, that fit into 64 bits. */
+/* Reads digits, optionally with a point among them, that fit into 64 bits. */
 int
 read_factor(const char *text, Py_ssize_t size, Factor *factor)
 {
@@ -199,7 +199,7 @@ int_from_key(Key key)
 {
     if (key >= INT64_MIN && key <= INT64_MAX)
         return PyLong_FromLongLong((long long)key);
-    unsigned char bytes[sizeof key]; /* little-endian, so that it does not matter which the machine is */
+    unsigned char bytes[sizeof key]; /* little-endian on every machine */
     for (size_t i = 0; i < sizeof key; i++)
         bytes[i] = (unsigned char)((unsigned __int128)key >> (8 * i));
     return _PyLong_FromByteArray(bytes, sizeof bytes, 1, 1);

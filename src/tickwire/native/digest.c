@@ -1,4 +1,4 @@
-/* What checksums of order books are made of: the compiled form of events/digest.py. */
+/* The text from which checksums of order books are computed: the compiled form of events/digest.py. */
 #include "side.h"
 
 enum { DIGITS, WRITTEN, JAVASCRIPT };         /* spellings, as in events/digest.py */

@@ -1,4 +1,4 @@
-/* The way from an event to the producer when nothing is in the way: the compiled form of DirectPublisher in
+/* The fast path from an event to the producer: the compiled form of DirectPublisher in
  * kafka/producing/in_flight.py.
  */
 #include "in_flight.h"
@@ -14,7 +14,7 @@ struct DirectPublisher {
     PyObject_HEAD
     InFlightTable *flights;
     PyObject *writer;   /* RecordWriter: encodes, and knows the last timestamp */
-    PyObject *last;     /* this timestamp, when it was last looked at; NULL at first */
+    PyObject *last;     /* that timestamp when it was last read; NULL at first */
     long long last_ms;  /* its value */
     PyObject *encode;
     PyObject *behind;   /* the set of topics whose records must wait behind others */
@@ -23,7 +23,7 @@ struct DirectPublisher {
     PyObject *serve;    /* () -> None: take reports */
     int unserved;
     PyObject *routes;   /* type of the event -> its symbol -> ROUTE_... */
-    char alone;         /* nobody else wants the events, so they need not be made */
+    char alone;         /* nobody else needs the events, so they are not created */
 };
 
 static PyObject *
@@ -104,7 +104,7 @@ direct_route(DirectPublisher *direct, PyObject *type, PyObject *symbol)
     return broken == Py_False ? route : NULL;
 }
 
-/* The route of an event for which nothing is in the way, borrowed; NULL, perhaps with an error: the long way. */
+/* The route of an event that may take the fast path, borrowed; NULL, perhaps with an error: take the long way. */
 static PyObject *
 find_route(DirectPublisher *direct, PyObject *event)
 {
@@ -141,7 +141,7 @@ take_last(DirectPublisher *direct, PyObject *last)
     return 0;
 }
 
-/* The time in ms, or the last one where that is a little greater, as RecordWriter.write has it; -1 with an error set. */
+/* The time in ms, or the last one if that is slightly greater, as in RecordWriter.write; -1 with an error set. */
 static long long
 next_timestamp(DirectPublisher *direct, long long us)
 {
@@ -167,7 +167,7 @@ tell_not_sent(DirectPublisher *direct, InFlight *entry)
     return answer;
 }
 
-/* Takes reports after some events; *answer* is that of the event, and is let go. */
+/* Serves reports after every SERVE_EVERY events; *answer* is the result of the event, and is released. */
 static int
 serve_now_and_then(DirectPublisher *direct, PyObject *answer)
 {

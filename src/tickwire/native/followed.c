@@ -1,6 +1,6 @@
 /* Books followed from Kafka: the compiled form of follow() in kafka/consuming/followed.py.
  *
- * Takes the changes that are as our own writer has them, in any format, and plainly next in their book. Everything else
+ * Applies changes that are as our own writer makes them, in any format, and next in their book. Everything else
  * is for the Python form, and nothing has changed then.
  */
 #include "formats.h"
@@ -69,11 +69,11 @@ is_content(PyObject *said, int framed)
                   : is_text(said, "application/json");
 }
 
-/* Whether nothing in the headers says that the value is something else; *framed*: it begins with the id of its schema. */
+/* Whether the headers fit such a value; *framed*: it begins with the id of its schema. */
 static int
 headers_fit(PyObject *headers, int framed)
 {
-    static PyObject *fitting[2]; /* headers that do: those of a topic are one object for thousands of records */
+    static PyObject *fitting[2]; /* headers that fit: thousands of records of a topic share one object */
     if (headers == fitting[framed])
         return 1;
     if (!PyTuple_CheckExact(headers))
@@ -91,7 +91,7 @@ headers_fit(PyObject *headers, int framed)
     return 1;
 }
 
-/* How values are read that begin as this one does, where the record's reader has met one; NULL: the Python form knows. */
+/* How to read values with this beginning, if the record's reader has met one; NULL: use the Python form. */
 static ReadValue
 find_reader(PyObject *record, PyObject *value)
 {
@@ -109,7 +109,7 @@ find_reader(PyObject *record, PyObject *value)
     return read;
 }
 
-/* Takes a level that is in order, of a change. */
+/* Adds a level of a change, if it is in order. */
 static int
 add_level(void *taker, int place, const Piece level[2])
 {
@@ -123,7 +123,7 @@ add_level(void *taker, int place, const Piece level[2])
     return !changes_add_level(side, place == ASKS ? -1 : 1, &price, &size) && side->ordered;
 }
 
-/* 0: it is no change as we write it; perhaps an error is set. */
+/* 0: not a change as we write it, or an error is set. */
 static int
 read_message(PyObject *record, PyObject *const *parts, Message *message)
 {
@@ -145,7 +145,7 @@ read_message(PyObject *record, PyObject *const *parts, Message *message)
 
 /* ---- The book ----------------------------------------------------------------------------------------------------- */
 
-/* The book of the record's key, borrowed; NULL: there is none, or the key is not the message's, or an error is set. */
+/* The book of the record's key, borrowed; NULL: there is none, the key is not that of the message, or an error is set. */
 static FollowedBook *
 find_book(PyObject *books, PyObject *key, const Message *message)
 {
@@ -190,7 +190,7 @@ set_number(PyObject **place, const Message *message, int field)
     return 0;
 }
 
-/* A side that nobody else has told how its levels are written; a new reference. NULL: it is another, or an error is set. */
+/* A side without a layout of its own for levels, a new reference. NULL: it is another one, or an error is set. */
 static Side *
 side_of(PyObject *book, PyObject *name)
 {
@@ -233,7 +233,7 @@ follow_message(PyObject *books, PyObject *record, PyObject *const *parts, Messag
     return carry_out(followed, message, parts[OFFSET]);
 }
 
-/* 1: done, 0: it is for the Python form, -1: an error is set. */
+/* 1: done, 0: use the Python form, -1: an error is set. */
 static int
 follow_record(PyObject *books, PyObject *record)
 {
@@ -267,7 +267,7 @@ native_follow(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_
     Py_ssize_t at = count == 4 ? PyLong_AsSsize_t(arguments[2]) : -1, end = at < 0 ? -1 : PyLong_AsSsize_t(arguments[3]);
     if (end < 0 || !PyDict_Check(arguments[0])) {
         if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_TypeError, "follow() takes books, records, and from where to where");
+            PyErr_SetString(PyExc_TypeError, "follow() takes books, records, a start and an end");
         return NULL;
     }
     PyObject *records = PySequence_Fast(arguments[1], "records are a sequence");

@@ -1,26 +1,26 @@
-/* What the compiled forms of records/formats/avro.py and protobuf.py share. */
+/* Interfaces of the compiled forms of records/formats/avro.py and protobuf.py. */
 #ifndef TICKWIRE_FORMATS_H
 #define TICKWIRE_FORMATS_H
 
 #include "native.h"
 
-/* NAME: text that comes again and again; WORD: one of a few */
+/* NAME: text that often repeats; WORD: one of a few known words */
 typedef enum { NAME, TEXT, TEXT_OR_NULL, WORD, LONG, LONG_OR_NULL, LEVELS } FieldType;
 
 enum { FORMAT_KINDS = 3, WORDS = 3, MOST_FIELDS = 13 };
 
 typedef struct {
-    const char *name, *mark; /* what stands in front of its value in JSON text */
+    const char *name, *mark; /* the text before its value in JSON */
     Py_ssize_t mark_size;
     FieldType type;
-    int number; /* in Protobuf */
+    int number; /* field number in Protobuf */
     const char *words[WORDS];
 } Field;
 
 typedef struct {
-    const char *name, *type; /* of the kind, and of its events */
-    int kind;                /* its number */
-    const char *mark;        /* how its JSON text begins */
+    const char *name, *type; /* of the kind, and the type of its events */
+    int kind;                /* number of the kind */
+    const char *mark;        /* beginning of its JSON text */
     Field fields[MOST_FIELDS];
     int count;
 } Fields;
@@ -29,25 +29,25 @@ typedef struct {
     const char *at, *end;
 } Text;
 
-/* Reading an event's JSON text. 0: it is not as we write it, and for the Python form. */
+/* Functions that read an event's JSON text. 0: it is not as we write it; use the Python form. */
 int take_mark(Text *text, const char *mark, Py_ssize_t size);
 int take_text(Text *text, Piece *piece);
-int take_null(Text *text); /* 0: something else, and nothing is taken */
+int take_null(Text *text); /* 0: not null, and nothing was read */
 int take_long(Text *text, long long *number);
 int take_levels_begin(Text *text);
-int take_level(Text *text, int first, Piece level[2]); /* -1: there is none left */
+int take_level(Text *text, int first, Piece level[2]); /* -1: no level is left */
 
-int word_number(const Field *field, const Piece *piece); /* -1: it is none of the field's */
-int is_key(const Piece *key, const Piece *exchange, const Piece *symbol); /* these two with a bar between */
+int word_number(const Field *field, const Piece *piece); /* -1: not a word of this field */
+int is_key(const Piece *key, const Piece *exchange, const Piece *symbol); /* whether it is exchange|symbol */
 
-/* Reading an event's value in any format: what it says of each field, in the order of these. A null has no text, *value*
- * is a number or which of its field's words it is, and levels are given to *take* one by one, which may refuse one (0).
- * The values are zeros before. 0: it is not as we write it, and for the Python form; an error may be set by *take* only. */
+/* Reads an event's value in any format into *values*, one for each field, in order; the caller sets them to zeros first.
+ * A null has no text; *value* is a number, or the index of a field's word. Levels are passed to *take* one by one, which
+ * may refuse one (0). 0: it is not as we write it; use the Python form. Only *take* may set an error. */
 typedef int (*TakeLevel)(void *taker, int place, const Piece level[2]);
 typedef int (*ReadValue)(const Fields *fields, Text *data, Piece *values, TakeLevel take, void *taker);
 int read_json(const Fields *fields, Text *text, Piece *values, TakeLevel take, void *taker);
 
-/* The same as put(), for text that is mostly of few characters: calling memcpy takes longer than these. */
+/* The same as put(), but faster for short text, for which a call of memcpy takes longer. */
 static inline char *
 put_short(char *to, const char *text, Py_ssize_t size)
 {
@@ -73,7 +73,7 @@ put_varint(char *to, uint64_t number)
 }
 
 static inline int
-take_varint(Text *data, uint64_t *number) /* 0: it does not end, or has more than 63 bits, which is for the Python form */
+take_varint(Text *data, uint64_t *number) /* 0: incomplete, or more than 63 bits: use the Python form */
 {
     *number = 0;
     for (int shift = 0; shift < 63; shift += 7) {
@@ -87,25 +87,25 @@ take_varint(Text *data, uint64_t *number) /* 0: it does not end, or has more tha
     return 0;
 }
 
-/* Writes the value of a field whose JSON text is next; NULL: it is for the Python form. */
+/* Writes the value of a field whose JSON text is next; NULL: use the Python form. */
 typedef char *(*PutField)(const Field *field, Text *text, char *to);
 PyObject *encoder_new(PyTypeObject *type, PyObject *arguments, PutField put, int indexed);
-/* A type with the name of its Python form. */
+/* Adds a type with the name of its Python form. */
 PyTypeObject *add_encoder(PyObject *module, const char *name, const char *full_name, newfunc new);
 
 const Fields *fields_of(PyObject *kind); /* NULL with an error set */
-/* The Python form of a type's name, made with these arguments. */
+/* Makes an object of the Python form with the type's name. */
 PyObject *python_form_of(PyTypeObject *type, PyObject *arguments);
 
 /* readers.c */
-enum { HEAD = 5 }; /* bytes in front of a value that is not in JSON: zero, and its schema's id */
+enum { HEAD = 5 }; /* bytes before a value that is not JSON: zero, and the schema's id */
 enum { TEXT_BITS = 10, TEXTS = 1 << TEXT_BITS };
 int is_ascii(const Piece *piece);
-/* The text of a name; *texts* has room for TEXTS of them, so that the same one is made once. */
+/* The text of a name; *texts* caches TEXTS of them, so that equal names are one object. */
 PyObject *make_name(PyObject **texts, const Piece *piece);
-/* *read* gets what stands behind the head, a byte at the least. */
+/* *read* gets the bytes after the head, at least one. */
 PyObject *reader_new(PyTypeObject *type, PyObject *arguments, ReadValue read);
-/* How an object reads such events; NULL: it does not. */
+/* The function with which an object reads such events; NULL if it does not. */
 ReadValue reader_of(PyObject *reader, const Fields *fields);
 PyTypeObject *add_reader(PyObject *module, const char *name, const char *full_name, newfunc new);
 int add_event_kind(const Fields *fields);

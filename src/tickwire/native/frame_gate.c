@@ -1,6 +1,6 @@
 /* The compiled form of FrameGate in wire/frame_gate.py.
  *
- * Frames are looked at as Python sees them: how picows keeps them is its own.
+ * It reads frames through their Python attributes, because picows's own structures are not public.
  */
 #include "native.h"
 
@@ -14,7 +14,7 @@ typedef struct {
     char open;
 } FrameGate;
 
-/* Whether it is a whole message that may pass; -1 with an error set. */
+/* Whether the frame is a whole message that may pass; -1 with an error set. */
 static int
 may_pass(const FrameGate *gate, PyObject *frame)
 {

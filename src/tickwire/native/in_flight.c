@@ -5,11 +5,11 @@
  */
 #include "in_flight.h"
 
-static PyObject *record_type;   /* tickwire.records.codec.Record, once it was needed */
+static PyObject *record_type;   /* tickwire.records.codec.Record, imported when first needed */
 static PyObject *name_latency;
 PyTypeObject *entry_type, *counts_type;
 
-/* ---- Counts: what a stream's records became --------------------------------------------------------------------- */
+/* ---- Counts: outcomes of a stream's records --------------------------------------------------------------------- */
 
 static PyMemberDef counts_members[] = {
     {"events", T_LONGLONG, offsetof(Counts, events), 0, NULL},
@@ -160,7 +160,7 @@ entry_acknowledged(InFlight *entry, double latency)
 {
     InFlightTable *flights = entry->flights;
     if (!flights)
-        return 0; /* was taken back: what became of it is not ours any more */
+        return 0; /* was taken back: its outcome is counted elsewhere */
     Py_INCREF(entry);
     Py_INCREF(flights);
     flights_remove(flights, entry);
@@ -177,7 +177,7 @@ entry_acknowledged(InFlight *entry, double latency)
     return failed;
 }
 
-/* The report of a producer of Python's: on_delivery(error, message). */
+/* The callback for a producer of Python: on_delivery(error, message). */
 static PyObject *
 entry_call(InFlight *entry, PyObject *arguments, PyObject *Py_UNUSED(keywords))
 {

@@ -1,4 +1,4 @@
-/* All that is on its way to Kafka, in the order in which it was sent: the compiled form of InFlightTable of
+/* All records in flight to Kafka, in the order in which they were sent: the compiled form of InFlightTable of
  * kafka/producing/in_flight.py. The same tests run on both forms.
  */
 #include "in_flight.h"
@@ -67,7 +67,7 @@ flights_free(InFlightTable *flights)
     Py_DECREF(type);
 }
 
-/* Tells who wants to know that something is on its way again. */
+/* Calls *begun* when the first record is in flight again. */
 static int
 flights_begin(InFlightTable *flights)
 {
@@ -118,7 +118,7 @@ static PyObject *
 flights_hand_over(InFlightTable *flights, PyObject *argument)
 {
     if (!Py_IS_TYPE(argument, entry_type)) {
-        PyErr_SetString(PyExc_TypeError, "an InFlight is handed over");
+        PyErr_SetString(PyExc_TypeError, "expected an InFlight");
         return NULL;
     }
     PyObject *record = record_of((InFlight *)argument);

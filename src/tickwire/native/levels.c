@@ -1,4 +1,4 @@
-/* Levels as exchanges write them: read from JSON text without making anything of it.
+/* Reads levels as exchanges write them from JSON text, without creating Python objects.
  *
  * Text that is not plain ("1e5", escapes, other shapes) is left to the Python form: rare, so it may be slow.
  */
@@ -7,7 +7,7 @@
 typedef struct {
     const char *at, *end;
     const Layout *layout;
-    int canonical; /* so far: ["price","size"] without spaces */
+    int canonical; /* the text so far is ["price","size"] without spaces */
 } Reader;
 
 typedef struct {
@@ -15,7 +15,7 @@ typedef struct {
     Meaning meaning; /* of its word */
 } Read;
 
-/* Checks a level and adds it. -1 with an error set: it is none. */
+/* Checks a level and adds it. -1 with an error set: it is not valid. */
 int
 changes_add_level(Changes *changes, int sign, const Decimal *price, const Decimal *size)
 {
@@ -86,7 +86,7 @@ static const char of_number[256] = {
     ['6'] = 1, ['7'] = 1, ['8'] = 1, ['9'] = 1, ['.'] = 1, ['-'] = 1,
 };
 
-/* Takes a string or a number that is plain decimal text. 0: something else stands there. */
+/* Reads a string or a number that is plain decimal text. 0: anything else. */
 static int
 take_number(Reader *reader, int is_price, Decimal *number)
 {
@@ -111,7 +111,7 @@ take_number(Reader *reader, int is_price, Decimal *number)
     return 1;
 }
 
-/* Takes a string that has no escape. */
+/* Reads a string without escapes. */
 static int
 take_string(Reader *reader, Piece *text)
 {
@@ -125,7 +125,7 @@ take_string(Reader *reader, Piece *text)
     return take(reader, '"');
 }
 
-/* Skips a number or a string that nobody wants. */
+/* Skips a number or a string that is not needed. */
 static int
 skip_value(Reader *reader)
 {
@@ -155,7 +155,7 @@ take_word(Reader *reader, Meaning *meaning)
     return 0;
 }
 
-/* {"price":…,"size":…}, in any order; what else there is nobody wants. */
+/* {"price":…,"size":…}, in any order; other members are skipped. */
 static int
 take_object(Reader *reader, Read *level)
 {
@@ -168,7 +168,7 @@ take_object(Reader *reader, Read *level)
             return 0;
         unsigned which = is_text(&name, &reader->layout->names[0]) ? 1 : is_text(&name, &reader->layout->names[1]) ? 2 : 0;
         if (found & which)
-            return 0; /* said twice */
+            return 0; /* a repeated member */
         found |= which;
         if (!(which ? take_number(reader, which == 1, which == 1 ? &level->price : &level->size) : skip_value(reader)))
             return 0;
@@ -193,7 +193,7 @@ take_worded(Reader *reader, Read *level)
     return reader->at < reader->end && *reader->at == ']';
 }
 
-/* ["price","size"], and perhaps more behind that nobody wants. */
+/* ["price","size"], and perhaps more elements, which are skipped. */
 static int
 take_array(Reader *reader, Read *level)
 {

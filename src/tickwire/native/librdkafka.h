@@ -1,4 +1,4 @@
-/* What is used of librdkafka's documented interface, in the library that confluent-kafka has loaded.
+/* The part of librdkafka's documented interface that is used, in the library that confluent-kafka has loaded.
  *
  * There is no header of it at installation, so what is needed of that is here, as it has been since version 1.0:
  * https://github.com/confluentinc/librdkafka/blob/master/src/rdkafka.h
@@ -47,7 +47,7 @@ typedef void OnReport(void *client, const KafkaMessage *message, void *opaque);
 typedef void OnError(void *client, int error, const char *reason, void *opaque);
 typedef void OnLog(const void *client, int level, const char *facility, const char *line);
 
-/* Each named as in the library, without rd_kafka_. */
+/* Named as in the library, without rd_kafka_. */
 #define LIBRDKAFKA(F)                                                                                                  \
     F(int, version, (void))                                                                                            \
     F(const char *, err2str, (int error))                                                                              \

@@ -26,7 +26,7 @@ attribute(const char *module_name, const char *name)
 PyObject *
 call_python_form(const char *name, PyObject *argument)
 {
-    static PyObject *python_forms; /* of tickwire.compiled, which cannot be asked before this module is there */
+    static PyObject *python_forms; /* from tickwire.compiled, which cannot be imported before this module exists */
     if (!argument || (!python_forms && !(python_forms = attribute("tickwire.compiled", "python_forms"))))
         return NULL;
     PyObject *form = PyMapping_GetItemString(python_forms, name);

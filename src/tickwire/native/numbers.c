@@ -1,4 +1,4 @@
-/* The compiled form of events/numbers.py, and of what wire/tally.py counts with. */
+/* The compiled form of events/numbers.py, and of the counters of wire/tally.py. */
 #include "native.h"
 
 PyTypeObject *number_type, *numbers_type, *update_id_type, *trade_numbers_type;

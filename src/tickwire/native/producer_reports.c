@@ -1,4 +1,4 @@
-/* What the library reports to a RecordProducer.
+/* Handles what the library reports to a RecordProducer.
  *
  * It calls back only while it is polled or flushed, in that thread and without the interpreter's lock; what it says is
  * noted, and carried out when it has returned, in its order.
@@ -17,7 +17,7 @@ on_report(void *Py_UNUSED(client), const KafkaMessage *message, void *opaque)
         producer->latency = (double)rdk.message_latency(message) / 1e6;
     Note *note = producer->notes + producer->note_count++;
     *note = (Note){.said = REPORT, .code = message->error, .slot = (size_t)message->opaque};
-    rdk.message_detach_headers((KafkaMessage *)message, &note->headers); /* leaves NULL where there are none */
+    rdk.message_detach_headers((KafkaMessage *)message, &note->headers); /* stays NULL if there are none */
 }
 
 static void
@@ -35,7 +35,7 @@ on_error(void *client, int error, const char *reason, void *opaque)
     char words[WORDS];
     if (error != ERROR_FATAL)
         remark(opaque, TROUBLE, error, reason);
-    else { /* once in a client's life */
+    else { /* at most once for each client */
         int cause = rdk.fatal_error(client, words, sizeof words);
         remark(opaque, LOST, cause, words);
     }
@@ -47,7 +47,7 @@ on_log(const void *client, int level, const char *facility, const char *line)
     char words[2 * WORDS];
     RecordProducer *producer = rdk.opaque(client);
     snprintf(words, sizeof words, "%s [%s] %s", facility, rdk.name(client), line);
-    if (producer->in_call) /* else it is at its end, and nobody listens */
+    if (producer->in_call) /* else it is being destroyed, and nobody listens */
         remark(producer, LOG_LINE, level, words);
 }
 
@@ -97,7 +97,7 @@ carry_out_report(RecordProducer *producer, const Note *note)
 static int
 carry_out_remark(RecordProducer *producer, const Note *note)
 {
-    static const int level_of[] = {50, 50, 50, 40, 30, 20, 20, 10}; /* syslog's, as Python numbers them */
+    static const int level_of[] = {50, 50, 50, 40, 30, 20, 20, 10}; /* syslog's levels as Python's */
     const char *words = note->words ? note->words : "";
     if (note->said == LOST)
         return raise_kafka(note->code, "", words, 1);
@@ -116,7 +116,7 @@ carry_out_remark(RecordProducer *producer, const Note *note)
     return answer ? 0 : -1;
 }
 
-/* Asks the memory for what the notes after the next ones are about: most of it was last touched a long queue ago. */
+/* Prefetches the memory that the notes after the next ones refer to: most of it was last used a long queue ago. */
 static void
 look_ahead(const RecordProducer *producer)
 {
@@ -133,7 +133,7 @@ look_ahead(const RecordProducer *producer)
     }
 }
 
-/* Carries out what was noted, up to the first error; the rest is for the next call. */
+/* Handles the notes up to the first error; the next call handles the rest. */
 static int
 carry_out(RecordProducer *producer)
 {
@@ -167,7 +167,7 @@ reports_serve(RecordProducer *producer, int (*call)(void *client, int ms), int m
     Py_BEGIN_ALLOW_THREADS
     call(producer->client, ms);
     if (rdk.outq_len(producer->client) > DEEP)
-        sched_yield(); /* to the client's threads on this core: what waits long has left the caches when it is sent */
+        sched_yield(); /* lets the client's threads run here, before records have left the caches */
     Py_END_ALLOW_THREADS
     producer->in_call = 0;
     return carry_out(producer);

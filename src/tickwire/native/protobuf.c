@@ -18,7 +18,7 @@ put_piece(char *to, int number, const Piece *piece)
 }
 
 static int
-size_of(const Piece *piece) /* with its tag; 0: it is left out, -1: for the Python form */
+size_of(const Piece *piece) /* with its tag; 0: left out, -1: use the Python form */
 {
     return !piece->size ? 0 : piece->size > 0x7F ? -1 : (int)piece->size + 2;
 }
@@ -101,7 +101,7 @@ read_level(const Piece *message, Piece level[2])
     return 1;
 }
 
-/* Of a field that comes again the last one counts. */
+/* If a field repeats, the last one counts. */
 static int
 read_value(const Field *field, int wire, Text *data, Piece *value)
 {
@@ -117,7 +117,7 @@ read_value(const Field *field, int wire, Text *data, Piece *value)
     return 1;
 }
 
-/* What is not there is null, empty or zero; a word and received_us have to be there. */
+/* Missing fields are null, empty or zero; words and received_us must be present. */
 static int
 add_absent(const Field *field, Piece *value)
 {
@@ -130,11 +130,11 @@ add_absent(const Field *field, Piece *value)
 static int
 read_protobuf(const Fields *fields, Text *data, Piece *values, TakeLevel take, void *taker)
 {
-    if (*data->at++) /* which message of its file it is: the first one */
+    if (*data->at++) /* message index: the first one of its file */
         return 0;
     for (int i = 0; data->at < data->end;) {
         unsigned char tag = (unsigned char)*data->at++;
-        /* Fields mostly come in their order. */
+        /* Fields are mostly in order. */
         int from = i;
         while (fields->fields[i].number != tag >> 3)
             if ((i = i + 1 == fields->count ? 0 : i + 1) == from)

@@ -1,4 +1,5 @@
-/* Events of values in other formats than JSON: the compiled form of AvroReader and ProtobufReader in records/formats/.
+/* Reads events from values in formats other than JSON: the compiled form of AvroReader and ProtobufReader in
+ * records/formats/.
  *
  * What is not as our own writer has it, or cannot be read, is left to the Python form, which says why.
  */
@@ -12,7 +13,7 @@ typedef struct {
     const Fields *fields;
     ReadValue read;
     PyObject *python;       /* the Python form */
-    PyObject *texts[TEXTS]; /* names that were read, all of ASCII and not longer than LONGEST */
+    PyObject *texts[TEXTS]; /* cache of names, ASCII only and not longer than LONGEST */
 } Reader;
 
 static PyObject *names_of[FORMAT_KINDS], *words_of[FORMAT_KINDS][WORDS], *types_of[FORMAT_KINDS];
@@ -43,7 +44,7 @@ make_text(const Piece *piece)
     return text;
 }
 
-/* The names of exchanges and symbols come again and again. */
+/* Names of exchanges and symbols repeat often. */
 PyObject *
 make_name(PyObject **texts, const Piece *piece)
 {

@@ -1,4 +1,4 @@
-/* Records as handlers get them, of the client's messages: the compiled form of receive() in kafka/received.py. */
+/* Makes records for handlers from the client's messages: the compiled form of receive() in kafka/received.py. */
 #include "native.h"
 
 enum { ERROR, TOPIC, PARTITION, OFFSET, KEY, VALUE, HEADERS, TIMESTAMP, METHODS };
@@ -11,7 +11,8 @@ ask(PyObject *message, int method)
     return PyObject_VectorcallMethod(methods[method], &message, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
 }
 
-/* The headers, as the record before has them where they are equal; those that cannot be read are empty, and *why* says
+/* The headers; the same object as the previous record's if they are equal. If they cannot be read they are empty, and *why*
+ * says
  * what is wrong. */
 static PyObject *
 headers_of(PyObject *message, PyObject *before, PyObject **why)
@@ -44,7 +45,7 @@ time_of(PyObject *message)
     PyObject *said = ask(message, TIMESTAMP);
     if (!said || !PyTuple_Check(said) || PyTuple_GET_SIZE(said) != 2) {
         if (said)
-            PyErr_SetString(PyExc_TypeError, "a timestamp is a kind and a number");
+            PyErr_SetString(PyExc_TypeError, "expected a timestamp of a kind and a number");
         Py_XDECREF(said);
         return NULL;
     }
@@ -113,13 +114,13 @@ static PyObject *
 native_receive(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
 {
     if (count != 3 || !PyList_Check(arguments[0])) {
-        PyErr_SetString(PyExc_TypeError, "receive() takes a list of messages, the place of the first, and a reader");
+        PyErr_SetString(PyExc_TypeError, "receive() takes a list of messages, the index of the first, and a reader");
         return NULL;
     }
     Py_ssize_t at = PyLong_AsSsize_t(arguments[1]);
     if (at < 0) {
         if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_IndexError, "a place is not negative");
+            PyErr_SetString(PyExc_IndexError, "an index must not be negative");
         return NULL;
     }
     Run run = {.reader = arguments[2], .records = PyList_New(0)};
@@ -127,7 +128,7 @@ native_receive(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize
     for (; taken > 0 && at < PyList_GET_SIZE(arguments[0]); at++) {
         PyObject *message = Py_NewRef(PyList_GET_ITEM(arguments[0], at));
         taken = take_one(&run, message);
-        if (taken > 0) /* free it, and thousands of objects fewer are looked at for cycles */
+        if (taken > 0) /* frees it, so that the garbage collector has thousands of objects fewer to visit */
             PyList_SetItem(arguments[0], at, Py_NewRef(Py_None));
         Py_DECREF(message);
     }

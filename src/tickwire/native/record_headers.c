@@ -1,6 +1,6 @@
-/* Headers of messages, which RecordProducer makes once and uses again when the library has reported on their message.
+/* Headers of messages, which RecordProducer reuses after the library has reported on their message.
  *
- * A set is known by the very pairs that it was made of: tuples of a text and bytes, which nobody can change.
+ * A set is recognised by the identity of its pairs: tuples of a text and bytes, which are immutable.
  */
 #include "record_producer.h"
 
@@ -17,7 +17,7 @@ make(PyObject *list)
         const char *name = whole ? PyUnicode_AsUTF8AndSize(PyTuple_GET_ITEM(pair, 0), &size) : NULL;
         if (!name) {
             if (!PyErr_Occurred())
-                PyErr_SetString(PyExc_TypeError, "a header is a name and bytes");
+                PyErr_SetString(PyExc_TypeError, "a header must be a name and bytes");
             rdk.headers_destroy(headers);
             return NULL;
         }
@@ -27,7 +27,7 @@ make(PyObject *list)
     return headers;
 }
 
-/* The number of the set that these very pairs make; -1: there is none. */
+/* The index of the set made of exactly these pair objects; -1: none. */
 static int
 known_set(const RecordProducer *producer, PyObject *list)
 {
@@ -40,7 +40,7 @@ known_set(const RecordProducer *producer, PyObject *list)
     return -1;
 }
 
-/* The number of the set that is equal to these headers, which were read from disk, say; -1: there is none. */
+/* The index of the set equal to these headers, which may have been read from disk; -1: none. */
 static int
 equal_set(const RecordProducer *producer, PyObject *list)
 {
@@ -56,7 +56,7 @@ equal_set(const RecordProducer *producer, PyObject *list)
     return -1;
 }
 
-/* The number of a new set of these headers; -1: there is no room for one. */
+/* The index of a new set with these headers; -1: no room. */
 static int
 add_set(RecordProducer *producer, PyObject *list)
 {
@@ -72,12 +72,12 @@ add_set(RecordProducer *producer, PyObject *list)
     return producer->header_set_count++;
 }
 
-/* Of a set no more is made than is on its way at once, whoever made the list: what was read from disk takes spares, too. */
+/* A set never has more headers than were in flight at once: records read from disk use its spares too. */
 void *
 headers_take(RecordProducer *producer, PyObject *list, int *set)
 {
     if (!PyList_Check(list)) {
-        PyErr_SetString(PyExc_TypeError, "headers are a list");
+        PyErr_SetString(PyExc_TypeError, "headers must be a list");
         return NULL;
     }
     *set = known_set(producer, list);

@@ -11,12 +11,12 @@ enum { FIRST_SLOTS = 1024 };
 
 /* ---- Messages ---------------------------------------------------------------------------------------------------- */
 
-/* A slot more, so that there are others left; -1 with an error set. */
+/* Makes sure that there are free slots; -1 with an error set. */
 static int
 grow(RecordProducer *producer)
 {
-    if (producer->in_call) { /* in another thread, which writes notes; a moment later there is room */
-        PyErr_SetString(PyExc_BufferError, "the producer is flushed just now");
+    if (producer->in_call) { /* a call in another thread is writing notes; there is room in a moment */
+        PyErr_SetString(PyExc_BufferError, "the producer is being flushed");
         return -1;
     }
     size_t count = producer->slot_count ? 2 * producer->slot_count : FIRST_SLOTS;
@@ -41,7 +41,7 @@ grow(RecordProducer *producer)
     return 0;
 }
 
-/* The library's handle of a topic, which has a name as long as the producer lives; NULL with an error set. */
+/* The library's handle of a topic, kept as long as the producer lives; NULL with an error set. */
 static void *
 topic_of(RecordProducer *producer, PyObject *name)
 {
@@ -73,7 +73,7 @@ producer_send(RecordProducer *producer, InFlight *entry, PyObject *topic, PyObje
               long long timestamp_ms, PyObject *headers)
 {
     if (!PyUnicode_Check(topic) || !PyBytes_Check(value) || !PyBytes_Check(key)) {
-        PyErr_SetString(PyExc_TypeError, "a record has a topic's name, and bytes as value and key");
+        PyErr_SetString(PyExc_TypeError, "a record needs a topic's name, and bytes as value and key");
         return -1;
     }
     if (!producer->free_count && grow(producer))
@@ -92,7 +92,7 @@ producer_send(RecordProducer *producer, InFlight *entry, PyObject *topic, PyObje
         producer->slots[slot] = (Slot){(InFlight *)Py_NewRef(entry), Py_NewRef(value), set};
         return 0;
     }
-    headers_give_back(producer, set, made); /* which it takes only with the message */
+    headers_give_back(producer, set, made); /* it takes ownership only with the message */
     if (error != ERROR_QUEUE_FULL)
         return raise_kafka(error, "Unable to produce message: ", rdk.err2str(error), 0);
     PyErr_SetString(PyExc_BufferError, rdk.err2str(error));
@@ -173,7 +173,7 @@ producer_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywor
             failed = raise_kafka(rdk.last_error(), "Failed to create producer: ", words, 0);
     }
     if (failed) {
-        rdk.conf_destroy(conf); /* which a client takes */
+        rdk.conf_destroy(conf); /* a client takes ownership */
         Py_DECREF(producer);
         return NULL;
     }
@@ -207,7 +207,7 @@ producer_free(RecordProducer *producer)
         Py_BEGIN_ALLOW_THREADS
         for (Py_ssize_t i = 0; i < producer->topic_count; i++)
             rdk.topic_destroy(producer->topics[i].handle);
-        rdk.destroy(producer->client); /* reports on nothing any more */
+        rdk.destroy(producer->client); /* there are no more reports */
         Py_END_ALLOW_THREADS
     }
     producer_drop(producer);

@@ -1,4 +1,4 @@
-/* Frames of a known shape, read without making anything of them; events/shape.py says what a shape is. */
+/* Reads frames of a known shape without creating Python objects; events/shape.py describes shapes. */
 #include "native.h"
 
 enum { LONGEST_NAME = 40 }; /* of an added member */
@@ -7,16 +7,16 @@ enum { MILLIS = ROLES, MICROS, NANOS }; /* of times */
 
 struct Shape {
     char text[SHAPE_SIZE];
-    uint8_t run[SHAPE_SIZE];     /* how many characters that stand for themselves follow from here on */
-    uint8_t role[SHAPE_SIZE], length[SHAPE_SIZE]; /* of an integer that stands here; how long the part is, with its letter */
-    uint8_t in_text[SHAPE_SIZE]; /* whether this is within a JSON string, where no spaces may be added */
-    char known[KINDS * SHAPE_SIZE]; /* the names of all members that the adapter may look at, each in its quotes */
-    char words[SHAPE_SIZE];         /* of a side, one after the other */
-    const char *sides[2];           /* the one for buy, the one for sell */
+    uint8_t run[SHAPE_SIZE];     /* number of literal characters from here on */
+    uint8_t role[SHAPE_SIZE], length[SHAPE_SIZE]; /* of an integer here; length of the part, with its letter */
+    uint8_t in_text[SHAPE_SIZE]; /* inside a JSON string, where spaces are significant */
+    char known[KINDS * SHAPE_SIZE]; /* names of all members that the adapter may read, each in quotes */
+    char words[SHAPE_SIZE];         /* the two words of a side, one after the other */
+    const char *sides[2];           /* sizes of the words for buy and sell */
     Py_ssize_t side_sizes[2];
 };
 
-/* Copies the names of members, with their quotes and something behind each; returns where they end. */
+/* Copies the names of members with their quotes, each followed by a separator; returns the end. */
 static char *
 put_names(char *to, const char *shape)
 {
@@ -26,7 +26,7 @@ put_names(char *to, const char *shape)
     return to;
 }
 
-/* Copies the shape, of the two words of a side their "<" alone. */
+/* Copies the shape, but only the "<" of the two words of a side. */
 static void
 put_shape(Shape *shape, const char *text)
 {
@@ -73,7 +73,7 @@ shape_new(const char *const shapes[KINDS], Kind kind)
     return shape;
 }
 
-/* Takes digits, perhaps a point and more digits, as price_key and is_zero take them without asking Python. */
+/* Reads digits, optionally a point and more digits: text that price_key and is_zero handle without the Python form. */
 static const char *
 take_decimal(const char *at, const char *end, Piece *piece)
 {
@@ -112,7 +112,7 @@ take_integer(const char *at, const char *end, Piece *piece, long long greatest)
     return at;
 }
 
-/* Takes an integer of some role; a time is kept in microseconds. */
+/* Reads an integer of some role; times are converted to microseconds. */
 static const char *
 take_role(Found *found, int role, const char *at)
 {
@@ -125,7 +125,7 @@ take_role(Found *found, int role, const char *at)
     return at;
 }
 
-/* Takes what needs no escape in JSON, as far as *stop*. */
+/* Reads characters that need no escape in JSON, up to *stop*. */
 static const char *
 take_text(const char *at, const char *end, char stop, Piece *text)
 {
@@ -136,7 +136,7 @@ take_text(const char *at, const char *end, char stop, Piece *text)
     return at;
 }
 
-/* Takes a JSON number that is plain decimal text: one that begins with a needless zero is none. */
+/* Reads a JSON number that is plain decimal text; a leading zero is not allowed. */
 static const char *
 take_json_decimal(const char *at, const char *end, Piece *piece)
 {
@@ -145,7 +145,7 @@ take_json_decimal(const char *at, const char *end, Piece *piece)
     return at && start[0] == '0' && start + 1 < at && start[1] != '.' ? NULL : at;
 }
 
-/* Takes one of the two words of a side. */
+/* Reads one of the two words of a side. */
 static const char *
 take_side(const Shape *shape, const char *at, const char *end, int *sells)
 {
@@ -165,7 +165,7 @@ skip_digits(const char *at, const char *end)
     return at;
 }
 
-/* Takes any JSON number without an exponent. */
+/* Reads any JSON number without an exponent. */
 static const char *
 take_ignored(const char *at, const char *end)
 {
@@ -207,7 +207,7 @@ take_word(const char *at, const char *end) /* of JSON */
     return NULL;
 }
 
-/* Skips a number, a string or a word of a name that stands in no shape; NULL: something else stands there. */
+/* Skips a number, a string or a word of a member that no shape has; NULL: anything else. */
 static const char *
 skip_member(const Shape *shape, const char *at, const char *end)
 {
@@ -234,7 +234,7 @@ skip_members(const Shape *shape, const char *at, const char *end)
     return at;
 }
 
-/* Takes one part; NULL: something else stands there. */
+/* Reads one part; NULL: the frame has something else. */
 static const char *
 take(Found *found, const Shape *shape, Py_ssize_t place, const char *at)
 {
@@ -259,7 +259,7 @@ take(Found *found, const Shape *shape, Py_ssize_t place, const char *at)
     }
 }
 
-/* Whether what may be missing begins here; with spaces in it, it does not. */
+/* Whether an optional part begins here; one with spaces in it does not count. */
 static int
 begins(const Shape *shape, Py_ssize_t place, const char *at, const char *end)
 {
@@ -267,7 +267,7 @@ begins(const Shape *shape, Py_ssize_t place, const char *at, const char *end)
     return end - at >= run && !memcmp(at, shape->text + place, (size_t)Py_MAX(run, 1));
 }
 
-/* Matches what is left of the frame, up to levels or to the end. 0: it is of another shape. */
+/* Matches the rest of the frame up to levels or its end. 0: the frame has another shape. */
 static int
 match(Found *found)
 {

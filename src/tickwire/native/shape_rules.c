@@ -1,4 +1,4 @@
-/* What the shapes of frames need: a part of shape.c. */
+/* Rules for shapes of frames: a part of shape.c. */
 #include "native.h"
 
 const char *
@@ -9,7 +9,7 @@ shape_skip_letters(const char *at)
     return at;
 }
 
-/* The letter that belongs to the mark at this place, or 0. */
+/* The letter of the mark at this place, or 0. */
 char
 shape_role_of(const char *place)
 {
@@ -28,7 +28,7 @@ shape_count(const char *shape, const char *mark)
 }
 
 static int
-count(const char *shape, char what) /* whatever stands behind it */
+count(const char *shape, char what) /* whatever follows it */
 {
     int found = 0;
     for (; *shape; shape++)
@@ -42,7 +42,7 @@ count_times(const char *shape)
     return count(shape, '^') + shape_count(shape, "#m") + shape_count(shape, "#u") + shape_count(shape, "#n");
 }
 
-/* Whether nothing that a ticker needs may be missing: the symbol, and all numbers but a fifth one. */
+/* Whether all fields that a ticker needs are mandatory: the symbol, and all numbers except a fifth one. */
 static int
 needs_are_sure(const char *shape)
 {
@@ -110,6 +110,6 @@ int
 shape_is_of(const char *shape, Kind kind)
 {
     if (!*shape)
-        return 1; /* no frame is of it */
+        return 1; /* no frame has this shape */
     return kind == TICKER ? ticker_is_whole(shape) : kind == CHANGE ? change_is_whole(shape) : trade_is_whole(shape);
 }

@@ -1,4 +1,4 @@
-/* From frames of known shapes straight to the values of their records: the best bid and offer, changes of a book, trades.
+/* Makes the values of records directly from frames of known shapes: the best bid and offer, changes of a book, trades.
  *
  * The compiled form of events/short_way.py. Whatever is not exactly of a shape, of a symbol that was added, plain decimal
  * text and next in its order is left to the adapter, with nothing changed. The tests hold both forms against adapters.
@@ -36,7 +36,7 @@ find_ticker(ShortWay *way, const char *frame, Found *found)
     return 1;
 }
 
-/* 0: the book has no numbers here, or an error is set. */
+/* 0: the book has no numbers, or an error is set. */
 static int
 attach(FollowedBook *book, const NumbersOf *numbers_of)
 {
@@ -45,7 +45,7 @@ attach(FollowedBook *book, const NumbersOf *numbers_of)
     if (!numbers || PyErr_Occurred())
         return 0;
     if (!PyObject_TypeCheck(numbers, numbers_type) || (top && !PyObject_TypeCheck(top, top_type))) {
-        PyErr_SetString(PyExc_TypeError, "a book has numbers, and perhaps its best levels");
+        PyErr_SetString(PyExc_TypeError, "expected a book's numbers, and optionally its best levels");
         return 0;
     }
     book->numbers = (BookNumbers *)Py_NewRef(numbers);
@@ -61,7 +61,7 @@ is_text(PyObject *known, const Piece *said)
     return text && size == said->size && !memcmp(text, said->text, (size_t)size);
 }
 
-/* Reads all of a frame, and changes nothing. 0: it is for the adapter, or an error is set. */
+/* Reads a whole frame and changes nothing. 0: the adapter must handle it, or an error is set. */
 static int
 read_change(ShortWay *way, const char *frame, Found *found)
 {
@@ -69,7 +69,7 @@ read_change(ShortWay *way, const char *frame, Found *found)
         return 0;
     changes_clear(way->sides[0]);
     changes_clear(way->sides[1]);
-    way->sides[0]->canonical = way->sides[1]->canonical = 0; /* a side that is missing has no text */
+    way->sides[0]->canonical = way->sides[1]->canonical = 0; /* a missing side has no text */
     for (char side; (side = shape_at_levels(found));) {
         const char *stop;
         Changes *of_side = way->sides[side == 'a'];
@@ -107,14 +107,14 @@ is_next(const ShortWay *way, const FollowedBook *book, const Found *found)
     }
 }
 
-/* 0: it is for the adapter, or an error is set. */
+/* 0: the adapter must handle it, or an error is set. */
 static int
 in_units(const Side *side, Changes *changes)
 {
     return !side->factor_text || changes_multiply(changes, &side->factor) > 0;
 }
 
-/* A change may where nothing is wrong but perhaps the checksum after it. */
+/* A change may take the short way if nothing is wrong, except perhaps the checksum after it. */
 static int
 find_change(ShortWay *way, const NumbersOf *numbers_of, const char *frame, Found *found)
 {
@@ -134,7 +134,7 @@ find_change(ShortWay *way, const NumbersOf *numbers_of, const char *frame, Found
     return is_next(way, book, found) && in_units(book->bids, way->sides[0]) && in_units(book->asks, way->sides[1]);
 }
 
-/* A level that is none is for the adapter, which says so. */
+/* The adapter reports invalid levels. */
 static int
 leave_to_adapter(void)
 {
@@ -154,7 +154,7 @@ short_way_text(const ShortWay *way, PyObject *frame)
     PyObject *text = PyObject_CallOneArg(way->unpack, frame);
     if (text && !PyBytes_Check(text)) {
         Py_CLEAR(text);
-        PyErr_SetString(PyExc_TypeError, "a frame is unpacked to bytes");
+        PyErr_SetString(PyExc_TypeError, "unpacking a frame must give bytes");
     }
     return text;
 }
@@ -171,7 +171,7 @@ short_way_find(ShortWay *way, const NumbersOf *numbers_of, const char *frame, Py
     return PyErr_Occurred() ? -1 : done;
 }
 
-/* -1: an error is set, and the book is of no use. */
+/* -1: an error is set, and the book is unusable. */
 static int
 change_side(ShortWay *way, Side *side, int which, Py_ssize_t depth)
 {

@@ -1,29 +1,29 @@
-/* What the parts of the short way know of each other. */
+/* Interfaces of the parts of the short way. */
 #ifndef TICKWIRE_SHORT_WAY_H
 #define TICKWIRE_SHORT_WAY_H
 
 #include "side.h"
 
-enum { ANY, NEXT, PREVIOUS, STEP, BEHIND, ORDERS }; /* of updates, as in events/rules.py */
+enum { ANY, NEXT, PREVIOUS, STEP, BEHIND, ORDERS }; /* orders of updates, as in events/rules.py */
 
 /* A book that is followed; PyObject, so that a dictionary can hold it. */
 typedef struct {
     PyObject_HEAD
-    PyObject *native, *other;  /* the exchange's name; what else stands in its frames, or NULL */
-    PyObject *symbol, *prefix; /* the canonical name; the record's text in front of the bids */
+    PyObject *native, *other;  /* the exchange's name; another name used in frames, or NULL */
+    PyObject *symbol, *prefix; /* the canonical name; the record's text before the bids */
     Side *bids, *asks;
     UpdateId *state;
-    Py_ssize_t depth;          /* levels a side that are kept; -1: all */
-    Py_ssize_t least, most;    /* levels a side that must be known, and that there may be */
-    BookNumbers *numbers;      /* its numbers, NULL until they were looked up; a relay has the same ones for ever */
+    Py_ssize_t depth;          /* levels kept on each side; -1: all */
+    Py_ssize_t least, most;    /* fewest known and most levels on each side */
+    BookNumbers *numbers;      /* NULL until looked up; they never change for a relay */
     Top *top;                  /* NULL: the changes themselves are written */
 } FollowedBook;
 
 struct ShortWay {
     PyObject_HEAD
     Shape *shapes[KINDS];
-    /* what stands in a book's frames -> FollowedBook; native name of a ticker or trade -> (canonical name, its record's text
-     * in front of bid or number, and of a ticker the Number that counts them) */
+    /* for changes: name in frames -> FollowedBook; for tickers and trades: native name -> (canonical name,
+     * the record's text before the bid or the number, and for tickers the Number that counts them) */
     PyObject *known[KINDS];
     PyObject *unpack;                     /* bytes -> bytes: a frame's text; NULL: it is text */
     PyObject *followed;                   /* native name -> what stands in its frames */

@@ -2,7 +2,7 @@
 #include "native.h"
 #include <time.h>
 
-#define SMALL_STEP_US 600000000LL /* as in wire/clock.py, which takes a larger step back */
+#define SMALL_STEP_US 600000000LL /* as in wire/clock.py, which accepts a larger step back */
 
 typedef struct {
     PyObject_HEAD
@@ -10,7 +10,7 @@ typedef struct {
     ShortWay *way;
     NumbersOf numbers_of;
     DirectPublisher *direct;
-    Number *clock; /* the last arrival */
+    Number *clock; /* time of the last arrival */
     Number *frames;
     Number *counts[KINDS];  /* of events */
     PyObject *types[KINDS]; /* of theirs, as routes are kept under */
@@ -129,7 +129,7 @@ relay_call(PyObject *self, PyObject *const *arguments, size_t count, PyObject *n
     if (!direct_is_free(relay->direct))
         return PyObject_CallOneArg(relay->message, frame);
     PyObject *text = short_way_text(relay->way, frame);
-    if (!text) { /* the session says what is wrong */
+    if (!text) { /* the session reports the error */
         PyErr_Clear();
         return PyObject_CallOneArg(relay->message, frame);
     }

@@ -1,4 +1,4 @@
-/* The short way as Python sees it: how it is made, and what it may take. See events/short_way.py. */
+/* The Python type ShortWay: its creation, and the symbols that it handles. See events/short_way.py. */
 #include "short_way.h"
 
 static PyTypeObject *followed_type;
@@ -48,7 +48,7 @@ way_follow(ShortWay *way, PyObject *arguments)
         return NULL;
     }
     if (!Py_IS_TYPE(bids, side_type) || !Py_IS_TYPE(asks, side_type))
-        Py_RETURN_NONE; /* a book in Python, which the adapter goes on to serve */
+        Py_RETURN_NONE; /* a book in Python form, which the adapter continues to serve */
     FollowedBook *book = (FollowedBook *)followed_type->tp_alloc(followed_type, 0);
     if (!book)
         return NULL;
@@ -110,7 +110,7 @@ way_forget(ShortWay *way, PyObject *native)
     return way_leave(way, native);
 }
 
-/* Reads (order, digest, names, words, whole); what is wrong leaves an error. */
+/* Reads (order, digest, names, words, whole); sets an error if they are not valid. */
 static int
 read_rule(ShortWay *way, const char *shape)
 {
@@ -121,7 +121,7 @@ read_rule(ShortWay *way, const char *shape)
         return -1;
     way->checked = digest != Py_None;
     if (way->checked && !PyTuple_Check(digest)) {
-        PyErr_SetString(PyExc_TypeError, "a digest is a tuple");
+        PyErr_SetString(PyExc_TypeError, "a digest must be a tuple");
         return -1;
     }
     if (way->checked
@@ -145,7 +145,7 @@ read_rule(ShortWay *way, const char *shape)
         PyObject *word, *said = PyTuple_GET_ITEM(words, i);
         int meaning;
         if (!PyTuple_Check(said) || !PyArg_ParseTuple(said, "Ui", &word, &meaning)) {
-            PyErr_SetString(PyExc_TypeError, "a word has a meaning");
+            PyErr_SetString(PyExc_TypeError, "expected a word and its meaning");
             return -1;
         }
         layout->words[i].meaning = (Meaning)meaning;
@@ -156,7 +156,7 @@ read_rule(ShortWay *way, const char *shape)
     return 0;
 }
 
-/* ShortWay(ticker_shape, change_shape, trade_shape, rule, unpack); the Python form says what each needs. */
+/* ShortWay(ticker_shape, change_shape, trade_shape, rule, unpack); see the Python form for what each requires. */
 static PyObject *
 way_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(keywords))
 {
@@ -198,7 +198,7 @@ way_traverse(ShortWay *way, visitproc visit, void *arg)
     return 0;
 }
 
-/* What a frame needs stays: a way whose books are gone takes nothing, but may still be called. */
+/* The fields that handling a frame needs stay: after clearing, it accepts no frame, but may still be called. */
 static int
 way_clear(ShortWay *way)
 {
@@ -230,7 +230,7 @@ way_free(ShortWay *way)
     Py_DECREF(type);
 }
 
-/* Its state is the adapter's own book, which knows the short way. */
+/* Its state is the adapter's own book, which refers to the short way. */
 static int
 followed_traverse(FollowedBook *book, visitproc visit, void *arg)
 {

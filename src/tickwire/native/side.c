@@ -1,6 +1,6 @@
-/* The levels of one side of an order book, and how changes are applied to them: what events/side.py does, in C.
+/* The levels of one side of an order book, and how changes are applied to them: the compiled form of events/side.py.
  *
- * The best level stands at the end of the array, because most changes are near the best price and then move little.
+ * The best level is at the end of the array, because most changes are near the best price and then move few levels.
  */
 #include "side.h"
 
@@ -66,7 +66,7 @@ side_find(const Side *side, Key key, Py_ssize_t high)
     return low;
 }
 
-/* Does a change that belongs at place *high* or before. Returns its place, where worse ones belong or before; -1: an error
+/* Applies a change that belongs at index *high* or before. Returns its index, which is *high* for worse ones; -1: an error
  * is set. */
 static Py_ssize_t
 change_one(Side *side, const Change *change, Py_ssize_t high)
@@ -98,7 +98,7 @@ change_one(Side *side, const Change *change, Py_ssize_t high)
     return at;
 }
 
-/* Does all changes, which are in order, in one pass over the levels. */
+/* Applies all changes, which are in order, in one pass over the levels. */
 static int
 change_many(Side *side, const Changes *changes)
 {
@@ -120,7 +120,7 @@ change_many(Side *side, const Changes *changes)
         if (old < side->count && side->levels[old].key == change->key)
             drop_text(&side->levels[old++]);
         if (!change->zero && fill(&levels[count], change)) {
-            /* Out of memory: what is left of the book is of no use, but must be freed once only. */
+            /* Out of memory: the rest of the book is unusable, but must be freed exactly once. */
             memcpy(&levels[count], &side->levels[old], sizeof(Level) * (size_t)(side->count - old));
             count += side->count - old;
             PyMem_Free(side->levels);
@@ -156,7 +156,7 @@ side_drop(Side *side, Py_ssize_t extra)
         memmove(side->levels, side->levels + extra, sizeof(Level) * (size_t)side->count);
 }
 
-/* Drops every level behind the best *depth* (-1: none); what leaves is added to *changes* as removals. */
+/* Drops every level beyond the best *depth* (-1: none) and adds them to *changes* as removals. */
 static int
 cut(Side *side, Py_ssize_t depth, Changes *changes)
 {
@@ -218,7 +218,7 @@ int
 side_become(Side *side, Side *now, Changes *changes)
 {
     Py_ssize_t old = side->count, fresh = now->count;
-    while (old || fresh) { /* the best stand last, and changes have them first */
+    while (old || fresh) { /* the best levels are last, and changes have them first */
         const Level *was = old ? &side->levels[old - 1] : NULL, *is = fresh ? &now->levels[fresh - 1] : NULL;
         int gone = !is || (was && was->key > is->key), new = !was || (is && is->key > was->key);
         if (!(new || gone) && is_same(was, is)) {

@@ -1,11 +1,11 @@
 /* One side of an order book as Python sees it: the compiled form of events/side.py, which says what each method means.
  *
  * The same tests run on both forms. Levels that come as JSON text (msgspec.Raw) are read here, and leave as JSON text, so
- * that no Python object is made a level.
+ * that no Python object is created per level.
  */
 #include "side.h"
 
-/* Applies what was read, cuts to *depth* (-1: nothing), and says what a reader has to apply. */
+/* Applies the changes, cuts to *depth* (-1: no cut), and returns what a reader has to apply. */
 static PyObject *
 finish(Side *side, Changes *changes, PyObject *given, int as_text, Py_ssize_t depth)
 {
@@ -72,7 +72,7 @@ side_change(Side *side, PyObject *const *arguments, Py_ssize_t count)
 {
     Py_ssize_t depth = -1;
     if (count < 1 || count > 2) {
-        PyErr_SetString(PyExc_TypeError, "change() takes levels and perhaps a depth");
+        PyErr_SetString(PyExc_TypeError, "change() takes levels and optionally a depth");
         return NULL;
     }
     if (count == 2 && arguments[1] != Py_None) {
@@ -85,7 +85,7 @@ side_change(Side *side, PyObject *const *arguments, Py_ssize_t count)
     return change_from_list(side, arguments[0], depth);
 }
 
-/* How many of the best are asked for: *argument* of them, or all. */
+/* How many of the best levels are requested: *argument*, or all. */
 static Py_ssize_t
 asked(const Side *side, PyObject *const *arguments, Py_ssize_t count)
 {
@@ -94,13 +94,13 @@ asked(const Side *side, PyObject *const *arguments, Py_ssize_t count)
     Py_ssize_t depth = PyLong_AsSsize_t(arguments[0]);
     if (depth < 0) {
         if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_ValueError, "a depth is not negative");
+            PyErr_SetString(PyExc_ValueError, "a depth must not be negative");
         return -1;
     }
     return Py_MIN(depth, side->count);
 }
 
-/* The *count* levels behind the best *skipped* ones, best first. */
+/* The *count* levels after the best *skipped* ones, best first. */
 static PyObject *
 pairs(const Side *side, Py_ssize_t skipped, Py_ssize_t count)
 {
@@ -133,7 +133,7 @@ static PyObject *
 side_replace(Side *side, PyObject *argument)
 {
     if (!Py_IS_TYPE(argument, side_type) || ((Side *)argument)->sign != side->sign) {
-        PyErr_SetString(PyExc_TypeError, "a side is replaced by one of the same kind");
+        PyErr_SetString(PyExc_TypeError, "a side can only be replaced by one of the same type");
         return NULL;
     }
     Changes changes;
@@ -172,7 +172,7 @@ side_known(Side *side, PyObject *argument)
     Py_ssize_t most = PyLong_AsSsize_t(argument);
     if (most < 0) {
         if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_ValueError, "a depth is not negative");
+            PyErr_SetString(PyExc_ValueError, "a depth must not be negative");
         return NULL;
     }
     return PyLong_FromSsize_t(side->bound ? Py_MIN(most, side->count - side_find(side, side->horizon, side->count)) : most);
@@ -211,7 +211,7 @@ side_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
     if (of_levels != Py_None
         && !(PyTuple_Check(of_levels) && PyTuple_GET_SIZE(of_levels) == 2
              && PyUnicode_Check(PyTuple_GET_ITEM(of_levels, 0)) && PyUnicode_Check(PyTuple_GET_ITEM(of_levels, 1)))) {
-        PyErr_SetString(PyExc_TypeError, "names are a tuple of two strings");
+        PyErr_SetString(PyExc_TypeError, "names must be a tuple of two strings");
         return NULL;
     }
     Side *side = (Side *)type->tp_alloc(type, 0);
@@ -229,7 +229,7 @@ side_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
         const char *text = PyUnicode_AsUTF8AndSize(factor, &size);
         side->factor_text = Py_NewRef(factor);
         if (!text || !read_factor(text, size, &side->factor))
-            side->factor.digits = 0; /* no size is multiplied here then */
+            side->factor.digits = 0; /* then no size is multiplied here */
         if (!text)
             Py_CLEAR(side);
     }

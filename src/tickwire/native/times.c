@@ -1,4 +1,4 @@
-/* Times in frames: the compiled form of events/times.py, to which everything unusual is left. */
+/* Times in frames: the compiled form of events/times.py, which handles everything unusual. */
 #include "native.h"
 
 static int

@@ -1,4 +1,4 @@
-/* The best levels of a book: the compiled form of what events/top.py keeps. */
+/* The best levels of a book: the compiled form of events/top.py. */
 #include "side.h"
 
 PyTypeObject *top_type;
@@ -20,7 +20,7 @@ top_is_ready(const Top *top)
            && top->prefix && PyBytes_CheckExact(top->prefix);
 }
 
-/* Writes a side again. 1: it differs, 0: it does not, -1: an error is set. */
+/* Writes a side again. 1: its text differs, 0: it does not, -1: an error is set. */
 static int
 refresh(PyObject *side, Py_ssize_t depth, PyObject **text)
 {

@@ -1,4 +1,4 @@
-/* From frames with one trade to the values of their records: a part of short_way.c.
+/* Makes the values of records from frames with one trade: a part of short_way.c.
  *
  * Where an exchange numbers a symbol's trades, the one behind the last can neither be known already nor have others missing
  * before it; every other one is left to the adapter.
@@ -15,7 +15,7 @@ trade_find(const Shape *shape, PyObject *known, PyObject *numbers_of, const char
     if (!numbers)
         return 0;
     if (!PyObject_TypeCheck(numbers, trade_numbers_type)) {
-        PyErr_SetString(PyExc_TypeError, "trades have numbers");
+        PyErr_SetString(PyExc_TypeError, "expected TradeNumbers");
         return 0;
     }
     found->traded = (TradeNumbers *)numbers;

@@ -1,4 +1,4 @@
-/* Values of records, written from what was read in frames: as records/codec.py encodes the same events. */
+/* Writes values of records from what was read in frames, as records/codec.py encodes the same events. */
 #include "native.h"
 
 #define PUT(to, literal) put(to, literal, sizeof literal - 1)
@@ -26,7 +26,7 @@ put_optional(char *to, long long number)
     return number < 0 ? PUT(to, "null") : put_number(to, number);
 }
 
-/* A side without size is empty, and so is its price. */
+/* A side without size is empty: its price is null too. */
 static char *
 put_pair(char *to, const char *name, Py_ssize_t name_size, const Piece pair[2])
 {
@@ -101,7 +101,7 @@ trade_value(PyObject *prefix, const Found *found, long long received_us)
     return value;
 }
 
-/* What stands behind the levels of an order book; *reason* is JSON. */
+/* Writes what follows the levels of an order book; *reason* is JSON. */
 static char *
 put_numbers(char *to, const BookNumbers *numbers, const char *reason, long long received_us)
 {
