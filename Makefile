@@ -1,4 +1,4 @@
-# make demo, make test: both install into .venv by themselves; Python 3.11 or newer and make are all they need.
+# make demo and make test install into .venv by themselves; they need only make and Python 3.11 or newer.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,26 +9,26 @@ SYMBOLS ?=
 LIVE ?=
 MINUTES ?= 10
 SEED ?= 1
-unexport PYTHONDONTWRITEBYTECODE  # tests start hundreds of processes: each would compile all of it again
+unexport PYTHONDONTWRITEBYTECODE  # tests start hundreds of processes, and each would compile everything again
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check faults soak fuzz bench bench-quick bench-formats bench-check clean
 
 help:
-	@echo "make demo    market data through Kafka for $(DEMO_SECONDS) s: EXCHANGE=, CHANNELS=, and SYMBOLS=BTCUSDT LIVE=1 for a real one (tickwire exchanges lists them); UI=1 shows it on http://127.0.0.1:8080/ until Ctrl-C"
+	@echo "make demo    market data through Kafka for $(DEMO_SECONDS) s. Options: EXCHANGE=, CHANNELS=; LIVE=1 SYMBOLS=BTCUSDT for the real exchange (tickwire exchanges lists all); UI=1 shows it on http://127.0.0.1:8080/ until Ctrl-C"
 	@echo "make test    every check and every test"
-	@echo "make faults  brokers killed and frozen, networks cut, consumers and publishers killed: all of it, about 10 minutes"
-	@echo "make soak    producers and consumers on a Kafka and exchanges in trouble for $(MINUTES) minutes (MINUTES=, SEED=), then the accounting and the memory"
-	@echo "make fuzz    adapters, records on disk and values get bytes that nobody wrote, for $(MINUTES) minutes each (MINUTES=)"
-	@echo "make bench   the product beside a bare chain, growth and latency, into bench/results.md (PEER=1: and cryptofeed); bench-quick: the first part in 2 minutes"
-	@echo "make bench-formats   JSON, Avro and Protobuf to Apache Kafka and back, beside the stock serializers where they are installed"
-	@echo "make bench-check   instructions of the pure stages beside the figures in bench/instructions.json (needs valgrind)"
+	@echo "make faults  all fault tests, about 10 minutes: brokers killed and frozen, networks cut, consumers and publishers killed"
+	@echo "make soak    the long test in which Kafka, exchanges and processes are broken, for $(MINUTES) minutes (MINUTES=, SEED=); ends with the accounting and the memory"
+	@echo "make fuzz    feed invented bytes to adapters, records on disk and values, for $(MINUTES) minutes each (MINUTES=)"
+	@echo "make bench   compare the product with a minimal chain, measure growth and latency, and write bench/results.md (PEER=1: also cryptofeed); make bench-quick: the first part, in 2 minutes"
+	@echo "make bench-formats   measure JSON, Avro and Protobuf to Apache Kafka and back, and the stock serializers if they are installed"
+	@echo "make bench-check   compare instruction counts of the pure stages with bench/instructions.json (needs valgrind)"
 	@echo "make clean   remove .venv and caches"
 
 $(VENV)/.runtime: pyproject.toml setup.py requirements.txt $(wildcard src/tickwire/native/*)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed: set PYTHON=python3.11 or newer"; exit 2; }
-	@$(PYTHON) -m venv $(VENV) || { echo "python3 cannot make a virtual environment: install its venv module (Debian: python3-venv)"; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 cannot create a virtual environment: install its venv module (Debian: python3-venv)"; exit 2; }
 	@echo "Installing tickwire and the libraries of requirements.txt into $(VENV): about a minute"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt

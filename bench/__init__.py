@@ -1,1 +1,1 @@
-"""Benchmarks: the product beside a bare chain without its guarantees, on the same frames and the same brokers."""
+"""Benchmarks: the product compared with a minimal chain without its guarantees, on the same frames and brokers."""

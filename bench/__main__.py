@@ -56,7 +56,7 @@ def brokers(*, quick: bool) -> Iterator[dict[str, str]]:
 
 
 def chains(where: dict[str, str], counts: dict[str, int]) -> list[str]:
-    """Product and bare chain in turn, on each broker; the ratios are those of one round."""
+    """Product and bare chain alternately, on each broker; each ratio is that of one round."""
     head = ("product, 1/s", "bare, 1/s", "rate, ratio", "product, CPU µs", "bare, CPU µs", "CPU, ratio", "source busy")
     lines = [f"| messages | broker | {' | '.join(head)} |", "| --- " * (len(head) + 2) + "|"]
     for kind, count in counts.items():
@@ -111,7 +111,7 @@ def _spread(values: Sequence[float], form: str) -> str:
 
 
 def peer(bootstrap: str, rounds: int) -> list[str]:
-    """Cryptofeed and the product in turn; few messages, because it is slow."""
+    """Cryptofeed and the product alternately; with few messages, because cryptofeed is slow."""
     head = ("product, 1/s", "cryptofeed, 1/s", "rate, ratio", "product, CPU µs", "cryptofeed, CPU µs", "CPU, ratio")
     lines = [f"| messages | {' | '.join(head)} |", "| --- " * (len(head) + 1) + "|"]
     for kind in ("tickers", "deltas", "top20"):
@@ -136,7 +136,7 @@ def peer(bootstrap: str, rounds: int) -> list[str]:
 
 
 def ceiling(where: dict[str, str], count: int, rounds: int) -> list[str]:
-    """What librdkafka takes from a plain loop."""
+    """The rate at which librdkafka accepts values from a plain loop."""
     lines = ["| broker | prepared values, 1/s | CPU µs |", "| --- | --- | --- |"]
     for broker, bootstrap in where.items():
         runs = [cells.run_cell("ceiling", Work("tickers", count), bootstrap) for _ in range(rounds)]
@@ -146,7 +146,7 @@ def ceiling(where: dict[str, str], count: int, rounds: int) -> list[str]:
 
 
 def consumer(bootstrap: str, rounds: int) -> list[str]:
-    """The consumer, over what the product has published: its books have no gap, and so are rebuilt to the end."""
+    """The consumer, on what the product has published: these books have no gap, so they are rebuilt to the end."""
     lines = ["| handler | records | 1/s | CPU µs | the producer before, 1/s | ratio |", "| --- " * 6 + "|"]
     for title, kind, count in (
         ("does nothing, tickers", "tickers", 400_000),
@@ -171,7 +171,7 @@ def consumer(bootstrap: str, rounds: int) -> list[str]:
 
 
 def growth(bootstrap: str) -> list[str]:
-    """CPU a message over symbols and over levels: the less of two runs, because whatever disturbs one only adds."""
+    """CPU per message by symbols and by levels: the lower of two runs, because disturbances only add."""
     works = [
         *[Work("tickers", 100_000, symbols=n) for n in (1, 100, 1000)],
         *[Work("deltas", 100_000, symbols=n, levels=25) for n in (1, 100)],
@@ -185,7 +185,7 @@ def growth(bootstrap: str) -> list[str]:
         levels = "-" if work.kind == "tickers" else f"{work.levels:,}"
         cpu, rss = (min(run[name] for run in runs) for name in ("cpu", "rss_mib"))
         lines.append(f"| {work.kind} | {work.symbols:,} | {levels} | {cpu:.1f} | {rss:.0f} |")
-    return ["The less of two runs.", "", *lines]
+    return ["The lower of two runs.", "", *lines]
 
 
 def memory(bootstrap: str) -> list[str]:
@@ -193,7 +193,7 @@ def memory(bootstrap: str) -> list[str]:
     run = cells.run_cell("product", Work("tickers", 400_000, repeat=25), bootstrap)
     head = " | ".join(f"{million} M" for million in range(1, 11))
     return [
-        "Tickers as fast as they are taken; MiB resident after so many messages.",
+        "Tickers at the highest rate; MiB resident after this many messages.",
         "",
         f"| {head} |",
         "| --- " * 10 + "|",
@@ -202,7 +202,7 @@ def memory(bootstrap: str) -> list[str]:
 
 
 def machine() -> str:
-    """When and on what."""
+    """Date, machine and versions."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.partition(":")[2].strip() for line in lines if "model name" in line), platform.machine())
     libraries = ", ".join(f"{name} {version(name)}" for name in ("confluent-kafka", "picows", "msgspec", "uvloop"))
@@ -210,8 +210,8 @@ def machine() -> str:
         f"{datetime.now(UTC):%Y-%m-%d}, {model}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, {libraries}. "
         "The measured process, with all its threads, is on one core and the source of frames on the others; brokers "
-        "and readers run where the system puts them. Medians with least and most; a ratio is product / bare of two "
-        "runs right after each other."
+        "and readers run where the system puts them. *Bare* is a minimal chain without guarantees (`bench/bare.py`). "
+        "Figures are medians with minimum and maximum; a ratio is product / bare of two successive runs."
     )
 
 
@@ -219,7 +219,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="bench")
     parser.add_argument("--quick", action="store_true", help="tickers and deltas on one broker only")
-    parser.add_argument("--out", type=Path, help="write the tables to this file, too")
+    parser.add_argument("--out", type=Path, help="also write the tables to this file")
     arguments = parser.parse_args()
     page = ["# Benchmark", "", machine()]
     with brokers(quick=arguments.quick) as where:
@@ -228,15 +228,15 @@ def main() -> None:
         else:
             page += ["", "## Chains", "", *chains(where, _FULL)]
             last = list(where.values())[-1]
-            page += ["", "## Beside cryptofeed", ""]
+            page += ["", "## Compared with cryptofeed", ""]
             if importlib.util.find_spec("cryptofeed") is None:
                 page += ["Not measured: it is not installed (`make bench PEER=1` does that)."]
             else:
-                page += [f"Version {version('cryptofeed')}, frames handed over without a socket.", ""]
+                page += [f"Version {version('cryptofeed')}, frames passed without a socket.", ""]
                 page += peer(last, rounds=2)
             with_peer = importlib.util.find_spec("cryptofeed") is not None
             page += ["", "## Exchanges", "", *exchanges.table(last, peer=with_peer)]
-            page += ["", "## What librdkafka takes", "", *ceiling(where, 400_000, rounds=2)]
+            page += ["", "## librdkafka alone", "", *ceiling(where, 400_000, rounds=2)]
             page += ["", "## Consumer", "", *consumer(last, rounds=3)]
             page += ["", "## Start", "", *startup.table(last)]
             page += ["", "## Growth", "", *growth(last)]

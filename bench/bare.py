@@ -1,7 +1,7 @@
-"""The chain without guarantees, as one would write it by hand: picows, msgspec, ``Producer.produce``.
+"""The bare chain, without guarantees, as one would write it by hand: picows, msgspec, ``Producer.produce``.
 
-It checks nothing, counts nothing, takes no report, has no headers, and believes every frame; for the best twenty levels
-it keeps a book of floats, and it does not look at checksums. ``python -m bench.bare SPEC``.
+It checks nothing, counts nothing, ignores delivery reports, has no headers, and trusts every frame. For the best twenty
+levels it keeps a book of floats, and it ignores checksums. ``python -m bench.bare SPEC``.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What librdkafka takes: prepared values in a plain loop, no feed at all. ``python -m bench.ceiling SPEC``."""
+"""The rate of librdkafka alone: prepared values in a plain loop, without a feed. ``python -m bench.ceiling SPEC``."""
 
 import json
 import sys

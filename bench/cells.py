@@ -1,4 +1,4 @@
-"""Runs cells: each in a fresh process beside a source of its own, on the processors that are set for it."""
+"""Runs cells (single measurements): each in a new process with its own source, on fixed processors."""
 
 import json
 import os
@@ -20,26 +20,26 @@ PARTITIONS = 3
 _TIMEOUT_S = 300
 
 _ALL = sorted(os.sched_getaffinity(0))
-OURS = {_ALL[0]}  # the process that is measured, with all its threads
-OTHERS = set(_ALL[1:]) or OURS  # source; brokers and readers are where the system puts them
+OURS = {_ALL[0]}  # the measured process, with all its threads
+OTHERS = set(_ALL[1:]) or OURS  # the source; brokers and readers run where the system puts them
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a cell has to do."""
+    """The task of a cell."""
 
     kind: str  # tickers, deltas or top20, of Binance, or with "kraken-" in front
     count: int
     symbols: int = 5
     start: int = 0  # number of the first symbol
     levels: int = 1000
-    repeat: int = 1  # how often the frames are sent; for tickers only
-    rate: int = 0  # frames a second; 0: as fast as they are taken
+    repeat: int = 1  # how many times the frames are sent; only for tickers
+    rate: int = 0  # frames a second; 0: as fast as possible
     linger: int = 10
-    since: str = "beginning"  # where the consumer begins
-    decode: bool = False  # whether it reads values of which it builds no books
+    since: str = "beginning"  # where the consumer starts
+    decode: bool = False  # whether the consumer decodes values without building books
     format: str = "json"
-    registry: str = ""  # its address, for other formats
+    registry: str = ""  # registry address, for formats other than JSON
     compression: str = "zstd"
 
     @property
@@ -54,7 +54,7 @@ class Work:
         }  # fmt: skip
 
     def spec(self, port: int, brokers: str) -> str:
-        """What the process that is measured has to know."""
+        """The specification for the measured process."""
         spec = {
             "kind": self.kind, "count": self.count * self.repeat, "channel": self.channel, "port": port,
             "brokers": brokers, "linger": self.linger, "names": names_of(self), "first": first_of(self),
@@ -73,15 +73,15 @@ def create_topics(brokers: str) -> None:
 
 
 def warm(brokers: str) -> None:
-    """Let a broker serve until its rate stands: it compiles while it serves its first million records."""
+    """Warm a broker up until its rate is stable: its JVM compiles during the first million records."""
     for _ in range(3):
         run_cell("ceiling", Work("tickers", 500_000), brokers)
 
 
 def run_cell(cell: str, work: Work, brokers: str) -> dict[str, Any]:
-    """What *cell* measured, and under ``source`` what its source did."""
+    """The figures of *cell*, and under ``source`` those of its source."""
     [port] = free_ports("127.0.0.1", 1)
-    if cell in {"ceiling", "peer", "consumer"}:  # which need no source
+    if cell in {"ceiling", "peer", "consumer"}:  # cells without a source
         return result(start(f"bench.{cell}", work.spec(port, brokers), before=lambda: pin(OURS)))
     source = start_source(port, work)
     try:
@@ -94,12 +94,12 @@ def run_cell(cell: str, work: Work, brokers: str) -> dict[str, Any]:
 
 
 def names_of(work: Work) -> list[str]:
-    """The symbols of a piece of work."""
+    """The symbols of a task."""
     return list(make(work.source() | {"count": 0, "levels": 0}).symbols)
 
 
 def first_of(work: Work) -> int:
-    """How many frames come before those that are measured."""
+    """The number of frames before the measured ones."""
     answers = work.symbols if work.kind.startswith("kraken-") else 0
     return answers + (work.symbols if work.channel == "orderbook" else 0)
 
@@ -114,12 +114,12 @@ def start_source(port: int, work: Work) -> subprocess.Popen[str]:
 
 
 def pin(processors: set[int]) -> None:
-    """Keep this process, and those it starts, on some processors."""
+    """Pin this process, and those that it starts, to some processors."""
     os.sched_setaffinity(0, processors)
 
 
 def start(module: str, argument: str, *more: str, before: Callable[[], None]) -> subprocess.Popen[str]:
-    """Start a module of this package, which calls *before* first."""
+    """Start a module of this package in a process that first calls *before*."""
     return subprocess.Popen(
         [sys.executable, "-m", module, argument, *more],
         cwd=ROOT,
@@ -130,7 +130,7 @@ def start(module: str, argument: str, *more: str, before: Callable[[], None]) ->
 
 
 def result(process: subprocess.Popen[str]) -> dict[str, Any]:
-    """What a process measured, and messages a second (``rate``) and microseconds of processor time each (``cpu``)."""
+    """The figures of a process, with messages a second (``rate``) and microseconds of CPU per message (``cpu``)."""
     output, _ = process.communicate(timeout=_TIMEOUT_S)
     if process.returncode:
         raise RuntimeError(f"{process.args!r} ended with {process.returncode}")

@@ -1,6 +1,7 @@
-"""Fails when a pure stage costs more instructions than it did: ``python -m bench.check [--update]``.
+"""Fails if a pure stage costs more instructions than before: ``python -m bench.check [--update]``.
 
-valgrind counts them, so a busy machine changes nothing. The difference of two runs leaves the interpreter's start out.
+valgrind counts them, so other load on the machine does not matter. Taking the difference of two runs excludes the
+interpreter's start.
 """
 
 import argparse
@@ -51,7 +52,7 @@ def _instructions(stage: str, rounds: int) -> int:
 
 
 def key() -> str:
-    """What the figures depend on. The same code counts the same with msgspec 0.22 and 0.23, to 0.2 %."""
+    """The versions that the figures depend on. The same code counts the same with msgspec 0.22 and 0.23, to 0.2 %."""
     form = "compiled" if native else "Python"
     return f"Python {sys.version_info[0]}.{sys.version_info[1]}, {form}"
 

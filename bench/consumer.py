@@ -1,4 +1,4 @@
-"""The consumer as shipped, over what another cell left in the topics. ``python -m bench.consumer SPEC``."""
+"""The consumer as shipped, on what another cell left in the topics. ``python -m bench.consumer SPEC``."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ _WARM_UP = 2000
 
 
 class Watch:
-    """Begins and ends the measurement by the counts, at each turn of the consumer, which asks whether to stop."""
+    """Begins and ends the measurement by the counts, each time the consumer asks whether to stop."""
 
     def __init__(self, topic: str, count: int) -> None:
         self._topic, self._count = topic, count
@@ -45,7 +45,7 @@ def _decode(record: Any) -> None:
 
 
 def main() -> None:
-    """Read with a handler that does nothing or decodes, or with the one that rebuilds books."""
+    """Read with a handler that does nothing, decodes, or rebuilds books."""
     spec = json.loads(sys.argv[1])
     kafka = KafkaConfig(enabled=True, brokers=spec["brokers"], schema_registry_url=spec["registry"])
     books = spec["channel"] == "orderbook"

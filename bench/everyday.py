@@ -1,11 +1,11 @@
-"""What the rates cost that people have: the product and the bare chain right after it, each at a pace."""
+"""The cost of everyday rates: the product, then the bare chain, each at a fixed rate."""
 
 import sys
 
 from bench.cells import Work, run_cell
 from bench.latency import measure
 
-# Messages a second, symbols, linger in ms, seconds. The first is a process that has next to nothing to do.
+# Messages a second, symbols, linger in ms, seconds. The first is an almost idle process.
 _CELLS = (
     (1, 1, 10, 8),
     (100, 5, 10, 5),
@@ -17,7 +17,7 @@ _CELLS = (
 
 
 def table(bootstrap: str) -> list[str]:
-    """Processor time, wake-ups and the latency that 99 % of the messages keep within, of one run each."""
+    """Processor time, wake-ups and p99 latency, of one run each."""
     head = ("CPU of a core", "CPU µs a message", "wake-ups/s", "p99, ms")
     lines = [
         "Tickers; the whole process. A wake-up is a voluntary context switch of any of its threads.",
@@ -39,7 +39,7 @@ def table(bootstrap: str) -> list[str]:
 
 
 def load(bootstrap: str) -> str:
-    """What a market of some size takes, in a line."""
+    """The cost of a market of some size, in one line."""
     shares = []
     for work in (
         Work("tickers", 20_000 * 3, symbols=500, rate=20_000),

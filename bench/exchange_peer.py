@@ -1,7 +1,7 @@
-"""cryptofeed's own handlers and its Kafka backend, given frames of a simulated exchange by hand, without a socket.
+"""cryptofeed's own handlers and its Kafka backend, on frames of a simulated exchange, passed without a socket.
 
-``python -m bench.exchange_peer SPEC``; needs ``pip install .[peer]``. Only exchanges whose frames it reads as they are:
-it asks others for other channels, or an older interface, or has none of them.
+``python -m bench.exchange_peer SPEC``; needs ``pip install .[peer]``. Only for exchanges whose frames
+cryptofeed can read: of others it uses other channels or an older interface, or it does not support them.
 """
 
 import asyncio
@@ -96,7 +96,7 @@ def _named(name: str, symbol: Any) -> str:
 
 
 async def run(spec: dict[str, Any]) -> None:
-    """Give it every frame, and wait until Kafka has what it wrote."""
+    """Pass it every frame, and wait until Kafka has what it wrote."""
     said = Said(spec["exchange"])
     frames = said.changes(spec["count"])
     exchange, backend, connection = make_peer(spec["exchange"], said, spec)

@@ -1,7 +1,7 @@
 """Order-book changes of every exchange that can be simulated, the whole way to Kafka, on one processor.
 
-The frames are those of the simulator's dialects. They are made before they are measured, and then sent as fast as they
-are taken.
+The frames are those of the simulator's dialects. They are made before the measurement, and then sent as fast as
+possible.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ def table(bootstrap: str, rounds: int = 2, *, peer: bool = False) -> list[str]:
 
 
 def _beside(name: str, bootstrap: str, rate: float, cpu: float) -> list[str]:
-    """What cryptofeed does with the same frames, and how much faster and cheaper the product is."""
+    """The figures of cryptofeed with the same frames, and how much faster and cheaper the product is."""
     if name not in THEIRS:
         return ["-"] * 4
     spec = json.dumps({"exchange": name, "count": _PEER, "brokers": bootstrap})
@@ -83,7 +83,7 @@ def _run(name: str, bootstrap: str) -> dict[str, Any]:
 
 
 async def _serve(spec: dict[str, Any]) -> None:
-    """Be the exchange: slowly until every book is whole, then with all that was made meanwhile."""
+    """Play the exchange: slowly until every book is whole, then with everything that was made meanwhile."""
     exchange = SimulatedExchange(spec["exchange"], _SYMBOLS, rate=_SLOW, port=spec["port"])
     async with exchange:
         print(json.dumps(exchange.settings()), flush=True)
@@ -124,7 +124,7 @@ async def _send(client: Client, pieces: list[bytes]) -> None:
 
 
 async def _read(spec: dict[str, Any], settings: dict[str, str], spill: str) -> None:
-    """Be the product, and measure from the first of many frames until Kafka has all of them."""
+    """Run the product, and measure from the first frame until Kafka has all of them."""
     name = spec["exchange"]
     feed_config = FeedConfig(
         exchange=name,
@@ -132,7 +132,7 @@ async def _read(spec: dict[str, Any], settings: dict[str, str], spill: str) -> N
         channels=["orderbook"],
         urls={f"{name}_{kind}_url": settings[f"FEED_{name.upper()}_{kind.upper()}_URL"] for kind in ("ws", "rest")},
     )
-    # Blocking, so that the source waits and every message is published; all else is the default.
+    # Blocking, so that the source waits and every message is published; everything else is the default.
     kafka = KafkaConfig(enabled=True, brokers=spec["brokers"], when_full_orderbook="block", spill_dir=spill)
     feed, meter = WebSocketDataFeed(feed=feed_config, kafka=kafka), Meter()
     running = asyncio.create_task(feed.run())

@@ -1,6 +1,6 @@
 """`tickwire export` into Parquet, from an Apache Kafka that the product filled: ``python -m bench.export [--quick]``.
 
-What is measured is one process with all its threads, on all processors, from its connection to Kafka to whole files.
+Measures one process with all its threads, on all processors, from its connection to Kafka until the files are complete.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from tickwire.config.kafka_config import KafkaConfig
 from tickwire.export.reading import read_range
 from tickwire.export.run import Export
 
-_WORKS = (Work("tickers", 400_000, repeat=4), Work("deltas", 400_000))  # much, for the start takes half a second
+_WORKS = (Work("tickers", 400_000, repeat=4), Work("deltas", 400_000))  # many, because the start takes half a second
 _ROUNDS = 3
 
 
@@ -56,7 +56,7 @@ def _table(bootstrap: str, rounds: int, share: int) -> list[str]:
 
 
 def main() -> None:
-    """Measure and print; with a specification be what is measured."""
+    """Measure and print; with a specification run as the measured process."""
     if len(sys.argv) > 1 and sys.argv[1].startswith("{"):
         _export(json.loads(sys.argv[1]))
         return

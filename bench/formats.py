@@ -1,7 +1,7 @@
 """JSON, Avro and Protobuf, the whole path to Apache Kafka and back: ``python -m bench.formats [--quick]``.
 
-Beside them the serializers of confluent-kafka on the same events, where they are installed; and what a record takes in
-the broker's log, its key, its headers and its part of a batch included.
+It also measures the serializers of confluent-kafka on the same events, if they are installed, and the bytes of a record
+in the broker's log, including key, headers and its part of a batch.
 """
 
 import argparse
@@ -38,7 +38,7 @@ class Bench:
         self._rounds, self._share = rounds, share
 
     def producing(self) -> list[str]:
-        """Every format in turn, and the ratios of one round."""
+        """Every format in turn, and the ratios within one round."""
         head = ("1/s", "of JSON's", "CPU µs", "stock, 1/s", "of stock's", "bytes a record", "with zstd")
         lines = _head("messages", "format", *head)
         for kind, count in _PRODUCED.items():
@@ -81,7 +81,7 @@ class Bench:
         return lines
 
     def _size(self, kind: str, form: str, compression: str) -> float:
-        """Bytes of the log a record."""
+        """Bytes of the log per record."""
         before = self._in_log()
         done = self._run("product", kind, _SIZED // self._share, form, compression=compression)
         return (self._in_log() - before) / float(done["acknowledged"])

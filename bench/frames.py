@@ -1,4 +1,4 @@
-"""Frames of exchanges, made from a seed: documented shapes, sequences and checksums that the exchanges' rules want.
+"""Frames of exchanges, made from a seed: documented shapes, with sequences and checksums by the exchanges' rules.
 
 Binance: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
 Kraken: https://docs.kraken.com/api/docs/websocket-v2/book, checksum https://docs.kraken.com/api/docs/guides/spot-ws-book-v2
@@ -23,7 +23,7 @@ class Feed:
     exchange: str
     symbols: Sequence[str]
     channel: str  # ticker, orderbook or trade
-    first: list[bytes]  # sent at once, so that books begin; the rest follows when the bodies were fetched
+    first: list[bytes]  # sent at once, so that books begin; the rest follows after the bodies are fetched
     frames: list[bytes]
     bodies: dict[str, bytes]
 

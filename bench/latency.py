@@ -1,4 +1,4 @@
-"""From the frame's way into the socket until a consumer has the record, on one machine's monotonic clock."""
+"""Latency from sending the frame until a consumer has the record, by one machine's monotonic clock."""
 
 import bisect
 import json
@@ -18,7 +18,7 @@ _DEADLINE_S = 60.0
 
 
 def table(bootstrap: str) -> list[str]:
-    """p50, p99 and p99.9 over rates and lingers, of the product and of the bare chain right after it."""
+    """p50, p99 and p99.9 by rates and lingers, of the product and of the bare chain right after it."""
     lines = [
         "Tickers; milliseconds from the source's `send` until a consumer's `poll` returns the record.",
         "At 10,000/s medians of three runs, else one run each.",
@@ -26,7 +26,7 @@ def table(bootstrap: str) -> list[str]:
         "| frames/s | linger, ms | product: p50 | p99 | p99.9 | bare: p50 | p99 | p99.9 |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for _ in range(2):  # a broker's first small requests take it longer: it compiles while it serves
+    for _ in range(2):  # a broker's first small requests are slower, because its JVM compiles meanwhile
         measure("bare", bootstrap, Work("tickers", 10_000 * _SECONDS, rate=10_000, linger=0))
     for rate, rounds in ((10_000, 3), (50_000, 1)):
         for linger in (0, 2, 10):
@@ -39,7 +39,7 @@ def table(bootstrap: str) -> list[str]:
 
 
 def measure(cell: str, bootstrap: str, work: Work) -> tuple[tuple[float, float, float], dict[str, Any]]:
-    """p50, p99 and p99.9 in milliseconds of one run, and what the cell measured of itself."""
+    """p50, p99 and p99.9 of one run in milliseconds, and the cell's own figures."""
     [port] = free_ports("127.0.0.1", 1)
     consumer = _at_the_end(bootstrap)
     source = cells.start_source(port, work)
@@ -65,7 +65,7 @@ def measure(cell: str, bootstrap: str, work: Work) -> tuple[tuple[float, float, 
 
 
 def _at_the_end(bootstrap: str) -> Consumer:
-    """A consumer that gets what comes from now on."""
+    """A consumer that starts at the end."""
     consumer = Consumer(
         {"bootstrap.servers": bootstrap, "group.id": "bench", "enable.auto.commit": False, "fetch.wait.max.ms": 5}
     )
@@ -77,7 +77,7 @@ def _at_the_end(bootstrap: str) -> Consumer:
 
 
 def _read(consumer: Consumer, count: int) -> dict[int, int]:
-    """When each frame's record was there, by the frame's number."""
+    """The arrival time of each frame's record, by the frame's number."""
     arrived: dict[int, int] = {}
     deadline = time.monotonic() + _DEADLINE_S
     while len(arrived) < count:

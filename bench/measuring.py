@@ -1,4 +1,4 @@
-"""What one cell measures of its own process."""
+"""Measures the process that it runs in."""
 
 import json
 import resource
@@ -8,16 +8,16 @@ from typing import Any
 
 
 class Meter:
-    """Counts from :meth:`begin` to :meth:`end`: seconds, all threads' processor time and wake-ups, largest memory."""
+    """Measures from :meth:`begin` to :meth:`end`: seconds, processor time and wake-ups of all threads, peak memory."""
 
     def begin(self, messages: int) -> None:
-        """Start, when *messages* have been seen already."""
+        """Start, after *messages* messages have been seen."""
         self._from = messages
         self._at, self._cpu, self._wakes = time.monotonic(), _cpu_seconds(), _wakes()
         self._until: tuple[float, float] | None = None
 
     def note(self) -> None:
-        """Work was done until now: what is after the last call of this does not count."""
+        """Note that work was done until now: time after the last call does not count."""
         self._until = time.monotonic(), _cpu_seconds()
 
     def end(self, messages: int, **more: Any) -> None:
@@ -31,7 +31,7 @@ class Meter:
 
 
 def resident_mib(which: str = "VmRSS") -> float:
-    """Memory of this process: now, or (``VmHWM``) the most so far; not getrusage's, which knows the parent's, too."""
+    """Memory of this process: now, or (``VmHWM``) the most so far; not getrusage's, which includes the parent's."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(which + ":")) / 1024
 
@@ -42,5 +42,5 @@ def _cpu_seconds() -> float:
 
 
 def _wakes() -> int:
-    """How often a thread had waited for something (voluntary context switches)."""
+    """How often a thread waited for something (voluntary context switches)."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw

@@ -1,4 +1,4 @@
-"""Two producers on disjoint symbols beside one, each held to a part of a core, so that few cores show it, too."""
+"""Two producers on disjoint symbols compared with one, each limited to a part of a core, so few cores are enough."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ _KINDS = {"tickers": 100_000, "deltas": 60_000}
 
 
 def table(bootstrap: str, rounds: int = 2) -> list[str]:
-    """Rates of one and of two, in turn, and what two give of one's."""
+    """Rates of one and of two producers, measured alternately, and their ratio."""
     if not os.access(_GROUPS / "cpu.cfs_quota_us", os.W_OK):
         return ["Not measured: it takes a cgroup (v1) whose processor time this user may limit."]
     lines = ["| messages | one, 1/s | two, 1/s together | two / one |", "| --- | --- | --- | --- |"]

@@ -1,4 +1,4 @@
-"""cryptofeed with its Kafka backend, given the same frames by hand, without a socket. ``python -m bench.peer SPEC``.
+"""cryptofeed with its Kafka backend, on the same frames, passed without a socket. ``python -m bench.peer SPEC``.
 
 Needs ``pip install .[peer]``. Its backend has a topic for each symbol, and waits for each record before the next.
 """
@@ -17,7 +17,7 @@ from bench.stages import payloads
 
 
 def make_peer(feed: Feed, spec: dict[str, Any]) -> tuple[Any, Any]:
-    """Its exchange object and its backend, which hands over what is asked for."""
+    """The exchange object and the backend for the requested data."""
     from cryptofeed.backends.kafka import BookKafka, TickerKafka  # noqa: PLC0415 - an extra
     from cryptofeed.defines import L2_BOOK, TICKER  # noqa: PLC0415
     from cryptofeed.exchanges import Binance  # noqa: PLC0415
@@ -26,12 +26,12 @@ def make_peer(feed: Feed, spec: dict[str, Any]) -> tuple[Any, Any]:
 
     known = {f"{name[:-4]}-USDT": name for name in feed.symbols}
     Symbols.set("BINANCE", known, {"instrument_type": dict.fromkeys(known, "spot")})
-    to_kafka = {"bootstrap_servers": spec["brokers"]}  # all else is its default
+    to_kafka = {"bootstrap_servers": spec["brokers"]}  # everything else is the default
     top = spec["kind"] == "top20"
     if spec["kind"] == "tickers":
         channel, backend = TICKER, TickerKafka(**to_kafka)
     else:
-        # Deltas without its periodic snapshots, or the best twenty after every change.
+        # Deltas without periodic snapshots, or the best twenty levels after every change.
         backend = BookKafka(snapshots_only=top, snapshot_interval=10**9, **to_kafka)
         channel = L2_BOOK
     exchange = Binance(
@@ -48,7 +48,7 @@ def make_peer(feed: Feed, spec: dict[str, Any]) -> tuple[Any, Any]:
 
 
 async def run(spec: dict[str, Any]) -> None:
-    """Give it every frame, and wait until Kafka has what it wrote."""
+    """Pass it every frame, and wait until Kafka has what it wrote."""
     kind = "deltas" if spec["kind"] == "top20" else spec["kind"]
     feed = make({"kind": kind, "count": spec["count"], "symbols": len(spec["names"])})
     exchange, backend = make_peer(feed, spec)

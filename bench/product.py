@@ -30,7 +30,7 @@ async def run(spec: dict[str, Any], spill: str) -> None:
         orderbook_depth=20 if top else 25,
         orderbook_mode="snapshot" if top else "delta",
     )
-    # Blocking, so that the source waits and every message is published; all else is the default.
+    # Blocking, so that the source waits and every message is published; everything else is the default.
     kafka = KafkaConfig(
         enabled=True, brokers=spec["brokers"], when_full_ticker="block", when_full_orderbook="block", spill_dir=spill,
         linger_ms=spec.get("linger", 10), value_format=spec.get("format", "json"),

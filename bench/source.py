@@ -1,4 +1,4 @@
-"""The exchange of a benchmark: serves prepared frames to one reader as fast as that takes them, or at a rate.
+"""The exchange of a benchmark: serves prepared frames to one reader as fast as possible, or at a fixed rate.
 
 ``python -m bench.source PORT SPEC`` prints ``ready`` when it listens, and at the end one JSON line about itself.
 """
@@ -22,10 +22,10 @@ from urllib.parse import parse_qs, urlsplit
 from bench import frames
 from bench.frames import Feed
 
-FOLDER = "TICKWIRE_BENCH_FRAMES"  # of feeds that are used again
+FOLDER = "TICKWIRE_BENCH_FRAMES"  # cached feeds
 _CHUNK = 256 * 1024
-_CHEAP = 100  # levels a side of the snapshot with which a book begins
-_ONE_CONNECTION = 200  # symbols; with more the reader may have several, and each gets what it subscribed to
+_CHEAP = 100  # levels on each side of a book's first snapshot
+_ONE_CONNECTION = 200  # symbols; with more, the reader may have several connections, and each gets its own symbols
 _MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 
 
@@ -40,7 +40,7 @@ class Source:
         self._routed = len(feed.symbols) > _ONE_CONNECTION
         self._missing = set(feed.symbols)
         self._subscribed = threading.Event()
-        self.sent: list[tuple[int, int]] = []  # frame's number and when it was sent, of a paced run
+        self.sent: list[tuple[int, int]] = []  # number and sending time of frames, in a paced run
         self.seconds = self.cpu_seconds = 0.0
         if not self._wanted:
             self._fetched.set()
@@ -56,7 +56,7 @@ class Source:
     def _accept(self, listening: socket.socket, done: threading.Event) -> None:
         while True:
             peer, _ = listening.accept()
-            # Else a small piece waits for the reader's delayed acknowledgement, 40 ms, and that would be measured.
+            # Else a small piece waits 40 ms for the reader's delayed acknowledgement, and that would be measured.
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self._talk, args=(peer, done), daemon=True).start()
 
@@ -135,7 +135,7 @@ class Source:
         gone.set()
 
     def _send_paced(self, peer: socket.socket, ours: list[bytes]) -> None:
-        """Send the frames of this connection at its part of the rate."""
+        """Send the frames of this connection at its share of the rate."""
         rate = self._rate * len(ours) // len(self._feed.frames)
         begin = time.monotonic_ns()
         at = 0
@@ -190,7 +190,7 @@ def make(spec: dict[str, int | str]) -> Feed:
 
 
 def _made_once(spec: dict[str, int | str]) -> Feed:
-    """The feed, from the folder of those that were made before, where there is one: making takes as long as serving."""
+    """The feed, from the cache folder if there is one, because making a feed takes as long as serving it."""
     folder = os.environ.get(FOLDER)
     if folder is None:
         return make(spec)
@@ -202,7 +202,7 @@ def _made_once(spec: dict[str, int | str]) -> Feed:
 
 
 def main() -> None:
-    """Serve as the arguments say."""
+    """Serve the feed that the arguments specify."""
     spec = json.loads(sys.argv[2])
     source = Source(_made_once(spec), int(spec.get("rate", 0)), int(spec.get("repeat", 1)))
     source.serve(int(sys.argv[1]))

@@ -27,7 +27,7 @@ _RECEIVED_US = 1_700_000_000_000_000
 
 
 def payloads(served: list[bytes]) -> list[bytes]:
-    """Frames without their heads."""
+    """Payloads of frames."""
     return [frame[4 if frame[1] == 126 else 2 :] for frame in served]
 
 
@@ -40,7 +40,7 @@ def tickers() -> Callable[[], object]:
 
 
 def deltas() -> Callable[[], object]:
-    """Binance order-book changes: frame to event, with the book of a thousand levels."""
+    """Binance order-book changes: frame to event, with a book of a thousand levels."""
     feed = frames.binance_deltas(_FRAMES, frames.names(1))
     adapter = binance.Adapter(_symbols(feed), ["orderbook"], 25)
     for payload in payloads(feed.first):
@@ -75,13 +75,13 @@ def encode() -> Callable[[], object]:
 
 
 def short_way() -> Callable[[], object]:
-    """Binance tickers past the adapter: frame to a producer that does nothing."""
+    """Binance tickers on the short way: frame to a producer that does nothing."""
     feed = frames.binance_tickers(_FRAMES, frames.names(5))
     return _past(binance.Adapter(_symbols(feed), ["ticker"], 25), payloads(feed.frames), {})
 
 
 def deltas_short_way() -> Callable[[], object]:
-    """Binance order-book changes past the adapter, with the book of a thousand levels; each round has others."""
+    """Binance order-book changes on the short way, with a book of a thousand levels; each round has different ones."""
     feed = frames.binance_deltas(_FRAMES * _MOST_ROUNDS, frames.names(1))
     adapter, symbol = binance.Adapter(_symbols(feed), ["orderbook"], 25), _symbols(feed)[0]
     for payload in payloads(feed.first):
@@ -93,7 +93,7 @@ def deltas_short_way() -> Callable[[], object]:
 
 
 def followed() -> Callable[[], object]:
-    """The same changes as a consumer follows them, whose book has a thousand levels."""
+    """The same changes, followed by a consumer with a book of a thousand levels."""
     past, writer = deltas_short_way(), RecordWriter({"orderbook": "orderbook.v1.raw"})
     sides = [[(f"{50_000 + sign * k / 100:.2f}000000", "1.00000000") for k in range(1, 1001)] for sign in (-1, 1)]
     book = OrderBook(
@@ -117,7 +117,7 @@ def followed() -> Callable[[], object]:
 
 
 def kraken_short_way() -> Callable[[], object]:
-    """Kraken order-book changes past the adapter, with the checksum of each."""
+    """Kraken order-book changes on the short way, with the checksum of each."""
     feed = frames.kraken_deltas(_FRAMES, 1)
     numbers = BookNumbers()
     numbers.valid = True
@@ -135,7 +135,7 @@ def kraken_top_short_way() -> Callable[[], object]:
 
 
 def trades_short_way() -> Callable[[], object]:
-    """Binance trades past the adapter, but for the first of each symbol."""
+    """Binance trades on the short way, except the first of each symbol."""
     feed = frames.binance_trades(_FRAMES, frames.names(5))
     return _past(binance.Adapter(_symbols(feed), ["trade"], 25), payloads(feed.frames), {})
 

@@ -1,4 +1,4 @@
-"""From the start of ``tickwire produce`` with many symbols to its first record, and how its books come in."""
+"""Time from the start of ``tickwire produce`` with many symbols to its first record, and until its books are valid."""
 
 import subprocess
 import sys
@@ -52,7 +52,7 @@ def table(bootstrap: str, symbols: int = 500) -> list[str]:
 
 @contextmanager
 def _command(name: str, arguments: list[str], settings: Mapping[str, str]) -> Iterator[None]:
-    """A command from its very start, the imports included."""
+    """A command from its start, including imports."""
     command, env = [sys.executable, "-m", "tickwire", name, *arguments], for_child(settings, keep_settings=False)
     process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

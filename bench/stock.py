@@ -1,4 +1,4 @@
-"""The bare chain with the serializers of confluent-kafka in place of JSON. ``python -m bench.stock SPEC``.
+"""The bare chain with the serializers of confluent-kafka instead of JSON. ``python -m bench.stock SPEC``.
 
 They need ``pip install 'confluent-kafka[avro,protobuf,schemaregistry]'``.
 """
@@ -58,7 +58,7 @@ def _avro(kind: str, registry: Any) -> Callable[..., Any]:
 
 def _protobuf(kind: str, registry: Any) -> Callable[..., Any]:
     message = _message(kind)
-    # Its own form of the schema is registered under another name; once, before anything is measured.
+    # Its own form of the schema is registered under another name, once, before the measurement.
     named = {"subject.name.strategy": lambda context, _: f"stock-{context.topic}", "use.deprecated.format": False}
     serialize = ProtobufSerializer(message, registry, named)
 
