@@ -1,6 +1,6 @@
 # tickwire with its compiled part and the page: docker build -t tickwire .
 #
-# Runs as user 10001, on a root that may be read-only; what waits for Kafka is in the volume /var/lib/tickwire. Settings come from the
+# Runs as user 10001; the root may be read-only. Records that wait for Kafka are in the volume /var/lib/tickwire. Settings come from the
 # environment, secrets from files: -e KAFKA_SASL_PASSWORD_FILE=/run/secrets/kafka-password.
 ARG PYTHON=3.13
 
@@ -28,7 +28,7 @@ ENV PATH=/opt/tickwire/bin:$PATH \
 USER 10001:10001
 WORKDIR /var/lib/tickwire
 VOLUME /var/lib/tickwire
-# Of `produce` and `consume`; what has no such page (`check`, `topics`) ends before it is asked, or says --no-healthcheck.
+# For `produce` and `consume`. Commands without such a page (`check`, `topics`) end before the first check, or need --no-healthcheck.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:%s/health/live' % os.environ.get('KAFKA_METRICS_PORT', 8000), timeout=4)"]
 ENTRYPOINT ["tickwire"]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Wheels with the compiled part, one for each Python that is here: `bash deploy/wheels.sh` puts them into dist/. It needs a C compiler.
+# Builds wheels with the compiled part into dist/, one for each installed Python: `bash deploy/wheels.sh`. It needs a C compiler.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rm -rf dist build
@@ -12,10 +12,10 @@ python3 -m venv "$tools/venv"
 sdist=(dist/*.tar.gz)
 
 for version in 3.11 3.12 3.13 3.14; do
-  python=$(command -v "python$version") && "$python" -c '' 2>/dev/null || { echo "Python $version is not here"; continue; }
+  python=$(command -v "python$version") && "$python" -c '' 2>/dev/null || { echo "Python $version is not installed"; continue; }
   "$python" -m venv "$tools/$version"
   "$tools/$version/bin/pip" wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$tools/$version-wheel" "$sdist"
-  # The oldest glibc whose symbols are enough; a wheel without the compiled part is refused.
+  # Finds the oldest glibc that the wheel works with, and refuses a wheel without the compiled part.
   PATH="$tools/venv/bin:$PATH" auditwheel repair --wheel-dir dist "$tools/$version-wheel"/*.whl
 done
 ls -l dist

@@ -39,7 +39,7 @@ metadata:
     {{- end }}
 spec:
   automountServiceAccountToken: false
-  enableServiceLinks: false # its variables are named as settings are
+  enableServiceLinks: false # its variables have the same names as settings
   terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
   securityContext:
     runAsNonRoot: true
