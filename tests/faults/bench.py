@@ -182,11 +182,14 @@ class Bench:
             violations += [Violation("poll-skip", f"{name} did not get {place}") for place in log.keys() - read]
         return log, violations
 
-    def verdict(self, child: Child | None, *, duplicates: int = 0) -> list[Violation]:
-        """Every broken promise of the sending side; *child* is the one that ended in order, if any did."""
+    def verdict(self, child: Child | None, *, duplicates: int = 0, replaced: bool = False) -> list[Violation]:
+        """Every broken promise of the sending side; *child* is the one that ended in order, if any did.
+
+        *duplicates* and *replaced* are those of :func:`~faults.checker.check_log`.
+        """
         log, violations = self.log()
         sending = Sending.from_entries(self.sending.update())
-        violations += check_log(sending, log, duplicates=duplicates)
+        violations += check_log(sending, log, duplicates=duplicates, replaced=replaced)
         if child is not None:
             violations += check_accounting(sending, child.report["accounting"])
         return violations

@@ -7,6 +7,7 @@ Every message carries a number of its own: ``sequence``, which grows by one a ke
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from faults.journal import Entry
@@ -53,19 +54,22 @@ Log = Mapping[Place, Content]
 class Sending(NamedTuple):
     """What a producer did: messages it was given, those acknowledged (and where, if told), those refused for good.
 
-    A message that a lost producer gave back, and that the next one delivered, is not refused.
+    A message that a lost producer gave back, and that the next one delivered, is not refused. *in_doubt* is how often
+    each was in flight when a producer was given up: Kafka may have it from each of them.
     """
 
     accepted: Sequence[Message]
     acknowledged: Mapping[Message, Place | None]
     refused: frozenset[Message]
+    in_doubt: Mapping[Message, int] = MappingProxyType({})
 
     @classmethod
     def from_entries(cls, entries: Iterable[Entry]) -> "Sending":
-        """Read ``sent``, ``acked`` and ``refused`` entries."""
+        """Read ``sent``, ``acked``, ``refused`` and ``in_doubt`` entries."""
         accepted: list[Message] = []
         acknowledged: dict[Message, Place | None] = {}
         refused: set[Message] = set()
+        in_doubt: Counter[Message] = Counter()
         for kind, *fields in entries:
             match kind, fields:
                 case "sent", [topic, key, number]:
@@ -75,7 +79,9 @@ class Sending(NamedTuple):
                     acknowledged[Message(topic, key, number)] = Place(topic, partition, offset) if known else None
                 case "refused", [topic, key, number, *_]:
                     refused.add(Message(topic, key, number))
-        return cls(accepted, acknowledged, frozenset(refused - acknowledged.keys()))
+                case "in_doubt", [topic, key, number]:
+                    in_doubt[Message(topic, key, number)] += 1
+        return cls(accepted, acknowledged, frozenset(refused - acknowledged.keys()), in_doubt)
 
 
 def read_log(entries: Iterable[Entry]) -> tuple[dict[Place, Content], list[Violation]]:
@@ -91,10 +97,11 @@ def read_log(entries: Iterable[Entry]) -> tuple[dict[Place, Content], list[Viola
     return log, violations
 
 
-def check_log(sending: Sending, log: Log, *, duplicates: int = 0) -> list[Violation]:
+def check_log(sending: Sending, log: Log, *, duplicates: int = 0, replaced: bool = False) -> list[Violation]:
     """I1 to I3: all that was acknowledged is in the log, once, in the order of its key; books have no hidden hole.
 
-    *duplicates* is how many messages may stand there twice.
+    *duplicates* is how many messages may stand there twice. Where producers were *replaced*, each message may do so
+    once more for each of them that had it in flight at its end, and no other may.
     """
     violations: list[Violation] = []
     accepted = set(sending.accepted)
@@ -114,7 +121,8 @@ def check_log(sending: Sending, log: Log, *, duplicates: int = 0) -> list[Violat
                 violations.append(Violation("inconsistent-offsets", f"{message} was said to be at {told}: {there}"))
         elif told is not None:
             violations.append(Violation("inconsistent-offsets", f"{message} is not at {told} as said"))
-    repeated = [message for message, count in copies.items() for _ in range(count - 1)]
+    doubts = sending.in_doubt if replaced else {}
+    repeated = [message for message, count in copies.items() for _ in range(count - 1 - doubts.get(message, 0))]
     if len(repeated) > duplicates:
         violations += (Violation("duplicate", f"{message}") for message in repeated)
     for key, contents in keys.items():

@@ -28,6 +28,7 @@ from tickwire.errors import TickwireError
 from tickwire.events.types import MarketEvent, OrderBook, Ticker
 from tickwire.kafka.producing import producer_link, schema_ids
 from tickwire.kafka.producing.publisher import Publisher
+from tickwire.records.codec import Record
 from tickwire.records.formats import ValueReader
 from tickwire.records.formats.framing import WriterSchema
 from tickwire.records.kinds import KINDS, formats_by_kind, topics_by_kind
@@ -60,6 +61,11 @@ def number_in(config: KafkaConfig) -> Callable[[str, bytes], int]:
     return lambda topic, value: readers[topic](value).sequence  # type: ignore[union-attr, return-value]
 
 
+def message_of(record: Record, number: Callable[[str, bytes], int]) -> tuple[str, str, int]:
+    """Topic, key and number of a record's message."""
+    return record.topic, record.key.decode(), number(record.topic, record.value)
+
+
 def note_reports(link: Any, journal: Journal, overrides: dict[str, Any], number: Callable[[str, bytes], int]) -> None:
     """Let the module of the link journal each delivery report before anything is done about it; both of its forms."""
     make_producer, kind = link.make_producer, link.ProducerLink
@@ -70,29 +76,37 @@ def note_reports(link: Any, journal: Journal, overrides: dict[str, Any], number:
         too_large[:] = [settings["queue.buffering.max.kbytes"] * 1024]
         return make_producer(settings | overrides)
 
-    def message(entry: Any) -> tuple[str, str, int]:
-        record = entry.record
-        return record.topic, record.key.decode(), number(record.topic, record.value)
-
     def note_acknowledged(self: Any, entry: Any, latency: float | None) -> None:
-        journal.write("acked", *message(entry), 0, None)
+        journal.write("acked", *message_of(entry.record, number), 0, None)
         self.flights.sampling = True  # so that it is told of the next one as well
         acknowledged(self, entry, latency)
 
     def note_not_delivered(self: Any, entry: Any, error: KafkaError) -> None:
         if error.code() not in {KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}:
-            journal.write("refused", *message(entry), error.name())
+            journal.write("refused", *message_of(entry.record, number), error.name())
         not_delivered(self, entry, error)
 
     def note_not_taken(self: Any, entry: Any, error: Exception) -> Any:
         if isinstance(error, KafkaException):
-            journal.write("refused", *message(entry), error.args[0].name())
+            journal.write("refused", *message_of(entry.record, number), error.args[0].name())
         elif len(entry.record.value) > too_large[0]:
-            journal.write("refused", *message(entry), "never fits")
+            journal.write("refused", *message_of(entry.record, number), "never fits")
         return not_taken(self, entry, error)
 
     link.make_producer = made
     kind._acknowledged, kind._not_delivered, kind.not_taken = note_acknowledged, note_not_delivered, note_not_taken
+
+
+def note_doubts(kind: Any, journal: Journal, number: Callable[[str, bytes], int]) -> None:
+    """Let every link journal what a producer has in flight when it is given up."""
+    let_go = kind._let_go
+
+    def note_let_go(self: Any) -> None:
+        for entry in self.flights.entries():
+            journal.write("in_doubt", *message_of(entry.record, number))
+        let_go(self)
+
+    kind._let_go = note_let_go
 
 
 def note_sizes(kind: Any, journal: Journal, number: Callable[[str, bytes], int]) -> None:
@@ -105,8 +119,7 @@ def note_sizes(kind: Any, journal: Journal, number: Callable[[str, bytes], int])
 
         def note(record: Any) -> Any:
             if (error := too_large(record)) is not None:
-                message = record.topic, record.key.decode(), number(record.topic, record.value)
-                journal.write("refused", *message, error.name())
+                journal.write("refused", *message_of(record, number), error.name())
             return error
 
         self._too_large = note
@@ -294,6 +307,7 @@ def main() -> None:
     journal = Journal(settings.journal)
     number = number_in(KafkaConfig(**settings.kafka))
     note_reports(producer_link, journal, settings.client, number)
+    note_doubts(producer_link.ProducerLink, journal, number)
     note_sizes(producer_link.ProducerLink, journal, number)
     schema_ids._LOOK_S = settings.look_seconds
     program = Program(settings, journal)

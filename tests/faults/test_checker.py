@@ -51,6 +51,26 @@ def test_duplicates_are_allowed_by_number() -> None:
     assert log_names(SENT, seen(0, 1, 0, 1), duplicates=1) == {"duplicate"}
 
 
+@pytest.mark.parametrize(
+    ("doubted", "stored", "expected"),
+    [
+        ([1], [0, 1, 2, 1], set()),
+        ([1, 1], [0, 1, 1, 2, 1], set()),
+        ([1], [0, 1, 1, 2, 1], {"duplicate"}),  # one producer had it, and it came twice more
+        ([1], [0, 1, 2, 0], {"duplicate"}),  # which none had at its end
+        ([1], [0, 2, 1], {"nonmonotonic-send"}),
+        ([], [0, 1, 0], {"duplicate"}),
+    ],
+)
+def test_where_producers_are_replaced_copies_are_of_what_they_had(
+    doubted: list[int], stored: list[int], expected: set[str]
+) -> None:
+    sending = Sending.from_entries([*SENT, *(["in_doubt", "t", "k", n] for n in doubted)])
+    log, _ = read_log(seen(*stored))
+    assert names(check_log(sending, log, replaced=True)) == expected
+    assert "duplicate" in names(check_log(sending, log)) or len(set(stored)) == len(stored)
+
+
 S, D, X = "snapshot", "delta", "invalid"
 
 

@@ -102,7 +102,9 @@ def test_row_15_the_only_broker_has_a_full_disk_and_books_wait_on_ours(
         bench.start_witness()
         bench.await_acknowledged(1_000, child, 90)
         assert child.stop() == 0
-        assert bench.verdict(child) == []
+        # What a broker stored and then answered with an error that it has no code for stands in its log when it is
+        # back, beside what the next producer sent of it (docs/operations.md). Nothing else is there twice.
+        assert bench.verdict(child, replaced=True) == []
         check_metrics(child)
         books, ticks = (child.report["accounting"][topic] for topic in (bench.books, bench.ticks))
         assert books["acknowledged"] == books["events"]
@@ -125,4 +127,4 @@ def test_row_15_one_of_three_brokers_has_a_full_disk_and_the_others_take_over(
         disk.make_room()
         cluster.restart(1)
         await_in_sync(bench)
-        assert_all_delivered(bench, child)
+        assert_all_delivered(bench, child, replaced=True)
