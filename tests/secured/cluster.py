@@ -43,6 +43,7 @@ _LISTENERS = {
     "MISNAMED": ("SASL_SSL", "SCRAM-SHA-512", "misnamed"),
     "FOREIGN": ("SASL_SSL", "SCRAM-SHA-512", "foreign"),
     "ELSEWHERE": ("SASL_SSL", "SCRAM-SHA-512", "named"),  # calls itself 127.0.0.1, its certificate says localhost
+    "NOWHERE": ("PLAINTEXT", "", ""),  # says of itself that it is where nobody listens
 }
 
 
@@ -124,7 +125,7 @@ def _rule(user: str, kind: str, name: str, operation: str) -> tuple[Any, ...]:
 def _properties(ports: Mapping[str, int], folder: Path) -> dict[str, str]:
     at = {name: f"{name}://127.0.0.1:{port}" for name, port in ports.items()}
     called = {name: text.replace("127.0.0.1", "localhost") for name, text in at.items() if name != "CONTROLLER"}
-    called["ELSEWHERE"] = at["ELSEWHERE"]
+    called["ELSEWHERE"], called["NOWHERE"] = at["ELSEWHERE"], "NOWHERE://localhost:1"
     found = {
         "listeners": ",".join(at.values()),
         "advertised.listeners": ",".join(called.values()),

@@ -22,6 +22,7 @@ from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, LoginRefused
 from tickwire.kafka.admin.check import check, healthy
 from tickwire.kafka.admin.rights import group_rights, topic_rights
+from tickwire.kafka.admin.topics import ensure_topics
 from tickwire.kafka.clients import Cluster, connect_check
 from tickwire.kafka.consuming.consumer import run_kafka_consumer
 from tickwire.kafka.consuming.positions import Start
@@ -66,6 +67,25 @@ def test_a_slow_token_is_waited_for(secured: Secured) -> None:
         assert connect_check(secured.config("OAUTH")).nodes
     finally:
         secured.endpoint.delay_s = 0.0
+
+
+@pytest.mark.parametrize(
+    ("listener", "there", "words"),
+    [
+        ("ELSEWHERE", False, "The certificate of Kafka at 127.0.0.1:.* is for another host .*advertised.listeners"),
+        ("ELSEWHERE", True, "The certificate of Kafka at 127.0.0.1:.* is for another host .*advertised.listeners"),
+        ("NOWHERE", False, r"Nothing answers as Kafka at localhost:1 .*refused.*advertised\.listeners"),
+    ],
+)
+def test_a_broker_that_is_not_where_it_says_is_named_by_that_address(
+    listener: str, there: bool, words: str, secured: Secured, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tickwire.kafka.admin.topics._REQUEST_S", 3.0)
+    config = secured.config(listener, **names(unique))
+    if there:
+        secured.topics(*config.topics)
+    with pytest.raises(KafkaFailed, match=words):
+        ensure_topics(config, config.topics)
 
 
 def names(unique: str) -> dict[str, str]:

@@ -56,12 +56,12 @@ def is_for_all(error: KafkaError) -> bool:
 
 def explain(error: KafkaError, config: KafkaConfig) -> str:
     """Say in one sentence why no broker serves us and what to do; probes the address if the message is ambiguous."""
-    return proven(error, config) or _no_token(config, error.code(), slow=True) or _presumed(error, config)
+    return proven(error, config) or no_token(config, error.code(), slow=True) or _presumed(error, config)
 
 
 def proven(error: KafkaError, config: KafkaConfig) -> str | None:
     """The same if the cause is certain, so that waiting is useless; else None."""
-    address = _address(error, config)
+    address = address_of(error, config)
     where = _where(address, config)
     if _REFUSES_US in error.str() and config.encrypted:
         return _refused_certificate(where, error.str(), config)
@@ -74,14 +74,14 @@ def proven(error: KafkaError, config: KafkaConfig) -> str | None:
     if config.encrypted and (found := distrusted(address, where, config)):
         return found
     if door.mechanisms is not None:
-        return _other_login(where, door.mechanisms, config) or _no_token(config, error.code(), slow=False)
+        return _other_login(where, door.mechanisms, config) or no_token(config, error.code(), slow=False)
     lacking = config.ssl_certificate_location is None and config.ssl_certificate_pem is None
     return _refused_certificate(where, error.str(), config) if lacking else None
 
 
 def _presumed(error: KafkaError, config: KafkaConfig) -> str:
     code, words = error.code(), without_secrets(said(error), config)
-    where = _where(_address(error, config), config) if _AT.match(error.str()) else config.brokers
+    where = _where(address_of(error, config), config) if _AT.match(error.str()) else config.brokers
     if code == codes.REFUSED_LOGIN:
         return _refused_login(where, words, config)
     if code == codes.TLS_FAILED:
@@ -100,10 +100,11 @@ def _presumed(error: KafkaError, config: KafkaConfig) -> str:
         )
     if code in codes.DENIED:
         return f"Kafka at {where} does not allow this ({words}): give {user(config)} the right, or log in as another."
-    return f"Nothing answers as Kafka at {where} ({words}): start it, or correct KAFKA_BROKERS."
+    theirs = "KAFKA_BROKERS" if where in config.brokers else "advertised.listeners of that broker"
+    return f"Nothing answers as Kafka at {where} ({words}): start it, or correct {theirs}."
 
 
-def _address(error: KafkaError, config: KafkaConfig) -> str:
+def address_of(error: KafkaError, config: KafkaConfig) -> str:
     """Where it failed: the broker that the library names, or the first of KAFKA_BROKERS."""
     found = _AT.match(error.str())
     return found[1] if found and ":" in found[1] else config.brokers.partition(",")[0]
@@ -219,7 +220,7 @@ def _refused_login(where: str, words: str, config: KafkaConfig) -> str:
     )
 
 
-def _no_token(config: KafkaConfig, code: int, *, slow: bool) -> str | None:
+def no_token(config: KafkaConfig, code: int, *, slow: bool) -> str | None:
     """Send the token endpoint an empty request, and say what is wrong with it; None if it answers as it should.
 
     A slow answer is an error only if *slow* is set, because a token may take seconds. librdkafka retries a failing or

@@ -3,11 +3,13 @@
 Property names and defaults: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 """
 
+import contextlib
 import functools
 import logging
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -17,12 +19,13 @@ from confluent_kafka.admin import AdminClient
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, LoginRefused
 from tickwire.kafka import codes
-from tickwire.kafka.causes import explain, is_for_all, proven, said, stays
+from tickwire.kafka.causes import address_of, explain, is_for_all, proven, said, stays
 from tickwire.kafka.login import login_properties
 
 logger = logging.getLogger(__name__)
 
 _Client = TypeVar("_Client")
+_Answer = TypeVar("_Answer")
 
 CONNECT_SECONDS = 8.0
 SILENCE_S = 15.0  # without a record or an end of a partition: the brokers do not answer
@@ -167,7 +170,7 @@ class Cluster:
     def _note_error(self, error: KafkaError) -> None:
         self._errors[error.code()] = error
         if stays(error):
-            self._final[error.str().partition("/bootstrap: ")[0]] = error
+            self._final[address_of(error, self._config)] = error
 
     def view(self, seconds: float) -> ClusterView:
         """Ask the brokers; wait at most *seconds* for an answer, less if the cause is permanent.
@@ -186,6 +189,7 @@ class Cluster:
             try:
                 found = _view(self.admin.list_topics(timeout=max(wait, 0.01)))
                 self.controlled = found.controller >= 0
+                self._nodes = frozenset(f"{node.host}:{node.port}" for node in found.nodes)
                 return found  # noqa: TRY300 - it is what was tried
             except KafkaException as e:
                 self.admin.poll(0)
@@ -197,6 +201,28 @@ class Cluster:
                 if not asked and (why := proven(self._cause(seconds), self._config)):
                     raise KafkaFailed(why) from e
                 asked = True
+
+    def answer(self, future: "Future[_Answer]", seconds: float) -> _Answer:
+        """Wait at most *seconds* for the answer to a request, less if no broker can be reached for a permanent cause.
+
+        Raises :exc:`~tickwire.errors.KafkaFailed` then, else ``TimeoutError``, and ``KafkaException`` for an answer
+        that is an error.
+        """
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            with contextlib.suppress(TimeoutError):
+                return future.result(min(_AGAIN_S, left))
+            self.admin.poll(0)
+            unreached = self._nodes & self._final.keys()
+            if unreached and unreached == self._nodes:
+                raise KafkaFailed(explain(self._cause(seconds), self._config))
+        raise TimeoutError
+
+    def unreached(self) -> KafkaError | None:
+        """Why we cannot reach a broker at the address that it gives of itself, as far as was heard."""
+        self.admin.poll(0)
+        error = self._errors.get(codes.UNREACHABLE)
+        return error if error is not None and address_of(error, self._config) in self._nodes else None
 
     def _hopeless(self) -> bool:
         """Whether no broker is left to try and the cause is permanent."""

@@ -53,7 +53,10 @@ def inspecting(config: KafkaConfig, topic: str) -> list[Need]:
 
 
 def lacking(cluster: Cluster, needs: Sequence[Need], seconds: float) -> list[Need]:
-    """The ones of *needs* that this user lacks, as far as the brokers report within *seconds*; never raises."""
+    """The ones of *needs* that this user lacks, as far as the brokers report within *seconds*.
+
+    Raises as :meth:`~tickwire.kafka.clients.Cluster.answer` where none can be reached, and so do the next three.
+    """
     until = time.monotonic() + seconds
     topics = topic_rights(cluster, sorted({need.name for need in needs if need.kind == "topic"}), seconds)
     groups = {
@@ -83,7 +86,7 @@ def topic_rights(cluster: Cluster, names: Sequence[str], seconds: float) -> dict
         futures = cluster.admin.describe_topics(asked, include_authorized_operations=True, request_timeout=seconds)
     except KafkaException:  # the cluster cannot answer it
         return {}
-    return {name: _told(future, seconds) for name, future in futures.items()}
+    return {name: _told(cluster, future, seconds) for name, future in futures.items()}
 
 
 def group_rights(cluster: Cluster, name: str, seconds: float) -> Rights:
@@ -94,7 +97,7 @@ def group_rights(cluster: Cluster, name: str, seconds: float) -> Rights:
             [name], include_authorized_operations=True, request_timeout=COORDINATOR_S
         )
         try:
-            return _operations(asked[name].result(max(0.1, until - time.monotonic())))
+            return _operations(cluster.answer(asked[name], max(0.1, until - time.monotonic())))
         except NoAnswer:
             return None
         except KafkaException as e:
@@ -105,9 +108,9 @@ def group_rights(cluster: Cluster, name: str, seconds: float) -> Rights:
         time.sleep(_AGAIN_S)
 
 
-def _told(future: "Future[Any]", seconds: float) -> Rights:
+def _told(cluster: Cluster, future: "Future[Any]", seconds: float) -> Rights:
     try:
-        return _operations(future.result(seconds + 1))
+        return _operations(cluster.answer(future, seconds + 1))
     except NoAnswer:
         return None
     except KafkaException as e:

@@ -218,13 +218,15 @@ class Topics:
 
     def _result(self, future: "Future[_T]", action: str, right: str) -> _T:
         try:
-            return future.result(_REQUEST_S + 2)
+            return self.cluster.answer(future, _REQUEST_S + 2)
         except NoAnswer as e:
             raise _Unsupported(f"Kafka did not answer the request to {action}: try again.") from e
         except KafkaException as e:
             error: KafkaError = e.args[0]
             if error.code() == codes.EXISTS:
                 raise _Exists(said(error)) from e
+            if error.code() == codes.NO_ANSWER and (heard := self.cluster.unreached()) is not None:
+                raise KafkaFailed(explain(heard, self._config)) from e
             if error.code() in codes.UNSUPPORTED:
                 raise _Unsupported(
                     f"This broker cannot {action}, or did not answer ({said(error)}): use its own tools, or try again."

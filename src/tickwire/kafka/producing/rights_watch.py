@@ -37,7 +37,7 @@ class RightsWatch:
         try:
             self._cluster = self._cluster or Cluster(self._config)
             self._cluster.view(_ANSWER_S)
+            missing = {need.name for need in lacking(self._cluster, producing(topics), _ANSWER_S)}
         except KafkaFailed:  # another outage, which is logged elsewhere
             return []
-        missing = {need.name for need in lacking(self._cluster, producing(topics), _ANSWER_S)}
         return [topic for topic in topics if topic not in missing]
