@@ -61,6 +61,21 @@ def test_a_broken_token_endpoint_is_named(mode: str, words: str, secured: Secure
         secured.endpoint.mode = "ok"
 
 
+async def test_a_token_endpoint_that_fails_is_the_cause_of_an_outage_though_the_client_says_nothing(
+    secured: Secured, unique: str
+) -> None:
+    secured.topics(*names(unique).values())
+    async with running(secured.config("OAUTH", **names(unique)), NullFlow()) as publisher:
+        secured.endpoint.mode = "500"
+        try:
+            publisher._link.open()  # as if its token had ended
+            publisher.publish(ticker(0))
+            await aeventually(lambda: "answers 500" in publisher._watch.cause, "the cause is known")
+        finally:
+            secured.endpoint.mode = "ok"
+            await publisher.close(0.1)
+
+
 def test_a_slow_token_is_waited_for(secured: Secured) -> None:
     secured.endpoint.delay_s = 2.5
     try:

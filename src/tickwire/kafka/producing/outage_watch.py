@@ -1,5 +1,6 @@
 """Logs outages: when one begins, how much waits, when it is over."""
 
+import asyncio
 import logging
 from datetime import UTC, datetime
 
@@ -7,13 +8,15 @@ from confluent_kafka import KafkaError
 
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.kafka.codes import ALL_DOWN
+from tickwire.kafka.causes import no_token
+from tickwire.kafka.codes import ALL_DOWN, NO_ANSWER
 from tickwire.kafka.complaints import Complaints
 from tickwire.kafka.producing.outage_buffer import OutageBuffer
 
 logger = logging.getLogger(__name__)
 
 _EVERY_S = 10.0
+_UNCLEAR_S = 1.0  # the same, with no complaint of the client's
 _SILENT_S = 5.0  # without an acknowledgement although records wait
 
 
@@ -24,7 +27,8 @@ class OutageWatch:
     """
 
     def __init__(self, config: KafkaConfig, buffer: OutageBuffer) -> None:
-        self._buffer = buffer
+        self._config, self._buffer = config, buffer
+        self._unclear, self._ask_at = asyncio.Event(), 0.0
         self._complaints = Complaints(config)
         self._all_down = False
         self._acknowledged = 0
@@ -42,6 +46,19 @@ class OutageWatch:
             self._all_down = True
         elif words := self._complaints.new(error):
             logger.warning("publisher.trouble code=%s error=%r", error.name(), words)
+
+    async def run(self) -> None:
+        """Find out what the client keeps to itself, until cancelled: it asks a failing token endpoint in silence."""
+        while True:
+            await self._unclear.wait()
+            if why := await asyncio.to_thread(no_token, self._config, NO_ANSWER, slow=False):
+                self.heard(KafkaError(NO_ANSWER, why))
+            self._unclear.clear()
+
+    @property
+    def cause(self) -> str:
+        """The latest trouble since Kafka acknowledged something; empty if none was heard of."""
+        return self._complaints.last
 
     @property
     def outage(self) -> bool:
@@ -62,6 +79,9 @@ class OutageWatch:
             metrics.OUTAGE.set(0)
             return False
         silent = now - self._progress_at
+        if silent >= _UNCLEAR_S and not self.cause and now >= self._ask_at:
+            self._ask_at = now + _EVERY_S
+            self._unclear.set()
         if begins := self._since is None and (silent >= _SILENT_S or self._all_down):
             self._since = datetime.fromtimestamp(datetime.now(UTC).timestamp() - silent, UTC)
             self._next_line = now
@@ -74,6 +94,6 @@ class OutageWatch:
                 in_memory,
                 self._buffer.records,
                 self._buffer.room,
-                self._complaints.last,
+                self.cause,
             )
         return begins
