@@ -32,16 +32,17 @@ def broker(
     Without --apache it is the embedded broker, which starts at once and keeps everything in memory: enough for a demo.
 
     \b
-    The embedded broker (Tansu) answers otherwise than Kafka in this:
-      - the end of a partition is told as the first record of the last batch,
-        and a time after the last record finds the first one: tickwire goes by
-        the records instead, other programs may read too much or too little;
-      - a group waits about 5 s until it gets its partitions (Kafka: 1 s);
-      - nothing is kept with a committed offset: dlq replay reads all it sent
-        to know what it did;
-      - records cannot be removed: no dlq purge;
-      - the newer group protocol (KAFKA_GROUP_PROTOCOL=consumer) is not there.
-    With --apache none of this holds.
+    The embedded broker (Tansu) differs from Kafka in a few ways:
+      - it reports the first record of the last batch as the end of a
+        partition, and for a time after the last record it finds the first
+        one. tickwire looks at the records instead; other programs may read
+        too much or too little;
+      - a new member of a group waits about 5 s for its partitions (Kafka: 1 s);
+      - it keeps no metadata with committed offsets, so dlq replay reads again
+        what it has sent, to know where it was;
+      - records cannot be removed: there is no dlq purge;
+      - the newer group protocol (KAFKA_GROUP_PROTOCOL=consumer) is missing.
+    With --apache there are no such differences.
 
     \b
     Examples:

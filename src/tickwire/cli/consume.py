@@ -57,7 +57,7 @@ def consume(
     report: Annotated[Path | None, typer.Option(help="Write counts and rebuilt books to this file as JSON.")] = None,
     brokers: Brokers = None,
 ) -> None:
-    """Read market data from Kafka until Ctrl-C, at least once.
+    """Read market data from Kafka until Ctrl-C; every record is handled at least once.
 
     Without --handler every record is checked, order books are rebuilt, and every missing message is reported. A handler
     takes one record (topic, partition, offset, key, value, headers, timestamp_ms, event), whose offset is committed

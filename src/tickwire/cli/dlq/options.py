@@ -13,8 +13,8 @@ from tickwire.kafka.times import parse_time
 if TYPE_CHECKING:  # the command line works without the Kafka library
     from tickwire.kafka.dead_letters.selection import Selection
 
-Since = Annotated[str | None, typer.Option(metavar="TIME", help="Not older: ISO 8601 (UTC), or Unix milliseconds.")]
-Until = Annotated[str | None, typer.Option(metavar="TIME", help="Only older than this.")]
+Since = Annotated[str | None, typer.Option(metavar="TIME", help="From this time: ISO 8601 (UTC), or Unix ms.")]
+Until = Annotated[str | None, typer.Option(metavar="TIME", help="Before this time.")]
 ErrorType = Annotated[str | None, typer.Option(metavar="TYPE", help="Only this error_type, e.g. schema.")]
 SourceTopic = Annotated[str | None, typer.Option(metavar="TOPIC", help="Only from this topic.")]
 Key = Annotated[str | None, typer.Option(metavar="TEXT", help="Only with this key, e.g. 'kraken|BTC-USD'.")]
