@@ -1,4 +1,4 @@
-"""What the fixtures of brokers in conftest.py are, and what is said where none can be had."""
+"""Types of the broker fixtures in conftest.py, and the skip without a broker."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -16,14 +16,14 @@ NO_KAFKA = "No Kafka: "
 
 
 def skip_without(reason: str) -> None:
-    """Skip because no Kafka can be had, loudly; or fail when it must be had."""
+    """Skip visibly because there is no Kafka, or fail if it is required."""
     if os.environ.get("TICKWIRE_REQUIRE_KAFKA") == "1":
         pytest.fail(f"TICKWIRE_REQUIRE_KAFKA=1: {reason}", pytrace=False)
     pytest.skip(NO_KAFKA + reason)
 
 
 class StartApache(Protocol):
-    """Start a Kafka of this test's own; it is killed at the test's end."""
+    """Start a Kafka for one test; it is killed at the test's end."""
 
     def __call__(
         self, nodes: int = 1, properties: Mapping[str, str] | None = None, ports: Sequence[int] | None = None

@@ -1,4 +1,4 @@
-"""A real Chromium, and the page of a process of its own."""
+"""A real Chromium, and the page served by a process."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ _FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window
 
 @contextmanager
 def chromium() -> Iterator[webdriver.Chrome]:
-    """Debian's Chromium without a window; skips where there is none, fails where there must be one."""
+    """Debian's headless Chromium; skips without it, or fails if it is required."""
     browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if browser is None or driver is None:
         reason = "Chromium was not found: install it, on Debian with `apt-get install chromium chromium-driver`."
@@ -42,7 +42,7 @@ def chromium() -> Iterator[webdriver.Chrome]:
 
 @contextmanager
 def serve(config: KafkaConfig, log: Path, *arguments: str, metrics: str = "") -> Iterator[str]:
-    """Run ``tickwire ui`` on a free port; give its address."""
+    """Run ``tickwire ui`` on a free port; return its address."""
     names = ("brokers", "ticker_topic", "orderbook_topic", "trades_topic", "dlq_topic", "group_id")
     env = os.environ | {KafkaConfig.variable(name): str(getattr(config, name)) for name in names}
     command = [sys.executable, "-m", "tickwire", "ui", "--port", "0", "--metrics", metrics, *arguments]
@@ -59,7 +59,7 @@ def serve(config: KafkaConfig, log: Path, *arguments: str, metrics: str = "") ->
 
 
 def cells(browser: webdriver.Chrome) -> dict[str, list[str]]:
-    """The texts of the rows that are on the screen, by key."""
+    """The texts of the visible rows, by key."""
     found: dict[str, list[str]] = browser.execute_script(
         "return Object.fromEntries([...document.querySelectorAll('#rows .row')].filter(row => row.style.display !== "
         "'none').map(row => [row.dataset.key, [...row.children].map(cell => cell.textContent)]))"
@@ -76,5 +76,5 @@ def texts(browser: webdriver.Chrome, selector: str) -> list[str]:
 
 
 def complaints(browser: webdriver.Chrome) -> list[Any]:
-    """What the browser's console holds of errors in scripts, and of what the content security policy stopped."""
+    """Script errors and content security violations in the browser's console."""
     return [entry for entry in browser.get_log("browser") if entry["source"] != "network"]  # type: ignore[no-untyped-call]

@@ -1,6 +1,6 @@
-"""What the tests run on: a clean environment, brokers that are started once, names that nobody else uses.
+"""Fixtures of all tests: a clean environment, brokers that are started once, unique names.
 
-Tests of the mark ``kafka`` take the fixture ``kafka`` (shared, no faults) or ``start_apache`` (their own, to break).
+Tests with the mark ``kafka`` use the fixture ``kafka`` (shared, no faults) or ``start_apache`` (their own, to break).
 TICKWIRE_TEST_BROKERS=host:port lets ``kafka`` be any cluster; TICKWIRE_REQUIRE_KAFKA=1 makes a missing Kafka a failure.
 """
 
@@ -42,14 +42,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add what decides how much of the fault suite runs."""
+    """Add the option that selects the slow fault tests."""
     parser.addoption("--faults-all", action="store_true", help="Run the slow tests of tests/faults, too.")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the slow fault tests out unless they are asked for; end with what has no long file.
+    """Leave out the slow fault tests unless they are requested; put short test files last.
 
-    So processes that run parts of the tests end at about the same time.
+    So that parallel test processes end at about the same time.
     """
     if not config.getoption("--faults-all"):
         slow = [item for item in items if item.get_closest_marker("slow_fault")]
@@ -60,7 +60,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True)
 def clean_env(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Hide the KAFKA_* and FEED_* settings of whoever runs the tests, and the records that wait on their disk."""
+    """Hide the developer's KAFKA_* and FEED_* settings, and records that wait on the developer's disk."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     for name in list(os.environ):
         if name.upper().startswith(("KAFKA_", "FEED_")):
@@ -69,7 +69,7 @@ def clean_env(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
-    """A real Kafka, the same for all tests."""
+    """A real Kafka, shared by all tests."""
     if brokers := os.environ.get("TICKWIRE_TEST_BROKERS"):
         if not visible_nodes(brokers, 10.0):
             pytest.fail(f"TICKWIRE_TEST_BROKERS={brokers} does not answer within 10 s.", pytrace=False)
@@ -83,14 +83,14 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
 
 @pytest.fixture(scope="session")
 def java() -> None:
-    """What Apache Kafka runs on; skips without it, as the fixtures that start one do."""
+    """Java for Apache Kafka; skips without it, as the fixtures that start one do."""
     if missing := java_and_maven_missing():
         skip_without(missing)
 
 
 @pytest.fixture
 def start_apache(tmp_path: Path) -> Iterator[StartApache]:
-    """Start a Kafka of this test's own, ``start_apache(nodes=3, properties={...})``; gone at the test's end."""
+    """Start a Kafka for one test, ``start_apache(nodes=3, properties={...})``; it is removed at the test's end."""
     if missing := java_and_maven_missing():
         skip_without(missing)
     with ExitStack() as stack:
@@ -110,14 +110,14 @@ def start_apache(tmp_path: Path) -> Iterator[StartApache]:
 
 @pytest.fixture(scope="session")
 def embedded() -> Iterator[EmbeddedBroker]:
-    """The embedded broker, the same for all tests."""
+    """The embedded broker, shared by all tests."""
     with EmbeddedBroker(port=0) as broker:
         yield broker
 
 
 @pytest.fixture
 def mock() -> Iterator[MockCluster]:
-    """The Kafka that is inside librdkafka, this test's own, with the topics of the default settings."""
+    """librdkafka's mock cluster, for one test, with the topics of the default settings."""
     with MockCluster() as cluster:
         for topic in KafkaConfig().topics:
             cluster.create_topic(topic, 2)
@@ -126,7 +126,7 @@ def mock() -> Iterator[MockCluster]:
 
 @pytest.fixture
 def own_logging() -> Iterator[None]:
-    """Undo what a command that runs here sets up for the logs of its process."""
+    """Undo the logging set-up of commands that run in this process."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -136,12 +136,12 @@ def own_logging() -> Iterator[None]:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a feed try again within hundredths of a second what failed: connections, requests, books."""
+    """Let a feed retry connections, requests and books within hundredths of a second."""
     monkeypatch.setattr(backoff.Backoff.__init__, "__defaults__", (0.02, backoff.CAP_S))
     monkeypatch.setattr(backoff, "BASE_S", 0.02)
 
 
 @pytest.fixture
 def unique() -> str:
-    """A suffix for topics and groups that no other test has."""
+    """A unique suffix for topics and groups."""
     return uuid.uuid4().hex[:12]

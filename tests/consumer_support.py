@@ -1,4 +1,4 @@
-"""What the tests of the consumer share: topics of their own, records, and what a group has committed."""
+"""Helpers for tests of the consumer: topics, records, and a group's committed offsets."""
 
 import sys
 import threading
@@ -22,7 +22,7 @@ Headers = list[tuple[str, str | bytes | None]]
 
 
 def config_for(bootstrap: str, unique: str, **values: Any) -> KafkaConfig:
-    """Settings with topics and a group that no other test has."""
+    """Settings with unique topics and a unique group."""
     names = {f"{name}_topic": f"{name}.{unique}" for name in ("orderbook", "trades", "dlq")}
     common: dict[str, Any] = {"enabled": True, "brokers": bootstrap, "group_id": f"group-{unique}"}
     return KafkaConfig(**common | {"topic_partitions": 2, "ticker_topic": f"ticks.{unique}"} | names | values)
@@ -46,7 +46,7 @@ def send(
 
 
 def send_events(config: KafkaConfig, events: Sequence[Ticker | OrderBook]) -> None:
-    """Write market events as the publisher does."""
+    """Write market events in the publisher's format."""
     writer = RecordWriter(topics_by_kind(config))
     producer = Producer({"bootstrap.servers": config.brokers, "linger.ms": 5, "partitioner": "murmur2_random"})
     for event in events:
@@ -57,7 +57,7 @@ def send_events(config: KafkaConfig, events: Sequence[Ticker | OrderBook]) -> No
 
 
 def committed(config: KafkaConfig, topic: str, partitions: int = 1, group: str | None = None) -> list[int | None]:
-    """What the group has committed, by partition."""
+    """The group's committed offsets by partition."""
     consumer = Consumer({"bootstrap.servers": config.brokers, "group.id": group or config.group_id})
     try:
         known = positions.committed(consumer, [(topic, number) for number in range(partitions)])
@@ -87,7 +87,7 @@ def read_all(config: KafkaConfig, topic: str) -> list[ReceivedRecord]:
 
 
 class Collector:
-    """A handler that keeps what it gets, and says when it has enough."""
+    """A handler that keeps its records, and tells when it has enough."""
 
     def __init__(self, enough: int | None = None) -> None:
         self.records: list[ReceivedRecord] = []
@@ -105,7 +105,7 @@ class Collector:
 
 
 def in_thread(function: Callable[[], Any]) -> threading.Thread:
-    """Start a thread that a failing test does not wait for."""
+    """Start a daemon thread, which a failing test does not wait for."""
     thread = threading.Thread(target=function, daemon=True)
     thread.start()
     return thread
@@ -125,14 +125,14 @@ def ticker(symbol: str = "BTC-USDT", bid: str = "1.10", received_us: int = 1_700
 
 
 def run_command(command: Callable[..., None], *arguments: str) -> int:
-    """Run one command as ``tickwire`` does, and return what the process would end with."""
+    """Run one command as ``tickwire`` does; return the exit code."""
     app = typer.Typer(add_completion=False)
     app.command()(command)
     return run_app(app, *arguments)
 
 
 def run_app(app: typer.Typer, *arguments: str) -> int:
-    """Run a command line as ``tickwire`` does, and return what the process would end with."""
+    """Run a command line as ``tickwire`` does; return the exit code."""
     try:
         app(args=list(arguments))
     except TickwireError as e:

@@ -1,4 +1,4 @@
-"""What the tests of the dead-letter commands share: dead letters made without a consumer, and running a command."""
+"""Helpers for tests of the dead-letter commands: making dead letters without a consumer, running commands."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ DOWN = Failure("process", "builtins.OSError", "OSError: sink down", 10)
 
 
 def dlq_config(bootstrap: str, unique: str, monkeypatch: pytest.MonkeyPatch, **values: Any) -> KafkaConfig:
-    """Settings of a test's own topics, which the commands find in the environment."""
+    """Settings with unique topics, which the commands find in the environment."""
     config = config_for(bootstrap, unique, dlq_enabled=True, **values)
     for name in ("enabled", "brokers", "dlq_topic", "dlq_enabled", "ticker_topic", "orderbook_topic", "group_id"):
         monkeypatch.setenv(f"KAFKA_{name.upper()}", str(getattr(config, name)))
@@ -38,12 +38,12 @@ def source(
 
 
 def bury(config: KafkaConfig, records: Sequence[ReceivedRecord], *failures: Failure) -> None:
-    """Write dead letters as the consumer does; the *failures* in turn."""
+    """Write dead letters as the consumer does, with the *failures* in turn."""
     letters = DeadLetters(config, config.group_id)
     for number, record in enumerate(records):
         letters.write(record, failures[number % len(failures)] if failures else WRONG_PRICE)
 
 
 def run(*arguments: str) -> int:
-    """Run ``tickwire dlq …`` here, and return what the process would end with."""
+    """Run ``tickwire dlq …`` in this process; return the exit code."""
     return run_app(dlq.app, *arguments)

@@ -1,8 +1,8 @@
-"""Messages as the library hands them out, without a broker."""
+"""Messages as from the client library, without a broker."""
 
 
 class Message:
-    """A record that was read."""
+    """A message as from the client library."""
 
     def __init__(self, topic: str, key: bytes | None, value: bytes | None, offset: int = 0, time_ms: int = 10) -> None:
         self._said = (topic, key, value, offset, (1, time_ms))

@@ -1,4 +1,4 @@
-"""The two forms of what is compiled where a compiler is: tests that state what it does run on both."""
+"""Switches between the Python and the compiled forms, so that tests run on both."""
 
 import importlib
 import pkgutil
@@ -26,7 +26,7 @@ _HELD = [
 
 @contextmanager
 def use(form: str) -> Iterator[None]:
-    """Let every module of tickwire have this form of whatever has two, for what is made and called from now on."""
+    """Let every module of tickwire use this form from now on."""
     with ExitStack() as stack:
         for module, names in _HELD if form == "python" else ():
             if names:

@@ -1,4 +1,4 @@
-"""A strict reader of metrics."""
+"""A strict reader of OpenMetrics."""
 
 from collections.abc import Iterable
 
@@ -8,6 +8,6 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 
 def read_strictly(registry: CollectorRegistry) -> list[Metric]:
-    """What a reader of OpenMetrics gets from an exporter of *registry*. Raises :exc:`ValueError` for what is none."""
+    """The metrics that a reader gets from an exporter of *registry*. Raises :exc:`ValueError` for invalid ones."""
     families: Iterable[Metric] = text_string_to_metric_families(generate_latest(registry).decode())  # type: ignore[no-untyped-call]
     return list(families)

@@ -1,4 +1,4 @@
-"""Events of every kind, for whoever writes and reads them."""
+"""Events of every kind, for tests of writing and reading."""
 
 import base64
 import tempfile
@@ -90,7 +90,7 @@ events: dict[str, st.SearchStrategy[MarketEvent]] = {
 
 @cache
 def reader_of(kind: str, form: str) -> ValueReader:
-    """A reader whose registry has one schema, that of this kind, for every id."""
+    """A reader whose registry gives the schema of this kind for every id."""
     schema = descriptor(kind) if form == "descriptor" else WriterSchema(form, schema_text(kind, form))
     return ValueReader(lambda _: schema)
 

@@ -1,11 +1,11 @@
-"""Fixtures of exchanges: what went in, line by line, and exactly what must come out.
+"""Fixtures of exchanges: the input line by line, and the exact expected output.
 
 ``NAME.frames.jsonl`` begins with ``{"symbols": [[canonical, native], ...], "channels": [...], "depth": n}``. Each line
-after it is ``{"us": received_us, "frame": text}`` or ``{"us": received_us, "fetched": path, "body": text}``. Where the
-first line says ``"packed": "gzip"`` every frame came as a gzip file; a frame that is no text is ``"b64"`` instead.
-``NAME.events.jsonl`` has one line for everything that comes out: events as they stand in Kafka, ``{"send": text}``,
-``{"fetch": path, "delay_s": s}``, ``{"subscribed": [channel, symbol]}``, ``{"refused": [channel, symbol, answer]}``,
-``{"reconnect": why}`` and ``{"rejected": reason}``.
+after it is ``{"us": received_us, "frame": text}`` or ``{"us": received_us, "fetched": path, "body": text}``. If the
+first line says ``"packed": "gzip"`` every frame is compressed; a binary frame is in ``"b64"`` instead.
+``NAME.events.jsonl`` has one line for each output: events as they are in Kafka, ``{"send": text}``, ``{"fetch": path,
+"delay_s": s}``, ``{"subscribed": [channel, symbol]}``, ``{"refused": [channel, symbol, answer]}``, ``{"reconnect":
+why}`` and ``{"rejected": reason}``.
 """
 
 import base64
@@ -41,17 +41,17 @@ BYTES = "latin-1"  # a character a byte: how frames that are no text are held
 
 
 def recordings() -> list[Path]:
-    """Every recording there is."""
+    """All recordings."""
     return sorted(FIXTURES.glob(f"*/*{FRAMES}"))
 
 
 def events_of(recording: Path) -> Path:
-    """Where what must come out is written."""
+    """The file of the expected output."""
     return recording.with_name(recording.name.replace(FRAMES, EVENTS))
 
 
 class Replay:
-    """Plays one recording through a new adapter, to which all symbols but the *first* ones are added."""
+    """Plays one recording through a new adapter; symbols after the *first* ones are added later."""
 
     def __init__(self, recording: Path, first: int | None = None) -> None:
         head, *self.lines = map(msgspec.json.decode, recording.read_bytes().splitlines())
@@ -67,7 +67,7 @@ class Replay:
         self._is_packed = head.get("packed") == "gzip"
 
     def outputs(self) -> Iterator[tuple[int, Output | FrameRejected]]:
-        """Everything that comes out, with the time at which it did."""
+        """All outputs with their times."""
         yield from self._keep(self.lines[0]["us"], self.adapter.start())
         for line in self.lines:
             try:
@@ -76,7 +76,7 @@ class Replay:
                 yield line["us"], e
 
     def payload(self, line: dict[str, Any]) -> bytes:
-        """A line's frame as it came."""
+        """The frame of a line."""
         return line["frame"].encode(BYTES) if "b64" in line else self.packed(line["frame"].encode())
 
     def packed(self, content: bytes) -> bytes:
@@ -84,7 +84,7 @@ class Replay:
         return gzip.compress(content, 1, mtime=0) if self._is_packed else content
 
     def took(self, line: dict[str, Any]) -> Iterator[tuple[int, Output]]:
-        """What comes out for one line."""
+        """The outputs for one line."""
         yield from self._keep(line["us"], self._feed(line))
 
     def _feed(self, line: dict[str, Any]) -> list[Output]:
@@ -104,12 +104,12 @@ class Replay:
 
 
 def replay(recording: Path, first: int | None = None) -> list[bytes]:
-    """Give the lines that the events file must have."""
+    """The lines that the events file must have."""
     return written(Replay(recording, first))
 
 
 def written(player: Replay) -> list[bytes]:
-    """What comes out of a recording, as lines of an events file."""
+    """The output of a recording, as lines of an events file."""
     writer = RecordWriter({"ticker": "ticks", "orderbook": "books", "trade": "trades"})
     sequencers = {symbol.canonical: Sequencer() for symbol in player.symbols}
     lines: list[bytes] = []
@@ -126,7 +126,7 @@ def written(player: Replay) -> list[bytes]:
 
 
 def books(events: Iterable[MarketEvent | object]) -> list[OrderBook]:
-    """Only the order-book messages, as callbacks get them."""
+    """Only the order-book messages, with decoded levels."""
     found = [event for event in events if isinstance(event, OrderBook)]
     for message in found:
         decode_levels(message)

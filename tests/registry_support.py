@@ -1,4 +1,4 @@
-"""Schemas that differ from ours in one place, and a server that answers as it is told."""
+"""Schemas that differ from ours in one place, and a scripted server."""
 
 import json
 import threading
@@ -34,12 +34,12 @@ def with_field(**field: Any) -> Callable[[dict[str, Any]], object]:
 
 
 def client(url: str, seconds: float = 5.0, **settings: Any) -> Registry:
-    """A client of the registry there."""
+    """A client of the registry at *url*."""
     return Registry(KafkaConfig(schema_registry_url=url, **settings), seconds)
 
 
 class Scripted:
-    """Answers every request alike, with status, headers and body; :attr:`asked` has what came."""
+    """Answers every request with the same status, headers and body; :attr:`asked` has the requests."""
 
     def __init__(self) -> None:
         self.status, self.headers, self.body = 200, {"Content-Type": "application/json"}, b"[]"
@@ -48,7 +48,7 @@ class Scripted:
         self.url = ""
 
     def says(self, status: int, body: object, **headers: str) -> None:
-        """Answer so from now on."""
+        """Set the answer from now on."""
         self.status = status
         self.body = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -56,7 +56,7 @@ class Scripted:
 
 @contextmanager
 def scripted(port: int = 0) -> Iterator[Scripted]:
-    """A server on loopback; port 0 finds a free one."""
+    """A server on loopback; port 0 chooses a free one."""
     script = Scripted()
     ending = threading.Event()
 

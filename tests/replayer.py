@@ -1,4 +1,4 @@
-"""A recording as a server: it waits for a client's first message, then says what was recorded, whatever was asked."""
+"""A server that waits for a client's first message, then sends a recording, whatever was requested."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,7 +11,7 @@ _SILENT_S = 0.2  # a client that has said nothing for so long waits to be spoken
 
 
 class Replayer:
-    """Serves *frames*, all of them on every connection, and nothing by REST."""
+    """Sends all *frames* on every connection, and answers no REST requests."""
 
     def __init__(self, frames: Sequence[str]) -> None:
         self._frames = frames

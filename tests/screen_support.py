@@ -1,4 +1,4 @@
-"""A screen, and who hands it events as Kafka would."""
+"""A screen, and a feed of events as from Kafka."""
 
 from collections import Counter
 from typing import Any
@@ -32,7 +32,7 @@ def book(
 
 
 class Feed:
-    """Hands events to a screen as Kafka would."""
+    """Passes events to a screen as if from Kafka."""
 
     def __init__(self) -> None:
         self.screen, self.offset = Screen(), 0

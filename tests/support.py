@@ -23,7 +23,7 @@ def eventually(condition: Callable[[], T], what: str, seconds: float = 20.0) -> 
 
 
 async def aeventually(condition: Callable[[], T], what: str, seconds: float = 20.0) -> T:
-    """Do as :func:`eventually` while the event loop goes on."""
+    """The same without blocking the event loop."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
@@ -35,5 +35,5 @@ async def aeventually(condition: Callable[[], T], what: str, seconds: float = 20
 
 
 def free_port() -> int:
-    """Name a loopback TCP port that nothing listens on now, and that no outgoing connection is given meanwhile."""
+    """A free loopback TCP port, which no outgoing connection can get as its source port meanwhile."""
     return free_ports("127.0.0.1", 1)[0]
