@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickwire.events.decimals import product
+from tickwire.events import decimals
+from tickwire.events.decimals import decimal_text, product
 
 _EXACT = Context(prec=100)
 
@@ -42,3 +43,12 @@ def test_a_product_is_exact(size: Decimal, factor: Decimal) -> None:
 def test_what_is_no_size_or_has_no_room_is_an_error(size: str) -> None:
     with pytest.raises(ValueError, match=r"size|digits|decimal"):
         product(size, "10.1")
+
+
+def test_sizes_leave_nothing_in_the_cache_of_prices() -> None:
+    """Of which there are always new ones."""
+    before = len(decimals._keys)
+    for number in range(100):
+        assert Decimal(decimal_text(f"1.{number:02}7e-05")) == Decimal(f"1.{number:02}7e-05")
+        product(f"3.{number:02}7", "0.01")
+    assert len(decimals._keys) - before <= 1  # the factor

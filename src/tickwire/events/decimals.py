@@ -9,7 +9,7 @@ _PLACES = 24
 _UNIT: int = 10**_PLACES
 _LIMIT: int = 10**14 * _UNIT  # above every real price, and still fits into 128 bits
 _MAX_DIGITS = 80  # longer text is no price but an attack: int() is slow on long text
-_CACHE_LIMIT = 200_000  # texts that are cached for all books together; the cache is cleared when full
+_CACHE_LIMIT = 200_000  # prices that are cached for all books together; the cache is cleared when full
 
 _keys: dict[str, int] = {}
 
@@ -74,7 +74,7 @@ def product(size: str, factor: str) -> str:
     """
     if is_zero(size):
         return "0"
-    value, rest = divmod(price_key(size) * price_key(factor), _UNIT)
+    value, rest = divmod(_parse(size) * price_key(factor), _UNIT)  # sizes hardly come again, so they are not cached
     if rest or value >= _LIMIT:
         raise ValueError(f"{size[:40]} times {factor[:40]} has too many digits")
     digits = str(value).rjust(_PLACES + 1, "0")
@@ -100,7 +100,8 @@ def decimal_text(number: object) -> str:
     """
     if type(number) is str:
         if "e" in number or "E" in number:
-            price_key(number)  # refuses what is no number, and exponents that would make the text very long
+            # Refuses what is no number, and exponents that would make the text very long. It may be a size: not cached.
+            _parse(number)
             return format(Decimal(number), "f")
         return number
     if type(number) is int:
