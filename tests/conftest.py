@@ -47,7 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the slow fault tests unless they are requested; put short test files last.
+    """Leave out the slow fault tests unless they are requested; put folders without long test files last.
 
     So that parallel test processes end at about the same time.
     """

@@ -21,10 +21,10 @@ from tickwire.exchanges.kit.continuity import NO_NUMBER
 
 _NO_DATA = Raw(b"null")
 _TICKER_MARK = b'@bookTicker"'
-# Streams of the best levels alone, and of retail orders, have events that look like those of the whole book.
+# Streams of only the best levels, and of retail orders, have events that look like those of the whole book.
 _DIFFERENCES = b"@depth@"
 _NO_DIFFERENCES = re.compile(rb'"stream"\s*:\s*"[^"@]*@(?:depth[0-9]|rpiDepth)')
-_STREAM_WITHIN = 120  # bytes of a frame
+_STREAM_WITHIN = 120  # bytes at the start of a frame in which the stream's name ends
 
 _Data = TypeVar("_Data")
 Number = Annotated[int, Meta(ge=0, le=2**53)]
@@ -37,7 +37,7 @@ class _BookTicker(Struct, gc=False):
     bid_size: str = field(name="B")
     ask: str = field(name="a")
     ask_size: str = field(name="A")
-    time_ms: Number | None = field(name="E", default=None)  # of contracts alone
+    time_ms: Number | None = field(name="E", default=None)  # of contracts only
 
 
 class _Depth(BookEvent, kw_only=True, gc=False):
@@ -48,11 +48,11 @@ class _Depth(BookEvent, kw_only=True, gc=False):
     last: Number = field(name="u")
     bids: Raw = field(name="b")
     asks: Raw = field(name="a")
-    previous: Number = field(name="pu", default=NO_NUMBER)  # of contracts alone
+    previous: Number = field(name="pu", default=NO_NUMBER)  # of contracts only
 
 
 class TradeEvent(Struct, gc=False):
-    """A trade; where trades are joined, its number is another field."""
+    """A trade; aggregated trades have their number in another field."""
 
     symbol: str = field(name="s")
     number: Number = field(name="t")
@@ -69,7 +69,7 @@ class Combined(Struct, Generic[_Data], gc=False):
 
 
 class _Other(Struct):
-    """What else may come: an answer to a request, an announcement, a stream's event without its envelope."""
+    """Any other message: an answer to a request, an announcement, an event without its envelope."""
 
     kind: str | None = field(name="e", default=None)
     symbol: str | None = field(name="s", default=None)
@@ -101,7 +101,7 @@ def read_snapshot(body: bytes) -> BookEvent:
 
 
 def snapshots(symbol: Symbol, path: str, weights: Mapping[int, int]) -> list[Fetch]:
-    """The snapshots of a book, by levels a side and what each weighs."""
+    """The snapshot requests of a book, by levels a side and weight."""
     path = f"{path}?symbol={quote(symbol.native)}&limit="
     return [Fetch(symbol, f"{path}{levels}", weight, levels=levels) for levels, weight in weights.items()]
 
@@ -118,8 +118,8 @@ class BinanceAdapter(KitAdapter[BridgedBook]):
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame, combined or raw. Raises :exc:`~tickwire.errors.FrameRejected`."""
         try:
-            # The marks are only hints: what is something else does not decode. partition, because "in" takes bytes for
-            # a number first, which costs an error.
+            # The marks are only hints: other frames fail to decode. partition, because "in" tries bytes as a number
+            # first, which costs an exception.
             if self._books and payload.partition(_DIFFERENCES)[1]:
                 return self._change(_decode_depth(payload).data, received_us)
             if not payload.partition(_TICKER_MARK)[1]:
@@ -148,7 +148,7 @@ class BinanceAdapter(KitAdapter[BridgedBook]):
         )
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
-        """Ask for streams by their names."""
+        """A request for streams by name."""
         streams = [f"{symbol.native.lower()}@{self.names[channel]}" for channel, symbol in items]
         return msgspec.json.encode({"method": method.upper(), "params": streams, "id": number})
 
@@ -160,14 +160,14 @@ class BinanceAdapter(KitAdapter[BridgedBook]):
     def _change(self, event: _Depth, received_us: Micros) -> list[Output]:
         kept = self.kept(event.symbol)
         if event.first > event.last:
-            kept.doubt()  # the next event's number may be wrong as well
+            kept.doubt()  # the next event's number may be wrong too
             raise malformed(f"depth update of {event.symbol}", "U is above u")
         event.exchange_us = event.time_ms * 1000
         out = kept.change(event, received_us)
         return self.heard(kept, out) if kept.new else out
 
     def _other(self, payload: bytes, received_us: Micros) -> list[Output] | _BookTicker:
-        """Take what is no ticker, trade or depth update of a combined stream; a ticker without its envelope is read."""
+        """Take any other message of a combined stream; a ticker without its envelope is read."""
         try:
             other = _decode_other(payload)
             if other.kind == "depthUpdate":
@@ -181,7 +181,7 @@ class BinanceAdapter(KitAdapter[BridgedBook]):
                     or other.kind == "depthUpdate"
                     or (self._traded and self.trade_mark in payload)
                 )
-                if ours:  # another kind's fields mean something else
+                if ours:  # fields of other kinds have other meanings
                     raise malformed("frame", payload)
         except contract.UNREADABLE as e:
             raise malformed("frame", e) from None

@@ -15,12 +15,12 @@ _DIGEST = Digest(25, IN_TURN, JAVASCRIPT)
 
 
 def _is_count(value: object) -> bool:
-    """Tell whether it is a number of a message or a channel, or a time."""
+    """Whether it can be the number of a message or channel, or a time."""
     return type(value) is int and 0 <= value < 2**53
 
 
 def sides(entries: list[Any]) -> tuple[list[Level], list[Level]]:
-    """Bids and asks of ``[price, count, amount]``: a count of 0 removes, the sign of the amount says the side."""
+    """Bids and asks of ``[price, count, amount]``: a count of 0 removes, the sign of the amount gives the side."""
     bids: list[Level] = []
     asks: list[Level] = []
     for price, count, amount, *_ in entries:
@@ -39,14 +39,14 @@ def checksum(book: Book) -> int:
 
 
 def parts(message: list[Any], *, numbered: bool) -> tuple[int, Any, int | None, Micros | None]:
-    """The channel's number, the content, the message's number and its time: what the exchange was asked to add.
+    """The channel's number, the content, and the message's number and time, which we have switched on.
 
     Raises :exc:`ValueError` and :exc:`IndexError`.
     """
     id_, content = message[:2]
     at = 2 if type(content) is list or content == "hb" else 3
     number, *ms = (None, *message[at : at + 1]) if not numbered else message[at : at + 2]
-    # The time is missing where the exchange did not take its flag.
+    # The time is missing if the exchange did not accept its flag.
     if not (_is_count(id_) and (number is None or _is_count(number)) and (not ms or _is_count(ms[0]))):
         raise ValueError(f"a message without its number: {message!r:.100}")
     return id_, content, number, ms[0] * 1000 if ms else None

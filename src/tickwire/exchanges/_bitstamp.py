@@ -57,7 +57,7 @@ _decode_listing = msgspec.json.Decoder(list[_Pair]).decode
 
 
 def read_listing(body: bytes) -> Listing:
-    """Read ``trading-pairs-info``, with what does not trade now. Raises :exc:`~tickwire.errors.FrameRejected`."""
+    """Read ``trading-pairs-info``, with pairs that do not trade now. Raises :exc:`~tickwire.errors.FrameRejected`."""
     pairs = [(pair, *pair.name.partition("/")) for pair in decoded("pairs", _decode_listing, body)]
     spot = [(pair, base, quote) for pair, base, slash, quote in pairs if slash and quote.isalnum()]
     symbols = [Symbol(f"{base}-{quote}", pair.url_symbol) for pair, base, quote in spot]

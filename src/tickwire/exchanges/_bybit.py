@@ -55,7 +55,7 @@ class BybitAdapter(KitAdapter[StreamedBook]):
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
         try:
-            if _TICKER_MARK in payload:  # only a hint: what is something else is not of its topic
+            if _TICKER_MARK in payload:  # only a hint: the topic is checked below
                 return self._best(decode_best(payload), received_us)
             if _TRADE_MARK in payload:
                 return self._executions(decode_trades(payload), received_us)
@@ -70,7 +70,7 @@ class BybitAdapter(KitAdapter[StreamedBook]):
         return StreamedBook(symbol, messages, self.again, self.short_way, follows=by_step, in_frames=in_frames)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
-        """Ask for topics by their names."""
+        """A request for topics by name."""
         request = {"op": method, "args": [self._topic(channel, symbol.native) for channel, symbol in items]}
         return msgspec.json.encode(request if number is None else request | {"req_id": str(number)})
 
@@ -107,7 +107,7 @@ class BybitAdapter(KitAdapter[StreamedBook]):
         return self.heard(kept, out) if kept.new else out
 
     def _take_depth(self, kept: StreamedBook, frame: Frame[Raw]) -> None:
-        """Promise the depth at which a book begins: what the exchange says counts, not what we asked for."""
+        """Promise the depth at which a book starts: that of the exchange's message, not of our request."""
         depth = _BOOK.fullmatch(frame.topic)
         if depth is None or depth[2] != kept.native or not kept.new or frame.type != "snapshot":
             raise _unasked(frame.topic)
@@ -123,7 +123,7 @@ class BybitAdapter(KitAdapter[StreamedBook]):
         return out
 
     def _other(self, payload: bytes) -> list[Output]:
-        """Take what is no data of a book."""
+        """Take any message but data of a book."""
         other = decoded("frame", decode_other, payload)
         if other.op in {"ping", "pong", "unsubscribe"}:
             return []
@@ -134,7 +134,7 @@ class BybitAdapter(KitAdapter[StreamedBook]):
         raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
 
     def _subscribed(self, answer: Other) -> list[Output]:
-        """Take the answer to a request; a topic that was carried already is one that is carried."""
+        """Take the answer to a request; "already subscribed" counts as accepted."""
         name = str(answer.req_id)
         number, said = int(name) if _OUR_NUMBER.fullmatch(name) else 0, answer.ret_msg[: contract.MAX_TEXT]
         alone = len(self._requests.asked(number)) == 1

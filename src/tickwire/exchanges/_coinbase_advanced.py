@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from tickwire.exchanges.contract import Symbol, decoded
 from tickwire.exchanges.symbols import Listing, split_name
 
-_IN_USDC = {"USDT", "EURC"}  # what is traded in USDC under no other name
+_IN_USDC = {"USDT", "EURC"}  # traded in USDC under no other name
 
 
 class Ticker(Struct, gc=False):
@@ -27,7 +27,7 @@ class Ticker(Struct, gc=False):
 
 
 class Update(Struct, gc=False):
-    """A level of a book; its removal has the size zero."""
+    """A level of a book; size zero removes it."""
 
     side: Literal["bid", "offer"]
     price_level: str
@@ -46,7 +46,7 @@ class Trade(Struct, gc=False):
 
 
 class Event(Struct, gc=False):
-    """What an event of any channel may have."""
+    """The fields of events of all channels."""
 
     type: str = ""
     product_id: str | None = None

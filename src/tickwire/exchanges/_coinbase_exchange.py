@@ -56,7 +56,7 @@ _decode_listing = msgspec.json.Decoder(list[_Product]).decode
 
 
 def read_listing(body: bytes) -> Listing:
-    """Read ``/products``, with what does not trade now. Raises :exc:`~tickwire.errors.FrameRejected`."""
+    """Read ``/products``, including those that do not trade now. Raises :exc:`~tickwire.errors.FrameRejected`."""
     products = decoded("products", _decode_listing, body)
     resting = {p.id: p.status for p in products if p.status != "online"}
     resting |= {p.id: "trading_disabled" for p in products if p.trading_disabled}

@@ -20,7 +20,7 @@ _CANONICAL = re.compile(
     r"([A-Z0-9]+)-([A-Z]+)(?:-(?:(PERP)|(\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])((?:-[\dd]+-[CP])?)))?"
 )
 _NAMES: dict[Channel, str] = {"orderbook": "book", "trade": "trades"}
-# Deribit's, ours: a ticker says what a quote does, and more.
+# Deribit's channels and ours: a ticker has all that a quote has.
 _CHANNELS: dict[str, Channel] = {"quote": "ticker", "ticker": "ticker", "book": "orderbook", "trades": "trade"}
 _DELETED, _SET = re.compile(rb'\["delete",([^],]+),[^],]+\]'), re.compile(rb'\["(?:new|change)",')
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -63,7 +63,7 @@ class Trade(Struct, gc=False):
 
 
 class Params(Struct, frozen=True):
-    """What the server says unasked."""
+    """A notification."""
 
     channel: str = ""
     data: Raw = Raw(b"null")
@@ -71,7 +71,7 @@ class Params(Struct, frozen=True):
 
 
 class Error(Struct):
-    """Why a request failed."""
+    """The error of a request."""
 
     code: int = 0
     message: str = "no reason"
@@ -88,11 +88,11 @@ class Frame(Struct):
 
 
 def by_either_name(text: str) -> Symbol:
-    """Name what a user wrote, the exchange's own name or the canonical one, by rule.
+    """Make a symbol of the user's text, a native or canonical name, by rule.
 
     Raises :exc:`~tickwire.errors.UnclearSymbol`.
     """
-    name = re.sub(r"(?<=\d)D(?=\d)", "d", text.strip().upper())  # the point of a strike
+    name = re.sub(r"(?<=\d)D(?=\d)", "d", text.strip().upper())  # the decimal point of a strike
     canonical = _CANONICAL.fullmatch(name.replace("/", "-").replace("_", "-"))
     found = by_native_name(name) or (None if canonical is None else by_native_name(_native(canonical)))
     if found is None:
@@ -101,7 +101,7 @@ def by_either_name(text: str) -> Symbol:
 
 
 def by_native_name(native: str) -> Symbol | None:
-    """Name an instrument by its own name; None where it is a combination or nothing."""
+    """Make a symbol of a native name; None for a combination or an invalid name."""
     found = _NATIVE.fullmatch(native)
     if found is None:
         return None
@@ -120,7 +120,7 @@ def by_native_name(native: str) -> Symbol | None:
 
 
 def _native(canonical: re.Match[str]) -> str:
-    """The exchange's name of what a canonical name says."""
+    """The native name for a canonical one."""
     base, quote, perpetual, year, month, day, option = canonical.groups()
     pair = base if quote == "USD" else f"{base}_{quote}"
     if perpetual:
@@ -134,14 +134,14 @@ def request_text(number: int, method: str, **params: object) -> bytes:
 
 
 def channel_name(channel: Channel, symbol: Symbol) -> str:
-    """The name of what is subscribed."""
+    """The name of a subscription."""
     return f"quote.{symbol.native}" if channel == "ticker" else f"{_NAMES[channel]}.{symbol.native}.100ms"
 
 
 def channel_of(name: str) -> tuple[Channel | None, str | None]:
-    """The channel and the instrument in the name of what is subscribed, at whatever interval.
+    """The channel and the instrument in the name of a subscription, for any interval.
 
-    A book of groups or of its best levels alone (``book.BTC-PERPETUAL.none.10.100ms``) is another channel.
+    A book of grouped or of only the best levels (``book.BTC-PERPETUAL.none.10.100ms``) is another channel.
     """
     kind, instrument, *interval = name.split(".") if "." in name else (name, None)
     channel = _CHANNELS.get(kind)

@@ -25,7 +25,7 @@ class Ticker(Struct, gc=False):
 
 
 class Book(Struct, gc=False):
-    """A snapshot, which is *full*, or a change; a change without levels only moves the number on."""
+    """A snapshot, which is *full*, or a change; a change without levels only advances the number."""
 
     s: str  # ob.SYMBOL.DEPTH
     u: _Number
@@ -37,7 +37,7 @@ class Book(Struct, gc=False):
 
 
 class Trade(Struct, gc=False):
-    id: _Number  # of all markets: it has holes
+    id: _Number  # numbered over all markets, so with holes
     currency_pair: str
     create_time_ms: Annotated[str, Meta(pattern=r"^[0-9]{1,14}([.][0-9]{0,9})?$")]
     side: TakerSide  # "only the taker side is notified"
@@ -66,6 +66,6 @@ decode_trade = msgspec.json.Decoder(Trade).decode
 
 
 def stream_of(name: str) -> tuple[str, int | None]:
-    """The symbol and the depth in the name of a book's stream; elsewhere symbols stand alone."""
+    """The symbol and the depth in the name of a book's stream; other streams have only the symbol."""
     symbol, _, depth = name.removeprefix("ob.").rpartition(".")
     return (symbol, int(depth)) if symbol and depth.isdecimal() and len(depth) < 6 else (name, None)

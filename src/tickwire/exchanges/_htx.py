@@ -18,14 +18,14 @@ _Number = Annotated[int, Meta(ge=0, le=2**53)]
 class Best(Struct, gc=False, rename="camel"):
     quote_time: _Number
     seq_id: _Number | None = None
-    bid: Any = None  # a JSON number, as all that follow
+    bid: Any = None  # a JSON number, as are all that follow
     bid_size: Any = None
     ask: Any = None
     ask_size: Any = None
 
 
 class Book(Struct, gc=False, rename="camel"):
-    """A change, or where no number is before it a snapshot; a side without a change may be missing."""
+    """A change, or a snapshot if it has no previous number; a side without changes may be missing."""
 
     seq_num: _Number
     prev_seq_num: _Number = -1

@@ -6,7 +6,7 @@ from msgspec import Struct
 from tickwire.exchanges.contract import Reading, Request, Symbol, decoded, malformed
 from tickwire.exchanges.symbols import Listing, derivative, joined
 
-WEIGHT = 20  # of a question, of 1200 a minute
+WEIGHT = 20  # of a request, of 1200 a minute
 _MOST_BUILDERS = 100  # whose contracts are listed
 
 
@@ -65,7 +65,7 @@ def _spot() -> Reading[Listing]:
     symbols = {
         f"{base}-{quote}": Symbol(f"{base}-{quote}", name) for name, base, quote in reversed(named) if base and quote
     }
-    return Listing(symbols.values())  # the first pair of a name has it
+    return Listing(symbols.values())  # of several pairs with the same name the first one counts
 
 
 def _builders() -> Reading[Listing]:
@@ -83,7 +83,7 @@ def _info(**question: str) -> Request:
 
 
 def _read_contracts(body: bytes, tokens: dict[int, str]) -> Listing:
-    """Read contracts, whose sizes are in the base and whose prices are in what they are settled in."""
+    """Read contracts; their sizes are in the base, their prices in the settlement asset."""
     contracts = decoded("meta", _decode_contracts, body)
     quote = tokens.get(contracts.collateral)
     if quote is None:

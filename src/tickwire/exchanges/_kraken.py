@@ -27,7 +27,7 @@ class BookFrame(Struct, gc=False):
 
 
 class Entry(Struct):
-    """A ticker, a trade, or what a subscription was given."""
+    """A ticker, a trade, or the result of a subscription."""
 
     symbol: str | None = None
     timestamp: str | None = None

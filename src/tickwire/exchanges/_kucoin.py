@@ -18,10 +18,10 @@ _Long = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class Data(Struct, gc=False):
-    """What a message says of one symbol. A ticker's prices and sizes are texts, a book's sides are levels."""
+    """The data of one symbol. A ticker's prices and sizes are texts, a book's sides are levels."""
 
     s: str
-    M: _Long  # when it happened
+    M: _Long  # time of the event
     b: Raw = _NO_LEVELS
     a: Raw = _NO_LEVELS
     B: str | None = None  # sizes of the best bid and ask

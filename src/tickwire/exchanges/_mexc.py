@@ -39,7 +39,7 @@ FIELDS = (
 
 
 class Answer(Struct):
-    """The answer to a request or a ping; *msg* is what was asked for, or says what is wrong with it."""
+    """The answer to a request or a ping; *msg* repeats the request, or says what is wrong with it."""
 
     msg: str
     id: int | str | None = None  # no request of ours has a text
@@ -73,7 +73,7 @@ class Best(Struct, gc=False):
 
 
 class Frame(Struct, gc=False):
-    """A message; the member that is there says what happened."""
+    """A message; the member that is present gives its kind."""
 
     stream: str
     symbol: str

@@ -42,7 +42,7 @@ from tickwire.exchanges.kit.continuity import NO_NUMBER
 from tickwire.exchanges.numbers import size_in_units
 
 _THEIRS: dict[Channel, str] = {"ticker": "bbo-tbt", "orderbook": "books", "trade": "trades"}
-# A ticker says what the best bid and offer do, and more; ``books`` is ``books-l2-tbt`` at a slower pace.
+# A ticker has all that the best bid and offer have; ``books`` is ``books-l2-tbt`` at a slower pace.
 _OURS: dict[str, Channel] = {
     **{theirs: ours for ours, theirs in _THEIRS.items()}, "tickers": "ticker", "books-l2-tbt": "orderbook",
 }  # fmt: skip
@@ -67,7 +67,7 @@ class OkxAdapter(KitAdapter[EitherBook]):
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`.
 
-        A change that cannot be read shows in the numbers of the next one; without numbers it leaves books in doubt.
+        An unreadable change shows in the numbers of the next one; without numbers it leaves books in doubt.
         """
         if payload == b"pong":
             return []
@@ -93,10 +93,10 @@ class OkxAdapter(KitAdapter[EitherBook]):
         raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
 
     def keep(self, symbol: Symbol) -> EitherBook:
-        """Make a book: a snapshot over the socket begins it, or the one of REST.
+        """Make a book, which starts with a snapshot over the socket or over REST.
 
-        "``prevSeqId`` is the ``seqId`` of the last message"; a lower ``seqId`` is a sequence that began again after
-        maintenance, and equal ones without levels say that nothing has changed.
+        "``prevSeqId`` is the ``seqId`` of the last message"; a lower ``seqId`` means that the sequence restarted after
+        maintenance, and equal ones without levels mean "no change".
         """
         fetch = Fetch(symbol, f"/api/v5/market/books?instId={quote(symbol.native)}&sz={_DEPTH}", 1, group="books")
         messages = self.messages(symbol)
@@ -104,7 +104,7 @@ class OkxAdapter(KitAdapter[EitherBook]):
         return EitherBook(messages, [fetch], read_snapshot, self.again, *rules, short_way=self.short_way)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
-        """Ask for channels of instruments."""
+        """A request for channels of instruments."""
         args = [{"channel": _THEIRS[channel], "instId": symbol.native} for channel, symbol in items]
         request = {"op": method, "args": args}
         return msgspec.json.encode(request if number is None else {"id": str(number)} | request)
@@ -136,7 +136,7 @@ class OkxAdapter(KitAdapter[EitherBook]):
         kept = self.kept(name)
         event = read_book(sides)
         if action == "update" and event.last == NO_NUMBER and kept.book is None:
-            kept.restarting, out = True, []  # nothing tells what it follows on, but a snapshot over the socket
+            kept.restarting, out = True, []  # only a snapshot over the socket can start the book again
         elif action == "update":
             out = kept.change(event, received_us)
         elif action == "snapshot":
@@ -146,7 +146,7 @@ class OkxAdapter(KitAdapter[EitherBook]):
         return self.heard(kept, out) if kept.new else out
 
     def _event(self, frame: Frame) -> list[Output]:
-        """Take what is no data."""
+        """Take a message without data."""
         said = f"{frame.msg or 'no reason'} (code {frame.code})"[: contract.MAX_TEXT]
         if frame.event == "subscribe" and frame.arg is not None:
             return self.answered_each(_OURS.get(frame.arg.channel), frame.arg.name, None)

@@ -87,7 +87,7 @@ _decode_body = msgspec.json.Decoder(Body, strict=False).decode
 
 
 def read_book(sides: Sides) -> BookEvent:
-    """A snapshot or a change. Raises :exc:`ValueError` for one that nothing shows to be whole."""
+    """A snapshot or a change. Raises :exc:`ValueError` for one without number and checksum."""
     if sides.number == NO_NUMBER and not sides.checksum:
         raise ValueError("a book without its number or checksum")
     event = BookEvent(sides.bids, sides.asks, sides.number, previous=sides.previous, exchange_us=sides.ts * 1000)
@@ -108,7 +108,7 @@ def read_snapshot(body: bytes) -> BookEvent:
 
 
 def first(levels: Raw, contract_size: str) -> tuple[str | None, str | None]:
-    """The best level of a side, nothing where the side is empty."""
+    """The best level of a side; empty if the side is empty."""
     price, size = next(iter(read_levels(levels)), (None, None))
     return price, None if size is None else size_in_units(size, contract_size)
 

@@ -85,7 +85,7 @@ def derive(symbol: str) -> Symbol:
 
 
 def _named(listed: _Listed) -> Symbol:
-    """Name a contract. A perpetual one has a time of delivery, too, far away or that of its delisting."""
+    """Make the symbol of a contract. A perpetual one also has a delivery time, far away or that of its delisting."""
     expires = listed.ends_ms if "_" in listed.symbol else None
     return derivative(listed.symbol, listed.base, listed.quote, listed.margin, expires_ms=expires)
 
@@ -107,10 +107,10 @@ class Adapter(BinanceAdapter):
 
 
 def _bridges(snapshot: int, event: BookEvent) -> Verdict:
-    """Judge an event on a snapshot: the first to apply "should have U <= lastUpdateId and u >= lastUpdateId".
+    """Judge the first event after a snapshot: the first to apply "should have U <= lastUpdateId and u >= lastUpdateId".
 
-    Nothing is between ``pu`` and ``U``: an event follows as well on a snapshot that was taken there, as that of a quiet
-    symbol is.
+    There are no updates between ``pu`` and ``U``, so an event also follows a snapshot from between them, such as that
+    of a quiet symbol.
     """
     if event.last < snapshot:
         return "old"

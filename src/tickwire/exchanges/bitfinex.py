@@ -39,7 +39,7 @@ EXCHANGE = contract.Exchange(
 )
 
 _CHANNELS: dict[str | None, Channel] = {None: "orderbook", "book": "orderbook", "trades": "trade"}
-_TIMES, _NUMBERS, _CHECKSUMS = 32768, 65536, 131072  # flags: of each message, and after each change of a book
+_TIMES, _NUMBERS, _CHECKSUMS = 32768, 65536, 131072  # flags: of each message, and after each change
 _LEAVING = {
     ("info", 20051): "the server is about to stop",
     ("info", 20061): "a maintenance has ended",
@@ -57,7 +57,7 @@ class _Event(Struct):
     prec: str = "P0"
     length: Annotated[str, Meta(pattern="^[1-9][0-9]{0,3}$")] | None = field(name="len", default=None)
     status: str | None = None
-    flags: int = _TIMES | _NUMBERS | _CHECKSUMS  # that the server has taken
+    flags: int = _TIMES | _NUMBERS | _CHECKSUMS  # that the server has accepted
     code: int = 0
     msg: str = "no reason"
 
@@ -93,10 +93,10 @@ class Adapter(DerivedAdapter[StreamedBook]):
 
     def __init__(self, symbols: Sequence[Symbol], channels: Sequence[Channel], depth: int) -> None:
         super().__init__(symbols, channels, depth)
-        self._names: dict[int | None, tuple[Channel, str]] = {}  # channels and symbols by the channel's number
-        self._numbered = True  # messages are, whatever their channel; if not, checksums alone tell what is missing
-        self._number: int | None = None  # of the last one
-        self._last = b""  # itself
+        self._names: dict[int | None, tuple[Channel, str]] = {}  # channel and native symbol by the channel's number
+        self._numbered = True  # messages of all channels are numbered; if not, only checksums reveal missing ones
+        self._number: int | None = None  # of the last message
+        self._last = b""  # the last message
 
     def start(self) -> list[Output]:
         """Switch the checks on, then subscribe everything."""
@@ -110,15 +110,15 @@ class Adapter(DerivedAdapter[StreamedBook]):
             return self.derived(self._message(_decode(payload), payload, received_us))
         except (*contract.UNREADABLE, ValueError, TypeError, IndexError) as e:
             for kept in () if self._numbered or payload[:1] != b"[" else self._books.values():
-                kept.doubt()  # it may have been of any, and no number shows it
+                kept.doubt()  # it may be about any book, and there are no numbers
             raise malformed("frame", e) from None
 
     def keep(self, symbol: Symbol) -> StreamedBook:
-        """Make a book; what is missing shows in the numbers of the connection, and the checksum comes by itself."""
+        """Make a book; missing messages show in the connection's numbers, checksums in messages of their own."""
         return StreamedBook(symbol, self.messages(symbol), self.again)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:  # noqa: ARG002 - requests have none
-        """Ask for one channel, or give it up by its number; no channel has the number 0."""
+        """A request to subscribe to a channel, or to unsubscribe it by its number; no channel has the number 0."""
         ((channel, symbol),) = items
         if method == "unsubscribe":
             known = (id_ for id_, name in self._names.items() if name == (channel, symbol.native))
@@ -135,7 +135,7 @@ class Adapter(DerivedAdapter[StreamedBook]):
         if content == "hb" or (number == before and number is not None):
             return []
         channel, native = self._names.get(id_, (None, None))
-        if channel == "trade":  # a list: those from before; "tu": one that was told by "te"
+        if channel == "trade":  # a list: earlier trades; "tu": repeats a "te"
             return self._trade(native, message[2], received_us) if content == "te" else []
         kept = self.kept(native)
         if content == "cs":
@@ -154,7 +154,7 @@ class Adapter(DerivedAdapter[StreamedBook]):
         return self.heard(kept, out) if kept.new else out
 
     def _lost(self, received_us: Micros) -> list[Output]:
-        """Start every book again: a message of any channel is missing, or has the number of another."""
+        """Restart every book: a message of any channel is missing, or has a wrong number."""
         names = [native for channel, native in self._names.values() if channel == "orderbook"]
         carried = [kept for native in names if (kept := self._books.get(native)) is not None]
         return [output for k in carried if not k.restarting for output in k.restart("gap", received_us)]
@@ -178,7 +178,7 @@ class Adapter(DerivedAdapter[StreamedBook]):
         if kind == "subscribed" and event.id and native in (self._traded if channel == "trade" else self._books):
             return self._subscribed(channel, str(native), event)
         if kind == "subscribed" and event.id and channel is not None and native in self._left:
-            self._names[event.id] = channel, str(native)  # given up before it had a number to give it up by
+            self._names[event.id] = channel, str(native)  # unsubscribed before its number was known
             return [Send(msgspec.json.encode({"event": "unsubscribe", "chanId": event.id}))]
         if kind == "conf" and event.status == "OK" and event.flags & (_NUMBERS | _CHECKSUMS):
             self._numbered = bool(event.flags & _NUMBERS)
@@ -189,7 +189,7 @@ class Adapter(DerivedAdapter[StreamedBook]):
         return []
 
     def _subscribed(self, channel: Channel | None, native: str, event: _Event) -> list[Output]:
-        """Take what a channel's number is, and how many levels a book has: what the exchange says counts."""
+        """Note a channel's number, and a book's depth as the exchange gives it."""
         if channel is None:
             raise FrameRejected("unknown", f"a subscription of {event.channel!r:.40} {event.prec:.10}")
         self._names[event.id] = channel, native

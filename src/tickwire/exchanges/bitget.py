@@ -57,7 +57,7 @@ derive = named_by_rule(EXCHANGE.name, "{}{}".format)
 
 
 def follows(previous: int, event: BookEvent) -> Verdict:
-    """Tell a hole by the number of the change before, if it is said: numbers may begin again "during maintenance"."""
+    """Detect a gap by the previous change's number, if given: numbers may restart "during maintenance"."""
     return "next" if event.previous == NO_NUMBER else by_previous(previous, event)
 
 
@@ -85,12 +85,12 @@ class Adapter(KitAdapter[StreamedBook]):
         raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
 
     def keep(self, symbol: Symbol) -> StreamedBook:
-        """Keep a book by the number of the change before."""
+        """Make a book; each change names the number of the one before."""
         of_book = symbol, self.messages(symbol), self.again, self.short_way
         return StreamedBook(*of_book, follows=follows)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:  # noqa: ARG002 - requests have none
-        """Ask for channels of symbols."""
+        """A request for channels of symbols."""
         args = [{"instType": "SPOT", "channel": _THEIRS[channel], "instId": symbol.native} for channel, symbol in items]
         return msgspec.json.encode({"op": method, "args": args})
 
@@ -101,7 +101,7 @@ class Adapter(KitAdapter[StreamedBook]):
             sides = _read(frame.data)
             bid, ask = _first(sides.bids), _first(sides.asks)
             return self.ticker(arg.name, *bid, *ask, received_us, sequence=sides.seq, exchange_us=sides.ts * 1000)
-        if frame.action == "snapshot":  # trades from before; it says that the channel is carried
+        if frame.action == "snapshot":  # earlier trades; confirms the subscription
             return self.answered_each("trade", arg.name, None)
         read = [((arg.name, t.trade_id, t.price, t.size, t.side), t.ts * 1000) for t in decode_trades(frame.data)]
         return [out for of_trade, us in read for out in self.trade(*of_trade, received_us, exchange_us=us)]
@@ -119,7 +119,7 @@ class Adapter(KitAdapter[StreamedBook]):
         return self.heard(kept, out) if kept.new else out
 
     def _event(self, frame: Frame) -> list[Output]:
-        """Take what is no data."""
+        """Take a message without data."""
         said = f"{frame.msg or 'no reason'} (code {frame.code})"[: contract.MAX_TEXT]
         named = _NAMED.search(frame.msg or "")
         arg = frame.arg or (None if named is None else Argument(named[1], named[2]))

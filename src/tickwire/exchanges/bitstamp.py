@@ -43,7 +43,7 @@ EXCHANGE = contract.Exchange(
 
 _PREFIXES: dict[Channel, str] = {"orderbook": "diff_order_book_", "trade": "live_trades_"}
 _SILENT = {"bts:heartbeat", "bts:unsubscription_succeeded"}
-_OTHERS = (b'"bts:', b'"trade"', b'"live_trades_')  # what stands in messages that are no change of a book
+_OTHERS = (b'"bts:', b'"trade"', b'"live_trades_')  # parts of messages that are no change of a book
 
 derive = named_by_rule(EXCHANGE.name, lambda base, quote: f"{base}{quote}".lower())
 
@@ -57,9 +57,9 @@ class Adapter(DerivedAdapter[BridgedBook]):
 
     def __init__(self, symbols: Sequence[Symbol], channels: Sequence[Channel], depth: int) -> None:
         super().__init__(symbols, channels, depth)
-        self._accepted: set[str | None] = set()  # and nothing at all has come since
-        self._since: dict[str | None, Micros] = {}  # from when on all changes of a book have come
-        self._first: dict[str | None, Micros] = {}  # the first of them
+        self._accepted: set[str | None] = set()  # accepted, and no message came since
+        self._since: dict[str | None, Micros] = {}  # time since which all changes of a book have come
+        self._first: dict[str | None, Micros] = {}  # time of the first of them
 
     def receive(self, payload: bytes, received_us: Micros) -> list[Output]:
         """Translate one frame. Raises :exc:`~tickwire.errors.FrameRejected`."""
@@ -74,7 +74,7 @@ class Adapter(DerivedAdapter[BridgedBook]):
             raise
 
     def fetched(self, fetch: Fetch, body: bytes, received_us: Micros) -> list[Output]:
-        """Give a snapshot to its book, or ask for one that holds the change which could not be read meanwhile."""
+        """Pass a snapshot to its book, or request one that contains a change that could not be read meanwhile."""
         kept = self._books.get(fetch.symbol.native)
         if kept is None or kept.book is not None or not kept.suspect:
             return super().fetched(fetch, body, received_us)
@@ -82,14 +82,14 @@ class Adapter(DerivedAdapter[BridgedBook]):
         return kept.ask()
 
     def keep(self, symbol: Symbol) -> BridgedBook:
-        """Make a book: changes from the snapshot's time on, each with the whole size of its levels."""
+        """Make a book: changes from the snapshot's time on, each with absolute sizes."""
         fetch = Fetch(symbol, f"/api/v2/order_book/{symbol.native}/", 1)
         messages = self.messages(symbol)
         reaches = partial(self._reaches, symbol.native)
         return BridgedBook(messages, [fetch], _read_snapshot, _by_time_or_at_once, by_time, reaches=reaches)
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:  # noqa: ARG002 - requests have none
-        """Ask for one channel."""
+        """A request for one channel."""
         ((channel, symbol),) = items
         name = _PREFIXES[channel] + symbol.native
         return msgspec.json.encode({"event": f"bts:{method}", "data": {"channel": name}})
@@ -125,7 +125,7 @@ class Adapter(DerivedAdapter[BridgedBook]):
         raise FrameRejected("unknown", f"a message {payload[:MAX_TEXT]!r}")
 
     def _reaches(self, native: str, snapshot: int, event: BookEvent) -> Verdict:
-        """Whether nothing is missing between a snapshot and *event*, the first change kept.
+        """Whether no change is missing between a snapshot and *event*, the first kept change.
 
         A snapshot may be older than that where it is the first since the subscription was accepted, and still none of
         the time before that: the exchange may give an old one for a while.
@@ -134,9 +134,9 @@ class Adapter(DerivedAdapter[BridgedBook]):
         return "next" if snapshot >= (since if first == event.last else event.last) else "gap"
 
     def _doubt(self, payload: bytes) -> None:
-        """Doubt the book that a frame names which could not be read: nothing else would show what it had changed.
+        """Doubt the book that an unreadable frame names: nothing else would reveal what it changed.
 
-        One that ends before it says what it is may have changed any book.
+        A frame that ends before its name may have changed any book.
         """
         self._since.clear()
         try:

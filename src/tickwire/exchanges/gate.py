@@ -38,10 +38,10 @@ EXCHANGE = contract.Exchange(
     checks=("sequence",),
 )
 
-# Ours, Gate's.
+# Our channels, and Gate's.
 _NAMES: dict[Channel, str] = {"ticker": "spot.book_ticker", "orderbook": "spot.obu", "trade": "spot.trades"}
 _CHANNELS: dict[str | None, Channel] = {name: channel for channel, name in _NAMES.items()}
-_DUPLICATE = "Alert sub "  # how the refusal of a subscription begins that there is already
+_DUPLICATE = "Alert sub "  # prefix of the refusal of a duplicate subscription
 
 
 _CHANGE_SHAPE = (
@@ -79,7 +79,7 @@ class Adapter(KitAdapter[StreamedBook]):
     ping_text = b'{"time":"$now","channel":"spot.ping"}'
 
     def keep(self, symbol: Symbol) -> StreamedBook:
-        """Keep a book by the first and last number of each change.
+        """Make a book; each change has its first and last number.
 
         "If ``U`` ≠ local depth ID + 1, the depth data is not continuous".
         """
@@ -87,7 +87,7 @@ class Adapter(KitAdapter[StreamedBook]):
         return StreamedBook(*of_book, follows=by_first, in_frames=("{0}.{1}",))
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
-        """Ask for one channel of one symbol."""
+        """A request for one channel of one symbol."""
         ((channel, symbol),) = items
         name = f"ob.{symbol.native}.{self.depth}" if channel == "orderbook" else symbol.native
         request: dict[str, object] = {} if number is None else {"id": number}
@@ -133,7 +133,7 @@ class Adapter(KitAdapter[StreamedBook]):
         return self.trade(*said, received_us, exchange_us=int(whole + f"{part:0<3}"[:3]))
 
     def _kept(self, book: Book) -> StreamedBook:
-        """A stream's book. It promises the depth at which it begins: what the exchange says counts."""
+        """A stream's book. It promises the depth given in the stream's name."""
         name, depth = stream_of(book.s)
         kept = self.kept(name)
         if depth != kept.messages.depth:
@@ -143,7 +143,7 @@ class Adapter(KitAdapter[StreamedBook]):
         return kept
 
     def _answered(self, channel: Channel, frame: Frame) -> list[Output]:
-        """Take an answer, known by its number, or by its payload where the request had none."""
+        """Take an answer, identified by its number, or by its payload if the request had none."""
         error = None if frame.error is None else frame.error.message[: contract.MAX_TEXT]
         names = [stream_of(name)[0] for name in frame.payload]
         native = names[0] if names else None

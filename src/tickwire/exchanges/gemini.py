@@ -47,7 +47,7 @@ _QUOTES = ("RLUSD", "GUSD", "USDT", "USDC", "USD", "EUR", "GBP", "SGD", "DAI", "
 _EXCEPT = {"PAXGUSD": ("PAXG", "USD")}
 _CHANGE_SHAPE = b'{"e":"depthUpdate","E":#n,"s":"$","U":#f,"u":#l,"b":=b,"a":=a+}'
 _NO_LEVELS = Raw(b"[]")
-_FAILED = 400  # and above: the status of a request that was refused
+_FAILED = 400  # and above: status of a refused request
 _TOO_MANY = 429
 
 _Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -59,7 +59,7 @@ class _Error(Struct):
 
 
 class _Frame(Struct):
-    """A message of a stream, known by its members, or an answer."""
+    """A message of a stream, whose kind follows from its members, or an answer."""
 
     e: str | None = None
     E: _Number | None = None  # nanoseconds
@@ -113,8 +113,8 @@ class Adapter(KitAdapter[StreamedBook]):
     ping_text = b'{"id":"ping","method":"ping"}'
 
     def __init__(self, symbols: Sequence[Symbol], channels: Sequence[Channel], depth: int) -> None:
-        self._seen: dict[str, int] = {}  # the last number of each book, whether it has started or not
-        self._newest: dict[str, int] = {}  # the latest time of each
+        self._seen: dict[str, int] = {}  # last number of each book, started or not
+        self._newest: dict[str, int] = {}  # latest time of each book
         super().__init__(symbols, channels, depth)
 
     def keep(self, symbol: Symbol) -> StreamedBook:
@@ -122,17 +122,17 @@ class Adapter(KitAdapter[StreamedBook]):
         return StreamedBook(symbol, self.messages(symbol), self.again, self.short_way, follows=by_range)
 
     def restart(self, symbol: Symbol, reason: str, received_us: Micros) -> list[Output]:
-        """Give a book up, and know up to which update it was."""
+        """Give up a book, and note its last update."""
         self._note(self._books.get(symbol.native))
         return super().restart(symbol, reason, received_us)
 
     def _note(self, kept: StreamedBook | None) -> None:
-        """Take from a running book what its last update was: most of them are not seen here."""
+        """Note the last update of a running book: most updates take the short way."""
         if kept is not None and kept.book is not None and kept.update_id >= 0:
             self._seen[kept.native] = kept.update_id
 
     def write(self, method: Method, items: Sequence[Item], number: int | None) -> bytes:
-        """Ask for streams by their names."""
+        """A request for streams by name."""
         name = f"{method} {items[0][1].native}" if number is None else str(number)
         streams = [f"{symbol.native}@{_THEIRS[channel]}" for channel, symbol in items]
         return msgspec.json.encode({"id": name, "method": method, "params": streams})
@@ -163,13 +163,13 @@ class Adapter(KitAdapter[StreamedBook]):
         event.exchange_us = None if frame.E is None else frame.E // 1000
         follows, self._seen[kept.native] = frame.u == self._seen.get(kept.native, -2) + 1, frame.u
         newest = self._newest[kept.native] = max(frame.E or 0, self._newest.get(kept.native, 0))
-        is_old = frame.E is not None and newest > frame.E  # it began the book before
+        is_old = frame.E is not None and newest > frame.E  # older than another message of the book
         begins = kept.book is None and frame.u == frame.U and not (follows or is_old) and _two_sided(frame)
         out = (kept.snapshot if begins else kept.change)(event, received_us)
         return self.heard(kept, out) if kept.new else out
 
     def _answered(self, name: str, frame: _Frame) -> list[Output]:
-        """Take an answer, known by the request's name."""
+        """Take an answer, identified by the request's name."""
         failed, why = frame.error is not None or (frame.status or 0) >= _FAILED, frame.error or _Error()
         error = f"{why.msg:.150} (code {why.code}, status {frame.status})" if failed else None
         if frame.status == _TOO_MANY:

@@ -62,7 +62,7 @@ _CHANNELS: dict[str | None, Channel] = {name: channel for channel, name in _NAME
 _SIDES: dict[str, TakerSide] = {"A": "sell", "B": "buy"}  # the taker sold to a bid, or bought
 _LEVEL = "px", "sz"  # names of its price and size
 _BOOK_SHAPE = b'{"channel":"l2Book","data":{"coin":"$","time":#m,"levels":[=b,=a]+}}'
-_DUPLICATE = "Already subscribed"  # how the refusal of a subscription begins that there is already
+_DUPLICATE = "Already subscribed"  # prefix of the refusal of a duplicate subscription
 
 
 def derive(symbol: str) -> Symbol:
@@ -122,7 +122,7 @@ class Adapter(KitAdapter[WholeBook]):
     def _trades(self, trades: list[Trade], received_us: Micros) -> list[Output]:
         out: list[Output] = []
         past = {one.coin for one in trades} & self._new_trades
-        for coin in sorted(past):  # their first message has what was before: it says only that they are carried
+        for coin in sorted(past):  # the first message has earlier trades: it only confirms the subscription
             self._new_trades.discard(coin)
             out += self._requests.heard("trade", coin)
         for one in trades:
@@ -132,7 +132,7 @@ class Adapter(KitAdapter[WholeBook]):
         return out
 
     def _failed(self, text: str) -> list[Output]:
-        """Take an error, which repeats what was asked for."""
+        """Take an error, which repeats the request."""
         asked = text[text.find("{") : text.rfind("}") + 1].encode()
         about = decoded("error", decode_subscription, asked)
         return self._answered(about, None if text.startswith(_DUPLICATE) else text[: contract.MAX_TEXT])

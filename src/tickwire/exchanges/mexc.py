@@ -64,7 +64,7 @@ _NAMES: dict[Channel, str] = {"ticker": "bookTicker", "orderbook": "depth", "tra
 _CHANNELS: dict[str, Channel] = {name: channel for channel, name in _NAMES.items()}
 _SIDES: dict[int, TakerSide] = {1: "buy", 2: "sell"}
 _TOPIC = re.compile(r"spot@public\.aggre\.(bookTicker|depth|deals)\.v3\.api\.pb@\d+ms@(\w+)")
-# What they are as text.
+# Their text fields.
 _CHANGE_SHAPE = (
     b'{"stream":"spot@public.aggre.depth.v3.api.pb@~@$","symbol":"$","ms":#m,'
     b'"depth":{"asks":=a,"bids":=b,"first":"#f","last":"#l"}}'
@@ -87,7 +87,7 @@ class Adapter(KitAdapter[BridgedBook]):
         return super()._make_short_way(self._text)
 
     def keep(self, symbol: Symbol) -> BridgedBook:
-        """Keep a book by the versions of its changes, the first of which may begin within the snapshot.
+        """Make a book; changes have versions, and the first one may begin within the snapshot.
 
         "``fromVersion`` = previous ``toVersion`` + 1".
         """

@@ -31,7 +31,7 @@ EXCHANGE = contract.Exchange(
 
 
 class Listed(Struct, rename="camel"):
-    """One instrument; what does not concern its kind is empty."""
+    """One instrument; fields of other kinds are empty."""
 
     inst_id: str
     state: str
@@ -64,7 +64,7 @@ def read_instruments(body: bytes) -> list[Listed]:
 
 
 def resting(listed: Sequence[Listed]) -> dict[str, str]:
-    """What does not trade now, with its state."""
+    """Instruments that do not trade now, with their state."""
     return {instrument.inst_id: instrument.state for instrument in listed if instrument.state != "live"}
 
 

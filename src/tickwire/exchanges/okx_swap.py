@@ -33,7 +33,7 @@ def read_listing(body: bytes) -> Listing:
 
 
 def derive(symbol: str) -> Symbol:
-    """Refuse: how much a contract is stands in the listing alone. Raises UnknownContractSize."""
+    """Refuse, because only the listing has contract sizes. Raises UnknownContractSize."""
     raise UnknownContractSize(symbol, EXCHANGE.name)
 
 
@@ -48,7 +48,7 @@ def _family(listed: Listed) -> str:
 
 
 def _convertible(listed: Listed) -> bool:
-    if not (listed.ct_val and listed.ct_mult):  # not decided yet, before the first day of trading
+    if not (listed.ct_val and listed.ct_mult):  # not fixed before the first day of trading
         return False
     base, _, quote = _family(listed).partition("-")
     if listed.ct_type == "inverse":
