@@ -48,13 +48,18 @@ make_text(const Piece *piece)
 PyObject *
 make_name(PyObject **texts, const Piece *piece)
 {
-    uint32_t first, last;
     if (piece->size < 4 || piece->size > LONGEST)
         return make_text(piece);
-    memcpy(&first, piece->text, 4);
-    memcpy(&last, piece->text + piece->size - 4, 4);
-    uint32_t mixed = (first ^ last * 31 ^ (uint32_t)piece->size) * 0x9E3779B1u;
-    PyObject **place = &texts[mixed >> (32 - TEXT_BITS)];
+    uint64_t first = 0, last = 0;
+    if (piece->size < 8) {
+        memcpy(&first, piece->text, 4);
+        memcpy(&last, piece->text + piece->size - 4, 4);
+    } else { /* symbols may have the same four characters at both ends */
+        memcpy(&first, piece->text, 8);
+        memcpy(&last, piece->text + piece->size - 8, 8);
+    }
+    uint64_t mixed = (first ^ last * 31 ^ (uint64_t)piece->size) * 0x9E3779B97F4A7C15;
+    PyObject **place = &texts[mixed >> (64 - TEXT_BITS)];
     if (*place && PyUnicode_GET_LENGTH(*place) == piece->size
         && !memcmp(PyUnicode_1BYTE_DATA(*place), piece->text, (size_t)piece->size))
         return Py_NewRef(*place);
