@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, KafkaException
+from confluent_kafka.admin import AdminClient
 
 from faults.conftest import Line
 from faults.programs import Exchange, Program
@@ -19,10 +20,12 @@ from faults.test_faults_clock import clock  # noqa: F401 - a fixture
 from faults.wall_clock import WallClock
 from faults.witness_process import assign_all
 from support import eventually, free_port
+from tickwire.broker import ApacheCluster
 from tickwire.cli.accounting import same_book
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka.consuming.market_state import MarketState
 from tickwire.kafka.received import receive, value_reader
+from tickwire.kafka.sharing.member import topic_of
 from tickwire.kafka.sharing.membership import SESSION_S
 
 pytestmark = pytest.mark.kafka
@@ -43,7 +46,12 @@ class Reader(threading.Thread):
         self._said: dict[tuple[str, int, int], bytes] = {}
         self._begun: dict[str, int] = {}
         self._over = threading.Event()
-        settings = {"bootstrap.servers": brokers, "group.id": topic, "fetch.wait.max.ms": 20}
+        settings = {
+            "bootstrap.servers": brokers,
+            "group.id": topic,
+            "fetch.wait.max.ms": 20,
+            "socket.timeout.ms": 8_000,
+        }
         self._consumer = Consumer(settings)
         assign_all(self._consumer, [topic])
 
@@ -128,6 +136,11 @@ class Members:
 
     def await_balance(self) -> None:
         eventually(self._balanced, f"shares for all: {self.shares()}", 60)
+
+    def await_confirmed(self) -> None:
+        """Wait until each is a member, and sure of it."""
+        confirmed = lambda: all(one.metric("feed_group_confirmed") for one in self.running.values())  # noqa: E731
+        eventually(confirmed, "all are confirmed", 60)
 
     def _balanced(self) -> bool:
         shares = self.shares()
@@ -268,3 +281,54 @@ def test_row_34_a_member_on_standby_asks_the_exchange_for_nothing_when_it_takes_
         assert members.running["b"].metric("feed_books", state="valid") == BOOKS
         members.end(reader)
     assert reader.state.jumps == 0
+
+
+def coordinator(cluster: ApacheCluster, group: str) -> int:
+    """The node that manages a group, as soon as one does."""
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap, "log_level": 0})
+
+    def asked() -> int | None:
+        try:
+            answer = admin.describe_consumer_groups([group], request_timeout=3600)[group].result(10)
+            return int(answer.coordinator.id)
+        except (KafkaException, TimeoutError):
+            return None
+
+    found = eventually(asked, "a node manages the group", 60)
+    assert found is not None
+    return found
+
+
+@pytest.mark.slow_fault
+@pytest.mark.timeout(300)
+def test_row_35_the_node_that_manages_the_group_is_killed_restarted_and_frozen(
+    three_nodes: ApacheCluster, tmp_path: Path, unique: str
+) -> None:
+    """Another one takes it over from the copies of the group's commits, and members stay what they are."""
+    with ExitStack() as stack:
+        members = Members(three_nodes.bootstrap, tmp_path, unique, stack)
+        for name in "abc":
+            members.start(name)
+        members.await_balance()
+        with members.reading() as reader:
+            members.await_live(reader, 30)
+            manages = coordinator(three_nodes, topic_of(members.group))
+            three_nodes.kill(manages)
+            members.await_live(reader, 60)
+            members.await_confirmed()
+            three_nodes.restart(manages)
+            manages = coordinator(three_nodes, topic_of(members.group))
+            three_nodes.restart(manages)
+            members.await_live(reader, 60)
+            members.await_confirmed()
+            manages = coordinator(three_nodes, topic_of(members.group))
+            three_nodes.freeze(manages)
+            try:
+                members.await_live(reader, 60)
+                members.await_confirmed()
+            finally:
+                three_nodes.thaw(manages)
+            members.await_balance()
+            members.await_live(reader, 60)
+            members.end(reader)
+        assert reader.state.jumps == 0
