@@ -14,30 +14,31 @@ from tickwire.exchanges.contract import Exchange
 _INTRO = """\
 # Exchanges
 
-Written by `tickwire exchanges --page` from the modules in `src/tickwire/exchanges/`.
-`tickwire exchanges` shows the first table, `tickwire exchanges NAME` the part of one exchange.
+For everyone who reads an exchange with tickwire: what each one offers, how its books and trades are checked, and its
+limits with their sources. `tickwire exchanges --page` writes this page from the modules in `src/tickwire/exchanges/`;
+`tickwire exchanges` shows the table below, and `tickwire exchanges NAME` the part of one exchange.
 
-- **Depths**: levels a side that an order book may be kept true to; the least that is enough for `FEED_ORDERBOOK_DEPTH`
-  is taken.
-- **Book checks**: what shows that something of an order book is missing or wrong. *sequence*: numbers tie each change
-  to the one before it. *checksum*: the exchange says one of its own book. *none*: nothing that it says would show a
-  lost change; only silence, and sides that cross, are noticed.
-- **Trade checks**: with *ids*, trades are numbered without holes, and holes are counted.
-- **Sizes**: what they are amounts of, as they leave.
-- **Compiled**: the channels whose usual frames compiled code takes past the adapter."""
+- **Depths**: the numbers of levels on each side to which an order book can be kept correct. The smallest that is enough
+  for `FEED_ORDERBOOK_DEPTH` is used.
+- **Book checks**: how missing or wrong changes of an order book are detected. *sequence*: numbers link each change to
+  the one before it. *checksum*: the exchange sends a checksum of its own book. *none*: a lost change cannot be
+  detected; only silence, and sides that cross, are noticed.
+- **Trade checks**: *ids*: trades are numbered without holes, and holes are counted.
+- **Sizes**: what published sizes count.
+- **Compiled**: the channels whose usual frames compiled code handles without the adapter."""
 _WITH_SHAPES = ("ticker", "orderbook", "trade")
 # The shown fields of an exchange's table, and their labels.
 _LIMITS = {
     "symbols_per_connection": "symbols on one connection",
-    "message_interval_s": "between two messages of ours",
-    "connect_interval_s": "between two attempts to connect",
+    "message_interval_s": "time between two of our messages",
+    "connect_interval_s": "time between two attempts to connect",
     "max_connection_s": "longest life of a connection",
     "rest_limits": "weight of REST requests",
-    "keepalive_s": "ping, whatever comes, every",
+    "keepalive_s": "ping in any case every",
     "ping_interval_s": "ping after silence of",
-    "silence_s": "connection given up after silence of",
-    "subscription_silence_s": "order book started again after silence of, at most",
-    "crossed_s": "order book started again when crossed for",
+    "silence_s": "connection closed after silence of",
+    "subscription_silence_s": "order book restarted after silence of at most",
+    "crossed_s": "order book restarted after being crossed for",
     "max_frame_bytes": "longest message",
 }
 
