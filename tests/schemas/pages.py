@@ -89,8 +89,9 @@ def reference() -> str:
         "# Schema reference",
         "",
         (
-            "Made of the files in `src/tickwire/schemas/` by `PYTHONPATH=tests python -m schemas.pages`. What the "
-            "messages mean together is in [message format](message-format.md), the registry in [schemas](schemas.md)."
+            "Every field of every message in Avro, Protobuf and JSON, for those who write readers. Generated from the "
+            "files in `src/tickwire/schemas/` by `PYTHONPATH=tests python -m schemas.pages`. [Message "
+            "format](message-format.md) explains the messages, [schemas](schemas.md) the registry."
         ),
     ]
     for kind in KINDS:
