@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Apicurio Registry 3.3.3: a Protobuf schema asked for as serialized comes as bytes made into text, with some of them lost.
+# Apicurio Registry 3.3.3: a Protobuf schema requested as `serialized` comes as bytes decoded as text, which loses some of them.
 #
 # Expected, as Confluent documents it for the same call of its API (GET /schemas/ids/1?format=serialized): the file
 # descriptor in base64. confluent-kafka's ProtobufDeserializer with a registry asks for that and nothing else.

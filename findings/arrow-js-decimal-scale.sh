@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# apache-arrow 21.2.0 (npm): a decimal is its digits without the point, so a price is too large by its scale.
+# apache-arrow 21.2.0 (npm): a decimal is read as its digits without the point, so a price is too large by its scale.
 #
 # Expected: a Decimal(19, 8) that pyarrow wrote as 65000.10000000 is 65000.1 as a number and as text; one of 65000.10000000 and
 # one of scale 2 compare equal.

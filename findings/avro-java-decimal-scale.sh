@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Apache Avro 1.12.1 (Java): a reader's schema with another scale or unit is "compatible", and prices and times come out false.
+# Apache Avro 1.12.1 (Java): a reader's schema with another scale or unit is "compatible", and prices and times are read wrong.
 #
 # Expected: a decimal written with scale 4 and read with a schema of scale 8 is the same number, or the two do not match, as
 # the specification lets decimals match only with equal scale and precision. Milliseconds read as microseconds likewise.

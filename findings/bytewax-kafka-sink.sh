@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bytewax 0.21.1: a record that Kafka refuses is gone; the dataflow ends well, and recovery goes on behind it.
+# bytewax 0.21.1: a record that Kafka refuses is lost; the dataflow ends without an error, and recovery resumes after it.
 #
 # Expected: an error when the epoch ends at the latest, as KafkaSink "can support at-least-once processing", so that a run that
 # resumes sends the record again.

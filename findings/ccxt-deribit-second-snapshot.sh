@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ccxt 4.5.90 (Python): Deribit's book lays a new snapshot over the old book, and goes on over a hole.
+# ccxt 4.5.90 (Python): for Deribit a new snapshot is merged into the old book, and a hole in the sequence is ignored.
 #
 # Expected: "type": "snapshot" begins the book anew, as for other exchanges there; and a change whose prev_change_id is not the
 # last change_id is an error, as an update that does not follow is for OKX.

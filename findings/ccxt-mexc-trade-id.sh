@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ccxt 4.5.90 (Python): a trade of MEXC has an id that ccxt made of time, side, size and price, so two trades can have one.
+# ccxt 4.5.90 (Python): a MEXC trade has an id that ccxt makes from time, side, size and price, so two trades can have the same id.
 #
 # Expected: `id` is the exchange's, so None here: MEXC answers GET /api/v3/trades with "id":null.
 # Seen: two trades of the same size at the same price within a millisecond, as one order that meets two makes them, have the

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ccxt 4.5.90 (Python): watch_order_book with a limit throws away the levels below it, and names a wrong best price later.
+# ccxt 4.5.90 (Python): watch_order_book with a limit discards the levels beyond it, and gives a wrong best price later.
 #
 # Expected: "the maximum amount of order book entries to return", of a book that is kept whole.
 # Seen: the kept book is cut each time it is returned. On Coinbase Exchange, which sends every level once and then changes, the

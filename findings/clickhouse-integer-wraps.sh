@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ClickHouse 26.9.2 (chdb 4.4.0): an integer that is too large for its column loses its upper bits on the way in.
+# ClickHouse 26.9.2 (chdb 4.4.0): an integer that is too large for its column loses its upper bits when it is read.
 #
 # Expected: an error, which a decimal that is too large gets in the same place.
 # Seen: in JSON and CSV alike, 9223372036854775808 in an Int64 is -9223372036854775808, 256 in a UInt8 is 0, and the "id" of 26

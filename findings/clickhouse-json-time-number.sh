@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ClickHouse 26.9.2 (chdb 4.4.0): the same milliseconds are a time in quotes, and the end of the year 9999 as a JSON number.
+# ClickHouse 26.9.2 (chdb 4.4.0): milliseconds in quotes are read as that time, as a JSON number as the end of the year 9999.
 #
 # Expected: for DateTime64(3) an integer counts milliseconds, as its documentation says and CSV reads it; or one that makes no
 # sense as a time is an error.

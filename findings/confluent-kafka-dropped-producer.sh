@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# confluent-kafka 2.16.1: a Producer that is dropped with unreported messages keeps their callbacks, and what these hold, for ever.
+# confluent-kafka 2.16.1: a Producer that is dropped with unreported messages keeps their callbacks, and everything these refer to, for ever.
 #
 # Expected: with the producer go its messages, whose reports nobody can take any more, and so the callbacks.
 # Seen: every callback of a message without a report is alive after the producer is gone and garbage was collected; those of

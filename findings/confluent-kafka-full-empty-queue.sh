@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# confluent-kafka 2.16.1: a message larger than the producer's queue is "Queue full", however empty the queue is.
+# confluent-kafka 2.16.1: a message larger than the producer's queue fails with "Queue full", even if the queue is empty.
 #
 # Expected: an error that says the message can never be taken, as MSG_SIZE_TOO_LARGE does for message.max.bytes.
 # Seen: BufferError "Local: Queue full" from a producer that has nothing queued, below message.max.bytes. The usual answer to

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# confluent-kafka 2.16.1: ProtobufDeserializer takes any message of a file for the one that it was made for.
+# confluent-kafka 2.16.1: ProtobufDeserializer reads any message of a file as the one that it was made for.
 #
 # Expected: Confluent's framing says in each value which message of its file it is; one that is not the deserializer's type is
 # an error, as another type is with Avro.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# confluent-kafka 2.16.1: records that DeserializingConsumer cannot read while a schema registry restarts are gone for it.
+# confluent-kafka 2.16.1: records that DeserializingConsumer cannot read while a schema registry restarts are lost to it.
 #
 # Expected: poll() raises while the registry answers 503, and gives the same record once the registry is back.
 # Seen: the consumer has moved past a record when poll() raises. Ten records, a registry that is away for three polls: records

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# DuckDB 2.0.1: 30 times 30 is out of range in DECIMAL(18, 8), and in DECIMAL(38, 18) hardly anything fits.
+# DuckDB 2.0.1: 30 times 30 is out of range in DECIMAL(18, 8), and in DECIMAL(38, 18) hardly any product fits.
 #
 # Expected: a product of two DECIMAL(18, 8) gets a wider type, as 18 of 38 possible digits are in use.
 # Seen: it gets DECIMAL(18, 16), whose limit is 100, and raises. The same numbers as DECIMAL(19, 8) give DECIMAL(38, 16) and

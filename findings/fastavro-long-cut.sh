@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# fastavro 1.13.1: a number that its field cannot hold is cut to what it can, so a size of 0.5 becomes 0.
+# fastavro 1.13.1: a number that does not fit its field is truncated without an error, so a size of 0.5 becomes 0.
 #
 # Expected: an error, as text for a "long" or 2^63 for a "long" is one, and as Apache's avro 1.12.2 raises for all of these.
 # Seen: 0.5 for a "long" is 0 and 1.9 is 1; 1e39 for a "float" is infinity. confluent-kafka's AvroSerializer writes by the same

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Flink SQL 2.3.0: a column TIMESTAMP(3) takes Avro's timestamp-micros for milliseconds, without an error.
+# Flink SQL 2.3.0: a column TIMESTAMP(3) reads Avro's timestamp-micros as milliseconds, without an error.
 #
 # Expected: microseconds since 1970 are read as the time that they are, to three digits, or the table is refused.
 # Seen: November 2026 is read as a day in the year 58880. TIMESTAMP(6), the type that would fit, is refused, by a message that

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# hftbacktest 2.4.4: its converter of Tardis files cuts every later snapshot to the size of the first.
+# hftbacktest 2.4.4: its converter of Tardis files truncates every later snapshot to the size of the first.
 #
 # Expected: convert() gives a snapshot as it stands in the file, one event a level.
 # Seen: after a snapshot of two bids and one ask, the next, of four bids and three asks, is two bids and one ask. The event

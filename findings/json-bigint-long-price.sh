@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# json-bigint 1.0.0 (npm): a price of more than fifteen characters makes it refuse the whole message, or changes the type.
+# json-bigint 1.0.0 (npm): a price of more than fifteen characters makes it refuse the whole message, or gets another type.
 #
 # Expected: it is for integers that a double cannot hold; numbers with a point stay what JSON.parse makes of them.
 # Seen: it counts characters, point included. With useNativeBigInt, 65000.5 is a number, and 1234567890.12345 is a SyntaxError

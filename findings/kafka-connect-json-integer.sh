@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Apache Kafka Connect 4.3.0: JsonConverter takes the lowest 64 bits of a larger integer, and says nothing.
+# Apache Kafka Connect 4.3.0: JsonConverter keeps only the lowest 64 bits of a larger integer, without an error.
 #
 # Expected: an integer that does not fit an INT64 is an error (a DataException, which a dead letter queue can take), or text.
 # Seen: without a schema, 18446744073709551615 is -1, and the "id" that HTX sends with a trade, 10180194512782291967181675, is

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Apache Kafka Connect 4.3.0: JsonConverter makes zero or null of a value whose type is not the one in its schema.
+# Apache Kafka Connect 4.3.0: JsonConverter turns a value whose type is not that of its schema into zero or null.
 #
 # Expected: a DataException, which a dead letter queue can take; a value that is missing is one already.
 # Seen: with the schema beside it, a price "65000.10" for a double is 0.0, "42" for an int64 is 0, 5 for a string is null, and

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Apache Kafka Connect 4.3.0: TimestampConverter takes six digits behind the second for milliseconds, in both directions.
+# Apache Kafka Connect 4.3.0: TimestampConverter treats six digits after the second as milliseconds, in both directions.
 #
 # Expected: 2026-11-29T06:19:24.725686Z, as Coinbase, Kraken or Python write a time, is that time, cut to milliseconds at worst,
 # with SSSSSS in the format; or an error, if six digits cannot be read.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# nautilus_trader 1.221.0: a price written with an exponent loses the digits behind its point.
+# nautilus_trader 1.221.0: a price written with an exponent loses the digits after its point.
 #
 # Expected: Price.from_str is exact, or raises the ValueError that it has for digits which it cannot keep.
 # Seen: the places kept are those of the exponent alone, so 1.5e-07 is 0.0000002, a third too much, and 2.4567e-5 is 0.00002.

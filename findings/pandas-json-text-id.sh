@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# pandas 3.1.1: read_json makes numbers of what stands in quotes, so ids given as text change and become equal.
+# pandas 3.1.1: read_json converts text in quotes to numbers, so ids given as text change and become equal.
 #
 # Expected: JSON says what is text and what is a number; text stays text.
 # Seen: two trade ids of 26 digits are one float, "0012" is 12, and prices in quotes, put there to keep their digits, are

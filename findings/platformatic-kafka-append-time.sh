@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# @platformatic/kafka 1.35.0 (npm): where a topic keeps the broker's time, `timestamp` is still the producer's.
+# @platformatic/kafka 1.35.0 (npm): if a topic stores the broker's time, `timestamp` is still the producer's.
 #
 # Expected: with message.timestamp.type=LogAppendTime a record's time is the one at which the broker stored it (KIP-32), as
 # KafkaJS 2.2.4 gives it.

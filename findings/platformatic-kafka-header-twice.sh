@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# @platformatic/kafka 1.35.0 (npm): of headers with one name the consumer gives the last alone; KafkaJS gives all.
+# @platformatic/kafka 1.35.0 (npm): of several headers with the same name the consumer gives only the last; KafkaJS gives all.
 #
 # Expected: Kafka's headers are a list, in which a name may come again, as tracing, retries and dead letters write them; Java's
 # and librdkafka's clients give them all, in order, and KafkaJS 2.2.4 makes a list of their values.

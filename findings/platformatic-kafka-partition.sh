@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# @platformatic/kafka 1.35.0 (npm): it hashes keys with murmur2, and still sends half of them to other partitions than Java.
+# @platformatic/kafka 1.35.0 (npm): it hashes keys with murmur2, but sends half of them to other partitions than Java.
 #
 # Expected: with the hash of the Java clients come their partitions, as in KafkaJS, aiokafka and librdkafka's murmur2_random;
 # so two topics with equal keys can be joined.

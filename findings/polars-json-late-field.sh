@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Polars 2.1.0: a field that first appears in row 101 of a JSON file is not there, and nothing says so.
+# Polars 2.1.0: a field that first appears in row 101 of a JSON file is missing, without an error.
 #
 # Expected: a column with nulls before it, or an error, as for a value that does not fit the type of the first hundred rows.
 # Seen: read_ndjson and scan_ndjson leave it out; in row 100 it is a column. Fields that few records have are the ones with bad

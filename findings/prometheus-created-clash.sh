@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# prometheus_client 0.26.0: what its text parser reads, its OpenMetrics writer writes and its OpenMetrics parser refuses.
+# prometheus_client 0.26.0: its text parser reads, and its OpenMetrics writer writes, what its OpenMetrics parser refuses.
 #
 # Expected: families that were read from a page of one process can be exported again, as a page that joins several does.
 # Seen: the text parser makes the sample orders_created a family of its own, a gauge; exported as OpenMetrics beside the counter

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# pyarrow 26.0.1: a sum of wide decimals that does not fit is a wrong number, negative here, where a product raises.
+# pyarrow 26.0.1: a sum of wide decimals that does not fit is a wrong number, here a negative one, while a product raises.
 #
 # Expected: an error, as multiplying or adding such columns gives ("Decimal precision out of range") and as DuckDB 2.0.1 gives
 # for the sum.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# pybit 5.17.0: the book that orderbook_stream gives is one object for ever, unsorted, and called a snapshot each time.
+# pybit 5.17.0: orderbook_stream always gives the same object as the book, unsorted, and calls it a snapshot each time.
 #
 # Expected: each callback gets a book of its own, best price first, as Bybit's snapshot is; and a hole in `u` is noticed.
 # Seen: every message has the same lists, so what was put aside changes with the next frame; a new level is appended, so

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# python-binance 1.0.37: DepthCacheManager answers a hole with a new snapshot, and lays the old change over it unasked.
+# python-binance 1.0.37: DepthCacheManager fetches a new snapshot after a hole, and applies the old change to it unchecked.
 #
 # Expected: what follows a hole is compared with the new snapshot, by the exchange's own rule: dropped when the snapshot has it
 # already, and another hole when the snapshot is not as new.

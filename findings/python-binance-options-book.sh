@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# python-binance 1.0.37: OptionsDepthCacheManager joins whole books as if they were changes, so old levels never go.
+# python-binance 1.0.37: OptionsDepthCacheManager merges whole books as if they were changes, so old levels are never removed.
 #
 # Expected: the stream it takes, <symbol>@depth10@500ms, sends the ten best levels anew each time; the cache is those.
 # Seen: each book is laid over the one before. A level that is no longer among the ten is never sent with size zero, so it

