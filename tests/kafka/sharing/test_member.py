@@ -5,7 +5,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, TopicPartition
 from msgspec import json
 
 from tickwire.config.alike import marks
@@ -44,7 +44,9 @@ def test_a_topic_that_has_grown_is_not_shared_by_two_counts() -> None:
         member._on_assign(Mock(), [TopicPartition("t", 1), TopicPartition("t", 3)])
 
 
-def losing(*, sure: bool = False, stood_still: bool = False, outage: bool = False) -> tuple[Membership, Any]:
+def losing(
+    *, sure: bool = False, stood_still: bool = False, denied: bool = False, outage: bool = False
+) -> tuple[Membership, Any]:
     """What a member that loses its only part still serves, and what it was asked to serve no longer."""
     ours, served = Membership(), Mock(outage=lambda: outage)
     member: Any = Member(KafkaConfig(), "g", "us", 1, ours, served)
@@ -54,6 +56,8 @@ def losing(*, sure: bool = False, stood_still: bool = False, outage: bool = Fals
     if stood_still:
         member._turn_at -= 10
         member._awake(time.monotonic())
+    if denied:
+        member._heard(KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED))
     member._on_lost(Mock(), [TopicPartition("t", 0)])
     return ours, served
 
@@ -65,7 +69,7 @@ def test_while_nobody_answers_for_the_group_its_books_go_on(outage: bool) -> Non
     served.give_up.assert_not_called()
 
 
-@pytest.mark.parametrize("how", ["sure", "stood_still"])
+@pytest.mark.parametrize("how", ["sure", "stood_still", "denied"])
 def test_what_the_group_has_taken_away_or_may_have_while_we_stood_still_is_given_up_at_once(how: str) -> None:
     ours, served = losing(**{how: True})
     assert ours.parts == frozenset()

@@ -310,7 +310,7 @@ class Member(threading.Thread):
         now = time.monotonic()
         # If the coordinator did not answer for a session, probably nobody else has the parts: serve them until it
         # answers, but at most for another session once Kafka acknowledges records.
-        silent = self._awake(now) and not self._ours.sure(now)
+        silent = self._awake(now) and not self._ours.sure(now) and not self._told & DENIED
         if silent or self._served.outage():
             self._ours.lose(parts)
             logger.warning("group.away group=%s parts=%d (no answer; served on for now)", self._group, len(parts))
