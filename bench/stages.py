@@ -111,7 +111,7 @@ def followed() -> Callable[[], object]:
 
     def again() -> object:
         at = next(begin)
-        return state.follow(records, at, at + _FRAMES - 1)
+        return range(at, state.follow(records, at, at + _FRAMES - 1))
 
     return again
 
