@@ -1,6 +1,7 @@
 """``python -m soak MINUTES [SEED]``: exit code 0 if all is accounted for, 1 with a line for each thing that is not."""
 
 import logging
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -26,16 +27,19 @@ def main() -> int:
         return 2
     sys.stdout.write(f"A soak of {minutes:g} minutes, seed {seed}\n")
     sys.stdout.flush()
+    folder = Path(tempfile.mkdtemp(prefix="tickwire-soak-"))
     try:
-        with tempfile.TemporaryDirectory(prefix="tickwire-soak-") as name:
-            folder = Path(name)
-            with ApacheCluster(3, folder / "kafka", CACHE) as cluster:
-                findings = Soak(cluster, folder, "soak", minutes * 60, seed).run()
+        with ApacheCluster(3, folder / "kafka", CACHE) as cluster:
+            findings = Soak(cluster, folder, "soak", minutes * 60, seed).run()
     except (ProgramFailed, TickwireError) as error:
-        sys.stdout.write(f"WRONG  {error}\nSoak FAILED.\n")
+        sys.stdout.write(f"WRONG  {error}\nSoak FAILED. Logs and Kafka's segments are kept in {folder}\n")
         return 1
     sys.stdout.writelines(f"{line}\n" for line in findings.lines())
-    return 1 if findings.violations() else 0
+    if findings.violations():
+        sys.stdout.write(f"Logs and Kafka's segments are kept in {folder}\n")
+        return 1
+    shutil.rmtree(folder)
+    return 0
 
 
 if __name__ == "__main__":

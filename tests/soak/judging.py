@@ -17,10 +17,11 @@ Books = Mapping[str, Mapping[str, Any]]
 
 
 class Stored(NamedTuple):
-    """What a producer's key prefix has in a topic: records, and different messages among them."""
+    """What a producer's key prefix has in a topic: records, different messages among them, and where copies are."""
 
     records: int
     messages: int
+    copies: Sequence[tuple[Place, Place]] = ()  # the first one, and one that came later
 
     @property
     def duplicates(self) -> int:
@@ -31,12 +32,14 @@ class Stored(NamedTuple):
 def stored(log: Mapping[Place, Content]) -> dict[tuple[str, str], Stored]:
     """Count the log by exchange and topic. A message is named by its key, its time of arrival and its numbers."""
     records: Counter[tuple[str, str]] = Counter()
-    messages: dict[tuple[str, str], set[Content]] = defaultdict(set)
-    for place, content in log.items():
+    messages: dict[tuple[str, str], dict[Content, Place]] = defaultdict(dict)
+    copies: dict[tuple[str, str], list[tuple[Place, Place]]] = defaultdict(list)
+    for place, content in sorted(log.items()):
         whose = content.key.partition("|")[0], place.topic
         records[whose] += 1
-        messages[whose].add(content)
-    return {whose: Stored(count, len(messages[whose])) for whose, count in records.items()}
+        if (first := messages[whose].setdefault(content, place)) is not place:
+            copies[whose].append((first, place))
+    return {whose: Stored(count, len(messages[whose]), copies[whose]) for whose, count in records.items()}
 
 
 def judge_producer(
@@ -68,7 +71,11 @@ def judge_producer(
         if account["acknowledged"] != there.messages:
             wrong.append(f"{exchange}: {account['acknowledged']} acknowledged, {there.messages} messages in {topic}")
         if there.duplicates > replaced * queue:
-            wrong.append(f"{exchange}: {there.duplicates} copies in {topic}, {replaced} producers were replaced")
+            copies = "; ".join(f"{a.partition}: {a.offset}, {b.offset}" for a, b in there.copies[:5])
+            wrong.append(
+                f"{exchange}: {there.duplicates} copies in {topic} (partition: offsets {copies}), "
+                f"{replaced} producers were replaced"
+            )
     return wrong
 
 

@@ -112,7 +112,20 @@ def test_a_lost_word_is_said_ahead_of_the_next_snapshot_until_it_has_room() -> N
     books.began(one, at.value, first=True)
     assert one.unstarted
     assert [books.owed(one, found) for found in (record("delta"), word, start, start)] == [None, None, word, None]
-    assert (one.stream.events, one.stream.dropped) == (2, 3)
+    assert one.stream.dropped == 1
+
+
+def test_a_lost_word_ends_once_as_what_it_becomes() -> None:
+    books, one, word = BrokenBooks(), lane(), record("invalid")
+    books.lose(one, word)
+    assert one.stream.dropped == 0, "it may still be published"
+    books.lose(one, record("invalid"))
+    assert one.stream.dropped == 1
+    assert books.passes(one, record("invalid")) == word
+    assert one.stream.dropped == 2, "the new one, in whose place the lost one is published"
+    books.lose(one, word)
+    books.end([one, lane()])
+    assert (one.stream.dropped, one.owed) == (3, None)
 
 
 def test_an_epoch_whose_start_was_lost_and_that_readers_know_by_a_keyframe_ends_with_its_word() -> None:

@@ -263,12 +263,13 @@ async def test_an_invalid_that_had_no_room_is_in_kafka_before_the_snapshot_that_
                 feed.say("delta", symbol)
             feed.say("invalid", symbol)
             assert publisher.accounting()[config.orderbook_topic].dropped > 20
+            assert sums_agree(publisher)
         await aeventually(lambda: not publisher._link.busy, "there is room", 30)
         for action in ("snapshot", "delta"):
             feed.say(action, symbol)
         assert await publisher.close(30) == 0
         assert sums_agree(publisher)
-        assert publisher.accounting()[config.orderbook_topic].events == 35, "34, and the invalid once more"
+        assert publisher.accounting()[config.orderbook_topic].events == 34
     heard = [(e.epoch, e.action) for e in events_of(config, config.orderbook_topic) if isinstance(e, OrderBook)]
     assert [change for change in heard if change != (2, "delta")] == [
         (2, "snapshot"), (2, "invalid"), (3, "snapshot"), (3, "delta"),

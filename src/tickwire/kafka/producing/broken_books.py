@@ -1,7 +1,7 @@
 """Books that lost a record: nothing more of them is published until they start again, which is requested here."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from confluent_kafka import KafkaError
 from msgspec.structs import replace
@@ -63,10 +63,11 @@ class BrokenBooks:
             self.add(entry.lane)
 
     def lose(self, lane: Lane, record: Record) -> None:
-        """Drop the newest record of a lane, and break its book."""
-        lane.stream.dropped += 1
-        if record.action == "invalid":
+        """Drop the newest record of a lane, and break its book. An ``invalid`` is owed instead, if none is owed yet."""
+        if record.action == "invalid" and lane.owed is None:
             lane.owed = record
+        else:
+            lane.stream.dropped += 1
         if lane.is_book:
             lane.broken = True
             self._broken[lane] = None
@@ -80,21 +81,23 @@ class BrokenBooks:
 
     @staticmethod
     def owed(lane: Lane, record: Record) -> Record | None:
-        """The record to publish before *record* of a broken book: a lost ``invalid`` before a snapshot, else None.
-
-        It counts as one more event, because it was counted as dropped before.
-        """
+        """The record to publish before *record* of a broken book: a lost ``invalid`` before a snapshot, else None."""
         if record.action != "snapshot" or lane.owed is None:
             return None
-        lane.stream.events += 1
         owed, lane.owed = replace(lane.owed, timestamp_ms=record.timestamp_ms), None
         return owed
+
+    @staticmethod
+    def end(lanes: Iterable[Lane]) -> None:
+        """Count what is still owed of *lanes* as dropped: nothing more is published."""
+        for lane in lanes:
+            lane.stream.dropped += lane.owed is not None
+            lane.owed = None
 
     def passes(self, lane: Lane, record: Record) -> Record | None:
         """What to publish for *record* of a broken book: an ``invalid`` or the snapshot that mends it; else None.
 
-        Everything else is counted as dropped. An ``invalid`` of an epoch that readers never saw is replaced by the lost
-        ``invalid`` of the epoch before, if there is one.
+        Everything else is counted as dropped. A lost ``invalid`` is published in place of the next one.
         """
         if record.action == "snapshot":
             if lane.refused_bytes and len(record.value) >= lane.refused_bytes:
@@ -104,12 +107,12 @@ class BrokenBooks:
             lane.mending = lane.hole
             self._broken.pop(lane, None)
             return record
-        if record.action == "invalid" and not lane.unstarted:
+        if record.action == "invalid" and not lane.unstarted and lane.owed is None:
             return record
+        lane.stream.dropped += 1
         if record.action == "invalid" and lane.owed is not None:
             owed, lane.owed = replace(lane.owed, timestamp_ms=record.timestamp_ms), None
             return owed
-        lane.stream.dropped += 1
         return None
 
     @staticmethod

@@ -33,8 +33,9 @@ class HandingOver:
         return self._buffer.recovering
 
     def settled(self, of: KeyOf) -> bool:
-        """Whether Kafka has acknowledged all records of these keys."""
-        return not len(self._buffer) and not any(of(entry.record.key) for entry in self._in_memory())
+        """Whether Kafka has acknowledged all records of these keys, but for an ``invalid`` that was lost."""
+        waiting = (entry for entry in self._in_memory() if entry.record is not entry.lane.owed)
+        return not len(self._buffer) and not any(of(entry.record.key) for entry in waiting)
 
     def overtaken(self, of: KeyOf) -> None:
         """Stop sending records of these books: another producer has started them anew.
@@ -44,6 +45,7 @@ class HandingOver:
         for lane in self._ledger.lanes(of):
             if lane.is_book:
                 lane.gone = lane.broken = True  # only a new snapshot may follow, as after any hole
+                lane.stream.conflated += lane.owed is not None
                 lane.owed = None
 
     def given_away(self, of: KeyOf) -> None:

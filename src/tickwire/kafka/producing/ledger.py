@@ -6,7 +6,7 @@ run left on disk are counted separately, because their events are not of this ru
 """
 
 import collections
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -138,6 +138,10 @@ class Ledger:
     def books(self) -> list[Lane]:
         """Every lane of a book."""
         return [lane for lanes in self._lanes.values() for lane in lanes.values() if lane.is_book]
+
+    def owed(self) -> Iterator[InFlight]:
+        """Every ``invalid`` that was lost and is to be published when there is room."""
+        return (InFlight(lane.stream, lane, lane.owed) for lane in self.books() if lane.owed is not None)
 
     def lanes(self, of: Callable[[bytes], bool]) -> list[Lane]:
         """The lanes of all topics whose keys satisfy *of*."""

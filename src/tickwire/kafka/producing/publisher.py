@@ -184,8 +184,7 @@ class Publisher:
         lane.stream.events += 1
         if lane.broken and (owed := self._books.owed(lane, record)):
             self._take(lane, owed)
-        passing = self._books.passes(lane, record) if lane.broken else record
-        if passing is not None:
+        if passing := self._books.passes(lane, record) if lane.broken else record:
             self._take(lane, passing)
         if isinstance(event, OrderBook) and event.action == "snapshot":
             self._books.began(lane, record.value, first=event.book_seq == 0)
@@ -228,6 +227,7 @@ class Publisher:
             self._carefully(self._finish)
             await asyncio.sleep(0)
         self._link.close()
+        self._books.end(self._ledger.books())
         handed_over, waiting = list(self._link.entries()), list(self._waiting())
         self._tell = lambda error: self._loop.call_soon_threadsafe(self.flows.failed, error)
         self._left = await to_its_end(lambda: self._keep(handed_over, waiting))  # without blocking the event loop
@@ -253,6 +253,7 @@ class Publisher:
         else:
             yield from self._link.entries()
             yield from self._waiting()
+            yield from self._ledger.owed()
 
     def _waiting(self) -> Iterator[InFlight]:
         for place in dict.fromkeys(self._waits.values()):
