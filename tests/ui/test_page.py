@@ -97,7 +97,7 @@ def test_the_page_shows_what_is_in_kafka_and_every_name_as_text(
         (words,) = eventually(lambda: texts(browser, "#words li"), "a sentence")
         assert words.startswith("BTC-USD on kraken is invalid since ")
         assert words.endswith("s: checksum")
-        assert texts(browser, "#book-state") == ["checksum"]
+        eventually(lambda: texts(browser, "#book-state") == ["checksum"], "the panel of the book")
 
         name = browser.find_element(By.ID, "filter")
         name.clear()
