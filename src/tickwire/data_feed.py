@@ -201,10 +201,9 @@ class WebSocketDataFeed:
     def book(self, symbol: str, depth: int | None = None) -> BookNow | None:
         """A copy of the order book of *symbol* as it stands now: the best *depth* levels a side, or all.
 
-        *symbol* may be spelled in every way that the constructor accepts. The copy may be newer than the last published
-        event: within a plain callback by the rest of the same exchange message, within an async one by more, and with
-        ``FEED_ORDERBOOK_INTERVAL_MS`` by up to an interval. A callback added in the same turn of the event loop starts
-        at this copy.
+        *symbol* may be spelled as for the constructor. The copy may be newer than the last published event: within a
+        plain callback by the rest of the same exchange message, within an async one by more, and with
+        ``FEED_ORDERBOOK_INTERVAL_MS`` by up to an interval. A callback added in the same turn of the loop starts at it.
 
         None until the names of symbols are known, shortly after the start. Raises :exc:`KeyError` for a symbol whose
         book this feed does not read.

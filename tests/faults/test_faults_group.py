@@ -23,6 +23,7 @@ from support import eventually, free_port
 from tickwire.broker import ApacheCluster
 from tickwire.cli.accounting import same_book
 from tickwire.config.kafka_config import KafkaConfig
+from tickwire.kafka.clients import COORDINATOR_S
 from tickwire.kafka.consuming.market_state import MarketState
 from tickwire.kafka.received import receive, value_reader
 from tickwire.kafka.sharing.member import topic_of
@@ -289,7 +290,7 @@ def coordinator(cluster: ApacheCluster, group: str) -> int:
 
     def asked() -> int | None:
         try:
-            answer = admin.describe_consumer_groups([group], request_timeout=3600)[group].result(10)
+            answer = admin.describe_consumer_groups([group], request_timeout=COORDINATOR_S)[group].result(10)
             return int(answer.coordinator.id)
         except (KafkaException, TimeoutError):
             return None

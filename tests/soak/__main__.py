@@ -25,18 +25,17 @@ def main() -> int:
             "error: expected a number of minutes, and a whole one as seed: `make soak MINUTES=10 SEED=2`\n"
         )
         return 2
-    sys.stdout.write(f"A soak of {minutes:g} minutes, seed {seed}\n")
-    sys.stdout.flush()
     folder = Path(tempfile.mkdtemp(prefix="tickwire-soak-"))
+    sys.stdout.write(f"A soak of {minutes:g} minutes, seed {seed}, in {folder}, which is removed if it passes\n")
+    sys.stdout.flush()
     try:
         with ApacheCluster(3, folder / "kafka", CACHE) as cluster:
             findings = Soak(cluster, folder, "soak", minutes * 60, seed).run()
     except (ProgramFailed, TickwireError) as error:
-        sys.stdout.write(f"WRONG  {error}\nSoak FAILED. Logs and Kafka's segments are kept in {folder}\n")
+        sys.stdout.write(f"WRONG  {error}\nSoak FAILED.\n")
         return 1
     sys.stdout.writelines(f"{line}\n" for line in findings.lines())
     if findings.violations():
-        sys.stdout.write(f"Logs and Kafka's segments are kept in {folder}\n")
         return 1
     shutil.rmtree(folder)
     return 0

@@ -82,10 +82,7 @@ class BrokenBooks:
     @staticmethod
     def owed(lane: Lane, record: Record) -> Record | None:
         """The record to publish before *record* of a broken book: a lost ``invalid`` before a snapshot, else None."""
-        if record.action != "snapshot" or lane.owed is None:
-            return None
-        owed, lane.owed = replace(lane.owed, timestamp_ms=record.timestamp_ms), None
-        return owed
+        return _take_owed(lane, record) if record.action == "snapshot" else None
 
     @staticmethod
     def end(lanes: Iterable[Lane]) -> None:
@@ -110,10 +107,7 @@ class BrokenBooks:
         if record.action == "invalid" and not lane.unstarted and lane.owed is None:
             return record
         lane.stream.dropped += 1
-        if record.action == "invalid" and lane.owed is not None:
-            owed, lane.owed = replace(lane.owed, timestamp_ms=record.timestamp_ms), None
-            return owed
-        return None
+        return _take_owed(lane, record) if record.action == "invalid" else None
 
     @staticmethod
     def began(lane: Lane, value: bytes, *, first: bool) -> None:
@@ -133,3 +127,9 @@ class BrokenBooks:
             lane.refused_bytes = 0  # a snapshot of any size may be tried again
             lane.restart_at = now + min(_RESTART_S * 2 ** max(0, lane.refused_times - 1), _LONGEST_RESTART_S)
         return found
+
+
+def _take_owed(lane: Lane, record: Record) -> Record | None:
+    """The lost ``invalid`` with the time of *record*, with which it is published now; None if none is owed."""
+    owed, lane.owed = lane.owed, None
+    return None if owed is None else replace(owed, timestamp_ms=record.timestamp_ms)
