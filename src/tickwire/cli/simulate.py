@@ -33,13 +33,12 @@ def simulate(
 ) -> None:
     """Run a simulated exchange until Ctrl-C: a seeded market in its own formats, over WebSocket and REST.
 
-    \b
     Faults: drop (cut the connection), skip, duplicate, corrupt of order book messages, mute, mute-ticker, mute-trade
     (one symbol's order book, ticker or trades stop until they are subscribed again), silence, deaf (silence without
     pongs), slow, unknown, binary, oversize, rest429, rest418, rest503, refuse=SYMBOL; checksum (a wrong one) and stale
     (an old snapshot) where the exchange has them.
 
-    \b Controls on the same port, from this machine only: GET /simulator/books?depth=10, GET /simulator/stats, POST
+    Controls on the same port, from this machine only: GET /simulator/books?depth=10, GET /simulator/stats, POST
     /simulator/freeze (stop the market), POST /simulator/unfreeze (let it go on), POST /simulator/fault?name=drop (once,
     now).
 
