@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from tickwire.broker import ApacheCluster, java_and_maven_missing
-from tickwire.broker.maven import fetch
+from tickwire.broker.maven import fetch, fetch_apicurio
 from tickwire.errors import KafkaFailed, UsageError
 
 # Takes -DoutputDirectory=X and puts the jar there; says that it ran.
@@ -112,6 +113,33 @@ def test_mavens_first_words_are_in_the_error_and_nothing_is_kept(bin_folder: Pat
     with pytest.raises(KafkaFailed, match=r"exit code 1.*no such version"):
         fetch(tmp_path, "9.9.9")
     assert not (tmp_path / "kafka/9.9.9/libs").exists()
+
+
+def test_apicurios_archive_is_unpacked_with_its_long_names(bin_folder: Path, tmp_path: Path) -> None:
+    """On Python 3.11.2, too, whose tarfile has no safe way to do it."""
+    packed = tmp_path / "packed"
+    (packed / "lib").mkdir(parents=True)
+    (packed / "quarkus-run.jar").write_text("jar")
+    (packed / "lib" / f"{'n' * 120}.jar").write_text("lib")
+    with tarfile.open(tmp_path / "app.tar.gz", "w:gz", format=tarfile.PAX_FORMAT) as archive:
+        archive.add(packed, ".")
+    for name in ("tar", "gzip", "cp"):
+        (bin_folder / name).symlink_to(f"/bin/{name}")
+    put = f'cp {tmp_path}/app.tar.gz "$out/apicurio-registry-app-9.9.9-all.tar.gz"'
+    tool(bin_folder, "mvn", MVN.format(log=tmp_path / "log").replace('echo jar > "$out/kafka_2.13-9.9.9.jar"', put))
+    jar = fetch_apicurio(tmp_path / "cache", "9.9.9")
+    assert jar.read_text() == "jar"
+    assert [path.name for path in (jar.parent / "lib").iterdir()] == [f"{'n' * 120}.jar"]
+
+
+def test_an_archive_that_is_none_is_said_and_nothing_is_kept(bin_folder: Path, tmp_path: Path) -> None:
+    for name in ("tar", "gzip"):
+        (bin_folder / name).symlink_to(f"/bin/{name}")
+    said = 'echo jar > "$out/apicurio-registry-app-9.9.9-all.tar.gz"'
+    tool(bin_folder, "mvn", MVN.format(log=tmp_path / "log").replace('echo jar > "$out/kafka_2.13-9.9.9.jar"', said))
+    with pytest.raises(KafkaFailed, match="could not be unpacked"):
+        fetch_apicurio(tmp_path / "cache", "9.9.9")
+    assert not (tmp_path / "cache/apicurio/9.9.9/app").exists()
 
 
 def test_a_cache_that_cannot_be_written_is_named(bin_folder: Path, tmp_path: Path) -> None:
