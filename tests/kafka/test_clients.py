@@ -3,6 +3,7 @@
 import logging
 import socket
 import time
+from typing import get_args
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer
@@ -10,7 +11,7 @@ from pydantic import SecretStr
 
 from support import free_port
 from tickwire.broker import EmbeddedBroker
-from tickwire.config.kafka_config import KafkaConfig
+from tickwire.config.kafka_config import Compression, KafkaConfig
 from tickwire.errors import KafkaFailed
 from tickwire.kafka.causes import explain
 from tickwire.kafka.clients import (
@@ -34,10 +35,19 @@ def login(**values: object) -> KafkaConfig:
     return KafkaConfig.model_validate(defaults | values)
 
 
-def test_librdkafka_accepts_every_property() -> None:
-    config = KafkaConfig(brokers="127.0.0.1:1")
+@pytest.mark.parametrize("compression", get_args(Compression))
+def test_librdkafka_accepts_every_property(compression: str) -> None:
+    config = KafkaConfig.model_validate({"brokers": "127.0.0.1:1", "compression": compression})
     Producer(producer_config(config))
     Consumer(consumer_config(config, "group")).close()
+
+
+def test_zstd_does_the_least_work_and_no_other_codec_gets_a_level() -> None:
+    levels = {
+        codec: producer_config(KafkaConfig.model_validate({"compression": codec})).get("compression.level")
+        for codec in get_args(Compression)
+    }
+    assert levels == {"none": None, "gzip": None, "snappy": None, "lz4": None, "zstd": 1}
 
 
 def test_the_producer_is_idempotent_never_gives_up_and_partitions_as_java_does() -> None:

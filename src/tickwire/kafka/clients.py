@@ -81,7 +81,7 @@ def common_config(config: KafkaConfig) -> dict[str, Any]:
 
 def producer_config(config: KafkaConfig) -> dict[str, Any]:
     """Properties of the producer: idempotent, never giving up, bounded in memory."""
-    return common_config(config) | {
+    settings: dict[str, Any] = {
         "acks": "all",
         "enable.idempotence": True,
         # 0 = for ever. Any other value drops records from the middle of a key in an outage, in spite of idempotence.
@@ -94,6 +94,10 @@ def producer_config(config: KafkaConfig) -> dict[str, Any]:
         "linger.ms": config.linger_ms,
         "batch.size": config.batch_size,
     }
+    if config.compression == "zstd":
+        # Batches of market data come out no larger than at the library's level 3, for a fifth less work: decision 12.
+        settings["compression.level"] = 1
+    return common_config(config) | settings
 
 
 def consumer_config(config: KafkaConfig, group: str) -> dict[str, Any]:
