@@ -30,7 +30,7 @@ from tickwire.wire.books import Books, EpochsOf
 from tickwire.wire.callbacks import Callback, Callbacks, check_callback
 from tickwire.wire.connections import Connections
 from tickwire.wire.context import FeedContext
-from tickwire.wire.flow import Flow
+from tickwire.wire.flow_control import FlowControl
 from tickwire.wire.hearing import Hearings
 from tickwire.wire.quiet import Quiet
 from tickwire.wire.reconnector import Gate
@@ -85,7 +85,7 @@ class WebSocketDataFeed:
         self._module: ExchangeModule = exchanges.load(self.config.exchange)
         self._channels = check_channels(self._module, self.config.channels)
         self._share, self._on_found, self._epochs = _share, _on_found, _epochs
-        self._flow = Flow(self._module.EXCHANGE.name)
+        self._flow = FlowControl(self._module.EXCHANGE.name)
         self.callbacks: list[Callback] = []
         self._tally = Tally(self._module.EXCHANGE.name)
         if publisher is None:

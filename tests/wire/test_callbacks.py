@@ -12,19 +12,21 @@ from support import aeventually
 from tickwire.events.types import MarketEvent, OrderBook, Ticker
 from tickwire.wire import callbacks
 from tickwire.wire.callbacks import HIGH_WATER, LOW_WATER, Callbacks, check_callback
+from tickwire.wire.flow_control import FlowControl
 from tickwire.wire.tally import Tally
 
 
-class Flow:
+class Flow(FlowControl):
     """Notes what is asked of it."""
 
     def __init__(self) -> None:
+        super().__init__("toy")
         self.asked: list[str] = []
 
-    def pause(self, who: object) -> None:
+    def pause(self, who: object = None) -> None:
         self.asked.append("pause")
 
-    def resume(self, who: object) -> None:
+    def resume(self, who: object = None) -> None:
         self.asked.append("resume")
 
     def turn(self) -> None:

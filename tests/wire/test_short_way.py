@@ -27,7 +27,7 @@ from tickwire.wire.books import Books
 from tickwire.wire.callbacks import Callbacks
 from tickwire.wire.clock import clock, now_us
 from tickwire.wire.context import FeedContext
-from tickwire.wire.flow import Flow
+from tickwire.wire.flow_control import FlowControl
 from tickwire.wire.hearing import Hearings
 from tickwire.wire.session import Session
 from tickwire.wire.subscriptions import Subscriptions
@@ -69,7 +69,7 @@ class Chain:
         self.fetches: list[Fetch] = []
         self._later = 0.0
         self.tally = Tally(exchange.EXCHANGE.name)
-        flow = Flow(exchange.EXCHANGE.name)
+        flow = FlowControl(exchange.EXCHANGE.name)
         self.publisher = Publisher(KafkaConfig(enabled=True))
         self.publisher._writer.use({kind: value_format(values, kind, 1) for kind in KIND_NAMES})
         self.publisher._link.flights.produce = self._produce

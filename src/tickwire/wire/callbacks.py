@@ -1,7 +1,7 @@
 """Passes events to callbacks in order: to plain functions at once, to async ones through a queue each.
 
-A plain function runs on the event loop. The loop still gets its turns if it is slow (:class:`Flow.turn`), and the log
-names a function that is slower than the stream.
+A plain function runs on the event loop. The loop still gets its turns if it is slow (:meth:`.FlowControl.turn`), and
+the log names a function that is slower than the stream.
 """
 
 import asyncio
@@ -11,10 +11,11 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from time import monotonic
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from tickwire.events.levels import decode_levels
 from tickwire.events.types import MarketEvent, OrderBook
+from tickwire.wire.flow_control import FlowControl
 from tickwire.wire.tally import Tally
 
 logger = logging.getLogger(__name__)
@@ -30,22 +31,6 @@ _CANCEL_S = 1.0  # for cancelled async callbacks to end
 Callback: TypeAlias = Callable[[MarketEvent], None] | Callable[[MarketEvent], Awaitable[None]]
 
 
-class Flow(Protocol):
-    """What callbacks need of the feed."""
-
-    def pause(self, who: object) -> None:
-        """Stop reading sockets."""
-
-    def resume(self, who: object) -> None:
-        """Read on."""
-
-    def turn(self) -> None:
-        """Hand out no more events until the event loop has had a turn."""
-
-    def waiting_s(self) -> float:
-        """How many seconds the events that are handed out now have waited here."""
-
-
 class Callbacks:
     """The callbacks of one feed.
 
@@ -53,7 +38,7 @@ class Callbacks:
     event. Levels that are still JSON text are decoded, except for callbacks that take *text*.
     """
 
-    def __init__(self, tally: Tally, flow: Flow) -> None:
+    def __init__(self, tally: Tally, flow: FlowControl) -> None:
         self._tally, self._flow = tally, flow
         self._counts = tally.events
         self._as_text = True  # no callback needs decoded levels

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from tickwire.exchanges.contract import AdapterContract, Channel, ConnectionPlan, Symbol
 from tickwire.wire.context import FeedContext
-from tickwire.wire.flow import Flow
+from tickwire.wire.flow_control import FlowControl
 from tickwire.wire.reconnector import Gate, Reconnector
 
 
@@ -21,7 +21,7 @@ class Connections:
         channels: Sequence[Channel],
         open_adapter: Callable[[ConnectionPlan], AdapterContract],
         gate: Gate,
-        flow: Flow,
+        flow: FlowControl,
     ) -> None:
         self._context, self._channels, self._open_adapter = context, channels, open_adapter
         self._gate, self._flow = gate, flow

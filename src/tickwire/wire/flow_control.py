@@ -10,7 +10,7 @@ from tickwire.wire.reconnector import Reconnector
 logger = logging.getLogger(__name__)
 
 
-class Flow:
+class FlowControl:
     """Controls the reconnectors of one feed. Call everything on the event loop."""
 
     def __init__(self, exchange: str) -> None:
