@@ -220,6 +220,14 @@ def _refused_login(where: str, words: str, config: KafkaConfig) -> str:
     )
 
 
+def nobody_answers(config: KafkaConfig) -> str | None:
+    """Say that none of KAFKA_BROKERS answers as Kafka; None if one does. librdkafka keeps a closing one to itself."""
+    tls, mechanism = config.encrypted, config.sasl_mechanism
+    if any(look(address, _PROBE_S, tls=tls, mechanism=mechanism) for address in config.brokers.split(",")):
+        return None
+    return f"Nothing answers as Kafka at {config.brokers}: start it, or see what is on the way to it."
+
+
 def no_token(config: KafkaConfig, code: int, *, slow: bool) -> str | None:
     """Send the token endpoint an empty request, and say what is wrong with it; None if it answers as it should.
 

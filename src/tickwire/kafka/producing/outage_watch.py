@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError
 
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.kafka.causes import no_token
+from tickwire.kafka.causes import no_token, nobody_answers
 from tickwire.kafka.codes import ALL_DOWN, NO_ANSWER
 from tickwire.kafka.complaints import Complaints
 from tickwire.kafka.producing.outage_buffer import OutageBuffer
@@ -48,12 +48,15 @@ class OutageWatch:
             logger.warning("publisher.trouble code=%s error=%r", error.name(), words)
 
     async def run(self) -> None:
-        """Find out what the client keeps to itself, until cancelled: it asks a failing token endpoint in silence."""
+        """Find out what the client keeps to itself, until cancelled."""
         while True:
             await self._unclear.wait()
-            if why := await asyncio.to_thread(no_token, self._config, NO_ANSWER, slow=False):
+            if why := await asyncio.to_thread(self._ask):
                 self.heard(KafkaError(NO_ANSWER, why))
             self._unclear.clear()
+
+    def _ask(self) -> str | None:
+        return no_token(self._config, NO_ANSWER, slow=False) or nobody_answers(self._config)
 
     @property
     def cause(self) -> str:
@@ -94,6 +97,6 @@ class OutageWatch:
                 in_memory,
                 self._buffer.records,
                 self._buffer.room,
-                self.cause,
+                self.cause or "the client has given none",
             )
         return begins
