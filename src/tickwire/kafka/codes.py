@@ -6,14 +6,9 @@ https://github.com/confluentinc/librdkafka/blob/master/src/rdkafka.h.
 """
 # ruff: noqa: SLF001
 
-import logging
-
 from confluent_kafka import KafkaError
 
-from tickwire import metrics
 from tickwire.errors import KafkaFailed, OffsetLost
-
-logger = logging.getLogger(__name__)
 
 # Connections.
 ALL_DOWN = KafkaError._ALL_BROKERS_DOWN
@@ -191,9 +186,3 @@ def for_good(error: KafkaError, topic: str = "") -> KafkaFailed:
         )
     advice = "grant what docs/clusters.md names" if error.code() in DENIED else "correct that"
     return KafkaFailed(f"Reading{where} failed for good ({error.name()}: {error.str()}): {advice} and run again.")
-
-
-def log_client_error(error: KafkaError) -> None:
-    """Log an error of the client's connections, from which it recovers by itself. For ``error_cb``."""
-    metrics.CONSUMER_ERRORS.labels("").inc()
-    logger.warning("consumer.client_error code=%s error=%r", error.name(), error.str())

@@ -21,9 +21,10 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import TickwireError
-from tickwire.kafka.causes import said
+from tickwire.kafka.causes import no_token, said
 from tickwire.kafka.clients import COORDINATOR_S, admin_config, consumer_config, make
 from tickwire.kafka.codes import MISSING, NO_ANSWER, final_error
+from tickwire.kafka.complaints import Unsaid
 from tickwire.kafka.consuming.positions import Start, look_up_start
 from tickwire.kafka.consuming.progress import Partition
 from tickwire.kafka.consuming.unread_books import unread_book
@@ -62,8 +63,9 @@ class Batch:
 class Onlooker:
     """Reads every partition of our topics from about a minute ago, and new records as they come.
 
-    ``away`` is true if Kafka did not answer last time, ``trouble`` says why a topic cannot be read. Raises
-    :exc:`~tickwire.errors.KafkaFailed` and :exc:`~tickwire.errors.UsageError` for unusable settings.
+    ``away`` is true if Kafka did not answer last time, ``trouble`` says why a topic cannot be read, ``no_token``
+    why Kafka cannot be asked. Raises :exc:`~tickwire.errors.KafkaFailed` and :exc:`~tickwire.errors.UsageError` for
+    unusable settings.
     """
 
     def __init__(self, config: KafkaConfig) -> None:
@@ -76,6 +78,8 @@ class Onlooker:
         self._busy = threading.Lock()  # closing a consumer while another thread reads may crash
         self.away = False
         self.trouble: str | None = None
+        self.no_token: str | None = None
+        self._unsaid = Unsaid(lambda: no_token(config, NO_ANSWER, slow=False), self._no_token)
         settings = {"auto.offset.reset": "earliest", "error_cb": self._note}
         # The library needs a group name, but only subscribing joins a group.
         self._consumer = make(Consumer, consumer_config(config, f"{config.group_id}-onlooker") | settings)
@@ -150,7 +154,7 @@ class Onlooker:
     def _look(self) -> None:
         try:
             there = self._consumer.list_topics(timeout=_ANSWER_S).topics
-            self.away = False
+            self.away, self.no_token = False, None
             fresh = [
                 (name, number)
                 for name in self._topics
@@ -166,7 +170,11 @@ class Onlooker:
             self._consumer.assign([TopicPartition(*at, offset) for at, offset in self._positions.items()])
         except KafkaException as e:
             self.away = True
+            self._unsaid.ask()
             logger.debug("ui.no_answer error=%r", said(e))
+
+    def _no_token(self, error: KafkaError) -> None:
+        self.no_token = error.str()
 
     def _note(self, error: object) -> None:
         logger.debug("ui.client_error error=%r", str(error))

@@ -46,8 +46,7 @@ class View:
         """The problems, a sentence each."""
         now = now_us()
         said_ = self.figures.words(now, self.rate) + self.screen.words(now)
-        if self._kafka.trouble is not None:
-            said_.append(self._kafka.trouble)
+        said_ += filter(None, (self._kafka.trouble, self._kafka.no_token))
         if letters := sum(self._letters):
             said_.append(f"{letters} dead letters came in the last minute")
         return said_

@@ -42,8 +42,6 @@ async def test_an_outage_of_which_the_client_says_nothing_has_a_cause(unique: st
         async with await asyncio.start_server(close, "127.0.0.1") as proxy:
             address = f"127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
             watch = OutageWatch(config_for(address, unique, spill_dir=tmp_path), publisher._buffer)
-            asking = asyncio.create_task(watch.run())
             watch.begin(0)
             watch.look(2, acknowledged=0, in_memory=1)
             await aeventually(lambda: address in watch.cause, "a cause")
-            asking.cancel()

@@ -4,12 +4,10 @@ import logging
 
 from confluent_kafka import Consumer, KafkaError
 
-from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed
 from tickwire.kafka.causes import stays
-from tickwire.kafka.codes import ALL_DOWN
-from tickwire.kafka.complaints import Complaints
+from tickwire.kafka.complaints import ConsumerTroubles
 from tickwire.kafka.credentials import Credentials
 
 logger = logging.getLogger(__name__)
@@ -19,16 +17,20 @@ class Connection:
     """For one consumer, whose ``error_cb`` is :meth:`heard`; the client recovers by itself."""
 
     def __init__(self, config: KafkaConfig) -> None:
-        self._credentials, self._complaints = Credentials(config), Complaints(config)
+        self._credentials, self._troubles = Credentials(config), ConsumerTroubles(config)
+        self.unsaid = self._troubles.unsaid
         self._doubtful = False
         self._consumed = 0
 
     def heard(self, error: KafkaError) -> None:
         """Count an error, and log it unless the same was logged since the last record."""
-        metrics.CONSUMER_ERRORS.labels("").inc()
         self._doubtful = self._doubtful or stays(error)
-        if (words := self._complaints.new(error)) is not None and error.code() != ALL_DOWN:
-            logger.warning("consumer.client_error code=%s error=%r", error.name(), words)
+        self._troubles.heard(error)
+
+    @property
+    def cause(self) -> str:
+        """The latest trouble since the last record; empty if none was heard of."""
+        return self._troubles.complaints.last
 
     def look(self, consumer: Consumer, consumed: int) -> None:
         """Give the client a renewed password after a refused log-in; growing *consumed* means that it is logged in.
@@ -38,7 +40,7 @@ class Connection:
         """
         if consumed != self._consumed:
             self._consumed, self._doubtful = consumed, False
-            self._complaints.clear()
+            self._troubles.complaints.clear()
         if not self._doubtful or not self._credentials.changed:
             return
         if (login := self._credentials.login()) is not None:
@@ -46,6 +48,6 @@ class Connection:
             consumer.set_sasl_credentials(*login)
             return
         raise KafkaFailed(
-            f"Kafka does not let this consumer in any more ({self._complaints.last}), and files of its certificates or "
+            f"Kafka does not let this consumer in any more ({self.cause}), and files of its certificates or "
             "secrets have changed: run again to use them."
         )

@@ -292,6 +292,7 @@ class _Runner:
                 else "others of the group may be slow to let go; `tickwire check` says whether the brokers answer"
             )
             logger.warning("consumer.no_partitions seconds=%g (%s)", _JOINING_S, advice)
+            self._connection.unsaid.ask()
         self._assignment.export()
         self._connection.look(self._consumer, self._report.consumed.total())
         for partition, lag in self._assignment.lags():

@@ -1,6 +1,5 @@
 """Logs outages: when one begins, how much waits, when it is over."""
 
-import asyncio
 import logging
 from datetime import UTC, datetime
 
@@ -10,7 +9,7 @@ from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka.causes import no_token, nobody_answers
 from tickwire.kafka.codes import ALL_DOWN, NO_ANSWER
-from tickwire.kafka.complaints import Complaints
+from tickwire.kafka.complaints import Complaints, Unsaid
 from tickwire.kafka.producing.outage_buffer import OutageBuffer
 
 logger = logging.getLogger(__name__)
@@ -27,9 +26,9 @@ class OutageWatch:
     """
 
     def __init__(self, config: KafkaConfig, buffer: OutageBuffer) -> None:
-        self._config, self._buffer = config, buffer
-        self._unclear, self._ask_at = asyncio.Event(), 0.0
+        self._buffer = buffer
         self._complaints = Complaints(config)
+        self._unsaid = Unsaid(lambda: no_token(config, NO_ANSWER, slow=False) or nobody_answers(config), self.heard)
         self._all_down = False
         self._acknowledged = 0
         self._progress_at = 0.0
@@ -46,17 +45,6 @@ class OutageWatch:
             self._all_down = True
         elif words := self._complaints.new(error):
             logger.warning("publisher.trouble code=%s error=%r", error.name(), words)
-
-    async def run(self) -> None:
-        """Find out what the client keeps to itself, until cancelled."""
-        while True:
-            await self._unclear.wait()
-            if why := await asyncio.to_thread(self._ask):
-                self.heard(KafkaError(NO_ANSWER, why))
-            self._unclear.clear()
-
-    def _ask(self) -> str | None:
-        return no_token(self._config, NO_ANSWER, slow=False) or nobody_answers(self._config)
 
     @property
     def cause(self) -> str:
@@ -82,9 +70,8 @@ class OutageWatch:
             metrics.OUTAGE.set(0)
             return False
         silent = now - self._progress_at
-        if silent >= _UNCLEAR_S and not self.cause and now >= self._ask_at:
-            self._ask_at = now + _EVERY_S
-            self._unclear.set()
+        if silent >= _UNCLEAR_S and not self.cause:
+            self._unsaid.ask()
         if begins := self._since is None and (silent >= _SILENT_S or self._all_down):
             self._since = datetime.fromtimestamp(datetime.now(UTC).timestamp() - silent, UTC)
             self._next_line = now

@@ -166,7 +166,7 @@ class Publisher:
 
     async def _look(self) -> None:
         watches = self._partitions.run(), self._rights.run(), self._sizes.watch(self.place.topics)
-        await asyncio.gather(*watches, self._schemas.watch(self._fail), self._watch.run())
+        await asyncio.gather(*watches, self._schemas.watch(self._fail))
 
     def way(self) -> DirectPublisher:
         """The short way for the events of one feed; each feed has its own, because exchanges share symbol names."""

@@ -12,7 +12,8 @@ from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.kafka import codes
 from tickwire.kafka.causes import said
 from tickwire.kafka.clients import COORDINATOR_S, Cluster, ask, consumer_config, make
-from tickwire.kafka.codes import final_error, log_client_error
+from tickwire.kafka.codes import final_error
+from tickwire.kafka.complaints import ConsumerTroubles
 from tickwire.kafka.dead_letters.replay.handled import METADATA_BYTES, Handled
 
 GROUP = "dlq-replay-tool"
@@ -43,7 +44,7 @@ class ReplayGroup:
             "partition.assignment.strategy": "range",
             "session.timeout.ms": _SESSION_MS,
             "heartbeat.interval.ms": _SESSION_MS // 3,
-            "error_cb": log_client_error,
+            "error_cb": ConsumerTroubles(config).heard,
         }
         self._consumer = make(Consumer, consumer_config(config, GROUP) | settings)
 
