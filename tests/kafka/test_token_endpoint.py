@@ -1,6 +1,7 @@
-"""A token endpoint that fails: the client library says nothing about it."""
+"""A token endpoint that fails or hangs: the client library says nothing about it, and would hold us up."""
 
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -11,6 +12,7 @@ from pydantic import SecretStr
 
 from support import eventually, free_port
 from tickwire.config.kafka_config import KafkaConfig
+from tickwire.kafka.clients import Cluster
 from tickwire.kafka.consuming.connection import Connection
 from tickwire.ui.reading import Onlooker
 
@@ -64,3 +66,12 @@ def test_the_page_says_why_kafka_cannot_be_asked(endpoint: Endpoint, monkeypatch
     onlooker = Onlooker(endpoint.config)
     onlooker.read()
     eventually(lambda: "answers 500" in (onlooker.no_token or ""), "the endpoint is named")
+
+
+def test_a_client_that_asks_for_a_token_is_not_waited_for(endpoint: Endpoint) -> None:
+    endpoint.let.clear()
+    cluster = Cluster(endpoint.config)
+    assert endpoint.asked.wait(20)
+    start = time.monotonic()
+    del cluster
+    assert time.monotonic() - start < 10  # what hangs is asked for 20 s

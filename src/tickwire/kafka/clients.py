@@ -6,6 +6,7 @@ Property names and defaults: https://github.com/confluentinc/librdkafka/blob/mas
 import contextlib
 import functools
 import logging
+import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -170,6 +171,13 @@ class Cluster:
         self._final: dict[str, KafkaError] = {}  # the permanent ones among them
         heard = weakref.WeakMethod(self._note_error)  # else a cycle keeps the client, which goes on logging in
         self.admin = make(AdminClient, admin_config(config) | {"error_cb": lambda error: _pass_on(heard(), error)})
+
+    def __del__(self) -> None:
+        """Let go of the client without waiting for the token that it may be asking for, which can take seconds."""
+        held = [self.__dict__.pop("admin", None)]
+        if self._config.sasl_oauth_token_endpoint_url is not None:
+            with contextlib.suppress(RuntimeError):  # the interpreter is ending
+                threading.Thread(target=held.clear, name="tickwire-let-go", daemon=True).start()
 
     def _note_error(self, error: KafkaError) -> None:
         self._errors[error.code()] = error
