@@ -124,9 +124,9 @@ def mock() -> Iterator[MockCluster]:
         yield cluster
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def own_logging() -> Iterator[None]:
-    """Undo the logging set-up of commands that run in this process."""
+    """Undo the logging set-up of commands that run in this process: their handler's stream ends with their test."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield

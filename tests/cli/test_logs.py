@@ -13,9 +13,6 @@ from tickwire.errors import UsageError
 LEVELS = ("debug", "info", "warning", "error")
 
 
-pytestmark = pytest.mark.usefixtures("own_logging")
-
-
 @pytest.fixture(autouse=True)
 def _quiet_library() -> Iterator[None]:
     yield

@@ -11,8 +11,6 @@ from tickwire import __version__, compiled
 from tickwire.cli import consume, produce
 from tickwire.cli.main import main
 
-pytestmark = pytest.mark.usefixtures("own_logging")
-
 
 def run(*arguments: str) -> int | str | None:
     """Run the command line and return its exit code."""

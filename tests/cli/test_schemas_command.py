@@ -16,9 +16,6 @@ SUBJECTS = ["ticks.v1.raw-value", "orderbook.v1.raw-value", "trades.v1.raw-value
 TICKS = SUBJECTS[0]
 
 
-pytestmark = pytest.mark.usefixtures("own_logging")
-
-
 @pytest.fixture
 def memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryRegistry]:
     with MemoryRegistry() as registry:

@@ -121,7 +121,6 @@ def commands(
     embedded: EmbeddedBroker,
     unique: str,
     registry: MemoryRegistry,
-    own_logging: None,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> KafkaConfig:
