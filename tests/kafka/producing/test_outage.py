@@ -505,6 +505,37 @@ async def test_a_kill_in_an_outage_loses_nothing_of_a_book_and_leaves_no_hole(
         assert once == list(range(len(once)))
 
 
+async def test_a_kill_while_kafka_catches_up_loses_nothing_of_a_book(
+    mock: MockCluster, unique: str, tmp_path: Path
+) -> None:
+    """What comes while Kafka takes what waited stands behind that for long, and is on disk too."""
+    config = made(mock, unique, tmp_path, queue_max_messages=100_000, batch_size=1000)
+    before, since_back = 0, 0
+
+    def killed(standing: Standing) -> bool:
+        nonlocal before, since_back
+        if standing.acknowledged > 100 and not before:
+            before = sys.maxsize
+            mock.set_down()
+        if standing.spilled > 1500 and before == sys.maxsize:
+            before = standing.acknowledged
+            mock.set_round_trip(300)
+            mock.set_up()
+        since_back += 0 < before < standing.acknowledged
+        return since_back > 150
+
+    last = await asyncio.to_thread(run_until, config, killed)
+    mock.set_round_trip(0)
+    assert last.spilled > 300
+    assert last.in_memory == 0
+    async with running(config, NullFlow()) as publisher:
+        assert await publisher.close(30) == 0
+    for numbers in numbers_of(config, config.orderbook_topic).values():
+        once = list(dict.fromkeys(numbers))
+        assert len(once) >= last.rounds
+        assert once == list(range(len(once)))
+
+
 async def test_records_that_were_written_though_on_their_way_leave_the_disk_when_they_are_acknowledged(
     mock: MockCluster, unique: str, tmp_path: Path
 ) -> None:

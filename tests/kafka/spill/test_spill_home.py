@@ -406,6 +406,30 @@ def test_a_disk_that_takes_no_epoch_leaves_them_to_the_clock(tmp_path: Path, mon
     assert message.epoch == 1_000_000
 
 
+def test_a_disk_that_takes_no_epoch_is_tried_once_a_second_and_takes_one_when_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, tried = [1_000.0], list[float]()
+    epochs = Epochs(tmp_path, 0, lambda: now[0])
+    epochs.open()
+
+    def full(path: Path, content: bytes) -> None:
+        tried.append(now[0])
+        _full(path, content)
+
+    with monkeypatch.context() as disk:
+        disk.setattr("tickwire.kafka.spill.epochs.replace", full)
+        for at in (5_000.0, 5_000.5, 5_001.0, 5_001.9, 1_400.0):  # set back, for an hour
+            now[0] = at
+            epochs.look()
+            epochs._disk.submit(int).result()  # what was asked of the disk is done
+        assert tried == [5_000.0, 5_001.0, 1_400.0]
+    now[0] += 1
+    epochs.look()
+    eventually(lambda: epochs.most >= 1_401_000, "the disk has it")
+    epochs.close()
+
+
 def _full(_path: Path, _content: bytes) -> None:
     raise OSError(ENOSPC, "No space left on device")
 

@@ -68,7 +68,8 @@ class OutageBuffer:
         self._own_from: int | None = None  # number of this run's first record
         self._lost_older = 0
         self._damaged = 0
-        self._sent = 0  # handed over, without an outcome
+        self._waited_below = 0  # numbers of the records that waited when Kafka was last away
+        self.sent = 0  # records on disk that were handed over and have no outcome yet
         self._most_sent = max(1, config.queue_max_messages // 2)  # the rest of the queue is for new records
         # Room is reserved for the records in memory, which are written at the end.
         queue = config.queue_max_bytes + config.queue_max_messages * _OVERHEAD_BYTES
@@ -85,6 +86,7 @@ class OutageBuffer:
         self._lost_older = lost
         self._found = log.records + lost
         self._older = self._unread = log.records
+        self.back()
         self.export()
 
     def __len__(self) -> int:
@@ -95,6 +97,15 @@ class OutageBuffer:
     def recovering(self) -> bool:
         """Whether records of an earlier run still wait: no record of this run may overtake them."""
         return self._older + self._read_older > 0
+
+    def back(self) -> None:
+        """Note that Kafka is back, and what waits."""
+        self._waited_below = 0 if self._log is None else self._log.next
+
+    @property
+    def catching_up(self) -> bool:
+        """Whether Kafka has not acknowledged all that waited; new records stand behind it."""
+        return self._log is not None and self._log.waits_below(self._waited_below)
 
     @property
     def records(self) -> int:
@@ -136,7 +147,7 @@ class OutageBuffer:
         try:
             if not self._read and self._unread:
                 self._read_more(log)
-            while self._read and self._sent < self._most_sent:
+            while self._read and self.sent < self._most_sent:
                 number, record = self._read[0]
                 if not self._hand_over(number, record, send):
                     return
@@ -151,7 +162,7 @@ class OutageBuffer:
 
     def ended(self, entry: InFlight) -> None:
         """Note that a record from the disk was acknowledged, refused or dropped."""
-        self._sent -= 1
+        self.sent -= 1
         entry.stream.spilled -= 1
         if self._log is not None:
             try:
@@ -193,7 +204,7 @@ class OutageBuffer:
                 continue
             if entry.place == IN_MEMORY:
                 entry.stream.spilled += 1
-                self._sent += 1
+                self.sent += 1
             else:
                 log.acknowledge(entry.place)
             entry.place = number
@@ -363,12 +374,12 @@ class OutageBuffer:
         lane = self._ledger.lane(record) or self._ledger.open_lane(record)
         stream = self._ledger.stream(record, recovered=True) if older else lane.stream
         # Counted before the call, within which a record that can never be sent already ends.
-        self._sent += 1
+        self.sent += 1
         stream.events += older
         stream.spilled += older
         if send(InFlight(stream, lane, record, number)):
             return True
-        self._sent -= 1
+        self.sent -= 1
         stream.events -= older
         stream.spilled -= older
         return False

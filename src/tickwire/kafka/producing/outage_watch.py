@@ -56,8 +56,13 @@ class OutageWatch:
         """Whether Kafka does not acknowledge."""
         return self._since is not None
 
+    @property
+    def unsafe(self) -> bool:
+        """Whether Kafka does not acknowledge, or has not acknowledged yet what waited for that."""
+        return self.outage or self._buffer.catching_up
+
     def look(self, now: float, acknowledged: int, in_memory: int) -> bool:
-        """Note the totals *acknowledged* so far and waiting *in_memory*; return True when an outage begins."""
+        """Note the totals *acknowledged* so far and waiting *in_memory* only; return True when an outage begins."""
         waiting = in_memory + self._buffer.records
         if acknowledged > self._acknowledged or not waiting:
             if acknowledged > self._acknowledged:
@@ -67,6 +72,7 @@ class OutageWatch:
             if self._since is not None:
                 logger.info("publisher.recovered since=%s waiting=%d", self._since.isoformat(), waiting)
                 self._since = None
+                self._buffer.back()
             metrics.OUTAGE.set(0)
             return False
         silent = now - self._progress_at

@@ -357,8 +357,8 @@ class Publisher:
         return (entry for entry in self._link.entries() if self._waits.get(entry.record.topic) is self._buffer)
 
     def _through_the_disk(self) -> list[str]:
-        """The topics whose records go through the disk in an outage even if there is room."""
-        return [topic for topic, place in self._waits.items() if place is self._buffer] if self._watch.outage else []
+        """The topics whose records go through the disk in an outage, and until it is made up for."""
+        return [topic for topic, place in self._waits.items() if place is self._buffer] if self._watch.unsafe else []
 
     def _restart_books(self) -> None:
         """Restart broken books when there is room for their snapshots."""
@@ -390,7 +390,7 @@ class Publisher:
             acknowledged = self._ledger.export()
         metrics.PRODUCER_QUEUE.set(self._link.queued)
         self._buffer.export()
-        waiting = sum(map(len, {p for p in self._waits.values() if p is not self._buffer}))
+        waiting = sum(map(len, {p for p in self._waits.values() if p is not self._buffer})) - self._buffer.sent
         if self._watch.look(time.monotonic(), acknowledged, self._link.busy + waiting):
             self._buffer.shelter(self._may_be_on_disk)
             self._behind.update(self._through_the_disk())

@@ -258,7 +258,8 @@ class Member(threading.Thread):
             except KafkaException as e:
                 self._heard(e.args[0])
             time.sleep(_LOOK_S)
-        logger.warning("group.ends_not_kept group=%s parts=%d", self._group, len(ends))
+        words = "Kafka did not confirm in time; the next owner's epochs run ahead of its clock by seconds"
+        logger.warning("group.ends_not_kept group=%s parts=%d (%s)", self._group, len(ends), words)
 
     def _compare(self) -> None:
         """Log the settings in which other members differ from this one."""

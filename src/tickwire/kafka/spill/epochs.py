@@ -13,6 +13,7 @@ logger = logging.getLogger(__name__)
 
 EPOCH = "epoch"
 _ANY = 1 << 62
+_AGAIN_S = 1.0
 
 
 class Epochs:
@@ -26,6 +27,7 @@ class Epochs:
         self.last = last  # no epoch above it has been given out
         self._path, self._clock = folder / EPOCH, clock
         self._kept = self._asked = read_epoch(folder)
+        self._failed_at: float | None = None
         self._disk = ThreadPoolExecutor(1, "tickwire-epochs")
         self._keep(last)
 
@@ -45,7 +47,8 @@ class Epochs:
 
     def look(self) -> None:
         """Reserve more when half of them are used; call it several times a second."""
-        if self._asked < self._ahead(2):
+        failed_at = self._failed_at  # abs(), because the clock may be set back
+        if self._asked < self._ahead(2) and (failed_at is None or abs(self._clock() - failed_at) >= _AGAIN_S):
             self._asked = self._ahead()
             self._disk.submit(self._keep, self._asked)
 
@@ -66,10 +69,13 @@ class Epochs:
         try:
             replace(self._path, str(epoch).encode())
         except OSError as e:  # a full disk: tried again
-            logger.warning("spill.epoch_not_kept path=%s cause=%s", self._path, e.strerror)
+            if self._failed_at is None:
+                words = "tried again every second; until then epochs may go back after a crash, if the clock does"
+                logger.warning("spill.epoch_not_kept path=%s cause=%s (%s)", self._path, e.strerror, words)
+            self._failed_at = self._clock()
             self._asked = self._kept
         else:
-            self._kept = epoch
+            self._kept, self._failed_at = epoch, None
 
 
 def read_epoch(folder: Path) -> int:

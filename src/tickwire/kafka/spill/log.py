@@ -110,6 +110,15 @@ class SpillLog:
         """How many bytes may still be added."""
         return max(0, self._max_bytes - self._bytes)
 
+    @property
+    def next(self) -> int:
+        """The number of the next record."""
+        return self._next
+
+    def waits_below(self, number: int) -> bool:
+        """Whether a record below this number is not acknowledged."""
+        return not self._done.covers(self._first, number)
+
     def append(self, record: Record) -> int:
         """Write a record behind all others and return its number.
 
