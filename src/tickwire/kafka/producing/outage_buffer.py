@@ -104,8 +104,8 @@ class OutageBuffer:
 
     @property
     def catching_up(self) -> bool:
-        """Whether Kafka has not acknowledged all that waited; new records stand behind it."""
-        return self._log is not None and self._log.waits_below(self._waited_below)
+        """Whether new records belong on disk because they stand behind some that waited; not if that is full."""
+        return self._log is not None and not self._full and self._log.waits_below(self._waited_below)
 
     @property
     def records(self) -> int:
