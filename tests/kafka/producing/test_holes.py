@@ -15,7 +15,7 @@ from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.share import Share
 from tickwire.errors import SettingsError
 from tickwire.kafka.producing.flow import NullFlow
-from tickwire.kafka.producing.ledger import TopicAccount
+from tickwire.kafka.producing.ledger import Hole, TopicAccount
 from tickwire.kafka.producing.publisher import Publisher
 
 LEVELS = 40_000  # of a snapshot that is larger than the least queue
@@ -104,7 +104,7 @@ async def test_a_dropped_change_of_a_book_that_nothing_mends_lets_it_begin_again
         with mock.down():
             for number in range(1, 20):
                 publisher.publish(book("delta", number))
-            lane.hole = True
+            lane.hole = Hole.OPEN
         await aeventually(lambda: feed.asked == ["overflow BTCUSDT"], "the feed is asked")
         publisher.publish(book("delta", 20))
         publisher.publish(book("invalid", 21))

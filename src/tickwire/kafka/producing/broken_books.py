@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from tickwire.kafka.causes import said
 from tickwire.kafka.codes import TOO_LARGE
 from tickwire.kafka.producing.in_flight import InFlight
-from tickwire.kafka.producing.ledger import Lane
+from tickwire.kafka.producing.ledger import Hole, Lane
 from tickwire.records.codec import Record
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class BrokenBooks:
             entry.stream.conflated += 1
             return
         entry.stream.dropped += 1
-        if not entry.lane.broken and not entry.lane.mending:
+        if not entry.lane.broken and entry.lane.hole is not Hole.MENDING:
             self.add(entry.lane)
 
     def lose(self, lane: Lane, record: Record) -> None:
@@ -75,8 +75,7 @@ class BrokenBooks:
     def add(self, lane: Lane) -> None:
         """Break a book that lost a record on the way to Kafka: no record follows until its next snapshot."""
         if lane.is_book:
-            lane.broken = lane.hole = True
-            lane.mending = False
+            lane.broken, lane.hole = True, Hole.OPEN
             self._broken[lane] = None
 
     @staticmethod
@@ -101,7 +100,7 @@ class BrokenBooks:
                 lane.stream.failed += 1  # it is no smaller than one that was refused, and trying costs a producer
                 return None
             lane.broken = False
-            lane.mending = lane.hole
+            lane.hole = Hole.MENDING if lane.hole else Hole.NONE
             self._broken.pop(lane, None)
             return record
         if record.action == "invalid" and not lane.unstarted and lane.owed is None:

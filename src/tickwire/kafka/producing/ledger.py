@@ -8,6 +8,7 @@ run left on disk are counted separately, because their events are not of this ru
 import collections
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import TypeAlias
 
 from prometheus_client import Gauge
@@ -83,26 +84,38 @@ class Stream(Counts):
         errors.inc(failed)
 
 
+class Hole(IntEnum):
+    """Whether a book's records on the way to Kafka lack one: then only an ``invalid`` and a snapshot may be sent."""
+
+    NONE = 0
+    OPEN = 1
+    MENDING = 2  # until that snapshot, which was published and waits, is sent
+
+
 class Lane:
     """All records of one key of one topic, which Kafka keeps in order.
 
     A book is ``broken`` from the loss of a record until its next snapshot is published: of new records only that
     snapshot may follow. It has a ``hole`` from the loss until a snapshot is sent to Kafka, which is later while records
-    wait; it is ``mending`` while that snapshot waits. It is ``unstarted`` if the first snapshot of its epoch was lost,
-    so that readers never see that epoch. ``owed`` is a lost ``invalid`` of the epoch before, which is published as soon
-    as there is room. The book is ``gone`` while another producer has it.
+    wait. It is ``unstarted`` if the first snapshot of its epoch was lost, so that readers never see that epoch.
+    ``owed`` is a lost ``invalid`` of the epoch before, which is published as soon as there is room. The book is
+    ``gone`` while another producer has it.
+
+    These are facts of their own, not one state: a book can break again while an earlier hole is mended, because its
+    records wait between publishing and sending.
     """
 
     __slots__ = (
-        "broken", "exchange_symbol", "gone", "hole", "is_book", "mending", "owed", "refused_at", "refused_bytes",
-        "refused_times", "restart_at", "start", "stream", "unstarted", "way",
+        "broken", "exchange_symbol", "gone", "hole", "is_book", "owed", "refused_at", "refused_bytes", "refused_times",
+        "restart_at", "start", "stream", "unstarted", "way",
     )  # fmt: skip
 
     def __init__(self, stream: Stream, exchange_symbol: str, *, is_book: bool) -> None:
         self.stream = stream
         self.exchange_symbol = exchange_symbol
         self.is_book = is_book
-        self.broken = self.hole = self.mending = self.unstarted = self.gone = False
+        self.broken = self.unstarted = self.gone = False
+        self.hole = Hole.NONE
         self.owed: Record | None = None
         self.start = 0  # the hash of the epoch's first value
         self.way: DirectPublisher | None = None  # whose short way knows its events

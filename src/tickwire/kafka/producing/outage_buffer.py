@@ -15,7 +15,7 @@ from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import SpillFailed, SpillFull, TickwireError
 from tickwire.kafka.producing.disk_room import DiskRoom
 from tickwire.kafka.producing.in_flight import IN_MEMORY, InFlight
-from tickwire.kafka.producing.ledger import Lane, Ledger, RecoveredAccount
+from tickwire.kafka.producing.ledger import Hole, Lane, Ledger, RecoveredAccount
 from tickwire.kafka.producing.when_full import Send
 from tickwire.kafka.spill import Front, SpillLog, Sync
 from tickwire.kafka.spill.segment import Segment
@@ -291,7 +291,7 @@ class OutageBuffer:
     def _drop_behind(self, log: SpillLog, lost: Sequence[InFlight]) -> None:
         """Drop changes of books from the disk that would follow a hole."""
         for entry in lost:
-            entry.lane.hole = entry.lane.is_book
+            entry.lane.hole = Hole.OPEN if entry.lane.is_book else Hole.NONE
         try:
             log.rewind()
             while batch := log.read(_READ):
@@ -304,7 +304,7 @@ class OutageBuffer:
 
     def _close_or_drop(self, log: SpillLog, number: int, record: Record, lane: Lane) -> None:
         if record.action == "snapshot":
-            lane.hole = False
+            lane.hole = Hole.NONE
         if record.may_follow_hole:
             return
         log.acknowledge(number)

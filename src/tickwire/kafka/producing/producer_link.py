@@ -19,7 +19,7 @@ from tickwire.kafka.causes import is_for_all, said, stays
 from tickwire.kafka.clients import producer_config
 from tickwire.kafka.producing.denied_topics import DeniedTopics
 from tickwire.kafka.producing.in_flight import IN_MEMORY, InFlight, InFlightTable
-from tickwire.kafka.producing.ledger import Lane
+from tickwire.kafka.producing.ledger import Hole, Lane
 from tickwire.kafka.producing.readmission import Readmission
 from tickwire.kafka.producing.record_producer import NoProducer, RecordProducer, make_producer
 from tickwire.kafka.producing.refused_batches import KafkasClock, RefusedBatches, at_present, is_from_the_future
@@ -193,7 +193,7 @@ class ProducerLink:
         except (BufferError, KafkaException) as e:
             return self.not_taken(entry, e)
         if closes_hole:
-            lane.hole = lane.mending = False
+            lane.hole = Hole.NONE
         return True
 
     def _acknowledged(self, entry: InFlight, latency: float | None) -> None:

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.paths import spill_root
-from tickwire.kafka.spill.owner import replace
+from tickwire.kafka.spill.folder import replace
 from tickwire.records.formats import ValueFormat, value_format
 from tickwire.registry.client import Registry
 from tickwire.registry.shapes import written_otherwise

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import time
 
 from tickwire.events.sequencer import epoch_ahead
-from tickwire.kafka.spill.owner import replace
+from tickwire.kafka.spill.folder import replace
 
 logger = logging.getLogger(__name__)
 

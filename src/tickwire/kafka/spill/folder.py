@@ -1,4 +1,4 @@
-"""A folder's files besides the records: the lock, and the list of acknowledged records."""
+"""A folder's files besides the records: how they are written, the lock, and the list of acknowledged records."""
 
 import fcntl
 import os
@@ -46,6 +46,17 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
+def replace(path: Path, content: bytes) -> None:
+    """Replace the content of *path*, atomically and durably. Raises OSError."""
+    temporary = path.with_name(path.name + TEMPORARY)
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
 def has_room(folder: Path, size: int) -> bool:
     """Whether the disk, or this user's quota, has *size* bytes left; blocks."""
     path = folder / ("room" + TEMPORARY)
@@ -62,13 +73,7 @@ def has_room(folder: Path, size: int) -> bool:
 def save_done(folder: Path, runs: Runs) -> None:
     """Replace the list of records that need not be sent again, atomically and durably. Raises OSError."""
     body = msgspec.msgpack.encode(runs)
-    temporary = folder / (DONE + TEMPORARY)
-    with temporary.open("wb") as file:
-        file.write(google_crc32c.value(body).to_bytes(_CHECKSUM_BYTES, "little") + body)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(folder / DONE)
-    sync_folder(folder)
+    replace(folder / DONE, google_crc32c.value(body).to_bytes(_CHECKSUM_BYTES, "little") + body)
 
 
 def load_done(folder: Path) -> NumberSet | None:

@@ -1,12 +1,11 @@
 """The owner of a folder's records: the Kafka cluster that they are for, and what their producer serves."""
 
-import os
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from tickwire.kafka.spill.folder import TEMPORARY, sync_folder
+from tickwire.kafka.spill.folder import replace
 
 OWNER = "owner.json"
 
@@ -49,14 +48,3 @@ def load_owner(folder: Path) -> Owner:
 def save_owner(folder: Path, owner: Owner) -> None:
     """Save the owner, atomically and durably. Raises OSError."""
     replace(folder / OWNER, msgspec.json.encode(owner))
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Replace the content of *path*, atomically and durably. Raises OSError."""
-    temporary = path.with_name(path.name + TEMPORARY)
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    sync_folder(path.parent)
