@@ -4,7 +4,8 @@ import socket
 
 import pytest
 
-from tickwire.broker.ports import HIGHEST, LOWEST, claim, endpoint, free_ports
+from tickwire.broker.ports import HIGHEST, LOWEST, claim, free_ports
+from tickwire.config.addresses import endpoint
 from tickwire.errors import PortTaken, UsageError
 
 

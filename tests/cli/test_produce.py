@@ -125,7 +125,7 @@ def test_a_table_goes_where_an_error_ends_what_had_not_begun(
     monkeypatch: pytest.MonkeyPatch, frames: int, left: int
 ) -> None:
     terminal = io.StringIO()
-    monkeypatch.setattr(produce_output, "log_to", lambda _: None)  # the handlers here are of the tests
+    monkeypatch.setattr(produce_output, "follow_stderr", lambda: None)  # the handlers here are of the tests
     monkeypatch.setattr(produce_output, "Console", partial(Console, file=terminal, force_terminal=True, width=80))
     table = ProducerTable(lambda: page(feed_frames_received_total=frames), {"ticker": "ticks.v1.raw"}, "off", every_s=0)
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Self
 
 from tickwire.broker.maven import fetch
-from tickwire.broker.ports import claim, endpoint, free_ports, refuse_wildcard
+from tickwire.broker.ports import claim, free_ports, refuse_wildcard
 from tickwire.broker.process import BrokerProcess, last_words, visible_nodes
+from tickwire.config.addresses import endpoint
 from tickwire.errors import KafkaFailed, UsageError
 
 VERSION = "4.3.0"

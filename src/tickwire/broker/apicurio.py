@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Self
 
 from tickwire.broker.maven import fetch_apicurio, find_java
-from tickwire.broker.ports import claim, endpoint, free_ports
+from tickwire.broker.ports import claim, free_ports
 from tickwire.broker.process import BrokerProcess
+from tickwire.config.addresses import endpoint
 from tickwire.errors import UsageError
 
 VERSIONS = {"2.6.13.Final": 11, "3.3.3": 21}  # version: least Java version

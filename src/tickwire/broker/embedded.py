@@ -6,8 +6,9 @@ Good for demos and quick tests. Delivery claims are tested on Apache Kafka: see 
 import tempfile
 from typing import Self
 
-from tickwire.broker.ports import claim, endpoint, free_ports, refuse_wildcard
+from tickwire.broker.ports import claim, free_ports, refuse_wildcard
 from tickwire.broker.process import BrokerProcess, visible_nodes
+from tickwire.config.addresses import endpoint
 from tickwire.errors import KafkaFailed, UsageError
 
 START_SECONDS = 20.0

@@ -12,8 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from tickwire.broker.ports import claim, endpoint, free_ports
+from tickwire.broker.ports import claim, free_ports
 from tickwire.broker.proto_descriptor import serialized
+from tickwire.config.addresses import endpoint
 from tickwire.records.formats.framing import WriterSchema
 from tickwire.registry.shapes import breaks, shape
 

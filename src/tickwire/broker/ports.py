@@ -12,11 +12,6 @@ from tickwire.errors import PortTaken, UsageError
 LOWEST, HIGHEST = 20_000, 32_000
 
 
-def endpoint(host: str, port: int) -> str:
-    """Write ``host:port``, with brackets around an IPv6 address."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def refuse_wildcard(host: str) -> None:
     """Raise :exc:`UsageError` for a wildcard address: Kafka gives clients its own address to connect to."""
     if host in {"", "0.0.0.0", "::", "*"}:

@@ -1,6 +1,5 @@
 """``tickwire broker``: a local Kafka for trials."""
 
-import ipaddress
 import sys
 import tempfile
 from pathlib import Path
@@ -10,6 +9,7 @@ import typer
 
 from tickwire.broker import ApacheCluster, EmbeddedBroker
 from tickwire.broker.apache import VERSION
+from tickwire.config.addresses import endpoint, is_loopback
 from tickwire.config.paths import cache_folder
 from tickwire.errors import UsageError
 from tickwire.signals import Stop
@@ -83,11 +83,7 @@ def _serve(kafka: EmbeddedBroker | ApacheCluster, kind: str) -> None:
 
 
 def _warn_if_open(host: str) -> None:
-    try:
-        local = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        local = host == "localhost"
-    if not local:
+    if not is_loopback(f"//{endpoint(host, 0)}"):
         print(
             f"Warning: everyone who reaches {host!r} can read and write this Kafka; it has no login.", file=sys.stderr
         )

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tickwire.cli.common import AsJson, Brokers, printable, require_kafka
+from tickwire.cli.common import AsJson, Brokers, kafka_settings, printable
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.config.loading import load_feeds, load_kafka
+from tickwire.config.loading import load_feeds
 from tickwire.config.paths import spill_root
 from tickwire.errors import NoHome
 from tickwire.records.kinds import topics_by_kind
@@ -34,8 +34,7 @@ def check(
       tickwire check
       tickwire check --brokers kafka-1:9092 --timeout 3 --json
     """
-    config = load_kafka({"brokers": brokers}, enabled=True)
-    require_kafka(config)
+    config = kafka_settings(brokers)
     from tickwire.kafka.admin.check import check as look  # noqa: PLC0415 - the package imports without the library
     from tickwire.kafka.admin.check import healthy  # noqa: PLC0415
 

@@ -4,6 +4,7 @@ import importlib.util
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from rich.text import Text
 
 from tickwire.cli.health import Health
 from tickwire.config.kafka_config import KafkaConfig
+from tickwire.config.loading import load_kafka
 from tickwire.errors import KafkaDisabled, KafkaMissing, PortTaken, TickwireError, UsageError
 
 Brokers = Annotated[str | None, typer.Option(help="KAFKA_BROKERS: host:port, comma-separated.")]
@@ -26,6 +28,13 @@ def require_kafka(config: KafkaConfig) -> None:
         raise KafkaDisabled
     if importlib.util.find_spec("confluent_kafka") is None:
         raise KafkaMissing
+
+
+def kafka_settings(brokers: str | None) -> KafkaConfig:
+    """The settings of a command that is about Kafka, which KAFKA_ENABLED need not switch on. Raises as above."""
+    config = load_kafka({"brokers": brokers}, enabled=True)
+    require_kafka(config)
+    return config
 
 
 def start_metrics(config: KafkaConfig, registry: CollectorRegistry, health: Health) -> None:
@@ -67,6 +76,11 @@ def json_escapes(error: UnicodeError) -> tuple[str, int]:
     return "".join(f"\\u{high:02x}{low:02x}" for high, low in pairs), error.end
 
 
+def split_names(text: str) -> list[str]:
+    """The names in a comma-separated option."""
+    return [name for part in text.split(",") if (name := part.strip())]
+
+
 def split_settings(pairs: Sequence[str]) -> tuple[dict[str, object], dict[str, object]]:
     """Sort ``NAME=VALUE`` flags into overrides of the KAFKA_* and of the FEED_* settings.
 
@@ -103,6 +117,14 @@ class UnwritableFile(TickwireError):
 
     def __str__(self) -> str:
         return f"Cannot write {str(self.path)!r} ({self.cause}): name a file in a writable folder with {self.option}."
+
+
+def utc(time_ms: int) -> str:
+    """A time as text."""
+    try:
+        return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):  # the number may be anything
+        return f"{time_ms} ms"
 
 
 def show(text: str, style: str = "") -> None:

@@ -11,7 +11,7 @@ import typer
 
 from tickwire import compiled
 from tickwire.cli.allocator import give_memory_back
-from tickwire.cli.common import Brokers, check_writable, is_terminal, require_kafka, start_metrics
+from tickwire.cli.common import Brokers, check_writable, is_terminal, require_kafka, split_names, start_metrics
 from tickwire.cli.health import Health, consumer_troubles
 from tickwire.config.loading import load_kafka
 from tickwire.errors import UsageError
@@ -88,7 +88,7 @@ def consume(
     begin = parse_start(start)
     if reset and begin.kind == "committed":
         raise UsageError("--reset says to move the group, but not where to: add --from beginning, end or a time.")
-    names = None if topics is None else [name for part in topics.split(",") if (name := part.strip())]
+    names = None if topics is None else split_names(topics)
     state = MarketState() if handler is None else None
     if batch is not None and handler is None:
         raise UsageError("--batch is for a handler of yours, and there is none: add --handler module:function.")

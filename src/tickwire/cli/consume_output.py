@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tickwire.cli.common import printable
-from tickwire.cli.logs import log_to
+from tickwire.cli.logs import follow_stderr
 from tickwire.events.book import Side
 from tickwire.kafka.consuming.market_state import BookState, MarketState
 from tickwire.kafka.consuming.report import ConsumerReport
@@ -172,12 +172,12 @@ class LiveTable(Watch):
 
     def __enter__(self) -> Self:
         self._live.start()
-        log_to(sys.stderr)  # rich's stream, which writes above the table
+        follow_stderr()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
-        log_to(sys.stderr)
+        follow_stderr()
 
     def tick(self, report: ConsumerReport) -> None:
         """Redraw the table."""

@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tickwire.cli.common import Brokers, UnwritableFile, printable, require_kafka, show_table
-from tickwire.config.loading import load_kafka
+from tickwire.cli.common import Brokers, UnwritableFile, kafka_settings, printable, show_table, split_names
 from tickwire.errors import UsageError
 from tickwire.kafka.times import parse_time
 from tickwire.records.kinds import topics_by_kind
@@ -61,8 +60,7 @@ def export(
       tickwire export --from 2026-01-31T12:00:00Z --channels orderbook --levels 5 --numbers decimal128
       tickwire export --from 2026-01-31 --symbols kraken:BTC-USD --format csv
     """
-    config = load_kafka({"brokers": brokers}, enabled=True)
-    require_kafka(config)
+    config = kafka_settings(brokers)
     if importlib.util.find_spec("pyarrow") is None:
         raise UsageError("An export needs pyarrow: install it with `pip install 'tickwire[export]'`.")
     from tickwire.export.reading import read_range  # noqa: PLC0415 - the libraries may be missing
@@ -73,10 +71,10 @@ def export(
     if to_ms <= from_ms:
         raise UsageError(f"--to {end or 'now'} is not after --from {start}: nothing lies between them.")
     known = topics_by_kind(config)
-    asked = [name.strip() for name in channels.split(",") if name.strip()]
+    asked = split_names(channels)
     if unknown := set(asked) - set(known):
         raise UsageError(f"--channels {', '.join(sorted(unknown))} is none: expected some of {', '.join(known)}.")
-    wanted = None if symbols is None else [_symbol(name) for name in symbols.split(",") if name.strip()]
+    wanted = None if symbols is None else [_symbol(name) for name in split_names(symbols)]
     began = time.monotonic()
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -100,5 +98,5 @@ def export(
 
 
 def _symbol(name: str) -> str:
-    exchange, colon, symbol = name.strip().rpartition(":")
+    exchange, colon, symbol = name.rpartition(":")
     return f"{exchange.lower()}{colon}{symbol.upper()}"

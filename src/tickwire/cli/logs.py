@@ -4,7 +4,6 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import TextIO
 
 from tickwire.cli.common import printable
 from tickwire.config.log_config import LogConfig
@@ -46,11 +45,11 @@ def start_logging(config: LogConfig, worker: str = "") -> None:
         logging.getLogger(library).setLevel(logging.WARNING if config.level == "info" else logging.NOTSET)
 
 
-def log_to(stream: TextIO) -> None:
-    """Log to *stream* instead, such as that of a live table, which writes above the table."""
+def follow_stderr() -> None:
+    """Log to what standard error is now: a live table replaces it by a stream that writes above the table."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler):
-            handler.setStream(stream)
+            handler.setStream(sys.stderr)
 
 
 def say_error(error: Exception | str) -> None:

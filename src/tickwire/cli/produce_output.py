@@ -1,7 +1,6 @@
 """What ``tickwire produce`` shows while it runs: its settings, then a live table or a line at intervals."""
 
 import logging
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
@@ -14,7 +13,7 @@ from rich.text import Text
 
 from tickwire import compiled
 from tickwire.cli.common import is_terminal, printable
-from tickwire.cli.logs import log_to
+from tickwire.cli.logs import follow_stderr
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.metrics_page import Page, by_label, total
@@ -149,13 +148,13 @@ class ProducerTable(Progress):
 
     def __enter__(self) -> Self:
         self._live.start()
-        log_to(sys.stderr)  # rich's stream, which writes above the table
+        follow_stderr()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._live.transient = error is not None and not total(self._page(), "feed_frames_received_total")
         self._live.stop()
-        log_to(sys.stderr)
+        follow_stderr()
 
     def tick(self) -> None:
         """Redraw the table when due."""

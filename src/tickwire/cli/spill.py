@@ -5,13 +5,12 @@ import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from tickwire.cli.common import AsJson, Brokers, printable, require_kafka, show_table
+from tickwire.cli.common import AsJson, Brokers, printable, require_kafka, show_table, utc
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.loading import load_kafka
 from tickwire.config.paths import spill_root
@@ -195,16 +194,10 @@ def _row(found: _Found) -> dict[str, Any]:
         "topics": dict(contents.topics),
         "records": contents.records,
         "bytes": contents.bytes,
-        "oldest": _time(contents.oldest_ms),
-        "newest": _time(contents.newest_ms),
+        "oldest": None if contents.oldest_ms is None else utc(contents.oldest_ms),
+        "newest": None if contents.newest_ms is None else utc(contents.newest_ms),
         "process": found.user,
     }
-
-
-def _time(milliseconds: int | None) -> str | None:
-    if milliseconds is None:
-        return None
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _text(value: Any) -> str:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from tickwire.cli.common import AsJson, Brokers, printable, require_kafka, show_table
-from tickwire.config.loading import load_kafka
+from tickwire.cli.common import AsJson, Brokers, kafka_settings, printable, show_table
 from tickwire.errors import UsageError
 
 if TYPE_CHECKING:  # the command line works without the Kafka library
@@ -52,8 +51,7 @@ def topics(
     if context.args:
         _explain(context.args)
     _check_usage({"--list": list_ or None, "--create": create, "--describe": describe, "--delete": delete}, options)
-    config = load_kafka({"brokers": brokers}, enabled=True)
-    require_kafka(config)
+    config = kafka_settings(brokers)
     from tickwire.kafka.admin.topics import Topics, TopicSpec, refuse_foreign  # noqa: PLC0415 - the library may be missing
 
     kafka = Topics(config)

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tickwire.cli.common import Brokers, require_kafka
+from tickwire.cli.common import Brokers, kafka_settings, split_names
 from tickwire.cli.dlq.audit import Audit
 from tickwire.cli.dlq.options import selection
 from tickwire.cli.dlq.output import coverage, to_json
 from tickwire.cli.dlq.replaying import replay_facts, run_audited
-from tickwire.config.addresses import check_url, is_loopback
+from tickwire.config.addresses import check_url, endpoint, is_loopback
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.config.loading import load_kafka
 from tickwire.errors import PortTaken, UsageError
 from tickwire.signals import Stop, run_alone
 
@@ -60,12 +59,11 @@ def ui(
       tickwire ui --brokers kafka-1:9092 --metrics http://10.0.0.5:8000/metrics,http://10.0.0.6:8001/metrics
       tickwire ui --host 0.0.0.0 --allowed-host market.example.net
     """
-    config = load_kafka({"brokers": brokers}, enabled=True)
-    require_kafka(config)
+    config = kafka_settings(brokers)
     require_page()
     urls = metrics_pages(config, metrics)
     listening = _listen(host, port)
-    if not is_loopback(f"//{host}"):
+    if not is_loopback(f"//{endpoint(host, port)}"):
         print(f"Everyone who reaches {host} can see this page: there is no login.", flush=True)
     try:
         run_alone(_serve(config, urls, listening, [host, *(allowed_host or [])], allow_replay=allow_replay))
@@ -84,7 +82,7 @@ def metrics_pages(config: KafkaConfig, text: str | None) -> list[str]:
     """The addresses in ``--metrics``, or the one of the settings. Raises :exc:`~tickwire.errors.UsageError`."""
     if text is None:
         return [f"http://{config.metrics_host}:{config.metrics_port}/metrics"] if config.metrics_enabled else []
-    urls = [part.strip() for part in text.split(",") if part.strip()]
+    urls = split_names(text)
     for url in urls:
         try:
             check_url(url, ("http", "https"))
@@ -130,10 +128,7 @@ async def _serve(
             )
         )
         address, port = listening.getsockname()[:2]
-        print(
-            f"The page is at http://{f'[{address}]' if ':' in address else address}:{port}/ (Ctrl-C ends it).",
-            flush=True,
-        )
+        print(f"The page is at http://{endpoint(address, port)}/ (Ctrl-C ends it).", flush=True)
         await _until_one_ends(view, server.serve([listening]))
 
 
@@ -158,7 +153,7 @@ class _Desk:
         from tickwire.kafka.dead_letters.reader import read_oldest  # noqa: PLC0415 - the library may be missing
 
         reading = read_oldest(self._config, self._config.dlq_topic, _LETTERS, self._selection(wanted))
-        found = coverage(reading.ranges, complete=reading.complete, stopped="limit")
+        found = coverage(reading.ranges, complete=reading.complete)
         return {"letters": [to_json(letter) for letter in reading.letters], **found}
 
     def replay(self, wanted: Mapping[str, str], *, execute: bool) -> dict[str, Any]:

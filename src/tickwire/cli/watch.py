@@ -13,10 +13,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tickwire.cli.common import Brokers, is_terminal, printable, require_kafka
+from tickwire.cli.common import Brokers, is_terminal, kafka_settings, printable, split_names
 from tickwire.cli.consume_output import columns, short_number
 from tickwire.cli.ui import MetricsPages, metrics_pages
-from tickwire.config.loading import load_kafka
 from tickwire.signals import Stop, run_alone
 
 if TYPE_CHECKING:  # the command line works without the Kafka library
@@ -49,9 +48,8 @@ def watch(
       tickwire watch --symbols BTC-USDT,ETH-USDT
       tickwire watch --symbols 'kraken:*' --brokers kafka-1:9092
     """
-    config = load_kafka({"brokers": brokers}, enabled=True)
-    require_kafka(config)
-    wanted = [name.strip().upper() for name in symbols.split(",") if name.strip()]
+    config = kafka_settings(brokers)
+    wanted = split_names(symbols.upper())
     run_alone(_watch(config, metrics_pages(config, metrics), wanted))
 
 

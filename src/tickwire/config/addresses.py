@@ -37,6 +37,11 @@ def replace_origin(url: str, override: str) -> str:
     return urlsplit(url)._replace(scheme=origin.scheme, netloc=origin.netloc).geturl()
 
 
+def endpoint(host: str, port: int) -> str:
+    """Write ``host:port``, with brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def is_loopback(url: str) -> bool:
     """True when the address of ``url`` cannot leave this machine. Names other than localhost are not looked up."""
     host = urlsplit(url).hostname or ""

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from tickwire.config.addresses import endpoint
 from tickwire.errors import PortTaken, UsageError
 from tickwire.events.decimals import product
 from tickwire.simulator import load
@@ -93,12 +94,12 @@ class SimulatedExchange:
     @property
     def ws_url(self) -> str:
         """Scheme, host and port of the WebSocket side."""
-        return f"ws://{self._address()}"
+        return f"ws://{endpoint(self._host, self._port)}"
 
     @property
     def rest_url(self) -> str:
         """Scheme, host and port of the REST side."""
-        return f"http://{self._address()}"
+        return f"http://{endpoint(self._host, self._port)}"
 
     def settings(self) -> dict[str, str]:
         """The variables that point a feed at this exchange, with all its symbols."""
@@ -296,10 +297,6 @@ class SimulatedExchange:
 
     def _unwritten(self) -> int:
         return sum(client.unwritten for client in self.clients.values())
-
-    def _address(self) -> str:
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"{host}:{self._port}"
 
 
 def _refused(faults: Sequence[Fault], quote: str) -> frozenset[str]:

@@ -4,9 +4,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tickwire.cli.common import require_kafka
-from tickwire.config.kafka_config import KafkaConfig
-from tickwire.config.loading import load_kafka
 from tickwire.errors import UsageError
 from tickwire.kafka.times import parse_time
 
@@ -19,16 +16,6 @@ ErrorType = Annotated[str | None, typer.Option(metavar="TYPE", help="Only this e
 SourceTopic = Annotated[str | None, typer.Option(metavar="TOPIC", help="Only from this topic.")]
 Key = Annotated[str | None, typer.Option(metavar="TEXT", help="Only with this key, e.g. 'kraken|BTC-USD'.")]
 Grep = Annotated[str | None, typer.Option(metavar="TEXT", help="Only with this text in the value or error message.")]
-
-
-def load(brokers: str | None) -> KafkaConfig:
-    """Load the settings. Raises :exc:`~tickwire.errors.UsageError` while Kafka is off.
-
-    KAFKA_DLQ_ENABLED is ignored: it is for consumers.
-    """
-    config = load_kafka({"brokers": brokers}, enabled=True)
-    require_kafka(config)
-    return config
 
 
 def selection(

@@ -3,10 +3,9 @@
 import base64
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tickwire.cli.common import printable
+from tickwire.cli.common import printable, utc
 
 if TYPE_CHECKING:  # the command line works without the Kafka library
     from tickwire.kafka.dead_letters.reader import Range
@@ -112,12 +111,7 @@ def hex_dump(data: bytes) -> str:
 
 def when(time_ms: int | None) -> str:
     """A time as text, in UTC."""
-    if time_ms is None:
-        return "-"
-    try:
-        return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (ValueError, OverflowError, OSError):  # the number may be anything
-        return f"{time_ms} ms"
+    return "-" if time_ms is None else utc(time_ms)
 
 
 def scanned(ranges: "Sequence[Range]") -> str:
@@ -139,6 +133,6 @@ def scanned_facts(ranges: "Sequence[Range]") -> list[dict[str, int]]:
     return [{"partition": p.partition, "from": p.start, "to": p.reached, "end": p.end} for p in ranges]
 
 
-def coverage(ranges: "Sequence[Range]", *, complete: bool, stopped: str) -> dict[str, Any]:
-    """The same with the reason why reading stopped, unless it is *complete*."""
-    return {"complete": complete, "stopped": None if complete else stopped, "scanned": scanned_facts(ranges)}
+def coverage(ranges: "Sequence[Range]", *, complete: bool) -> dict[str, Any]:
+    """The same; unless it is *complete*, the limit stopped the reading."""
+    return {"complete": complete, "stopped": None if complete else "limit", "scanned": scanned_facts(ranges)}

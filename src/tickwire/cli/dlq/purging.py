@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tickwire.cli.common import Brokers, printable, show_table
+from tickwire.cli.common import Brokers, kafka_settings, printable, show_table
 from tickwire.cli.dlq.audit import Audit
-from tickwire.cli.dlq.options import load
 from tickwire.cli.dlq.output import no_topic
 from tickwire.errors import TickwireError, UsageError
 from tickwire.kafka.times import parse_time
@@ -40,7 +39,7 @@ def purge(
     """
     if everything == (before is not None):
         raise UsageError("What to remove is not clear: give either --before TIME or --all.")
-    config = load(brokers)
+    config = kafka_settings(brokers)
     from tickwire.kafka.dead_letters import purge as purging  # noqa: PLC0415 - the library may be missing
 
     topic = config.dlq_topic

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from tickwire.cli.common import AsJson, Brokers, check_writable, printable, show_table
-from tickwire.cli.dlq.options import ErrorType, Grep, Key, Since, SourceTopic, Until, load, selection
+from tickwire.cli.common import AsJson, Brokers, check_writable, kafka_settings, printable, show_table
+from tickwire.cli.dlq.options import ErrorType, Grep, Key, Since, SourceTopic, Until, selection
 from tickwire.cli.dlq.output import coverage, hex_dump, no_topic, readable, scanned, shown, to_json, when
 from tickwire.errors import UsageError
 
@@ -37,7 +37,7 @@ def inspect(
       tickwire dlq inspect --max 5
       tickwire dlq inspect --json | jq .error_type
     """
-    config = load(brokers)
+    config = kafka_settings(brokers)
     from tickwire.kafka.dead_letters.reader import read_oldest  # noqa: PLC0415 - the library may be missing
 
     reading = read_oldest(config, config.dlq_topic, maximum)
@@ -64,7 +64,7 @@ def list_(
       tickwire dlq list --error-type schema --since 2026-01-31T12:00:00Z
       tickwire dlq list --key 'kraken|BTC-USD' --grep NaN --limit 5
     """
-    config = load(brokers)
+    config = kafka_settings(brokers)
     wanted = selection(since, until, error_type, source_topic, key, grep)
     from tickwire.kafka.dead_letters.reader import read_oldest  # noqa: PLC0415 - the library may be missing
 
@@ -95,7 +95,7 @@ def summary(
       tickwire dlq summary
       tickwire dlq summary --since 2026-01-31T12:00:00Z --json
     """
-    config = load(brokers)
+    config = kafka_settings(brokers)
     wanted = selection(since, until, error_type, source_topic, key, grep)
     from tickwire.kafka.dead_letters.reader import DeadLetterReader  # noqa: PLC0415 - the library may be missing
     from tickwire.kafka.dead_letters.summary import Summary  # noqa: PLC0415
@@ -107,7 +107,7 @@ def summary(
     ranges, complete = list(reader.ranges.values()), reader.complete
     if as_json:
         groups = [group.as_dict() for group in counts.groups()]
-        print(json.dumps({"groups": groups, **coverage(ranges, complete=complete, stopped="limit")}, indent=1))
+        print(json.dumps({"groups": groups, **coverage(ranges, complete=complete)}, indent=1))
         return
     rows = [group.as_dict() for group in counts.groups()]
     for row in rows:
@@ -138,7 +138,7 @@ def show(
     partition, _, offset = place.partition(":")
     if not all(part.isascii() and part.isdigit() and len(part) < 19 for part in (partition, offset)):
         raise UsageError(f"{place!r} is no place: expected PARTITION:OFFSET such as 0:17.")
-    config = load(brokers)
+    config = kafka_settings(brokers)
     from tickwire.kafka.dead_letters.reader import read_one  # noqa: PLC0415 - the library may be missing
 
     letter = read_one(config, config.dlq_topic, int(partition), int(offset))
@@ -172,7 +172,7 @@ def export(
       tickwire dlq export --out dead-letters.jsonl
       tickwire dlq export --error-type schema | jq -r .error_message | sort | uniq -c
     """
-    config = load(brokers)
+    config = kafka_settings(brokers)
     wanted = selection(since, until, error_type, source_topic, key, grep)
     from tickwire.kafka.dead_letters.reader import DeadLetterReader  # noqa: PLC0415 - the library may be missing
 

@@ -14,9 +14,9 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from tickwire.cli.common import Brokers, printable, show_table
+from tickwire.cli.common import Brokers, kafka_settings, printable, show_table
 from tickwire.cli.dlq.audit import Audit
-from tickwire.cli.dlq.options import ErrorType, Grep, Key, Since, SourceTopic, Until, load, selection
+from tickwire.cli.dlq.options import ErrorType, Grep, Key, Since, SourceTopic, Until, selection
 from tickwire.cli.dlq.output import no_topic, scanned, scanned_facts
 from tickwire.errors import TickwireError
 from tickwire.signals import Stop
@@ -64,7 +64,7 @@ def replay(
       tickwire dlq replay
       tickwire dlq replay --error-type process --since 2026-01-31T12:00:00Z --rate 100 --execute
     """
-    config = load(brokers)
+    config = kafka_settings(brokers)
     from tickwire.kafka.dead_letters.replay.routes import ReplayRules  # noqa: PLC0415 - the library may be missing
 
     wanted = selection(since, until, error_type, source_topic, key, grep)

@@ -27,9 +27,9 @@ import msgspec
 from tickwire import metrics
 from tickwire.errors import SpillFull, SpillInUse, SpillOfAnotherCluster, SpillUnusable
 from tickwire.kafka.spill.epochs import EPOCH, Epochs, read_epoch
-from tickwire.kafka.spill.folder import DONE, LOCK, lock
+from tickwire.kafka.spill.folder import DONE, LOCK, lock, replace
 from tickwire.kafka.spill.log import SpillLog
-from tickwire.kafka.spill.owner import OWNER, Owner, load_owner, replace, save_owner
+from tickwire.kafka.spill.owner import OWNER, Owner, load_owner, save_owner
 from tickwire.kafka.spill.segment import SUFFIX
 from tickwire.kafka.spill.sync import unusable
 
