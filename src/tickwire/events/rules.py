@@ -66,7 +66,7 @@ class Change(Struct):
     checksum: int = -1
 
 
-class FollowedBook(Struct):
+class ShortWayBook(Struct):
     """A book that the short way follows; *state* has the number of its last update, if updates are numbered."""
 
     native: str

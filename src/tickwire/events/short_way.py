@@ -11,7 +11,7 @@ which unusual frames they take, but never in what is sent.
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
@@ -19,12 +19,13 @@ from msgspec import Raw, Struct
 from tickwire.compiled import compiled
 from tickwire.events.book import Levels, Side, is_zero, price_key
 from tickwire.events.numbers import BookNumbers, Number, TradeNumbers, UpdateId
-from tickwire.events.rules import ASK, BID, KEPT, REMOVED, Change, FollowedBook, Rule, levels_of
+from tickwire.events.rules import ASK, BID, KEPT, REMOVED, Change, Rule, ShortWayBook, levels_of
 from tickwire.events.shape import Shape, is_of_change, is_of_ticker, is_of_trade, time_in
 from tickwire.events.side import read_worded
 from tickwire.events.top import Top
 from tickwire.events.types import Level, Micros, TakerSide
 
+T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -69,7 +70,7 @@ class ShortWay:
         self.rule, self.unpack, self._meanings = rule, unpack, dict(rule.words)
         self._tickers: dict[str, tuple[str, bytes, Number]] = {}
         self._trades: dict[str, tuple[str, bytes]] = {}
-        self._books: dict[str, FollowedBook] = {}  # by the first name in a frame
+        self._books: dict[str, ShortWayBook] = {}  # by the first name in a frame
         self._followed: dict[str, str] = {}  # that first name, by native name
 
     def ticker(self, native: str, symbol: str, prefix: bytes, count: Number, /) -> None:
@@ -102,7 +103,7 @@ class ShortWay:
         if not 1 <= len(names) <= 2:
             raise ValueError("one or two names stand in a frame")
         kept = None if depth < 0 else depth
-        self._books[names[0]] = FollowedBook(native, names, symbol, prefix, bids, asks, state, kept, least, most)
+        self._books[names[0]] = ShortWayBook(native, names, symbol, prefix, bids, asks, state, kept, least, most)
         self._followed[native] = names[0]
 
     def leave(self, native: str, /) -> None:
@@ -134,7 +135,7 @@ class ShortWay:
             "exchange_us": time_in(parts),
         }
 
-    def find_change(self, frame: bytes) -> tuple[FollowedBook, Change] | None:
+    def find_change(self, frame: bytes) -> tuple[ShortWayBook, Change] | None:
         """A followed book, and a change that may be its next one."""
         parts = self._change.read(frame)
         book = self._books.get(parts["$"][0]) if parts else None
@@ -235,10 +236,7 @@ class ShortWayReceiver:
             return None
 
     def _take_ticker(self, frame: bytes, received_us: Micros) -> bool:
-        try:
-            found = self._way.find_ticker(frame)
-        except ValueError:
-            return False  # the adapter reports what is wrong
+        found = _found(self._way.find_ticker, frame)
         route = self._direct.route(self._types[0], found[0]) if found else None
         if found is None or route is None:
             return False
@@ -249,10 +247,7 @@ class ShortWayReceiver:
         return True
 
     def _take_change(self, frame: bytes, received_us: Micros) -> bool:
-        try:
-            found = self._way.find_change(frame)
-        except ValueError:
-            return False
+        found = _found(self._way.find_change, frame)
         if found is None:
             return False
         book, change = found
@@ -286,10 +281,7 @@ class ShortWayReceiver:
         return True
 
     def _take_trade(self, frame: bytes, received_us: Micros) -> bool:
-        try:
-            found = self._way.find_trade(frame)
-        except ValueError:
-            return False
+        found = _found(self._way.find_trade, frame)
         if found is None:
             return False
         native, symbol, prefix, trade = found
@@ -303,6 +295,14 @@ class ShortWayReceiver:
         self._counts[2].value += 1
         self._direct.send(route, _value(prefix, trade), None, received_us)
         return True
+
+
+def _found(find: Callable[[bytes], T | None], frame: bytes) -> T | None:
+    """What a frame has; None also if it cannot be read, of which the adapter says what is wrong."""
+    try:
+        return find(frame)
+    except ValueError:
+        return None
 
 
 def _value(prefix: bytes, fields: dict[str, Any] | _Trade) -> bytes:

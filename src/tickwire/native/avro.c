@@ -78,12 +78,7 @@ static int
 take_piece(Text *data, Piece *piece)
 {
     long long size;
-    if (!take_zigzag(data, &size) || size < 0 || size > data->end - data->at)
-        return 0;
-    piece->text = data->at;
-    piece->size = (Py_ssize_t)size;
-    data->at += size;
-    return 1;
+    return take_zigzag(data, &size) && size >= 0 && take_bytes(data, (uint64_t)size, piece);
 }
 
 static int
@@ -134,8 +129,8 @@ avro_reader_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(key
 int
 add_avro(PyObject *module)
 {
-    return add_encoder(module, "AvroEncoder", "tickwire._native.AvroEncoder", avro_new)
-                   && add_reader(module, "AvroReader", "tickwire._native.AvroReader", avro_reader_new)
+    return add_encoder(module, "tickwire._native.AvroEncoder", avro_new)
+                   && add_reader(module, "tickwire._native.AvroReader", avro_reader_new)
                ? 0
                : -1;
 }

@@ -81,11 +81,9 @@ direct_drop(DirectPublisher *direct)
 static void
 direct_free(DirectPublisher *direct)
 {
-    PyTypeObject *type = Py_TYPE(direct);
     PyObject_GC_UnTrack(direct);
     direct_drop(direct);
-    type->tp_free((PyObject *)direct);
-    Py_DECREF(type);
+    plain_free((PyObject *)direct);
 }
 
 int
@@ -201,11 +199,9 @@ direct_send(DirectPublisher *direct, PyObject *route, PyObject *text, PyObject *
         Py_DECREF(value);
         return -1;
     }
-    Py_INCREF(route);
-    Py_INCREF(action);
-    entry->route = route;
+    entry->route = Py_NewRef(route);
     entry->value = value;
-    entry->action = action;
+    entry->action = Py_NewRef(action);
     entry->timestamp_ms = timestamp_ms;
     ((Counts *)stream)->events++;
     PyObject *answer = NULL;
@@ -214,8 +210,7 @@ direct_send(DirectPublisher *direct, PyObject *route, PyObject *text, PyObject *
         PyErr_SetString(PyExc_OverflowError, "its topic may not take it");
     if (!large && !flights_send(direct->flights, entry, PyTuple_GET_ITEM(route, ROUTE_TOPIC), value,
                                 PyTuple_GET_ITEM(route, ROUTE_KEY), timestamp_ms, PyTuple_GET_ITEM(route, ROUTE_HEADERS))) {
-        answer = Py_None;
-        Py_INCREF(answer);
+        answer = Py_NewRef(Py_None);
     } else
         answer = tell_not_sent(direct, entry);
     Py_DECREF(entry);
@@ -310,5 +305,5 @@ add_outlet(PyObject *module)
     };
     if (make_names(names, sizeof names / sizeof *names))
         return -1;
-    return (direct_type = add_type(module, "DirectPublisher", &direct_spec)) ? 0 : -1;
+    return (direct_type = add_type(module, &direct_spec)) ? 0 : -1;
 }

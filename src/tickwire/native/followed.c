@@ -30,13 +30,11 @@ static PyMemberDef followed_members[] = {
 static void
 followed_free(FollowedBook *followed)
 {
-    PyTypeObject *type = Py_TYPE(followed);
     PyObject **held[] = {&followed->partition, &followed->offset, &followed->epoch, &followed->last_seq,
                          &followed->book, &followed->depth, &followed->sequence};
     for (size_t i = 0; i < sizeof held / sizeof *held; i++)
         Py_CLEAR(*held[i]);
-    type->tp_free((PyObject *)followed);
-    Py_DECREF(type);
+    plain_free((PyObject *)followed);
 }
 
 /* ---- What a record says ------------------------------------------------------------------------------------------- */
@@ -306,5 +304,5 @@ add_followed(PyObject *module)
     Py_XDECREF(kind);
     if (!fields || make_names(names, sizeof names / sizeof *names) || PyModule_AddFunctions(module, functions))
         return -1;
-    return (followed_type = add_type(module, "FollowedBook", &spec)) ? 0 : -1;
+    return (followed_type = add_type(module, &spec)) ? 0 : -1;
 }

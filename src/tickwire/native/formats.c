@@ -204,11 +204,9 @@ fields_of(PyObject *kind)
 PyObject *
 python_form_of(PyTypeObject *type, PyObject *arguments)
 {
-    PyObject *forms = attribute("tickwire.compiled", "python_forms");
-    PyObject *form = forms ? PyMapping_GetItemString(forms, strrchr(type->tp_name, '.') + 1) : NULL;
+    PyObject *form = python_form(strrchr(type->tp_name, '.') + 1);
     PyObject *made = form ? PyObject_CallObject(form, arguments) : NULL;
     Py_XDECREF(form);
-    Py_XDECREF(forms);
     return made;
 }
 
@@ -285,15 +283,13 @@ encoder_call(PyObject *self, PyObject *const *arguments, size_t count, PyObject 
 static void
 encoder_free(Encoder *encoder)
 {
-    PyTypeObject *type = Py_TYPE(encoder);
     Py_XDECREF(encoder->python);
     PyMem_Free(encoder->room);
-    type->tp_free((PyObject *)encoder);
-    Py_DECREF(type);
+    plain_free((PyObject *)encoder);
 }
 
 PyTypeObject *
-add_encoder(PyObject *module, const char *name, const char *full_name, newfunc new)
+add_encoder(PyObject *module, const char *name, newfunc new)
 {
     static PyMemberDef members[] = {
         {"__vectorcalloffset__", T_PYSSIZET, offsetof(Encoder, call), READONLY, NULL}, {NULL, 0, 0, 0, NULL},
@@ -303,10 +299,10 @@ add_encoder(PyObject *module, const char *name, const char *full_name, newfunc n
         {0, NULL},
     };
     PyType_Spec spec = {
-        .name = full_name, .basicsize = sizeof(Encoder), .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL,
+        .name = name, .basicsize = sizeof(Encoder), .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL,
         .slots = slots,
     };
-    return add_type(module, name, &spec);
+    return add_type(module, &spec);
 }
 
 int

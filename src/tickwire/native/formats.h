@@ -87,11 +87,22 @@ take_varint(Text *data, uint64_t *number) /* 0: incomplete, or more than 63 bits
     return 0;
 }
 
+static inline int
+take_bytes(Text *data, uint64_t size, Piece *piece) /* 0: there are not so many */
+{
+    if (size > (uint64_t)(data->end - data->at))
+        return 0;
+    piece->text = data->at;
+    piece->size = (Py_ssize_t)size;
+    data->at += size;
+    return 1;
+}
+
 /* Writes the value of a field whose JSON text is next; NULL: use the Python form. */
 typedef char *(*PutField)(const Field *field, Text *text, char *to);
 PyObject *encoder_new(PyTypeObject *type, PyObject *arguments, PutField put, int indexed);
 /* Adds a type with the name of its Python form. */
-PyTypeObject *add_encoder(PyObject *module, const char *name, const char *full_name, newfunc new);
+PyTypeObject *add_encoder(PyObject *module, const char *name, newfunc new);
 
 const Fields *fields_of(PyObject *kind); /* NULL with an error set */
 /* Makes an object of the Python form with the type's name. */
@@ -107,7 +118,7 @@ PyObject *make_name(PyObject **texts, const Piece *piece);
 PyObject *reader_new(PyTypeObject *type, PyObject *arguments, ReadValue read);
 /* The function with which an object reads such events; NULL if it does not. */
 ReadValue reader_of(PyObject *reader, const Fields *fields);
-PyTypeObject *add_reader(PyObject *module, const char *name, const char *full_name, newfunc new);
+PyTypeObject *add_reader(PyObject *module, const char *name, newfunc new);
 int add_event_kind(const Fields *fields);
 
 int add_avro(PyObject *module);

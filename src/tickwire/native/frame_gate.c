@@ -110,13 +110,11 @@ gate_drop(FrameGate *gate)
 static void
 gate_free(FrameGate *gate)
 {
-    PyTypeObject *type = Py_TYPE(gate);
     PyObject_GC_UnTrack(gate);
     gate_drop(gate);
     Py_CLEAR(gate->kinds);
     Py_CLEAR(gate->last_frame);
-    type->tp_free((PyObject *)gate);
-    Py_DECREF(type);
+    plain_free((PyObject *)gate);
 }
 
 int
@@ -144,5 +142,5 @@ add_gate(PyObject *module)
     };
     if (make_names(names, sizeof names / sizeof *names) || !(monotonic = attribute("time", "monotonic")))
         return -1;
-    return add_type(module, "FrameGate", &spec) ? 0 : -1;
+    return add_type(module, &spec) ? 0 : -1;
 }

@@ -92,15 +92,13 @@ entry_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 static void
 entry_free(InFlight *entry)
 {
-    PyTypeObject *type = Py_TYPE(entry);
     Py_XDECREF(entry->stream);
     Py_XDECREF(entry->lane);
     Py_XDECREF(entry->record);
     Py_XDECREF(entry->route);
     Py_XDECREF(entry->value);
     Py_XDECREF(entry->action);
-    type->tp_free((PyObject *)entry);
-    Py_DECREF(type);
+    plain_free((PyObject *)entry);
 }
 
 void
@@ -216,7 +214,7 @@ add_flight(PyObject *module)
     static const Name names[] = {{&name_latency, "latency"}};
     if (make_names(names, sizeof names / sizeof *names))
         return -1;
-    counts_type = add_plain(module, "Counts", "tickwire._native.Counts", sizeof(Counts), counts_members);
-    entry_type = add_type(module, "InFlight", &entry_spec);
+    counts_type = add_plain(module, "tickwire._native.Counts", sizeof(Counts), counts_members);
+    entry_type = add_type(module, &entry_spec);
     return counts_type && entry_type ? 0 : -1;
 }

@@ -58,13 +58,11 @@ flights_drop(InFlightTable *flights)
 static void
 flights_free(InFlightTable *flights)
 {
-    PyTypeObject *type = Py_TYPE(flights);
     PyObject_GC_UnTrack(flights);
     while (flights->first)
         flights_remove(flights, flights->first);
     flights_drop(flights);
-    type->tp_free((PyObject *)flights);
-    Py_DECREF(type);
+    plain_free((PyObject *)flights);
 }
 
 /* Calls *begun* when the first record is in flight again. */
@@ -229,7 +227,7 @@ add_flights(PyObject *module)
     };
     if (make_names(names, sizeof names / sizeof *names))
         return -1;
-    flights_type = add_type(module, "InFlightTable", &flights_spec);
+    flights_type = add_type(module, &flights_spec);
     produce_names = Py_BuildValue("(sss)", "on_delivery", "timestamp", "headers");
     return flights_type && produce_names ? 0 : -1;
 }

@@ -1,17 +1,12 @@
 #include "native.h"
 
 PyTypeObject *
-add_type(PyObject *module, const char *name, PyType_Spec *spec)
+add_type(PyObject *module, PyType_Spec *spec)
 {
-    PyObject *type = PyType_FromSpec(spec);
-    if (!type)
-        return NULL;
-    Py_INCREF(type);
-    if (PyModule_AddObject(module, name, type)) {
-        Py_DECREF(type);
+    PyTypeObject *type = (PyTypeObject *)PyType_FromSpec(spec);
+    if (type && PyModule_AddType(module, type))
         Py_CLEAR(type);
-    }
-    return (PyTypeObject *)type;
+    return type;
 }
 
 PyObject *
@@ -24,12 +19,18 @@ attribute(const char *module_name, const char *name)
 }
 
 PyObject *
+python_form(const char *name)
+{
+    static PyObject *forms; /* from tickwire.compiled, which cannot be imported before this module exists */
+    if (!forms && !(forms = attribute("tickwire.compiled", "python_forms")))
+        return NULL;
+    return PyMapping_GetItemString(forms, name);
+}
+
+PyObject *
 call_python_form(const char *name, PyObject *argument)
 {
-    static PyObject *python_forms; /* from tickwire.compiled, which cannot be imported before this module exists */
-    if (!argument || (!python_forms && !(python_forms = attribute("tickwire.compiled", "python_forms"))))
-        return NULL;
-    PyObject *form = PyMapping_GetItemString(python_forms, name);
+    PyObject *form = argument ? python_form(name) : NULL;
     PyObject *answer = form ? PyObject_CallOneArg(form, argument) : NULL;
     Py_XDECREF(form);
     return answer;
@@ -57,25 +58,17 @@ take_error(void)
     return error;
 }
 
-void
-plain_free(PyObject *self)
-{
-    PyTypeObject *type = Py_TYPE(self);
-    type->tp_free(self);
-    Py_DECREF(type);
-}
-
 PyTypeObject *
-add_plain(PyObject *module, const char *name, const char *full_name, int size, PyMemberDef *members)
+add_plain(PyObject *module, const char *name, int size, PyMemberDef *members)
 {
     /* No tp_new: with object's own one the attributes of Python's subclasses are stored without a dict (3.11). */
     PyType_Slot slots[] = {
         {Py_tp_members, members}, {Py_tp_dealloc, plain_free}, {0, NULL},
     };
     PyType_Spec spec = {
-        .name = full_name, .basicsize = size, .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, .slots = slots,
+        .name = name, .basicsize = size, .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, .slots = slots,
     };
-    return add_type(module, name, &spec);
+    return add_type(module, &spec);
 }
 
 static struct PyModuleDef definition = {

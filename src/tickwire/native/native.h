@@ -9,22 +9,30 @@
 #include <structmember.h>
 
 /* module.c */
-PyTypeObject *add_type(PyObject *module, const char *name, PyType_Spec *spec);
+PyTypeObject *add_type(PyObject *module, PyType_Spec *spec);
 PyObject *attribute(const char *module, const char *name); /* a new reference */
 typedef struct {
     PyObject **name;
     const char *text;
 } Name;
+PyObject *python_form(const char *name); /* a new reference */
 /* Calls the Python form with this name, which handles unusual input; returns a new reference to its result. */
 PyObject *call_python_form(const char *name, PyObject *argument);
 int make_names(const Name *names, size_t count); /* interns names of attributes */
 PyObject *take_error(void); /* clears the current exception; returns a new reference to it, with its traceback */
-void plain_free(PyObject *self);                           /* frees an object that holds no references */
-/* Adds a type of such objects, which Python classes may subclass. */
-PyTypeObject *add_plain(PyObject *module, const char *name, const char *full_name, int size, PyMemberDef *members);
+/* Adds a type of objects that hold no references, which Python classes may subclass; *name* is with the module's. */
+PyTypeObject *add_plain(PyObject *module, const char *name, int size, PyMemberDef *members);
 
 /* The most digits of a price or size before and after the decimal point: as many as fit into 128 bits. */
 enum { WHOLE_DIGITS = 14, PLACES = 24 };
+
+static inline void
+plain_free(PyObject *self) /* frees an object whose references are released */
+{
+    PyTypeObject *type = Py_TYPE(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
 
 static inline int
 is_space(char c) /* as JSON defines it */

@@ -32,10 +32,10 @@ static PyMemberDef traded_members[] = {
 int
 add_numbers(PyObject *module)
 {
-    number_type = add_plain(module, "Number", "tickwire._native.Number", sizeof(Number), number_members);
-    numbers_type = add_plain(module, "BookNumbers", "tickwire._native.BookNumbers", sizeof(BookNumbers), running_members);
-    update_id_type = add_plain(module, "UpdateId", "tickwire._native.UpdateId", sizeof(UpdateId), applied_members);
+    number_type = add_plain(module, "tickwire._native.Number", sizeof(Number), number_members);
+    numbers_type = add_plain(module, "tickwire._native.BookNumbers", sizeof(BookNumbers), running_members);
+    update_id_type = add_plain(module, "tickwire._native.UpdateId", sizeof(UpdateId), applied_members);
     trade_numbers_type =
-        add_plain(module, "TradeNumbers", "tickwire._native.TradeNumbers", sizeof(TradeNumbers), traded_members);
+        add_plain(module, "tickwire._native.TradeNumbers", sizeof(TradeNumbers), traded_members);
     return number_type && numbers_type && update_id_type && trade_numbers_type ? 0 : -1;
 }

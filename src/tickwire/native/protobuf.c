@@ -80,12 +80,7 @@ static int
 take_piece(Text *data, Piece *piece)
 {
     uint64_t size;
-    if (!take_varint(data, &size) || size > (uint64_t)(data->end - data->at))
-        return 0;
-    piece->text = data->at;
-    piece->size = (Py_ssize_t)size;
-    data->at += size;
-    return 1;
+    return take_varint(data, &size) && take_bytes(data, size, piece);
 }
 
 static int
@@ -160,8 +155,8 @@ protobuf_reader_new(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED
 int
 add_protobuf(PyObject *module)
 {
-    return add_encoder(module, "ProtobufEncoder", "tickwire._native.ProtobufEncoder", protobuf_new)
-                   && add_reader(module, "ProtobufReader", "tickwire._native.ProtobufReader", protobuf_reader_new)
+    return add_encoder(module, "tickwire._native.ProtobufEncoder", protobuf_new)
+                   && add_reader(module, "tickwire._native.ProtobufReader", protobuf_reader_new)
                ? 0
                : -1;
 }

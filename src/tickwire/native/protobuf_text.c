@@ -86,11 +86,7 @@ take_field(Text *data, uint64_t *tag, Piece *piece)
         number = wire == SIXTY_FOUR ? 8 : 4;
     else
         return 0;
-    if (number > (uint64_t)(data->end - data->at))
-        return 0;
-    *piece = (Piece){data->at, (Py_ssize_t)number, 0};
-    data->at += number;
-    return 1;
+    return take_bytes(data, number, piece);
 }
 
 static int
@@ -213,11 +209,9 @@ text_call(ProtobufText *self, PyObject *arguments, PyObject *Py_UNUSED(keywords)
 static void
 text_free(ProtobufText *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
     PyMem_Free(self->text);
     Py_XDECREF(self->fields);
-    type->tp_free((PyObject *)self);
-    Py_DECREF(type);
+    plain_free((PyObject *)self);
 }
 
 int
@@ -230,5 +224,5 @@ add_protobuf_text(PyObject *module)
         .name = "tickwire._native.ProtobufText", .basicsize = sizeof(ProtobufText), .flags = Py_TPFLAGS_DEFAULT,
         .slots = slots,
     };
-    return add_type(module, "ProtobufText", &spec) ? 0 : -1;
+    return add_type(module, &spec) ? 0 : -1;
 }

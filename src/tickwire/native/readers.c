@@ -166,12 +166,10 @@ reader_new(PyTypeObject *type, PyObject *arguments, ReadValue read)
 static void
 reader_free(Reader *reader)
 {
-    PyTypeObject *type = Py_TYPE(reader);
     for (int i = 0; i < TEXTS; i++)
         Py_XDECREF(reader->texts[i]);
     Py_XDECREF(reader->python);
-    type->tp_free(reader);
-    Py_DECREF(type);
+    plain_free((PyObject *)reader);
 }
 
 ReadValue
@@ -182,7 +180,7 @@ reader_of(PyObject *reader, const Fields *fields)
 }
 
 PyTypeObject *
-add_reader(PyObject *module, const char *name, const char *full_name, newfunc new)
+add_reader(PyObject *module, const char *name, newfunc new)
 {
     static PyMemberDef members[] = {
         {"__vectorcalloffset__", T_PYSSIZET, offsetof(Reader, call), READONLY, NULL}, {NULL, 0, 0, 0, NULL},
@@ -192,10 +190,10 @@ add_reader(PyObject *module, const char *name, const char *full_name, newfunc ne
         {0, NULL},
     };
     PyType_Spec spec = {
-        .name = full_name, .basicsize = sizeof(Reader), .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL,
+        .name = name, .basicsize = sizeof(Reader), .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL,
         .slots = slots,
     };
-    return add_type(module, name, &spec);
+    return add_type(module, &spec);
 }
 
 int

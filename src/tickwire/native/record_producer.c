@@ -201,7 +201,6 @@ producer_drop(RecordProducer *producer)
 static void
 producer_free(RecordProducer *producer)
 {
-    PyTypeObject *type = Py_TYPE(producer);
     PyObject_GC_UnTrack(producer);
     if (producer->client) {
         Py_BEGIN_ALLOW_THREADS
@@ -226,8 +225,7 @@ producer_free(RecordProducer *producer)
     PyMem_Free(producer->notes);
     PyMem_Free(producer->slots);
     PyMem_Free(producer->free_slots);
-    type->tp_free((PyObject *)producer);
-    Py_DECREF(type);
+    plain_free((PyObject *)producer);
 }
 
 static int
@@ -333,5 +331,5 @@ add_producer(PyObject *module)
         .name = "tickwire._native.RecordProducer", .basicsize = sizeof(RecordProducer),
         .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, .slots = slots,
     };
-    return add_type(module, "RecordProducer", &spec) ? 0 : -1;
+    return add_type(module, &spec) ? 0 : -1;
 }

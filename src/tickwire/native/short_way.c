@@ -38,7 +38,7 @@ find_ticker(ShortWay *way, const char *frame, Found *found)
 
 /* 0: the book has no numbers, or an error is set. */
 static int
-attach(FollowedBook *book, const NumbersOf *numbers_of)
+attach(ShortWayBook *book, const NumbersOf *numbers_of)
 {
     PyObject *numbers = PyDict_GetItemWithError(numbers_of->books, book->native);
     PyObject *top = numbers ? PyDict_GetItemWithError(numbers_of->tops, book->native) : NULL;
@@ -93,7 +93,7 @@ read_change(ShortWay *way, const char *frame, Found *found)
 
 /* Whether an update is the next one. */
 static int
-is_next(const ShortWay *way, const FollowedBook *book, const Found *found)
+is_next(const ShortWay *way, const ShortWayBook *book, const Found *found)
 {
     long long before = book->state->update_id, last = found->integers[LAST].value, first = found->integers[FIRST].value;
     switch (way->order) {
@@ -120,7 +120,7 @@ find_change(ShortWay *way, const NumbersOf *numbers_of, const char *frame, Found
 {
     if (!read_change(way, frame, found) || !(found->known = look_up(way->known[CHANGE], &found->names[0])))
         return 0;
-    FollowedBook *book = (FollowedBook *)found->known;
+    ShortWayBook *book = (ShortWayBook *)found->known;
     if (found->name_count > 1 && (!book->other || !is_text(book->other, &found->names[1])))
         return 0;
     if (!book->numbers && !attach(book, numbers_of))
@@ -198,7 +198,7 @@ short_way_carry_out(ShortWay *way, Found *found, long long received_us, PyObject
         *value = trade_carry_out(found, received_us);
         return *value ? 1 : -1;
     }
-    FollowedBook *book = (FollowedBook *)found->known;
+    ShortWayBook *book = (ShortWayBook *)found->known;
     BookNumbers *numbers = found->numbers;
     int numbered = found->integers[LAST].text != NULL, done;
     *value = NULL;

@@ -17,12 +17,12 @@ typedef struct {
     Py_ssize_t least, most;    /* fewest known and most levels on each side */
     BookNumbers *numbers;      /* NULL until looked up; they never change for a relay */
     Top *top;                  /* NULL: the changes themselves are written */
-} FollowedBook;
+} ShortWayBook;
 
 struct ShortWay {
     PyObject_HEAD
     Shape *shapes[KINDS];
-    /* for changes: name in frames -> FollowedBook; for tickers and trades: native name -> (canonical name,
+    /* for changes: name in frames -> ShortWayBook; for tickers and trades: native name -> (canonical name,
      * the record's text before the bid or the number, and for tickers the Number that counts them) */
     PyObject *known[KINDS];
     PyObject *unpack;                     /* bytes -> bytes: a frame's text; NULL: it is text */

@@ -91,11 +91,9 @@ relay_drop(ShortWayReceiver *relay)
 static void
 relay_free(ShortWayReceiver *relay)
 {
-    PyTypeObject *type = Py_TYPE(relay);
     PyObject_GC_UnTrack(relay);
     relay_drop(relay);
-    type->tp_free((PyObject *)relay);
-    Py_DECREF(type);
+    plain_free((PyObject *)relay);
 }
 
 static PyObject *
@@ -169,5 +167,5 @@ add_relay(PyObject *module)
         .name = "tickwire._native.ShortWayReceiver", .basicsize = sizeof(ShortWayReceiver),
         .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL, .slots = slots,
     };
-    return add_type(module, "ShortWayReceiver", &spec) ? 0 : -1;
+    return add_type(module, &spec) ? 0 : -1;
 }

@@ -1,7 +1,7 @@
 /* The Python type ShortWay: its creation, and the symbols that it handles. See events/short_way.py. */
 #include "short_way.h"
 
-static PyTypeObject *followed_type;
+static PyTypeObject *book_type;
 
 /* Steals *known*. */
 static PyObject *
@@ -49,7 +49,7 @@ way_follow(ShortWay *way, PyObject *arguments)
     }
     if (!Py_IS_TYPE(bids, side_type) || !Py_IS_TYPE(asks, side_type))
         Py_RETURN_NONE; /* a book in Python form, which the adapter continues to serve */
-    FollowedBook *book = (FollowedBook *)followed_type->tp_alloc(followed_type, 0);
+    ShortWayBook *book = (ShortWayBook *)book_type->tp_alloc(book_type, 0);
     if (!book)
         return NULL;
     book->native = Py_NewRef(native);
@@ -211,7 +211,6 @@ way_clear(ShortWay *way)
 static void
 way_free(ShortWay *way)
 {
-    PyTypeObject *type = Py_TYPE(way);
     PyObject_GC_UnTrack(way);
     for (int i = 0; i < KINDS; i++) {
         PyMem_Free(way->shapes[i]);
@@ -226,13 +225,12 @@ way_free(ShortWay *way)
     Py_XDECREF(way->followed);
     Py_XDECREF(way->rule);
     Py_XDECREF(way->unpack);
-    type->tp_free((PyObject *)way);
-    Py_DECREF(type);
+    plain_free((PyObject *)way);
 }
 
 /* Its state is the adapter's own book, which refers to the short way. */
 static int
-followed_traverse(FollowedBook *book, visitproc visit, void *arg)
+book_traverse(ShortWayBook *book, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(book));
     Py_VISIT(book->state);
@@ -242,9 +240,8 @@ followed_traverse(FollowedBook *book, visitproc visit, void *arg)
 }
 
 static void
-followed_free(FollowedBook *book)
+book_free(ShortWayBook *book)
 {
-    PyTypeObject *type = Py_TYPE(book);
     PyObject_GC_UnTrack(book);
     Py_XDECREF(book->native);
     Py_XDECREF(book->other);
@@ -255,8 +252,7 @@ followed_free(FollowedBook *book)
     Py_XDECREF(book->state);
     Py_XDECREF(book->numbers);
     Py_XDECREF(book->top);
-    type->tp_free((PyObject *)book);
-    Py_DECREF(type);
+    plain_free((PyObject *)book);
 }
 
 PyTypeObject *short_way_type;
@@ -276,18 +272,18 @@ add_short_way(PyObject *module)
         {Py_tp_new, way_new},           {Py_tp_dealloc, way_free}, {Py_tp_methods, methods},
         {Py_tp_traverse, way_traverse}, {Py_tp_clear, way_clear},  {0, NULL},
     };
-    static PyType_Slot followed_slots[] = {
-        {Py_tp_dealloc, followed_free}, {Py_tp_traverse, followed_traverse}, {0, NULL},
+    static PyType_Slot book_slots[] = {
+        {Py_tp_dealloc, book_free}, {Py_tp_traverse, book_traverse}, {0, NULL},
     };
     static PyType_Spec way_spec = {
         .name = "tickwire._native.ShortWay", .basicsize = sizeof(ShortWay),
         .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, .slots = way_slots,
     };
-    static PyType_Spec followed_spec = {
-        .name = "tickwire._native.FollowedBook", .basicsize = sizeof(FollowedBook),
-        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, .slots = followed_slots,
+    static PyType_Spec book_spec = {
+        .name = "tickwire._native.ShortWayBook", .basicsize = sizeof(ShortWayBook),
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, .slots = book_slots,
     };
-    short_way_type = add_type(module, "ShortWay", &way_spec);
-    followed_type = short_way_type ? (PyTypeObject *)PyType_FromSpec(&followed_spec) : NULL;
-    return followed_type ? 0 : -1;
+    short_way_type = add_type(module, &way_spec);
+    book_type = short_way_type ? (PyTypeObject *)PyType_FromSpec(&book_spec) : NULL;
+    return book_type ? 0 : -1;
 }

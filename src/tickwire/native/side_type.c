@@ -239,13 +239,11 @@ side_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 static void
 side_free(Side *side)
 {
-    PyTypeObject *type = Py_TYPE(side);
     side_drop(side, side->count);
     PyMem_Free(side->levels);
     Py_XDECREF(side->names);
     Py_XDECREF(side->factor_text);
-    type->tp_free((PyObject *)side);
-    Py_DECREF(type);
+    plain_free((PyObject *)side);
 }
 
 static PyMethodDef side_methods[] = {
@@ -278,5 +276,5 @@ PyTypeObject *side_type;
 int
 add_side(PyObject *module)
 {
-    return (side_type = add_type(module, "Side", &side_spec)) ? 0 : -1;
+    return (side_type = add_type(module, &side_spec)) ? 0 : -1;
 }

@@ -45,12 +45,10 @@ top_follow(Top *top, Changes *bids, Changes *asks)
 static void
 top_free(Top *top)
 {
-    PyTypeObject *type = Py_TYPE(top);
     PyObject **held[] = {&top->bids, &top->asks, &top->bids_text, &top->asks_text, &top->prefix};
     for (size_t i = 0; i < sizeof held / sizeof *held; i++)
         Py_CLEAR(*held[i]);
-    type->tp_free((PyObject *)top);
-    Py_DECREF(type);
+    plain_free((PyObject *)top);
 }
 
 int
@@ -63,5 +61,5 @@ add_top(PyObject *module)
         .name = "tickwire._native.TopState", .basicsize = sizeof(Top),
         .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, .slots = slots,
     };
-    return (top_type = add_type(module, "TopState", &spec)) ? 0 : -1;
+    return (top_type = add_type(module, &spec)) ? 0 : -1;
 }
