@@ -131,7 +131,7 @@ class BybitAdapter(KitAdapter[StreamedBook]):
             return self._subscribed(other)
         if other.topic is not None and other.topic.startswith(("orderbook.", "publicTrade.")):
             raise malformed("frame", payload)
-        raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
+        raise contract.unexpected(payload)
 
     def _subscribed(self, answer: Other) -> list[Output]:
         """Take the answer to a request; "already subscribed" counts as accepted."""

@@ -90,7 +90,7 @@ class OkxAdapter(KitAdapter[EitherBook]):
                 if kept.update_id == NO_NUMBER and payload[:1] == b"{":
                     kept.doubt()
             raise malformed("frame", e) from None
-        raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
+        raise contract.unexpected(payload)
 
     def keep(self, symbol: Symbol) -> EitherBook:
         """Make a book, which starts with a snapshot over the socket or over REST.

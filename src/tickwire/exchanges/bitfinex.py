@@ -20,7 +20,7 @@ from tickwire.events.decimals import decimal_text
 from tickwire.events.types import Micros, TakerSide
 from tickwire.exchanges import contract
 from tickwire.exchanges._bitfinex import checksum, parts, sides
-from tickwire.exchanges.contract import MAX_TEXT, Channel, Output, Reconnect, Send, Symbol, decoded, malformed
+from tickwire.exchanges.contract import Channel, Output, Reconnect, Send, Symbol, decoded, malformed
 from tickwire.exchanges.kit import NO_NUMBER, BookEvent, DerivedAdapter, Item, Method, StreamedBook
 from tickwire.exchanges.symbols import QUOTES, Listing, split_name
 
@@ -184,7 +184,7 @@ class Adapter(DerivedAdapter[StreamedBook]):
             self._numbered = bool(event.flags & _NUMBERS)
             return []
         if kind not in {"info", "pong", "unsubscribed"} or event.status not in {None, "OK"}:
-            raise FrameRejected("unknown", f"a message {payload[:MAX_TEXT]!r}")
+            raise contract.unexpected(payload)
         self._names.pop(event.id, None)
         return []
 

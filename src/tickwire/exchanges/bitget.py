@@ -82,7 +82,7 @@ class Adapter(KitAdapter[StreamedBook]):
                 return self._data(frame.arg, frame, received_us)
         except (*UNREADABLE, ValueError) as e:
             raise malformed("frame", e) from None
-        raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
+        raise contract.unexpected(payload)
 
     def keep(self, symbol: Symbol) -> StreamedBook:
         """Make a book; each change names the number of the one before."""

@@ -20,7 +20,7 @@ from tickwire.errors import FrameRejected
 from tickwire.events.types import Micros
 from tickwire.exchanges import contract
 from tickwire.exchanges._bitstamp import decode, decode_book, decode_error, decode_trade, read_listing
-from tickwire.exchanges.contract import MAX_TEXT, Channel, Fetch, Output, Reconnect, Symbol, malformed
+from tickwire.exchanges.contract import Channel, Fetch, Output, Reconnect, Symbol, malformed
 from tickwire.exchanges.kit import BookEvent, BridgedBook, DerivedAdapter, Item, Method, Verdict, by_time
 from tickwire.exchanges.symbols import named_by_rule
 
@@ -122,7 +122,7 @@ class Adapter(DerivedAdapter[BridgedBook]):
             return [Reconnect("the exchange asked for it")]
         if event in _SILENT:
             return []
-        raise FrameRejected("unknown", f"a message {payload[:MAX_TEXT]!r}")
+        raise contract.unexpected(payload)
 
     def _reaches(self, native: str, snapshot: int, event: BookEvent) -> Verdict:
         """Whether no change is missing between a snapshot and *event*, the first kept change.

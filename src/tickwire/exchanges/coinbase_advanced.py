@@ -80,7 +80,7 @@ class Adapter(KitAdapter[StreamedBook]):
         if frame.type == "error":
             return self._failed(frame.message[: contract.MAX_TEXT])
         if frame.channel is None:
-            raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
+            raise contract.unexpected(payload)
         if frame.sequence_num is None:
             raise malformed("frame", "it has no number")
         if frame.sequence_num == self._number and payload == self._last:

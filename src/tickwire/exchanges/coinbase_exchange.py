@@ -12,11 +12,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tickwire.errors import FrameRejected
 from tickwire.events.rules import ANY, ASK, BID, Rule
 from tickwire.events.types import Level, Micros, TakerSide
 from tickwire.exchanges._coinbase_exchange import Carried, Frame, decode, read_listing
-from tickwire.exchanges.contract import MAX_TEXT, UNREADABLE, Channel, Exchange, Output, Symbol
+from tickwire.exchanges.contract import MAX_TEXT, UNREADABLE, Channel, Exchange, Output, Symbol, unexpected
 from tickwire.exchanges.kit import BookEvent, Item, KitAdapter, Method, StreamedBook
 from tickwire.exchanges.numbers import known_us
 from tickwire.exchanges.symbols import named_by_rule
@@ -79,7 +78,7 @@ class Adapter(KitAdapter[StreamedBook]):
             return self._carries(frame.channels)
         if frame.type == "error":
             return self._failed(f"{frame.message}: {frame.reason}"[:MAX_TEXT])
-        raise FrameRejected("unknown", f"a message {payload[:MAX_TEXT]!r}")
+        raise unexpected(payload)
 
     def keep(self, symbol: Symbol) -> StreamedBook:
         """Make a book: a snapshot, then changes; a size of zero, however it is spelled, removes the level."""

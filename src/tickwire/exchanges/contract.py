@@ -188,6 +188,11 @@ def malformed(what: str, why: object) -> FrameRejected:
     return FrameRejected("malformed", f"{what}: {why}"[:MAX_TEXT])
 
 
+def unexpected(payload: bytes) -> FrameRejected:
+    """The error for a frame that is none of those that the exchange documents."""
+    return FrameRejected("unknown", f"a message {payload[:MAX_TEXT]!r}")
+
+
 def decoded(what: str, decode: Callable[[bytes | Raw], T], body: bytes | Raw) -> T:
     """Decode a body. Raises :exc:`~tickwire.errors.FrameRejected`."""
     try:

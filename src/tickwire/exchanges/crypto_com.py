@@ -151,7 +151,7 @@ class Adapter(KitAdapter[StreamedBook]):
             return [Send(msgspec.json.encode(answer), urgent=True)]
         if frame.method == "unsubscribe":
             return []
-        raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
+        raise contract.unexpected(payload)
 
     def _best(self, result: _Result, received_us: Micros) -> list[Output]:
         (best,) = decoded("ticker", _decode_ticker, result.data)

@@ -123,7 +123,7 @@ class Adapter(KitAdapter[StreamedBook]):
         elif frame.id is not None and (frame.result or frame.error):
             number = frame.id if type(frame.id) is int else -1
             return self._failed(number, frame.error) if frame.error else self._listed(number, bytes(frame.result))
-        raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
+        raise contract.unexpected(payload)
 
     def _quote(self, data: Raw, received_us: Micros) -> list[Output]:
         quote = decoded("quote", _decode_quote, data)

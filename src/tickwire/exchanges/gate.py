@@ -108,7 +108,7 @@ class Adapter(KitAdapter[StreamedBook]):
             return self._answered(channel, frame)
         if frame.channel == "spot.pong" or frame.event == "unsubscribe":
             return []
-        raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
+        raise contract.unexpected(payload)
 
     def _ticker(self, result: Raw, received_us: Micros) -> list[Output]:
         best = decoded("ticker", decode_ticker, result)

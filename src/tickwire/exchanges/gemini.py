@@ -151,7 +151,7 @@ class Adapter(KitAdapter[StreamedBook]):
             return self.ticker(frame.s, bid, frame.B, ask, frame.A, received_us, sequence=frame.u, exchange_us=at_us)
         if frame.id is not None:
             return self._answered(str(frame.id), frame)
-        raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
+        raise contract.unexpected(payload)
 
     def _change(self, frame: _Frame, received_us: Micros) -> list[Output]:
         kept = self.kept(frame.s)

@@ -107,7 +107,7 @@ class Adapter(KitAdapter[WholeBook]):
             return self._failed(decoded("error", decode_error, frame.data))
         if frame.channel == "pong":
             return []
-        raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
+        raise contract.unexpected(payload)
 
     def _book(self, book: Book, received_us: Micros) -> list[Output]:
         kept = self.kept(book.coin)

@@ -18,8 +18,9 @@ from tickwire.events.decimals import decimal_text
 from tickwire.events.digest import ASKS_FIRST, DIGITS, Digest, digest_text
 from tickwire.events.rules import ANY, Rule
 from tickwire.events.types import Micros
+from tickwire.exchanges import contract
 from tickwire.exchanges._kraken import BookFrame, Entry, Frame, decode, decode_book
-from tickwire.exchanges.contract import MAX_TEXT, UNREADABLE, Channel, Exchange, Output, Symbol, decoded, malformed
+from tickwire.exchanges.contract import UNREADABLE, Channel, Exchange, Output, Symbol, decoded, malformed
 from tickwire.exchanges.kit import Item, KitAdapter, Method, StreamedBook
 from tickwire.exchanges.numbers import best, micros, time_us
 from tickwire.exchanges.symbols import Listing, split_name
@@ -125,7 +126,7 @@ class Adapter(KitAdapter[StreamedBook]):
             return []
         if frame.method == "subscribe":
             return self._subscribed(frame)
-        raise FrameRejected("unknown", f"a message {payload[:MAX_TEXT]!r}")
+        raise contract.unexpected(payload)
 
     def keep(self, symbol: Symbol) -> StreamedBook:
         """Make a book. "After each update, truncate your book to the subscribed depth": no update says what leaves."""
@@ -174,7 +175,7 @@ class Adapter(KitAdapter[StreamedBook]):
         """Take the answer for one symbol, known by channel and symbol; the number helps where they are missing."""
         result = frame.result or Entry()
         channel, native = _OURS.get(result.channel), result.symbol or frame.symbol
-        said = (frame.error or "no reason")[:MAX_TEXT]
+        said = (frame.error or "no reason")[: contract.MAX_TEXT]
         error = None if frame.success or "already subscribed" in said.lower() else said
         if error is not None and "msg rate" in error.lower():
             # Neither refused nor accepted: it stays pending, and the connection's deadline asks again, later.

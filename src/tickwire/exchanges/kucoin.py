@@ -15,7 +15,6 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Raw
 
-from tickwire.errors import FrameRejected
 from tickwire.events.book import Levels, price_key
 from tickwire.events.rules import NEXT, Rule
 from tickwire.events.side import read_levels
@@ -101,7 +100,7 @@ class Adapter(KitAdapter[StreamedBook]):
             return super().start() if first else []
         if frame.type == "pong":
             return []
-        raise FrameRejected("unknown", f"a message {payload[: contract.MAX_TEXT]!r}")
+        raise contract.unexpected(payload)
 
     def _ticker(self, data: Data, received_us: Micros) -> list[Output]:
         bid, ask = (decoded("ticker", decode_text, side) or None for side in (data.b, data.a))

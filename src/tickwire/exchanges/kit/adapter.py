@@ -12,14 +12,14 @@ from tickwire.events.book import Book, is_zero, price_key
 from tickwire.events.numbers import Number
 from tickwire.events.rules import ANY, Rule
 from tickwire.events.short_way import ShortWay
-from tickwire.events.types import Micros, TakerSide, Ticker
+from tickwire.events.types import Micros, TakerSide, Ticker, Trade
 from tickwire.exchanges.contract import UNREADABLE, Channel, Exchange, Fetch, Output, Refused, Symbol, malformed
 from tickwire.exchanges.kit.books import KeptBook
 from tickwire.exchanges.kit.requests import Item, Method, Requests
-from tickwire.exchanges.kit.trades import make_trade
 from tickwire.exchanges.messages import BookMessages, json_prefix
 
 Kept = TypeVar("Kept", bound=KeptBook)
+_MOST_DIGITS = 18  # of a trade's number
 
 
 class KitAdapter(Generic[Kept]):
@@ -301,7 +301,25 @@ class KitAdapter(Generic[Kept]):
         symbol = self._traded.get(native)
         if symbol is None:
             return self._unasked("trade", native)
-        trade = make_trade(self.exchange, symbol, trade_id, price, size, side, received_us, exchange_us)
+        try:
+            price_key(price)
+            empty = is_zero(size)
+        except ValueError as e:
+            raise malformed(f"trade of {native}", e) from None
+        numbered = not self.exchange.trades_numbered or (trade_id.isdecimal() and len(trade_id) <= _MOST_DIGITS)
+        if empty or not trade_id or not numbered:
+            raise malformed(f"trade of {native}", f"the size {size!r:.40}, the id {trade_id!r:.40}")
+        trade = Trade(
+            exchange=self._name,
+            symbol=symbol.canonical,
+            exchange_symbol=symbol.native,
+            trade_id=trade_id,
+            price=price,
+            size=size,
+            side=side,
+            exchange_us=exchange_us,
+            received_us=received_us,
+        )
         if native not in self._new_trades:
             return [trade]
         self._new_trades.discard(native)
