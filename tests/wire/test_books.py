@@ -52,7 +52,8 @@ class Chain:
     def __init__(self, **settings: Any) -> None:
         self.out: list[OrderBook] = []
         config = FeedConfig(**settings)
-        self.books = Books([A], config, 2, self.out.append, Tally("toy"), Random(1))
+        self.books = Books(config, 2, self.out.append, Tally("toy"), Random(1))
+        self.books.add([A])
         self.books.opened([A], lambda _: None)
 
     def take(self, action: Any, *bids: tuple[str, str], reason: Any = None) -> None:
@@ -111,7 +112,8 @@ class Lease:
 def leased(**settings: Any) -> tuple[Chain, Lease]:
     """A book in step that may not begin yet, and what decides."""
     chain, lease = Chain(**settings), Lease()
-    chain.books = Books([A], FeedConfig(**settings), 2, chain.out.append, Tally("toy"), Random(1), lambda _: lease)
+    chain.books = Books(FeedConfig(**settings), 2, chain.out.append, Tally("toy"), Random(1), lambda _: lease)
+    chain.books.add([A])
     book = Book([("9", "1"), ("8", "1")], [])
     chain.books.opened([A], lambda _: book)
     chain.take("snapshot", ("9", "1"), reason="initial")

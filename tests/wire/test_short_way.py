@@ -80,7 +80,8 @@ class Chain:
         callbacks = Callbacks(self.tally, flow)
         callbacks.add(self.way.publish, text=True)
         config = FeedConfig(orderbook_mode=mode, **more)
-        self.books = Books(symbols, config, config.orderbook_depth, callbacks.emit, self.tally, random.Random(1))
+        self.books = Books(config, config.orderbook_depth, callbacks.emit, self.tally, random.Random(1))
+        self.books.add(symbols)
         self.adapter = exchange.Adapter(symbols, channels, depth)
         trades = Trades(exchange.EXCHANGE, callbacks.emit, self.tally)
         context = FeedContext(

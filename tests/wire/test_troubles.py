@@ -42,8 +42,15 @@ def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[Any]]:
     return take
 
 
+def toy_troubles(*symbols: Symbol) -> Troubles:
+    made = Troubles("toy")
+    for symbol in symbols:
+        made.add(symbol)
+    return made
+
+
 def test_a_break_and_its_end_are_a_line_each(clock: Clock, lines: Callable[[], list[Any]]) -> None:
-    books = Troubles("toy", [A, B])
+    books = toy_troubles(A, B)
     books.whole(A)
     assert lines() == []
     books.broke(A, "gap")
@@ -60,7 +67,7 @@ def test_a_break_and_its_end_are_a_line_each(clock: Clock, lines: Callable[[], l
 def test_breaks_of_one_book_within_a_minute_are_counted_and_told_with_the_next(
     clock: Clock, lines: Callable[[], list[Any]]
 ) -> None:
-    books = Troubles("toy", [A, B])
+    books = toy_troubles(A, B)
     for _ in range(30):
         books.broke(A, "checksum")
         books.whole(A)
@@ -77,7 +84,7 @@ def test_breaks_of_one_book_within_a_minute_are_counted_and_told_with_the_next(
 def test_a_book_that_stays_broken_is_told_again_at_growing_intervals(
     clock: Clock, lines: Callable[[], list[Any]]
 ) -> None:
-    books = Troubles("toy", [A])  # whose first snapshot never comes
+    books = toy_troubles(A)  # whose first snapshot never comes
     start, told = clock.now, []
     books.note(A, "status 400: no")
     while clock.now < start + 3600:
@@ -95,7 +102,7 @@ def test_a_book_that_stays_broken_is_told_again_at_growing_intervals(
 
 
 def test_many_books_that_are_broken_are_one_line(clock: Clock, lines: Callable[[], list[Any]]) -> None:
-    books = Troubles("toy", [Symbol(f"S{i}-X", f"S{i}X") for i in range(400)])
+    books = toy_troubles(*(Symbol(f"S{i}-X", f"S{i}X") for i in range(400)))
     clock.now += 11
     books.look(clock.now)
     ((exchange, count, which),) = lines()
@@ -107,7 +114,7 @@ def test_many_books_that_are_broken_are_one_line(clock: Clock, lines: Callable[[
 def test_what_has_a_line_of_its_own_already_is_not_told_twice(
     clock: Clock, lines: Callable[[], list[Any]], reason: str
 ) -> None:
-    books = Troubles("toy", [A])
+    books = toy_troubles(A)
     books.whole(A)
     books.broke(A, reason)
     clock.now += 11
@@ -117,7 +124,7 @@ def test_what_has_a_line_of_its_own_already_is_not_told_twice(
 
 
 def test_the_reason_is_that_of_the_last_try(clock: Clock) -> None:
-    books = Troubles("toy", [A])
+    books = toy_troubles(A)
     books.note(A, "", "checksum")
     assert books.account()["A-X"]["last_reason"] == "checksum"
     books.whole(A)

@@ -123,7 +123,7 @@ def _of_books(state: MarketState) -> list[str]:
     if states["valid"] or states["waits"] or not books:
         words.append(f"books {states['valid']} of {states['valid'] + states['waits']} valid")
     if states["waits"]:
-        reasons = Counter(_why(book) for book in books if _word(book) == "waits")
+        reasons = Counter(book.why or "none came yet" for book in books if _word(book) == "waits")
         shown = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
         words.append(f"{states['waits']} wait for a snapshot ({printable(shown)})")
     if states["closed"]:
@@ -136,10 +136,6 @@ def _word(book: BookState) -> str:
     if book.valid:
         return "valid"
     return "closed" if book.reason == "disconnect" else "waits"
-
-
-def _why(book: BookState) -> str:
-    return "another producer writes it" if book.whole else book.reason or "none came yet"
 
 
 def best_prices(state: MarketState) -> str:

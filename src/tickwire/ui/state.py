@@ -192,9 +192,7 @@ class Screen:
 
 def _reason(book: BookState) -> str | None:
     """Why a book is invalid; None if it is valid."""
-    if book.valid:
-        return None
-    return "another producer writes it" if book.whole else book.reason or WAITS
+    return None if book.valid else book.why or WAITS
 
 
 def _seconds(us: int) -> str:

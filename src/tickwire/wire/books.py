@@ -102,7 +102,6 @@ class Books:
 
     def __init__(
         self,
-        symbols: Iterable[Symbol],
         config: FeedConfig,
         depth: int,
         emit: Callable[[OrderBook], None],
@@ -122,7 +121,6 @@ class Books:
         self._depth = depth
         self._emit, self._tally, self._random = emit, tally, random
         self._silent = 0  # books, as counted in the metric
-        self.add(symbols)
 
     def add(self, symbols: Iterable[Symbol]) -> None:
         """Add books."""

@@ -1,7 +1,6 @@
 """Which books are broken, why and since when: logged, and kept for the accounting."""
 
 import logging
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from time import monotonic, time
 from typing import Any
@@ -54,9 +53,9 @@ class Trouble:
 class Troubles:
     """The breaks of one feed's books, by native symbol."""
 
-    def __init__(self, exchange: str, symbols: Iterable[Symbol] = ()) -> None:
+    def __init__(self, exchange: str) -> None:
         self._exchange = exchange
-        self._of = {symbol.native: Trouble(symbol) for symbol in symbols}
+        self._of: dict[str, Trouble] = {}
 
     def add(self, symbol: Symbol) -> None:
         """Add a book without a snapshot so far."""

@@ -40,6 +40,11 @@ class BookState(FollowedBook):
         """Whether the book may be used: it is that of the exchange."""
         return self.whole and not self.overtaken
 
+    @property
+    def why(self) -> str | None:
+        """Why it is not valid; None before the first snapshot."""
+        return "another producer writes it" if self.whole else self.reason
+
 
 Last = TypeVar("Last", Ticker, Trade)
 
