@@ -37,6 +37,19 @@ def test_settings_of_other_members_that_are_not_ours_are_known() -> None:
     assert member._differing == {"FEED_SYMBOLS"}
 
 
+def test_the_settings_are_looked_at_when_they_are_compared_and_not_with_every_promise() -> None:
+    marks_ = iter(["at the start", "later"])
+    member: Any = Member(KafkaConfig(), "g", "us", 1, Membership(), Mock(marks=lambda: next(marks_)))
+    commit = Mock()
+    member._consumer = Mock(committed=lambda _parts, timeout: [], commit=commit)
+    for _ in range(3):
+        member._commit({0: 7})
+    member._compare()
+    member._commit({0: 7})
+    said = [json.decode(call.kwargs["offsets"][0].metadata, type=Promise).marks for call in commit.call_args_list]
+    assert said == ["at the start"] * 3 + ["later"]
+
+
 def test_a_topic_that_has_grown_is_not_shared_by_two_counts() -> None:
     member: Any = Member(KafkaConfig(), "g", "us", 3, Membership(), Mock())
     member._on_assign(Mock(), [TopicPartition("t", 2)])

@@ -128,6 +128,7 @@ class Member(threading.Thread):
         self._unknown: set[int] = set()  # those of them whose last promise is not known yet
         self._told: set[int] = set()  # error codes already logged
         self._compare_at = inf
+        self._marks = served.marks()
         self._turn_at, self._stood_at = time.monotonic(), -inf
         self._differing: set[str] = set()
         self._stopping, self._settled = threading.Event(), threading.Event()
@@ -201,8 +202,7 @@ class Member(threading.Thread):
     # Promises
 
     def _commit(self, promises: Mapping[int, int]) -> None:
-        marks = self._served.marks()
-        said = {number: json.encode(Promise(epoch, self._name, marks)).decode() for number, epoch in promises.items()}
+        said = {n: json.encode(Promise(epoch, self._name, self._marks)).decode() for n, epoch in promises.items()}
         offsets = [TopicPartition(self._topic, number, 0, metadata=text) for number, text in said.items()]
         self._sent.append(_Sent(time.monotonic(), promises))
         try:
@@ -269,8 +269,8 @@ class Member(threading.Thread):
             self._heard(e.args[0])
             return
         theirs = {_read(p.metadata).marks for p in answers if p.error is None} - {""}
-        ours = self._served.marks()
-        names = {name for marks in theirs for name in differing(ours, marks)}
+        self._marks = self._served.marks()  # the symbols may have changed (SIGHUP)
+        names = {name for marks in theirs for name in differing(self._marks, marks)}
         if names and names != self._differing:
             told = self._group, ",".join(sorted(names))
             logger.warning("group.settings_differ group=%s what=%r (from another member's: give all the same)", *told)
