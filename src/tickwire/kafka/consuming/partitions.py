@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from tickwire.kafka.consuming.progress import Partition, Progress
 from tickwire.kafka.received import ReceivedRecord
+from tickwire.registry_errors import RegistryFailed
 
 QUEUE_RECORDS = 2_000  # a partition with this many waiting records is paused
 QUEUE_BYTES = 8 << 20  # or with this many bytes, or its share of the limit for all; one poll's records come on top
@@ -60,6 +61,53 @@ class AssignedPartition:
         """Whether more than *share* of the room is used."""
         room = self.taken - self.ended <= share * QUEUE_RECORDS
         return not room or self.taken_bytes - self.ended_bytes > share * self.room_bytes
+
+    def take_next(self) -> bool:
+        """Have a record to go on with; False when none waits."""
+        while self.at == len(self.batch):
+            if self.closed or not self.queue:
+                return False
+            item = self.queue.popleft()
+            if isinstance(item, int):
+                self.progress.skip(item)
+            else:
+                self.batch, self.at, self.prepared = item, 0, 0
+        return True
+
+    def take_up_to(self, number: int) -> None:
+        """Have so many records, as far as they wait and no offset to go on at is between them."""
+        while len(self.batch) - self.at < number and self.queue and not self.closed:
+            rest = self.batch[self.at :]
+            if isinstance(self.queue[0], int) and rest:
+                return  # these first
+            item = self.queue.popleft()
+            if isinstance(item, int):
+                self.progress.skip(item)
+                continue
+            if not rest:
+                self.since = time.monotonic()
+            self.batch, self.at, self.prepared = [*rest, *item], 0, 0
+
+    def prepare(self, end: int) -> RegistryFailed | None:
+        """Have the schemas of the batch's records up to *end*; else return why not."""
+        before, batch = self.prepared, self.batch
+        try:
+            for record in batch[before:end]:
+                record.prepare()
+                self.prepared += 1
+        except RegistryFailed as e:
+            return e
+        finally:
+            if self.prepared > before:
+                self.waits = 0
+        return None
+
+    def end(self, records: Sequence[ReceivedRecord]) -> None:
+        """Note that these are done: the next ones of the batch."""
+        self.at += len(records)
+        self.begun = max(0, self.begun - len(records))  # 0 when records come one by one
+        self.ended += len(records)
+        self.ended_bytes += bytes_of(records)
 
 
 def bytes_of(records: Sequence[ReceivedRecord]) -> int:

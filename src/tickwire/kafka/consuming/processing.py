@@ -5,7 +5,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 from tickwire import metrics
@@ -16,7 +16,7 @@ from tickwire.kafka.consuming.handler_errors import HandlerErrors
 from tickwire.kafka.consuming.handler_loop import HandlerLoop
 from tickwire.kafka.consuming.handlers import Batching, Handler, RecordHandler, batching
 from tickwire.kafka.consuming.market_state import MarketState
-from tickwire.kafka.consuming.partitions import BLOCKED, AssignedPartition, bytes_of
+from tickwire.kafka.consuming.partitions import BLOCKED, AssignedPartition
 from tickwire.kafka.dead_letters.headers import Failure, describe
 from tickwire.kafka.dead_letters.limit import DeadLetterLimit
 from tickwire.kafka.dead_letters.writer import DeadLetters, DeadLetterWriter
@@ -95,10 +95,10 @@ class Processor:
         if assigned.letter:
             return BLOCKED
         if self._batching is None:
-            if not _take_next(assigned):
+            if not assigned.take_next():
                 return 0.0
         else:
-            _take_up_to(assigned, self._batching.records)
+            assigned.take_up_to(self._batching.records)
         before, error = assigned.at, None
         try:
             wait, error = (
@@ -152,7 +152,7 @@ class Processor:
     def _run_through(self, assigned: AssignedPartition) -> tuple[float, Exception | None]:
         """Hand over records of the batch until one fails or the turn is over."""
         until = time.monotonic() + _SLICE_S
-        away = _prepare(assigned, len(assigned.batch)) if self._prepares else None
+        away = assigned.prepare(len(assigned.batch)) if self._prepares else None
         waiting = (len(assigned.batch) if away is None else assigned.prepared) - assigned.at
         room = MAX_UNCOMMITTED - assigned.progress.uncommitted
         if waiting and room <= 0 and not assigned.attempts:
@@ -177,7 +177,7 @@ class Processor:
             assigned.closed = True
             done = ()
         self._allowance.give_back(granted - len(done))
-        _end(assigned, done)
+        assigned.end(done)
 
     def _run_singly(self, assigned: AssignedPartition, end: int, until: float) -> tuple[float, Exception | None]:
         handler: RecordHandler = self._handler  # type: ignore[assignment]  # it is no BatchHandler here
@@ -209,7 +209,7 @@ class Processor:
                 if clock() >= until:
                     break
         finally:
-            _end(assigned, records[:done])
+            assigned.end(records[:done])
         return 0.0, None
 
     def _run_batch(self, assigned: AssignedPartition, batching: Batching) -> tuple[float, Exception | None]:
@@ -217,7 +217,7 @@ class Processor:
         if assigned.closed:
             return 0.0, None
         waiting = min(assigned.at + batching.records, len(assigned.batch))
-        if self._prepares and not assigned.begun and (away := _prepare(assigned, waiting)) is not None:
+        if self._prepares and not assigned.begun and (away := assigned.prepare(waiting)) is not None:
             return 0.0, away
         wait = 0.0 if assigned.begun else self._begin_batch(assigned, batching)
         if not assigned.begun:
@@ -233,7 +233,7 @@ class Processor:
             return 0.0, error
         assigned.attempts = 0
         if assigned.progress.finish(records[-1].offset, len(records)):
-            _end(assigned, records)
+            assigned.end(records)
         else:  # lost meanwhile
             self._allowance.give_back(len(records))
             assigned.closed = True
@@ -307,7 +307,7 @@ class Processor:
 
         def done(written: bool) -> None:
             if written and assigned.progress.finish(record.offset):
-                _end(assigned, [record])
+                assigned.end([record])
                 assigned.attempts = 0
                 self._count(assigned, 0, 1)
             else:
@@ -334,56 +334,6 @@ class Processor:
             if self._loop is None:
                 self._loop = HandlerLoop(self._failed)
             return self._loop
-
-
-def _take_next(assigned: AssignedPartition) -> bool:
-    """Let the partition have a record to go on with; False when none waits."""
-    while assigned.at == len(assigned.batch):
-        if assigned.closed or not assigned.queue:
-            return False
-        item = assigned.queue.popleft()
-        if isinstance(item, int):
-            assigned.progress.skip(item)
-        else:
-            assigned.batch, assigned.at, assigned.prepared = item, 0, 0
-    return True
-
-
-def _take_up_to(assigned: AssignedPartition, number: int) -> None:
-    """Let the partition have so many records, as far as they wait and no offset to go on at is between them."""
-    while len(assigned.batch) - assigned.at < number and assigned.queue and not assigned.closed:
-        rest = assigned.batch[assigned.at :]
-        if isinstance(assigned.queue[0], int) and rest:
-            return  # these first
-        item = assigned.queue.popleft()
-        if isinstance(item, int):
-            assigned.progress.skip(item)
-            continue
-        if not rest:
-            assigned.since = time.monotonic()
-        assigned.batch, assigned.at, assigned.prepared = [*rest, *item], 0, 0
-
-
-def _prepare(assigned: AssignedPartition, end: int) -> RegistryFailed | None:
-    """Have the schemas of the batch's records up to *end*; else return why not."""
-    before, batch = assigned.prepared, assigned.batch
-    try:
-        for record in batch[before:end]:
-            record.prepare()
-            assigned.prepared += 1
-    except RegistryFailed as e:
-        return e
-    finally:
-        if assigned.prepared > before:
-            assigned.waits = 0
-    return None
-
-
-def _end(assigned: AssignedPartition, records: Sequence[ReceivedRecord]) -> None:
-    assigned.at += len(records)
-    assigned.begun = max(0, assigned.begun - len(records))  # 0 when records come one by one
-    assigned.ended += len(records)
-    assigned.ended_bytes += bytes_of(records)
 
 
 def _refuse(why: str) -> NoReturn:
