@@ -7,7 +7,7 @@ from confluent_kafka import KafkaError
 from msgspec.structs import replace
 
 from tickwire.kafka.causes import said
-from tickwire.kafka.codes import TOO_LARGE
+from tickwire.kafka.codes import MISSING, TOO_LARGE
 from tickwire.kafka.producing.in_flight import InFlight
 from tickwire.kafka.producing.ledger import Hole, Lane
 from tickwire.records.codec import Record
@@ -42,11 +42,14 @@ class BrokenBooks:
             lane.refused_bytes = len(record.value)
         if record.action == "snapshot" and hash(record.value) == lane.start:
             lane.unstarted = True
-        if (record.topic, code) not in self._refusals:
-            self._refusals.add((record.topic, code))
+        gone = code in MISSING
+        told = record.topic, min(MISSING) if gone else code
+        if told not in self._refusals:
+            self._refusals.add(told)
+            advice = f"the topic was deleted: tickwire topics --create {record.topic}; " if gone else ""
             logger.error(
-                "publisher.refused topic=%s key=%r bytes=%d code=%s error=%r (logged once)",
-                record.topic, record.key, len(record.value), error.name(), said(error),
+                "publisher.refused topic=%s key=%r bytes=%d code=%s error=%r (%slogged once)",
+                record.topic, record.key, len(record.value), error.name(), said(error), advice,
             )  # fmt: skip
         self.add(lane)
 
