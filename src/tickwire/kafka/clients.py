@@ -169,6 +169,7 @@ class Cluster:
         self._errors: dict[int, KafkaError] = {}  # the latest error by code
         self.controlled = False  # whether the brokers named a controller, without which some requests hang
         self._final: dict[str, KafkaError] = {}  # the permanent ones among them
+        self._nodes: frozenset[str] = frozenset()  # the addresses of the brokers, as they say them
         heard = weakref.WeakMethod(self._note_error)  # else a cycle keeps the client, which goes on logging in
         self.admin = make(AdminClient, admin_config(config) | {"error_cb": lambda error: _pass_on(heard(), error)})
 
@@ -217,8 +218,8 @@ class Cluster:
     def answer(self, future: "Future[_Answer]", seconds: float) -> _Answer:
         """Wait at most *seconds* for the answer to a request, less if no broker can be reached for a permanent cause.
 
-        Raises :exc:`~tickwire.errors.KafkaFailed` then, else ``TimeoutError``, and ``KafkaException`` for an answer
-        that is an error.
+        Raises :exc:`~tickwire.errors.KafkaFailed` then, and ``KafkaException`` for an answer that is an error, or for
+        none (:data:`~tickwire.kafka.codes.NO_ANSWER`).
         """
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
@@ -228,7 +229,15 @@ class Cluster:
             unreached = self._nodes & self._final.keys()
             if unreached and unreached == self._nodes:
                 raise KafkaFailed(explain(self._cause(seconds), self._config))
-        raise TimeoutError
+        raise KafkaException(KafkaError(codes.NO_ANSWER))
+
+    def describe_group(self, name: str, seconds: float, **more: bool) -> Any:  # ConsumerGroupDescription, not typed
+        """Ask the coordinator of a consumer group for the group; *more* are arguments of the client's request.
+
+        Raises as :meth:`answer`.
+        """
+        asked = self.admin.describe_consumer_groups([name], request_timeout=COORDINATOR_S, **more)
+        return self.answer(asked[name], seconds)
 
     def unreached(self) -> KafkaError | None:
         """Why we cannot reach a broker at the address that it gives of itself, as far as was heard."""

@@ -5,7 +5,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import TimeoutError as NoAnswer
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,12 +16,12 @@ from confluent_kafka import (
     Message,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # exported without saying so
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # exported without saying so
 
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import TickwireError
 from tickwire.kafka.causes import no_token, said
-from tickwire.kafka.clients import COORDINATOR_S, admin_config, consumer_config, make
+from tickwire.kafka.clients import COORDINATOR_S, Cluster, consumer_config, make
 from tickwire.kafka.codes import MISSING, NO_ANSWER, final_error
 from tickwire.kafka.complaints import Unsaid
 from tickwire.kafka.consuming.positions import Start, look_up_start
@@ -214,11 +213,11 @@ class Groups:
 
     def __init__(self, config: KafkaConfig) -> None:
         self._topics = frozenset(config.topics)
-        self._admin = make(AdminClient, admin_config(config))
+        self._cluster = Cluster(config)
 
     def ask(self) -> list[Group]:
         """The groups with committed offsets in our topics. Raises ``KafkaException``."""
-        listed = self._admin.list_consumer_groups(request_timeout=_REQUEST_S).result()
+        listed = self._cluster.admin.list_consumer_groups(request_timeout=_REQUEST_S).result()
         ends: dict[Partition, int] = {}
         found = []
         for entry in sorted(listed.valid, key=lambda entry: entry.group_id)[:MOST_GROUPS]:
@@ -238,16 +237,13 @@ class Groups:
 
     def _committed(self, group: str) -> Sequence[TopicPartition]:
         asked = [ConsumerGroupTopicPartitions(group)]
-        answer = self._admin.list_consumer_group_offsets(asked, request_timeout=COORDINATOR_S)
-        try:
-            return answer[group].result(_REQUEST_S).topic_partitions or ()
-        except NoAnswer as e:
-            raise KafkaException(KafkaError(NO_ANSWER)) from e
+        answer = self._cluster.admin.list_consumer_group_offsets(asked, request_timeout=COORDINATOR_S)[group]
+        return self._cluster.answer(answer, _REQUEST_S).topic_partitions or ()
 
     def _ends(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         if not partitions:
             return {}
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         query = dict.fromkeys((TopicPartition(*at) for at in partitions), latest)
-        answers = self._admin.list_offsets(query, request_timeout=_REQUEST_S)
+        answers = self._cluster.admin.list_offsets(query, request_timeout=_REQUEST_S)
         return {(at.topic, at.partition): answer.result().offset for at, answer in answers.items()}

@@ -6,7 +6,6 @@ https://cwiki.apache.org/confluence/x/p4AiBg; which command needs what is a tabl
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NoAnswer
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -16,7 +15,7 @@ from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed
 from tickwire.kafka import codes
 from tickwire.kafka.causes import user
-from tickwire.kafka.clients import COORDINATOR_S, Cluster
+from tickwire.kafka.clients import Cluster
 
 Right: TypeAlias = Literal["READ", "WRITE", "DESCRIBE"]
 Rights: TypeAlias = Collection[str] | None  # None: the broker does not report them
@@ -93,13 +92,9 @@ def group_rights(cluster: Cluster, name: str, seconds: float) -> Rights:
     """The rights on a consumer group, whether it exists or not."""
     until = time.monotonic() + seconds
     while True:
-        asked = cluster.admin.describe_consumer_groups(
-            [name], include_authorized_operations=True, request_timeout=COORDINATOR_S
-        )
+        left = max(0.1, until - time.monotonic())
         try:
-            return _operations(cluster.answer(asked[name], max(0.1, until - time.monotonic())))
-        except NoAnswer:
-            return None
+            return _operations(cluster.describe_group(name, left, include_authorized_operations=True))
         except KafkaException as e:
             if e.args[0].code() in codes.DENIED:
                 return ()
@@ -111,8 +106,6 @@ def group_rights(cluster: Cluster, name: str, seconds: float) -> Rights:
 def _told(cluster: Cluster, future: "Future[Any]", seconds: float) -> Rights:
     try:
         return _operations(cluster.answer(future, seconds + 1))
-    except NoAnswer:
-        return None
     except KafkaException as e:
         return () if e.args[0].code() in codes.DENIED else None
 

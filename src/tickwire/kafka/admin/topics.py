@@ -219,8 +219,6 @@ class Topics:
     def _result(self, future: "Future[_T]", action: str, right: str) -> _T:
         try:
             return self.cluster.answer(future, _REQUEST_S + 2)
-        except NoAnswer as e:
-            raise _Unsupported(f"Kafka did not answer the request to {action}: try again.") from e
         except KafkaException as e:
             error: KafkaError = e.args[0]
             if error.code() == codes.EXISTS:

@@ -1,7 +1,6 @@
 """Deletes the oldest records of a topic."""
 
 from collections.abc import Sequence
-from concurrent.futures import TimeoutError as NoAnswer
 
 from confluent_kafka import KafkaException, TopicPartition
 
@@ -34,15 +33,14 @@ def purge(config: KafkaConfig, topic: str, ranges: Sequence[Range]) -> None:
         return
     cluster = Cluster(config)
     query = [TopicPartition(topic, number, part.end) for number, part in wanted.items()]
-    failed: Exception | None = None
+    failed: KafkaException | None = None
     for place, future in cluster.admin.delete_records(query, request_timeout=_REQUEST_S).items():
         try:
-            wanted[place.partition].reached = future.result(_REQUEST_S + 2).low_watermark
-        except (KafkaException, NoAnswer) as e:
+            wanted[place.partition].reached = cluster.answer(future, _REQUEST_S + 2).low_watermark
+        except KafkaException as e:
             failed = failed or e
     if failed is not None:
-        words = said(failed) if isinstance(failed, KafkaException) else "no answer"
         raise KafkaFailed(
-            f"Kafka did not remove the records of {topic} ({words}): see that this user has the right to; "
+            f"Kafka did not remove the records of {topic} ({said(failed)}): see that this user has the right to; "
             "the embedded broker cannot do it."
         ) from failed

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import TimeoutError as NoAnswer
 from typing import Any
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
@@ -11,7 +10,7 @@ from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.kafka import codes
 from tickwire.kafka.causes import said
-from tickwire.kafka.clients import COORDINATOR_S, Cluster, ask, consumer_config, make
+from tickwire.kafka.clients import Cluster, ask, consumer_config, make
 from tickwire.kafka.codes import final_error
 from tickwire.kafka.complaints import ConsumerTroubles
 from tickwire.kafka.dead_letters.replay.handled import METADATA_BYTES, Handled
@@ -139,13 +138,12 @@ class ReplayGroup:
         self._taken_away = True
 
     def _has_members(self) -> bool:
-        (future,) = self._cluster.admin.describe_consumer_groups([GROUP], request_timeout=COORDINATOR_S).values()
         try:
-            return bool(future.result(_QUERY_S).members)
-        except (KafkaException, NoAnswer) as e:
-            if isinstance(e, KafkaException) and e.args[0].code() == codes.NO_SUCH_GROUP:
+            return bool(self._cluster.describe_group(GROUP, _QUERY_S).members)
+        except KafkaException as e:
+            if e.args[0].code() == codes.NO_SUCH_GROUP:
                 return False
-            raise KafkaFailed(f"The group {GROUP} cannot be looked up ({e}): try again.") from e
+            raise KafkaFailed(f"The group {GROUP} cannot be looked up ({said(e)}): try again.") from e
 
 
 def _not_committed(error: KafkaError) -> TickwireError:
