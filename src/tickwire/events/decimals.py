@@ -92,10 +92,12 @@ def _exact(text: str) -> Decimal | None:
         return None
 
 
+@compiled
 def decimal_text(number: object) -> str:
-    """Give a JSON number as decimal text, as the frame wrote it but without an exponent. Raises :exc:`ValueError`.
+    """Give a number as decimal text, as the frame wrote it but without an exponent. Raises :exc:`ValueError`.
 
-    A decoder with ``float_hook=str`` and fields of the type ``Any`` passes a number with a point or an exponent as
+    Exponents are in JSON numbers, and also in text: many servers write ``1E-8``, as ``BigDecimal`` of Java does. A
+    decoder with ``float_hook=str`` and fields of the type ``Any`` passes a number with a point or an exponent as
     text, and every other one as int: no digit goes through a binary float.
     """
     if type(number) is str:

@@ -35,7 +35,7 @@ def read_levels(text: Raw, names: Names | None = None, factor: str = "1") -> lis
 
     Sizes are multiplied exactly by *factor*, the size of a contract; with "1" they stay as written.
 
-    Prices and sizes may be strings or numbers; numbers keep their digits, and exponents are expanded. Raises
+    Prices and sizes may be strings or numbers; both keep their digits, and exponents are expanded. Raises
     :exc:`ValueError`.
     """
     try:
@@ -66,8 +66,6 @@ def read_worded(text: Raw, meanings: Mapping[str, int]) -> list[tuple[int, bool,
 
 
 def _written(number: object) -> str:
-    if type(number) is str:
-        return number  # as the exchange wrote it
     return decimal_text(str(number) if type(number) is _Number else number)
 
 

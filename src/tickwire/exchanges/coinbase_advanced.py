@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from tickwire.errors import FeedError, FrameRejected
+from tickwire.events.decimals import decimal_text
 from tickwire.events.types import Level, Micros, TakerSide
 from tickwire.exchanges import contract
 from tickwire.exchanges._coinbase_advanced import Event, Frame, Ticker, Trade, derive, read_listing
@@ -130,7 +131,7 @@ class Adapter(KitAdapter[StreamedBook]):
     def _change(self, event: Event, frame: Frame, received_us: Micros) -> list[Output]:
         kept, sides = self.kept(event.product_id), dict[str, list[Level]](bid=[], offer=[])
         for update in event.updates:
-            sides[update.side].append((update.price_level, update.new_quantity))
+            sides[update.side].append((decimal_text(update.price_level), decimal_text(update.new_quantity)))
         number = NO_NUMBER if frame.sequence_num is None else frame.sequence_num
         change = BookEvent(sides["bid"], sides["offer"], number, exchange_us=known_us(frame.timestamp))
         if event.type not in {"snapshot", "update"}:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from tickwire.events.decimals import decimal_text
 from tickwire.events.rules import ANY, ASK, BID, Rule
 from tickwire.events.types import Level, Micros, TakerSide
 from tickwire.exchanges._coinbase_exchange import Carried, Frame, decode, read_listing
@@ -112,7 +113,7 @@ class Adapter(KitAdapter[StreamedBook]):
         else:
             sides: dict[str, list[Level]] = {"buy": [], "sell": []}
             for side, price, size in frame.changes:
-                sides[side].append((price, size))
+                sides[side].append((decimal_text(price), decimal_text(size)))
             out = kept.change(BookEvent(sides["buy"], sides["sell"], exchange_us=exchange_us), received_us)
         return self.heard(kept, out) if kept.new else out
 

@@ -255,12 +255,28 @@ native_is_zero(PyObject *Py_UNUSED(module), PyObject *text)
     return call_python_form("is_zero", text);
 }
 
+static PyObject *
+native_decimal_text(PyObject *Py_UNUSED(module), PyObject *number)
+{
+    if (PyUnicode_CheckExact(number) && PyUnicode_IS_COMPACT_ASCII(number)) {
+        const char *at = (const char *)PyUnicode_1BYTE_DATA(number), *end = at + PyUnicode_GET_LENGTH(number);
+        while (at < end && (*at | 0x20) != 'e')
+            at++;
+        if (at == end) {
+            Py_INCREF(number);
+            return number;
+        }
+    }
+    return call_python_form("decimal_text", number);
+}
+
 int
 add_decimals(PyObject *module)
 {
     static PyMethodDef functions[] = {
         {"price_key", native_price_key, METH_O, NULL},
         {"is_zero", native_is_zero, METH_O, NULL},
+        {"decimal_text", native_decimal_text, METH_O, NULL},
         {NULL, NULL, 0, NULL},
     };
     powers[0] = 1;

@@ -9,6 +9,7 @@ import msgspec
 
 from tickwire.errors import FrameRejected, NotWanted
 from tickwire.events.book import Book, is_zero, price_key
+from tickwire.events.decimals import decimal_text
 from tickwire.events.numbers import Number
 from tickwire.events.rules import ANY, Rule
 from tickwire.events.short_way import ShortWay
@@ -248,17 +249,17 @@ class KitAdapter(Generic[Kept]):
             if bid is None:
                 bid_size = None
             else:
-                price_key(bid)
-                if bid_size is not None and is_zero(bid_size):
+                price_key(bid := decimal_text(bid))
+                if bid_size is not None and is_zero(bid_size := decimal_text(bid_size)):
                     bid = bid_size = None
             if ask is None:
                 ask_size = None
             else:
-                price_key(ask)
-                if ask_size is not None and is_zero(ask_size):
+                price_key(ask := decimal_text(ask))
+                if ask_size is not None and is_zero(ask_size := decimal_text(ask_size)):
                     ask = ask_size = None
             if last is not None:
-                price_key(last)
+                price_key(last := decimal_text(last))
         except ValueError as e:
             raise malformed(f"ticker of {native}", e) from None
         ticker = Ticker(
@@ -302,8 +303,8 @@ class KitAdapter(Generic[Kept]):
         if symbol is None:
             return self._unasked("trade", native)
         try:
-            price_key(price)
-            empty = is_zero(size)
+            price_key(price := decimal_text(price))
+            empty = is_zero(size := decimal_text(size))
         except ValueError as e:
             raise malformed(f"trade of {native}", e) from None
         numbered = not self.exchange.trades_numbered or (trade_id.isdecimal() and len(trade_id) <= _MOST_DIGITS)
