@@ -58,11 +58,13 @@ def test_a_stream_that_nobody_asked_for_is_unknown(data: bytes) -> None:
         (95, 105, 90, [("delta", 105)]),  # U <= lastUpdateId <= u
         (100, 105, 97, [("delta", 105)]),
         (95, 100, 90, [("delta", 100)]),
+        (100, 100, -1, [("delta", 100)]),  # the first of a contract; -1 was seen in 2022
         (95, 99, 90, []),  # the snapshot holds it
         (104, 109, 98, [("delta", 109)]),  # the snapshot is of a moment between two events
         (104, 109, 100, [("delta", 109)]),
         (104, 109, 101, [("invalid", 100)]),  # the event that ended with 101 is missing
         (104, 109, None, [("invalid", 100)]),
+        (104, 109, -1, [("invalid", 100)]),
     ],
 )
 def test_the_first_event_on_a_snapshot(

@@ -67,9 +67,10 @@ def test_another_channel_of_the_symbol_is_not_its_book(other: dict[str, str]) ->
     assert (change.action, change.bids) == ("delta", [("99", "4")])
 
 
-def test_a_book_promises_the_levels_that_the_exchange_says_it_has() -> None:
+@pytest.mark.parametrize("length", ["25", 25])
+def test_a_book_promises_the_levels_that_the_exchange_says_it_has(length: str | int) -> None:
     adapter = Adapter([BTC], ["orderbook"], 100)
-    adapter.receive(event("subscribed", channel="book", prec="P0", chanId=1, symbol="tBTCUSD", len="25"), 1)
+    adapter.receive(event("subscribed", channel="book", prec="P0", chanId=1, symbol="tBTCUSD", len=length), 1)
     (snapshot,) = books(adapter.receive(data(1, BOOK, 1), 1))
     assert snapshot.depth == 25
 

@@ -48,7 +48,8 @@ class _Depth(BookEvent, kw_only=True, gc=False):
     last: Number = field(name="u")
     bids: Raw = field(name="b")
     asks: Raw = field(name="a")
-    previous: Number = field(name="pu", default=NO_NUMBER)  # of contracts only
+    # Of contracts only; -1 where nothing was before it.
+    previous: Annotated[int, Meta(ge=NO_NUMBER, le=2**53)] = field(name="pu", default=NO_NUMBER)
 
 
 class TradeEvent(Struct, gc=False):

@@ -55,7 +55,10 @@ class _Event(Struct):
     id: int | None = field(name="chanId", default=None)
     symbol: str | None = None
     prec: str = "P0"
-    length: Annotated[str, Meta(pattern="^[1-9][0-9]{0,3}$")] | None = field(name="len", default=None)
+    # Text or a number, as it was written in the request.
+    length: Annotated[str, Meta(pattern="^[1-9][0-9]{0,3}$")] | Annotated[int, Meta(ge=1, le=9999)] | None = field(
+        name="len", default=None
+    )
     status: str | None = None
     flags: int = _TIMES | _NUMBERS | _CHECKSUMS  # that the server has accepted
     code: int = 0
