@@ -307,7 +307,7 @@ def test_sizes_in_text_are_multiplied_exactly_or_refused(size: str, factor: str)
     try:
         expected: Any = [(price, numbers.product(size, factor)) for price, size in given_]
         if factor == "1" and expected[0][1] != "0":  # nothing is multiplied: it stays as it is written
-            expected[0] = "2", size
+            expected[0] = "2", numbers.decimal_text(size)  # but for an exponent
     except ValueError:
         expected = None
     for text in (msgspec.json.encode(given_), msgspec.json.format(msgspec.json.encode(given_))):
