@@ -7,7 +7,6 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -377,22 +376,15 @@ class WebSocketDataFeed:
             self._reading.set()
             if self.config.listing_seconds:
                 tasks.create_task(self._watch_listing())
-            tasks.create_task(self._every(_LOOK_S, books.troubles.look))
+            tasks.create_task(self._flow.every(_LOOK_S, books.troubles.look))
             if self._epochs is not None:
-                tasks.create_task(self._every(_HELD_LOOK_S, lambda _: books.begin_held()))
+                tasks.create_task(self._flow.every(_HELD_LOOK_S, lambda _: books.begin_held()))
             if books.keyframe_s or self._epochs is not None:
                 look_s = min(_KEYFRAME_LOOK_S, books.keyframe_s / 10 or _KEYFRAME_LOOK_S)
-                tasks.create_task(self._every(look_s, books.write_keyframes))
+                tasks.create_task(self._flow.every(look_s, books.write_keyframes))
             if books.interval_s:
-                tasks.create_task(self._every(books.interval_s, lambda _: books.write_changed()))
+                tasks.create_task(self._flow.every(books.interval_s, lambda _: books.write_changed()))
             await asyncio.Event().wait()  # without symbols there is no other task
-
-    async def _every(self, seconds: float, work: Callable[[float], None]) -> None:
-        """Do *work* every so many *seconds*, except while the feed is paused."""
-        while True:
-            await asyncio.sleep(seconds)
-            if not self._flow.paused:
-                work(monotonic())
 
     async def _export(self) -> None:
         while True:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from time import monotonic
 
 from tickwire.errors import TickwireError
@@ -80,6 +81,13 @@ class FlowControl:
         self.stopping.set()
         for reconnector in self._reconnectors:
             reconnector.hand_out_no_more()
+
+    async def every(self, seconds: float, work: Callable[[float], None]) -> None:
+        """Do *work* every so many *seconds*, except while the feed is paused."""
+        while True:
+            await asyncio.sleep(seconds)
+            if not self.paused:
+                work(monotonic())
 
     def waiting_s(self) -> float:
         """How many seconds the events handed out now have waited here; waiting in sockets is not known."""

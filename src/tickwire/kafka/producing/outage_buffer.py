@@ -161,7 +161,9 @@ class OutageBuffer:
         return iter(())
 
     def ended(self, entry: InFlight) -> None:
-        """Note that a record from the disk was acknowledged, refused or dropped."""
+        """Note that a record was acknowledged, refused or dropped; one from the disk leaves it."""
+        if entry.place == IN_MEMORY:
+            return
         self.sent -= 1
         entry.stream.spilled -= 1
         if self._log is not None:

@@ -24,7 +24,7 @@ from tickwire.kafka.credentials import Credentials
 from tickwire.kafka.producing.broken_books import BrokenBooks
 from tickwire.kafka.producing.flow import Flows
 from tickwire.kafka.producing.handing_over import HandingOver
-from tickwire.kafka.producing.in_flight import IN_MEMORY, DirectPublisher, InFlight
+from tickwire.kafka.producing.in_flight import DirectPublisher, InFlight
 from tickwire.kafka.producing.ledger import Accounting, Lane, Ledger, RecoveredAccount
 from tickwire.kafka.producing.outage_buffer import OutageBuffer
 from tickwire.kafka.producing.outage_watch import OutageWatch
@@ -293,18 +293,14 @@ class Publisher:
             self._behind.update(topic for topic, other in self._waits.items() if other is place)
 
     def _refused(self, entry: InFlight, error: KafkaError) -> None:
-        self._off_disk(entry)
+        self._buffer.ended(entry)
         self._books.refused(entry, error, self._loop.time())
         if error.code() in TOO_LARGE:
             self._sizes.doubt()
 
     def _dropped(self, entry: InFlight) -> None:
-        self._off_disk(entry)
+        self._buffer.ended(entry)
         self._books.dropped(entry)
-
-    def _off_disk(self, entry: InFlight) -> None:
-        if entry.place != IN_MEMORY:
-            self._buffer.ended(entry)
 
     def _wake(self) -> None:
         """Tick soon, because a delivery report is due."""
