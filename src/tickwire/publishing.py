@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_STAGES = ("acknowledged", "conflated", "dropped", "failed", "spilled", "in_flight")  # the states of a record
+_STAGES = (*metrics.OUTCOMES, "in_flight")  # the states of a record
 
 
 def make_publisher(kafka: KafkaConfig, source: str, *, offline_start: bool) -> "Publisher | None":

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from tickwire import metrics
 from tickwire.metrics_page import Page, by_label, total
 
 _OF_PUBLISHER = ("recovered", "spill_folder")  # shared by all exchanges
-_STAGES = ("acknowledged", "conflated", "dropped", "failed", "spilled", "in_flight", "unsettled")
+_STAGES = (*metrics.OUTCOMES, "in_flight", "unsettled")
 
 
 class Check(NamedTuple):

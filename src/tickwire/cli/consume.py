@@ -11,7 +11,7 @@ import typer
 
 from tickwire import compiled
 from tickwire.cli.allocator import give_memory_back
-from tickwire.cli.common import Brokers, check_writable, is_terminal, require_kafka, split_names, start_metrics
+from tickwire.cli.common import Brokers, check_writable, require_kafka, split_names, start_metrics
 from tickwire.cli.health import Health, consumer_troubles
 from tickwire.config.loading import load_kafka
 from tickwire.errors import UsageError
@@ -77,7 +77,7 @@ def consume(
     config = load_kafka({"group_id": group, "brokers": brokers, "consumer_concurrency": concurrency}, enabled=True)
     require_kafka(config)
     # Imported after the check for the Kafka library, which these modules need.
-    from tickwire.cli.consume_output import JsonLines, LiveTable, PlainLines, Watch  # noqa: PLC0415
+    from tickwire.cli.consume_output import open_watch  # noqa: PLC0415
     from tickwire.kafka.consuming.consumer import run_kafka_consumer  # noqa: PLC0415
     from tickwire.kafka.consuming.handlers import load_handler  # noqa: PLC0415
     from tickwire.kafka.consuming.market_state import MarketState  # noqa: PLC0415
@@ -98,13 +98,7 @@ def consume(
     registry = consistent_registry()
     health = Health(registry, consumer_troubles)
     start_metrics(config, registry, health)
-    watch: Watch
-    if output is Output.JSON:
-        watch = JsonLines()
-    elif output is Output.NONE:
-        watch = Watch()
-    else:
-        watch = LiveTable(state) if is_terminal() else PlainLines(state)
+    watch = open_watch(output, state)
     watch.beat = health.beat
     try:
         with Stop() as stop, watch:

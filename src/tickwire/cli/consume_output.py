@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tickwire.cli.common import printable
+from tickwire.cli.common import is_terminal, printable
 from tickwire.cli.logs import follow_stderr
 from tickwire.events.book import Side
 from tickwire.kafka.consuming.market_state import BookState, MarketState
@@ -50,6 +50,15 @@ class Watch:
         """Show the counts."""
         self.report = report
         self.beat()
+
+
+def open_watch(output: str, state: MarketState | None) -> Watch:
+    """The output of this name: ``json``, ``none``, or a table on a terminal and plain lines elsewhere."""
+    if output == "json":
+        return JsonLines()
+    if output == "none":
+        return Watch()
+    return LiveTable(state) if is_terminal() else PlainLines(state)
 
 
 class JsonLines(Watch):
