@@ -20,6 +20,7 @@ from tickwire.kafka.clients import Cluster
 Right: TypeAlias = Literal["READ", "WRITE", "DESCRIBE"]
 Rights: TypeAlias = Collection[str] | None  # None: the broker does not report them
 
+RIGHTS_S = 3.0  # for an answer before work begins
 _AGAIN_S = 0.1
 
 
@@ -65,9 +66,9 @@ def lacking(cluster: Cluster, needs: Sequence[Need], seconds: float) -> list[Nee
     return [need for need in needs if not _has((topics if need.kind == "topic" else groups).get(need.name), need)]
 
 
-def require(cluster: Cluster, config: KafkaConfig, needs: Sequence[Need], seconds: float) -> None:
+def require(cluster: Cluster, config: KafkaConfig, needs: Sequence[Need]) -> None:
     """Raise :exc:`~tickwire.errors.KafkaFailed` if this user lacks one of *needs*."""
-    if missing := lacking(cluster, needs, seconds):
+    if missing := lacking(cluster, needs, RIGHTS_S):
         raise KafkaFailed(
             f"In Kafka {user(config)} lacks {', '.join(map(str, missing))}: grant that, or log in as another one."
         )

@@ -13,12 +13,11 @@ from confluent_kafka.admin import ConfigResource, NewTopic  # type: ignore[attr-
 from tickwire.config.kafka_config import KafkaConfig, foreign_topic
 from tickwire.errors import KafkaFailed, TickwireError, UsageError
 from tickwire.kafka import codes
-from tickwire.kafka.admin.rights import producing, require
+from tickwire.kafka.admin.rights import RIGHTS_S, producing, require
 from tickwire.kafka.causes import explain, said, user
 from tickwire.kafka.clients import CONNECT_SECONDS, Cluster, ClusterView, TopicView
 
 _REQUEST_S = 10.0
-_RIGHTS_S = 3.0
 _PROPAGATION_S = 15.0
 _POLL_S = 0.05
 _T = TypeVar("_T")
@@ -301,6 +300,6 @@ def ensure_topics(config: KafkaConfig, names: Sequence[str]) -> dict[str, int]:
     """
     topics = Topics(config)
     topics.ensure(names)
-    asked = _ask_limits(topics.cluster, names, _RIGHTS_S)  # answered, or not, at the same time as the rights
-    require(topics.cluster, config, producing(names), _RIGHTS_S)
-    return _limits(asked, _RIGHTS_S)
+    asked = _ask_limits(topics.cluster, names, RIGHTS_S)  # answered, or not, at the same time as the rights
+    require(topics.cluster, config, producing(names))
+    return _limits(asked, RIGHTS_S)

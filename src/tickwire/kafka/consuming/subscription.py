@@ -12,7 +12,6 @@ from tickwire.kafka.codes import gone
 # The library would take a name that begins with ^ for a pattern, which could match the dead letters.
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _OUR_HEADERS = 65_536  # bytes that a dead letter may have more than the record that it was
-_RIGHTS_S = 3.0
 _BROKER_DEFAULT = 1_048_588  # max.message.bytes, https://kafka.apache.org/documentation/#topicconfigs
 
 
@@ -43,7 +42,7 @@ def prepare_topics(config: KafkaConfig, topics: Sequence[str], group: str) -> No
     admin.ensure(topics)
     if config.dlq_enabled:
         admin.ensure([config.dlq_topic], lambda: _dead_letter_settings(admin, topics))
-    require(admin.cluster, config, consuming(config, topics, group), _RIGHTS_S)
+    require(admin.cluster, config, consuming(config, topics, group))
 
 
 def _dead_letter_settings(admin: Topics, sources: Sequence[str]) -> dict[str, str]:

@@ -19,7 +19,6 @@ from tickwire.kafka.dead_letters.selection import DeadLetter, Selection
 from tickwire.kafka.received import ReceivedRecord, value_reader
 
 _METADATA_S = 8.0
-_RIGHTS_S = 3.0
 
 
 @dataclass(slots=True)
@@ -52,7 +51,7 @@ class DeadLetterReader:
         settings = {"enable.partition.eof": True, "fetch.wait.max.ms": 50}  # report ends soon
         cluster = Cluster(config)
         if topic in cluster.view(_METADATA_S).topics:
-            require(cluster, config, inspecting(config, topic), _RIGHTS_S)
+            require(cluster, config, inspecting(config, topic))
         # The library needs a group name and looks up its coordinator, but only subscribing joins the group.
         self._consumer = make(Consumer, consumer_config(config, config.group_id) | settings)
         try:

@@ -38,7 +38,6 @@ _KEEP_S = 2.0  # for the last promise before a part is released
 _LOOK_S = 0.05
 _STOOD_STILL_S = 3.0
 _LEAVE_S = 10.0
-_RIGHTS_S = 3.0
 
 _SETTINGS = {
     "session.timeout.ms": int(SESSION_S * 1000),
@@ -105,7 +104,7 @@ def prepare(config: KafkaConfig, group: str) -> int:
         )
     topics.ensure([name], partitions=PARTS)
     parts = topics.view().topics[name].partitions
-    require(topics.cluster, config, [Need("READ", "topic", name), Need("READ", "group", name)], _RIGHTS_S)
+    require(topics.cluster, config, [Need("READ", "topic", name), Need("READ", "group", name)])
     return parts
 
 

@@ -31,7 +31,6 @@ from tickwire.kafka.dead_letters.selection import DeadLetter
 logger = logging.getLogger(__name__)
 
 BATCH_RECORDS = 100
-_RIGHTS_S = 3.0
 _BATCH_BYTES = 8 * 1024 * 1024
 _SLICE_S = 0.2
 
@@ -104,7 +103,7 @@ class Replay:
                 report.ended = "end"
                 return report
             needed = Need("READ" if report.executed else "DESCRIBE", "group", GROUP)
-            require(self._topics.cluster, self._config, [needed], _RIGHTS_S)
+            require(self._topics.cluster, self._config, [needed])
             self._group = ReplayGroup(self._config, topic)
             stack.callback(self._group.close)
             if report.executed and not self._group.join(set(reader.ranges), self._stopping):
