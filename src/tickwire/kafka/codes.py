@@ -22,6 +22,7 @@ CONNECTION = frozenset({UNREACHABLE, ALL_DOWN, REFUSED_LOGIN})
 
 # Topics and requests.
 MISSING = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION})
+GONE = MISSING | {KafkaError._DESTROY}  # of a record whose topic was deleted: librdkafka destroys what it has of it
 EXISTS = KafkaError.TOPIC_ALREADY_EXISTS
 # A broker that does not support a request; it may answer in several ways.
 UNSUPPORTED = frozenset({KafkaError.UNSUPPORTED_VERSION, KafkaError._UNSUPPORTED_FEATURE, NO_ANSWER})

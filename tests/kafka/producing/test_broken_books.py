@@ -55,6 +55,18 @@ def test_refused_records_put_the_next_start_off_longer_each_time_and_calm_forget
     assert one.stream.failed == 10
 
 
+def test_records_that_are_refused_together_put_the_next_start_off_as_one_does() -> None:
+    """A topic that was deleted refuses all that was in flight; made again, it is to have its books soon."""
+    books, one = BrokenBooks(), lane()
+    for now in (0.0, 5.0):
+        for _ in range(500):
+            books.refused(InFlight(one.stream, one, record("delta")), TOO_LARGE, now)
+        asked(books, now)
+    assert one.restart_at == 10.0
+    assert (asked(books, 10.0), one.restart_at) == (1, 30.0)
+    assert one.stream.failed == 1000
+
+
 def test_what_waits_of_a_book_that_another_producer_has_counts_as_replaced() -> None:
     books, one = BrokenBooks(), lane()
     one.gone = True

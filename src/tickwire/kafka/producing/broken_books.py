@@ -7,7 +7,7 @@ from confluent_kafka import KafkaError
 from msgspec.structs import replace
 
 from tickwire.kafka.causes import said
-from tickwire.kafka.codes import MISSING, TOO_LARGE
+from tickwire.kafka.codes import GONE, TOO_LARGE
 from tickwire.kafka.producing.in_flight import InFlight
 from tickwire.kafka.producing.ledger import Hole, Lane
 from tickwire.records.codec import Record
@@ -36,14 +36,15 @@ class BrokenBooks:
         lane, record = entry.lane, entry.record
         entry.stream.failed += 1
         code = error.code()
-        lane.refused_times = 1 + (lane.refused_times if now < lane.refused_at + _CALM_S else 0)
+        before = lane.refused_times if now < lane.refused_at + _CALM_S else 0
+        lane.refused_times = before + (lane not in self._broken)  # all records until it starts again are one attempt
         lane.refused_at = now
         if code in TOO_LARGE:
             lane.refused_bytes = len(record.value)
         if record.action == "snapshot" and hash(record.value) == lane.start:
             lane.unstarted = True
-        gone = code in MISSING
-        told = record.topic, min(MISSING) if gone else code
+        gone = code in GONE
+        told = record.topic, min(GONE) if gone else code
         if told not in self._refusals:
             self._refusals.add(told)
             advice = f"the topic was deleted: tickwire topics --create {record.topic}; " if gone else ""
