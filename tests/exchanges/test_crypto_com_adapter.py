@@ -7,7 +7,7 @@ import pytest
 
 from recordings import books
 from tickwire.errors import FrameRejected
-from tickwire.events.types import Ticker
+from tickwire.events.types import Ticker, Trade
 from tickwire.exchanges.contract import Refused, Send, Subscribed, Symbol
 from tickwire.exchanges.crypto_com import Adapter, derive, read_listing
 
@@ -70,6 +70,23 @@ def test_the_depth_that_the_exchange_says_is_kept_and_no_more() -> None:
     change = {"update": {"bids": [["41", "1", "1"]]}, "u": 11, "pu": 10}
     (delta,) = books(adapter.receive(data("book.update", change, depth=10), 2))
     assert delta.bids == [("41", "1"), ("31", "0")]
+
+
+def test_the_first_trades_of_an_instrument_are_from_before_the_subscription() -> None:
+    adapter = Adapter([Symbol("BTC-USD", "BTC_USD")], ["trade"], 25)
+    adapter.start()
+
+    def ids(*numbers: str) -> list[Any]:
+        trades = [{"d": number, "t": 1, "p": "1.5", "q": "2", "s": "BUY"} for number in numbers]
+        outputs = adapter.receive(msgspec.json.encode({"method": "subscribe", "result": {"channel": "trade",
+            "instrument_name": "BTC_USD", "data": trades}}), 2)  # fmt: skip
+        return [o.trade_id if isinstance(o, Trade) else type(o) for o in outputs]
+
+    assert ids("9", "8") == [Subscribed]
+    assert ids("12", "11") == ["11", "12"]
+    adapter.renew("trade", Symbol("BTC-USD", "BTC_USD"), 3)
+    assert ids("12", "11", "9") == [Subscribed]
+    assert ids("13") == ["13"]
 
 
 def test_a_heartbeat_is_answered_at_once_with_its_own_number() -> None:

@@ -3,8 +3,9 @@
 Answers, heartbeats, limits: https://exchange-docs.crypto.com/exchange/v1/rest-ws/index.html#websocket-subscriptions
 Keeping the book: https://exchange-docs.crypto.com/exchange/v1/rest-ws/index.html#book-instrument_name-depth
 
-The book's ``cs`` is no checksum of a documented kind, and is not read. Unconfirmed: what leaves the depth of a book is
-removed, which is done here all the same; that the first message of ``trade`` has none from before the subscription.
+The book's ``cs`` is no checksum of a documented kind, and is not read. The first message of ``trade`` has executions of
+before the subscription, as recordings of 2021 and 2026 show. Unconfirmed: what leaves the depth of a book is removed,
+which is done here all the same.
 """
 
 from collections.abc import Sequence
@@ -177,9 +178,11 @@ class Adapter(KitAdapter[StreamedBook]):
         return self.heard(kept, out) if kept.new else out
 
     def _trades(self, result: _Result, received_us: Micros) -> list[Output]:
-        """Take executions, the newest of which is the first."""
-        out: list[Output] = []
-        for one in reversed(decoded("trades", _decode_trades, result.data)):
+        """Take executions, the newest of which is the first; those of the first message are from before."""
+        trades, out = decoded("trades", _decode_trades, result.data), list[Output]()
+        if result.instrument_name in self._new_trades:
+            return self.past_trades(result.instrument_name)
+        for one in reversed(trades):
             side = _SIDES.get(one.s)
             if side is None:
                 raise malformed(f"trade of {result.instrument_name}", f"the side {one.s!r:.20}")

@@ -123,8 +123,7 @@ class Adapter(KitAdapter[WholeBook]):
         out: list[Output] = []
         past = {one.coin for one in trades} & self._new_trades
         for coin in sorted(past):  # the first message has earlier trades: it only confirms the subscription
-            self._new_trades.discard(coin)
-            out += self._requests.heard("trade", coin)
+            out += self.past_trades(coin)
         for one in trades:
             if one.coin not in past:
                 said = one.coin, str(one.tid), one.px, one.sz, _SIDES[one.side]

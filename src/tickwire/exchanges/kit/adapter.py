@@ -328,6 +328,11 @@ class KitAdapter(Generic[Kept]):
             self.short_way.trade(symbol.native, symbol.canonical, json_prefix("trade_id", trade))
         return [*self._requests.heard("trade", symbol.native), trade]
 
+    def past_trades(self, native: str) -> list[Output]:
+        """Take trades from before the subscription, which only confirm it."""
+        self._new_trades.discard(native)
+        return self._requests.heard("trade", native)
+
     def kept(self, native: str | None) -> Kept:
         """A symbol's book. Raises :exc:`~tickwire.errors.FrameRejected` if it was not subscribed."""
         kept = self._books.get(native)

@@ -6,7 +6,7 @@ Differences: a change leaves with every step of the market, not every 10 ms; hea
 message, not every 30 s, and one without an answer ends nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from tickwire.simulator.dialect import Broadcast, prices
@@ -61,13 +61,13 @@ class Dialect(PlainDialect):
         book, depth = channel.book, channel.depth
         if channel.kind == "ticker":
             return [self._best(channel, book.best(), now_us)]
-        if depth is None:
-            return []
+        if depth is None:  # what was traded before
+            return self._trades(channel, book.deals, now_us)
         sides = _levels(book.bids.top(depth), book.asks.top(depth), book.instrument)
         return [_data(channel, "book", [sides | _numbers(book.update_id, now_us) | {"cs": 0}], depth)]
 
-    def _trades(self, channel: Broadcast, deals: Sequence[Deal], now_us: int) -> list[str]:
-        return [_data(channel, "trade", [_deal(channel.book, deal, now_us) for deal in reversed(deals)])]
+    def _trades(self, channel: Broadcast, deals: Iterable[Deal], now_us: int) -> list[str]:
+        return [_data(channel, "trade", [_deal(channel.book, deal, now_us) for deal in deals][::-1])]
 
     def _best(self, channel: Broadcast, quote: Quote, now_us: int) -> str:
         instrument = channel.book.instrument
