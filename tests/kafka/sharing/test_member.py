@@ -87,3 +87,18 @@ def test_what_the_group_has_taken_away_or_may_have_while_we_stood_still_is_given
     ours, served = losing(**{how: True})
     assert ours.parts == frozenset()
     served.give_up.assert_called_once_with({0})
+
+
+def test_a_member_whose_topic_stays_away_for_a_session_ends_and_one_whose_topic_is_back_does_not() -> None:
+    member: Any = Member(KafkaConfig(), "g", "us", 1, Membership(), Mock(marks=str, outage=lambda: False))
+    member._consumer, now = Mock(), time.monotonic()
+    missing = KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
+    for error in (missing, None):
+        member._commit({0: 7})
+        member._answered(error, [])
+    member._look(now + 10)
+    member._commit({0: 7})
+    member._answered(missing, [])
+    member._look(now + 3)
+    with pytest.raises(KafkaFailed, match=r"tickwire\.shares\.g is not in Kafka any more"):
+        member._look(now + 10)

@@ -17,7 +17,7 @@ from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.kafka.admin.rights import Need, require
 from tickwire.kafka.admin.topics import Topics
 from tickwire.kafka.clients import consumer_config, make
-from tickwire.kafka.codes import DENIED, PLACE_LOST, final_error, for_good
+from tickwire.kafka.codes import DENIED, MISSING, PLACE_LOST, final_error, for_good
 from tickwire.kafka.sharing.membership import SESSION_S, Membership
 
 logger = logging.getLogger(__name__)
@@ -127,6 +127,7 @@ class Member(threading.Thread):
         self._unknown: set[int] = set()  # those of them whose last promise is not known yet
         self._told: set[int] = set()  # error codes already logged
         self._compare_at = inf
+        self._missing_since = inf  # when Kafka began to say that the topic does not exist
         self._marks = served.marks()
         self._turn_at, self._stood_at = time.monotonic(), -inf
         self._differing: set[str] = set()
@@ -183,6 +184,11 @@ class Member(threading.Thread):
 
     def _look(self, now: float) -> None:
         """Do what is due."""
+        if now - self._missing_since > SESSION_S:
+            raise KafkaFailed(
+                f"The topic {self._topic} is not in Kafka any more, and with it the promises of epochs have gone: stop "
+                f"all members of the group {self._group}, then start them again, which creates it."
+            )
         if self._unknown:
             self._learn()
         overdue = self._ours.overdue(now, outage=self._served.outage())
@@ -217,6 +223,7 @@ class Member(threading.Thread):
             self._heard(problem)
         elif sent is not None:
             self._told.clear()
+            self._missing_since = inf
             self._ours.kept(sent.promises, sent.at)
             self._served.changed(rebalanced=False)
 
@@ -346,6 +353,8 @@ class Member(threading.Thread):
 
         Lost membership is reported to a callback, and refused commits during a rebalance are normal: neither is logged.
         """
+        if error.code() in MISSING:
+            self._missing_since = min(self._missing_since, time.monotonic())
         if error.code() not in self._told and error.code() not in PLACE_LOST:
             self._told.add(error.code())
             logger.warning("group.trouble group=%s code=%s error=%r", self._group, error.name(), error.str())
