@@ -15,7 +15,7 @@ from tickwire.events.types import Action, MarketEvent, Micros
 from tickwire.records.formats import JSON, Headers, ValueFormat, ValueReader
 from tickwire.records.kinds import KIND_OF, KINDS, Kind
 
-SMALL_STEP_MS = 600_000  # a smaller step back of the clock is levelled, a larger one is taken over, as in wire/clock.py
+SMALL_STEP_MS = 600_000  # a smaller step back of the clock is levelled; after a larger one it was wrong before
 
 
 class Record(Struct, gc=False, array_like=True):

@@ -4,12 +4,9 @@ import logging
 import time
 
 from tickwire.events.numbers import Number
+from tickwire.records.codec import SMALL_STEP_MS
 
 logger = logging.getLogger(__name__)
-
-SMALL_STEP_US = (
-    600 * 1_000_000
-)  # smaller steps back are levelled; after a larger one the clock was wrong before (native/short_way_receiver.c)
 
 
 class ArrivalClock(Number):
@@ -26,7 +23,7 @@ class ArrivalClock(Number):
         """Microseconds since the epoch; less than the last answer only after a large step back."""
         now, last = time.time_ns() // 1000, self.value
         if now < last:
-            if last - now < SMALL_STEP_US:
+            if last - now < SMALL_STEP_MS * 1000:  # as native/short_way_receiver.c has it
                 return last
             logger.warning("clock.set_back seconds=%.0f (the time was ahead; the new one counts)", (last - now) / 1e6)
         self.value = now
