@@ -2,6 +2,9 @@
 
 Channels: https://www.okx.com/docs-v5/en/#order-book-trading-market-data-ws-order-book-channel
 Instruments: https://www.okx.com/docs-v5/en/#public-data-rest-api-get-instruments
+
+Unconfirmed: whether the first message of ``trades`` is still the last execution from before the subscription, as in a
+recording of 2022. It leaves as a trade, because nothing in it tells it from a new one.
 """
 
 from collections.abc import Sequence

@@ -5,7 +5,7 @@ Contract sizes: https://www.okx.com/docs-v5/en/#public-data-rest-api-get-instrum
 
 The exchange counts contracts of ``ctVal`` times ``ctMult``. Sizes leave in the base for linear swaps, and in the quote
 (USD) for inverse ones. Families such as ``BTC-USD_UM`` keep their quote's name; that all of them are linear is
-unconfirmed, and nothing relies on it.
+unconfirmed, and nothing relies on it. The first message of ``trades`` is as in spot: perhaps of before.
 """
 
 from msgspec.structs import replace
