@@ -90,6 +90,6 @@ class OutageWatch:
                 in_memory,
                 self._buffer.records,
                 self._buffer.room,
-                self.cause or "the client has given none",
+                self.cause or "none told yet: see the lines before",
             )
         return begins
