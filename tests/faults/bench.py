@@ -16,6 +16,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from faults.checker import Content, Log, Place, Sending, Violation, check_accounting, check_log, read_log
 from faults.journal import Journal, Tail
 from faults.programs import resident_kib
+from faults.segments import Segments
 from faults.witness_process import read_everything
 from support import eventually
 
@@ -67,6 +68,7 @@ class Bench:
     def __init__(self, folder: Path, bootstrap: str, unique: str) -> None:
         self._folder = folder
         self._unique = unique
+        self.files: Path | None = None  # of the cluster's nodes, if they may show what the client library sent again
         self._children: list[Child] = []
         self.bootstrap = bootstrap
         self.ticks, self.books, self.letters = f"ticks.{unique}", f"orderbook.{unique}", f"dlq.{unique}"
@@ -189,7 +191,8 @@ class Bench:
         """
         log, violations = self.log()
         sending = Sending.from_entries(self.sending.update())
-        violations += check_log(sending, log, duplicates=duplicates, replaced=replaced)
+        resent = Segments(self.files).resent_of(log) if self.files is not None else ()
+        violations += check_log(sending, log, duplicates=duplicates, replaced=replaced, resent=resent)
         if child is not None:
             violations += check_accounting(sending, child.report["accounting"])
         return violations

@@ -6,7 +6,7 @@ Every message carries a number of its own: ``sequence``, which grows by one a ke
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -97,11 +97,14 @@ def read_log(entries: Iterable[Entry]) -> tuple[dict[Place, Content], list[Viola
     return log, violations
 
 
-def check_log(sending: Sending, log: Log, *, duplicates: int = 0, replaced: bool = False) -> list[Violation]:
+def check_log(
+    sending: Sending, log: Log, *, duplicates: int = 0, replaced: bool = False, resent: Collection[Place] = ()
+) -> list[Violation]:
     """I1 to I3: all that was acknowledged is in the log, once, in the order of its key; books have no hidden hole.
 
     *duplicates* is how many messages may stand there twice. Where producers were *replaced*, each message may do so
-    once more for each of them that had it in flight at its end, and no other may.
+    once more for each of them that had it in flight at its end, and no other may. The places of copies that the
+    client library *resent* count for nothing but the acknowledgement.
     """
     violations: list[Violation] = []
     accepted = set(sending.accepted)
@@ -111,16 +114,11 @@ def check_log(sending: Sending, log: Log, *, duplicates: int = 0, replaced: bool
         message = Message(place.topic, content.key, content.number)
         if message not in accepted:
             violations.append(Violation("phantom", f"{message} at {place} was never sent"))
+        if place in resent:
+            continue
         copies[message] += 1
         keys[place.topic, content.key].append((place, content))
-    for message, told in sending.acknowledged.items():
-        if message not in copies:
-            violations.append(Violation("lost-write", f"{message} was acknowledged and is not in the log"))
-        elif told is not None and (there := log.get(told)) is not None:
-            if (there.key, there.number) != (message.key, message.number):
-                violations.append(Violation("inconsistent-offsets", f"{message} was said to be at {told}: {there}"))
-        elif told is not None:
-            violations.append(Violation("inconsistent-offsets", f"{message} is not at {told} as said"))
+    violations += _check_acknowledged(sending, log, copies)
     doubts = sending.in_doubt if replaced else {}
     repeated = [message for message, count in copies.items() for _ in range(count - 1 - doubts.get(message, 0))]
     if len(repeated) > duplicates:
@@ -129,6 +127,18 @@ def check_log(sending: Sending, log: Log, *, duplicates: int = 0, replaced: bool
         violations += _check_order(key, contents)
         violations += _check_book(key, [content for _, content in contents], sending.refused)
     return violations
+
+
+def _check_acknowledged(sending: Sending, log: Log, copies: Mapping[Message, int]) -> Iterator[Violation]:
+    """What was acknowledged is there, and where it was said to be."""
+    for message, told in sending.acknowledged.items():
+        if message not in copies:
+            yield Violation("lost-write", f"{message} was acknowledged and is not in the log")
+        elif told is not None and (there := log.get(told)) is not None:
+            if (there.key, there.number) != (message.key, message.number):
+                yield Violation("inconsistent-offsets", f"{message} was said to be at {told}: {there}")
+        elif told is not None:
+            yield Violation("inconsistent-offsets", f"{message} is not at {told} as said")
 
 
 def _check_order(key: tuple[str, str], contents: Sequence[tuple[Place, Content]]) -> list[Violation]:

@@ -29,6 +29,15 @@ def test_what_is_whole_is_green() -> None:
     assert log_names(SENT + ACKED, SEEN + SEEN) == set()
 
 
+def test_copies_that_the_client_library_sent_again_are_no_duplicates() -> None:
+    log, _ = read_log(seen(0, 1, 2, 1, 2))
+    sending = Sending.from_entries([*SENT, ["acked", "t", "k", 2, 0, 4]])
+    assert names(check_log(sending, log)) == {"duplicate"}
+    resent = {Place("t", 0, 3), Place("t", 0, 4)}
+    assert check_log(sending, log, resent=resent) == []
+    assert names(check_log(sending, log, resent={Place("t", 0, 3)})) == {"duplicate"}
+
+
 @pytest.mark.parametrize(
     ("sent", "stored", "expected"),
     [

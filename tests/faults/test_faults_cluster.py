@@ -25,6 +25,7 @@ IMPATIENT = {"socket.timeout.ms": 8_000, "request.timeout.ms": 6_000}
 @pytest.fixture
 def cluster_bench(three_nodes: ApacheCluster, make_bench: MakeBench) -> Bench:
     bench = make_bench(three_nodes.bootstrap)
+    bench.files = three_nodes.folder
     bench.create_topics()
     bench.start_witness()
     return bench

@@ -1,5 +1,6 @@
 """Feeds of the real adapters on a simulated exchange, whose books they must end up with whatever goes wrong."""
 
+import gc
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +18,7 @@ from tickwire.events.book import Book
 from tickwire.events.types import OrderBook
 from tickwire.exchanges import load
 from tickwire.exchanges.kit import DerivedAdapter
+from tickwire.exchanges.kit.books import KeptBook
 from tickwire.simulator.server import SimulatedExchange
 
 DEPTH = 10
@@ -123,6 +125,30 @@ async def test_the_books_are_the_exchanges_after_every_fault(name: str, mode: st
     assert rejected == {r for r, n in counts["frames_rejected"].items() if n}
     assert {"initial", "disconnect", "reconnect"} <= reader.reasons
     assert reader.books == {}
+
+
+@pytest.mark.usefixtures("without_waits")
+@pytest.mark.parametrize("name", ["binance", "kraken", "okx"])  # snapshots over REST, over the socket, over either
+async def test_a_connection_that_ended_leaves_no_book_to_the_garbage_collector(name: str) -> None:
+    def books() -> int:
+        return sum(isinstance(one, KeptBook) for one in gc.get_objects())
+
+    async with SimulatedExchange(name, symbols=3, rate=400) as exchange:
+        reader = Reader()
+        feed = feed_of(exchange)
+        feed.add_callback(reader)
+        gc.collect()
+        before = books()
+        gc.disable()
+        try:
+            async with feed:
+                for fault in ("drop", "drop", "drop"):
+                    await aeventually(lambda: len(reader.books) == 3, "all books", seconds=60)
+                    assert books() == before + 3
+                    exchange.inject(fault)
+                    await aeventually(lambda: len(reader.books) < 3, "a connection that ends")
+        finally:
+            gc.enable()
 
 
 @pytest.mark.parametrize("name", simulator.names())

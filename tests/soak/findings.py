@@ -1,7 +1,7 @@
 """What a soak found, and the verdict: the accounting, the memory curve, one line for each thing that is wrong. Pure."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -47,6 +47,7 @@ class Findings:
     reports: Mapping[str, Any]
     numbers: Mapping[str, Numbers]
     log: Mapping[Place, Content]
+    resent: Collection[Place]  # what the client library sent again, though it was stored
     readers: Sequence[str]
     handled: Sequence[Place]
     committed: Mapping[tuple[str, int], int]
@@ -73,15 +74,15 @@ class Findings:
 
     def violations(self) -> list[str]:
         """Everything that is wrong."""
-        found = stored(self.log)
+        found = stored(self.log, self.resent)
         wrong = list(self.readers)
         for name, report in self.reports.items():
             full = name == self.full
             wrong += judge_producer(name, report, found, self.numbers[name].replaced, self.queue, full=full)
         for name, reports in self.collected.items():
             wrong += judge_collectors(name, reports, found)
-        bad = set(self.poison)
-        good = {place: content for place, content in self.log.items() if place not in bad}
+        no_news = {*self.poison, *self.resent}
+        good = {place: content for place, content in self.log.items() if place not in no_news}
         wrong += judge_order(good, self.steps_s, self.collected, [self.full])
         wrong += unannounced(good, self.collected)[1]
         wrong += judge_group(self.log.keys(), self.handled, self.committed, self.kills)[1]
@@ -134,7 +135,7 @@ class Findings:
         yield "Soak FAILED." if wrong else "Soak passed: nothing lost, every message accounted for."
 
     def _accounting(self) -> Iterator[str]:
-        found = stored(self.log)
+        found = stored(self.log, self.resent)
         lost = duplicates = 0
         for name, report in self.reports.items():
             outcomes = total_outcomes(report)
@@ -161,7 +162,7 @@ class Findings:
         reading = judge_group(self.log.keys(), self.handled, self.committed, self.kills)[0]
         bad = found.get(("poison", self.poison[0].topic), Stored(0, 0)) if self.poison else Stored(0, 0)
         yield f"log: {len(self.log)} records, {bad.records} of them bad on purpose"
-        yield f"messages lost: {lost}; in the log twice: {duplicates}"
+        yield f"messages lost: {lost}; in the log twice: {duplicates}, by the client library {len(self.resent)}"
         yield (
             f"group: {len(self.handled)} handled, {reading.unseen} never, "
             f"{reading.again} again after {self.kills} kills"

@@ -22,6 +22,7 @@ class Stored(NamedTuple):
     records: int
     messages: int
     copies: Sequence[tuple[Place, Place]] = ()  # the first one, and one that came later
+    resent: int = 0  # of them, those that the client library sent again
 
     @property
     def duplicates(self) -> int:
@@ -29,7 +30,7 @@ class Stored(NamedTuple):
         return self.records - self.messages
 
 
-def stored(log: Mapping[Place, Content]) -> dict[tuple[str, str], Stored]:
+def stored(log: Mapping[Place, Content], resent: Collection[Place] = ()) -> dict[tuple[str, str], Stored]:
     """Count the log by exchange and topic. A message is named by its key, its time of arrival and its numbers."""
     records: Counter[tuple[str, str]] = Counter()
     messages: dict[tuple[str, str], dict[Content, Place]] = defaultdict(dict)
@@ -39,7 +40,10 @@ def stored(log: Mapping[Place, Content]) -> dict[tuple[str, str], Stored]:
         records[whose] += 1
         if (first := messages[whose].setdefault(content, place)) is not place:
             copies[whose].append((first, place))
-    return {whose: Stored(count, len(messages[whose]), copies[whose]) for whose, count in records.items()}
+    return {
+        whose: Stored(count, len(messages[whose]), copies[whose], sum(again in resent for _, again in copies[whose]))
+        for whose, count in records.items()
+    }
 
 
 def judge_producer(
@@ -51,7 +55,7 @@ def judge_producer(
     *,
     full: bool = False,
 ) -> list[str]:
-    """Compare a producer's accounting with the log. Copies may come of a producer that was *replaced* only.
+    """Compare a producer's accounting with the log. Copies come of *replaced* producers and of the client library only.
 
     One whose disk was *full* has dropped records, and says so; other ones have not.
     """
@@ -70,11 +74,11 @@ def judge_producer(
         there = found.get((exchange, topic), Stored(0, 0))
         if account["acknowledged"] != there.messages:
             wrong.append(f"{exchange}: {account['acknowledged']} acknowledged, {there.messages} messages in {topic}")
-        if there.duplicates > replaced * queue:
+        if there.duplicates - there.resent > replaced * queue:
             copies = "; ".join(f"{a.partition}: {a.offset}, {b.offset}" for a, b in there.copies[:5])
             wrong.append(
                 f"{exchange}: {there.duplicates} copies in {topic} (partition: offsets {copies}), "
-                f"{replaced} producers were replaced"
+                f"{there.resent} by the client library, {replaced} producers were replaced"
             )
     return wrong
 

@@ -18,6 +18,7 @@ from faults.bench import Child
 from faults.checker import Place, read_log
 from faults.journal import Tail
 from faults.programs import Exchange, Program, ProgramFailed
+from faults.segments import Segments
 from faults.wall_clock import WallClock
 from faults.witness_process import read_everything, read_messages
 from soak.actors import Actor, BrokerTrouble, all_books_valid, break_exchange, kill_consumer, warm_up
@@ -304,6 +305,7 @@ class Soak:
             recoveries=self._recoveries,
             seed=self._seed,
             log=log,
+            resent=Segments(self._cluster.folder).resent_of(log),
             readers=[str(v) for v in (*disagreements, *more)] + log_differs[:5],
             handled=self._handled(),
             committed=committed,

@@ -33,6 +33,7 @@ def good() -> Findings:
         reports={"kraken": account()},
         numbers={"kraken": Numbers(0, 0, 0, 0)},
         log=log,
+        resent=(),
         readers=[],
         handled=list(log),
         committed={("books", 0): 2},
@@ -88,3 +89,12 @@ def test_each_figure_that_is_wrong_turns_it_red(good: Findings, wrong: dict[str,
 def test_the_slowest_recovery_of_each_kind_is_shown() -> None:
     lines = list(table([Recovery("disk", "full", seconds) for seconds in (2.0, 9.5, 3.0)]))
     assert lines[1].split() == ["disk:", "full", "3", "9.5", "3.0"]
+
+
+def test_what_the_client_library_sent_again_is_no_damage_and_is_counted(good: Findings) -> None:
+    again = {Place("books", 0, 2): SNAPSHOT, Place("books", 0, 3): DELTA}
+    twice = replace(good, log={**good.log, **again}, handled=[*good.handled, *again], committed={("books", 0): 4})
+    assert twice.violations() != []
+    known = replace(twice, resent=again.keys())
+    assert known.violations() == []
+    assert any("twice: 2, by the client library 2" in line for line in known.lines())

@@ -62,7 +62,7 @@ class ApacheCluster:
             raise UsageError(f"A cluster of {nodes} nodes is not offered: expected 1 or 3.")
         refuse_wildcard(host)
         free = free_ports(host, 2 * nodes)
-        self.host = host
+        self.host, self.folder = host, folder
         self._cache = cache
         self._properties = dict(properties or {})
         self._nodes = {

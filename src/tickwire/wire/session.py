@@ -115,6 +115,8 @@ class Session:
             self._end(watch)
             if self._serving:
                 lost_books(self._booked)
+            # Frees the books: the session is in reference cycles, which the collector may not look at for hours.
+            self._adapter.remove(self._plan.symbols)
         if self._fatal is not None:
             raise self._fatal
         return lost
