@@ -333,3 +333,21 @@ def test_row_35_the_node_that_manages_the_group_is_killed_restarted_and_frozen(
             members.await_live(reader, 60)
             members.end(reader)
         assert reader.state.jumps == 0
+
+
+@pytest.mark.slow_fault
+def test_row_36_the_topic_of_the_group_is_deleted_and_every_member_says_so_and_ends(members: Members) -> None:
+    """With it go the promises of epochs: who took a share over could begin below its last owner."""
+    for name in "abc":
+        members.start(name)
+    members.await_balance()
+    with members.reading() as reader:
+        members.await_live(reader, 30)
+        topic = topic_of(members.group)
+        admin = AdminClient({"bootstrap.servers": members.brokers})
+        admin.delete_topics([topic])[topic].result(15)
+        for program in members.running.values():
+            assert program.wait(60) == 1
+            assert f"The topic {topic}" in program.last_words()
+        eventually(lambda: not any(book.valid for book in list(reader.state.books.values())), "all are invalid")
+        assert reader.mixed == []
