@@ -12,6 +12,7 @@ from tickwire.config.alike import marks
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import KafkaFailed
+from tickwire.kafka.sharing import member as sharing_member
 from tickwire.kafka.sharing.member import Member, Promise
 from tickwire.kafka.sharing.membership import Membership
 
@@ -89,16 +90,37 @@ def test_what_the_group_has_taken_away_or_may_have_while_we_stood_still_is_given
     served.give_up.assert_called_once_with({0})
 
 
-def test_a_member_whose_topic_stays_away_for_a_session_ends_and_one_whose_topic_is_back_does_not() -> None:
+class Clock:
+    """In place of the module ``time`` of a member."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return self.now
+
+
+def test_a_member_whose_topic_stays_away_for_a_session_ends_and_one_whose_topic_is_back_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(sharing_member, "time", clock)
     member: Any = Member(KafkaConfig(), "g", "us", 1, Membership(), Mock(marks=str, outage=lambda: False))
-    member._consumer, now = Mock(), time.monotonic()
+    member._consumer = Mock()
     missing = KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
-    for error in (missing, None):
-        member._commit({0: 7})
-        member._answered(error, [])
-    member._look(now + 10)
-    member._commit({0: 7})
-    member._answered(missing, [])
-    member._look(now + 3)
+
+    def hear(*answers: KafkaError | None, every: float = 1.0) -> None:
+        for answer in answers:
+            clock.now += every
+            member._commit({0: 7})
+            member._answered(answer, [])
+            member._look(clock.now)
+
+    hear(*[missing] * 6, None, *[missing] * 6)
+    hear(*[missing] * 6, every=4.0)  # now and then, as nodes say it that have just started
+    clock.now += 100  # of a member without parts, which asks nothing
+    member._look(clock.now)
     with pytest.raises(KafkaFailed, match=r"tickwire\.shares\.g is not in Kafka any more"):
-        member._look(now + 10)
+        hear(*[missing] * 8)

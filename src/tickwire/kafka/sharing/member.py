@@ -37,6 +37,7 @@ _ASK_S = 1.0
 _KEEP_S = 2.0  # for the last promise before a part is released
 _LOOK_S = 0.05
 _STOOD_STILL_S = 3.0
+_MISSED_AGAIN_S = 3.0  # promises are sent every second, and each is refused while the topic is missing
 _LEAVE_S = 10.0
 
 _SETTINGS = {
@@ -127,7 +128,7 @@ class Member(threading.Thread):
         self._unknown: set[int] = set()  # those of them whose last promise is not known yet
         self._told: set[int] = set()  # error codes already logged
         self._compare_at = inf
-        self._missing_since = inf  # when Kafka began to say that the topic does not exist
+        self._missing_since, self._missing_at = inf, -inf  # when Kafka first and last said that there is no topic
         self._marks = served.marks()
         self._turn_at, self._stood_at = time.monotonic(), -inf
         self._differing: set[str] = set()
@@ -184,7 +185,7 @@ class Member(threading.Thread):
 
     def _look(self, now: float) -> None:
         """Do what is due."""
-        if now - self._missing_since > SESSION_S:
+        if self._missing_at - self._missing_since > SESSION_S:
             raise KafkaFailed(
                 f"The topic {self._topic} is not in Kafka any more, and with it the promises of epochs have gone: stop "
                 f"all members of the group {self._group}, then start them again, which creates it."
@@ -354,10 +355,16 @@ class Member(threading.Thread):
         Lost membership is reported to a callback, and refused commits during a rebalance are normal: neither is logged.
         """
         if error.code() in MISSING:
-            self._missing_since = min(self._missing_since, time.monotonic())
+            self._miss(time.monotonic())
         if error.code() not in self._told and error.code() not in PLACE_LOST:
             self._told.add(error.code())
             logger.warning("group.trouble group=%s code=%s error=%r", self._group, error.name(), error.str())
+
+    def _miss(self, now: float) -> None:
+        """Note that Kafka says that there is no topic; once alone it may be a node that has just started."""
+        if self._missing_since == inf or now - self._missing_at > _MISSED_AGAIN_S:
+            self._missing_since = now
+        self._missing_at = now
 
 
 def _read(metadata: str | None) -> Promise:
