@@ -23,6 +23,7 @@ from tickwire.kafka.clients import (
     producer_config,
 )
 from tickwire.kafka.complaints import Complaints
+from tickwire.kafka.probing import Door, look
 
 
 def login(**values: object) -> KafkaConfig:
@@ -132,6 +133,10 @@ def test_a_log_line_cannot_steer_a_terminal(caplog: pytest.LogCaptureFixture) ->
 def test_a_broker_that_answers_is_described(embedded: EmbeddedBroker) -> None:
     view = connect_check(KafkaConfig(brokers=embedded.bootstrap))
     assert [f"{node.host}:{node.port}" for node in view.nodes] == [embedded.bootstrap]
+
+
+def test_a_broker_that_offers_whatever_mechanism_it_is_asked_for_has_no_login(embedded: EmbeddedBroker) -> None:
+    assert look(embedded.bootstrap, 10, tls=False, mechanism=None) == Door(tls=False, mechanisms=())
 
 
 def test_nothing_listens() -> None:

@@ -14,6 +14,7 @@ from tickwire.config.security import SecuritySettings
 _NAME = b"tickwire"
 _SASL_HANDSHAKE = 17  # https://kafka.apache.org/protocol#The_Messages_SaslHandshake, version 1
 _NO_SASL_HERE = 34  # ILLEGAL_SASL_STATE
+_NO_MECHANISM = "NONE"  # no broker has one of this name
 _LONGEST = 10_000
 # Two consecutive times, as in RFC 5280, section 4.1: the begin and end of a certificate's validity.
 _VALIDITY = re.compile(rb"\x30[\x1e\x20\x22](?:\x17\x0d\d{12}|\x18\x0f\d{14})Z(?:\x17\x0d(\d{12})|\x18\x0f(\d{14}))Z")
@@ -127,7 +128,7 @@ def _said(question: Callable[[], tuple[str, ...] | None]) -> tuple[str, ...] | N
 
 def _mechanisms(connection: socket.socket, mechanism: str | None) -> tuple[str, ...] | None:
     """Ask for the SASL mechanisms; None if no Kafka answers."""
-    wanted = (mechanism or "NONE").encode()
+    wanted = (mechanism or _NO_MECHANISM).encode()
     request = struct.pack(">hhih", _SASL_HANDSHAKE, 1, 1, len(_NAME)) + _NAME + struct.pack(">h", len(wanted)) + wanted
     connection.sendall(struct.pack(">i", len(request)) + request)
     (size,) = struct.unpack(">i", _exactly(connection, 4))
@@ -142,7 +143,8 @@ def _mechanisms(connection: socket.socket, mechanism: str | None) -> tuple[str, 
         (length,) = struct.unpack_from(">h", answer, at)
         found.append(answer[at + 2 : at + 2 + length].decode("ascii", "replace"))
         at += 2 + length
-    return tuple(found)
+    # Tansu 0.6, which has no log-in, refuses a name and says that it offers it.
+    return () if found == [_NO_MECHANISM] else tuple(found)
 
 
 def _exactly(connection: socket.socket, size: int) -> bytes:
