@@ -144,7 +144,7 @@ async def test_a_connection_that_ended_leaves_no_book_to_the_garbage_collector(n
             async with feed:
                 for fault in ("drop", "drop", "drop"):
                     await aeventually(lambda: len(reader.books) == 3, "all books", seconds=60)
-                    assert books() == before + 3
+                    await aeventually(lambda: books() == before + 3, "no other books", seconds=30)
                     exchange.inject(fault)
                     await aeventually(lambda: len(reader.books) < 3, "a connection that ends")
         finally:
