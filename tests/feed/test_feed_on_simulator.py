@@ -2,7 +2,7 @@
 
 import gc
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -66,6 +66,9 @@ class Reader:
             del self.books[event.symbol]
         else:
             self.books[event.symbol].apply(event.bids, event.asks)
+
+    def all_begun_after(self, epochs: Mapping[str, int]) -> bool:
+        return all(self.next[symbol][0] > epoch for symbol, epoch in epochs.items())
 
     def tops(self) -> dict[str, tuple[list[list[str]], list[list[str]]]]:
         return {
@@ -142,11 +145,12 @@ async def test_a_connection_that_ended_leaves_no_book_to_the_garbage_collector(n
         gc.disable()
         try:
             async with feed:
-                for fault in ("drop", "drop", "drop"):
-                    await aeventually(lambda: len(reader.books) == 3, "all books", seconds=60)
+                await aeventually(lambda: len(reader.books) == 3, "all books")
+                for _ in range(3):
+                    ended = {symbol: epoch for symbol, (epoch, _) in reader.next.items()}
+                    exchange.inject("drop")
+                    await aeventually(partial(reader.all_begun_after, ended), "books of a new connection", seconds=60)
                     await aeventually(lambda: books() == before + 3, "no other books", seconds=30)
-                    exchange.inject(fault)
-                    await aeventually(lambda: len(reader.books) < 3, "a connection that ends")
         finally:
             gc.enable()
 
