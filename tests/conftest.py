@@ -6,6 +6,7 @@ TICKWIRE_TEST_BROKERS=host:port lets ``kafka`` be any cluster; TICKWIRE_REQUIRE_
 
 import logging
 import os
+import signal
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -26,6 +27,10 @@ PURE = {"config", "events", "exchanges", "records", "wire"}  # folders
 
 # Nodes live for seconds here: little is worth compiling well, and one thread collects their garbage.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
+# Of a shell that started the tests in the background they inherit that Ctrl-C is ignored; their programs must not.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("any speed", deadline=None)  # a busy machine makes no test red
 settings.load_profile("any speed")
