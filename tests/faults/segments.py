@@ -42,7 +42,7 @@ class Segments:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._partition = cache(self._read)  # in a soak's life the log is judged once
+        self._partition = cache(self._read)  # once: what is judged grows no more
 
     def resent(self, first: Place, again: Place) -> bool:
         """Whether the client library sent a record *again* that was stored.

@@ -26,7 +26,7 @@ class BrokenBooks:
 
     def __init__(self) -> None:
         self._broken: dict[Lane, None] = {}
-        self._refusals: set[tuple[str, int]] = set()
+        self._refusals: set[tuple[str, int | None]] = set()
 
     def __bool__(self) -> bool:
         return bool(self._broken)
@@ -44,7 +44,7 @@ class BrokenBooks:
         if record.action == "snapshot" and hash(record.value) == lane.start:
             lane.unstarted = True
         gone = code in GONE
-        told = record.topic, min(GONE) if gone else code
+        told = record.topic, None if gone else code  # the codes of a deleted topic count as one
         if told not in self._refusals:
             self._refusals.add(told)
             advice = f"the topic was deleted: tickwire topics --create {record.topic}; " if gone else ""
