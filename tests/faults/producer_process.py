@@ -47,7 +47,7 @@ class Settings(msgspec.Struct, kw_only=True):
     client: dict[str, Any] = {}
     keys: int = 4
     rate: int = 500  # events a second
-    close_seconds: float = 10.0
+    close_seconds: float = 30.0  # at most; it ends when all is delivered
     texts: bool = False  # journal every event's JSON text, too
     look_seconds: float = 30.0  # between two looks at the schema registry
 

@@ -3,9 +3,12 @@
    end when the clock shows that time. For 64-bit Linux with glibc 2.30 or newer. */
 
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -54,8 +57,43 @@ int timespec_get(struct timespec *now, int base) {
     return base;
 }
 
+/* A wait looks at the clock between short waits. What is signalled just then would reach nobody, so signals are counted,
+   by condition or a few of them together; whoever waits with a count that changed is woken. */
+static atomic_uint signals[1024];
+
+static atomic_uint *signals_of(const void *condition) {
+    return &signals[(uintptr_t)condition / 16 % (sizeof signals / sizeof *signals)];
+}
+
+static int (*true_signal)(cnd_t *), (*true_broadcast)(cnd_t *);
+
+__attribute__((constructor)) static void find_signals(void) { /* of these names there is one version each */
+    true_signal = (int (*)(cnd_t *))dlsym(RTLD_NEXT, "cnd_signal");
+    true_broadcast = (int (*)(cnd_t *))dlsym(RTLD_NEXT, "cnd_broadcast");
+    if (!true_signal || !true_broadcast) abort();
+}
+
+int cnd_signal(cnd_t *condition) {
+    atomic_fetch_add(signals_of(condition), 1);
+    return true_signal(condition);
+}
+
+int cnd_broadcast(cnd_t *condition) {
+    atomic_fetch_add(signals_of(condition), 1);
+    return true_broadcast(condition);
+}
+
+/* In glibc the types of threads.h are those of pthread.h. librdkafka uses the others. */
+int pthread_cond_signal(pthread_cond_t *condition) { return cnd_signal((cnd_t *)condition) == thrd_success ? 0 : EINVAL; }
+
+int pthread_cond_broadcast(pthread_cond_t *condition) {
+    return cnd_broadcast((cnd_t *)condition) == thrd_success ? 0 : EINVAL;
+}
+
 int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until) {
     if (until->tv_sec < OLDEST_WALL_TIME) return pthread_cond_clockwait(condition, mutex, CLOCK_MONOTONIC, until);
+    atomic_uint *signalled = signals_of(condition);
+    unsigned before = *signalled;
     for (;;) {
         struct timespec now, look;
         clock_gettime(CLOCK_REALTIME, &now);
@@ -69,10 +107,10 @@ int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, co
         }
         int done = pthread_cond_clockwait(condition, mutex, CLOCK_MONOTONIC, &look);
         if (done != ETIMEDOUT || left < LOOK_NS) return done;
+        if (*signalled != before) return 0; /* for nothing, perhaps, which every waiter stands */
     }
 }
 
-/* In glibc the types of threads.h are those of pthread.h. librdkafka waits with these. */
 int cnd_timedwait(cnd_t *restrict condition, mtx_t *restrict mutex, const struct timespec *restrict until) {
     switch (pthread_cond_timedwait((pthread_cond_t *)condition, (pthread_mutex_t *)mutex, until)) {
         case 0: return thrd_success;
