@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from bench.measuring import Meter
+from tickwire.cli.allocator import give_memory_back
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.kafka.consuming.consumer import run_kafka_consumer
 from tickwire.kafka.consuming.market_state import MarketState
@@ -63,4 +64,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    give_memory_back()
     main()

@@ -9,6 +9,7 @@ from typing import Any
 import uvloop
 
 from bench.measuring import Meter, resident_mib
+from tickwire.cli.allocator import give_memory_back
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.data_feed import WebSocketDataFeed
@@ -67,5 +68,6 @@ def _all_acknowledged(feed: WebSocketDataFeed) -> bool:
 
 
 if __name__ == "__main__":
+    give_memory_back()
     with tempfile.TemporaryDirectory() as folder:
         uvloop.run(run(json.loads(sys.argv[1]), folder))

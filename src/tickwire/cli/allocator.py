@@ -3,7 +3,10 @@
 import ctypes
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
-_THRESHOLD_BYTES = 128 * 1024  # glibc's default
+# The client library takes 1.3 MiB for each batch that it compresses, which must come from the heap: memory from the
+# system costs a page fault for every 4 KiB, 10 to 25 % of a producer's processor time at the highest rate.
+_MMAP_BYTES = 2 << 20
+_TRIM_BYTES = 4 << 20
 _ARENAS = 2
 
 
@@ -17,6 +20,6 @@ def give_memory_back() -> None:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_M_TRIM_THRESHOLD, _THRESHOLD_BYTES)
-        mallopt(_M_MMAP_THRESHOLD, _THRESHOLD_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _TRIM_BYTES)
+        mallopt(_M_MMAP_THRESHOLD, _MMAP_BYTES)
         mallopt(_M_ARENA_MAX, _ARENAS)
