@@ -3,8 +3,8 @@
 import ctypes
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
-# The client library takes 1.3 MiB for each batch that it compresses, which must come from the heap: memory from the
-# system costs a page fault for every 4 KiB, 10 to 25 % of a producer's processor time at the highest rate.
+# The client library takes up to 1.3 MiB to compress a batch. If that came from the system each time, every 4 KiB would
+# cost a page fault: 10 to 25 % of a producer's processor time at the highest rate (docs/decisions/0012).
 _MMAP_BYTES = 2 << 20
 _TRIM_BYTES = 4 << 20
 _ARENAS = 2
