@@ -280,7 +280,7 @@ async def test_tickers_or_trades_that_the_exchange_has_stopped_sending_are_notic
 ) -> None:
     hurry(monkeypatch)
     seen = Counter[tuple[str, str]]()
-    async with SimulatedExchange(name, symbols=2, rate=100) as exchange:
+    async with SimulatedExchange(name, symbols=2, rate=400) as exchange:
         feed = feed_of(exchange, channels=["ticker", "orderbook", "trade"])
         feed.add_callback(lambda event: seen.update([(type(event).__name__.lower(), event.symbol)]))
         async with feed:

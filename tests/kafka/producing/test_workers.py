@@ -79,6 +79,8 @@ def test_workers_share_the_symbols_one_page_and_one_accounting(
         assert program.metric("feed_workers", state="running") == 2
         assert len(children(program)) == 2
         exchange.freeze()
+        # Books are counted at once, and events a moment later.
+        program.until(lambda: program.metric("feed_events_total") >= SYMBOLS, "the events are counted")
         program.until(lambda: program.metric("kafka_records_in_flight") == 0, "all acknowledged")
         page = program.metrics()
         counted = {
