@@ -114,7 +114,7 @@ def consumer_config(config: KafkaConfig, group: str) -> dict[str, Any]:
         # The limit of records read ahead, for all partitions together; one unpacked answer of each broker comes on top.
         "queued.min.messages": 10_000,
         "queued.max.messages.kbytes": 16_384,
-        "fetch.max.bytes": 4 << 20,
+        "fetch.max.bytes": 1 << 20,
         # When the limit is reached, a partition is not fetched for this long; the default of a second leaves a fast
         # handler idle: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
         "fetch.queue.backoff.ms": 10,

@@ -20,7 +20,8 @@ from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.errors import Reject, TooManyDeadLetters, TryAgain
 from tickwire.kafka.consuming import consumer as consumer_module
-from tickwire.kafka.consuming import partitions
+from tickwire.kafka.consuming import partitions, processing
+from tickwire.kafka.consuming.assignment import Assignment
 from tickwire.kafka.consuming.consumer import COMMIT_RECORDS, run_kafka_consumer
 from tickwire.kafka.consuming.processing import MAX_UNCOMMITTED
 from tickwire.kafka.received import ReceivedRecord
@@ -60,6 +61,28 @@ def test_partitions_are_handled_at_the_same_time_and_each_in_order(config: Kafka
     run_kafka_consumer(config, topics=[topic], handler=handle, max_records=200)
     assert seen == {0: list(range(100)), 1: list(range(100))}
     assert committed(config, topic, 2) == [100, 100]
+
+
+def test_a_partition_that_waits_for_kafkas_answer_to_a_commit_is_not_fetched_again(
+    config: KafkaConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers are taken while partitions are full; pausing these would discard what was fetched, each time."""
+    monkeypatch.setattr(partitions, "QUEUE_RECORDS", 20)
+    monkeypatch.setattr(processing, "MAX_UNCOMMITTED", 50)
+    for name, value in {
+        "MAX_UNCOMMITTED": 50,
+        "COMMIT_RECORDS": 10,
+        "_PATIENCE_S": 0.5,
+        "_COMMIT_PATIENCE_S": 60,
+    }.items():
+        monkeypatch.setattr(consumer_module, name, value)
+    paused = list[object]()
+    monkeypatch.setattr(Assignment, "pause", lambda _, slow: paused.extend(slow))
+    topic = filled(config, 1)
+    for _ in range(9):
+        send(config, topic, MANY, 0)
+    report = run_kafka_consumer(config, topics=[topic], handler=lambda _: None, max_records=1_000)
+    assert (report.processed[topic], paused) == (1_000, [])
 
 
 def test_a_handler_slower_than_the_poll_interval_keeps_its_partition(

@@ -30,7 +30,7 @@ from tickwire.kafka.consuming.handlers import Handler
 from tickwire.kafka.consuming.market_state import MarketState
 from tickwire.kafka.consuming.partitions import AssignedPartition, HandlerThreads
 from tickwire.kafka.consuming.positions import COMMITTED, Start
-from tickwire.kafka.consuming.processing import Ended, Processor
+from tickwire.kafka.consuming.processing import MAX_UNCOMMITTED, Ended, Processor
 from tickwire.kafka.consuming.progress import CommitTracker, Partition
 from tickwire.kafka.consuming.report import ConsumerReport, Observer, RecordObserver
 from tickwire.kafka.consuming.subscription import prepare_topics
@@ -46,7 +46,11 @@ CLOSE_SECONDS = 15.0
 TICK_SECONDS = 0.5
 _POLL_S = 0.2  # longest delay until a stop is noticed
 _BUSY_POLL_S = 0.02  # the same while handlers work
-_PATIENCE_S = 0.05  # a full partition is paused only after this, because pausing discards fetched records
+# Pausing discards fetched records, often hundreds of thousands, which are fetched and unpacked once more. So a full
+# partition is paused only if it frees less than a tenth of its room in this time; if it waits for Kafka's answer to a
+# commit, only after the longer one.
+_PATIENCE_S = 0.05
+_COMMIT_PATIENCE_S = 1.0
 _JOIN_S = 0.5
 _JOINING_S = 15.0  # after this it is logged that no assignment has come
 
@@ -206,11 +210,15 @@ class _Runner:
                 return
             self._assignment.resume()
             now = time.monotonic()
-            if (now >= self._commit_at or self._since_commit >= COMMIT_RECORDS) and self._commits.send(self._consumer):
-                self._since_commit = 0
-                self._commit_at = now + COMMIT_SECONDS
+            self._commit(now)
             if now >= self._tick_at:
                 self._tick(now)
+
+    def _commit(self, now: float) -> None:
+        due = now >= self._commit_at or self._since_commit >= COMMIT_RECORDS
+        if due and self._commits.send(self._consumer):
+            self._since_commit = 0
+            self._commit_at = now + COMMIT_SECONDS
 
     def _take(self, messages: list[Message]) -> set[AssignedPartition]:
         """Pass records to the workers; return the partitions that got some."""
@@ -231,15 +239,24 @@ class _Runner:
         return these
 
     def _make_room(self, these: set[AssignedPartition]) -> None:
-        """Wait a moment for full partitions to drain; pause those that stay full."""
-        until = time.monotonic() + _PATIENCE_S
-        while full := self._assignment.full(these):
-            if time.monotonic() >= until or self._failures:
-                self._assignment.pause(full)
-                return
+        """Wait until no partition is full; pause those that drain slowly."""
+        begun = until = time.monotonic()
+        before: dict[AssignedPartition, tuple[int, int]] = {}
+        while (full := self._assignment.full(these)) and not self._failures:
+            now = time.monotonic()
+            if now >= until:
+                slow = [one for one in full if one in before and not one.frees_much(before[one])]
+                if now < begun + _COMMIT_PATIENCE_S:
+                    slow = [one for one in slow if one.progress.uncommitted < MAX_UNCOMMITTED]
+                if slow:
+                    self._assignment.pause(slow)
+                until, before = now + _PATIENCE_S, {one: one.done for one in full}
             self._progress.clear()
             self._progress.wait(_PATIENCE_S / 5)
             self._collect()
+            self._commit(now)
+            if (message := self._consumer.poll(0)) is not None:  # which also brings answers to commits, before records
+                self._take([message])
 
     def _collect(self) -> None:
         """Process what other threads have left."""

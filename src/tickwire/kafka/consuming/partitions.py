@@ -62,6 +62,16 @@ class AssignedPartition:
         room = self.taken - self.ended <= share * QUEUE_RECORDS
         return not room or self.taken_bytes - self.ended_bytes > share * self.room_bytes
 
+    @property
+    def done(self) -> tuple[int, int]:
+        """How many records are done, and their bytes."""
+        return self.ended, self.ended_bytes
+
+    def frees_much(self, since: tuple[int, int]) -> bool:
+        """Whether a tenth of the room was freed since :attr:`done` was *since*."""
+        records, size = since
+        return self.ended - records >= QUEUE_RECORDS / 10 or self.ended_bytes - size >= self.room_bytes / 10
+
     def take_next(self) -> bool:
         """Have a record to go on with; False when none waits."""
         while self.at == len(self.batch):
