@@ -13,6 +13,7 @@ from faults.checker import Sending
 from faults.conftest import MakeBench
 from faults.test_faults_cluster import await_in_sync
 from faults.test_faults_publishing import assert_all_delivered, check_metrics
+from kafka.spill.spill_support import bytes_on_disk
 from support import eventually
 from tickwire.broker import ApacheCluster
 from tickwire.errors import KafkaFailed
@@ -81,11 +82,6 @@ def has_ended(cluster: ApacheCluster) -> bool:
     return False
 
 
-def on_our_disk(folder: Path) -> int:
-    """How many bytes of records wait in the publisher's files."""
-    return sum(path.stat().st_size for path in (folder / "spill").rglob("*.spill"))
-
-
 def test_row_15_the_only_broker_has_a_full_disk_and_books_wait_on_ours(
     java: None, tmp_path: Path, make_bench: MakeBench
 ) -> None:
@@ -97,7 +93,7 @@ def test_row_15_the_only_broker_has_a_full_disk_and_books_wait_on_ours(
         child = bench.start_producer(policies)
         disk.fill()
         eventually(lambda: has_ended(cluster), "Kafka gives up", 60)
-        bench.until(lambda: on_our_disk(tmp_path), child, "books on our disk")
+        bench.until(lambda: bytes_on_disk(tmp_path / "spill"), child, "books on our disk")
         bench.await_sent(2_000, child)
         disk.make_room()
         cluster.restart(1)
@@ -105,8 +101,8 @@ def test_row_15_the_only_broker_has_a_full_disk_and_books_wait_on_ours(
         # its offset to another one. It never acknowledged it.
         bench.start_witness()
         bench.await_acknowledged(1_000, child, 90)
-        # What is there when it ends for longer than it may take to deliver the rest stays there for the next one.
-        bench.until(lambda: not on_our_disk(tmp_path), child, "all books left our disk", 120)
+        # At its end it has 30 s to deliver the rest; what is on disk after that would stay there for the next start.
+        bench.until(lambda: not bytes_on_disk(tmp_path / "spill"), child, "all books left our disk", 120)
         assert child.stop() == 0
         # What a broker stored and then answered with an error that it has no code for stands in its log when it is
         # back, beside what the next producer sent of it (docs/operations.md). Nothing else is there twice.

@@ -14,6 +14,7 @@ from typing import Any
 
 from kafka.mock_cluster import MockCluster
 from kafka.publishing import numbers_of
+from kafka.spill.spill_support import bytes_on_disk
 from support import aeventually, free_port
 from tickwire.config.environment import for_child
 from tickwire.config.kafka_config import KafkaConfig
@@ -75,10 +76,6 @@ async def produce(
             await process.wait()
 
 
-def spilled_files(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*.spill"))
-
-
 def starts_of_books(mock: MockCluster) -> list[int]:
     config = KafkaConfig(brokers=mock.bootstrap)
     return [numbers.count(0) for numbers in numbers_of(config, config.orderbook_topic).values()]
@@ -91,7 +88,7 @@ async def test_records_of_an_outage_wait_for_the_next_start_and_the_last_line_sa
     async with SimulatedExchange("binance", symbols=3, rate=300) as exchange:
         mock.set_down()
         async with produce(exchange, mock, tmp_path, "--offline-start") as first:
-            await aeventually(lambda: spilled_files(state) > 100_000, "books on disk", 40)
+            await aeventually(lambda: bytes_on_disk(state) > 100_000, "books on disk", 40)
             assert await first.end(signal.SIGTERM) == 0
         report = first.report
         assert report["in_flight"] == 0
@@ -104,7 +101,7 @@ async def test_records_of_an_outage_wait_for_the_next_start_and_the_last_line_sa
 
         mock.set_up()
         async with produce(exchange, mock, tmp_path) as second:
-            await aeventually(lambda: spilled_files(state) == 0, "the disk is drained", 40)
+            await aeventually(lambda: bytes_on_disk(state) == 0, "the disk is drained", 40)
             await aeventually(lambda: min(starts_of_books(mock)) == 2, "the books of the second run", 40)
             assert await second.end(signal.SIGTERM) == 0
     recovered = second.report["recovered"]
@@ -151,7 +148,7 @@ async def test_a_second_signal_ends_at_once(mock: MockCluster, tmp_path: Path) -
     ):
         await aeventually(lambda: exchange.stats["connections"], "it runs", 40)
         mock.set_down()
-        await aeventually(lambda: spilled_files(tmp_path) > 0, "the queue is full", 40)
+        await aeventually(lambda: bytes_on_disk(tmp_path) > 0, "the queue is full", 40)
         child.process.send_signal(signal.SIGINT)
         # Only now the next one: two that wait together may be handled in either order.
         await aeventually(lambda: exchange.stats["connections"] == 0, "it heard the first one", 40)

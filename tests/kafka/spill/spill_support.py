@@ -48,6 +48,11 @@ def segment_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.spill"))
 
 
+def bytes_on_disk(folder: Path) -> int:
+    """The size of all segments of all folders of records in *folder*."""
+    return sum(path.stat().st_size for path in folder.rglob("*.spill"))
+
+
 @contextmanager
 def fast_folder() -> Iterator[Path]:
     """A folder in memory: properties are tried thousands of times, and each time waits for the disk."""
