@@ -68,14 +68,11 @@ def test_a_partition_that_waits_for_kafkas_answer_to_a_commit_is_not_fetched_aga
 ) -> None:
     """Answers are taken while partitions are full; pausing these would discard what was fetched, each time."""
     monkeypatch.setattr(partitions, "QUEUE_RECORDS", 20)
-    monkeypatch.setattr(processing, "MAX_UNCOMMITTED", 50)
-    for name, value in {
-        "MAX_UNCOMMITTED": 50,
-        "COMMIT_RECORDS": 10,
-        "_PATIENCE_S": 0.5,
-        "_COMMIT_PATIENCE_S": 60,
-    }.items():
-        monkeypatch.setattr(consumer_module, name, value)
+    for module in (processing, consumer_module):
+        monkeypatch.setattr(module, "MAX_UNCOMMITTED", 50)
+    monkeypatch.setattr(consumer_module, "COMMIT_RECORDS", 10)
+    monkeypatch.setattr(consumer_module, "_PATIENCE_S", 0.5)
+    monkeypatch.setattr(consumer_module, "_LONGEST_PATIENCE_S", 60)
     paused = list[object]()
     monkeypatch.setattr(Assignment, "pause", lambda _, slow: paused.extend(slow))
     topic = filled(config, 1)

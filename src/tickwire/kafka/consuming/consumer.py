@@ -47,10 +47,10 @@ TICK_SECONDS = 0.5
 _POLL_S = 0.2  # longest delay until a stop is noticed
 _BUSY_POLL_S = 0.02  # the same while handlers work
 # Pausing discards fetched records, often hundreds of thousands, which are fetched and unpacked once more. So a full
-# partition is paused only if it frees less than a tenth of its room in this time; if it waits for Kafka's answer to a
-# commit, only after the longer one.
+# partition is paused only if it frees less than a tenth of its room in this time without waiting for Kafka's answer to
+# a commit, or is full for the longer one.
 _PATIENCE_S = 0.05
-_COMMIT_PATIENCE_S = 1.0
+_LONGEST_PATIENCE_S = 1.0
 _JOIN_S = 0.5
 _JOINING_S = 15.0  # after this it is logged that no assignment has come
 
@@ -239,24 +239,27 @@ class _Runner:
         return these
 
     def _make_room(self, these: set[AssignedPartition]) -> None:
-        """Wait until no partition is full; pause those that drain slowly."""
-        begun = until = time.monotonic()
+        """Wait until no partition is full; pause those that stay so."""
+        begun = until = look_at = time.monotonic()
         before: dict[AssignedPartition, tuple[int, int]] = {}
         while (full := self._assignment.full(these)) and not self._failures:
             now = time.monotonic()
+            if now >= begun + _LONGEST_PATIENCE_S:
+                self._assignment.pause(full)
+                return
+            waiting = {one for one in full if one.progress.uncommitted >= MAX_UNCOMMITTED}
             if now >= until:
                 slow = [one for one in full if one in before and not one.frees_much(before[one])]
-                if now < begun + _COMMIT_PATIENCE_S:
-                    slow = [one for one in slow if one.progress.uncommitted < MAX_UNCOMMITTED]
-                if slow:
-                    self._assignment.pause(slow)
+                self._assignment.pause([one for one in slow if one not in waiting])
                 until, before = now + _PATIENCE_S, {one: one.done for one in full}
             self._progress.clear()
             self._progress.wait(_PATIENCE_S / 5)
             self._collect()
             self._commit(now)
-            if (message := self._consumer.poll(0)) is not None:  # which also brings answers to commits, before records
-                self._take([message])
+            if waiting and now >= look_at:  # for the answer; records come with it, one for each look
+                look_at = now + _PATIENCE_S / 5
+                if (message := self._consumer.poll(0)) is not None:
+                    self._take([message])
 
     def _collect(self) -> None:
         """Process what other threads have left."""
