@@ -365,6 +365,7 @@ class WebSocketDataFeed:
     def _make_books(self, dispatch: Callbacks) -> Books:
         depth, epochs = book_depth(self._module, self.config), self._epochs or self._publishing.epochs
         self._books = Books(self.config, depth, dispatch.emit, self._tally, self._random, epochs)
+        self._flow.replaced_of = self._books.replaced
         return self._books
 
     async def _read(self, books: Books) -> None:

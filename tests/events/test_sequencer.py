@@ -58,8 +58,12 @@ class Stream(RuleBasedStateMachine):
 
     @rule(now=st.integers(0, 10**15))
     def snapshot(self, now: int) -> None:
+        replaces = self.out[-1] if self.sequencer.valid else None
         said = self.sequencer.stamp(message("snapshot", now))
         assert said is not None
+        words = [self.sequencer.replaced(), self.sequencer.replaced()]
+        told = [(w.action, w.reason, w.epoch, w.book_seq, w.received_us) for w in words if w]
+        assert told == ([("invalid", "overflow", replaces.epoch, replaces.book_seq + 1, now)] if replaces else [])
         assert said.reason == ("resync" if not self.fresh else "reconnect" if self.connections else "initial")
         if self.fresh:
             self.connections, self.fresh = self.connections + 1, False
@@ -140,3 +144,11 @@ def test_a_keyframe_has_the_whole_book_and_the_last_numbers_of_the_exchange() ->
     assert said is not None
     assert (said.bids, said.asks) == (BOOK.bids.top(), BOOK.asks.top())
     assert (said.sequence, said.received_us, said.epoch, said.book_seq) == (7, 9_000, 1, 1)
+
+
+def test_of_a_snapshot_that_may_not_begin_an_epoch_nothing_was_replaced() -> None:
+    permitted = [True, False]
+    sequencer = Sequencer(may=lambda _: permitted.pop(0))
+    assert sequencer.stamp(message("snapshot"))
+    assert sequencer.stamp(message("snapshot")) is None
+    assert sequencer.replaced() is None

@@ -213,6 +213,9 @@ class Program:
         self.report["overflows"] += reason == "overflow"
         asyncio.get_running_loop().call_soon(self._restart, exchange_symbol)
 
+    def replaced(self, _exchange_symbol: str) -> None:
+        return None  # its epochs end with invalid
+
     def failed(self, error: TickwireError) -> None:
         self.report["error"] = str(error)
         self._stop.set()

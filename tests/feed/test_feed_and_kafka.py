@@ -152,6 +152,24 @@ async def test_an_overflow_in_the_middle_of_a_frame_restarts_that_book_alone(
             assert sorted(found) == [("AX", "invalid", "overflow"), ("BX", "invalid", "gap")]
 
 
+async def test_the_end_of_an_epoch_that_a_snapshot_replaced_is_said_to_the_publisher_that_asks_and_counted(
+    make_feed: MakeFeed, publisher: MemoryPublisher
+) -> None:
+    async with ToyServer() as server, make_feed(server, publisher=publisher) as feed:
+        peer = await subscribed(server)
+        for action, number in (("whole", 1), ("change", 2), ("whole", 7)):
+            await peer.say_book("AX", action, number)
+        await aeventually(lambda: len(publisher.records) == 3, "the events")
+        first = books(publisher)[0]
+        assert publisher.flows.replaced("toy", "unheard of") is None
+        assert publisher.flows.replaced("other", "AX") is None
+        word = publisher.flows.replaced("toy", "AX")
+        assert word is not None
+        assert (word.action, word.reason, word.epoch, word.book_seq) == ("invalid", "overflow", first.epoch, 2)
+        assert publisher.flows.replaced("toy", "AX") is None
+        assert feed.accounting()["events"]["orderbook"] == 4
+
+
 async def test_reading_goes_on_when_everybody_who_paused_it_has_room_again(make_feed: MakeFeed) -> None:
     events: list[Any] = []
     async with ToyServer() as server:

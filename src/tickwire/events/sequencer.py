@@ -29,7 +29,7 @@ class Sequencer(BookNumbers):
     whether an epoch may begin now: in a group, another member may have taken the book over.
     """
 
-    __slots__ = ("_connected_before", "_last_epoch", "_may", "_most", "_new_connection", "last")
+    __slots__ = ("_connected_before", "_last_epoch", "_may", "_most", "_new_connection", "_replaced", "last")
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class Sequencer(BookNumbers):
         self._last_epoch, self._most, self._may = last_epoch, most, may
         self._connected_before = False
         self._new_connection = True
+        self._replaced: OrderBook | None = None
         self.last: OrderBook | None = None  # a message of this book, as a pattern for keyframes and `invalid`
 
     def connection_opened(self) -> None:
@@ -66,6 +67,7 @@ class Sequencer(BookNumbers):
         epoch = self._next(message.received_us // 1000)
         if self._may is not None and not self._may(epoch):
             return None
+        self._replaced = self._ending("overflow", message.received_us)
         self.epoch = self._last_epoch = epoch
         self.book_seq = -1
         if self._new_connection:
@@ -95,9 +97,25 @@ class Sequencer(BookNumbers):
 
     def invalidate(self, reason: str, received_us: Micros) -> OrderBook | None:
         """Declare the book unusable until its next snapshot; None if it already is."""
+        message = self._ending(reason, received_us)
+        return None if message is None else self.stamp(message)
+
+    def replaced(self) -> OrderBook | None:
+        """Say once, where that was not said, that the epoch before the current one has ended: as ``invalid``.
+
+        None if it had ended so, or there was none. A snapshot may begin an epoch while the book of the one before is
+        valid; who reads that snapshot needs no such word.
+        """
+        message, self._replaced = self._replaced, None
+        return message
+
+    def _ending(self, reason: str, received_us: Micros) -> OrderBook | None:
+        """The ``invalid`` that would follow the last message; None while the book is not valid."""
         if self.last is None or not self.valid:
             return None
-        return self.stamp(self._like(self.last, "invalid", reason, [], [], received_us))
+        message = self._like(self.last, "invalid", reason, [], [], received_us)
+        message.epoch, message.book_seq = self.epoch, self.book_seq + 1
+        return message
 
     def _continue(self, message: OrderBook) -> OrderBook:
         self.book_seq = message.book_seq = self.book_seq + 1

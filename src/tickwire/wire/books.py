@@ -242,6 +242,17 @@ class Books:
         self.troubles.note(symbol, "", reason)
         return self.states[symbol.native].restarts.delay_s(monotonic())
 
+    def replaced(self, native: str) -> OrderBook | None:
+        """Take the ``invalid`` of an epoch that another one replaced, as :meth:`Sequencer.replaced` says, and count it.
+
+        It is for whoever could not take the snapshot that replaced it.
+        """
+        state = self.states.get(native)
+        message = None if state is None else state.sequencer.replaced()
+        if message is not None:
+            self._tally.events[OrderBook].value += 1
+        return message
+
     def look(self, native: str, depth: int | None) -> BookNow:
         """Copy the best *depth* levels of a book."""
         state = self.states[native]

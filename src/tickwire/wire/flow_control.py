@@ -6,6 +6,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from tickwire.errors import TickwireError
+from tickwire.events.types import OrderBook
 from tickwire.wire.reconnector import Reconnector
 
 logger = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ class FlowControl:
         self._turning = False  # waiting until the event loop has had a turn
         self._restarts: dict[str, str] = {}  # native symbol -> reason to restart its book
         self.stopping = asyncio.Event()
+        self.replaced_of: Callable[[str], OrderBook | None] = _none
         self.error: TickwireError | None = None  # the error that ends the run
 
     def add(self, reconnector: Reconnector) -> None:
@@ -70,6 +72,10 @@ class FlowControl:
             asyncio.get_running_loop().call_soon(self._restart_books)  # later: not in the middle of a frame
         self._restarts[exchange_symbol] = reason
 
+    def replaced(self, exchange_symbol: str) -> OrderBook | None:
+        """Take the ``invalid`` of an epoch of this book that another one replaced while it was valid."""
+        return self.replaced_of(exchange_symbol)
+
     def failed(self, error: TickwireError) -> None:
         """End the run in order; it raises the first *error*."""
         if self.error is None:
@@ -118,3 +124,7 @@ class FlowControl:
             for symbol in reconnector.plan.symbols:
                 if symbol.native in restarts:
                     reconnector.restart(symbol, restarts[symbol.native])
+
+
+def _none(_exchange_symbol: str) -> None:
+    return None

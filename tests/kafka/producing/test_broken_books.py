@@ -117,13 +117,18 @@ def test_a_lost_word_is_said_ahead_of_the_next_snapshot_until_it_has_room() -> N
     books, one, start, word = BrokenBooks(), lane(), record("snapshot", 5), record("invalid")
     books.lose(one, word)
     at = msgspec.structs.replace(start, timestamp_ms=9)
-    owed = books.owed(one, at)
+    owed = books.owed(one, at, first=True)
     assert owed == msgspec.structs.replace(word, timestamp_ms=9)
     books.lose(one, owed)
     books.lose(one, at)
     books.began(one, at.value, first=True)
     assert one.unstarted
-    assert [books.owed(one, found) for found in (record("delta"), word, start, start)] == [None, None, word, None]
+    assert [books.owed(one, found, first=False) for found in (record("delta"), word, start, start)] == [
+        None,
+        None,
+        word,
+        None,
+    ]
     assert one.stream.dropped == 1
 
 
@@ -149,6 +154,52 @@ def test_an_epoch_whose_start_was_lost_and_that_readers_know_by_a_keyframe_ends_
     books.lose(one, record("delta"))
     word = record("invalid")
     assert books.passes(one, word) is word
+
+
+def replacing(*words: Record) -> BrokenBooks:
+    """Books of which these ended epochs were replaced, one after the other."""
+    left = list(words)
+    return BrokenBooks(lambda _: left.pop(0) if left else None)
+
+
+@pytest.mark.parametrize("refused", [True, False])
+@pytest.mark.parametrize("keyframe", [True, False])
+def test_an_epoch_ends_with_its_word_if_the_snapshot_that_replaced_it_was_lost(keyframe: bool, refused: bool) -> None:
+    word, start, later = record("invalid", 3), record("snapshot", 5), record("invalid", 4)
+    books, one = replacing(word), lane()
+    if not refused:
+        books.lose(one, start)
+    books.began(one, start.value, first=True)
+    if refused:
+        books.refused(InFlight(one.stream, one, start), TOO_LARGE, 0.0)
+    assert (one.unstarted, one.owed, one.stream.events) == (True, word, 1)
+    said = books.owed(one, record("snapshot", 6), first=False) if keyframe else books.passes(one, later)
+    assert said == word
+    assert one.owed is None
+
+
+def test_an_epoch_with_a_hole_ends_with_its_word_before_the_snapshot_that_replaces_it() -> None:
+    word, start = record("invalid", 3), record("snapshot", 5)
+    books, one = replacing(word, record("invalid", 4)), lane()
+    books.lose(one, record("delta"))
+    assert books.owed(one, record("snapshot"), first=False) is None, "the epoch goes on"
+    assert books.owed(one, start, first=True) == word
+    assert books.passes(one, start) is start
+    books.began(one, start.value, first=True)
+    assert (one.owed, one.unstarted, one.stream.events) == (None, False, 1)
+
+
+def test_of_two_epochs_that_were_lost_only_the_one_that_readers_know_ends_with_a_word() -> None:
+    word, unknown, start = record("invalid", 3), record("invalid", 4), record("snapshot", 5)
+    books, one = replacing(word, unknown), lane()
+    for _ in range(2):
+        books.lose(one, start)
+        books.began(one, start.value, first=True)
+    assert (one.owed, one.stream.events) == (word, 1)
+    books.owed(one, start, first=True)
+    books.lose(one, start)
+    books.began(one, start.value, first=True)
+    assert (one.owed, one.stream.events) == (None, 1)
 
 
 @pytest.mark.parametrize("keyframe", [True, False])

@@ -9,11 +9,12 @@ import pytest
 from confluent_kafka import KafkaError
 
 from kafka.mock_cluster import PRODUCE, MockCluster
-from kafka.publishing import book, config_for, numbers_of, running, sums_agree, ticker, topics_on
+from kafka.publishing import book, config_for, events_of, numbers_of, running, sums_agree, ticker, topics_on
 from support import aeventually
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.config.share import Share
 from tickwire.errors import SettingsError
+from tickwire.events.types import OrderBook
 from tickwire.kafka.producing.flow import NullFlow
 from tickwire.kafka.producing.ledger import Hole, TopicAccount
 from tickwire.kafka.producing.publisher import Publisher
@@ -114,6 +115,42 @@ async def test_a_dropped_change_of_a_book_that_nothing_mends_lets_it_begin_again
         assert account(publisher, config).dropped > 1
     numbers = numbers_of(config, config.orderbook_topic)["BTC-USDT"]
     assert numbers == [*range(len(numbers) - 2), 21, 0]
+
+
+@pytest.mark.parametrize("broke", [False, True])
+async def test_an_epoch_ends_with_invalid_if_the_snapshot_that_replaced_it_was_lost(
+    broke: bool, mock: MockCluster, unique: str, tmp_path: Path
+) -> None:
+    """OKX's snapshot of REST is followed by that of the socket, without ``invalid``; the second one was lost."""
+    policies: dict[str, Any] = {"when_full_orderbook": "invalidate", "when_full_ticker": "drop"}
+    config, feed = made(mock, unique, tmp_path, queue_max_messages=5, **policies), NullFlow()
+    async with running(config, feed) as publisher:
+        publisher.publish(book("snapshot", 0))
+        publisher.publish(book("delta", 1))
+        await all_ended(publisher)
+        feed.replaced_epochs["BTCUSDT"] = book("invalid", 2)
+        with mock.down():
+            for number in range(8):
+                publisher.publish(ticker(number))
+            for number in range(6):
+                publisher.publish(book("delta" if number else "snapshot", number, epoch=2))
+            assert account(publisher, config) == TopicAccount(events=9, acknowledged=2, dropped=6, in_flight=1)
+        await aeventually(lambda: feed.asked == ["overflow BTCUSDT"], "the feed is asked")
+        if broke:
+            publisher.publish(book("invalid", 6, epoch=2))
+            publisher.publish(book("snapshot", 0, epoch=3))
+        else:
+            publisher.publish(book("snapshot", 6, epoch=2))
+        await all_ended(publisher)
+        found = [
+            (event.epoch, event.book_seq, event.action)
+            for event in events_of(config, config.orderbook_topic)
+            if isinstance(event, OrderBook)
+        ]
+        new = (3, 0) if broke else (2, 6)
+        assert found == [(1, 0, "snapshot"), (1, 1, "delta"), (1, 2, "invalid"), (*new, "snapshot")]
+        assert sums_agree(publisher)
+        assert await publisher.close(10) == 0
 
 
 @pytest.mark.parametrize("policy", ["block", "spill", "invalidate"])

@@ -22,9 +22,14 @@ _CALM_S = 1200.0  # without a refusal, then the next one counts as the first
 
 
 class BrokenBooks:
-    """The books whose restart has not been requested yet. Times are seconds of a monotonic clock."""
+    """The books whose restart has not been requested yet. Times are seconds of a monotonic clock.
 
-    def __init__(self) -> None:
+    *replaced* takes the ``invalid`` of an epoch that another one replaced while it was valid, if there is one. It was
+    not published, because readers of the next snapshot need no such word; but if that is lost, they do.
+    """
+
+    def __init__(self, replaced: Callable[[Lane], Record | None] = lambda _: None) -> None:
+        self._replaced = replaced
         self._broken: dict[Lane, None] = {}
         self._refusals: set[tuple[str, int | None]] = set()
 
@@ -42,6 +47,7 @@ class BrokenBooks:
         if code in TOO_LARGE:
             lane.refused_bytes = len(record.value)
         if record.action == "snapshot" and hash(record.value) == lane.start:
+            self._owe(lane)
             lane.unstarted = True
         gone = code in GONE
         told = record.topic, None if gone else code  # the codes of a deleted topic count as one
@@ -82,9 +88,13 @@ class BrokenBooks:
             lane.broken, lane.hole = True, Hole.OPEN
             self._broken[lane] = None
 
-    @staticmethod
-    def owed(lane: Lane, record: Record) -> Record | None:
-        """The record to publish before *record* of a broken book: a lost ``invalid`` before a snapshot, else None."""
+    def owed(self, lane: Lane, record: Record, *, first: bool) -> Record | None:
+        """The record to publish before *record* of a broken book: an ``invalid`` before a snapshot, else None.
+
+        It was lost; or the *first* snapshot of an epoch replaces one that has a hole.
+        """
+        if first:
+            self._owe(lane)
         return _take_owed(lane, record) if record.action == "snapshot" else None
 
     @staticmethod
@@ -112,15 +122,22 @@ class BrokenBooks:
         lane.stream.dropped += 1
         return _take_owed(lane, record) if record.action == "invalid" else None
 
-    @staticmethod
-    def began(lane: Lane, value: bytes, *, first: bool) -> None:
+    def began(self, lane: Lane, value: bytes, *, first: bool) -> None:
         """Note a snapshot; the *first* one of an epoch starts it for readers, unless the book is broken.
 
         If that one was lost, the epoch starts for readers with the next snapshot that is not.
         """
         if not first and not lane.unstarted:
             return
+        if first and lane.broken:
+            self._owe(lane)
         lane.unstarted, lane.start = lane.broken, hash(value)
+
+    def _owe(self, lane: Lane) -> None:
+        """Let the epoch that readers know end with ``invalid``: they miss some of it, or what replaced it."""
+        if not lane.unstarted and lane.owed is None and (word := self._replaced(lane)):
+            lane.owed = word
+            lane.stream.events += 1
 
     def due(self, now: float, has_room: Callable[[Lane], bool]) -> list[Lane]:
         """The books to restart now: those not restarted lately that have room for their snapshots."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tickwire.errors import TickwireError
+from tickwire.events.types import OrderBook
 
 
 class Flow(Protocol):
@@ -19,6 +20,12 @@ class Flow(Protocol):
         """Declare this book ``invalid`` and start it again.
 
         *reason* is ``overflow``: one of its records could not be stored; or ``moved``: partitions were added.
+        """
+
+    def replaced(self, exchange_symbol: str) -> OrderBook | None:
+        """Take the ``invalid`` of an epoch of this book that another one replaced while it was valid, if there is one.
+
+        It was not published, because readers of the next snapshot need no such word. Those who miss that one do.
         """
 
     def failed(self, error: TickwireError) -> None:
@@ -66,6 +73,11 @@ class Flows:
             if name == exchange:
                 flow.restart(exchange_symbol, reason)
 
+    def replaced(self, exchange: str, exchange_symbol: str) -> OrderBook | None:
+        """Ask those of one exchange."""
+        asked = (flow.replaced(exchange_symbol) for flow, (name, _) in self._joined.items() if name == exchange)
+        return next((message for message in asked if message is not None), None)
+
     def failed(self, error: TickwireError) -> None:
         """Tell all, and those that join later."""
         self.error = self.error or error
@@ -84,6 +96,7 @@ class NullFlow:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.errors: list[TickwireError] = []
+        self.replaced_epochs: dict[str, OrderBook] = {}  # by exchange symbol; set by whoever uses this
 
     def pause(self) -> None:
         """Keep the question."""
@@ -96,6 +109,10 @@ class NullFlow:
     def restart(self, exchange_symbol: str, reason: str) -> None:
         """Keep the question. The book starts anew with whoever serves it next."""
         self.asked.append(f"{reason} {exchange_symbol}")
+
+    def replaced(self, exchange_symbol: str) -> OrderBook | None:
+        """Take what was set."""
+        return self.replaced_epochs.pop(exchange_symbol, None)
 
     def failed(self, error: TickwireError) -> None:
         """Keep the error."""

@@ -98,8 +98,8 @@ class Lane:
     A book is ``broken`` from the loss of a record until its next snapshot is published: of new records only that
     snapshot may follow. It has a ``hole`` from the loss until a snapshot is sent to Kafka, which is later while records
     wait. It is ``unstarted`` if the first snapshot of its epoch was lost, so that readers never see that epoch.
-    ``owed`` is a lost ``invalid`` of the epoch before, which is published as soon as there is room. The book is
-    ``gone`` while another producer has it.
+    ``owed`` is the ``invalid`` of the epoch before, which was lost or not needed until now; it is published as soon as
+    there is room. The book is ``gone`` while another producer has it.
 
     These are facts of their own, not one state: a book can break again while an earlier hole is mended, because its
     records wait between publishing and sending.

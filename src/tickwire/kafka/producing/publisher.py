@@ -72,7 +72,7 @@ class Publisher:
         self._writer = RecordWriter(topics_by_kind(config))
         self._schemas = SchemaIds(config)
         self._ledger = Ledger(config.topics)
-        self._books = BrokenBooks()
+        self._books = BrokenBooks(self._replaced)
         self._buffer = OutageBuffer(
             config, self._ledger, time.monotonic, lose=self._books.lose, broke=self._books.add, failed=self._fail
         )
@@ -182,12 +182,17 @@ class Publisher:
         if lane.way is not way:
             self._open_route(way, lane, event, record)
         lane.stream.events += 1
-        if lane.broken and (owed := self._books.owed(lane, record)):
+        first = isinstance(event, OrderBook) and event.book_seq == 0
+        if lane.broken and (owed := self._books.owed(lane, record, first=first)):
             self._take(lane, owed)
         if passing := self._books.passes(lane, record) if lane.broken else record:
             self._take(lane, passing)
-        if isinstance(event, OrderBook) and event.action == "snapshot":
-            self._books.began(lane, record.value, first=event.book_seq == 0)
+        if record.action == "snapshot":
+            self._books.began(lane, record.value, first=first)
+
+    def _replaced(self, lane: Lane) -> Record | None:
+        message = self.flows.replaced(lane.stream.exchange, lane.exchange_symbol)
+        return None if message is None else self._writer.write(message)
 
     def _take(self, lane: Lane, record: Record) -> None:
         if record.topic in self._behind:
