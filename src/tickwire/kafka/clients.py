@@ -167,7 +167,7 @@ class Cluster:
         """Does not connect yet. Raises :exc:`~tickwire.errors.KafkaFailed` for files that cannot be used."""
         self._config = config
         self._errors: dict[int, KafkaError] = {}  # the latest error by code
-        self.controlled = False  # whether the brokers named a controller, without which some requests hang
+        self.controlled = False  # whether the controller is one of the brokers, without which some requests hang
         self._final: dict[str, KafkaError] = {}  # the permanent ones among them
         self._nodes: frozenset[str] = frozenset()  # the addresses of the brokers, as they say them
         heard = weakref.WeakMethod(self._note_error)  # else a cycle keeps the client, which goes on logging in
@@ -201,7 +201,7 @@ class Cluster:
             wait = min(max(_FIRST_WAIT_S, elapsed), seconds - elapsed)
             try:
                 found = _view(self.admin.list_topics(timeout=max(wait, 0.01)))
-                self.controlled = found.controller >= 0
+                self.controlled = any(node.id == found.controller for node in found.nodes)
                 self._nodes = frozenset(f"{node.host}:{node.port}" for node in found.nodes)
                 return found  # noqa: TRY300 - it is what was tried
             except KafkaException as e:
