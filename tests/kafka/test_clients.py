@@ -9,6 +9,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, Producer
 from pydantic import SecretStr
 
+from kafka.mock_cluster import MockCluster
 from support import free_port
 from tickwire.broker import EmbeddedBroker
 from tickwire.config.kafka_config import Compression, KafkaConfig
@@ -16,6 +17,7 @@ from tickwire.errors import KafkaFailed
 from tickwire.kafka.causes import explain
 from tickwire.kafka.clients import (
     ClientLog,
+    Cluster,
     admin_config,
     common_config,
     connect_check,
@@ -133,6 +135,17 @@ def test_a_log_line_cannot_steer_a_terminal(caplog: pytest.LogCaptureFixture) ->
 def test_a_broker_that_answers_is_described(embedded: EmbeddedBroker) -> None:
     view = connect_check(KafkaConfig(brokers=embedded.bootstrap))
     assert [f"{node.host}:{node.port}" for node in view.nodes] == [embedded.bootstrap]
+
+
+def test_a_controller_that_is_none_of_the_brokers_is_as_good_as_none(
+    embedded: EmbeddedBroker, mock: MockCluster
+) -> None:
+    """Else librdkafka waits for it until a request's time is over: its mock cluster names 0, and has broker 1."""
+    found = []
+    for bootstrap in (embedded.bootstrap, mock.bootstrap):
+        cluster = Cluster(KafkaConfig(brokers=bootstrap))
+        found.append((cluster.view(10).controller >= 0, cluster.controlled))
+    assert found == [(True, True), (True, False)]
 
 
 def test_a_broker_that_offers_whatever_mechanism_it_is_asked_for_has_no_login(embedded: EmbeddedBroker) -> None:
