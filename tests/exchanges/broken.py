@@ -7,6 +7,7 @@ import json
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from random import Random
 from urllib.parse import parse_qsl, urlsplit
 
@@ -30,6 +31,7 @@ from tickwire.exchanges.contract import (
 from tickwire.exchanges.symbols import Listing
 from tickwire.simulator import market
 from tickwire.simulator.dialect import Conversation
+from tickwire.simulator.instruments import Instrument
 
 STEP_US = 100_000
 START_US = 1_795_946_400_000_000
@@ -293,9 +295,13 @@ def _state(book: Book) -> State:
 
 
 def _state_of(book: market.Book) -> State:
-    text = book.instrument
     bids, asks = (
-        tuple((price_key(text.price(t)), price_key(product(text.size(n), text.contract))) for t, n in side.top(_LEVELS))
+        tuple(_level_of(book.instrument, ticks, lots) for ticks, lots in side.top(_LEVELS))
         for side in (book.bids, book.asks)
     )
     return bids, asks
+
+
+@lru_cache(100_000)  # from one state to the next, few levels change
+def _level_of(text: Instrument, ticks: int, lots: int) -> tuple[int, int]:
+    return price_key(text.price(ticks)), price_key(product(text.size(lots), text.contract))

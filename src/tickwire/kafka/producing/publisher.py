@@ -15,16 +15,16 @@ from confluent_kafka import KafkaError
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.daemon_pool import to_its_end
-from tickwire.errors import KafkaFailed, LoginRefused, TickwireError
+from tickwire.errors import KafkaFailed, TickwireError
 from tickwire.events.types import MarketEvent, OrderBook
 from tickwire.kafka.admin.topics import ensure_topics
 from tickwire.kafka.clients import CONNECT_SECONDS
 from tickwire.kafka.codes import TOO_LARGE
-from tickwire.kafka.credentials import Credentials
 from tickwire.kafka.producing.broken_books import BrokenBooks
 from tickwire.kafka.producing.flow import Flows
 from tickwire.kafka.producing.handing_over import HandingOver
 from tickwire.kafka.producing.in_flight import DirectPublisher, InFlight
+from tickwire.kafka.producing.late_start import ANSWER_S, until_reached
 from tickwire.kafka.producing.ledger import Accounting, Lane, Ledger, RecoveredAccount
 from tickwire.kafka.producing.outage_buffer import OutageBuffer
 from tickwire.kafka.producing.outage_watch import OutageWatch
@@ -44,8 +44,6 @@ _DRAIN_S = 0.005  # between two ticks while records wait or a producer is replac
 _TICK_S = 0.01  # while delivery reports are due
 _IDLE_S = 0.25  # otherwise
 _EXPORT_S = 0.1  # between two exports
-_LOOK_S = 2.0  # after a start without Kafka: for it to answer, and between two attempts
-_LONGEST_LOOK_S = 60.0  # after refused log-ins, which may lock an account
 
 
 class Publisher:
@@ -269,25 +267,15 @@ class Publisher:
         return bool(left) and self._link.opened and not self._failed
 
     async def _connect(self) -> None:
-        """Start sending as soon as Kafka answers, accepts our log-in and has the topics."""
-        said, wait = "", _LOOK_S
-        while True:
-            try:
-                self.place.agree(await asyncio.to_thread(self.place.ask, _LOOK_S))
-                await asyncio.to_thread(self._ask_topics)
-                self._link.open()
-            except KafkaFailed as e:
-                words, refused = str(e), isinstance(e, LoginRefused)
-            except TickwireError as e:
-                self._fail(e)
-                return
-            else:
-                return
-            if words != said:
-                logger.warning("publisher.still_offline error=%r", words)
-            said, wait = words, min(2 * wait, _LONGEST_LOOK_S) if refused else _LOOK_S
-            # Outside of except: the error references the refused client, which would go on logging in.
-            await Credentials(self.config).change(wait)
+        try:
+            await until_reached(self._attempt, self.config)
+        except TickwireError as e:
+            self._fail(e)
+
+    async def _attempt(self) -> None:
+        self.place.agree(await asyncio.to_thread(self.place.ask, ANSWER_S))
+        await asyncio.to_thread(self._ask_topics)
+        self._link.open()
 
     def _wait(self, lane: Lane, record: Record) -> None:
         """Hold the first record for which the producer has no room."""
