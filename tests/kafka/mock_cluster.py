@@ -76,7 +76,10 @@ def _library() -> ctypes.CDLL:
 
 
 class MockCluster:
-    """A mock cluster with brokers 1 to *brokers*. What it holds is gone with it."""
+    """A mock cluster with brokers 1 to *brokers*. What it holds is gone with it.
+
+    Its controller is none of them (findings/librdkafka-mock-controller.sh), so admin requests that need one time out.
+    """
 
     def __init__(self, brokers: int = 1) -> None:
         self._library = _library()
