@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from brokers import CACHE
-from faults.bench import Bench
 from faults.proxy import Proxy
+from faults.workbench import Bench
 from kafka.mock_cluster import MockCluster
 from support import free_port
 from tickwire.broker import ApacheCluster

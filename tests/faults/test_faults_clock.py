@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from faults.bench import Bench
 from faults.programs import Exchange, Program
 from faults.wall_clock import WallClock
 from faults.witness_process import read_messages
+from faults.workbench import Bench
 from support import free_port
 
 pytestmark = pytest.mark.kafka

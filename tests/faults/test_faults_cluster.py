@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from faults.bench import Bench, Child
 from faults.checker import check_reading
 from faults.conftest import MakeBench
 from faults.test_faults_consuming import finish
 from faults.test_faults_publishing import assert_all_delivered
+from faults.workbench import Bench, Child
 from support import eventually
 from tickwire.broker import ApacheCluster
 

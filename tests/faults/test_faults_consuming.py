@@ -8,8 +8,8 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from faults.bench import Bench, Child, of_topic
 from faults.checker import Place, check_reading
+from faults.workbench import Bench, Child, of_topic
 from kafka.mock_cluster import OFFSET_COMMIT, MockCluster
 from support import eventually
 from tickwire.kafka.consuming.processing import MAX_UNCOMMITTED

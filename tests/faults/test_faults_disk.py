@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from brokers import CACHE
-from faults.bench import Bench
 from faults.checker import Sending
 from faults.conftest import MakeBench
 from faults.test_faults_cluster import await_in_sync
 from faults.test_faults_publishing import assert_all_delivered, check_metrics
+from faults.workbench import Bench
 from kafka.spill.spill_support import bytes_on_disk
 from support import eventually
 from tickwire.broker import ApacheCluster

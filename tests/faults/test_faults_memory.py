@@ -2,10 +2,10 @@
 
 import pytest
 
-from faults.bench import Bench
 from faults.checker import check_reading
 from faults.test_faults_consuming import PARTITIONS, fill, places
 from faults.test_faults_publishing import ON_ITS_WAY
+from faults.workbench import Bench
 from kafka.mock_cluster import MockCluster
 from support import eventually
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from faults.bench import Bench
 from faults.checker import Message, Sending, check_accounting, check_log, names
 from faults.conftest import Line, MakeBench
 from faults.test_faults_publishing import assert_all_delivered, check_metrics
+from faults.workbench import Bench
 from support import eventually
 
 pytestmark = pytest.mark.kafka

@@ -2,8 +2,8 @@
 
 import pytest
 
-from faults.bench import Bench, Child
 from faults.checker import Sending
+from faults.workbench import Bench, Child
 from kafka.mock_cluster import METADATA, PRODUCE, MockCluster
 
 # The mock cluster takes a request whose predecessor it refused, which a broker does not (OUT_OF_ORDER_SEQUENCE_NUMBER);

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from faults.bench import Bench, Child
 from faults.checker import Message, Place, Sending, check_reading
 from faults.witness_process import read_messages
+from faults.workbench import Bench, Child
 from registry_support import Scripted, avro, client, proto, scripted
 from support import eventually, free_port
 from tickwire.config.kafka_config import KafkaConfig

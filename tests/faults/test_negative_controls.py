@@ -9,10 +9,10 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, Message, Producer
 
 from brokers import StartApache
-from faults.bench import Bench, Child
 from faults.checker import Place, Sending, check_log, check_reading, names
 from faults.journal import Entry, Journal
 from faults.test_faults_consuming import fill, places
+from faults.workbench import Bench, Child
 from kafka.mock_cluster import PRODUCE, MockCluster
 from support import eventually
 

@@ -14,13 +14,13 @@ from typing import Any
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from faults.bench import Child
 from faults.checker import Place, read_log
 from faults.journal import Tail
 from faults.programs import Exchange, Program, ProgramFailed
 from faults.segments import Segments
 from faults.wall_clock import WallClock
 from faults.witness_process import read_everything, read_messages
+from faults.workbench import Child
 from soak.actors import Actor, BrokerTrouble, all_books_valid, break_exchange, kill_consumer, warm_up
 from soak.collectors import NAMES, Collectors, take_over
 from soak.findings import Findings, Numbers
