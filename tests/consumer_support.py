@@ -20,6 +20,8 @@ from tickwire.records.kinds import topics_by_kind
 
 Headers = list[tuple[str, str | bytes | None]]
 
+MANY = [str(i).encode() for i in range(100)]
+
 
 def config_for(bootstrap: str, unique: str, **values: Any) -> KafkaConfig:
     """Settings with unique topics and a unique group."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from feed.test_feed_in_a_program import urls_of
+from feed.simulator_support import urls_of
 from tickwire import FeedConfig, KafkaConfig, WebSocketDataFeed
 from tickwire.errors import InvalidSetting, UnknownSymbol
 from tickwire.simulator.server import SimulatedExchange

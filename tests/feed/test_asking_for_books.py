@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from feed.test_data_feed import subscribed
-from feed.test_feed_in_a_program import publishing, urls_of
+from feed.simulator_support import publishing, urls_of
 from feed.test_feed_on_simulator import truth
-from feed.toy_server import ToyServer
+from feed.toy_server import ToyServer, subscribed
 from kafka.mock_cluster import MockCluster
 from support import aeventually
 from tickwire import BookNow, FeedConfig, KafkaConfig, OrderBook, WebSocketDataFeed, simulator

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from unittest.mock import Mock
 
 from feed.test_changing_symbols import WIDE, asked, ends
-from feed.test_data_feed import subscribed
-from feed.toy_server import ToyServer
+from feed.toy_server import ToyServer, subscribed
 from support import aeventually
 from tickwire.config.share import GroupShare, part_of
 from tickwire.data_feed import WebSocketDataFeed

@@ -8,8 +8,7 @@ from unittest.mock import Mock
 import pytest
 
 from feed.conftest import Feeding
-from feed.test_data_feed import subscribed
-from feed.toy_server import Peer, ToyServer
+from feed.toy_server import Peer, ToyServer, subscribed
 from support import aeventually
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig

@@ -9,10 +9,9 @@ import pytest
 from aiohttp import web
 
 from feed.conftest import Feeding
-from feed.test_data_feed import subscribed
-from feed.test_feed_connections import length, reconnects
+from feed.connections_support import length, reconnects
 from feed.toy_exchange import symbol
-from feed.toy_server import Peer, ToyServer
+from feed.toy_server import Peer, ToyServer, subscribed
 from support import aeventually
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.data_feed import WebSocketDataFeed

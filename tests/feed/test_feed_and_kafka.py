@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from feed.test_data_feed import subscribed
-from feed.toy_server import ToyServer
+from feed.toy_server import ToyServer, subscribed
 from support import aeventually
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig

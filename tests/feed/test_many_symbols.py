@@ -7,8 +7,7 @@ import pytest
 from aiohttp import web
 
 from feed.conftest import Feeding
-from feed.test_data_feed import subscribed
-from feed.toy_server import ToyServer
+from feed.toy_server import ToyServer, subscribed
 from support import aeventually
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from consumer_support import read_all
-from feed.test_data_feed import subscribed
-from feed.toy_server import ToyServer
+from feed.toy_server import ToyServer, subscribed
 from kafka.mock_cluster import MockCluster
 from kafka.publishing import config_for
 from support import aeventually

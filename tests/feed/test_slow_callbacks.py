@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from feed.test_data_feed import subscribed
 from feed.test_feed_and_kafka import books
-from feed.toy_server import Peer, ToyServer
+from feed.toy_server import Peer, ToyServer, subscribed
 from support import aeventually
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.data_feed import WebSocketDataFeed

@@ -9,6 +9,8 @@ from typing import Any, Self
 
 from aiohttp import WSMsgType, web
 
+from support import aeventually
+
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -123,3 +125,13 @@ class ToyServer:
                 await peer.say(name=name, no=content["on"])
             elif name and self.acknowledge and name not in self.ignore:
                 await peer.say(name=name, ok=content["on"])
+
+
+async def subscribed(server: ToyServer, count: int = 1, peer: int = 0) -> Peer:
+    """The server's side of a connection once it has *count* subscriptions."""
+
+    def ready() -> bool:
+        return len(server.peers) > peer and sum("sub" in t for t in server.peers[peer].texts) >= count
+
+    await aeventually(ready, "the subscription")
+    return server.peers[peer]

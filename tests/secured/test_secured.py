@@ -15,15 +15,15 @@ import pytest
 from faults.programs import Exchange, Program
 from kafka.publishing import book, metric, numbers_of, running, sums_agree, ticker, trade
 from secured.cluster import KEY_PASSWORD, PASSWORD, Secured
+from secured.users import a_user, grant, names
 from secured.ways import RIGHT, WRONG
 from support import aeventually, eventually, free_port
 from tickwire.cli.main import main
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import KafkaFailed, LoginRefused
+from tickwire.errors import KafkaFailed
 from tickwire.kafka.admin.check import check, healthy
-from tickwire.kafka.admin.rights import group_rights, topic_rights
 from tickwire.kafka.admin.topics import ensure_topics
-from tickwire.kafka.clients import Cluster, connect_check
+from tickwire.kafka.clients import connect_check
 from tickwire.kafka.consuming.consumer import run_kafka_consumer
 from tickwire.kafka.consuming.positions import Start
 from tickwire.kafka.dead_letters.reader import read_oldest
@@ -102,43 +102,6 @@ def test_a_broker_that_is_not_where_it_says_is_named_by_that_address(
         secured.topics(*config.topics)
     with pytest.raises(KafkaFailed, match=words):
         ensure_topics(config, config.topics)
-
-
-def names(unique: str) -> dict[str, str]:
-    return {f"{kind}_topic": f"{kind}.{unique}" for kind in ("ticker", "orderbook", "trades")}
-
-
-def a_user(secured: Secured, unique: str, **rights: tuple[str, ...]) -> dict[str, Any]:
-    """Make the topics, and a user with rights on them, by setting; return the settings for both."""
-    mine = names(unique)
-    secured.topics(*mine.values())
-    secured.password(unique)
-    settings: dict[str, Any] = {"sasl_username": unique, "group_id": unique, "linger_ms": 0, **mine}
-    eventually(lambda: lets_in(secured.config(**settings)), "the broker knows the user")
-    for setting, operations in rights.items():
-        grant(secured, unique, "topic", mine[setting], *operations)
-    return settings
-
-
-def lets_in(config: KafkaConfig) -> bool:
-    try:
-        connect_check(config, 5.0)
-    except LoginRefused:
-        return False
-    return True
-
-
-def grant(secured: Secured, user: str, kind: str, name: str, *operations: str) -> None:
-    """Give rights and wait until the broker goes by them."""
-    secured.allow(user, kind, name, *operations)
-    cluster = Cluster(secured.config(sasl_username=user))
-    cluster.view(5.0)
-
-    def has() -> bool:
-        told = topic_rights(cluster, [name], 5.0)[name] if kind == "topic" else group_rights(cluster, name, 5.0)
-        return set(operations) <= set(told or ())
-
-    eventually(has, f"{user} has {operations} on {name}")
 
 
 def findings(config: KafkaConfig, written: Sequence[str] | None = None) -> list[str]:

@@ -20,7 +20,7 @@ from tickwire import exchanges, simulator
 from tickwire.errors import FrameRejected
 from tickwire.exchanges.contract import Fetch, Symbol
 from tickwire.wire.clock import now_us
-from wire.test_short_way import WAYS, Chain
+from wire.short_way_support import WAYS, Chain
 
 pytestmark = pytest.mark.skipif("compiled" not in FORMS, reason="all frames go to the adapter then")
 

@@ -16,7 +16,17 @@ from tickwire.events.book import Book
 from tickwire.events.times import micros
 from tickwire.exchanges import kraken
 from tickwire.exchanges.contract import Symbol
-from wire.test_short_way import ADDED, IN_FORMATS, WAYS, Chain, damaged, disturbances, in_each_form, rarely_more, spread
+from wire.short_way_support import (
+    ADDED,
+    IN_FORMATS,
+    WAYS,
+    Chain,
+    damaged,
+    disturbances,
+    in_each_form,
+    rarely_more,
+    spread,
+)
 
 pytestmark = pytest.mark.skipif("compiled" not in FORMS, reason="all frames go to the adapter then")
 

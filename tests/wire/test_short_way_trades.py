@@ -13,8 +13,8 @@ from forms import FORMS, use
 from tickwire.events.types import Trade
 from tickwire.exchanges import binance, kraken
 from tickwire.wire.session import Session
-from wire import test_short_way, test_short_way_kraken
-from wire.test_short_way import ADDED, CHANNELS, WAYS, Chain, damaged, in_each_form, plan_of, rarely_more, spread
+from wire import short_way_support, test_short_way_kraken
+from wire.short_way_support import ADDED, CHANNELS, WAYS, Chain, damaged, in_each_form, plan_of, rarely_more, spread
 
 pytestmark = pytest.mark.skipif("compiled" not in FORMS, reason="all frames go to the adapter then")
 
@@ -29,9 +29,9 @@ class Binance:
     """As in https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams, read on 2026-11-29."""
 
     module: Any = binance
-    symbols = test_short_way.SYMBOLS
+    symbols = short_way_support.SYMBOLS
     sides, time = (b"false", b"true"), b"1700000000120"
-    ticker = test_short_way.USUAL
+    ticker = short_way_support.USUAL
 
     @staticmethod
     def frame(
@@ -83,9 +83,9 @@ def usual(exchange: Any, number: int, symbol: int = 0) -> bytes:
 steps = st.sampled_from([0] * 14 + [-1, -1, -2, -40, -600, 1, 2, 700])
 odd_numbers = st.sampled_from([b"007", b"-1", b"1.0", b"1e3", b'"5"', *(b"9" * n for n in range(17, 21)), b"null"])
 numbers = st.one_of(
-    test_short_way.numbers.filter(bool), st.sampled_from([b"88012", b"0.00000001", b"1.50", b"0", b"0.000", b"12"])
+    short_way_support.numbers.filter(bool), st.sampled_from([b"88012", b"0.00000001", b"1.50", b"0", b"0.000", b"12"])
 )
-rarely_odd = st.integers(0, 30).flatmap(lambda n: numbers if n else test_short_way.odd)
+rarely_odd = st.integers(0, 30).flatmap(lambda n: numbers if n else short_way_support.odd)
 times = st.integers(0, 12).flatmap(
     lambda n: st.none() if n else st.one_of(odd_numbers, st.just(b"0"), test_short_way_kraken.times)
 )

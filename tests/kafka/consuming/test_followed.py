@@ -1,8 +1,8 @@
-"""Books followed by compiled code end as the Python form has them, whatever stands in the topic; so do the records."""
+"""Books followed by compiled code end as the Python form has them, whatever stands in the topic."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -12,12 +12,11 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from forms import FORMS, use
+from forms import FORMS
 from record_support import BOOK
 from registry_support import avro, with_field
 from tickwire.errors import RecordRejected
 from tickwire.events.types import Action, Level, OrderBook
-from tickwire.kafka import received
 from tickwire.kafka.consuming import market_state
 from tickwire.kafka.consuming.market_state import MarketState
 from tickwire.kafka.received import ReceivedRecord
@@ -333,99 +332,3 @@ def test_nothing_is_taken_whose_schema_is_not_known_to_be_ours(form: str) -> Non
     registry |= SCHEMAS
     records[2].prepare()
     assert state.follow(records, 2, 10) == 10
-
-
-@dataclass
-class Message:
-    """As the client hands them over."""
-
-    place: tuple[str, int, int] = ("t", 0, 0)
-    headers_: Any = None
-    time: tuple[int, int] = (1, 1_700_000_000_000)
-    error_: object = None
-    bodies: tuple[bytes | None, bytes | None] = (b"k", b"v")
-    asked: list[int] = field(default_factory=list)
-
-    def error(self) -> object:
-        return self.error_
-
-    def topic(self) -> str:
-        return self.place[0]
-
-    def partition(self) -> int:
-        return self.place[1]
-
-    def offset(self) -> int:
-        return self.place[2]
-
-    def key(self) -> bytes | None:
-        return self.bodies[0]
-
-    def value(self) -> bytes | None:
-        return self.bodies[1]
-
-    def timestamp(self) -> tuple[int, int]:
-        return self.time
-
-    def headers(self) -> Any:
-        self.asked.append(1)
-        if isinstance(self.headers_, Exception):
-            raise self.headers_
-        return self.headers_
-
-
-bodies = st.tuples(st.none() | st.binary(max_size=3), st.none() | st.binary(max_size=3))
-headers = st.none() | st.lists(st.tuples(st.sampled_from(["a", "b"]), st.none() | st.binary(max_size=1)), max_size=2)
-messages = st.builds(
-    Message,
-    place=st.tuples(st.sampled_from(["t", "u"]), st.integers(0, 1), st.integers(0, 2**62)),
-    headers_=headers | st.builds(SystemError, st.just("what")),
-    time=st.tuples(st.integers(0, 2), st.integers(0, 2**50)),
-    error_=st.sampled_from([None, None, None, "end"]),
-    bodies=bodies,
-)
-
-
-def all_received(found: list[Any]) -> list[Any]:
-    """Every record and every error, as a consumer gets them."""
-    taken: list[Any] = []
-    at = 0
-    while at < len(found):
-        records = received.receive(found, at, received._json_reader)
-        assert len({(record.topic, record.partition) for record in records}) <= 1
-        taken += records or [found[at].error()]
-        at += len(records) or 1
-    return taken
-
-
-@pytest.mark.parametrize("form", FORMS)
-@given(found=st.lists(messages, max_size=8))
-def test_every_message_becomes_its_record_once_and_errors_stay(form: str, found: list[Message]) -> None:
-    expected = []
-    for message in found:
-        readable = not isinstance(message.headers_, Exception)
-        expected.append(
-            message.error_
-            or ReceivedRecord(
-                *message.place,
-                *message.bodies,
-                tuple(message.headers_ or ()) if readable else (),
-                message.time[1] if message.time[0] else None,
-                None if readable else "its headers cannot be read: what",
-            )
-        )
-    left: list[Any] = [*found]
-    with use(form):
-        assert all_received(left) == expected
-    assert [message.asked for message in found] == [[] if message.error_ else [1] for message in found]
-    assert left == [message if message.error_ else None for message in found]
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_what_ends_a_program_passes(form: str) -> None:
-    class Ending(Message):
-        def headers(self) -> Any:
-            raise KeyboardInterrupt
-
-    with use(form), pytest.raises(KeyboardInterrupt):
-        received.receive([Ending()], 0, received._json_reader)

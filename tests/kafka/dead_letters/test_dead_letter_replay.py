@@ -1,12 +1,6 @@
 """``tickwire dlq replay``: byte for byte, once each, only where allowed, and what is left out is found again."""
 
 import json
-import os
-import signal
-import stat
-import subprocess
-import sys
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,19 +10,18 @@ from confluent_kafka import KafkaError
 
 from consumer_support import Headers, committed, config_for, create, read_all, send
 from dead_letter_support import DOWN, WRONG_PRICE, bury, dlq_config, run, source
-from kafka.mock_cluster import OFFSET_FETCH, PRODUCE, MockCluster
-from support import eventually
+from kafka.dead_letters.replay_support import ready, replay, values
+from kafka.mock_cluster import PRODUCE, MockCluster
 from tickwire.broker import EmbeddedBroker
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.errors import KafkaFailed
 from tickwire.kafka.admin.topics import Topics
 from tickwire.kafka.consuming.consumer import run_kafka_consumer
 from tickwire.kafka.consuming.positions import Start
 from tickwire.kafka.dead_letters.headers import HEADERS, split_headers, split_replay
-from tickwire.kafka.dead_letters.replay.group import GROUP, ReplayBusy, ReplayGroup
+from tickwire.kafka.dead_letters.replay.group import GROUP
 from tickwire.kafka.dead_letters.replay.outbox import NOT_SENT, Outbox, Parcel
 from tickwire.kafka.dead_letters.replay.routes import ReplayRules, quarantine_topic
-from tickwire.kafka.dead_letters.replay.run import Replay, ReplayFull, ReplayReport
+from tickwire.kafka.dead_letters.replay.run import Replay
 from tickwire.kafka.dead_letters.selection import Selection
 from tickwire.kafka.dead_letters.writer import DeadLetters
 from tickwire.kafka.received import ReceivedRecord
@@ -50,21 +43,6 @@ def config(kafka: Any, unique: str, monkeypatch: pytest.MonkeyPatch) -> KafkaCon
 @pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
 def anywhere(request: pytest.FixtureRequest, unique: str, monkeypatch: pytest.MonkeyPatch) -> KafkaConfig:
     return ready(dlq_config(request.getfixturevalue(request.param).bootstrap, unique, monkeypatch))
-
-
-def ready(config: KafkaConfig) -> KafkaConfig:
-    create(config, config.dlq_topic, partitions=2)
-    create(config, config.ticker_topic)
-    create(config, config.orderbook_topic)
-    return config
-
-
-def replay(config: KafkaConfig, **rules: Any) -> ReplayReport:
-    return Replay(config, ReplayRules(**rules), execute=True, replay_id="test").run()
-
-
-def values(config: KafkaConfig, topic: str | None = None) -> list[bytes | None]:
-    return [record.value for record in read_all(config, topic or config.ticker_topic)]
 
 
 def fail_again(config: KafkaConfig, record: ReceivedRecord) -> None:
@@ -177,17 +155,6 @@ def test_a_refusal_in_the_middle_keeps_the_order_of_its_key() -> None:
     assert len(sent) == 6
 
 
-@pytest.mark.parametrize("code", [KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS])
-def test_a_coordinator_that_is_only_being_made_is_waited_for(code: int) -> None:
-    with MockCluster() as mock:
-        config = config_for(mock.bootstrap, "x")
-        mock.create_topic(config.dlq_topic, 1)
-        mock.push_request_errors(OFFSET_FETCH, *[code] * 5)
-        group = ReplayGroup(config, config.dlq_topic)
-        assert group.handled({0: (3, 9)})[0].position == 3
-        group.close()
-
-
 @pytest.mark.kafka
 def test_what_always_fails_ends_in_the_quarantine_and_never_goes_in_a_circle(config: KafkaConfig) -> None:
     headers: list[tuple[str, bytes | None]] = [("trace", b"1")]
@@ -231,28 +198,6 @@ def test_what_fails_again_during_a_run_waits_for_the_next_one(anywhere: KafkaCon
 
 
 @pytest.mark.kafka
-def test_it_stops_at_the_first_record_that_cannot_be_sent(
-    kafka: Any, unique: str, monkeypatch: pytest.MonkeyPatch, capsys: Output, state: Path
-) -> None:
-    config = dlq_config(kafka.bootstrap, unique, monkeypatch)
-    create(config, config.dlq_topic)
-    create(config, config.ticker_topic, settings={"max.message.bytes": "1000"})
-    big = os.urandom(3000)
-    bury(config, [source(config, 0, b"first")])
-    bury(config, [source(config, 1, big)], DOWN)
-    bury(config, [source(config, i, b"x") for i in range(2, 150)])
-    assert run("replay", "--execute", "--rate", "1000") == 1
-    assert "partition 0 offset 1 could not be sent" in capsys.readouterr().err
-    [line] = [json.loads(text) for text in state.read_text().splitlines()]
-    assert (line["ended"], "could not be sent" in line["error"]) == ("failure", True)
-    assert 1 <= len(values(config)) < 150
-    assert committed(config, config.dlq_topic, 1, GROUP) == [1]
-    assert run("replay", "--execute", "--error-type", "validate") == 0
-    assert Counter(values(config)) == Counter([b"first", *[b"x"] * 148])
-    assert committed(config, config.dlq_topic, 1, GROUP) == [1]  # the big one is still there to be dealt with
-
-
-@pytest.mark.kafka
 def test_a_topic_made_anew_begins_anew(config: KafkaConfig) -> None:
     bury(config, [source(config, i) for i in range(5)])
     assert replay(config).sent.total() == 5
@@ -269,19 +214,6 @@ def test_what_a_purge_removed_is_not_waited_for(config: KafkaConfig) -> None:
     assert run("purge", "--all", "--topic-name-again", config.dlq_topic) == 0
     bury(config, [source(config, i) for i in range(3)])
     assert replay(config).sent.total() == 3
-
-
-@pytest.mark.kafka
-def test_it_stops_before_it_forgets_what_it_left_out(config: KafkaConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tickwire.kafka.dead_letters.replay.group.METADATA_BYTES", 60)
-    failures = [DOWN if os.urandom(1)[0] % 2 else WRONG_PRICE for _ in range(800)]
-    bury(config, [source(config, i, b"%d" % i) for i in range(800)], *failures)
-    with pytest.raises(ReplayFull):
-        replay(config, selection=Selection(error_type="process"))
-    sent = values(config)
-    assert len(sent) % 100 == 0
-    assert replay(config).sent.total() == 800 - len(sent)
-    assert Counter(values(config)) == Counter(b"%d" % i for i in range(800))
 
 
 def test_each_is_sent_once_where_the_broker_keeps_nothing_but_positions(
@@ -305,108 +237,6 @@ def test_each_is_sent_once_where_the_broker_keeps_nothing_but_positions(
     last = replay(config)
     assert (last.sent.total(), last.routes.total()) == (0, 1)
     assert sorted(v for v in values(config) if v) == [b"1", b"2", b"3", b"4", b"5", b"foreign", b"left out"]
-
-
-@pytest.mark.kafka
-def test_the_rate_is_kept(config: KafkaConfig) -> None:
-    bury(config, [source(config, i) for i in range(40)])
-    began = time.monotonic()
-    assert replay(config, rate=20.0).sent.total() == 40
-    assert time.monotonic() - began >= 1.0  # the first batch goes at once
-
-
-@pytest.mark.kafka
-def test_a_run_leaves_one_audit_line(config: KafkaConfig, state: Path, capsys: Output) -> None:
-    bury(config, [source(config, i) for i in range(4)])
-    assert run("replay", "--execute", "--key", "kraken|BTC-USD") == 0
-    assert run("purge", "--all", "--topic-name-again", config.dlq_topic) == 0
-    assert "sent 4 to" in capsys.readouterr().out
-    first, second = (json.loads(line) for line in state.read_text().splitlines())
-    assert (first["action"], first["topic"], first["sent"]) == ("replay", config.dlq_topic, {config.ticker_topic: 4})
-    assert first["rules"]["selection"]["key"] == "kraken|BTC-USD"
-    assert (first["ended"], first["error"], sum(first["positions"].values())) == ("end", None, 4)
-    assert first["user"]
-    assert (second["action"], sum(part["to"] - part["from"] for part in second["removed"])) == ("purge", 4)
-    assert stat.S_IMODE(state.stat().st_mode) == 0o600
-
-
-@pytest.mark.kafka
-def test_without_an_audit_nothing_is_done(config: KafkaConfig, state: Path, capsys: Output) -> None:
-    state.parent.write_text("a file, where the folder should be")
-    bury(config, [source(config, 0)])
-    assert run("replay", "--execute") == 1
-    assert run("purge", "--all", "--topic-name-again", config.dlq_topic) == 1
-    assert "audit file" in capsys.readouterr().err
-    assert values(config) == []
-    assert len(read_all(config, config.dlq_topic)) == 1
-
-
-@pytest.mark.kafka
-def test_a_second_one_is_refused_while_the_first_is_at_work(config: KafkaConfig, tmp_path: Path) -> None:
-    bury(config, [source(config, i, b"%d" % i) for i in range(200)])
-    first = start(tmp_path / "first", "--rate", "3")
-    try:
-        eventually(lambda: len(values(config)) >= 5, "the first one at work", 40)
-        second = start(tmp_path / "second")
-        assert second.wait(40) == 1
-        assert "Another replay is at work" in (tmp_path / "second").read_text()
-        assert first.poll() is None
-    finally:
-        first.terminate()
-        first.wait(30)
-    assert "Stopped by a signal" in (tmp_path / "first").read_text()
-    replay(config)
-    assert Counter(values(config)) == Counter(b"%d" % i for i in range(200))
-
-
-@pytest.mark.kafka
-def test_one_that_was_frozen_and_replaced_commits_nothing(config: KafkaConfig, tmp_path: Path) -> None:
-    bury(config, [source(config, i, b"%d" % i) for i in range(60)])
-    first = start(tmp_path / "first", "--rate", "10")
-    try:
-        eventually(lambda: len(values(config)) >= 5, "the first one at work", 40)
-        first.send_signal(signal.SIGSTOP)
-        assert start(tmp_path / "second").wait(40) == 0
-        first.send_signal(signal.SIGCONT)
-        assert first.wait(30) == 1
-    finally:
-        first.kill()
-        first.wait()
-    assert "Another replay is at work" in (tmp_path / "first").read_text()
-    sent = values(config)
-    assert set(sent) == {b"%d" % i for i in range(60)}
-    assert len(sent) <= 60 + 2 * 10  # what was unacknowledged when it froze, and one batch when it woke
-    assert replay(config).sent.total() == 0
-
-
-@pytest.mark.kafka
-def test_who_loses_the_place_in_the_group_stops_and_commits_nothing(config: KafkaConfig) -> None:
-    """Both found the group empty, and joined at the same moment."""
-    bury(config, [source(config, i, b"%d" % i) for i in range(250)])
-    other = ReplayGroup(config, config.dlq_topic)
-    joined: list[bool] = []
-
-    def looked(done: int, _total: int) -> None:
-        if done == 150 and not joined:
-            joined.append(True)
-            other._consumer.subscribe([config.dlq_topic], on_assign=other._on_assign, on_revoke=other._on_revoke)
-            deadline = time.monotonic() + 5
-            while time.monotonic() < deadline:  # the first learns of it with a heartbeat
-                other._poll(0.1)
-
-    try:
-        with pytest.raises((ReplayBusy, KafkaFailed)):
-            Replay(config, ReplayRules(), execute=True, replay_id="x", looked=looked).run()
-    finally:
-        other.close()
-    assert replay(config).ended == "end"
-    assert set(values(config)) == {b"%d" % i for i in range(250)}
-
-
-def start(log: Path, *arguments: str) -> "subprocess.Popen[bytes]":
-    with log.open("wb") as file:
-        command = [sys.executable, "-m", "tickwire", "dlq", "replay", "--execute", *arguments]
-        return subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
 
 
 @pytest.mark.kafka

@@ -1,12 +1,5 @@
 """Which folder a producer takes, what it takes over from others, and for which cluster: no Kafka needed."""
 
-import os
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Iterator, Sequence
-from errno import ENOSPC
 from pathlib import Path
 
 import pytest
@@ -14,50 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
+from kafka.spill.home_support import TOPICS, owner, start, stop, work
 from kafka.spill.spill_support import fast_folder, open_log
-from support import eventually
 from tickwire.errors import SpillInUse, SpillOfAnotherCluster, SpillUnusable
-from tickwire.events.sequencer import Sequencer
-from tickwire.events.types import OrderBook
-from tickwire.kafka.spill import Disk, Home, Owner, SpillLog, Work, served, settle
-from tickwire.kafka.spill.epochs import Epochs, read_epoch
+from tickwire.kafka.spill import Disk, Home, Owner, SpillLog, Work, settle
 from tickwire.kafka.spill.home import waiting
 from tickwire.kafka.spill.looking import look
 from tickwire.records.codec import Record, record_key
-
-TOPICS = ("orderbook.v1.raw", "ticks.v1.raw")
-
-
-@pytest.fixture
-def root() -> Iterator[Path]:
-    with fast_folder() as folder:
-        yield folder
-
-
-def owner(cluster: str | None, brokers: str = "a:9092") -> Owner:
-    return Owner(cluster=cluster, brokers=brokers, topics=TOPICS)
-
-
-def work(symbols: str, of: str = "", kinds: Sequence[str] = ("orderbook",), exchange: str = "binance") -> Work:
-    """The work of a producer; each letter is a symbol."""
-    serves, all_ = (
-        frozenset(served(kind, record_key(exchange, symbol)) for kind in kinds for symbol in text)
-        for text in (symbols, symbols + of)
-    )
-    return Work(serves, all_)
-
-
-def start(
-    root: Path, symbols: str, cluster: str | None = "one", *, brokers: str = "a:9092", of: str = "",
-    kinds: Sequence[str] = ("orderbook",), max_bytes: int = 1 << 20,
-) -> Home:  # fmt: skip
-    disk = Disk(root, max_bytes, 500)
-    return settle(disk, "binance", work(symbols, of, kinds), owner(cluster, brokers))
-
-
-def stop(home: Home) -> None:
-    home.epochs.close()
-    home.log.close()
 
 
 def record(symbol: str, number: int, kind: str = "orderbook", exchange: str = "binance") -> Record:
@@ -266,53 +222,6 @@ def test_a_key_keeps_its_order_whatever_lists_and_numbers_of_workers_there_were(
     assert sent == {symbol: list(range(count)) for symbol, count in written.items()}
 
 
-def test_epochs_grow_over_runs_lists_and_crashes(root: Path) -> None:
-    first = start(root, "AB")
-    assert first.epochs.last == 0
-    first.epochs.given(1_700_000_000_000)
-    first.epochs.given(1_700_000_000_007)
-    first.log.close()  # and nothing more, as in a crash
-    second = start(root, "AC")
-    assert second.epochs.last >= 1_700_000_000_007
-    second.epochs.given(second.epochs.last + 5)
-    stop(second)
-    assert start(root, "D").epochs.last == second.epochs.last
-
-
-def test_many_producers_side_by_side_do_not_drive_epochs_far_ahead_of_the_clock(root: Path) -> None:
-    homes = [start(root, chr(ord("A") + n)) for n in range(20)]
-    assert homes[-1].epochs.last < time.time() * 1000 + 60_000
-
-
-def test_a_process_that_is_killed_right_after_it_gave_an_epoch_out_has_it_on_disk(tmp_path: Path) -> None:
-    program = """
-import os, signal, sys, time
-from pathlib import Path
-from tickwire.events.sequencer import Sequencer
-from tickwire.events.types import OrderBook
-from tickwire.kafka.spill import epochs
-
-quick = epochs.replace
-epochs.replace = lambda path, content: (time.sleep(0.05), quick(path, content))  # a disk with much to do
-kept = epochs.Epochs(Path(sys.argv[1]), 0)
-kept.open()
-book = Sequencer(0, lambda: kept.most)
-message = OrderBook(action="snapshot", exchange="x", symbol="A-B", exchange_symbol="AB", depth=None, bids=[], asks=[],
-                    reason="initial", received_us=time.time_ns() // 1000)
-for later_us in (0, 1000, 900_000_000):
-    message.received_us += later_us
-    kept.look()
-    epoch = book.stamp(message).epoch
-    kept.given(epoch)
-    print(epoch, flush=True)
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-    killed = subprocess.run([sys.executable, "-c", program, tmp_path], stdout=subprocess.PIPE, check=False)
-    given_out = [int(epoch) for epoch in killed.stdout.split()]
-    assert (killed.returncode, len(set(given_out))) == (-9, 3)
-    assert read_epoch(tmp_path) >= max(given_out)
-
-
 def test_a_producer_of_several_exchanges_finds_what_one_of_each_left_and_they_what_it_left(root: Path) -> None:
     disk = Disk(root, 1 << 20, 500)
     kraken = settle(disk, "kraken", work("C", exchange="kraken"), owner("one"))
@@ -349,96 +258,6 @@ def test_of_an_exchange_whose_symbols_are_not_known_yet_all_that_waits_is_taken(
     together = settle(disk, "binance+kraken", Work(ours, ours, exchanges=frozenset({"kraken"})), owner("one"))
     assert waits(together.log) == {"A": [0, 1, 2], "C": [0, 1, 2], "D": [0, 1, 2]}
     assert set(waiting(root)) - {together.folder} == {first.folder}  # with what is of B
-
-
-def test_few_epochs_are_written_to_the_disk(tmp_path: Path) -> None:
-    now = [1_000.0]
-    epochs = Epochs(tmp_path, 0, lambda: now[0])
-    epochs.open()
-    written = set[int]()
-    for _ in range(4800):
-        now[0] += 0.125
-        epochs.look()
-        epochs.given(int(now[0] * 1000))
-        eventually(lambda: epochs.most >= now[0] * 1000, "the disk has it")
-        written.add(epochs.most)
-    assert len(written) <= 62  # in ten minutes
-    epochs.close()
-    assert read_epoch(tmp_path) == epochs.last == 1_600_000
-
-
-def test_while_the_disk_stands_epochs_grow_within_what_it_has_and_nobody_waits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now, moves, fsync = [1_000.0], threading.Event(), os.fsync
-    epochs = Epochs(tmp_path, 0, lambda: now[0])
-    epochs.open()
-
-    def standing(fd: int) -> None:
-        moves.wait(20)
-        fsync(fd)
-
-    monkeypatch.setattr(os, "fsync", standing)
-    book, given_out = Sequencer(0, lambda: epochs.most), list[int]()
-    for at in (1_010, 5_000, 5_001, 9_000):
-        now[0] = float(at)
-        epochs.look()
-        message = book.stamp(snapshot(at))
-        assert message is not None
-        epochs.given(message.epoch)
-        given_out.append(message.epoch)
-        assert read_epoch(tmp_path) >= message.epoch
-    assert given_out == [1_010_000, 1_010_001, 1_010_002, 1_010_003]
-    moves.set()
-    eventually(lambda: epochs.most >= 9_000_000, "the disk has more")
-    after = book.stamp(snapshot(9_001))
-    assert after is not None
-    assert after.epoch == 9_001_000
-    epochs.close()
-
-
-def test_a_disk_that_takes_no_epoch_leaves_them_to_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tickwire.kafka.spill.epochs.replace", _full)
-    epochs = Epochs(tmp_path, 0, lambda: 1_000.0)
-    epochs.open()
-    message = Sequencer(epochs.last, lambda: epochs.most).stamp(snapshot(1_000))
-    assert message is not None
-    assert message.epoch == 1_000_000
-
-
-def test_a_disk_that_takes_no_epoch_is_tried_once_a_second_and_takes_one_when_it_can(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now, tried = [1_000.0], list[float]()
-    epochs = Epochs(tmp_path, 0, lambda: now[0])
-    epochs.open()
-
-    def full(path: Path, content: bytes) -> None:
-        tried.append(now[0])
-        _full(path, content)
-
-    with monkeypatch.context() as disk:
-        disk.setattr("tickwire.kafka.spill.epochs.replace", full)
-        for at in (5_000.0, 5_000.5, 5_001.0, 5_001.9, 1_400.0):  # set back, for an hour
-            now[0] = at
-            epochs.look()
-            epochs._disk.submit(int).result()  # what was asked of the disk is done
-        assert tried == [5_000.0, 5_001.0, 1_400.0]
-    now[0] += 1
-    epochs.look()
-    eventually(lambda: epochs.most >= 1_401_000, "the disk has it")
-    epochs.close()
-
-
-def _full(_path: Path, _content: bytes) -> None:
-    raise OSError(ENOSPC, "No space left on device")
-
-
-def snapshot(at_s: int) -> OrderBook:
-    return OrderBook(
-        action="snapshot", exchange="binance", symbol="A-USD", exchange_symbol="AUSD", depth=None, bids=[], asks=[],
-        reason="initial", received_us=at_s * 1_000_000,
-    )  # fmt: skip
 
 
 def test_bytes_that_are_cut_off_the_end_between_two_runs_are_counted(root: Path) -> None:
