@@ -91,3 +91,19 @@ async def test_what_did_not_change_is_not_served_anew(parts: tuple[int, ...]) ->
     await asyncio.to_thread(ours.give_up, frozenset(parts))
     await asyncio.to_thread(ours.give_up, frozenset(parts))
     assert len(shares) == len(parts)
+
+
+def test_a_member_that_is_not_in_the_group_says_what_it_waits_for() -> None:
+    ours, served, _, sent = group()
+    said = [ours.waits_for()]
+    sent.recovering = True
+    said.append(ours.waits_for())
+    served._member = Mock(joined=False, client_state="up, wait-join")
+    said.append(ours.waits_for())
+    served._member.joined = True
+    assert [*said, ours.waits_for()] == [
+        "answers about the group's topic",
+        "records of an earlier run that are on disk",
+        "a place in the group (the client says: up, wait-join)",
+        None,
+    ]

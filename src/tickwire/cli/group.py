@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 _LOOK_S = 0.1
 _SETTLED_LOOK_S = 0.01
+_LATE_S = 30.0  # a new member has its place in seconds
 _END_S = 5.0  # for the event loop to do what the member asks for
 _REPEAT_S = (2.0, 5.0)  # after a rebalance: a member that was away may have written old epochs behind newer ones
 
@@ -87,8 +88,9 @@ class Group:
     async def join(self, feeds: Mapping[str, "WebSocketDataFeed"]) -> None:
         """Become a member, once an earlier run's records are sent. Raises :exc:`~tickwire.errors.KafkaFailed`."""
         self._feeds, self._loop = feeds, asyncio.get_running_loop()
+        self._tasks = [asyncio.create_task(self._tell_if_late())]
         self._count = await asyncio.to_thread(prepare, self._config, self._name)
-        self._tasks = [asyncio.create_task(self._begin()), asyncio.create_task(self._look())]
+        self._tasks += [asyncio.create_task(self._begin()), asyncio.create_task(self._look())]
 
     async def leave(self) -> None:
         """Leave the group; call it when all records are acknowledged or on disk."""
@@ -101,6 +103,23 @@ class Group:
         """Note that the feeds end."""
         if self._member is not None:
             self._member.stop()
+
+    def waits_for(self) -> str | None:
+        """What this member has been waiting for since it was asked to join; None: it is in the group."""
+        if self._member is None:
+            recovering = self._sent.recovering
+            return "records of an earlier run that are on disk" if recovering else "answers about the group's topic"
+        return None if self._member.joined else f"a place in the group (the client says: {self._member.client_state})"
+
+    async def _tell_if_late(self) -> None:
+        """Log what keeps this member out of the group, less and less often."""
+        began, wait = time.monotonic(), _LATE_S
+        while True:
+            await asyncio.sleep(wait)
+            if (what := self.waits_for()) is None:
+                return
+            logger.warning("group.waiting group=%s seconds=%.0f what=%r", self._name, time.monotonic() - began, what)
+            wait *= 2
 
     async def _begin(self) -> None:
         while self._sent.recovering:  # noqa: ASYNC110 - readers may follow old books until ours are repeated

@@ -8,6 +8,8 @@ import pytest
 from confluent_kafka import KafkaError, TopicPartition
 from msgspec import json
 
+from kafka.mock_cluster import MockCluster
+from support import eventually
 from tickwire.config.alike import marks
 from tickwire.config.feed_config import FeedConfig
 from tickwire.config.kafka_config import KafkaConfig
@@ -124,3 +126,16 @@ def test_a_member_whose_topic_stays_away_for_a_session_ends_and_one_whose_topic_
     member._look(clock.now)
     with pytest.raises(KafkaFailed, match=r"tickwire\.shares\.g is not in Kafka any more"):
         hear(*[missing] * 8)
+
+
+def test_the_client_says_how_far_it_is_with_its_place(mock: MockCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sharing_member._SETTINGS, "statistics.interval.ms", 50)
+    mock.create_topic("tickwire.shares.g", 1)
+    served = Mock(outage=lambda: False, floor=lambda: 0, marks=lambda: "")
+    member = Member(KafkaConfig(brokers=mock.bootstrap), "g", "us", 1, Membership(), served)
+    assert member.client_state == ", "
+    member.start()
+    try:
+        eventually(lambda: member.joined and member.client_state == "up, steady", "it has its place", 30)
+    finally:
+        member.leave()

@@ -46,6 +46,7 @@ _SETTINGS = {
     # How long others wait for a member that hands over; one that takes longer is excluded.
     "max.poll.interval.ms": 30_000,
     "socket.timeout.ms": 10_000,  # the minimum
+    "statistics.interval.ms": 10_000,
 }
 
 
@@ -80,6 +81,17 @@ class Promise(Struct, frozen=True):
     epoch: int
     member: str
     marks: str = ""
+
+
+class _Place(Struct, frozen=True):
+    state: str = ""
+    join_state: str = ""
+
+
+class _Statistics(Struct, frozen=True):
+    """What we read of the client's statistics (librdkafka's STATISTICS.md)."""
+
+    cgrp: _Place = _Place()
 
 
 class _Sent(NamedTuple):
@@ -134,6 +146,12 @@ class Member(threading.Thread):
         self._differing: set[str] = set()
         self._stopping, self._settled = threading.Event(), threading.Event()
         self.joined = False  # an assignment came, even an empty one
+        self._place = _Place()
+
+    @property
+    def client_state(self) -> str:
+        """How far the client is with its place in the group, in librdkafka's words; seconds old."""
+        return f"{self._place.state}, {self._place.join_state}"
 
     def stop(self) -> None:
         """Hand over no parts singly from now on, because :meth:`leave` follows."""
@@ -162,7 +180,8 @@ class Member(threading.Thread):
     def _serve(self) -> None:
         settings = consumer_config(self._config, self._topic) | _SETTINGS
         settings["client.id"] = f"{self._config.client_id}-tickwire-group"
-        self._consumer = make(Consumer, settings | {"on_commit": self._answered, "error_cb": self._heard})
+        settings |= {"on_commit": self._answered, "error_cb": self._heard, "stats_cb": self._note_place}
+        self._consumer = make(Consumer, settings)
         self._consumer.subscribe(
             [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
@@ -333,6 +352,9 @@ class Member(threading.Thread):
             self._stood_at = now
         self._turn_at = now
         return now - self._stood_at > SESSION_S
+
+    def _note_place(self, statistics: str) -> None:
+        self._place = json.decode(statistics, type=_Statistics).cgrp
 
     def _forget(self, partitions: Iterable[TopicPartition]) -> frozenset[int]:
         parts = frozenset(p.partition for p in partitions)
