@@ -16,11 +16,12 @@ from tickwire.data_feed import WebSocketDataFeed
 from tickwire.kafka.producing.memory import MemoryPublisher
 from tickwire.wire.books import EpochsOf
 
+MakeFeed = Callable[..., WebSocketDataFeed]
 Feeding = Callable[..., AbstractAsyncContextManager[tuple[WebSocketDataFeed, list[Any]]]]
 
 
 @pytest.fixture
-def make_feed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., WebSocketDataFeed]:
+def make_feed(monkeypatch: pytest.MonkeyPatch) -> MakeFeed:
     """Make a feed of the toy exchange behind a server; keywords of the settings, and ``limits`` of the exchange."""
 
     def make(server: ToyServer, names: tuple[str, ...] = ("A-X",), channels: tuple[str, ...] = ("orderbook",),
@@ -38,7 +39,7 @@ def make_feed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., WebSocketDataFee
 
 
 @pytest.fixture
-def feeding(make_feed: Callable[..., WebSocketDataFeed]) -> Feeding:
+def feeding(make_feed: MakeFeed) -> Feeding:
     """Run such a feed in the background; gives it and the list of its events."""
 
     @asynccontextmanager

@@ -1,11 +1,12 @@
 """A feed is asked for its books."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from feed.conftest import MakeFeed
 from feed.simulator_support import publishing, urls_of
 from feed.test_feed_on_simulator import truth
 from feed.toy_server import ToyServer, subscribed
@@ -13,8 +14,6 @@ from kafka.mock_cluster import MockCluster
 from support import aeventually
 from tickwire import BookNow, FeedConfig, KafkaConfig, OrderBook, WebSocketDataFeed, simulator
 from tickwire.simulator.server import SimulatedExchange
-
-MakeFeed = Callable[..., WebSocketDataFeed]
 
 
 def reading(exchange: SimulatedExchange, **settings: Any) -> WebSocketDataFeed:

@@ -1,15 +1,13 @@
 """A feed whose share of the symbols changes: what goes is invalid, what comes begins when it may."""
 
-from collections.abc import Callable
 from unittest.mock import Mock
 
+from feed.conftest import MakeFeed
 from feed.test_changing_symbols import WIDE, asked, ends
 from feed.toy_server import ToyServer, subscribed
 from support import aeventually
 from tickwire.config.share import GroupShare, part_of
-from tickwire.data_feed import WebSocketDataFeed
 
-MakeFeed = Callable[..., WebSocketDataFeed]
 NAMES = ("A-X", "B-X", "C-X", "D-X")
 PART = {name: part_of(f"toy|{name}".encode(), 1 << 40) for name in NAMES}
 

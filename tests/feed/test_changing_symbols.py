@@ -1,23 +1,20 @@
 """Symbols that come and go while a feed runs: the others' sockets and books stay as they are."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
-from feed.conftest import Feeding
+from feed.conftest import Feeding, MakeFeed
 from feed.toy_server import Peer, ToyServer, subscribed
 from support import aeventually
 from tickwire import metrics
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.data_feed import WebSocketDataFeed
 from tickwire.errors import UnknownSymbol
 from tickwire.events.types import OrderBook
 from tickwire.kafka.producing.memory import MemoryPublisher
 
-MakeFeed = Callable[..., WebSocketDataFeed]
 WIDE = {"symbols_per_connection": 3}
 
 

@@ -2,19 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from feed.conftest import Feeding
+from feed.conftest import Feeding, MakeFeed
 from feed.toy_server import ToyServer, subscribed
 from support import aeventually
 from tickwire import metrics
-from tickwire.data_feed import WebSocketDataFeed
 from tickwire.events.types import OrderBook, Ticker
-
-MakeFeed = Callable[..., WebSocketDataFeed]
 
 
 def shape(event: Any) -> tuple[Any, ...]:

@@ -3,23 +3,20 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable
 
 import pytest
 from aiohttp import web
 
-from feed.conftest import Feeding
+from feed.conftest import Feeding, MakeFeed
 from feed.connections_support import length, reconnects
 from feed.toy_exchange import symbol
 from feed.toy_server import Peer, ToyServer, subscribed
 from support import aeventually
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.data_feed import WebSocketDataFeed
 from tickwire.exchanges.contract import Limit, Reading, Request
 from tickwire.exchanges.symbols import Listing
 from tickwire.kafka.producing.memory import MemoryPublisher
 
-MakeFeed = Callable[..., WebSocketDataFeed]
 BOTH = ("ticker", "orderbook")
 APART = {"ws_urls": {"ticker": "wss://toy.invalid/ws/market?x=1"}}
 

@@ -4,11 +4,11 @@ import asyncio
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from feed.conftest import MakeFeed
 from feed.toy_server import ToyServer, subscribed
 from support import aeventually
 from tickwire.config.feed_config import FeedConfig
@@ -18,8 +18,6 @@ from tickwire.errors import KafkaFailed
 from tickwire.events.types import OrderBook
 from tickwire.kafka.producing.ledger import TopicAccount
 from tickwire.kafka.producing.memory import MemoryPublisher
-
-MakeFeed = Callable[..., WebSocketDataFeed]
 
 
 def test_the_publish_callback_is_there_when_kafka_is_enabled_and_its_library_installed() -> None:

@@ -1,14 +1,13 @@
 """How a feed begins and ends."""
 
 import asyncio
-from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from feed.conftest import Feeding
+from feed.conftest import Feeding, MakeFeed
 from feed.toy_server import ToyServer, subscribed
 from support import aeventually, free_port
 from tickwire.data_feed import WebSocketDataFeed
@@ -16,8 +15,6 @@ from tickwire.errors import SubscriptionRefused, UnknownChannel, UnknownExchange
 from tickwire.exchanges.contract import Symbol
 from tickwire.exchanges.symbols import Listing
 from tickwire.wire.reconnector import Gate
-
-MakeFeed = Callable[..., WebSocketDataFeed]
 
 
 async def test_run_returns_after_stop_which_a_callback_may_call(make_feed: MakeFeed) -> None:

@@ -4,20 +4,16 @@ import asyncio
 import itertools
 import json
 import time
-from collections.abc import Callable
 
 import pytest
 from aiohttp import web
 
-from feed.conftest import Feeding
+from feed.conftest import Feeding, MakeFeed
 from feed.connections_support import length, reconnects
 from feed.toy_server import Peer, ToyServer, subscribed
 from support import aeventually
 from tickwire import metrics
-from tickwire.data_feed import WebSocketDataFeed
 from tickwire.errors import SubscriptionRefused
-
-MakeFeed = Callable[..., WebSocketDataFeed]
 
 
 async def test_a_book_that_falls_silent_starts_again_alone(feeding: Feeding) -> None:

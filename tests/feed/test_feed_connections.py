@@ -5,20 +5,16 @@ import contextlib
 import shutil
 import ssl
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from aiohttp import ClientConnectionResetError, web
 
-from feed.conftest import Feeding
+from feed.conftest import Feeding, MakeFeed
 from feed.connections_support import length, reconnects
 from feed.toy_server import ToyServer, subscribed
 from support import aeventually, free_port
-from tickwire.data_feed import WebSocketDataFeed
 from tickwire.events.types import OrderBook
-
-MakeFeed = Callable[..., WebSocketDataFeed]
 
 
 async def test_every_lost_connection_is_replaced_and_its_books_start_again(feeding: Feeding) -> None:

@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from feed.conftest import MakeFeed
 from feed.simulator_support import urls_of
 from feed.toy_server import ToyServer, subscribed
 from support import aeventually, eventually
@@ -21,7 +22,6 @@ from tickwire import WebSocketDataFeed
 from tickwire.errors import SubscriptionRefused
 from tickwire.simulator.server import SimulatedExchange
 
-MakeFeed = Callable[..., WebSocketDataFeed]
 ROOT = Path(__file__).parents[2]
 
 

@@ -1,12 +1,11 @@
 """Feeds of patterns: what they read, and that hundreds of symbols start within an exchange's limits."""
 
 from collections import Counter
-from collections.abc import Callable
 
 import pytest
 from aiohttp import web
 
-from feed.conftest import Feeding
+from feed.conftest import Feeding, MakeFeed
 from feed.toy_server import ToyServer, subscribed
 from support import aeventually
 from tickwire.config.feed_config import FeedConfig
@@ -15,8 +14,6 @@ from tickwire.data_feed import WebSocketDataFeed
 from tickwire.errors import UnfitPattern
 from tickwire.exchanges import binance, load
 from tickwire.simulator.server import SimulatedExchange
-
-MakeFeed = Callable[..., WebSocketDataFeed]
 
 
 async def test_patterns_and_names_are_read_each_symbol_once(feeding: Feeding) -> None:

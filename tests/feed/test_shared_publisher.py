@@ -3,12 +3,12 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from consumer_support import read_all
+from feed.conftest import MakeFeed
 from feed.toy_server import ToyServer, subscribed
 from kafka.mock_cluster import MockCluster
 from kafka.publishing import config_for
@@ -20,8 +20,6 @@ from tickwire.kafka.producing.memory import MemoryPublisher
 from tickwire.kafka.producing.opening import opened
 from tickwire.kafka.producing.publisher import Publisher
 from tickwire.simulator.server import SimulatedExchange
-
-MakeFeed = Callable[..., WebSocketDataFeed]
 
 
 def feed_of(exchange: SimulatedExchange, publisher: Publisher | MemoryPublisher) -> WebSocketDataFeed:

@@ -3,20 +3,18 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import pytest
 
+from feed.conftest import MakeFeed
 from feed.test_feed_and_kafka import books
 from feed.toy_server import Peer, ToyServer, subscribed
 from support import aeventually
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.data_feed import WebSocketDataFeed
 from tickwire.kafka.producing.memory import MemoryPublisher
 
-MakeFeed = Callable[..., WebSocketDataFeed]
 SLOW_S = 0.012  # longer than callbacks may take before the event loop has its turn
 
 

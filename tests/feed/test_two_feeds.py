@@ -2,21 +2,18 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from feed.conftest import MakeFeed
 from feed.simulator_support import publishing
 from feed.toy_server import ToyServer, subscribed
 from kafka.mock_cluster import MockCluster
 from support import aeventually
-from tickwire import WebSocketDataFeed
 from tickwire.errors import SpillInUse, SubscriptionRefused
 from tickwire.simulator.server import SimulatedExchange
-
-MakeFeed = Callable[..., WebSocketDataFeed]
 
 
 async def test_two_feeds_of_one_process_work_and_fail_alone(make_feed: MakeFeed) -> None:
