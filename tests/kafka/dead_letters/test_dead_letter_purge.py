@@ -15,8 +15,7 @@ Output = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def config(kafka: Any, unique: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> KafkaConfig:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+def config(kafka: Any, unique: str, monkeypatch: pytest.MonkeyPatch) -> KafkaConfig:
     config = dlq_config(kafka.bootstrap, unique, monkeypatch)
     create(config, config.dlq_topic, partitions=2)
     return config
@@ -81,7 +80,6 @@ def test_on_a_terminal_the_name_is_asked_for(
 def test_a_broker_that_cannot_is_one_sentence(
     embedded: Any, unique: str, monkeypatch: pytest.MonkeyPatch, capsys: Output, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     config = dlq_config(embedded.bootstrap, unique, monkeypatch)
     create(config, config.dlq_topic)
     send(config, config.dlq_topic, [b"1"])

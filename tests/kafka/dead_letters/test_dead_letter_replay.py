@@ -29,17 +29,6 @@ from tickwire.kafka.received import ReceivedRecord
 Output = pytest.CaptureFixture[str]
 
 
-@pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    return tmp_path / "tickwire" / "dlq-audit.jsonl"
-
-
-@pytest.fixture
-def config(kafka: Any, unique: str, monkeypatch: pytest.MonkeyPatch) -> KafkaConfig:
-    return ready(dlq_config(kafka.bootstrap, unique, monkeypatch))
-
-
 @pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
 def anywhere(request: pytest.FixtureRequest, unique: str, monkeypatch: pytest.MonkeyPatch) -> KafkaConfig:
     return ready(dlq_config(request.getfixturevalue(request.param).bootstrap, unique, monkeypatch))

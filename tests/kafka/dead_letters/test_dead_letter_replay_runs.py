@@ -16,7 +16,7 @@ from confluent_kafka import KafkaError
 
 from consumer_support import committed, config_for, create, read_all
 from dead_letter_support import DOWN, WRONG_PRICE, bury, dlq_config, run, source
-from kafka.dead_letters.replay_support import ready, replay, values
+from kafka.dead_letters.replay_support import replay, values
 from kafka.mock_cluster import OFFSET_FETCH, MockCluster
 from support import eventually
 from tickwire.config.kafka_config import KafkaConfig
@@ -27,17 +27,6 @@ from tickwire.kafka.dead_letters.replay.run import Replay, ReplayFull
 from tickwire.kafka.dead_letters.selection import Selection
 
 Output = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    return tmp_path / "tickwire" / "dlq-audit.jsonl"
-
-
-@pytest.fixture
-def config(kafka: Any, unique: str, monkeypatch: pytest.MonkeyPatch) -> KafkaConfig:
-    return ready(dlq_config(kafka.bootstrap, unique, monkeypatch))
 
 
 @pytest.mark.parametrize("code", [KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS])
