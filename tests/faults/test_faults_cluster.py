@@ -12,14 +12,13 @@ from faults.checker import check_reading
 from faults.conftest import MakeBench
 from faults.test_faults_consuming import finish
 from faults.test_faults_publishing import assert_all_delivered
-from faults.workbench import Bench, Child
+from faults.workbench import Bench, Child, coordinator, of_topic
 from support import eventually
 from tickwire.broker import ApacheCluster
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
-# A frozen broker is given up after this, instead of after a minute.
-IMPATIENT = {"socket.timeout.ms": 8_000, "request.timeout.ms": 6_000}
+GIVEN_UP_S = 25.0  # 16 as `docs/delivery.md` says, with room for a slow machine
 
 
 @pytest.fixture
@@ -68,17 +67,17 @@ def test_row_02_every_node_is_restarted_in_turn(three_nodes: ApacheCluster, clus
 
 
 @pytest.mark.slow_fault
-def test_row_03_the_leader_freezes_for_longer_than_the_client_waits(
+def test_row_03_a_frozen_leader_is_given_up_and_the_others_take_what_it_had(
     three_nodes: ApacheCluster, cluster_bench: Bench
 ) -> None:
     """What it had in its sockets it reads when it goes on; none of that is stored twice."""
-    child = cluster_bench.start_producer(client=IMPATIENT)
+    child = cluster_bench.start_producer()
     victim = leader(cluster_bench, cluster_bench.books)
     three_nodes.freeze(victim)
     begun = time.monotonic()
     try:
+        cluster_bench.await_caught_up(child, GIVEN_UP_S)
         cluster_bench.until(lambda: time.monotonic() - begun > 30, child, "30 seconds", 40)
-        cluster_bench.await_caught_up(child, 90)
     finally:
         three_nodes.thaw(victim)
     await_in_sync(cluster_bench)
@@ -97,11 +96,38 @@ def test_row_08_two_of_three_nodes_are_gone_and_come_back(three_nodes: ApacheClu
     assert_all_delivered(cluster_bench, child)
 
 
+@pytest.mark.slow_fault
+def test_row_37_commits_go_on_when_the_node_that_manages_the_group_freezes(
+    three_nodes: ApacheCluster, cluster_bench: Bench
+) -> None:
+    load = cluster_bench.start_producer()
+    child = cluster_bench.start_consumer("one")
+    cluster_bench.until(lambda: stored(cluster_bench) > 100, child, "commits")
+    victim = coordinator(cluster_bench.bootstrap, cluster_bench.group)
+    three_nodes.freeze(victim)
+    try:
+        done = handled(cluster_bench)
+        cluster_bench.until(lambda: stored(cluster_bench) > done, child, "commits go on")
+    finally:
+        three_nodes.thaw(victim)
+    await_in_sync(cluster_bench)
+    assert load.stop() == 0
+    log, violations = cluster_bench.log()
+    ticks = of_topic(log, cluster_bench.ticks)
+    finish(cluster_bench, child, {n: 1 + max(p.offset for p in ticks if p.partition == n) for n in range(2)})
+    assert violations + check_reading(ticks, cluster_bench.reading.update(), duplicates=None) == []
+
+
 STORM = {"session.timeout.ms": 6_000, "heartbeat.interval.ms": 1_000}
 
 
 def handled(bench: Bench) -> int:
     return sum(1 for _ in bench.reading.of("handled"))
+
+
+def stored(bench: Bench) -> int:
+    """How many records the group has committed."""
+    return sum(bench.committed(bench.ticks, 2).values())
 
 
 def takes_part(bench: Bench, who: str) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
 from faults.conftest import Line
@@ -19,11 +19,11 @@ from faults.programs import Exchange, Program
 from faults.test_faults_clock import clock  # noqa: F401 - a fixture
 from faults.wall_clock import WallClock
 from faults.witness_process import assign_all
+from faults.workbench import coordinator
 from support import eventually, free_port
 from tickwire.broker import ApacheCluster
 from tickwire.cli.accounting import same_book
 from tickwire.config.kafka_config import KafkaConfig
-from tickwire.kafka.clients import COORDINATOR_S
 from tickwire.kafka.consuming.market_state import MarketState
 from tickwire.kafka.received import receive, value_reader
 from tickwire.kafka.sharing.member import topic_of
@@ -284,22 +284,6 @@ def test_row_34_a_member_on_standby_asks_the_exchange_for_nothing_when_it_takes_
     assert reader.state.jumps == 0
 
 
-def coordinator(cluster: ApacheCluster, group: str) -> int:
-    """The node that manages a group, as soon as one does."""
-    admin = AdminClient({"bootstrap.servers": cluster.bootstrap, "log_level": 0})
-
-    def asked() -> int | None:
-        try:
-            answer = admin.describe_consumer_groups([group], request_timeout=COORDINATOR_S)[group].result(10)
-            return int(answer.coordinator.id)
-        except (KafkaException, TimeoutError):
-            return None
-
-    found = eventually(asked, "a node manages the group", 60)
-    assert found is not None
-    return found
-
-
 @pytest.mark.slow_fault
 @pytest.mark.timeout(300)
 def test_row_35_the_node_that_manages_the_group_is_killed_restarted_and_frozen(
@@ -313,16 +297,16 @@ def test_row_35_the_node_that_manages_the_group_is_killed_restarted_and_frozen(
         members.await_balance()
         with members.reading() as reader:
             members.await_live(reader, 30)
-            manages = coordinator(three_nodes, topic_of(members.group))
+            manages = coordinator(three_nodes.bootstrap, topic_of(members.group))
             three_nodes.kill(manages)
             members.await_live(reader, 60)
             members.await_confirmed()
             three_nodes.restart(manages)
-            manages = coordinator(three_nodes, topic_of(members.group))
+            manages = coordinator(three_nodes.bootstrap, topic_of(members.group))
             three_nodes.restart(manages)
             members.await_live(reader, 60)
             members.await_confirmed()
-            manages = coordinator(three_nodes, topic_of(members.group))
+            manages = coordinator(three_nodes.bootstrap, topic_of(members.group))
             three_nodes.freeze(manages)
             try:
                 members.await_live(reader, 60)

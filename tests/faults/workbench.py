@@ -19,9 +19,10 @@ from faults.programs import resident_kib
 from faults.segments import Segments
 from faults.witness_process import read_everything
 from support import eventually
+from tickwire.kafka.clients import COORDINATOR_S
 
 _TESTS = Path(__file__).parents[1]
-_QUIET = {"log_level": 0, "allow.auto.create.topics": False}
+_QUIET: dict[str, Any] = {"log_level": 0, "allow.auto.create.topics": False}
 
 
 class Child:
@@ -158,9 +159,14 @@ class Bench:
         self.until(lambda: sum(1 for _ in self.sending.of("sent")) >= wanted, child, f"{more} more sent")
 
     def await_caught_up(self, child: Child, seconds: float = 60.0) -> None:
-        """Wait until what was sent until now is acknowledged, as long as it arrives in its order."""
-        wanted = sum(1 for _ in self.sending.of("sent"))
-        self.until(lambda: self.acknowledged() >= wanted, child, "the publisher has caught up", seconds)
+        """Wait until every message that was sent until now is acknowledged."""
+        left = set(map(tuple, self.sending.of("sent")))
+
+        def caught_up() -> bool:
+            left.difference_update(tuple(entry[:3]) for entry in self.sending.of("acked"))
+            return not left
+
+        self.until(caught_up, child, f"the {len(left)} messages sent are acknowledged", seconds)
 
     def log(self, topics: Sequence[str] | None = None) -> tuple[dict[Place, Content], list[Violation]]:
         """What the topics hold, read once more after the witness, and where the two disagree."""
@@ -242,6 +248,22 @@ class Bench:
             child.kill()
             if child.process.stdin is not None:
                 child.process.stdin.close()
+
+
+def coordinator(bootstrap: str, group: str) -> int:
+    """The node that manages a group, as soon as one does."""
+    admin = AdminClient(_QUIET | {"bootstrap.servers": bootstrap})
+
+    def asked() -> int | None:
+        try:
+            answer = admin.describe_consumer_groups([group], request_timeout=COORDINATOR_S)[group].result(10)
+            return int(answer.coordinator.id)
+        except (KafkaException, TimeoutError):
+            return None
+
+    found = eventually(asked, "a node manages the group", 60)
+    assert found is not None
+    return found
 
 
 def of_topic(log: Log | Iterable[Place], topic: str) -> list[Place]:

@@ -19,7 +19,7 @@ from tickwire.broker.process import BrokerProcess, last_words, visible_nodes
 from tickwire.config.addresses import endpoint
 from tickwire.errors import KafkaFailed, UsageError
 
-VERSION = "4.3.0"
+VERSION = "4.3.1"
 START_SECONDS = 90.0
 STOP_SECONDS = 20.0
 

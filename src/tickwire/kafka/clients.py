@@ -75,6 +75,9 @@ def common_config(config: KafkaConfig) -> dict[str, Any]:
         "allow.auto.create.topics": False,
         # The default, 10 s, is all the time that the publisher has for closing.
         "reconnect.backoff.max.ms": 1000,
+        # A broker that is silent is given up after this, and another one asked who leads its partitions. Kafka itself
+        # needs about 11 s to give one up. With the default, a minute, nothing is written or read for that long.
+        "socket.timeout.ms": 15_000,
         "logger": ClientLog(),
     }
     return settings | login_properties(config)
@@ -87,6 +90,7 @@ def producer_config(config: KafkaConfig) -> dict[str, Any]:
         "enable.idempotence": True,
         # 0 = for ever. Any other value drops records from the middle of a key in an outage, in spite of idempotence.
         "message.timeout.ms": 0,
+        "request.timeout.ms": 10_000,  # so that a leader that waits for its followers answers before we give it up
         "message.max.bytes": LARGEST_MESSAGE,
         "queue.buffering.max.messages": config.queue_max_messages,
         "queue.buffering.max.kbytes": config.queue_max_bytes // 1024,
