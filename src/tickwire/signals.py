@@ -51,6 +51,7 @@ class Stop:
         # A pipe, not a threading.Event: set() in a signal handler deadlocks if the interrupted code holds the event's
         # lock.
         self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
         if not _listening:
             _before.update({signum: signal.signal(signum, _handle) for signum in SIGNALS})
         _listening.append(self)
@@ -73,7 +74,18 @@ class Stop:
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait at most *seconds* for a signal; return whether one came."""
-        select.select([self._read], [], [], seconds)
+        until = None if seconds is None else time.monotonic() + seconds
+        # Without this, select() sleeps on if another thread took the signal, or if it came just before the call.
+        before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        try:
+            while not self.requested:
+                left = None if until is None else max(0.0, until - time.monotonic())
+                if not select.select([self._read], [], [], left)[0]:
+                    break
+                if not self.requested:
+                    os.read(self._read, 1)  # another signal's
+        finally:
+            signal.set_wakeup_fd(before)
         return self.requested
 
     async def arrives(self) -> None:

@@ -5,11 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from support import eventually
-from tickwire.signals import Stop
+from tickwire.signals import Hangups, Stop
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
@@ -20,6 +24,30 @@ def test_a_signal_wakes_the_waiter_and_is_remembered(signum: signal.Signals) -> 
         assert stop.wait(10.0)
         assert stop.requested
         assert stop.wait()
+
+
+def test_a_signal_that_another_thread_takes_wakes_the_waiter() -> None:
+    """As one does that comes just before the wait begins: neither interrupts a system call of the main thread."""
+    with Stop() as stop:
+        other = threading.Timer(0.1, lambda: signal.pthread_kill(threading.get_ident(), signal.SIGTERM))
+        other.start()
+        began = time.monotonic()
+        assert stop.wait(60)
+        assert time.monotonic() - began < 30
+        other.join()
+
+
+def test_other_signals_do_not_end_the_wait() -> None:
+    with Stop() as stop, Hangups() as hangups:
+        other = threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGHUP))
+        other.start()
+        began = time.monotonic()
+        assert not stop.wait(0.5)
+        assert time.monotonic() - began >= 0.5
+        assert hangups.take()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.wait(60)
+        other.join()
 
 
 def test_what_was_done_with_signals_before_is_done_again_afterwards() -> None:
@@ -108,9 +136,19 @@ os._exit(0)
 """
 
 
+@contextmanager
+def running(script: str) -> "Iterator[subprocess.Popen[str]]":
+    """A program that does not outlive the test."""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
 @pytest.mark.parametrize(("second", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_the_second_signal_ends_the_process_at_once(second: signal.Signals, code: int) -> None:
-    with subprocess.Popen([sys.executable, "-c", STUBBORN], stdout=subprocess.PIPE, text=True) as child:
+    with running(STUBBORN) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
         child.send_signal(signal.SIGINT)
@@ -120,7 +158,7 @@ def test_the_second_signal_ends_the_process_at_once(second: signal.Signals, code
 
 def test_signals_of_one_press_are_one() -> None:
     """As a terminal and a parent that hands the signal on send them."""
-    with subprocess.Popen([sys.executable, "-c", PATIENT], stdout=subprocess.PIPE, text=True) as child:
+    with running(PATIENT) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
         child.send_signal(signal.SIGINT)
