@@ -45,7 +45,7 @@ _SETTINGS = {
     "heartbeat.interval.ms": 500,  # how soon members notice a rebalance
     # How long others wait for a member that hands over; one that takes longer is excluded.
     "max.poll.interval.ms": 30_000,
-    "socket.timeout.ms": 10_000,  # the minimum
+    "socket.timeout.ms": 5_000,  # less than a session: a node that is silent is given up in time to ask another one
     "statistics.interval.ms": 10_000,
 }
 
