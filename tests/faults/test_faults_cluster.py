@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
 from faults.checker import check_reading
@@ -15,6 +16,8 @@ from faults.test_faults_publishing import assert_all_delivered
 from faults.workbench import Bench, Child, coordinator, of_topic
 from support import eventually
 from tickwire.broker import ApacheCluster
+from tickwire.config.kafka_config import KafkaConfig
+from tickwire.kafka.clients import consumer_config, find_ends, make
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
@@ -82,6 +85,23 @@ def test_row_03_a_frozen_leader_is_given_up_and_the_others_take_what_it_had(
         three_nodes.thaw(victim)
     await_in_sync(cluster_bench)
     assert_all_delivered(cluster_bench, child)
+
+
+@pytest.mark.slow_fault
+def test_row_03_tools_that_read_wait_until_another_node_leads(three_nodes: ApacheCluster, cluster_bench: Bench) -> None:
+    child = cluster_bench.start_producer()
+    assert child.stop() == 0
+    config, places = KafkaConfig(**cluster_bench.kafka), [(cluster_bench.books, number) for number in range(2)]
+    consumer = make(Consumer, consumer_config(config, "tool") | {"enable.partition.eof": True})
+    ends = find_ends(consumer, places)
+    victim = leader(cluster_bench, cluster_bench.books)
+    three_nodes.freeze(victim)
+    try:
+        assert find_ends(consumer, places) == ends
+    finally:
+        three_nodes.thaw(victim)
+        consumer.close()
+    await_in_sync(cluster_bench)
 
 
 @pytest.mark.slow_fault

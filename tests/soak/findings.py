@@ -20,7 +20,7 @@ from soak.judging import (
     stored,
     unannounced,
 )
-from soak.memory import ALLOWED_FILES, ALLOWED_KIB, LONG_S, WARM_UP, Sample, curve, tenths
+from soak.memory import ALLOWED_FILES, ALLOWED_KIB, LONG_S, WARM_UP, WARM_UP_S, Sample, curve, tenths
 from soak.recovery import Recovery, table
 from tickwire.cli.accounting import total_outcomes
 
@@ -175,8 +175,9 @@ class Findings:
 
     def _memory(self) -> Iterator[str]:
         yield (
-            f"Memory in MiB; the first {WARM_UP:.0%} of a life is warm-up, q1 to q4 are medians of the rest's "
-            f"quarters; flat: q4 is at most {ALLOWED_KIB / _MIB:g} MiB and {ALLOWED_FILES} open files above q1"
+            f"Memory in MiB; the first {WARM_UP:.0%} of a life, at least {WARM_UP_S:g} s, is warm-up, q1 to q4 are "
+            f"medians of the rest's quarters; flat: q4 is at most {ALLOWED_KIB / _MIB:g} MiB and {ALLOWED_FILES} open "
+            f"files above q1"
         )
         heads = "".join(f"{head:>8}" for head in ("minutes", "start", "q1", "q2", "q3", "q4", "end"))
         yield f"  {'process':<20}{heads}{'KiB/min':>9}{'files q1':>9}{'q4':>5}"

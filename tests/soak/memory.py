@@ -1,10 +1,10 @@
 """Whether the resident memory of a process grows, and its open files, from samples taken while it works. Pure.
 
-The first quarter of a run is warm-up: caches, pools and the first outage's queue reach their size in it, and the
-largest messages come before the first sample. The rest is cut in four. Memory is **flat** when the median of the last
-part is at most :data:`ALLOWED_KIB` above that of the first. Medians, because records that wait in an outage are memory
-in use, not a leak, and are gone from most samples of a part; 2 MiB, because the allocator keeps some pages more or less
-for the same work. In a run of 10 minutes this finds a growth of 370 KiB a minute.
+The first quarter of a life, and at least three minutes, is warm-up: caches, pools and the first outage's queue reach
+their size in it, and the largest messages come before the first sample. The rest is cut in four. Memory is **flat**
+when the median of the last part is at most :data:`ALLOWED_KIB` above that of the first. Medians, because records that
+wait in an outage are memory in use, not a leak, and are gone from most samples of a part; 2 MiB, because the allocator
+keeps some pages more or less for the same work. In a run of 10 minutes this finds a growth of 390 KiB a minute.
 
 Open files are **flat** when that is so within :data:`ALLOWED_FILES`: a connection to each of three nodes, to the
 exchange, and to whoever asks for metrics may be there or not.
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 ALLOWED_KIB = 2048
 ALLOWED_FILES = 8
-WARM_UP = 0.25  # of the time
+WARM_UP, WARM_UP_S = 0.25, 180.0  # of the time, and at least
 LONG_S = 300.0  # a shorter life says nothing: a member that is killed every minute or two reads what it missed
 _FEWEST = 40  # samples after the warm-up; fewer say nothing
 
@@ -54,7 +54,7 @@ def curve(samples: Sequence[Sample]) -> Curve | None:
     if not samples or samples[-1].at - samples[0].at < LONG_S:
         return None
     first, last = samples[0].at, samples[-1].at
-    begin = first + WARM_UP * (last - first)
+    begin = first + max(WARM_UP * (last - first), WARM_UP_S)
     kept = [sample for sample in samples if sample.at >= begin]
     if len(kept) < _FEWEST:
         return None

@@ -7,13 +7,15 @@ import pytest
 from soak.memory import Sample, curve, tenths
 
 
-def life(leak_kib_per_minute: float, minutes: float = 10.0, outage_kib: int = 0) -> list[Sample]:
+def life(
+    leak_kib_per_minute: float, minutes: float = 10.0, outage_kib: int = 0, warm_after_s: float = 60.0
+) -> list[Sample]:
     """A process that starts small, has a noise of half a MiB, and uses more for half a minute out of every two."""
     noise = random.Random(1)
     samples = []
     for tick in range(int(minutes * 30)):
         at = tick * 2.0
-        grown = min(at, 60.0) * 300 + leak_kib_per_minute * at / 60
+        grown = min(at / warm_after_s, 1.0) * 18_000 + leak_kib_per_minute * at / 60
         samples.append(Sample(at, int(60_000 + grown + noise.randrange(512) + (at % 120 < 30) * outage_kib)))
     return samples
 
@@ -24,6 +26,12 @@ def test_a_warm_up_and_what_waits_in_outages_is_no_growth(outage_kib: int) -> No
     assert found is not None
     assert found.flat
     assert abs(found.slope) < 100
+
+
+def test_a_warm_up_lasts_minutes_in_a_short_life_too() -> None:
+    found = curve(life(0, minutes=7, warm_after_s=180.0))
+    assert found is not None
+    assert found.flat
 
 
 @pytest.mark.parametrize("outage_kib", [0, 20_000])

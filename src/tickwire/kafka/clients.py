@@ -29,7 +29,8 @@ _Client = TypeVar("_Client")
 _Answer = TypeVar("_Answer")
 
 CONNECT_SECONDS = 8.0
-SILENCE_S = 15.0  # without a record or an end of a partition: the brokers do not answer
+SILENCE_S = 25.0
+"""Without a record or an end of a partition: the brokers do not answer. One of several that freezes takes less."""
 
 COORDINATOR_S = 3600.0
 """Time-out for admin requests to a group's coordinator: the maximum. Limit the waiting for the result instead.
