@@ -78,12 +78,12 @@ def test_on_a_terminal_the_name_is_asked_for(
 
 
 def test_a_broker_that_cannot_is_one_sentence(
-    embedded: Any, unique: str, monkeypatch: pytest.MonkeyPatch, capsys: Output, tmp_path: Path
+    embedded: Any, unique: str, monkeypatch: pytest.MonkeyPatch, capsys: Output, state: Path
 ) -> None:
     config = dlq_config(embedded.bootstrap, unique, monkeypatch)
     create(config, config.dlq_topic)
     send(config, config.dlq_topic, [b"1"])
     assert run("purge", "--all", "--topic-name-again", config.dlq_topic) == 1
     assert "did not remove" in capsys.readouterr().err
-    [line] = (tmp_path / "tickwire" / "dlq-audit.jsonl").read_text().splitlines()
+    [line] = state.read_text().splitlines()
     assert "did not remove" in json.loads(line)["error"]
