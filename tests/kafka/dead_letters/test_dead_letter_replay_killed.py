@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,9 +24,8 @@ COUNT, KILLS = 3000, 4
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_at_any_moment_every_dead_letter_is_sent(
-    kafka: Any, unique: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+    kafka: Any, unique: str, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     config = dlq_config(kafka.bootstrap, unique, monkeypatch)
     create(config, config.dlq_topic, partitions=2)
     create(config, config.ticker_topic)
