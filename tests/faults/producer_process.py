@@ -70,10 +70,8 @@ def note_reports(link: Any, journal: Journal, overrides: dict[str, Any], number:
     """Let the module of the link journal each delivery report before anything is done about it; both of its forms."""
     make_producer, kind = link.make_producer, link.ProducerLink
     acknowledged, not_delivered, not_taken = kind._acknowledged, kind._not_delivered, kind.not_taken
-    too_large: list[int] = []
 
     def made(settings: dict[str, Any]) -> Any:
-        too_large[:] = [settings["queue.buffering.max.kbytes"] * 1024]
         return make_producer(settings | overrides)
 
     def note_acknowledged(self: Any, entry: Any, latency: float | None) -> None:
@@ -87,11 +85,11 @@ def note_reports(link: Any, journal: Journal, overrides: dict[str, Any], number:
         not_delivered(self, entry, error)
 
     def note_not_taken(self: Any, entry: Any, error: Exception) -> Any:
-        if isinstance(error, KafkaException):
-            journal.write("refused", *message_of(entry.record, number), error.args[0].name())
-        elif len(entry.record.value) > too_large[0]:
-            journal.write("refused", *message_of(entry.record, number), "never fits")
-        return not_taken(self, entry, error)
+        ended = not_taken(self, entry, error)
+        if ended and not isinstance(error, OverflowError):  # else it waits, or was handed over after all
+            why = error.args[0].name() if isinstance(error, KafkaException) else "never fits"
+            journal.write("refused", *message_of(entry.record, number), why)
+        return ended
 
     link.make_producer = made
     kind._acknowledged, kind._not_delivered, kind.not_taken = note_acknowledged, note_not_delivered, note_not_taken

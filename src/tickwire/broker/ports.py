@@ -3,6 +3,8 @@
 import errno
 import secrets
 import socket
+import sys
+from contextlib import ExitStack
 from itertools import islice
 
 from tickwire.errors import PortTaken, UsageError
@@ -10,6 +12,8 @@ from tickwire.errors import PortTaken, UsageError
 # Below Linux's range of source ports (32768 up): otherwise a client that retries the port of a stopped broker could get
 # that port as its source port, connect to itself and occupy it.
 LOWEST, HIGHEST = 20_000, 32_000
+
+_leases: dict[int, socket.socket] = {}  # ports that this process has found, see _lease
 
 
 def refuse_wildcard(host: str) -> None:
@@ -28,14 +32,41 @@ def claim(what: str, host: str, port: int) -> None:
 
 
 def free_ports(host: str, count: int) -> list[int]:
-    """Find *count* different free ports, from a random start; raise :exc:`UsageError` if there are none."""
+    """Find *count* different free ports, from a random start; raise :exc:`UsageError` if there are none.
+
+    No other call of this function finds them as long as this process lives, nor, on Linux, that of another process:
+    a server needs seconds before it listens, and is away while it restarts.
+    """
     width = HIGHEST - LOWEST
     start = secrets.randbelow(width)
     candidates = (LOWEST + (start + step) % width for step in range(width))
-    ports = list(islice((port for port in candidates if _trouble(host, port) is None), count))
+    ports = list(islice((port for port in candidates if _lease(host, port)), count))
     if len(ports) < count:
         raise UsageError(f"No free port between {LOWEST} and {HIGHEST} on {host}: name one that is free with --port.")
     return ports
+
+
+def _lease(host: str, port: int) -> bool:
+    """Take *port* for this process if it is free and nobody else has taken it.
+
+    The lease is the name of an abstract socket (unix(7)): it is one per network, as ports are, and ends with us.
+    """
+    if port in _leases:
+        return False
+    with ExitStack() as stack:
+        lease = stack.enter_context(socket.socket(socket.AF_UNIX))
+        if sys.platform == "linux":
+            try:
+                lease.bind(f"\0tickwire-port-{port}")
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    return False
+                raise
+        if _trouble(host, port) is not None:
+            return False
+        stack.pop_all()
+        _leases[port] = lease
+    return True
 
 
 def _trouble(host: str, port: int) -> str | None:
