@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from brokers import StartApache
+from tickwire.broker.apache import VERSION as KAFKA_VERSION
 from tickwire.broker.apicurio import VERSIONS
 from tickwire.broker.ports import free_ports
 
@@ -44,7 +45,7 @@ def config(compose: list[str], *arguments: str, file: Path = FILE, profiles: Col
 
 def test_compose_accepts_the_file_without_a_warning(compose: list[str]) -> None:
     full = config(compose)
-    assert "apache/kafka:4." in full
+    assert f"apache/kafka:{KAFKA_VERSION}" in full
     assert "/opt/kafka/bin/kafka-broker-api-versions.sh" in full
     assert "/var/lib/kafka/data" in full
     assert sorted(config(compose, "--services").split()) == ["kafka", "registry"]
