@@ -104,6 +104,11 @@ def test_wrong_usage_is_said_like_every_other_error(arguments: str, capsys: pyte
         (["demo", "--channels", "candles"], ["candles", "trade"]),
         (["demo", "--symbols", "BTCUSDT"], ["BTCUSDT", "LIVE=1"]),
         (["broker", "--nodes", "3"], ["--apache"]),
+        (["consume", "--topics", ""], ["--topics '' names nothing"]),
+        (["export", "--from", "2026-01-31", "--symbols", ""], ["--symbols '' names nothing"]),
+        (["export", "--from", "2026-01-31", "--channels", " , "], ["--channels ' , ' names nothing"]),
+        (["ui", "--metrics", ""], ["--metrics '' names nothing"]),
+        (["watch", "--symbols", ","], ["--symbols ',' names nothing"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and value[0].islower() else "",
 )

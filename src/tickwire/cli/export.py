@@ -71,10 +71,10 @@ def export(
     if to_ms <= from_ms:
         raise UsageError(f"--to {end or 'now'} is not after --from {start}: nothing lies between them.")
     known = topics_by_kind(config)
-    asked = split_names(channels)
+    asked = split_names("--channels", channels)
     if unknown := set(asked) - set(known):
         raise UsageError(f"--channels {', '.join(sorted(unknown))} is none: expected some of {', '.join(known)}.")
-    wanted = None if symbols is None else [_symbol(name) for name in split_names(symbols)]
+    wanted = None if symbols is None else [_symbol(name) for name in split_names("--symbols", symbols)]
     began = time.monotonic()
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -49,7 +49,7 @@ def watch(
       tickwire watch --symbols 'kraken:*' --brokers kafka-1:9092
     """
     config = kafka_settings(brokers)
-    wanted = split_names(symbols.upper())
+    wanted = split_names("--symbols", symbols.upper())
     run_alone(_watch(config, metrics_pages(config, metrics), wanted))
 
 
