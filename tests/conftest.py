@@ -23,7 +23,7 @@ from tickwire.config.kafka_config import KafkaConfig
 from tickwire.wire import backoff
 
 TESTS = Path(__file__).parent
-PURE = {"config", "events", "exchanges", "records", "wire"}  # folders
+SHORT = {"config", "events", "records", "wire"}  # folders whose files take less than a minute each
 
 # Nodes live for seconds here: little is worth compiling well, and one thread collects their garbage.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
@@ -52,7 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the slow fault tests unless they are requested; put folders without long test files last.
+    """Leave out the slow fault tests unless they are requested; put folders of short test files last.
 
     So that parallel test processes end at about the same time.
     """
@@ -60,7 +60,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         slow = [item for item in items if item.get_closest_marker("slow_fault")]
         items[:] = [item for item in items if not item.get_closest_marker("slow_fault")]
         config.hook.pytest_deselected(items=slow)
-    items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] in PURE)
+    items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] in SHORT)
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ share.
 import importlib
 import pkgutil
 from collections.abc import Callable
+from functools import cache
 from types import ModuleType
 from typing import Protocol, cast
 
@@ -36,6 +37,7 @@ def names() -> list[str]:
     return sorted(name for name in modules if name not in _SHARED and not name.startswith("_"))
 
 
+@cache
 def load(name: str) -> ExchangeModule:
     """Import one exchange. Raises :exc:`~tickwire.errors.UnknownExchange`."""
     if name not in names():
