@@ -89,6 +89,13 @@ def faults_of(name: str) -> list[str]:
     return [*common, *sorted(dialect.faults), *(["rest429"] if dialect.snapshot_path else [])]
 
 
+async def drop(exchange: SimulatedExchange) -> None:
+    """End the connection that the next message is sent over."""
+    before = exchange.faults.counts["drop"]
+    exchange.inject("drop")
+    await aeventually(lambda: exchange.faults.counts["drop"] > before, "the fault drop")
+
+
 def rejections(name: str) -> dict[str, str]:
     """As what the messages of faults are rejected."""
     binary = "binary" if load(name).EXCHANGE.frames == "text" else "malformed"
@@ -133,6 +140,9 @@ async def test_the_books_are_the_exchanges_after_every_fault(name: str, mode: st
                 if fault in rejected:  # else the next fault may end the connection before the message is read
                     await aeventually(partial(rejects, feed, rejected[fault]), f"the message of the fault {fault}")
             await aeventually(lambda: len(reader.books) == 3, "all books again", seconds=60)
+            while "reconnect" not in reader.reasons:  # HTX has a connection without books, which was the one to end
+                await drop(exchange)
+                await aeventually(lambda: len(reader.books) == 3, "all books once more", seconds=60)
             await exchange.freeze()
             await aeventually(lambda: reader.tops() == truth(exchange), "the exchange's books", seconds=60)
             counts = feed.accounting()

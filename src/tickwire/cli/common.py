@@ -76,12 +76,17 @@ def json_escapes(error: UnicodeError) -> tuple[str, int]:
     return "".join(f"\\u{high:02x}{low:02x}" for high, low in pairs), error.end
 
 
-def split_names(option: str, text: str) -> list[str]:
-    """The names in a comma-separated *option*; raises :exc:`~tickwire.errors.UsageError` if there is none.
+def split_names(text: str) -> list[str]:
+    """The names in a comma-separated option."""
+    return [name for part in text.split(",") if (name := part.strip())]
+
+
+def split_some_names(option: str, text: str) -> list[str]:
+    """The same of an *option* that must name something; raises :exc:`~tickwire.errors.UsageError`.
 
     An empty text is mostly a variable of a script that is not set, and nothing or everything would be a guess.
     """
-    names = [name for part in text.split(",") if (name := part.strip())]
+    names = split_names(text)
     if not names:
         raise UsageError(f"{option} {text!r} names nothing: expected names with commas between them, or leave it out.")
     return names

@@ -88,7 +88,7 @@ def consume(
     begin = parse_start(start)
     if reset and begin.kind == "committed":
         raise UsageError("--reset says to move the group, but not where to: add --from beginning, end or a time.")
-    names = None if topics is None else split_names("--topics", topics)
+    names = None if topics is None else split_names(topics)
     state = MarketState() if handler is None else None
     if batch is not None and handler is None:
         raise UsageError("--batch is for a handler of yours, and there is none: add --handler module:function.")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tickwire.cli.common import Brokers, UnwritableFile, kafka_settings, printable, show_table, split_names
+from tickwire.cli.common import Brokers, UnwritableFile, kafka_settings, printable, show_table, split_some_names
 from tickwire.errors import UsageError
 from tickwire.kafka.times import parse_time
 from tickwire.records.kinds import topics_by_kind
@@ -71,10 +71,10 @@ def export(
     if to_ms <= from_ms:
         raise UsageError(f"--to {end or 'now'} is not after --from {start}: nothing lies between them.")
     known = topics_by_kind(config)
-    asked = split_names("--channels", channels)
+    asked = split_some_names("--channels", channels)
     if unknown := set(asked) - set(known):
         raise UsageError(f"--channels {', '.join(sorted(unknown))} is none: expected some of {', '.join(known)}.")
-    wanted = None if symbols is None else [_symbol(name) for name in split_names("--symbols", symbols)]
+    wanted = None if symbols is None else [_symbol(name) for name in split_some_names("--symbols", symbols)]
     began = time.monotonic()
     try:
         out.mkdir(parents=True, exist_ok=True)

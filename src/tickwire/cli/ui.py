@@ -82,7 +82,7 @@ def metrics_pages(config: KafkaConfig, text: str | None) -> list[str]:
     """The addresses in ``--metrics``, or the one of the settings. Raises :exc:`~tickwire.errors.UsageError`."""
     if text is None:
         return [f"http://{config.metrics_host}:{config.metrics_port}/metrics"] if config.metrics_enabled else []
-    urls = split_names("--metrics", text)
+    urls = split_names(text)
     for url in urls:
         try:
             check_url(url, ("http", "https"))

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tickwire.cli.common import Brokers, is_terminal, kafka_settings, printable, split_names
+from tickwire.cli.common import Brokers, is_terminal, kafka_settings, printable, split_some_names
 from tickwire.cli.consume_output import columns, short_number
 from tickwire.cli.ui import MetricsPages, metrics_pages
 from tickwire.signals import Stop, run_alone
@@ -49,7 +49,7 @@ def watch(
       tickwire watch --symbols 'kraken:*' --brokers kafka-1:9092
     """
     config = kafka_settings(brokers)
-    wanted = split_names("--symbols", symbols.upper())
+    wanted = split_some_names("--symbols", symbols.upper())
     run_alone(_watch(config, metrics_pages(config, metrics), wanted))
 
 
