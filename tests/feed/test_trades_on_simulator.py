@@ -3,7 +3,6 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -64,11 +63,6 @@ def truth(exchange: SimulatedExchange) -> dict[str, tuple[str, str, str, str]]:
     return found
 
 
-def reaches(counter: Any, value: int) -> bool:
-    """Whether a counter is that far."""
-    return bool(counter.value >= value)
-
-
 @each_exchange
 async def test_a_planned_new_connection_loses_no_trade_and_says_none_twice(
     name: str, monkeypatch: pytest.MonkeyPatch
@@ -106,7 +100,8 @@ async def test_trades_missed_while_the_connection_was_cut_are_a_gap_a_symbol(nam
 async def test_by_the_short_way_they_are_in_kafka_once_and_in_order_over_new_connections_and_a_cut(
     name: str, embedded: EmbeddedBroker, unique: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module, limits = load(name), {"max_connection_s": 1.0, "connect_interval_s": 0.1}
+    # The next connection after the cut has to wait for its turn, so that trades of both symbols are missed.
+    module, limits = load(name), {"max_connection_s": 1.0, "connect_interval_s": 0.9}
     monkeypatch.setattr(module, "EXCHANGE", replace(module.EXCHANGE, **limits))
     config = config_for(embedded.bootstrap, unique)
     async with SimulatedExchange(name, symbols=2, rate=RATE) as exchange:
@@ -116,9 +111,9 @@ async def test_by_the_short_way_they_are_in_kafka_once_and_in_order_over_new_con
             planned, short = tally.reconnects["planned"], tally.short_way
             await aeventually(lambda: planned.value >= 2, "two new connections", seconds=60)
             assert tally.trade_gaps.value == 0
-            while not tally.trade_gaps.value:  # a connection may be back before a trade is missed
-                exchange.inject("drop")
-                await aeventually(partial(reaches, planned, planned.value + 2), "two more", seconds=60)
+            exchange.inject("drop")
+            await aeventually(lambda: tally.trade_gaps.value == 2, "a gap of each symbol", seconds=60)
+            await aeventually(lambda: planned.value >= 4, "two more", seconds=60)
             await exchange.freeze()
             last = {symbol: int(trade_id) for symbol, (trade_id, *_) in truth(exchange).items()}
             ids: dict[str, list[int]] = {}
@@ -126,6 +121,6 @@ async def test_by_the_short_way_they_are_in_kafka_once_and_in_order_over_new_con
                 while {symbol: those[-1] for symbol, those in ids.items()} != last:
                     acknowledged = feed.accounting()["acknowledged"]
                     ids = await asyncio.to_thread(numbers_of, config, config.trades_topic, acknowledged)
-    assert breaks(ids.values()) == tally.trade_gaps.value
+    assert (breaks(ids.values()), tally.trade_gaps.value) == (2, 2)
     assert feed.accounting()["events"]["trade"] == sum(map(len, ids.values()))
     assert short.value > tally.frames.value
