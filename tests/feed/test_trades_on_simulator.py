@@ -101,7 +101,7 @@ async def test_by_the_short_way_they_are_in_kafka_once_and_in_order_over_new_con
     name: str, embedded: EmbeddedBroker, unique: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The next connection after the cut has to wait for its turn, so that trades of both symbols are missed.
-    module, limits = load(name), {"max_connection_s": 1.0, "connect_interval_s": 0.9}
+    module, limits = load(name), {"max_connection_s": 1.0, "connect_interval_s": 1.5}
     monkeypatch.setattr(module, "EXCHANGE", replace(module.EXCHANGE, **limits))
     config = config_for(embedded.bootstrap, unique)
     async with SimulatedExchange(name, symbols=2, rate=RATE) as exchange:
