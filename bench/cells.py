@@ -81,7 +81,7 @@ def warm(brokers: str) -> None:
 def run_cell(cell: str, work: Work, brokers: str) -> dict[str, Any]:
     """The figures of *cell*, and under ``source`` those of its source."""
     [port] = free_ports("127.0.0.1", 1)
-    if cell in {"ceiling", "peer", "consumer"}:  # cells without a source
+    if cell in {"ceiling", "peer", "consumer", "serializers"}:  # cells without a source
         return result(start(f"bench.{cell}", work.spec(port, brokers), before=lambda: pin(OURS)))
     source = start_source(port, work)
     try:

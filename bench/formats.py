@@ -1,7 +1,8 @@
 """JSON, Avro and Protobuf, the whole path to Apache Kafka and back: ``python -m bench.formats [--quick]``.
 
-It also measures the serializers of confluent-kafka on the same events, if they are installed, and the bytes of a record
-in the broker's log, including key, headers and its part of a batch.
+It also measures the serializers of confluent-kafka on the same events, if they are installed: alone, from the event to
+the value, and in a bare chain to Kafka. And the bytes of a record in the broker's log, including key, headers and its
+part of a batch.
 """
 
 import argparse
@@ -26,7 +27,8 @@ _FORMATS = ("json", "avro", "protobuf")
 _PRODUCED = {"tickers": 400_000, "deltas": 200_000, "kraken-tickers": 300_000, "kraken-deltas": 200_000}
 _CONSUMED = {"tickers": 400_000, "deltas": 200_000, "top20": 100_000}
 _STOCK = 30_000  # they are slow
-_SIZED = 50_000
+_SERIALIZED = {"tickers": 200_000, "deltas": 100_000, "kraken-deltas": 100_000}
+_SIZED = 50_000  # of few the first look would see the end
 _INSTALLED = importlib.util.find_spec("authlib") is not None  # of confluent-kafka's extra for registries
 
 
@@ -62,6 +64,17 @@ class Bench:
                 _add(lines, kind, form, *row)
         return lines
 
+    def serializing(self) -> list[str]:
+        """From events to values, ours and the stock serializers in turns."""
+        lines = _head("messages", "format", "ours, 1/s", "CPU µs", "stock, 1/s", "of stock's")
+        for kind, count in _SERIALIZED.items():
+            for form in _FORMATS[1:]:
+                rounds = [self._run("serializers", kind, count // self._share, form) for _ in range(self._rounds)]
+                ours, cpu, stock = ([one[name] for one in rounds] for name in ("rate", "cpu", "stock"))
+                row = [f"{statistics.median(ours):,.0f}", f"{statistics.median(cpu):.2f}"]
+                _add(lines, kind, form, *row, f"{statistics.median(stock):,.0f}", _ratio(ours, stock))
+        return lines
+
     def consuming(self) -> list[str]:
         """Every format in turn: tickers are decoded, books are rebuilt."""
         lines = _head("messages", "format", "1/s", "of JSON's", "CPU µs", "of JSON's")
@@ -83,7 +96,7 @@ class Bench:
     def _size(self, kind: str, form: str, compression: str) -> float:
         """Bytes of the log per record."""
         before = self._in_log()
-        done = self._run("product", kind, _SIZED // self._share, form, compression=compression)
+        done = self._run("product", kind, _SIZED, form, compression=compression)
         return (self._in_log() - before) / float(done["acknowledged"])
 
     def _in_log(self) -> int:
@@ -129,6 +142,8 @@ def main() -> None:
         cells.warm(bootstrap)
         bench = Bench(bootstrap, folder, registries, *((1, 10) if arguments.quick else (3, 1)))
         page = ["## Formats: producing", "", *bench.producing(), "", "## Formats: consuming", "", *bench.consuming()]
+        if _INSTALLED:
+            page += ["", "## Formats: the serializers alone", "", *bench.serializing()]
     if not _INSTALLED:
         page += [
             "",

@@ -21,7 +21,7 @@ from google.protobuf.descriptor_pool import DescriptorPool  # type: ignore[impor
 from google.protobuf.message_factory import GetMessageClass  # type: ignore[import-untyped]
 from grpc_tools import protoc
 
-from bench.bare import Chain, OrderBook, run
+from bench.bare import Chain, run
 from tickwire.schemas import schema_text
 
 _TOPICS = {"ticker": "ticks.v1.raw", "orderbook": "orderbook.v1.raw"}
@@ -33,11 +33,15 @@ class StockChain(Chain):
 
     def __init__(self, spec: dict[str, Any], producer: Producer) -> None:
         super().__init__(spec, producer)
-        kind = spec["channel"]
-        registry = SchemaRegistryClient({"url": spec["registry"]})
-        make = _avro if spec["format"] == "avro" else _protobuf
-        serialize, context = make(kind, registry), SerializationContext(_TOPICS[kind], MessageField.VALUE)
-        self._encode = lambda event: serialize(event, context)
+        self._encode = stock_encoder(spec["channel"], spec["format"], spec["registry"])
+
+
+def stock_encoder(kind: str, form: str, registry: str) -> Callable[[Any], bytes]:
+    """The function that turns an event of *kind*, with the fields of ours, into a value by the stock serializer."""
+    make = _avro if form == "avro" else _protobuf
+    serialize = make(kind, SchemaRegistryClient({"url": registry}))
+    context = SerializationContext(_TOPICS[kind], MessageField.VALUE)
+    return lambda event: serialize(event, context)
 
 
 def _fields(event: Any) -> dict[str, Any]:
@@ -47,7 +51,7 @@ def _fields(event: Any) -> dict[str, Any]:
 def _avro(kind: str, registry: Any) -> Callable[..., Any]:
     def to_dict(event: Any, _: Any) -> dict[str, Any]:
         fields = _fields(event)
-        if type(event) is OrderBook:
+        if kind == "orderbook":
             for side in ("bids", "asks"):
                 fields[side] = [{"price": price, "size": size} for price, size in fields[side]]
         return fields
@@ -64,7 +68,7 @@ def _protobuf(kind: str, registry: Any) -> Callable[..., Any]:
 
     def from_event(event: Any, context: Any) -> Any:
         fields = {name: value for name, value in _fields(event).items() if value is not None}
-        if type(event) is OrderBook:
+        if kind == "orderbook":
             fields["action"] = f"ACTION_{event.action.upper()}"
             for side in ("bids", "asks"):
                 fields[side] = [{"price": price, "size": size} for price, size in fields[side]]
