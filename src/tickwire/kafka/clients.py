@@ -123,6 +123,9 @@ def consumer_config(config: KafkaConfig, group: str) -> dict[str, Any]:
         # When the limit is reached, a partition is not fetched for this long; the default of a second leaves a fast
         # handler idle: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
         "fetch.queue.backoff.ms": 10,
+        # A partition that has room again waits for the fetch of those that are empty, by default up to half a second:
+        # findings/librdkafka-resume-waits.sh
+        "fetch.wait.max.ms": 100,
     }
 
 

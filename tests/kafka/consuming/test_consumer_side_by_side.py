@@ -75,11 +75,29 @@ def test_a_partition_that_waits_for_kafkas_answer_to_a_commit_is_not_fetched_aga
     monkeypatch.setattr(consumer_module, "_LONGEST_PATIENCE_S", 60)
     paused = list[object]()
     monkeypatch.setattr(Assignment, "pause", lambda _, slow: paused.extend(slow))
-    topic = filled(config, 1)
-    for _ in range(9):
+    topic = config.ticker_topic
+    create(config, topic, 2)  # the other one has room
+    for _ in range(10):
         send(config, topic, MANY, 0)
     report = run_kafka_consumer(config, topics=[topic], handler=lambda _: None, max_records=1_000)
     assert (report.processed[topic], paused) == (1_000, [])
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_partition_is_paused_soon_only_where_another_one_has_room(
+    config: KafkaConfig, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """A resumed partition may get no record for a second, in which its handler would be idle."""
+    monkeypatch.setattr(partitions, "QUEUE_RECORDS", 100)
+    monkeypatch.setattr(consumer_module, "_LONGEST_PATIENCE_S", 60)
+    paused = list[object]()
+    monkeypatch.setattr(Assignment, "pause", lambda _, slow: paused.extend(slow))
+    topic = config.ticker_topic
+    create(config, topic, number)
+    for _ in range(2):
+        send(config, topic, MANY, 0)
+    run_kafka_consumer(config, topics=[topic], handler=lambda _: time.sleep(0.01), max_records=200)
+    assert bool(paused) == (number == 2)
 
 
 def test_a_handler_slower_than_the_poll_interval_keeps_its_partition(

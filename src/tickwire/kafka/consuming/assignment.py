@@ -67,6 +67,10 @@ class Assignment:
         open_ = (assigned for assigned in these if not assigned.closed and assigned not in self._paused)
         return [assigned for assigned in open_ if assigned.holds(1)]
 
+    def none_has_room(self, full: Sequence[AssignedPartition]) -> bool:
+        """Whether every partition is paused or one of *full*, so that a pause would give no other one its turn."""
+        return len(self._paused) + len(full) >= len(self._assigned)
+
     def pause(self, full: Sequence[AssignedPartition]) -> None:
         """Pause partitions until they have room."""
         self._consumer.pause([TopicPartition(*assigned.partition) for assigned in full])

@@ -46,9 +46,10 @@ CLOSE_SECONDS = 15.0
 TICK_SECONDS = 0.5
 _POLL_S = 0.2  # longest delay until a stop is noticed
 _BUSY_POLL_S = 0.02  # the same while handlers work
-# Pausing discards fetched records, often hundreds of thousands, which are fetched and unpacked once more. So a full
-# partition is paused only if it frees less than a tenth of its room in this time without waiting for Kafka's answer to
-# a commit, or is full for the longer one.
+# Pausing discards fetched records, often hundreds of thousands, which are fetched and unpacked once more, and a resumed
+# partition may get none for a second (findings/librdkafka-resume-waits.sh). So a full partition is paused only if
+# another one has room and it frees less than a tenth of its own in this time without waiting for Kafka's answer to a
+# commit, or if it is full for the longer one.
 _PATIENCE_S = 0.05
 _LONGEST_PATIENCE_S = 1.0
 _JOIN_S = 0.5
@@ -250,7 +251,8 @@ class _Runner:
             waiting = {one for one in full if one.progress.uncommitted >= MAX_UNCOMMITTED}
             if now >= until:
                 slow = [one for one in full if one in before and not one.frees_much(before[one])]
-                self._assignment.pause([one for one in slow if one not in waiting])
+                if not self._assignment.none_has_room(full):
+                    self._assignment.pause([one for one in slow if one not in waiting])
                 until, before = now + _PATIENCE_S, {one: one.done for one in full}
             self._progress.clear()
             self._progress.wait(_PATIENCE_S / 5)
