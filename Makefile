@@ -21,7 +21,7 @@ help:
 	@echo "make soak    the long test in which Kafka, exchanges and processes are broken, for $(MINUTES) minutes (MINUTES=, SEED=); ends with the accounting and the memory"
 	@echo "make fuzz    feed invented bytes to adapters, records on disk and values, for $(MINUTES) minutes each (MINUTES=)"
 	@echo "make bench   compare the product with a minimal chain, measure growth and latency, and write bench/results.md (PEER=1: also cryptofeed); make bench-quick: the first part, in 2 minutes"
-	@echo "make bench-formats   measure JSON, Avro and Protobuf to Apache Kafka and back, and the stock serializers if they are installed"
+	@echo "make bench-formats   measure JSON, Avro and Protobuf to Apache Kafka and back, and the stock serializers if they are installed, and write bench/results-formats.md"
 	@echo "make bench-check   compare instruction counts of the pure stages with bench/instructions.json (needs valgrind)"
 	@echo "make clean   remove .venv and caches"
 
@@ -68,7 +68,7 @@ bench-quick: $(VENV)/.runtime
 	@$(BIN)/python -m bench --quick
 
 bench-formats: $(VENV)/.runtime
-	@$(BIN)/python -m bench.formats
+	@$(BIN)/python -m bench.formats --out bench/results-formats.md
 
 bench-check: $(VENV)/.runtime
 	@$(BIN)/python -m bench.check $(if $(UPDATE),--update)

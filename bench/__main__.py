@@ -4,20 +4,19 @@ import argparse
 import contextlib
 import importlib.util
 import os
-import platform
 import statistics
 import sys
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from bench import cells, everyday, exchanges, latency, pair, source, startup
 from bench.cells import Work
+from bench.measuring import machine
 from tickwire.broker import ApacheCluster, EmbeddedBroker, java_and_maven_missing
 
 _FULL = {
@@ -201,18 +200,12 @@ def memory(bootstrap: str) -> list[str]:
     ]
 
 
-def machine() -> str:
-    """Date, machine and versions."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.partition(":")[2].strip() for line in lines if "model name" in line), platform.machine())
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("confluent-kafka", "picows", "msgspec", "uvloop"))
+def _about() -> str:
     return (
-        f"{datetime.now(UTC):%Y-%m-%d}, {model}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}, {libraries}. "
-        "The measured process, with all its threads, is on one core and the source of frames on the others; brokers "
-        "and readers run where the system puts them. *Bare* is a minimal chain without guarantees (`bench/bare.py`), "
-        "which compresses at the library's default level, 3; the product at 1, whose batches are as small. "
-        "Figures are medians with minimum and maximum; a ratio is product / bare of two successive runs."
+        f"{machine()} The measured process, with all its threads, is on one core and the source of frames on the "
+        "others; brokers and readers run where the system puts them. *Bare* is a minimal chain without guarantees "
+        "(`bench/bare.py`), which compresses at the library's default level, 3; the product at 1, whose batches are "
+        "as small. Figures are medians with minimum and maximum; a ratio is product / bare of two successive runs."
     )
 
 
@@ -222,7 +215,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="tickers and deltas on one broker only")
     parser.add_argument("--out", type=Path, help="also write the tables to this file")
     arguments = parser.parse_args()
-    page = ["# Benchmark", "", machine()]
+    page = ["# Benchmark", "", _about()]
     with brokers(quick=arguments.quick) as where:
         if arguments.quick:
             page += ["", "## Chains", "", *chains(where, _QUICK)]

@@ -18,6 +18,7 @@ from typing import Any
 
 from bench import cells
 from bench.cells import Work
+from bench.measuring import machine
 from tickwire.broker import ApacheCluster, MemoryRegistry
 from tickwire.config.kafka_config import KafkaConfig
 from tickwire.registry.client import Registry
@@ -108,6 +109,15 @@ class Bench:
         )
 
 
+def _about() -> str:
+    return (
+        f"{machine()} The measured process, with all its threads, is on one core. *Stock* are the serializers of "
+        "confluent-kafka, in the bare chain of `bench/bare.py`, or alone from an event to its value, which is the same "
+        "as ours. Tickers and changes are Binance's if no exchange is named. Figures are medians; a ratio is that of "
+        "two successive runs, with minimum and maximum. Bytes are those of the broker's log."
+    )
+
+
 def _ratio(of: list[float], to: list[float]) -> str:
     """The median of the ratios of the rounds, with the least and the most."""
     found = [one / other for one, other in zip(of, to, strict=True)]
@@ -141,9 +151,10 @@ def main() -> None:
                 register(Registry(config), subject)
         cells.warm(bootstrap)
         bench = Bench(bootstrap, folder, registries, *((1, 10) if arguments.quick else (3, 1)))
-        page = ["## Formats: producing", "", *bench.producing(), "", "## Formats: consuming", "", *bench.consuming()]
+        page = ["# Benchmark of formats", "", _about(), "", "## Producing", "", *bench.producing()]
+        page += ["", "## Consuming", "", *bench.consuming()]
         if _INSTALLED:
-            page += ["", "## Formats: the serializers alone", "", *bench.serializing()]
+            page += ["", "## The serializers alone", "", *bench.serializing()]
     if not _INSTALLED:
         page += [
             "",

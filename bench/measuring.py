@@ -1,8 +1,12 @@
-"""Measures the process that it runs in."""
+"""Measures the process that it runs in, and says on which machine."""
 
 import json
+import os
+import platform
 import resource
 import time
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +38,15 @@ def resident_mib(which: str = "VmRSS") -> float:
     """Memory of this process: now, or (``VmHWM``) the most so far; not getrusage's, which includes the parent's."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(which + ":")) / 1024
+
+
+def machine() -> str:
+    """Date, machine and versions, as a sentence."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.partition(":")[2].strip() for line in lines if "model name" in line), platform.machine())
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("confluent-kafka", "picows", "msgspec", "uvloop"))
+    python = f"Python {platform.python_version()}"
+    return f"{datetime.now(UTC):%Y-%m-%d}, {model}, {os.cpu_count()} cores, {python}, {libraries}."
 
 
 def _cpu_seconds() -> float:
