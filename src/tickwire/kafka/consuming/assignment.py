@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 DRAIN_SECONDS = 10.0  # time for started records to finish when their partition is revoked, and at the end
 REVOKE_COMMIT_SECONDS = 10.0  # time for the last commit of a revoked partition
 _NAMED = 3  # partitions named in one log line
+_RESUMED_AT = 0.5  # share of its room that a paused partition still uses when it is resumed
 
 
 class Assignment:
@@ -67,9 +68,10 @@ class Assignment:
         open_ = (assigned for assigned in these if not assigned.closed and assigned not in self._paused)
         return [assigned for assigned in open_ if assigned.holds(1)]
 
-    def none_has_room(self, full: Sequence[AssignedPartition]) -> bool:
-        """Whether every partition is paused or one of *full*, so that a pause would give no other one its turn."""
-        return len(self._paused) + len(full) >= len(self._assigned)
+    @property
+    def none_has_room(self) -> bool:
+        """Whether every partition has less than half of its room, so that a pause would give no other one its turn."""
+        return all(assigned.holds(_RESUMED_AT) for assigned in self._assigned.values())
 
     def pause(self, full: Sequence[AssignedPartition]) -> None:
         """Pause partitions until they have room."""
@@ -100,7 +102,7 @@ class Assignment:
 
     def resume(self) -> None:
         """Resume paused partitions that have room again."""
-        ready = [assigned for assigned in self._paused if not assigned.holds(0.5)]
+        ready = [assigned for assigned in self._paused if not assigned.holds(_RESUMED_AT)]
         if ready:
             self._consumer.resume([TopicPartition(*assigned.partition) for assigned in ready])
             self._paused.difference_update(ready)

@@ -47,9 +47,9 @@ TICK_SECONDS = 0.5
 _POLL_S = 0.2  # longest delay until a stop is noticed
 _BUSY_POLL_S = 0.02  # the same while handlers work
 # Pausing discards fetched records, often hundreds of thousands, which are fetched and unpacked once more, and a resumed
-# partition may get none for a second (findings/librdkafka-resume-waits.sh). So a full partition is paused only if
-# another one has room and it frees less than a tenth of its own in this time without waiting for Kafka's answer to a
-# commit, or if it is full for the longer one.
+# partition may get none for a second (findings/librdkafka-resume-waits.sh). So a full partition is paused only if it is
+# full for the longer time, or if another one has much room and this one frees less than a tenth of its own in the
+# shorter time without waiting for Kafka's answer to a commit.
 _PATIENCE_S = 0.05
 _LONGEST_PATIENCE_S = 1.0
 _JOIN_S = 0.5
@@ -251,7 +251,7 @@ class _Runner:
             waiting = {one for one in full if one.progress.uncommitted >= MAX_UNCOMMITTED}
             if now >= until:
                 slow = [one for one in full if one in before and not one.frees_much(before[one])]
-                if not self._assignment.none_has_room(full):
+                if not self._assignment.none_has_room:
                     self._assignment.pause([one for one in slow if one not in waiting])
                 until, before = now + _PATIENCE_S, {one: one.done for one in full}
             self._progress.clear()
