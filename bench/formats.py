@@ -29,7 +29,7 @@ _PRODUCED = {"tickers": 400_000, "deltas": 200_000, "kraken-tickers": 300_000, "
 _CONSUMED = {"tickers": 400_000, "deltas": 200_000, "top20": 100_000}
 _STOCK = 30_000  # they are slow
 _SERIALIZED = {"tickers": 200_000, "deltas": 100_000, "kraken-deltas": 100_000}
-_SIZED = 50_000  # of few the first look would see the end
+_SIZED = 50_000  # also with --quick: a few thousand are read before the meter begins
 _INSTALLED = importlib.util.find_spec("authlib") is not None  # of confluent-kafka's extra for registries
 
 

@@ -70,7 +70,7 @@ class Assignment:
 
     @property
     def none_has_room(self) -> bool:
-        """Whether every partition has less than half of its room, so that a pause would give no other one its turn."""
+        """Whether every partition has less than half of its room left: a pause would give no other one its turn."""
         return all(assigned.holds(_RESUMED_AT) for assigned in self._assigned.values())
 
     def pause(self, full: Sequence[AssignedPartition]) -> None:
