@@ -30,7 +30,7 @@ class Output(StrEnum):
 
 
 def consume(
-    topics: Annotated[str | None, typer.Option(help="Topics, comma-separated; our two topics if not given.")] = None,
+    topics: Annotated[str | None, typer.Option(help="Topics, comma-separated; our three topics if not given.")] = None,
     group: Annotated[str | None, typer.Option(help="KAFKA_GROUP_ID: the consumer group.")] = None,
     start: Annotated[
         str,
