@@ -18,6 +18,7 @@ ALLOWED_KIB = 2048
 ALLOWED_FILES = 8
 WARM_UP, WARM_UP_S = 0.25, 180.0  # of the time, and at least
 LONG_S = 300.0  # a shorter life says nothing: a member that is killed every minute or two reads what it missed
+MARKS_S = 600.0  # between the figures that are shown of a life
 _FEWEST = 40  # samples after the warm-up; fewer say nothing
 
 
@@ -65,9 +66,14 @@ def curve(samples: Sequence[Sample]) -> Curve | None:
     return Curve(samples[0].kib, memory, samples[-1].kib, _slope(kept), files)
 
 
-def tenths(samples: Sequence[Sample]) -> list[Sample]:
-    """Pick the samples at every tenth of a life, the first and the last among them."""
-    return [samples[round(n * (len(samples) - 1) / 10)] for n in range(11)]
+def marks(samples: Sequence[Sample]) -> list[Sample]:
+    """Pick the samples at every ten minutes, or every tenth of a shorter life, the first and the last among them."""
+    step = min(MARKS_S, (samples[-1].at - samples[0].at) / 10)
+    picked = samples[:1]
+    for sample in samples[1:-1]:
+        if sample.at >= samples[0].at + len(picked) * step:
+            picked = [*picked, sample]
+    return [*picked, samples[-1]]
 
 
 def _medians(parts: Sequence[Sequence[int]]) -> tuple[int, int, int, int]:

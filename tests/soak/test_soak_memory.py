@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from soak.memory import Sample, curve, tenths
+from soak.memory import Sample, curve, marks
 
 
 def life(
@@ -55,6 +55,6 @@ def test_a_file_that_is_left_open_now_and_then_is_growth(every_s: float, flat: b
     assert found.files_flat is flat
 
 
-def test_tenths_are_from_the_first_to_the_last() -> None:
-    samples = life(0)
-    assert [samples.index(sample) for sample in tenths(samples)] == [0, *(round(n * 29.9) for n in range(1, 10)), 299]
+def test_figures_are_shown_at_every_tenth_of_a_short_life_and_every_ten_minutes_of_a_long_one() -> None:
+    assert [sample.at for sample in marks(life(0, minutes=5))] == [*range(0, 298, 30), 298]
+    assert [sample.at for sample in marks(life(0, minutes=151))] == [*range(0, 9001, 600), 151 * 60 - 2]
