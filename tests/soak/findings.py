@@ -20,7 +20,7 @@ from soak.judging import (
     stored,
     unannounced,
 )
-from soak.memory import ALLOWED_FILES, ALLOWED_KIB, LONG_S, WARM_UP, WARM_UP_S, Sample, curve, marks
+from soak.memory import ALLOWED_FILES, ALLOWED_KIB, LONG_S, MARKS_S, WARM_UP, WARM_UP_S, Sample, curve, marks
 from soak.recovery import Recovery, table
 from tickwire.cli.accounting import total_outcomes
 
@@ -194,7 +194,7 @@ class Findings:
             yield f"  {name:<20}{minutes:>8.1f}{values}{found.slope:>9.0f}{files}  {verdict}"
         if short:
             yield f"  {short} lives of processes were too short for a curve"
-        yield "MiB/open files at every ten minutes, or every tenth of a shorter life"
+        yield f"MiB/open files every {MARKS_S / 60:g} minutes, or at every tenth of a shorter life"
         for name, samples in self.samples.items():
             if curve(samples) is not None:
                 cells = "".join(f"{f'{sample.kib / _MIB:.0f}/{sample.files}':>8}" for sample in marks(samples))

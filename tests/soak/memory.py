@@ -68,11 +68,12 @@ def curve(samples: Sequence[Sample]) -> Curve | None:
 
 def marks(samples: Sequence[Sample]) -> list[Sample]:
     """Pick the samples at every ten minutes, or every tenth of a shorter life, the first and the last among them."""
-    step = min(MARKS_S, (samples[-1].at - samples[0].at) / 10)
-    picked = samples[:1]
+    begun = samples[0].at
+    step = min(MARKS_S, (samples[-1].at - begun) / 10)
+    picked = [samples[0]]
     for sample in samples[1:-1]:
-        if sample.at >= samples[0].at + len(picked) * step:
-            picked = [*picked, sample]
+        if sample.at >= begun + len(picked) * step:
+            picked.append(sample)
     return [*picked, samples[-1]]
 
 
